@@ -1,0 +1,1 @@
+"""The contract of Segue as generated code; see proto/segue/v1."""

@@ -1,0 +1,1 @@
+"""The shared path of Segue: sound, front end, artifact, index and catalogue."""

@@ -1,0 +1,1 @@
+"""The indexer: sources, pipeline, catalogue writer."""

@@ -1,0 +1,1 @@
+"""The server: services, live catalogue, lifecycle."""

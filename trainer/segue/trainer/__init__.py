@@ -1,0 +1,1 @@
+"""The trainer: data sets, splits, networks, training, evaluation, export."""
