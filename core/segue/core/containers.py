@@ -1,0 +1,87 @@
+"""What can be told of audio bytes without decoding them: the kind of container, whether it is whole, its audio part."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from segue.core.errors import AudioUndecodable
+
+# What a recorder that cannot seek back writes in place of a length.
+_UNKNOWN_LENGTHS = {0, 0xFFFFFFFF, 0x7FFFFFFF, 0xFFFFFFFE}
+
+
+class Part(NamedTuple):
+    """A named run of bytes in a container; ``stop`` may lie past the end of a file that was cut off."""
+
+    name: bytes
+    start: int
+    stop: int
+
+
+def riff_chunks(data: memoryview) -> Iterator[Part]:
+    """The chunks of a RIFF file such as WAV, in their order."""
+    position = 12
+    while position + 8 <= len(data):
+        name, length = struct.unpack_from("<4sI", data, position)
+        start = position + 8
+        yield Part(name, start, start + length)
+        position = start + length + length % 2
+
+
+def iso_boxes(data: memoryview) -> Iterator[Part]:
+    """The outermost boxes of an ISO media file such as MP4, in their order."""
+    position = 0
+    while position + 8 <= len(data):
+        length, name = struct.unpack_from(">I4s", data, position)
+        header = 8
+        if length == 1 and position + 16 <= len(data):
+            (length,) = struct.unpack_from(">Q", data, position + 8)
+            header = 16
+        stop = position + length if length >= header else len(data)
+        yield Part(name, position + header, stop)
+        position = stop
+
+
+def ogg_bodies(data: memoryview) -> Iterator[tuple[int, memoryview]]:
+    """The pages of an Ogg file: each page's granule position and its body."""
+    position = 0
+    while position + 27 <= len(data) and data[position : position + 4] == b"OggS":
+        (granule,) = struct.unpack_from("<q", data, position + 6)
+        segments = data[position + 26]
+        start = position + 27 + segments
+        stop = start + sum(data[position + 27 : start])
+        yield granule, data[start:stop]
+        position = stop
+
+
+def needs_ffmpeg(head: bytes) -> bool:
+    """Whether the bytes begin like a format that libsndfile does not know and ffmpeg does: MP4, AAC, ASF, Matroska."""
+    adts = len(head) > 1 and head[0] == 0xFF and head[1] & 0xF6 == 0xF0
+    return head[4:8] == b"ftyp" or adts or head[:4] in {b"\x30\x26\xb2\x75", b"\x1a\x45\xdf\xa3"}
+
+
+def check_whole(data: memoryview) -> None:
+    """Refuses a WAV or AU file that was cut off: libsndfile would play what is left of it.
+
+    Raises:
+        AudioUndecodable: the header promises more bytes than there are.
+    """
+    promised = _promised_bytes(data)
+    if promised is not None and promised > len(data):
+        raise AudioUndecodable(
+            f"The file is cut off: its header promises {promised:,} bytes and {len(data):,} are there. Send it whole."
+        )
+
+
+def _promised_bytes(data: memoryview) -> int | None:
+    """How long the header says the file is, or None where it does not say."""
+    if data[:4] == b"RIFF" and data[8:12] == b"WAVE":
+        for chunk in riff_chunks(data):
+            if chunk.name == b"data":
+                return None if chunk.stop - chunk.start in _UNKNOWN_LENGTHS else chunk.stop
+    if data[:4] == b".snd" and len(data) >= 12:
+        offset, length = struct.unpack_from(">II", data, 4)
+        return None if length in _UNKNOWN_LENGTHS else offset + length
+    return None

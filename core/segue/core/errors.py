@@ -1,0 +1,155 @@
+"""Every error that Segue means to raise, in one tree.
+
+::
+
+    SegueError
+    ├── AudioError                 the piece of music cannot be used
+    │   ├── AudioUndecodable
+    │   ├── AudioTooShort
+    │   ├── AudioTooLong
+    │   └── AudioSilent
+    ├── MalformedRequest           a value is missing or out of its range
+    ├── TrackNotFound
+    ├── CatalogueError             the catalogue cannot answer as it is
+    │   ├── CatalogueEmpty
+    │   ├── CatalogueMismatch      it was made by another model or front end
+    │   └── CatalogueLocked        another writer is at work
+    ├── SnapshotDamaged            the index on disk is not what its header says
+    ├── StoreUnavailable           Redis does not answer
+    ├── Overloaded
+    └── ArtifactError              the model's folder cannot be used
+        ├── ArtifactDamaged
+        └── FingerprintMismatch
+
+Each message is a sentence for the person who meets it: what happened, where, what to do.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class SegueError(Exception):
+    """The root: anything Segue means to raise.
+
+    Attributes:
+        reason: the machine-readable name that travels over gRPC and in JSON, upper snake case.
+    """
+
+    reason: ClassVar[str] = "INTERNAL"
+
+
+class AudioError(SegueError):
+    """The piece of music cannot be used."""
+
+
+class AudioUndecodable(AudioError):
+    """The bytes are not audio that this machine decodes, or hold samples that are not finite numbers."""
+
+    reason = "AUDIO_UNDECODABLE"
+
+
+class AudioTooShort(AudioError):
+    """There is less sound than one window."""
+
+    reason = "AUDIO_TOO_SHORT"
+
+
+class AudioTooLong(AudioError):
+    """There are more bytes or more hours than Segue takes."""
+
+    reason = "AUDIO_TOO_LONG"
+
+
+class AudioSilent(AudioError):
+    """Nothing can be heard in any window."""
+
+    reason = "AUDIO_SILENT"
+
+
+class MalformedRequest(SegueError):
+    """A value is missing or out of its range.
+
+    Attributes:
+        field: the name of the value, as the caller wrote it.
+    """
+
+    reason = "MALFORMED_REQUEST"
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class TrackNotFound(SegueError):
+    """No track of the catalogue has this id.
+
+    Attributes:
+        track_id: the id that was asked for.
+    """
+
+    reason = "TRACK_NOT_FOUND"
+
+    def __init__(self, track_id: str) -> None:
+        super().__init__(
+            f"No track {track_id!r} is in the catalogue; list the tracks that are, or index the file it came from."
+        )
+        self.track_id = track_id
+
+
+class CatalogueError(SegueError):
+    """The catalogue cannot answer as it is."""
+
+
+class CatalogueEmpty(CatalogueError):
+    """There is nothing to recommend."""
+
+    reason = "CATALOGUE_EMPTY"
+
+
+class CatalogueMismatch(CatalogueError):
+    """The catalogue was made by another model or another front end."""
+
+    reason = "CATALOGUE_MISMATCH"
+
+
+class CatalogueLocked(CatalogueError):
+    """Another writer holds the catalogue, or took it over."""
+
+    reason = "CATALOGUE_LOCKED"
+
+
+class SnapshotDamaged(SegueError):
+    """An index on disk is not what its header says."""
+
+    reason = "SNAPSHOT_DAMAGED"
+
+
+class StoreUnavailable(SegueError):
+    """Redis does not answer."""
+
+    reason = "STORE_UNAVAILABLE"
+
+
+class Overloaded(SegueError):
+    """More work is waiting than the server takes on."""
+
+    reason = "OVERLOADED"
+
+
+class ArtifactError(SegueError):
+    """The model's folder cannot be used."""
+
+    reason = "ARTIFACT_UNUSABLE"
+
+
+class ArtifactDamaged(ArtifactError):
+    """A file of the artifact is missing, or is not the one that the manifest names."""
+
+    reason = "ARTIFACT_DAMAGED"
+
+
+class FingerprintMismatch(ArtifactError):
+    """Two parts were made with different front ends."""
+
+    reason = "FINGERPRINT_MISMATCH"

@@ -1,0 +1,113 @@
+"""The network: windows of many pieces in, posteriors and embeddings out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segue.core.artifact import SAVED_MODEL, Manifest, read_manifest
+from segue.core.errors import ArtifactDamaged
+from segue.core.windows import Windows
+
+SIGNATURES = ("encode", "decide", "serving_default")
+# Every batch is filled up to one of these, so that TensorFlow meets only shapes that it has been warmed up with.
+BATCH_SIZES = (1, 2, 4, 8, 16)
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What the network makes of one piece.
+
+    Attributes:
+        posterior: calibrated probabilities [genres], in the order of the manifest's labels; they sum to 1.
+        embedding: a vector [e] of length 1; pieces that sound alike have a small angle between them.
+        window_posterior: probabilities [w, genres] of each window.
+    """
+
+    posterior: Floats
+    embedding: Floats
+    window_posterior: Floats
+
+
+class Model:
+    """A loaded artifact. Its methods may be called from several threads at once."""
+
+    def __init__(self, manifest: Manifest, saved: Any) -> None:  # noqa: ANN401 - TensorFlow ships no types
+        self.manifest = manifest
+        self._saved = saved  # its signatures hold only weak references to it
+        self._encode: Callable[..., Any] = saved.signatures["encode"]
+        self._decide: Callable[..., Any] = saved.signatures["decide"]
+
+    @classmethod
+    def load(cls, folder: Path) -> Model:
+        """Checks and loads an artifact.
+
+        Raises:
+            ArtifactError: it is missing, damaged, or does not fit its manifest.
+        """
+        manifest = read_manifest(folder)
+        import tensorflow as tf  # noqa: PLC0415 - takes seconds, and a bad artifact is refused without it
+
+        try:
+            saved = tf.saved_model.load(str(folder / SAVED_MODEL))
+        except (OSError, ValueError, tf.errors.OpError) as error:
+            raise ArtifactDamaged(
+                f"TensorFlow cannot load {folder / SAVED_MODEL}: {error}. Take a fresh copy of the artifact."
+            ) from error
+        missing = [name for name in SIGNATURES if name not in saved.signatures]
+        if missing:
+            raise ArtifactDamaged(
+                f"{folder / SAVED_MODEL} has no signature {', '.join(missing)}. Export it with segue-trainer."
+            )
+        return cls(manifest, saved)
+
+    def warm_up(self, most: int = BATCH_SIZES[-1]) -> None:
+        """Runs every batch size up to ``most`` once, so that no caller pays for a first time."""
+        config = self.manifest.features
+        windows = Windows(np.zeros((1, config.n_mels, config.columns), np.float32), np.zeros(1))
+        for size in BATCH_SIZES:
+            if size <= most:
+                self.hear([windows] * size)
+
+    def hear(self, pieces: Sequence[Windows]) -> list[Heard]:
+        """What the network makes of each piece; a piece's answer does not depend on its neighbours.
+
+        Args:
+            pieces: the windows of each piece, of this model's front end, at most ``manifest.windows`` each.
+        """
+        most = BATCH_SIZES[-1]
+        batches = (pieces[start : start + most] for start in range(0, len(pieces), most))
+        return [heard for batch in batches for heard in self._hear_batch(batch)]
+
+    def _hear_batch(self, pieces: Sequence[Windows]) -> list[Heard]:
+        size = next(size for size in BATCH_SIZES if size >= len(pieces))
+        counts = [len(piece.values) for piece in pieces]
+        features = self._encode_windows(np.concatenate([piece.values for piece in pieces]))
+        most = self.manifest.windows
+        padded = np.zeros((size, most, features.shape[1]), np.float32)
+        mask = np.zeros((size, most), bool)
+        # A row without a window has no mean: the rows that fill the batch up hold one empty window each.
+        mask[:, 0] = True
+        for row, part in enumerate(np.split(features, np.cumsum(counts)[:-1])):
+            padded[row, : len(part)] = part
+            mask[row, : len(part)] = True
+        decided = {name: value.numpy() for name, value in self._decide(features=padded, mask=mask).items()}
+        return [
+            Heard(decided["posterior"][row], decided["embedding"][row], decided["window_posterior"][row, :count])
+            for row, count in enumerate(counts)
+        ]
+
+    def _encode_windows(self, values: Floats) -> Floats:
+        """The features [n, d] of windows [n, bands, columns]."""
+        rows = next(size for size in BATCH_SIZES if size * self.manifest.windows >= len(values))
+        padded = np.zeros((rows * self.manifest.windows, *values.shape[1:]), np.float32)
+        padded[: len(values)] = values
+        features: Floats = self._encode(windows=padded)["features"].numpy()[: len(values)]
+        return features

@@ -1,0 +1,167 @@
+"""What the catalogue remembers of each track, and what any store of it can do.
+
+The store is the truth: a track is in the catalogue when its event stands in the stream, and every index is made from
+the stream. ``segue.core.redis_store`` is the real one, ``MemoryStore`` the one for unit tests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Vector = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Track:
+    """What is known of a track.
+
+    Attributes:
+        track_id: 32 lower-case hexadecimal digits that come from its audio.
+        title: from the tags, else the file's name without its ending.
+        artist: from the tags, or empty.
+        album: from the tags, or empty.
+        genre: the best of the posterior.
+        tagged_genre: from the tags, or empty.
+        seconds: how long it plays.
+        path: where it was found.
+        posterior: the model's probability of each genre.
+    """
+
+    track_id: str
+    title: str
+    artist: str = ""
+    album: str = ""
+    genre: str = ""
+    tagged_genre: str = ""
+    seconds: float = 0.0
+    path: str = ""
+    posterior: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class PathRecord:
+    """A file as it was when it was indexed; while size and time stand, it need not be decoded again."""
+
+    path: str
+    size: int
+    mtime_ns: int
+    track_id: str
+
+
+@dataclass(frozen=True)
+class Addition:
+    """A track to be written: everything that one transaction holds of it."""
+
+    track: Track
+    embedding: Vector
+    file: PathRecord
+
+
+class Event(NamedTuple):
+    """One change of the catalogue; ``revision`` numbers all changes from 1 without a gap."""
+
+    revision: int
+    kind: Literal["add", "remove"]
+    track_id: str
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What a catalogue is and what made its embeddings.
+
+    Attributes:
+        uuid: random, made with the catalogue.
+        model_id: the artifact that heard every track.
+        fingerprint: its front end's.
+        width: the length of an embedding.
+    """
+
+    uuid: str
+    model_id: str
+    fingerprint: str
+    width: int
+
+
+class TrackStore(Protocol):
+    """Reads the catalogue. Every method raises ``StoreUnavailable`` where the store does not answer."""
+
+    def identity(self) -> Identity | None:
+        """What the catalogue is, or None where nothing was ever written."""
+        ...
+
+    def revision(self) -> int:
+        """The number of the last event, 0 where there is none."""
+        ...
+
+    def oldest_revision(self) -> int:
+        """The number of the oldest event that the stream still holds, ``revision() + 1`` where it holds none."""
+        ...
+
+    def count(self) -> int:
+        """How many tracks there are."""
+        ...
+
+    def get(self, track_ids: Sequence[str]) -> list[Track | None]:
+        """The tracks with these ids, None for each that is not there."""
+        ...
+
+    def embeddings(self, track_ids: Sequence[str]) -> list[Vector | None]:
+        """The embeddings [e] of these tracks, None for each that is not there."""
+        ...
+
+    def track_ids(self, after: str, limit: int) -> list[str]:
+        """Up to ``limit`` ids in their order, from the first one behind ``after``."""
+        ...
+
+    def files(self, paths: Sequence[str]) -> list[PathRecord | None]:
+        """The records of these paths, None for each that was never indexed."""
+        ...
+
+    def events(self, after: int, limit: int) -> list[Event]:
+        """Up to ``limit`` events in their order, from the first one behind ``after``."""
+        ...
+
+
+class TrackWriter(Protocol):
+    """Writes the catalogue while it holds the lock. Every method raises ``CatalogueLocked`` once the lock is lost."""
+
+    def add(self, additions: Sequence[Addition]) -> int:
+        """Writes tracks, their embeddings, files and events, each track in one transaction.
+
+        A track that is there already gets the new metadata and file, and an event only if its embedding changed.
+
+        Returns:
+            The revision after the last of them.
+        """
+        ...
+
+    def remove(self, track_ids: Sequence[str]) -> int:
+        """Removes tracks and everything known of them; answers the revision after the last of them."""
+        ...
+
+
+class WritableStore(TrackStore, Protocol):
+    """A store that can be written."""
+
+    def writer(self, model_id: str, fingerprint: str, width: int) -> AbstractContextManager[TrackWriter]:
+        """Takes the lock, and makes the catalogue if there is none yet.
+
+        Raises:
+            CatalogueLocked: another writer holds it; the message says who.
+            CatalogueMismatch: the catalogue was made by another model or front end; the message names both.
+        """
+        ...
+
+
+def all_track_ids(store: TrackStore, page: int = 1_000) -> Iterator[str]:
+    """Every id of a store, in their order."""
+    after = ""
+    while ids := store.track_ids(after, page):
+        yield from ids
+        after = ids[-1]

@@ -1,0 +1,99 @@
+"""Which windows of a track are heard, and what the network sees of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segue.core.errors import AudioSilent, AudioTooShort
+from segue.core.features import FeatureConfig, Samples, log_scale, mel_power
+
+# 8 steps of 16-bit audio: below the noise of any recording, above dither.
+SILENCE_RMS = 2.5e-4
+
+
+class SampleSource(Protocol):
+    """A track that can be read in pieces."""
+
+    @property
+    def samples(self) -> int:
+        """How many samples the track has, at the rate that is asked for."""
+        ...
+
+    def read(self, start: int, stop: int) -> Samples:
+        """Mono samples [stop - start]; silence where the track has none."""
+        ...
+
+
+@dataclass(frozen=True)
+class Windows:
+    """What a network sees of one track.
+
+    Attributes:
+        values: [w, bands, columns] on the network's scale, in the order of time, without silent windows.
+        starts: seconds [w] from the start of the track.
+    """
+
+    values: NDArray[np.float32]
+    starts: NDArray[np.float64]
+
+
+def spread_starts(columns: int, width: int, most: int) -> NDArray[np.int64]:
+    """The first columns of the windows: as many as fit side by side, at most ``most``, spread evenly.
+
+    Args:
+        columns: columns in the track, at least ``width``.
+        width: columns in a window.
+        most: the most windows, at least 1.
+
+    Returns:
+        First columns [w], ascending. A clip of 30 s, 387 columns, has 10 windows of 39.
+    """
+    # Rounded, not cut off: 387 columns are 9.92 windows, and the paper cuts a clip into 10.
+    count = min(most, max(1, (2 * columns + width) // (2 * width)))
+    return np.round(np.linspace(0, columns - width, count)).astype(np.int64)
+
+
+def hear(source: SampleSource, config: FeatureConfig, most: int) -> Windows:
+    """Reads the windows of a track, and no more of it than they need.
+
+    Args:
+        source: the track, at ``config.sample_rate``.
+        config: the settings of the front end.
+        most: the most windows, at least 1.
+
+    Raises:
+        AudioTooShort: the track does not hold one window.
+        AudioSilent: no window is louder than ``SILENCE_RMS``.
+    """
+    columns = config.column_count(source.samples)
+    if columns < config.columns:
+        seconds = source.samples / config.sample_rate
+        raise AudioTooShort(f"The audio lasts {seconds:.2f} s; at least {config.window_seconds:g} s are needed.")
+    starts = spread_starts(columns, config.columns, most)
+    values = [_window(source, config, int(start)) for start in starts]
+    heard = [index for index, value in enumerate(values) if value is not None]
+    if not heard:
+        raise AudioSilent("Nothing can be heard: every part of the audio is below -72 dBFS. Send a louder recording.")
+    seconds_per_frame = config.hop / config.sample_rate
+    return Windows(
+        values=np.stack([value for value in values if value is not None]),
+        starts=np.array([config.grid.frame(int(starts[i])) * seconds_per_frame for i in heard]),
+    )
+
+
+def _window(source: SampleSource, config: FeatureConfig, column: int) -> NDArray[np.float32] | None:
+    """The window that starts at ``column`` on the network's scale, or None where it is silent."""
+    frames = config.grid.frames(column, config.columns)
+    # One frame's worth of neighbours on both sides, so that the frames at the edges are those of the whole track.
+    margin = -(-config.n_fft // config.hop)
+    first, last = int(frames[0]), int(frames[-1])
+    origin = max(0, first - margin)
+    samples = source.read(origin * config.hop, (last + margin) * config.hop)
+    inside = samples[(first - origin) * config.hop : (last - origin) * config.hop]
+    if np.sqrt(np.mean(np.square(inside))) < SILENCE_RMS:
+        return None
+    return log_scale(mel_power(samples, frames - origin, config), config)
