@@ -1,0 +1,90 @@
+"""Rendered music: clips made by arithmetic for demonstrations and tests, where no recordings are at hand.
+
+They are rendered, not recorded: what a network says of them says nothing of how well it knows music.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segue.core.features import Samples
+
+
+@dataclass(frozen=True)
+class Style:
+    """How a rendered clip sounds: beats a minute, the root in Hz, overtones, and the share of drums in [0, 1]."""
+
+    name: str
+    tempo: float
+    root: float
+    overtones: int
+    drums: float
+
+
+STYLES = (
+    Style("blues", 84, 110.0, 6, 0.3),
+    Style("classical", 66, 220.0, 4, 0.0),
+    Style("country", 108, 164.8, 8, 0.3),
+    Style("disco", 120, 130.8, 5, 0.6),
+    Style("hiphop", 92, 65.4, 3, 0.8),
+    Style("jazz", 140, 174.6, 7, 0.2),
+    Style("metal", 180, 82.4, 24, 0.7),
+    Style("pop", 112, 196.0, 6, 0.4),
+    Style("reggae", 76, 98.0, 5, 0.5),
+    Style("rock", 128, 110.0, 14, 0.5),
+)
+
+
+def render_clip(style: int, seconds: float, rate: int = 22_050, seed: int = 0) -> Samples:
+    """Renders a clip of chords and drums.
+
+    Args:
+        style: which of ``STYLES``, from 0; it starts again behind the last.
+        seconds: how long, above 0.
+        rate: sample rate in Hz.
+        seed: another seed is another piece of the same style.
+
+    Returns:
+        Mono samples [seconds * rate], peak 0.5.
+    """
+    chosen = STYLES[style % len(STYLES)]
+    random = np.random.default_rng([style, seed])
+    time = np.arange(round(seconds * rate)) / rate
+    beat = time * chosen.tempo / 60
+    sound = (1 - chosen.drums) * _chords(chosen, time, beat, random) + chosen.drums * _drums(beat, random)
+    sound += 1e-3 * random.standard_normal(len(time))
+    return (0.5 * sound / np.abs(sound).max()).astype(np.float32)
+
+
+def _chords(style: Style, time: NDArray[np.float64], beat: NDArray[np.float64], random: np.random.Generator) -> Samples:
+    """A chord every two beats, plucked, each note with the style's overtones."""
+    degrees = random.choice([0, 2, 4, 5, 7, 9], size=64)
+    root = style.root * 2.0 ** (degrees[(beat // 2).astype(int) % 64] / 12)
+    phase = 2 * np.pi * np.cumsum(root) * (time[1] - time[0])
+    notes = [np.sin(ratio * k * phase) / k for ratio in (1.0, 1.25, 1.5) for k in range(1, style.overtones + 1)]
+    return (np.sum(notes, axis=0) * np.exp(-1.5 * (beat % 2) / 2)).astype(np.float32)
+
+
+def _drums(beat: NDArray[np.float64], random: np.random.Generator) -> Samples:
+    """A low thump on the beat and a burst of noise between the beats."""
+    thump = np.sin(40 * np.sqrt(beat % 1)) * np.exp(-8 * (beat % 1))
+    hiss = random.standard_normal(len(beat)) * np.exp(-25 * ((beat + 0.5) % 1))
+    return (thump + 0.5 * hiss).astype(np.float32)
+
+
+def render_folder(folder: Path, clips: int = 20, seconds: float = 30.0) -> list[Path]:
+    """Writes clips of all styles in turn as ``<style>/<style>.<number>.flac`` and answers their paths."""
+    import soundfile  # noqa: PLC0415 - only whoever writes files needs it
+
+    paths = []
+    for number in range(clips):
+        style = STYLES[number % len(STYLES)].name
+        path = folder / style / f"{style}.{number // len(STYLES):05}.flac"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(path, render_clip(number, seconds, seed=number // len(STYLES)), 22_050, subtype="PCM_16")
+        paths.append(path)
+    return paths

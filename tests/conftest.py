@@ -1,0 +1,96 @@
+"""What all tests share: real clips where they are at hand, rendered ones where not, and a tiny network."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from segue.core.artifact import Manifest, write_manifest
+from segue.core.features import FeatureConfig
+from segue.core.render import STYLES, render_folder
+
+ROOT = Path(__file__).parents[1]
+GTZAN = Path(os.environ.get("SEGUE_GTZAN", ROOT.parent / "shared" / "data" / "gtzan"))
+
+
+def pytest_report_header() -> str:
+    """Says at the top of a run which clips it hears."""
+    return f"clips: real, from {GTZAN}" if GTZAN.is_dir() else "clips: rendered, not recorded (SEGUE_GTZAN is not there)"
+
+
+@pytest.fixture(scope="session")
+def gtzan() -> Path:
+    """The folder of real GTZAN data; skips where there is none."""
+    if not GTZAN.is_dir():
+        pytest.skip("no real GTZAN data here: set SEGUE_GTZAN to its folder")
+    return GTZAN
+
+
+@pytest.fixture(scope="session")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Twenty clips of 30 s: real ones, two of each genre, where they are at hand, else rendered."""
+    if not GTZAN.is_dir():
+        return render_folder(tmp_path_factory.mktemp("clips"))
+    return [clip for style in STYLES for clip in sorted((GTZAN / "audio" / style.name).glob("*.flac"))[:2]]
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """An artifact whose network is arithmetic: quick to load, with the true contract and the true front end."""
+    folder = tmp_path_factory.mktemp("tiny-model")
+    config = FeatureConfig()
+    _save_tiny_network(folder / "saved_model", config)
+    manifest = Manifest(
+        name="tiny",
+        model_id="",
+        labels=tuple(style.name for style in STYLES),
+        windows=10,
+        feature_width=config.n_mels,
+        embedding_width=config.n_mels,
+        features=config,
+        temperature=1.0,
+    )
+    write_manifest(folder, manifest)
+    yield folder
+
+
+def _save_tiny_network(folder: Path, config: FeatureConfig) -> None:
+    """A window's feature is its mean spectrum; a clip's embedding the mean of those; its posterior a fixed projection."""
+    import tensorflow as tf  # noqa: PLC0415 - takes seconds, and few tests need it
+
+    projection = tf.constant(np.random.default_rng(7).standard_normal((config.n_mels, len(STYLES))), tf.float32)
+    windows = tf.TensorSpec([None, config.n_mels, config.columns], tf.float32)
+    clip_windows = tf.TensorSpec([None, 10, config.n_mels, config.columns], tf.float32)
+    features = tf.TensorSpec([None, 10, config.n_mels], tf.float32)
+    mask = tf.TensorSpec([None, 10], tf.bool)
+
+    class Tiny(tf.Module):  # type: ignore[misc]  # TensorFlow ships no types
+        @tf.function(input_signature=[windows])  # type: ignore[untyped-decorator]  # likewise
+        def encode(self, windows: tf.Tensor) -> dict[str, tf.Tensor]:
+            return {"features": tf.reduce_mean(windows, axis=2) / 60 + 1}
+
+        @tf.function(input_signature=[features, mask])  # type: ignore[untyped-decorator]  # likewise
+        def decide(self, features: tf.Tensor, mask: tf.Tensor) -> dict[str, tf.Tensor]:
+            weight = tf.cast(mask, tf.float32)[:, :, None]
+            mean = tf.reduce_sum(features * weight, 1) / tf.reduce_sum(weight, 1)
+            centred = mean - tf.reduce_mean(mean, 1, keepdims=True) + 1e-6
+            return {
+                "posterior": tf.nn.softmax(mean @ projection / 4),
+                "embedding": tf.math.l2_normalize(centred, 1),
+                "window_posterior": tf.nn.softmax(features @ projection / 4),
+            }
+
+        @tf.function(input_signature=[clip_windows, mask])  # type: ignore[untyped-decorator]  # likewise
+        def both(self, windows: tf.Tensor, mask: tf.Tensor) -> dict[str, tf.Tensor]:
+            features = self.encode(tf.reshape(windows, [-1, config.n_mels, config.columns]))["features"]
+            decided: dict[str, tf.Tensor] = self.decide(tf.reshape(features, [-1, 10, config.n_mels]), mask)
+            return decided
+
+    tiny = Tiny()
+    tf.saved_model.save(
+        tiny, str(folder), signatures={"encode": tiny.encode, "decide": tiny.decide, "serving_default": tiny.both}
+    )
