@@ -10,6 +10,8 @@ from segue.core.errors import AudioUndecodable
 
 # What a recorder that cannot seek back writes in place of a length.
 _UNKNOWN_LENGTHS = {0, 0xFFFFFFFF, 0x7FFFFFFF, 0xFFFFFFFE}
+# Real files stay far below; bytes made of nothing but empty chunks must not keep a processor busy.
+_MOST_PARTS = 100_000
 
 
 class Part(NamedTuple):
@@ -22,9 +24,20 @@ class Part(NamedTuple):
 
 def riff_chunks(data: memoryview) -> Iterator[Part]:
     """The chunks of a RIFF file such as WAV, in their order."""
+    return _chunks(data, "<4sI")
+
+
+def iff_chunks(data: memoryview) -> Iterator[Part]:
+    """The chunks of an IFF file such as AIFF, in their order."""
+    return _chunks(data, ">4sI")
+
+
+def _chunks(data: memoryview, header: str) -> Iterator[Part]:
     position = 12
-    while position + 8 <= len(data):
-        name, length = struct.unpack_from("<4sI", data, position)
+    for _ in range(_MOST_PARTS):
+        if position + 8 > len(data):
+            return
+        name, length = struct.unpack_from(header, data, position)
         start = position + 8
         yield Part(name, start, start + length)
         position = start + length + length % 2
@@ -33,7 +46,9 @@ def riff_chunks(data: memoryview) -> Iterator[Part]:
 def iso_boxes(data: memoryview) -> Iterator[Part]:
     """The outermost boxes of an ISO media file such as MP4, in their order."""
     position = 0
-    while position + 8 <= len(data):
+    for _ in range(_MOST_PARTS):
+        if position + 8 > len(data):
+            return
         length, name = struct.unpack_from(">I4s", data, position)
         header = 8
         if length == 1 and position + 16 <= len(data):
@@ -47,7 +62,7 @@ def iso_boxes(data: memoryview) -> Iterator[Part]:
 def ogg_bodies(data: memoryview) -> Iterator[tuple[int, memoryview]]:
     """The pages of an Ogg file: each page's granule position and its body."""
     position = 0
-    while position + 27 <= len(data) and data[position : position + 4] == b"OggS":
+    while position + 27 <= len(data) and bytes(data[position : position + 4]) == b"OggS":
         (granule,) = struct.unpack_from("<q", data, position + 6)
         segments = data[position + 26]
         start = position + 27 + segments
@@ -63,7 +78,7 @@ def needs_ffmpeg(head: bytes) -> bool:
 
 
 def check_whole(data: memoryview) -> None:
-    """Refuses a WAV or AU file that was cut off: libsndfile would play what is left of it.
+    """Refuses a WAV, AIFF or AU file that was cut off: libsndfile would play what is left of it.
 
     Raises:
         AudioUndecodable: the header promises more bytes than there are.
@@ -77,11 +92,19 @@ def check_whole(data: memoryview) -> None:
 
 def _promised_bytes(data: memoryview) -> int | None:
     """How long the header says the file is, or None where it does not say."""
-    if data[:4] == b"RIFF" and data[8:12] == b"WAVE":
-        for chunk in riff_chunks(data):
-            if chunk.name == b"data":
-                return None if chunk.stop - chunk.start in _UNKNOWN_LENGTHS else chunk.stop
-    if data[:4] == b".snd" and len(data) >= 12:
+    magic, form = bytes(data[:4]), bytes(data[8:12])
+    if magic == b"RIFF" and form == b"WAVE":
+        return _promised_chunk(riff_chunks(data), b"data")
+    if magic == b"FORM" and form in {b"AIFF", b"AIFC"}:
+        return _promised_chunk(iff_chunks(data), b"SSND")
+    if magic == b".snd" and len(data) >= 12:
         offset, length = struct.unpack_from(">II", data, 4)
         return None if length in _UNKNOWN_LENGTHS else offset + length
+    return None
+
+
+def _promised_chunk(chunks: Iterator[Part], name: bytes) -> int | None:
+    for chunk in chunks:
+        if chunk.name == name:
+            return None if chunk.stop - chunk.start in _UNKNOWN_LENGTHS else chunk.stop
     return None
