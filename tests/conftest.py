@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +18,9 @@ GTZAN = Path(os.environ.get("SEGUE_GTZAN", ROOT.parent / "shared" / "data" / "gt
 
 def pytest_report_header() -> str:
     """Says at the top of a run which clips it hears."""
-    return f"clips: real, from {GTZAN}" if GTZAN.is_dir() else "clips: rendered, not recorded (SEGUE_GTZAN is not there)"
+    return (
+        f"clips: real, from {GTZAN}" if GTZAN.is_dir() else "clips: rendered, not recorded (SEGUE_GTZAN is not there)"
+    )
 
 
 @pytest.fixture(scope="session")
@@ -39,7 +40,7 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 
 @pytest.fixture(scope="session")
-def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An artifact whose network is arithmetic: quick to load, with the true contract and the true front end."""
     folder = tmp_path_factory.mktemp("tiny-model")
     config = FeatureConfig()
@@ -55,11 +56,11 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         temperature=1.0,
     )
     write_manifest(folder, manifest)
-    yield folder
+    return folder
 
 
 def _save_tiny_network(folder: Path, config: FeatureConfig) -> None:
-    """A window's feature is its mean spectrum; a clip's embedding the mean of those; its posterior a fixed projection."""
+    """A window's feature is its mean spectrum, a clip's embedding their mean, its posterior a fixed projection."""
     import tensorflow as tf  # noqa: PLC0415 - takes seconds, and few tests need it
 
     projection = tf.constant(np.random.default_rng(7).standard_normal((config.n_mels, len(STYLES))), tf.float32)

@@ -156,6 +156,7 @@ def _read_settings(folder: Path) -> dict[str, Any]:
         raise ArtifactDamaged(f"{folder / MANIFEST} is not a manifest: {error}. Take a fresh copy of it.") from error
     if version != FORMAT_VERSION:
         raise ArtifactError(
-            f"{folder / MANIFEST} has format {version}, and this version reads {FORMAT_VERSION}. Install a matching Segue."
+            f"{folder / MANIFEST} has format {version}, and this version reads {FORMAT_VERSION}. "
+            "Install the Segue that it was made for."
         )
     return settings

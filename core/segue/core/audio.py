@@ -96,7 +96,9 @@ def read_mono(file: soundfile.SoundFile, frames: int = -1) -> Samples:
         raise AudioUndecodable(f"The audio is damaged: {error.error_string} Send it whole and undamaged.") from error
     mono: Samples = samples.mean(axis=1, dtype=np.float32)
     if not np.isfinite(mono).all():
-        raise AudioUndecodable("The audio holds samples that are not finite numbers (NaN or infinity). Export it again.")
+        raise AudioUndecodable(
+            "The audio holds samples that are not finite numbers (NaN or infinity). Export it again."
+        )
     return mono
 
 
@@ -120,9 +122,12 @@ def open_audio(audio: Path | bytes, rate: int) -> Iterator[ArraySource | FileSou
     with audio.open("rb") as file:
         if audio.stat().st_size == 0:
             raise AudioUndecodable("The file is empty. Send a whole audio file.")
-        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped, memoryview(mapped) as view:
-            with _open(view, audio, rate) as source:
-                yield source
+        with (
+            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped,
+            memoryview(mapped) as view,
+            _open(view, audio, rate) as source,
+        ):
+            yield source
 
 
 @contextmanager
@@ -153,10 +158,14 @@ def _check_format(file: soundfile.SoundFile) -> None:
             f"The sample rate of {file.samplerate:,} Hz is outside {MIN_RATE:,} to {MAX_RATE:,} Hz. Resample it first."
         )
     if file.channels > MAX_CHANNELS:
-        raise AudioUndecodable(f"The audio has {file.channels} channels; at most {MAX_CHANNELS} are taken. Mix it down.")
+        raise AudioUndecodable(
+            f"The audio has {file.channels} channels; at most {MAX_CHANNELS} are taken. Mix it down."
+        )
     if file.frames > MAX_SECONDS * file.samplerate:
         hours = file.frames / file.samplerate / 3600
-        raise AudioTooLong(f"The audio lasts {hours:.1f} h; at most {MAX_SECONDS // 3600} h are taken. Send a part of it.")
+        raise AudioTooLong(
+            f"The audio lasts {hours:.1f} h; at most {MAX_SECONDS // 3600} h are taken. Send a part of it."
+        )
     if file.frames == 0:
         raise AudioTooShort("The file holds no sound at all. Send at least 3 s.")
 

@@ -183,4 +183,5 @@ def relative_decibels(decibels: NDArray[np.float32], floor_db: float) -> NDArray
         [..., bands, columns] in [floor_db, 0].
     """
     loudest = decibels.max(axis=(-2, -1), keepdims=True)
-    return np.maximum(decibels - loudest, np.float32(floor_db), dtype=np.float32)
+    relative: NDArray[np.float32] = np.maximum(decibels - loudest, np.float32(floor_db))
+    return relative

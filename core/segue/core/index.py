@@ -66,7 +66,7 @@ class ExactIndex:
         wanted = min(len(self), k + len(without))
         # Everything that is as near as the last one wanted, so that ties are broken by id and not by position.
         least = np.partition(similarities, -wanted)[-wanted]
-        rows = np.flatnonzero(similarities >= least)
+        rows = np.flatnonzero(similarities >= least).tolist()
         return ranked([Neighbour(self._track_ids[row], float(similarities[row])) for row in rows], k, without)
 
 

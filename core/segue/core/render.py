@@ -57,23 +57,28 @@ def render_clip(style: int, seconds: float, rate: int = 22_050, seed: int = 0) -
     beat = time * chosen.tempo / 60
     sound = (1 - chosen.drums) * _chords(chosen, time, beat, random) + chosen.drums * _drums(beat, random)
     sound += 1e-3 * random.standard_normal(len(time))
-    return (0.5 * sound / np.abs(sound).max()).astype(np.float32)
+    clip: Samples = (0.5 * sound / np.abs(sound).max()).astype(np.float32)
+    return clip
 
 
-def _chords(style: Style, time: NDArray[np.float64], beat: NDArray[np.float64], random: np.random.Generator) -> Samples:
+def _chords(
+    style: Style, time: NDArray[np.float64], beat: NDArray[np.float64], random: np.random.Generator
+) -> NDArray[np.float64]:
     """A chord every two beats, plucked, each note with the style's overtones."""
     degrees = random.choice([0, 2, 4, 5, 7, 9], size=64)
     root = style.root * 2.0 ** (degrees[(beat // 2).astype(int) % 64] / 12)
     phase = 2 * np.pi * np.cumsum(root) * (time[1] - time[0])
     notes = [np.sin(ratio * k * phase) / k for ratio in (1.0, 1.25, 1.5) for k in range(1, style.overtones + 1)]
-    return (np.sum(notes, axis=0) * np.exp(-1.5 * (beat % 2) / 2)).astype(np.float32)
+    plucked: NDArray[np.float64] = np.sum(notes, axis=0) * np.exp(-1.5 * (beat % 2) / 2)
+    return plucked
 
 
-def _drums(beat: NDArray[np.float64], random: np.random.Generator) -> Samples:
+def _drums(beat: NDArray[np.float64], random: np.random.Generator) -> NDArray[np.float64]:
     """A low thump on the beat and a burst of noise between the beats."""
     thump = np.sin(40 * np.sqrt(beat % 1)) * np.exp(-8 * (beat % 1))
     hiss = random.standard_normal(len(beat)) * np.exp(-25 * ((beat + 0.5) % 1))
-    return (thump + 0.5 * hiss).astype(np.float32)
+    sound: NDArray[np.float64] = thump + 0.5 * hiss
+    return sound
 
 
 def render_folder(folder: Path, clips: int = 20, seconds: float = 30.0) -> list[Path]:

@@ -1,0 +1,69 @@
+"""The composition root: builds every part of the server, in the order in which a wrong setting is cheapest to tell."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from segue.core.connect import open_store
+from segue.core.model import Model
+from segue.server.catalogue import LiveCatalogue
+from segue.server.engine import Engine
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the server is told at its start.
+
+    Attributes:
+        data: the folder where Segue keeps its state.
+        redis_url: the Redis to use, or None for a private one in ``data``.
+        model: the artifact's folder.
+        workers: how many pieces are heard at once, at least 1.
+        most_waiting: how many pieces may wait or be heard, at least 1.
+    """
+
+    data: Path
+    redis_url: str | None
+    model: Path
+    workers: int
+    most_waiting: int
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The parts that the services work with."""
+
+    engine: Engine
+    catalogue: LiveCatalogue
+
+    @property
+    def model_id(self) -> str:
+        """What the loaded network is called."""
+        return self.engine.model.manifest.model_id
+
+
+@contextmanager
+def assemble(settings: Settings) -> Iterator[Parts]:
+    """Builds the parts, and takes them apart at the end.
+
+    Raises:
+        ArtifactError: the model cannot be used.
+        CatalogueMismatch: the catalogue was made by another model or front end.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # its start-up chatter is no news to an operator
+    model = Model.load(settings.model)
+    catalogue = LiveCatalogue(settings.data, model.manifest, lambda: open_store(settings.data, settings.redis_url))
+    catalogue.start()
+    try:
+        model.warm_up(most=1)
+        engine = Engine(model, settings.workers, settings.most_waiting)
+        try:
+            yield Parts(engine, catalogue)
+        finally:
+            engine.close()
+    finally:
+        catalogue.close()

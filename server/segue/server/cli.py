@@ -1,0 +1,70 @@
+"""The ``segue-server`` command."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from segue.core.artifact import default_model
+from segue.core.connect import default_data_folder
+from segue.core.errors import SegueError
+
+
+@click.command(context_settings={"show_default": True, "max_content_width": 120})
+@click.option("--listen", default="127.0.0.1:50051", envvar="SEGUE_LISTEN", help="HOST:PORT or unix:PATH to answer on.")
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=default_data_folder,
+    envvar="SEGUE_DATA",
+    help="Where Segue keeps its state; share it with segue-indexer.",
+)
+@click.option("--redis", envvar="SEGUE_REDIS", help="URL of a Redis server.  [default: a private one in --data]")
+@click.option(
+    "--model",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=default_model,
+    envvar="SEGUE_MODEL",
+    help="The artifact's folder.",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 256),
+    default=lambda: os.cpu_count() or 1,
+    envvar="SEGUE_WORKERS",
+    help="How many pieces are heard at once.",
+)
+@click.option(
+    "--most-waiting",
+    type=click.IntRange(1, 10_000),
+    default=64,
+    envvar="SEGUE_MOST_WAITING",
+    help="How many pieces may wait or be heard; one more is answered OVERLOADED.",
+)
+@click.option(
+    "--grace",
+    type=click.FloatRange(0, 3600),
+    default=10.0,
+    envvar="SEGUE_GRACE",
+    help="Seconds that calls under way may take to finish after SIGTERM.",
+)
+@click.version_option(package_name="segue")
+def main(
+    *, listen: str, data: Path, redis: str | None, model: Path, workers: int, most_waiting: int, grace: float
+) -> None:
+    """Tells the genre of music and what to play next, over gRPC."""
+    logging.basicConfig(level=logging.INFO, format="segue-server: %(message)s")
+    from segue.server.bootstrap import Settings, assemble  # noqa: PLC0415 - so that --help is quick
+    from segue.server.lifecycle import serve  # noqa: PLC0415 - likewise
+
+    try:
+        with assemble(Settings(data, redis, model, workers, most_waiting)) as parts:
+            asyncio.run(serve(parts, listen, grace))
+    except (SegueError, OSError) as error:
+        click.echo(f"segue-server: {error}", err=True)
+        sys.exit(1)

@@ -1,0 +1,136 @@
+"""The only bridge between the core's types and the wire's."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from google.protobuf.duration_pb2 import Duration
+
+from segue.core.audio import MAX_UPLOAD_BYTES
+from segue.core.errors import AudioTooLong, MalformedRequest
+from segue.core.index import Neighbour
+from segue.core.model import Heard
+from segue.core.store import Track
+from segue.v1 import (
+    audio_pb2,
+    catalog_service_pb2,
+    classification_service_pb2,
+    recommendation_service_pb2,
+    revision_pb2,
+    track_pb2,
+)
+
+DEFAULT_LIMIT, MAX_LIMIT = 10, 100
+DEFAULT_PAGE, MAX_PAGE = 100, 1_000
+
+
+class Page(NamedTuple):
+    """Which page of the catalogue: the ids behind ``after``, at most ``size`` of them."""
+
+    after: str
+    size: int
+
+
+def audio_bytes(audio: audio_pb2.Audio, field: str) -> bytes:
+    """The bytes of a piece of music, not yet looked at.
+
+    Raises:
+        MalformedRequest: there are none.
+        AudioTooLong: there are more than 16 MiB.
+    """
+    if not audio.content:
+        raise MalformedRequest(f"{field}.content", f"{field}.content is empty; send the bytes of a whole audio file.")
+    if len(audio.content) > MAX_UPLOAD_BYTES:
+        raise AudioTooLong(
+            f"{field}.content has {len(audio.content):,} bytes; at most {MAX_UPLOAD_BYTES:,} are taken. "
+            "Send a part of the piece, or a compressed file."
+        )
+    return audio.content
+
+
+def limit(request: classification_service_pb2.ClassifyRequest | recommendation_service_pb2.RecommendRequest) -> int:
+    """How many answers are asked for, [1, 100].
+
+    Raises:
+        MalformedRequest: 0 or below.
+    """
+    field = "top_k" if isinstance(request, classification_service_pb2.ClassifyRequest) else "limit"
+    if not request.HasField(field):  # type: ignore[arg-type]  # the two requests name it differently
+        return DEFAULT_LIMIT
+    value: int = getattr(request, field)
+    if value <= 0:
+        raise MalformedRequest(
+            field, f"{field} is {value}; ask for 1 to {MAX_LIMIT}, or leave it out for {DEFAULT_LIMIT}."
+        )
+    return min(value, MAX_LIMIT)
+
+
+def track_id(value: str) -> str:
+    """The id of a track that is asked for.
+
+    Raises:
+        MalformedRequest: it is empty.
+    """
+    if not value:
+        raise MalformedRequest("track_id", "track_id is empty; send the id of a track, as ListTracks gives it.")
+    return value
+
+
+def page(request: catalog_service_pb2.ListTracksRequest) -> Page:
+    """Which page is asked for.
+
+    Raises:
+        MalformedRequest: a size below 0, or a token that ``page_token`` did not make.
+    """
+    if request.page_size < 0:
+        raise MalformedRequest(
+            "page_size", f"page_size is {request.page_size}; ask for 1 to {MAX_PAGE}, or 0 for {DEFAULT_PAGE}."
+        )
+    try:
+        after = base64.urlsafe_b64decode(request.page_token.encode()).decode()
+    except (binascii.Error, UnicodeError) as error:
+        raise MalformedRequest(
+            "page_token",
+            "page_token is not one of ours; send next_page_token as it came, or nothing for the first page.",
+        ) from error
+    return Page(after, min(request.page_size or DEFAULT_PAGE, MAX_PAGE))
+
+
+def page_token(last_id: str) -> str:
+    """What leads to the page behind ``last_id``."""
+    return base64.urlsafe_b64encode(last_id.encode()).decode()
+
+
+def genre_scores(heard: Heard, labels: Sequence[str], most: int) -> list[classification_service_pb2.GenreScore]:
+    """The best genres first; equal scores in the order of their names."""
+    pairs = sorted(zip(heard.posterior.tolist(), labels, strict=True), key=lambda pair: (-pair[0], pair[1]))
+    return [classification_service_pb2.GenreScore(genre=genre, score=score) for score, genre in pairs[:most]]
+
+
+def track(track: Track) -> track_pb2.Track:
+    """A track as the wire has it."""
+    duration = Duration()
+    duration.FromMilliseconds(round(track.seconds * 1000))
+    return track_pb2.Track(
+        track_id=track.track_id,
+        title=track.title,
+        artist=track.artist,
+        album=track.album,
+        genre=track.genre,
+        duration=duration,
+        tagged_genre=track.tagged_genre,
+        path=track.path,
+    )
+
+
+def recommendation(neighbour: Neighbour, found: Track) -> recommendation_service_pb2.Recommendation:
+    """A recommended track as the wire has it."""
+    return recommendation_service_pb2.Recommendation(track=track(found), similarity=neighbour.similarity)
+
+
+def revision(model_id: str, catalogue_revision: int) -> revision_pb2.Revision:
+    """What produced an answer."""
+    return revision_pb2.Revision(model_id=model_id, catalogue_revision=catalogue_revision)

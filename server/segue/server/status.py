@@ -1,0 +1,120 @@
+"""The one place where an exception becomes a gRPC status, and the interceptor that does it for every call."""
+
+from __future__ import annotations
+
+import logging
+import re
+import uuid
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import grpc
+from google.protobuf.any_pb2 import Any as AnyMessage
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.message import Message
+from google.rpc import error_details_pb2, status_pb2
+
+from segue.core import errors
+
+DOMAIN = "segue.v1"
+REQUEST_ID = "x-request-id"
+RETRY_SECONDS = 1
+
+_CODES: dict[type[errors.SegueError], grpc.StatusCode] = {
+    errors.AudioError: grpc.StatusCode.INVALID_ARGUMENT,
+    errors.MalformedRequest: grpc.StatusCode.INVALID_ARGUMENT,
+    errors.TrackNotFound: grpc.StatusCode.NOT_FOUND,
+    errors.CatalogueEmpty: grpc.StatusCode.FAILED_PRECONDITION,
+    errors.CatalogueMismatch: grpc.StatusCode.FAILED_PRECONDITION,
+    errors.Overloaded: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    errors.StoreUnavailable: grpc.StatusCode.UNAVAILABLE,
+}
+
+_log = logging.getLogger(__name__)
+
+
+def to_status(error: Exception, request_id: str) -> tuple[grpc.StatusCode, status_pb2.Status]:
+    """What a caller is told of an error: exactly one ErrorInfo, and what helps to mend it.
+
+    Nothing of an error that Segue did not mean to raise leaves the server but the request id.
+    """
+    code = next((code for kind, code in _CODES.items() if isinstance(error, kind)), grpc.StatusCode.INTERNAL)
+    known = code is not grpc.StatusCode.INTERNAL
+    reason = error.reason if known and isinstance(error, errors.SegueError) else "INTERNAL"
+    message = str(error) if known else f"Something went wrong inside Segue. Report it with the request id {request_id}."
+    info = error_details_pb2.ErrorInfo(reason=reason, domain=DOMAIN, metadata={"request_id": request_id})
+    details = [info, *_help(error, message)]
+    number: int = code.value[0]
+    return code, status_pb2.Status(code=number, message=message, details=[_packed(detail) for detail in details])
+
+
+def _help(error: Exception, message: str) -> list[Message]:
+    """The standard details that go with an error beside its ErrorInfo."""
+    if isinstance(error, errors.MalformedRequest):
+        violation = error_details_pb2.BadRequest.FieldViolation(field=error.field, description=message)
+        return [error_details_pb2.BadRequest(field_violations=[violation])]
+    if isinstance(error, errors.AudioError):
+        violation = error_details_pb2.BadRequest.FieldViolation(field="audio.content", description=message)
+        return [error_details_pb2.BadRequest(field_violations=[violation])]
+    if isinstance(error, errors.TrackNotFound):
+        return [error_details_pb2.ResourceInfo(resource_type="segue.v1.Track", resource_name=error.track_id)]
+    if isinstance(error, errors.Overloaded | errors.StoreUnavailable):
+        return [error_details_pb2.RetryInfo(retry_delay=Duration(seconds=RETRY_SECONDS))]
+    return []
+
+
+def _packed(detail: Message) -> AnyMessage:
+    packed = AnyMessage()
+    packed.Pack(detail)
+    return packed
+
+
+def request_id(context: grpc.aio.ServicerContext[Any, Any]) -> str:
+    """The caller's own id of this call where it sent a sensible one, else a new one."""
+    for key, value in context.invocation_metadata() or ():
+        if key == REQUEST_ID and re.fullmatch(r"[\w.:-]{1,128}", str(value)):
+            return str(value)
+    return uuid.uuid4().hex
+
+
+class StatusInterceptor(grpc.aio.ServerInterceptor[Any, Any]):
+    """Answers every exception of a unary call by its status, and every call by its request id."""
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any]]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> grpc.RpcMethodHandler[Any, Any]:
+        """Wraps the handler of a unary call; streams (health's Watch, reflection) are left alone."""
+        handler = await continuation(handler_call_details)
+        if handler is None or handler.unary_unary is None:
+            return handler
+        return grpc.unary_unary_rpc_method_handler(
+            _answering(handler.unary_unary),
+            request_deserializer=handler.request_deserializer,
+            response_serializer=handler.response_serializer,
+        )
+
+
+def _answering(method: Callable[..., Any]) -> Callable[..., Any]:
+    async def answer(request: Message, context: grpc.aio.ServicerContext[Any, Any]) -> Message:
+        call = request_id(context)
+        context.set_trailing_metadata(((REQUEST_ID, call),))
+        try:
+            response: Message = await method(request, context)
+        except grpc.aio.AbortError:
+            raise
+        except Exception as error:
+            await _abort(error, call, context)
+            raise
+        return response
+
+    return answer
+
+
+async def _abort(error: Exception, call: str, context: grpc.aio.ServicerContext[Any, Any]) -> None:
+    code, status = to_status(error, call)
+    if code is grpc.StatusCode.INTERNAL:
+        _log.exception("request %s failed", call, exc_info=error)
+    trailing = ((REQUEST_ID, call), ("grpc-status-details-bin", status.SerializeToString()))
+    await context.abort(code, status.message, trailing)
