@@ -14,6 +14,8 @@ from typing import Literal, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from segue.core.errors import CatalogueMismatch
+
 Vector = NDArray[np.float32]
 
 
@@ -134,15 +136,23 @@ class TrackWriter(Protocol):
     def add(self, additions: Sequence[Addition]) -> int:
         """Writes tracks, their embeddings, files and events, each track in one transaction.
 
-        A track that is there already gets the new metadata and file, and an event only if its embedding changed.
+        A track that is there already gets the new metadata and file, and an event only if its embedding changed. A
+        file that held another track before holds this one now; a track goes with its last file.
 
         Returns:
             The revision after the last of them.
+
+        Raises:
+            MalformedRequest: an embedding has another width than the catalogue's, or its length is not 1; nothing is
+                written then.
         """
         ...
 
     def remove(self, track_ids: Sequence[str]) -> int:
-        """Removes tracks and everything known of them; answers the revision after the last of them."""
+        """Removes tracks and everything known of them; answers the revision after the last of them.
+
+        An id that is not there is passed over.
+        """
         ...
 
 
@@ -157,6 +167,22 @@ class WritableStore(TrackStore, Protocol):
             CatalogueMismatch: the catalogue was made by another model or front end; the message names both.
         """
         ...
+
+
+def check_same_maker(found: Identity | None, wanted: Identity, address: str) -> None:
+    """Checks that a catalogue, if there is one, was made by this model and front end.
+
+    Raises:
+        CatalogueMismatch: it was made by another.
+    """
+    if found is None:
+        return
+    if (found.model_id, found.fingerprint, found.width) != (wanted.model_id, wanted.fingerprint, wanted.width):
+        raise CatalogueMismatch(
+            f"The catalogue at {address} was made by the model {found.model_id} (front end {found.fingerprint}, "
+            f"{found.width} numbers a track), and this is {wanted.model_id} (front end {wanted.fingerprint}, "
+            f"{wanted.width}). Give --model the one that made it, or --data a new folder."
+        )
 
 
 def all_track_ids(store: TrackStore, page: int = 1_000) -> Iterator[str]:
