@@ -15,6 +15,7 @@
     │   ├── CatalogueMismatch      it was made by another model or front end
     │   └── CatalogueLocked        another writer is at work
     ├── SnapshotDamaged            the index on disk is not what its header says
+    ├── SnapshotUnwritable         the index cannot be put on disk
     ├── StoreUnavailable           Redis does not answer
     ├── Overloaded
     └── ArtifactError              the model's folder cannot be used
@@ -123,6 +124,12 @@ class SnapshotDamaged(SegueError):
     """An index on disk is not what its header says."""
 
     reason = "SNAPSHOT_DAMAGED"
+
+
+class SnapshotUnwritable(SegueError):
+    """The index cannot be put on disk."""
+
+    reason = "SNAPSHOT_UNWRITABLE"
 
 
 class StoreUnavailable(SegueError):
