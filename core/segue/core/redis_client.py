@@ -1,0 +1,124 @@
+"""Reaches Redis, and says in a sentence why where it cannot."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from typing import Concatenate, ParamSpec, Protocol, TypeVar
+from urllib.parse import unquote, urlsplit
+
+from redis import Redis
+from redis.backoff import ExponentialWithJitterBackoff
+from redis.exceptions import (
+    AuthenticationError,
+    AuthorizationError,
+    BusyLoadingError,
+    NoPermissionError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisError,
+    ResponseError,
+)
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+from redis.retry import Retry
+
+from segue.core.errors import StoreUnavailable
+
+CONNECT_SECONDS = 3.0
+# With appendfsync always an answer waits for the disk.
+ANSWER_SECONDS = 10.0
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class AtAddress(Protocol):
+    """Anything that talks to one Redis."""
+
+    @property
+    def address(self) -> str:
+        """Where it is, without its password."""
+        ...
+
+
+S = TypeVar("S", bound=AtAddress)
+
+
+def connect(url: str, retries: int = 2) -> Redis:
+    """A client of the Redis at ``url``; nothing is sent yet.
+
+    Raises:
+        StoreUnavailable: it is not the address of a Redis.
+    """
+    try:
+        # Every answer has the same shape under RESP2, whatever the client's and the server's versions.
+        return Redis.from_url(
+            url,
+            protocol=2,
+            socket_connect_timeout=CONNECT_SECONDS,
+            socket_timeout=ANSWER_SECONDS,
+            retry=Retry(ExponentialWithJitterBackoff(base=0.05, cap=0.5), retries),
+        )
+    except ValueError as error:
+        raise StoreUnavailable(
+            f"{address_of(url)!r} is not the address of a Redis. Write redis://HOST:PORT/DB, rediss://... or unix://PATH."
+        ) from error
+
+
+def address_of(url: str) -> str:
+    """The address in a URL, without name, password and options."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{unquote(parts.netloc.rpartition('@')[2])}{unquote(parts.path)}"
+
+
+@contextmanager
+def reaching(address: str) -> Iterator[None]:
+    """Turns what Redis raises into a sentence.
+
+    Raises:
+        StoreUnavailable: Redis does not answer, or refuses.
+    """
+    try:
+        yield
+    except RedisError as error:
+        raise StoreUnavailable(f"The Redis at {address} {_what_happened(error)}") from error
+
+
+def reaches_redis(method: Callable[Concatenate[S, P], R]) -> Callable[Concatenate[S, P], R]:
+    """A method that raises ``StoreUnavailable`` where Redis does not answer."""
+
+    @wraps(method)
+    def reached(self: S, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        with reaching(self.address):
+            return method(self, *args, **kwargs)
+
+    return reached
+
+
+def _what_happened(error: RedisError) -> str:
+    for kinds, sentence in _SENTENCES:
+        if isinstance(error, kinds):
+            return sentence.format(error=str(error).rstrip("."))
+    return f"failed: {error}"
+
+
+# The first that fits is said, so the special stand before the general.
+_SENTENCES: tuple[tuple[tuple[type[RedisError], ...], str], ...] = (
+    (
+        (AuthenticationError, AuthorizationError, NoPermissionError),
+        "refuses this user ({error}). Put the right name and password into its URL.",
+    ),
+    ((BusyLoadingError,), "is still loading its data. Try again in a moment."),
+    ((OutOfMemoryError,), "is full ({error}). Give it more memory (maxmemory), then run the same command again."),
+    ((ReadOnlyError,), "is a replica that cannot be written. Name the primary."),
+    (
+        (RedisConnectionError, RedisTimeoutError),
+        "does not answer ({error}). Start it, or name another with --redis or SEGUE_REDIS.",
+    ),
+    (
+        (ResponseError,),
+        "refuses a command ({error}). Look at its log; Segue needs Redis 6.2 or newer, or Valkey, to itself.",
+    ),
+)

@@ -1,0 +1,41 @@
+"""The names of everything that the catalogue keeps in Redis."""
+
+from __future__ import annotations
+
+from segue.core.redis_text import to_bytes
+
+
+class RedisKeys:
+    """Makes every key.
+
+    The part in braces, catalogue and partition, is what Redis Cluster hashes: all keys of a partition lie on one node,
+    so that one transaction reaches them. There is one partition today.
+    """
+
+    def __init__(self, catalogue: str = "segue", partition: int = 0) -> None:
+        self._tag = f"{{{catalogue}:{partition}}}"
+        #: A hash: what the catalogue is and what made its embeddings.
+        self.identity = self._key("identity")
+        #: A hash: who writes, with which fencing token, until when.
+        self.writer = self._key("writer")
+        #: A stream: every change, its revision being the first part of the entry's id.
+        self.events = self._key("events")
+        #: A sorted set of every track's id, all of score 0, so that they lie in the order of their bytes.
+        self.track_ids = self._key("tracks")
+        #: A hash: the size, time and track of each file, by its path.
+        self.files = self._key("files")
+
+    def track(self, track_id: str) -> bytes:
+        """A hash: what is known of a track."""
+        return self._key("track", track_id)
+
+    def embedding(self, track_id: str) -> bytes:
+        """A string: a track's embedding, little-endian float32."""
+        return self._key("embedding", track_id)
+
+    def paths(self, track_id: str) -> bytes:
+        """A set: the paths of the files that hold a track."""
+        return self._key("paths", track_id)
+
+    def _key(self, *parts: str) -> bytes:
+        return to_bytes(":".join((self._tag, *parts)))

@@ -1,0 +1,165 @@
+"""The catalogue in Redis: the truth that every index is made from."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any
+
+from segue.core.errors import CatalogueLocked
+from segue.core.redis_client import address_of, connect, reaches_redis
+from segue.core.redis_keys import RedisKeys
+from segue.core.redis_lock import LEASE_SECONDS, WriterLock
+from segue.core.redis_text import (
+    embedding_from_bytes,
+    file_from_bytes,
+    identity_from_hash,
+    to_bytes,
+    to_text,
+    track_from_hash,
+)
+from segue.core.redis_writer import RedisWriter, stream_bounds
+from segue.core.store import Event, Identity, PathRecord, Track, Vector, check_same_maker
+
+# Answers of one round trip: enough to hide it, few enough not to hold a long list twice.
+PAGE = 1_000
+
+
+class RedisStore:
+    """Reads and writes a catalogue in Redis; see ``WritableStore``. Its methods may be called from several threads."""
+
+    def __init__(
+        self,
+        url: str,
+        keys: RedisKeys | None = None,
+        lease: float = LEASE_SECONDS,
+        durable: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ) -> None:
+        """Nothing is sent yet.
+
+        Args:
+            url: redis://, rediss:// or unix://.
+            keys: the names of what is kept.
+            lease: seconds that a writer which shows no sign of life is waited for.
+            durable: entered while the catalogue is being written, to make the server sync every transaction to disk.
+
+        Raises:
+            StoreUnavailable: it is not the address of a Redis.
+        """
+        self.address = address_of(url)
+        self._client = connect(url)
+        self._keys = keys or RedisKeys()
+        self._lock = WriterLock(self._client, self.address, self._keys, lease)
+        self._durable = durable
+
+    @reaches_redis
+    def ping(self) -> None:
+        """Does nothing, if Redis answers."""
+        self._client.ping()
+
+    def close(self) -> None:
+        """Closes the connections."""
+        self._client.close()
+
+    @reaches_redis
+    def identity(self) -> Identity | None:
+        """What the catalogue is, or None where nothing was ever written."""
+        raw: Any = self._client.hgetall(self._keys.identity)
+        return identity_from_hash(raw) if raw else None
+
+    @reaches_redis
+    def revision(self) -> int:
+        """The number of the last event, 0 where there is none."""
+        return stream_bounds(self._client, self._keys)[1]
+
+    @reaches_redis
+    def oldest_revision(self) -> int:
+        """The number of the oldest event that the stream still holds, ``revision() + 1`` where it holds none."""
+        return stream_bounds(self._client, self._keys)[0]
+
+    @reaches_redis
+    def count(self) -> int:
+        """How many tracks there are."""
+        return int(self._client.zcard(self._keys.track_ids))
+
+    @reaches_redis
+    def get(self, track_ids: Sequence[str]) -> list[Track | None]:
+        """The tracks with these ids, None for each that is not there."""
+        found: list[Track | None] = []
+        for page in _pages(track_ids):
+            pipe = self._client.pipeline(transaction=False)
+            for track_id in page:
+                pipe.hgetall(self._keys.track(track_id))
+            answers: list[Any] = pipe.execute()
+            found += [track_from_hash(name, raw) if raw else None for name, raw in zip(page, answers, strict=True)]
+        return found
+
+    @reaches_redis
+    def embeddings(self, track_ids: Sequence[str]) -> list[Vector | None]:
+        """The embeddings [e] of these tracks, None for each that is not there."""
+        found: list[Vector | None] = []
+        for page in _pages(track_ids):
+            answers: list[Any] = self._client.mget([self._keys.embedding(track_id) for track_id in page])
+            found += [None if raw is None else embedding_from_bytes(raw) for raw in answers]
+        return found
+
+    @reaches_redis
+    def track_ids(self, after: str, limit: int) -> list[str]:
+        """Up to ``limit`` ids in their order, from the first one behind ``after``."""
+        least = b"(" + to_bytes(after) if after else b"-"
+        raw: list[Any] = self._client.zrangebylex(self._keys.track_ids, least, b"+", start=0, num=limit)
+        return [to_text(track_id) for track_id in raw]
+
+    @reaches_redis
+    def files(self, paths: Sequence[str]) -> list[PathRecord | None]:
+        """The records of these paths, None for each that was never indexed."""
+        found: list[PathRecord | None] = []
+        for page in _pages(paths):
+            answers: list[Any] = self._client.hmget(self._keys.files, [to_bytes(path) for path in page])
+            found += [
+                None if raw is None else file_from_bytes(path, raw) for path, raw in zip(page, answers, strict=True)
+            ]
+        return found
+
+    @reaches_redis
+    def events(self, after: int, limit: int) -> list[Event]:
+        """Up to ``limit`` events in their order, from the first one behind ``after``."""
+        entries: Any = self._client.xrange(self._keys.events, min=f"{after + 1}-0", count=limit)
+        return [
+            Event(int(entry_id.split(b"-")[0]), to_text(entry[b"kind"]), to_text(entry[b"track"]))  # type: ignore[arg-type] # written by us
+            for entry_id, entry in entries
+        ]
+
+    @contextmanager
+    def writer(self, model_id: str, fingerprint: str, width: int) -> Iterator[RedisWriter]:
+        """Takes the lock, and makes the catalogue if there is none yet; see ``WritableStore.writer``."""
+        wanted = Identity("", model_id, fingerprint, width)
+        check_same_maker(self.identity(), wanted, self.address)
+        with self._lock.held() as token, self._durable():
+            check_same_maker(self._make_identity(token, wanted), wanted, self.address)
+            yield RedisWriter(self._client, self._keys, self._lock, token, width)
+
+    @reaches_redis
+    def _make_identity(self, token: str, wanted: Identity) -> Identity | None:
+        made = self._client.register_script(_MAKE_IDENTITY)(
+            [self._keys.writer, self._keys.identity],
+            [token, str(uuid.uuid4()), wanted.model_id, wanted.fingerprint, wanted.width],
+        )
+        if not made:
+            raise CatalogueLocked(f"The catalogue at {self.address} was taken over by {self._lock.holder()}.")
+        return self.identity()
+
+
+# KEYS: writer, identity. ARGV: token, uuid, model id, fingerprint, width. Answers 1, or 0 where the lock is lost.
+_MAKE_IDENTITY = """
+if redis.call('HGET', KEYS[1], 'token') ~= ARGV[1] then return 0 end
+if redis.call('EXISTS', KEYS[2]) == 0 then
+  redis.call('HSET', KEYS[2], 'uuid', ARGV[2], 'model_id', ARGV[3], 'fingerprint', ARGV[4], 'width', ARGV[5])
+end
+return 1
+"""
+
+
+def _pages(names: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (names[start : start + PAGE] for start in range(0, len(names), PAGE))

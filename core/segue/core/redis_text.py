@@ -1,0 +1,92 @@
+"""What the catalogue holds, as the bytes that Redis keeps."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import fields
+
+import numpy as np
+
+from segue.core.errors import MalformedRequest
+from segue.core.store import Identity, PathRecord, Track, Vector
+
+# How far from 1 the length of an embedding may be: float32 sums of some hundred squares stay far below it.
+_LENGTH_TOLERANCE = 1e-3
+
+
+def to_bytes(text: str) -> bytes:
+    """Text as Redis keeps it; a path that is not UTF-8 survives."""
+    return text.encode("utf-8", "surrogateescape")
+
+
+def to_text(raw: bytes) -> str:
+    """The text that ``to_bytes`` took."""
+    return raw.decode("utf-8", "surrogateescape")
+
+
+def track_to_hash(track: Track) -> dict[str, bytes]:
+    """The fields of a track's hash; the id is in the key."""
+    values = {field.name: getattr(track, field.name) for field in fields(Track)}
+    del values["track_id"]
+    values |= {"seconds": repr(track.seconds), "posterior": json.dumps(track.posterior, separators=(",", ":"))}
+    return {name: to_bytes(value) for name, value in values.items()}
+
+
+def track_from_hash(track_id: str, raw: Mapping[bytes, bytes]) -> Track:
+    """The track of a hash; fields that this version does not know are left out."""
+    values = {name: to_text(raw[name.encode()]) for name in _TEXT_FIELDS if name.encode() in raw}
+    return Track(
+        track_id=track_id,
+        seconds=float(raw.get(b"seconds", b"0")),
+        posterior=json.loads(raw.get(b"posterior", b"{}")),
+        **{"title": "", **values},
+    )
+
+
+def embedding_to_bytes(embedding: Vector, width: int) -> bytes:
+    """An embedding [width] of length 1 as little-endian float32.
+
+    Raises:
+        MalformedRequest: it has another width, or its length is not 1: it is zero, or holds NaN or infinity. One such
+            vector would poison every search.
+    """
+    if embedding.shape != (width,):
+        raise MalformedRequest(
+            "embedding", f"An embedding of shape {embedding.shape} came for a catalogue of width {width}."
+        )
+    length = float(np.linalg.norm(embedding.astype(np.float64)))
+    if not abs(length - 1) <= _LENGTH_TOLERANCE:  # NaN compares false with everything
+        raise MalformedRequest(
+            "embedding", f"An embedding has the length {length:g}, not 1. The model did not make sense of this track."
+        )
+    return embedding.astype("<f4").tobytes()
+
+
+def embedding_from_bytes(raw: bytes) -> Vector:
+    """The embedding [e] that ``embedding_to_bytes`` took."""
+    return np.frombuffer(raw, dtype="<f4").astype(np.float32, copy=False)
+
+
+def file_to_bytes(file: PathRecord) -> bytes:
+    """A file's size in bytes, its time in nanoseconds, and its track."""
+    return f"{file.size} {file.mtime_ns} {file.track_id}".encode()
+
+
+def file_from_bytes(path: str, raw: bytes) -> PathRecord:
+    """The record that ``file_to_bytes`` took."""
+    size, mtime_ns, track_id = raw.decode().split(" ", 2)
+    return PathRecord(path, int(size), int(mtime_ns), track_id)
+
+
+def identity_from_hash(raw: Mapping[bytes, bytes]) -> Identity:
+    """What the catalogue is."""
+    return Identity(
+        uuid=to_text(raw[b"uuid"]),
+        model_id=to_text(raw[b"model_id"]),
+        fingerprint=to_text(raw[b"fingerprint"]),
+        width=int(raw[b"width"]),
+    )
+
+
+_TEXT_FIELDS = [field.name for field in fields(Track) if field.name not in {"track_id", "seconds", "posterior"}]

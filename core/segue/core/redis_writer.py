@@ -1,0 +1,209 @@
+"""Writes the catalogue, a batch of tracks to a transaction.
+
+Only the holder of the lock writes, so what a transaction has to do is worked out beforehand; Redis then does all of it
+or nothing, and only if the holder is still the holder and no event has come since.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+from redis import Redis
+from redis.exceptions import ResponseError
+
+from segue.core.errors import CatalogueLocked
+from segue.core.redis_client import reaches_redis
+from segue.core.redis_keys import RedisKeys
+from segue.core.redis_lock import WriterLock
+from segue.core.redis_text import embedding_to_bytes, file_from_bytes, file_to_bytes, to_bytes, to_text, track_to_hash
+from segue.core.store import Addition
+
+# Tracks in a transaction: enough to share one write to disk, few enough to keep Redis for a millisecond or two only.
+BATCH = 64
+
+# KEYS: writer, events, then whatever the commands touch. ARGV: token, revision before, revision after, then each
+# command as its name, the place of its key among KEYS, the number of its arguments, and these.
+_COMMIT = """
+if redis.call('HGET', KEYS[1], 'token') ~= ARGV[1] then return 'taken' end
+local revision = 0
+if redis.call('EXISTS', KEYS[2]) == 1 then
+  local info = redis.call('XINFO', 'STREAM', KEYS[2])
+  for i = 1, #info, 2 do
+    if info[i] == 'last-generated-id' then revision = tonumber(string.match(info[i + 1], '^%d+')) end
+  end
+end
+local before, after = tonumber(ARGV[2]), tonumber(ARGV[3])
+if revision == after and after ~= before then return 'done' end -- the answer was lost, and the client asks again
+if revision ~= before then return 'changed' end
+local i = 4
+while i <= #ARGV do
+  local count = tonumber(ARGV[i + 2])
+  redis.call(ARGV[i], KEYS[tonumber(ARGV[i + 1])], unpack(ARGV, i + 3, i + 2 + count))
+  i = i + 3 + count
+end
+return 'done'
+"""
+
+
+class _Plan:
+    """The commands of one transaction, and what the catalogue will be after them."""
+
+    def __init__(self, keys: RedisKeys, revision: int) -> None:
+        self._keys = keys
+        self._places = {keys.writer: 1, keys.events: 2}
+        self._commands: list[bytes | str | int] = []
+        self.before = revision
+        self.revision = revision
+        self.embeddings: dict[str, bytes | None] = {}
+        self.paths: dict[str, set[str]] = {}
+        self.owners: dict[str, str] = {}
+
+    @property
+    def keys(self) -> list[bytes]:
+        return list(self._places)
+
+    @property
+    def arguments(self) -> list[bytes | str | int]:
+        return [self.before, self.revision, *self._commands]
+
+    def put(self, addition: Addition, embedding: bytes) -> None:
+        """Writes a track, its file, and an event where there is something new to search."""
+        track_id, path = addition.track.track_id, addition.file.path
+        owner = self.owners.get(path, track_id)
+        if owner != track_id:
+            self._leave(owner, path)
+        fields = [part for pair in track_to_hash(addition.track).items() for part in pair]
+        self._run("HSET", self._keys.track(track_id), *fields)
+        self._run("HSET", self._keys.files, to_bytes(path), file_to_bytes(addition.file))
+        self._run("SADD", self._keys.paths(track_id), to_bytes(path))
+        self.owners[path] = track_id
+        self.paths[track_id].add(path)
+        if self.embeddings[track_id] != embedding:
+            self.embeddings[track_id] = embedding
+            self._run("SET", self._keys.embedding(track_id), embedding)
+            self._run("ZADD", self._keys.track_ids, 0, to_bytes(track_id))
+            self._event("add", track_id)
+
+    def drop(self, track_id: str) -> None:
+        """Removes a track and everything known of it, if it is there."""
+        if self.embeddings[track_id] is None:
+            return
+        for path in self.paths[track_id]:
+            self._run("HDEL", self._keys.files, to_bytes(path))
+            del self.owners[path]
+        for key in (self._keys.track(track_id), self._keys.embedding(track_id), self._keys.paths(track_id)):
+            self._run("DEL", key)
+        self._run("ZREM", self._keys.track_ids, to_bytes(track_id))
+        self.embeddings[track_id] = None
+        self.paths[track_id] = set()
+        self._event("remove", track_id)
+
+    def _leave(self, track_id: str, path: str) -> None:
+        """A file holds another track now: the one that it held goes with its last file."""
+        if self.paths[track_id] == {path}:
+            self.drop(track_id)
+            return
+        self.paths[track_id].discard(path)
+        self._run("SREM", self._keys.paths(track_id), to_bytes(path))
+        self._run("HSET", self._keys.track(track_id), "path", to_bytes(min(self.paths[track_id])))
+
+    def _event(self, kind: str, track_id: str) -> None:
+        self.revision += 1
+        self._run("XADD", self._keys.events, f"{self.revision}-0", "kind", kind, "track", to_bytes(track_id))
+
+    def _run(self, command: str, key: bytes, *args: bytes | str | int) -> None:
+        place = self._places.setdefault(key, len(self._places) + 1)
+        self._commands += [command, place, len(args), *args]
+
+
+class RedisWriter:
+    """Writes the catalogue while its token stands; see ``TrackWriter``."""
+
+    def __init__(self, client: Redis, keys: RedisKeys, lock: WriterLock, token: str, width: int) -> None:
+        self.address = lock.address
+        self._client = client
+        self._keys = keys
+        self._lock = lock
+        self._token = token
+        self._width = width
+        self._commit_script = client.register_script(_COMMIT)
+        # What a transaction does is worked out from what was read: one at a time.
+        self._turn = threading.Lock()
+
+    @reaches_redis
+    def add(self, additions: Sequence[Addition]) -> int:
+        """Writes tracks, ``BATCH`` to a transaction; see ``TrackWriter.add``."""
+        embeddings = [embedding_to_bytes(addition.embedding, self._width) for addition in additions]
+        with self._turn:
+            revision = stream_bounds(self._client, self._keys)[1]
+            for start in range(0, len(additions), BATCH):
+                batch = additions[start : start + BATCH]
+                plan = self._plan([a.track.track_id for a in batch], [a.file.path for a in batch])
+                for addition, embedding in zip(batch, embeddings[start:], strict=False):
+                    plan.put(addition, embedding)
+                revision = self._commit(plan)
+            return revision
+
+    @reaches_redis
+    def remove(self, track_ids: Sequence[str]) -> int:
+        """Removes tracks, ``BATCH`` to a transaction; see ``TrackWriter.remove``."""
+        with self._turn:
+            revision = stream_bounds(self._client, self._keys)[1]
+            for start in range(0, len(track_ids), BATCH):
+                plan = self._plan(track_ids[start : start + BATCH], [])
+                for track_id in track_ids[start : start + BATCH]:
+                    plan.drop(track_id)
+                revision = self._commit(plan)
+            return revision
+
+    def _plan(self, track_ids: Sequence[str], paths: Sequence[str]) -> _Plan:
+        """A plan that knows the tracks and files that it is about, and the tracks that the files hold now."""
+        plan = _Plan(self._keys, stream_bounds(self._client, self._keys)[1])
+        if paths:
+            raw: list[Any] = self._client.hmget(self._keys.files, [to_bytes(path) for path in paths])
+            files = [file_from_bytes(path, value) for path, value in zip(paths, raw, strict=True) if value]
+            plan.owners = {file.path: file.track_id for file in files}
+        known = list({*track_ids, *plan.owners.values()})
+        pipe = self._client.pipeline(transaction=False)
+        for track_id in known:
+            pipe.get(self._keys.embedding(track_id))
+            pipe.smembers(self._keys.paths(track_id))
+        answers = pipe.execute()
+        plan.embeddings = dict(zip(known, answers[::2], strict=True))
+        plan.paths = {
+            track_id: {to_text(path) for path in found} for track_id, found in zip(known, answers[1::2], strict=True)
+        }
+        plan.owners |= {path: track_id for track_id, found in plan.paths.items() for path in found}
+        return plan
+
+    def _commit(self, plan: _Plan) -> int:
+        answer = self._commit_script(plan.keys, [self._token, *plan.arguments])
+        if answer == b"taken":
+            raise CatalogueLocked(
+                f"The catalogue at {self.address} was taken over by {self._lock.holder()}. What was written stays; "
+                "wait until the other is done, then run the same command again."
+            )
+        if answer == b"changed":
+            raise CatalogueLocked(
+                f"The catalogue at {self.address} is not at revision {plan.before} any more: its Redis was "
+                "restored from older data, or something else writes to it. Run the same command again."
+            )
+        return plan.revision
+
+
+def stream_bounds(client: Redis, keys: RedisKeys) -> tuple[int, int]:
+    """The numbers of the oldest event that the stream holds and of the last that it ever took."""
+    try:
+        info: Any = client.xinfo_stream(keys.events)
+    except ResponseError as error:
+        if "no such key" not in str(error):
+            raise
+        return 1, 0
+    last, first = _revision(info["last-generated-id"]), info["first-entry"]
+    return (_revision(first[0]) if first else last + 1), last
+
+
+def _revision(entry_id: bytes) -> int:
+    return int(entry_id.split(b"-")[0])
