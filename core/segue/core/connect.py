@@ -1,0 +1,55 @@
+"""Opens the catalogue: the Redis that was named, or the private one in the data folder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from segue.core.errors import StoreUnavailable
+from segue.core.local_redis import open_local_redis
+from segue.core.redis_store import RedisStore
+
+
+def default_data_folder() -> Path:
+    """Where Segue keeps its state: SEGUE_DATA, else ``segue`` in the user's folder for data."""
+    if named := os.environ.get("SEGUE_DATA"):
+        return Path(named)
+    shared = os.environ.get("XDG_DATA_HOME", "")
+    # The XDG Base Directory Specification has relative paths ignored.
+    return (Path(shared) if Path(shared).is_absolute() else Path.home() / ".local" / "share") / "segue"
+
+
+@contextmanager
+def open_store(data: Path, redis_url: str | None = None) -> Iterator[RedisStore]:
+    """Opens the catalogue.
+
+    Args:
+        data: Segue's data folder, made if it is missing.
+        redis_url: the Redis that holds the catalogue, or None for the private one in the data folder.
+
+    Raises:
+        StoreUnavailable: that Redis does not answer, or the private one does not start.
+    """
+    try:
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreUnavailable(
+            f"The data folder {data} cannot be made ({error.strerror}). Name another with --data or SEGUE_DATA."
+        ) from error
+    if redis_url:
+        with _opened(RedisStore(redis_url)) as store:
+            yield store
+        return
+    with open_local_redis(data / "redis") as local, _opened(RedisStore(local.url, durable=local.durable)) as store:
+        yield store
+
+
+@contextmanager
+def _opened(store: RedisStore) -> Iterator[RedisStore]:
+    try:
+        store.ping()
+        yield store
+    finally:
+        store.close()
