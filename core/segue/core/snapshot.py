@@ -1,0 +1,269 @@
+"""The index on disk: a checkpoint of the catalogue that can always be made again, and is never the truth.
+
+::
+
+    snapshots/<revision>-<random>/
+        index.hnsw     the graph
+        track_ids      the id of each of its rows, one a line
+        header.json    what it was made of, the digests of both, and its own
+
+A snapshot appears whole, by one rename, and is checked whole before hnswlib opens it: hnswlib trusts what it reads, and
+a damaged graph could crash the process.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segue.core.errors import CatalogueEmpty, SnapshotDamaged, SnapshotUnwritable
+from segue.core.index import HnswIndex
+from segue.core.store import Identity, TrackStore, all_track_ids
+
+FORMAT_VERSION = 1
+HEADER, INDEX, TRACK_IDS = "header.json", "index.hnsw", "track_ids"
+KEPT = 2
+_UNFINISHED = ".unfinished-"
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a snapshot was made of.
+
+    Attributes:
+        uuid: of the catalogue.
+        model_id: the artifact that heard every track.
+        fingerprint: its front end's.
+        width: the length of an embedding.
+        revision: every event up to this one is in it; later ones may be.
+        tracks: how many tracks are in it.
+        files: the SHA-256 of its other files, by name.
+        format_version: of the folder.
+    """
+
+    uuid: str
+    model_id: str
+    fingerprint: str
+    width: int
+    revision: int
+    tracks: int
+    files: dict[str, str]
+    format_version: int = FORMAT_VERSION
+
+    def to_json(self) -> str:
+        """The header as its file has it, with its own digest."""
+        return json.dumps({"header": asdict(self), "sha256": self._digest()}, indent=2, sort_keys=True) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> Header:
+        """Reads what ``to_json`` wrote.
+
+        Raises:
+            SnapshotDamaged: it is something else, or of another format.
+        """
+        try:
+            raw: dict[str, Any] = json.loads(text)
+            fields: dict[str, Any] = raw["header"]
+            if fields["format_version"] != FORMAT_VERSION:
+                raise SnapshotDamaged(
+                    f"it has format {fields['format_version']}, and this Segue reads {FORMAT_VERSION}"
+                )
+            header = cls(**fields)
+        except (ValueError, KeyError, TypeError) as error:
+            raise SnapshotDamaged(f"its {HEADER} is not a header ({error})") from error
+        if raw.get("sha256") != header._digest():
+            raise SnapshotDamaged(f"its {HEADER} was changed after it was written")
+        return header
+
+    def fits(self, identity: Identity) -> bool:
+        """Whether it was made of this very catalogue."""
+        mine = Identity(self.uuid, self.model_id, self.fingerprint, self.width)
+        return mine == identity
+
+    def _digest(self) -> str:
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """An index that was loaded, and what it was made of."""
+
+    header: Header
+    index: HnswIndex
+
+
+def publish(data: Path, store: TrackStore) -> Header:
+    """Makes the index of a catalogue and publishes it, by one rename; only the catalogue's writer does that.
+
+    Args:
+        data: Segue's data folder.
+        store: the catalogue.
+
+    Returns:
+        What stands in the header.
+
+    Raises:
+        CatalogueEmpty: nothing was ever written.
+        SnapshotUnwritable: the disk is full, or the folder cannot be written.
+        StoreUnavailable: the store does not answer.
+    """
+    identity = store.identity()
+    if identity is None:
+        raise CatalogueEmpty("There is no catalogue yet. Run segue-indexer add FOLDER first.")
+    # Read first: an event that comes while the tracks are read is in the index or follows it, but is never missed.
+    revision = store.revision()
+    track_ids, vectors = _read(store, identity.width)
+    index = HnswIndex.build(track_ids, vectors)
+    folder = data / "snapshots"
+    try:
+        return _write(folder, identity, revision, track_ids, index)
+    except OSError as error:
+        raise SnapshotUnwritable(
+            f"The index cannot be written to {folder}: {error.strerror or error}. Make room or give the right to write "
+            "there, then run the same command again; the tracks themselves are safe in Redis."
+        ) from error
+
+
+def load_newest(data: Path, identity: Identity, since: int = 0, until: int | None = None) -> Snapshot | None:
+    """Loads the newest snapshot that is whole and belongs to this catalogue; each one passed over is logged.
+
+    Args:
+        data: Segue's data folder.
+        identity: the catalogue's.
+        since: the least revision that will do: the one before the oldest event that the stream still holds.
+        until: the greatest that can be: the stream's last. None means any.
+
+    Returns:
+        The snapshot, or None where there is none: the index is to be made from the store then.
+    """
+    for folder in _published(data / "snapshots"):
+        try:
+            return _load(folder, identity, since, until)
+        except SnapshotDamaged as error:
+            log.warning("The snapshot %s is passed over: %s", folder, error)
+    return None
+
+
+def _read(store: TrackStore, width: int) -> tuple[list[str], NDArray[np.float32]]:
+    """The ids [n] and embeddings [n, width] of every track."""
+    ids = list(all_track_ids(store))
+    vectors = np.empty((len(ids), width), np.float32)
+    kept: list[str] = []
+    for start in range(0, len(ids), 1_000):
+        page = ids[start : start + 1_000]
+        for track_id, embedding in zip(page, store.embeddings(page), strict=True):
+            if embedding is not None:  # else it was removed a moment ago, by an event that follows
+                vectors[len(kept)] = embedding
+                kept.append(track_id)
+    return kept, vectors[: len(kept)]
+
+
+def _write(folder: Path, identity: Identity, revision: int, track_ids: list[str], index: HnswIndex) -> Header:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _remove_unfinished(folder)
+    name = f"{revision:020d}-{uuid.uuid4().hex[:8]}"
+    unfinished = folder / f"{_UNFINISHED}{name}"
+    unfinished.mkdir()
+    try:
+        index.save(unfinished / INDEX)
+        (unfinished / TRACK_IDS).write_text("".join(f"{track_id}\n" for track_id in track_ids), encoding="ascii")
+        files = {file: _digest(unfinished / file) for file in (INDEX, TRACK_IDS)}
+        header = Header(**asdict(identity), revision=revision, tracks=len(track_ids), files=files)
+        (unfinished / HEADER).write_text(header.to_json(), encoding="ascii")
+        for path in (*unfinished.iterdir(), unfinished):
+            _sync(path)
+        unfinished.rename(folder / name)
+    except OSError:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        raise
+    _sync(folder)
+    _remove_old(folder, folder / name, header)
+    return header
+
+
+def _load(folder: Path, identity: Identity, since: int, until: int | None) -> Snapshot:
+    try:
+        header = Header.from_json((folder / HEADER).read_text(encoding="ascii"))
+        _check(folder, header, identity, since, until)
+        track_ids = (folder / TRACK_IDS).read_text(encoding="ascii").splitlines()
+        if len(track_ids) != header.tracks:
+            raise SnapshotDamaged(f"it names {len(track_ids)} tracks, and its header {header.tracks}")
+        return Snapshot(header, HnswIndex.load(folder / INDEX, track_ids, header.width))
+    except (OSError, UnicodeDecodeError) as error:
+        raise SnapshotDamaged(f"it cannot be read ({error})") from error
+
+
+def _check(folder: Path, header: Header, identity: Identity, since: int, until: int | None) -> None:
+    if not header.fits(identity):
+        raise SnapshotDamaged(
+            f"it was made of the catalogue {header.uuid} by {header.model_id} ({header.fingerprint}), and this one is "
+            f"{identity.uuid} by {identity.model_id} ({identity.fingerprint})"
+        )
+    if header.revision < since or (until is not None and header.revision > until):
+        raise SnapshotDamaged(
+            f"its revision {header.revision} is not between {since} and {until}, where the events are"
+        )
+    for name in (INDEX, TRACK_IDS):
+        if header.files.get(name) != _digest(folder / name):
+            raise SnapshotDamaged(f"its {name} is not the file that its header names")
+
+
+def _published(folder: Path) -> list[Path]:
+    """The snapshots, the newest first."""
+    if not folder.is_dir():
+        return []
+    found = [path for path in folder.iterdir() if not path.name.startswith(".")]
+    return sorted(found, key=lambda path: path.name, reverse=True)
+
+
+def _remove_unfinished(folder: Path) -> None:
+    for path in folder.glob(f"{_UNFINISHED}*"):
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _remove_old(folder: Path, published: Path, header: Header) -> None:
+    """Keeps the snapshot just published and the newest before it; whatever else is there nobody can use any more."""
+    others = (path for path in _published(folder) if path != published)
+    for path in list(_unusable(others, header)):
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _unusable(others: Iterator[Path], published: Header) -> Iterator[Path]:
+    kept = 1
+    for path in others:
+        try:
+            header = Header.from_json((path / HEADER).read_text(encoding="ascii"))
+        except (OSError, UnicodeDecodeError, SnapshotDamaged):
+            yield path
+            continue
+        # A greater revision is of a history that was lost, when Redis was restored from older data.
+        if kept < KEPT and header.uuid == published.uuid and header.revision <= published.revision:
+            kept += 1
+        else:
+            yield path
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
