@@ -152,7 +152,7 @@ def _read_settings(folder: Path) -> dict[str, Any]:
         raise ArtifactError(
             f"There is no model in {folder}: {MANIFEST} cannot be read. Name an artifact's folder."
         ) from error
-    except (ValueError, KeyError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ArtifactDamaged(f"{folder / MANIFEST} is not a manifest: {error}. Take a fresh copy of it.") from error
     if version != FORMAT_VERSION:
         raise ArtifactError(

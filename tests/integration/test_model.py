@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from segue.core.artifact import Manifest, read_manifest, write_manifest
+from segue.core.errors import ArtifactDamaged
+from segue.core.listen import listen
+from segue.core.model import Heard, Model
+
+
+@pytest.fixture(scope="module")
+def model(tiny_model: Path) -> Model:
+    """A loaded network."""
+    return Model.load(tiny_model)
+
+
+def test_answer_is_a_posterior_and_a_direction(model: Model, clips: list[Path]) -> None:
+    """Scores sum to 1, the embedding has length 1, and every window has scores of its own."""
+    piece = listen(clips[0], model.manifest.features, model.manifest.windows)
+    (heard,) = model.hear([piece.windows])
+    assert pytest.approx(1, abs=1e-5) == heard.posterior.sum()
+    assert pytest.approx(1, abs=1e-5) == np.linalg.norm(heard.embedding)
+    assert (len(piece.windows.values), 10) == heard.window_posterior.shape
+
+
+def test_neighbours_in_a_batch_do_not_matter(model: Model, clips: list[Path]) -> None:
+    """A piece is heard alike alone and among nineteen others, more than one batch."""
+    pieces = [listen(clip, model.manifest.features, 10 - number % 7).windows for number, clip in enumerate(clips)]
+    together = model.hear(pieces)
+    for piece, heard in zip(pieces, together, strict=True):
+        (alone,) = model.hear([piece])
+        assert_same(alone, heard)
+
+
+def assert_same(expected: Heard, actual: Heard) -> None:
+    """Two answers agree to rounding."""
+    np.testing.assert_allclose(actual.posterior, expected.posterior, atol=1e-5)
+    np.testing.assert_allclose(actual.embedding, expected.embedding, atol=1e-5)
+    np.testing.assert_allclose(actual.window_posterior, expected.window_posterior, atol=1e-5)
+
+
+def test_no_pieces(model: Model) -> None:
+    """Nothing in, nothing out."""
+    assert [] == model.hear([])
+
+
+def test_not_a_saved_model(tiny_model: Path, tmp_path: Path) -> None:
+    """A folder whose digests hold, but which TensorFlow cannot load, is refused with its name."""
+    broken = shutil.copytree(tiny_model, tmp_path / "broken")
+    manifest: Manifest = read_manifest(broken)
+    (broken / "saved_model" / "saved_model.pb").write_bytes(b"nonsense")
+    write_manifest(broken, manifest)
+    with pytest.raises(ArtifactDamaged, match="TensorFlow cannot load"):
+        Model.load(broken)

@@ -1,0 +1,44 @@
+"""The frame that everything else stands on."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+ROOTS = ("core", "clients", "server", "indexer", "trainer")
+PACKAGES = (
+    ("core", "core"),
+    ("clients", "client"),
+    ("clients", "v1"),
+    ("server", "server"),
+    ("indexer", "indexer"),
+    ("trainer", "trainer"),
+)
+
+
+@pytest.mark.parametrize("root", ROOTS)
+def test_namespace_has_no_init(root: str) -> None:
+    """An __init__.py in one namespace root would hide all the others."""
+    assert not (ROOT / root / "segue" / "__init__.py").exists()
+
+
+@pytest.mark.parametrize("package", [f"{root}/segue/{name}" for root, name in PACKAGES])
+def test_packages_are_typed(package: str) -> None:
+    """Whoever installs a package gets its types."""
+    assert (ROOT / package / "py.typed").exists()
+
+
+def test_constraints_name_no_host() -> None:
+    """The constraints pin versions and nothing else, so that any index can serve them."""
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    assert [line for line in lines if line.count("==") != 1 or "/" in line or "@" in line] == []
+
+
+def test_version_stands_in_the_changelog() -> None:
+    """The newest entry of the changelog is the version that is built."""
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    headings = [line for line in (ROOT / "CHANGELOG.md").read_text().splitlines() if line.startswith("## ")]
+    assert headings[0].startswith(f"## {version}")
