@@ -1,0 +1,166 @@
+"""The two clients: `Client` for plain code, `AsyncClient` for asyncio."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Iterator
+from functools import cached_property
+from types import TracebackType
+from typing import Self, cast
+
+import grpc
+
+from segue.client import calls
+from segue.client.calls import (
+    CHANNEL_OPTIONS,
+    DEFAULT_ADDRESS,
+    DEFAULT_TIMEOUT,
+    Answer,
+    AudioSource,
+    Call,
+    Endpoint,
+    Request,
+    Stubs,
+)
+from segue.v1.catalog_service_pb2 import GetStatusResponse, ListTracksRequest, ListTracksResponse
+from segue.v1.classification_service_pb2 import ClassifyResponse
+from segue.v1.recommendation_service_pb2 import RecommendResponse
+from segue.v1.track_pb2 import Track
+
+
+class Client:
+    """Calls a Segue server, over one plain-text channel that any number of threads may share.
+
+    Every method raises a SegueError of the kind that says what went wrong; calls that a server cannot take for the
+    moment are first tried again, within the timeout.
+
+    Args:
+        address: HOST:PORT of the server.
+        timeout: Seconds that one call may take, (0, 86400], its retries included; every page of a list is one.
+        wait_for_ready: Whether a call waits for a server that is not there yet, up to the timeout.
+    """
+
+    def __init__(
+        self, address: str = DEFAULT_ADDRESS, *, timeout: float = DEFAULT_TIMEOUT, wait_for_ready: bool = False
+    ) -> None:
+        self._endpoint = Endpoint(address, timeout, wait_for_ready)
+        self._channel = grpc.insecure_channel(address, options=CHANNEL_OPTIONS)
+        self._stubs = Stubs(self._channel)
+
+    def classify(self, audio: AudioSource, *, top_k: int | None = None) -> ClassifyResponse:
+        """Scores the genres of a piece of music, the best first.
+
+        Args:
+            audio: The bytes of a whole audio file or its path, up to 16 MiB.
+            top_k: How many genres to answer, [1, 100]; None leaves it to the server (10).
+        """
+        return self._answer(calls.classify(audio, top_k))
+
+    def recommend(self, seed: AudioSource | str, *, limit: int | None = None) -> RecommendResponse:
+        """Finds the tracks that sound nearest to a seed, the nearest first.
+
+        Args:
+            seed: The bytes of a whole audio file or its path, up to 16 MiB; a str is the id of a track.
+            limit: How many tracks to answer, [1, 100]; None leaves it to the server (10).
+        """
+        return self._answer(calls.recommend(seed, limit))
+
+    def get_track(self, track_id: str) -> Track:
+        """Reads one track of the catalogue."""
+        return self._answer(calls.get_track(track_id)).track
+
+    def list_tracks(self, *, page_size: int | None = None) -> Iterator[Track]:
+        """Lists all tracks in the order of their ids, and fetches the next page when it is needed.
+
+        Args:
+            page_size: How many to fetch at once, [1, 1000]; None leaves it to the server (100).
+        """
+        call: Call[ListTracksRequest, ListTracksResponse] | None = calls.list_tracks(page_size)
+        while call:
+            page = self._answer(call)
+            yield from page.tracks
+            call = calls.next_page(call, page)
+
+    def status(self) -> GetStatusResponse:
+        """Reads which model and which catalogue the server works with."""
+        return self._answer(calls.status())
+
+    def close(self) -> None:
+        """Ends the calls under way and the connection."""
+        self._channel.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _answer(self, call: Call[Request, Answer]) -> Answer:
+        with self._endpoint.typed_errors():
+            return self._endpoint.start(self._stubs, call)
+
+
+class AsyncClient:
+    """Calls a Segue server from asyncio; the same methods as `Client`, to be awaited.
+
+    It may be made anywhere; its channel belongs to the event loop of the first call.
+
+    Args:
+        address: HOST:PORT of the server.
+        timeout: Seconds that one call may take, (0, 86400], its retries included; every page of a list is one.
+        wait_for_ready: Whether a call waits for a server that is not there yet, up to the timeout.
+    """
+
+    def __init__(
+        self, address: str = DEFAULT_ADDRESS, *, timeout: float = DEFAULT_TIMEOUT, wait_for_ready: bool = False
+    ) -> None:
+        self._endpoint = Endpoint(address, timeout, wait_for_ready)
+
+    async def classify(self, audio: AudioSource, *, top_k: int | None = None) -> ClassifyResponse:
+        """Scores the genres of a piece of music; see `Client.classify`."""
+        return await self._answer(await asyncio.to_thread(calls.classify, audio, top_k))
+
+    async def recommend(self, seed: AudioSource | str, *, limit: int | None = None) -> RecommendResponse:
+        """Finds the tracks that sound nearest to a seed; see `Client.recommend`."""
+        return await self._answer(await asyncio.to_thread(calls.recommend, seed, limit))
+
+    async def get_track(self, track_id: str) -> Track:
+        """Reads one track of the catalogue."""
+        return (await self._answer(calls.get_track(track_id))).track
+
+    async def list_tracks(self, *, page_size: int | None = None) -> AsyncIterator[Track]:
+        """Lists all tracks in the order of their ids; see `Client.list_tracks`."""
+        call: Call[ListTracksRequest, ListTracksResponse] | None = calls.list_tracks(page_size)
+        while call:
+            page = await self._answer(call)
+            for track in page.tracks:
+                yield track
+            call = calls.next_page(call, page)
+
+    async def status(self) -> GetStatusResponse:
+        """Reads which model and which catalogue the server works with."""
+        return await self._answer(calls.status())
+
+    async def close(self) -> None:
+        """Ends the calls under way and the connection."""
+        await self._channel.close(None)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    @cached_property
+    def _channel(self) -> grpc.aio.Channel:
+        return grpc.aio.insecure_channel(self._endpoint.address, options=CHANNEL_OPTIONS)
+
+    @cached_property
+    def _stubs(self) -> Stubs:
+        return Stubs(self._channel)
+
+    async def _answer(self, call: Call[Request, Answer]) -> Answer:
+        with self._endpoint.typed_errors():
+            return await cast("Awaitable[Answer]", self._endpoint.start(self._stubs, call))
