@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -74,7 +75,7 @@ class HnswIndex:
     """A navigable small-world graph (Malkov and Yashunin 2016), by hnswlib."""
 
     def __init__(self, track_ids: Sequence[str], graph: Any) -> None:  # noqa: ANN401 - hnswlib ships no types
-        self._track_ids = track_ids
+        self.track_ids = track_ids
         self._graph = graph
         graph.set_ef(EF_SEARCH)  # not saved with the graph
 
@@ -110,11 +111,19 @@ class HnswIndex:
         return cls(track_ids, graph)
 
     def save(self, path: Path) -> None:
-        """Writes the graph; the ids are not in it."""
+        """Writes the graph; the ids are not in it.
+
+        Raises:
+            OSError: it could not be written whole: the disk is full, or there is no such folder.
+        """
         self._graph.save_index(str(path))
+        # hnswlib does not look at what came of its writing.
+        written, expected = path.stat().st_size, self._graph.index_file_size()
+        if written != expected:
+            raise OSError(errno.ENOSPC, f"only {written:,} of {expected:,} bytes could be written", str(path))
 
     def __len__(self) -> int:
-        return len(self._track_ids)
+        return len(self.track_ids)
 
     def search(self, query: Vectors, k: int, without: Collection[str] = ()) -> list[Neighbour]:
         """The ``k`` nearest tracks; see ``VectorIndex``."""
@@ -126,14 +135,14 @@ class HnswIndex:
         except RuntimeError:  # the graph's beam met fewer tracks than are wanted
             return self._exact().search(query, k, without)
         found = [
-            Neighbour(self._track_ids[row], float(1 - distance))
+            Neighbour(self.track_ids[row], float(1 - distance))
             for row, distance in zip(rows[0], distances[0], strict=True)
         ]
         return ranked(found, k, without)
 
     def _exact(self) -> ExactIndex:
         vectors = np.asarray(self._graph.get_items(np.arange(len(self))), dtype=np.float32)
-        return ExactIndex(self._track_ids, vectors)
+        return ExactIndex(self.track_ids, vectors)
 
 
 def ranked(found: list[Neighbour], k: int, without: Collection[str] = ()) -> list[Neighbour]:
