@@ -99,10 +99,17 @@ class Header:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """An index that was loaded, and what it was made of."""
+    """An index that was loaded.
+
+    Attributes:
+        header: what it was made of.
+        index: the graph.
+        track_ids: the tracks in it, in the order of its rows.
+    """
 
     header: Header
     index: HnswIndex
+    track_ids: tuple[str, ...]
 
 
 def publish(data: Path, store: TrackStore) -> Header:
@@ -137,6 +144,11 @@ def publish(data: Path, store: TrackStore) -> Header:
         ) from error
 
 
+def newest_revision(data: Path) -> int:
+    """The revision in the name of the newest snapshot, 0 where there is none; nothing is opened."""
+    return max((_revision(path) for path in _published(data / "snapshots")), default=0)
+
+
 def load_newest(data: Path, identity: Identity, since: int = 0, until: int | None = None) -> Snapshot | None:
     """Loads the newest snapshot that is whole and belongs to this catalogue; each one passed over is logged.
 
@@ -155,6 +167,12 @@ def load_newest(data: Path, identity: Identity, since: int = 0, until: int | Non
         except SnapshotDamaged as error:
             log.warning("The snapshot %s is passed over: %s", folder, error)
     return None
+
+
+def newest_revision(data: Path) -> int:
+    """The revision of the newest snapshot by its name, whether or not it is whole; 0 where there is none."""
+    names = (path.name.partition("-")[0] for path in _published(data / "snapshots"))
+    return max((int(name) for name in names if name.isdecimal()), default=0)
 
 
 def _read(store: TrackStore, width: int) -> tuple[list[str], NDArray[np.float32]]:
@@ -201,7 +219,7 @@ def _load(folder: Path, identity: Identity, since: int, until: int | None) -> Sn
         track_ids = (folder / TRACK_IDS).read_text(encoding="ascii").splitlines()
         if len(track_ids) != header.tracks:
             raise SnapshotDamaged(f"it names {len(track_ids)} tracks, and its header {header.tracks}")
-        return Snapshot(header, HnswIndex.load(folder / INDEX, track_ids, header.width))
+        return Snapshot(header, HnswIndex.load(folder / INDEX, track_ids, header.width), tuple(track_ids))
     except (OSError, UnicodeDecodeError) as error:
         raise SnapshotDamaged(f"it cannot be read ({error})") from error
 
@@ -226,7 +244,12 @@ def _published(folder: Path) -> list[Path]:
     if not folder.is_dir():
         return []
     found = [path for path in folder.iterdir() if not path.name.startswith(".")]
-    return sorted(found, key=lambda path: path.name, reverse=True)
+    return sorted(found, key=lambda path: (_revision(path), path.name), reverse=True)
+
+
+def _revision(folder: Path) -> int:
+    digits = folder.name.partition("-")[0]
+    return int(digits) if digits.isdecimal() else 0
 
 
 def _remove_unfinished(folder: Path) -> None:
