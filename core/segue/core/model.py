@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from segue.core.artifact import SAVED_MODEL, Manifest, read_manifest
 from segue.core.errors import ArtifactDamaged
+from segue.core.quiet import without_chatter
 from segue.core.windows import Windows
 
 SIGNATURES = ("encode", "decide", "serving_default")
@@ -53,14 +54,8 @@ class Model:
             ArtifactError: it is missing, damaged, or does not fit its manifest.
         """
         manifest = read_manifest(folder)
-        import tensorflow as tf  # noqa: PLC0415 - takes seconds, and a bad artifact is refused without it
-
-        try:
-            saved = tf.saved_model.load(str(folder / SAVED_MODEL))
-        except (OSError, ValueError, tf.errors.OpError) as error:
-            raise ArtifactDamaged(
-                f"TensorFlow cannot load {folder / SAVED_MODEL}: {error}. Take a fresh copy of the artifact."
-            ) from error
+        with without_chatter():
+            saved = _load(folder / SAVED_MODEL)
         missing = [name for name in SIGNATURES if name not in saved.signatures]
         if missing:
             raise ArtifactDamaged(
@@ -111,3 +106,14 @@ class Model:
         padded[: len(values)] = values
         features: Floats = self._encode(windows=padded)["features"].numpy()[: len(values)]
         return features
+
+
+def _load(saved_model: Path) -> Any:  # noqa: ANN401 - TensorFlow ships no types
+    import tensorflow as tf  # noqa: PLC0415 - takes seconds, and a bad artifact is refused without it
+
+    try:
+        return tf.saved_model.load(str(saved_model))
+    except (OSError, ValueError, tf.errors.OpError) as error:
+        raise ArtifactDamaged(
+            f"TensorFlow cannot load {saved_model}: {error}. Take a fresh copy of the artifact."
+        ) from error

@@ -1,0 +1,27 @@
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from segue.core.quiet import without_chatter
+
+
+def test_chatter_is_left_out_and_the_rest_comes_out(capfd: pytest.CaptureFixture[str]) -> None:
+    """What TensorFlow says of its processor is dropped; a true complaint is only held back."""
+    with without_chatter():
+        os.write(2, b"WARNING: All log messages before absl::InitializeLog() is called are written to STDERR\n")
+        os.write(2, b"I0000 00:00:1795345880.891999   12563 port.cc:153] oneDNN custom operations are on.\n")
+        os.write(2, b"out of memory\n")
+
+    assert "out of memory\n" == capfd.readouterr().err
+
+
+def test_a_failure_gives_stderr_back(capfd: pytest.CaptureFixture[str]) -> None:
+    """What was said before an exception comes out, and stderr works again."""
+    with pytest.raises(ValueError, match="no"), without_chatter():
+        os.write(2, b"a clue\n")
+        raise ValueError("no")
+    os.write(2, b"later\n")
+
+    assert "a clue\nlater\n" == capfd.readouterr().err
