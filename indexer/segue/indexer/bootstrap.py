@@ -1,0 +1,77 @@
+"""The composition root: builds every part of the indexer, in the order in which a wrong setting is cheapest to tell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from segue.core.artifact import Manifest, read_manifest
+from segue.core.connect import open_store
+from segue.core.model import Heard, Model
+from segue.core.store import TrackWriter, WritableStore
+from segue.core.windows import Windows
+from segue.indexer.workers import Workers
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the indexer is told at its start.
+
+    Attributes:
+        data: the folder where Segue keeps its state.
+        redis_url: the Redis to use, or None for a private one in ``data``.
+        model: the artifact's folder.
+        jobs: how many files are examined at once, at least 1.
+    """
+
+    data: Path
+    redis_url: str | None
+    model: Path
+    jobs: int
+
+
+class LazyModel:
+    """A network that is loaded when there is something to hear: most runs over a library find nothing new."""
+
+    def __init__(self, folder: Path, manifest: Manifest) -> None:
+        self._folder = folder
+        self._model: Model | None = None
+        self.labels = manifest.labels
+
+    def hear(self, pieces: Sequence[Windows]) -> list[Heard]:
+        """What the network makes of each piece."""
+        if self._model is None:
+            self._model = Model.load(self._folder)
+        return self._model.hear(pieces)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The parts that a run works with; the catalogue is locked for it."""
+
+    store: WritableStore
+    writer: TrackWriter
+    workers: Workers
+    ears: LazyModel
+
+
+@contextmanager
+def assemble(settings: Settings) -> Iterator[Parts]:
+    """Builds the parts, and takes them apart at the end.
+
+    Raises:
+        ArtifactError: the model cannot be used.
+        CatalogueLocked: another indexer is at work.
+        CatalogueMismatch: the catalogue was made by another model or front end.
+        StoreUnavailable: Redis does not answer.
+    """
+    manifest = read_manifest(settings.model)
+    features = manifest.features
+    with (
+        open_store(settings.data, settings.redis_url) as store,
+        store.writer(manifest.model_id, features.fingerprint, manifest.embedding_width) as writer,
+        Workers(settings.jobs, features, manifest.windows) as workers,
+    ):
+        yield Parts(store, writer, workers, LazyModel(settings.model, manifest))

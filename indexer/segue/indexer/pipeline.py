@@ -1,0 +1,165 @@
+"""From files to tracks: examine, hear, commit, as a stream in which only so many files are under way at a time."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from segue.core.model import Heard
+from segue.core.store import Addition, Track, TrackWriter, Vector
+from segue.core.windows import Windows
+from segue.indexer.sources import MusicFile, Source
+from segue.indexer.tally import Tally
+from segue.indexer.work import Examined, Failure, readable
+
+# The network's largest batch; one transaction holds as many.
+BATCH = 16
+# Enough that a long track does not leave the other workers without work; a few MB of windows.
+_AHEAD = 32
+_LENGTH_TOLERANCE = 1e-3
+
+
+class Examiner(Protocol):
+    """Examines files somewhere else: in other processes, or on other machines."""
+
+    def submit(self, path: Path) -> Future[Examined | Failure]:
+        """Examines a file as soon as there is room."""
+        ...
+
+
+class Ears(Protocol):
+    """What hears: the loaded network."""
+
+    @property
+    def labels(self) -> Sequence[str]:
+        """The genres, in the order of a posterior."""
+        ...
+
+    def hear(self, pieces: Sequence[Windows]) -> list[Heard]:
+        """What the network makes of each piece."""
+        ...
+
+
+class Pipeline:
+    """Takes files into the catalogue, in their order, a batch to a transaction."""
+
+    def __init__(
+        self, examiner: Examiner, ears: Ears, writer: TrackWriter, tally: Tally, show: Callable[[Tally], None]
+    ) -> None:
+        """Nothing happens yet.
+
+        Args:
+            examiner: examines files.
+            ears: hears what was found in them.
+            writer: takes the tracks.
+            tally: counts what is done.
+            show: called with the tally whenever it has changed.
+        """
+        self._examiner = examiner
+        self._ears = ears
+        self._writer = writer
+        self._tally = tally
+        self._show = show
+
+    def run(self, sources: Iterable[Source], stopped: Callable[[], bool]) -> None:
+        """Takes files until there are no more, or until ``stopped``; what was heard by then is committed.
+
+        Raises:
+            CatalogueLocked: another writer took over.
+            StoreUnavailable: the store does not answer.
+        """
+        batch: list[tuple[MusicFile, Examined]] = []
+        for examined in self._examine(sources, stopped):
+            batch.append(examined)
+            if len(batch) == BATCH:
+                self._commit(batch)
+                batch = []
+        if batch:
+            self._commit(batch)
+
+    def _examine(self, sources: Iterable[Source], stopped: Callable[[], bool]) -> Iterator[tuple[MusicFile, Examined]]:
+        """What was found in each file; the order is kept, so that two runs over the same files do the same."""
+        under_way: deque[tuple[MusicFile, Future[Examined | Failure]]] = deque()
+        for source in sources:
+            if stopped():
+                return
+            if isinstance(source, MusicFile):
+                under_way.append((source, self._examiner.submit(source.path)))
+            else:
+                self._count(source)
+            if len(under_way) >= _AHEAD:
+                yield from self._take(under_way)
+        while under_way and not stopped():
+            yield from self._take(under_way)
+
+    def _take(
+        self, under_way: deque[tuple[MusicFile, Future[Examined | Failure]]]
+    ) -> Iterator[tuple[MusicFile, Examined]]:
+        file, future = under_way.popleft()
+        examined = future.result()
+        if isinstance(examined, Failure):
+            self._fail(examined)
+        else:
+            self._tally.decoded += 1
+            yield file, examined
+
+    def _count(self, source: Source) -> None:
+        if isinstance(source, Failure):
+            self._fail(source)
+            return
+        self._tally.unchanged += 1
+        self._show(self._tally)
+
+    def _fail(self, failure: Failure) -> None:
+        self._tally.failures.append(failure)
+        self._show(self._tally)
+
+    def _commit(self, batch: Sequence[tuple[MusicFile, Examined]]) -> None:
+        heard = self._ears.hear([examined.windows for _, examined in batch])
+        good: list[tuple[MusicFile, Addition]] = []
+        for (file, examined), answer in zip(batch, heard, strict=True):
+            if _is_unit(answer.embedding):
+                good.append((file, addition(file, examined, answer, self._ears.labels)))
+            else:
+                self._fail(_not_understood(file))
+        self._writer.add([addition for _, addition in good])
+        known = sum(file.known for file, _ in good)
+        self._tally.updated += known
+        self._tally.added += len(good) - known
+        self._show(self._tally)
+
+
+def addition(file: MusicFile, examined: Examined, heard: Heard, labels: Sequence[str]) -> Addition:
+    """A track as the catalogue takes it."""
+    posterior = {label: float(share) for label, share in zip(labels, heard.posterior, strict=True)}
+    path = readable(file.path)
+    track = Track(
+        track_id=examined.track_id,
+        title=examined.tags.title or Path(path).stem,
+        artist=examined.tags.artist,
+        album=examined.tags.album,
+        genre=max(posterior, key=lambda label: posterior[label]),
+        tagged_genre=examined.tags.genre,
+        seconds=examined.seconds,
+        path=path,
+        posterior=posterior,
+    )
+    return Addition(track, heard.embedding, file.record(examined.track_id))
+
+
+def _is_unit(embedding: Vector) -> bool:
+    # NaN compares false with everything.
+    return bool(abs(np.linalg.norm(embedding.astype(np.float64)) - 1) <= _LENGTH_TOLERANCE)
+
+
+def _not_understood(file: MusicFile) -> Failure:
+    return Failure(
+        readable(file.path),
+        "NOT_UNDERSTOOD",
+        "The model's answer is not a finite number. Leave the file out, and report it with the file.",
+    )

@@ -1,0 +1,109 @@
+"""What a run says: on its way to whoever watches, and at its end."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from segue.indexer.tally import Tally
+from segue.indexer.work import Failure
+
+# A line in a log every so many seconds.
+_LINE_SECONDS = 5.0
+# More would push the counts off any screen; --json names all of them.
+_MOST_FAILURES = 50
+
+Show = Callable[[Tally], None]
+
+
+class _Rate(ProgressColumn):
+    """Files a second, lately."""
+
+    def render(self, task: Task) -> Text:
+        """The rate as text."""
+        return Text(f"{task.speed:.1f} files/s" if task.speed else "- files/s")
+
+
+@contextmanager
+def progress(total: int, quiet: bool) -> Iterator[Show]:
+    """Shows how far a run is, on stderr: as a bar on a terminal, in lines elsewhere, not at all if ``quiet``."""
+    if quiet:
+        yield lambda _tally: None
+    elif sys.stderr.isatty():
+        # A descriptor of its own: the bar goes on while stderr is kept quiet.
+        with os.fdopen(os.dup(2), "w", encoding="utf-8") as terminal, _bar(Console(file=terminal), total) as show:
+            yield show
+    else:
+        yield _lines(total)
+
+
+@contextmanager
+def _bar(console: Console, total: int) -> Iterator[Show]:
+    columns = (
+        TextColumn("Indexing"),
+        BarColumn(bar_width=None),
+        MofNCompleteColumn(),
+        _Rate(),
+        TimeRemainingColumn(compact=True),
+        TextColumn("{task.fields[counts]}"),
+    )
+    with Progress(*columns, console=console, expand=True) as bar:
+        task = bar.add_task("", total=total, counts=_counts(Tally()))
+        yield lambda tally: bar.update(task, completed=tally.done, counts=_counts(tally))
+
+
+def _lines(total: int) -> Show:
+    started = last = time.monotonic()
+
+    def show(tally: Tally) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last < _LINE_SECONDS:
+            return
+        last = now
+        rate = tally.done / (now - started)
+        left = (total - tally.done) / rate if rate else 0.0
+        _say(f"{tally.done} of {total} files, {rate:.1f} a second, {left:.0f} s left: {_counts(tally)}")
+
+    return show
+
+
+def _counts(tally: Tally) -> str:
+    counts = f"{tally.added} added, {tally.unchanged} unchanged, {tally.failed} failed"
+    return counts if not tally.updated else counts.replace(" added,", f" added, {tally.updated} updated,")
+
+
+def finish(tally: Tally, as_json: bool, quiet: bool) -> None:
+    """Says what a run did: one document on stdout, or the counts there and the failures on stderr."""
+    if as_json:
+        print(json.dumps(tally.to_dict(), indent=2))  # noqa: T201 - this is the output
+        return
+    for failure in tally.failures[:_MOST_FAILURES]:
+        _say(_line(failure))
+    if len(tally.failures) > _MOST_FAILURES:
+        _say(f"... and {len(tally.failures) - _MOST_FAILURES} more; --json names them all.")
+    if not quiet:
+        print(  # noqa: T201 - likewise
+            f"{_counts(tally)} in {tally.seconds:.1f} s; the catalogue has {tally.tracks} tracks."
+        )
+
+
+def _line(failure: Failure) -> str:
+    return f"failed: {printable(failure.path)}: {failure.message} [{failure.reason}]"
+
+
+def printable(text: str) -> str:
+    """Text without what would drive a terminal: a file may have any name."""
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)  # noqa: T201 - the terminal is where a person looks

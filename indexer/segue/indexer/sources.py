@@ -1,0 +1,124 @@
+"""Where music comes from: the files of folders, and what is known of each before it is opened."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Protocol
+
+from segue.core.store import PathRecord
+from segue.indexer.work import Failure, readable
+
+# fmt: off
+ENDINGS = frozenset({
+    ".aac", ".aif", ".aifc", ".aiff", ".au", ".caf", ".flac", ".m4a", ".m4b", ".mka", ".mp1", ".mp2", ".mp3", ".mp4",
+    ".oga", ".ogg", ".opus", ".rf64", ".snd", ".w64", ".wav", ".wave", ".wma",
+})
+# fmt: on
+"""The file name endings that count as music in a folder, in lower case."""
+
+# One question to the store for so many files.
+_LOOKED_UP_AT_ONCE = 500
+
+
+@dataclass(frozen=True)
+class MusicFile:
+    """A file that is to be heard.
+
+    Attributes:
+        path: where it is, absolute.
+        size: bytes.
+        mtime_ns: when it was last written.
+        known: whether a file at this path was heard before, as it was then.
+    """
+
+    path: Path
+    size: int
+    mtime_ns: int
+    known: bool
+
+    def record(self, track_id: str) -> PathRecord:
+        """What the catalogue remembers of the file, as it was before it was opened."""
+        return PathRecord(readable(self.path), self.size, self.mtime_ns, track_id)
+
+
+class Unchanged:
+    """A file that is as it was when it was heard."""
+
+
+Source = MusicFile | Unchanged | Failure
+
+
+class PathRecords(Protocol):
+    """What remembers the files that were heard; every ``TrackStore`` does."""
+
+    def files(self, paths: Sequence[str]) -> list[PathRecord | None]:
+        """The records of these paths, None for each that was never indexed."""
+        ...
+
+
+def find_music(paths: Iterable[Path]) -> Iterator[Path | Failure]:
+    """The music under these paths, each file and folder once, always in the same order.
+
+    Args:
+        paths: files, which are taken whatever their ending, and folders, which are walked. Hidden files and folders in
+            them are left out, among them the ``._*`` files of other systems.
+
+    Yields:
+        Absolute paths; a failure for a folder that cannot be read.
+    """
+    seen: set[tuple[int, int]] = set()
+    for path in paths:
+        absolute = Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow links to other names
+        if absolute.is_dir():
+            yield from _walk(absolute, seen)
+        else:
+            yield absolute
+
+
+def _walk(folder: Path, seen: set[tuple[int, int]]) -> Iterator[Path | Failure]:
+    """The music in a folder, unless it was walked before: a link may lead back up."""
+    try:
+        state = folder.stat()
+        if (state.st_dev, state.st_ino) in seen:
+            return
+        seen.add((state.st_dev, state.st_ino))
+        with os.scandir(folder) as scan:
+            entries = [entry for entry in scan if not entry.name.startswith(".")]
+    except OSError as error:
+        yield Failure.of(folder, error)
+        return
+    # Linked folders last, so that a folder is found under its own name where it has one here.
+    for entry in sorted(entries, key=lambda entry: (entry.is_symlink(), entry.name)):
+        if entry.is_dir():
+            yield from _walk(Path(entry.path), seen)
+        elif entry.is_file() and os.path.splitext(entry.name)[1].lower() in ENDINGS:  # noqa: PTH122 - a name, no path
+            yield Path(entry.path)
+
+
+def look_up(found: Iterable[Path | Failure], records: PathRecords) -> Iterator[Source]:
+    """Tells the files that are to be heard from those that are as they were; none is opened.
+
+    Args:
+        found: what ``find_music`` yields.
+        records: what remembers the files that were heard.
+    """
+    remaining = iter(found)
+    while some := list(islice(remaining, _LOOKED_UP_AT_ONCE)):
+        paths = [path for path in some if isinstance(path, Path)]
+        known = dict(zip(paths, records.files([readable(path) for path in paths]), strict=True))
+        for path in some:
+            yield path if isinstance(path, Failure) else _compare(path, known[path])
+
+
+def _compare(path: Path, record: PathRecord | None) -> Source:
+    try:
+        state = path.stat()
+    except OSError as error:
+        return Failure.of(path, error)
+    if record is not None and (record.size, record.mtime_ns) == (state.st_size, state.st_mtime_ns):
+        return Unchanged()
+    return MusicFile(path, state.st_size, state.st_mtime_ns, known=record is not None)

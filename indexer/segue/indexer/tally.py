@@ -1,0 +1,47 @@
+"""What a run has done so far."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from segue.indexer.work import Failure
+
+
+@dataclass
+class Tally:
+    """The counts of a run; of files, but for ``tracks`` and ``removed``.
+
+    Attributes:
+        tracks: tracks in the catalogue at the end of the run.
+        added: files that were not in the catalogue.
+        unchanged: files that are as they were, and were not opened.
+        updated: files that had changed.
+        removed: tracks that no file holds any more, because the last one that did holds another now.
+        decoded: files whose sound was heard.
+        seconds: how long the run took.
+        failures: the files that could not be indexed.
+    """
+
+    tracks: int = 0
+    added: int = 0
+    unchanged: int = 0
+    updated: int = 0
+    removed: int = 0
+    decoded: int = 0
+    seconds: float = 0.0
+    failures: list[Failure] = field(default_factory=list)
+
+    @property
+    def failed(self) -> int:
+        """How many files could not be indexed."""
+        return len(self.failures)
+
+    @property
+    def done(self) -> int:
+        """How many files are dealt with."""
+        return self.added + self.unchanged + self.updated + self.failed
+
+    def to_dict(self) -> dict[str, Any]:
+        """The counts and the failures as JSON has them."""
+        return {**asdict(self), "failed": self.failed, "seconds": round(self.seconds, 3)}

@@ -1,0 +1,95 @@
+"""The work on one file: from its bytes to what the network and the catalogue need of it.
+
+``examine`` is a pure function of the file's bytes and the settings, and what goes in and out of it can be sent to
+another process or another machine, so that any executor can run it.
+"""
+
+from __future__ import annotations
+
+import mmap
+from dataclasses import dataclass
+from pathlib import Path
+
+from segue.core.errors import SegueError
+from segue.core.features import FeatureConfig
+from segue.core.identity import track_id
+from segue.core.listen import listen
+from segue.core.windows import Windows
+from segue.indexer.tags import Tags, read_tags
+
+
+@dataclass(frozen=True)
+class Examined:
+    """What was found in a file.
+
+    Attributes:
+        track_id: the id of its audio.
+        windows: what the network is to hear of it.
+        seconds: how long it plays.
+        tags: the words on it.
+    """
+
+    track_id: str
+    windows: Windows
+    seconds: float
+    tags: Tags
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A file or folder that could not be indexed.
+
+    Attributes:
+        path: which.
+        reason: the machine-readable name of what was wrong, upper snake case.
+        message: a sentence for a person.
+    """
+
+    path: str
+    reason: str
+    message: str
+
+    @classmethod
+    def of(cls, path: Path, error: Exception) -> Failure:
+        """The failure that an exception means for a file."""
+        if isinstance(error, SegueError):
+            return cls(readable(path), error.reason, str(error))
+        if isinstance(error, OSError):
+            why = error.strerror or str(error)
+            return cls(
+                readable(path), "FILE_UNREADABLE", f"It cannot be read: {why}. Check the file and its permissions."
+            )
+        return cls(
+            readable(path),
+            "INTERNAL",
+            f"Segue stumbled over it ({type(error).__name__}: {error}). Leave it out, and report it with the file.",
+        )
+
+
+def readable(path: Path) -> str:
+    r"""A path as text; bytes that are not UTF-8 are written as ``\xff``, which every store and terminal takes."""
+    return str(path).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def examine(path: Path, config: FeatureConfig, most: int) -> Examined | Failure:
+    """Decodes what is needed of a file, and reads its tags.
+
+    Args:
+        path: the file.
+        config: the settings of the network's front end.
+        most: the most windows that the network takes of a track.
+    """
+    try:
+        piece = listen(path, config, most)
+        return Examined(_identify(path), piece.windows, piece.seconds, read_tags(path))
+    except Exception as error:  # noqa: BLE001 - whatever a file does to a decoder, it costs that file only
+        return Failure.of(path, error)
+
+
+def _identify(path: Path) -> str:
+    with (
+        path.open("rb") as file,
+        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped,
+        memoryview(mapped) as data,
+    ):
+        return track_id(data)
