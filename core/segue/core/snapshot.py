@@ -99,17 +99,10 @@ class Header:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """An index that was loaded.
-
-    Attributes:
-        header: what it was made of.
-        index: the graph.
-        track_ids: the tracks in it, in the order of its rows.
-    """
+    """An index that was loaded, and what it was made of."""
 
     header: Header
     index: HnswIndex
-    track_ids: tuple[str, ...]
 
 
 def publish(data: Path, store: TrackStore) -> Header:
@@ -144,11 +137,6 @@ def publish(data: Path, store: TrackStore) -> Header:
         ) from error
 
 
-def newest_revision(data: Path) -> int:
-    """The revision in the name of the newest snapshot, 0 where there is none; nothing is opened."""
-    return max((_revision(path) for path in _published(data / "snapshots")), default=0)
-
-
 def load_newest(data: Path, identity: Identity, since: int = 0, until: int | None = None) -> Snapshot | None:
     """Loads the newest snapshot that is whole and belongs to this catalogue; each one passed over is logged.
 
@@ -171,8 +159,7 @@ def load_newest(data: Path, identity: Identity, since: int = 0, until: int | Non
 
 def newest_revision(data: Path) -> int:
     """The revision of the newest snapshot by its name, whether or not it is whole; 0 where there is none."""
-    names = (path.name.partition("-")[0] for path in _published(data / "snapshots"))
-    return max((int(name) for name in names if name.isdecimal()), default=0)
+    return max((_revision(path) for path in _published(data / "snapshots")), default=0)
 
 
 def _read(store: TrackStore, width: int) -> tuple[list[str], NDArray[np.float32]]:
@@ -219,7 +206,7 @@ def _load(folder: Path, identity: Identity, since: int, until: int | None) -> Sn
         track_ids = (folder / TRACK_IDS).read_text(encoding="ascii").splitlines()
         if len(track_ids) != header.tracks:
             raise SnapshotDamaged(f"it names {len(track_ids)} tracks, and its header {header.tracks}")
-        return Snapshot(header, HnswIndex.load(folder / INDEX, track_ids, header.width), tuple(track_ids))
+        return Snapshot(header, HnswIndex.load(folder / INDEX, track_ids, header.width))
     except (OSError, UnicodeDecodeError) as error:
         raise SnapshotDamaged(f"it cannot be read ({error})") from error
 
