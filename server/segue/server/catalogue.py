@@ -198,9 +198,9 @@ class LiveCatalogue:
 
     def _load(self, store: TrackStore, identity: Identity, newest: int) -> View:
         """The newest snapshot that events can still be followed from, or else everything from the store itself."""
-        loaded = snapshot.load_newest(self._data, identity)
-        if loaded and store.oldest_revision() - 1 <= loaded.header.revision <= newest:
-            return View(identity, loaded.header.revision, loaded.index, frozenset(loaded.track_ids))
+        loaded = snapshot.load_newest(self._data, identity, since=store.oldest_revision() - 1, until=newest)
+        if loaded:
+            return View(identity, loaded.header.revision, loaded.index, frozenset(loaded.index.track_ids))
         ids = list(all_track_ids(store))
         found = zip(ids, store.embeddings(ids), strict=True)
         return View(identity, newest, fresh={track_id: vector for track_id, vector in found if vector is not None})
