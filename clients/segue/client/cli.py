@@ -64,7 +64,8 @@ class Commands(click.Group):
 def _keep(ctx: click.Context, option: click.Parameter, value: Any) -> None:  # noqa: ANN401  any option's value
     """Keeps an option in the settings that all of a command line shares; an option not given changes nothing."""
     settings = ctx.ensure_object(Settings)
-    if option.name and value not in (None, False, ""):
+    given = value is not None and value is not False and value != ""
+    if option.name and given:
         setattr(settings, option.name, value)
 
 
