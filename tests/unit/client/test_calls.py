@@ -1,0 +1,113 @@
+from pathlib import Path
+
+import pytest
+
+from segue.client import MAX_AUDIO_BYTES, AudioSource, AudioTooLongError, AudioUnreadableError, calls
+from segue.v1 import catalog_service_pb2, classification_service_pb2, recommendation_service_pb2
+from segue.v1.catalog_service_pb2 import ListTracksResponse
+
+
+def test_every_procedure_described() -> None:
+    """Every procedure of the contract has a call that sends what it takes."""
+    contract = {
+        method.input_type.full_name
+        for module in (classification_service_pb2, recommendation_service_pb2, catalog_service_pb2)
+        for service in module.DESCRIPTOR.services_by_name.values()
+        for method in service.methods
+    }
+    described = [
+        calls.classify(b"audio", None).request,
+        calls.recommend(b"audio", None).request,
+        calls.get_track("id").request,
+        calls.list_tracks(None).request,
+        calls.status().request,
+    ]
+    assert contract == {request.DESCRIPTOR.full_name for request in described}
+
+
+def test_audio_bytes_and_path_alike(tmp_path: Path) -> None:
+    """A file is sent as its bytes."""
+    path = tmp_path / "a.wav"
+    path.write_bytes(b"RIFF")
+    assert calls.classify(b"RIFF", 3).request == calls.classify(path, 3).request
+
+
+def test_unset_numbers_stay_unset() -> None:
+    """What the caller leaves open is left to the server, and 0 is not the same as leaving it open."""
+    unset, zero = calls.classify(b"", None).request, calls.classify(b"", 0).request
+    assert (False, True) == (unset.HasField("top_k"), zero.HasField("top_k"))
+
+
+@pytest.mark.parametrize(("number", "sent"), [(2**40, 2**31 - 1), (-(2**40), -(2**31)), (10_000, 10_000), (-1, -1)])
+def test_numbers_stay_on_the_wire(number: int, sent: int) -> None:
+    """A number past what the wire carries is sent as the nearest that it does, for the server to judge."""
+    assert sent == calls.recommend("id", number).request.limit
+
+
+def test_seed_by_type() -> None:
+    """A str is the id of a track, and bytes are audio."""
+    seeds = [calls.recommend("id", None).request, calls.recommend(b"id", None).request]
+    assert ["track_id", "audio"] == [seed.WhichOneof("seed") for seed in seeds]
+
+
+def test_audio_at_the_limit() -> None:
+    """16 MiB of audio are taken."""
+    assert MAX_AUDIO_BYTES == len(calls.classify(bytes(MAX_AUDIO_BYTES), None).request.audio.content)
+
+
+@pytest.mark.parametrize("size", [MAX_AUDIO_BYTES + 1, 17 * 2**20, 40 * 2**20])
+@pytest.mark.parametrize("from_file", [False, True])
+def test_audio_past_the_limit(tmp_path: Path, size: int, from_file: bool) -> None:
+    """More audio is refused, with the error that the server would answer and the name of a file."""
+    path = tmp_path / "long.wav"
+    with path.open("wb") as file:
+        file.truncate(size)
+    source: AudioSource = path if from_file else bytes(size)
+    with pytest.raises(AudioTooLongError, match=r"16 MiB that one call takes") as raised:
+        calls.classify(source, None)
+    error = raised.value
+    expected = ("AUDIO_TOO_LONG", "audio.content", {"limit_bytes": "16777216"}, from_file)
+    assert expected == (error.reason, error.field, error.metadata, str(path) in error.message)
+
+
+def test_huge_file_is_not_read(tmp_path: Path) -> None:
+    """A file of any size is refused without being read whole."""
+    path = tmp_path / "huge.wav"
+    with path.open("wb") as file:
+        file.truncate(2**40)
+    with pytest.raises(AudioTooLongError):
+        calls.classify(path, None)
+
+
+def test_unreadable_files(tmp_path: Path) -> None:
+    """A file that is not there and a folder are told apart, by name."""
+    sentences = []
+    for path in (tmp_path / "none.wav", tmp_path):
+        with pytest.raises(AudioUnreadableError) as raised:
+            calls.classify(path, None)
+        sentences.append(raised.value.message)
+    expected = [
+        f"{tmp_path}/none.wav cannot be read: No such file or directory.",
+        f"{tmp_path} cannot be read: Is a directory.",
+    ]
+    assert expected == sentences
+
+
+def test_str_is_no_audio() -> None:
+    """A path as a str is a mistake that is named, since elsewhere a str is a track's id."""
+    with pytest.raises(TypeError, match=r"audio is bytes or a path such as pathlib.Path, not str"):
+        calls.classify("a.wav", None)  # type: ignore[arg-type]  # the mistake in question
+
+
+def test_id_that_is_no_text() -> None:
+    """An id with bytes that are no text is sent all the same, for the server to find nothing by."""
+    assert "a?" == calls.get_track("a\udcff").request.track_id
+
+
+def test_next_page() -> None:
+    """The page that follows has the same size and the token of the last; after the last there is none."""
+    first = calls.list_tracks(7)
+    second = calls.next_page(first, ListTracksResponse(next_page_token="t"))  # noqa: S106  a page token
+    assert second is not None
+    assert (7, "t") == (second.request.page_size, second.request.page_token)
+    assert calls.next_page(second, ListTracksResponse()) is None

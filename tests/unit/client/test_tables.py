@@ -1,0 +1,106 @@
+import io
+
+import pytest
+from google.protobuf.duration_pb2 import Duration
+from rich.console import Console
+
+from segue.client import tables
+from segue.client.outputs import Tables
+from segue.v1.classification_service_pb2 import ClassifyResponse, GenreScore
+from segue.v1.recommendation_service_pb2 import Recommendation, RecommendResponse
+from segue.v1.revision_pb2 import Revision
+from segue.v1.track_pb2 import Track
+
+TRACK_ID = "0123456789abcdef0123456789abcdef"
+RANKING = RecommendResponse(
+    recommendations=[
+        Recommendation(
+            track=Track(
+                track_id=TRACK_ID,
+                title="A [bold]title[/] that goes on and on, as those of the pieces of old masters like to do",
+                artist="Orchestra",
+                genre="classical",
+                duration=Duration(seconds=185),
+            ),
+            similarity=0.8125,
+        )
+    ],
+    revision=Revision(model_id="segue-fast-1a2b3c4d", catalogue_revision=12),
+)
+
+
+def screen(width: int, encoding: str = "utf-8") -> tuple[Tables, io.BytesIO]:
+    """Makes an output on a terminal of some width, and what it shows."""
+    shown = io.BytesIO()
+    file = io.TextIOWrapper(shown, encoding=encoding, write_through=True)
+    console = Console(file=file, width=width, highlight=False)
+    return Tables(console), shown
+
+
+def ranking_at(width: int) -> list[str]:
+    """Prints the ranking at some width, and gives the lines."""
+    output, shown = screen(width)
+    output.recommendations(RANKING)
+    return shown.getvalue().decode().splitlines()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "written"), [(0, "0:00"), (59.6, "1:00"), (185, "3:05"), (3599, "59:59"), (3661, "1:01:01")]
+)
+def test_length(seconds: float, written: str) -> None:
+    """A length is minutes and whole seconds, with hours only where there are any."""
+    duration = Duration(seconds=int(seconds), nanos=round(seconds % 1 * 1e9))
+    assert written == tables.length(Track(duration=duration))
+
+
+def test_length_unknown() -> None:
+    """A length that the server does not know is left out."""
+    assert "" == tables.length(Track())
+
+
+def test_printable() -> None:
+    """What could move the cursor, ring a bell or break the line is replaced; letters of any script stay."""
+    assert "春 é\ufffd[31m\ufffd\ufffd" == tables.printable("春 é\x1b[31m\n\udcff")
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 109, 110, 200])
+def test_ranking_fits(width: int) -> None:
+    """No line is wider than the terminal, whatever its width."""
+    assert width >= max(len(line.rstrip()) for line in ranking_at(width))
+
+
+@pytest.mark.parametrize("width", [60, 80, 109, 110, 200])
+def test_ids_whole(width: int) -> None:
+    """The id of a track stands in one line, to be copied."""
+    assert 1 == sum(TRACK_ID in line for line in ranking_at(width))
+
+
+def test_wide_ranking() -> None:
+    """On a wide terminal a track is one line, in the order of the headings, and brackets in it are no markup."""
+    heading, _, line, revision = ranking_at(200)
+    assert ["#", "Title", "Artist", "Genre", "Length", "Similarity", "Track", "id"] == heading.split()
+    assert ["do", "Orchestra", "classical", "3:05", "0.812", TRACK_ID] == line.split()[-6:]
+    assert "A [bold]title[/] that" in line
+    assert "segue-fast-1a2b3c4d, catalogue revision 12" == revision
+
+
+def test_narrow_ranking() -> None:
+    """On a narrow terminal a track is a block with the same facts."""
+    text = "\n".join(ranking_at(60))
+    assert [] == [fact for fact in ("Orchestra, classical, 3:05", "0.812", TRACK_ID) if fact not in text]
+
+
+@pytest.mark.parametrize(("encoding", "bar"), [("utf-8", "█" * 15), ("ascii", "#" * 15)])
+def test_bar(encoding: str, bar: str) -> None:
+    """A bar is as long as its score, drawn with what the terminal can show."""
+    output, shown = screen(80, encoding)
+    output.classification("a.wav", ClassifyResponse(scores=[GenreScore(genre="jazz", score=0.75)]))
+    lines = shown.getvalue().decode(encoding).splitlines()
+    assert [["jazz", "0.750", bar]] == [line.replace("|", "").split() for line in lines if "jazz" in line]
+
+
+def test_empty_catalogue() -> None:
+    """A listing of nothing says so."""
+    output, shown = screen(80)
+    output.tracks([])
+    assert shown.getvalue().decode().endswith("0 tracks\n")
