@@ -1,0 +1,188 @@
+"""A peer for the client: a real gRPC server on the loopback that answers fixed things and fails as it is told."""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeAlias
+
+import grpc
+import pytest
+from google.protobuf.any_pb2 import Any as Packed
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.message import Message
+from google.rpc.error_details_pb2 import ErrorInfo
+from google.rpc.status_pb2 import Status
+
+from segue.client import AsyncClient, Client
+from segue.v1.catalog_service_pb2 import (
+    GetStatusRequest,
+    GetStatusResponse,
+    GetTrackRequest,
+    GetTrackResponse,
+    ListTracksRequest,
+    ListTracksResponse,
+)
+from segue.v1.catalog_service_pb2_grpc import CatalogServiceServicer, add_CatalogServiceServicer_to_server
+from segue.v1.classification_service_pb2 import ClassifyRequest, ClassifyResponse, GenreScore
+from segue.v1.classification_service_pb2_grpc import (
+    ClassificationServiceServicer,
+    add_ClassificationServiceServicer_to_server,
+)
+from segue.v1.recommendation_service_pb2 import Recommendation, RecommendRequest, RecommendResponse
+from segue.v1.recommendation_service_pb2_grpc import (
+    RecommendationServiceServicer,
+    add_RecommendationServiceServicer_to_server,
+)
+from segue.v1.revision_pb2 import Revision
+from segue.v1.track_pb2 import Track
+
+REVISION = Revision(model_id="segue-fast-1a2b3c4d", catalogue_revision=12)
+SCORES = [GenreScore(genre="blues", score=0.75), GenreScore(genre="jazz", score=0.25)]
+TRACKS = [
+    Track(
+        track_id=f"{number:032x}",
+        title=f"Song {number}",
+        artist="Somebody",
+        album="An Album",
+        genre="blues",
+        duration=Duration(seconds=180 + number),
+        path=f"music/song-{number}.flac",
+    )
+    for number in range(5)
+]
+
+Behaviour: TypeAlias = Callable[[grpc.ServicerContext], None]
+
+
+def fails(code: grpc.StatusCode, message: str = "", *details: Message, **trailers: str) -> Behaviour:
+    """Fails a call, with details where there are any, as the server does."""
+
+    def behave(context: grpc.ServicerContext) -> None:
+        metadata: list[tuple[str, str | bytes]] = [(key.replace("_", "-"), value) for key, value in trailers.items()]
+        if details:
+            status = Status(code=code.value[0], message=message, details=[packed(detail) for detail in details])
+            metadata.append(("grpc-status-details-bin", status.SerializeToString()))
+        context.set_trailing_metadata(tuple(metadata))
+        context.abort(code, message)
+
+    return behave
+
+
+def packed(detail: Message) -> Packed:
+    """Packs one detail of a failure."""
+    envelope = Packed()
+    envelope.Pack(detail)
+    return envelope
+
+
+def info(reason: str, **metadata: str) -> ErrorInfo:
+    """Names a failure of the contract."""
+    return ErrorInfo(reason=reason, domain="segue.v1", metadata=metadata)
+
+
+def sleeps(seconds: float) -> Behaviour:
+    """Keeps a call waiting, but not past its end, lest the server take as long to stop."""
+
+    def behave(context: grpc.ServicerContext) -> None:
+        end = time.monotonic() + seconds
+        while context.is_active() and time.monotonic() < end:
+            time.sleep(0.01)
+
+    return behave
+
+
+@dataclass
+class Peer(ClassificationServiceServicer, RecommendationServiceServicer, CatalogServiceServicer):
+    """Answers fixed things. The behaviours wait for the next calls, one each; `received` keeps every attempt."""
+
+    address: str = ""
+    behaviours: list[Behaviour] = field(default_factory=list)
+    received: list[Any] = field(default_factory=list)
+
+    def Classify(self, request: ClassifyRequest, context: grpc.ServicerContext) -> ClassifyResponse:  # noqa: N802  the contract's name
+        """Answers the same scores for any audio."""
+        self._take(request, context)
+        return ClassifyResponse(scores=SCORES, revision=REVISION)
+
+    def Recommend(self, request: RecommendRequest, context: grpc.ServicerContext) -> RecommendResponse:  # noqa: N802  the contract's name
+        """Answers the same tracks for any seed."""
+        self._take(request, context)
+        ranking = [Recommendation(track=track, similarity=1 - 0.125 * rank) for rank, track in enumerate(TRACKS)]
+        return RecommendResponse(recommendations=ranking, revision=REVISION)
+
+    def GetTrack(self, request: GetTrackRequest, context: grpc.ServicerContext) -> GetTrackResponse:  # noqa: N802  the contract's name
+        """Answers the same track for any id."""
+        self._take(request, context)
+        return GetTrackResponse(track=TRACKS[0])
+
+    def ListTracks(self, request: ListTracksRequest, context: grpc.ServicerContext) -> ListTracksResponse:  # noqa: N802  the contract's name
+        """Answers pages; a token is the number of the track that a page starts at."""
+        self._take(request, context)
+        start = int(request.page_token or 0)
+        end = start + (request.page_size or 100)
+        return ListTracksResponse(tracks=TRACKS[start:end], next_page_token=str(end) if end < len(TRACKS) else "")
+
+    def GetStatus(self, request: GetStatusRequest, context: grpc.ServicerContext) -> GetStatusResponse:  # noqa: N802  the contract's name
+        """Answers the same state."""
+        self._take(request, context)
+        return GetStatusResponse(
+            revision=REVISION, track_count=len(TRACKS), genres=["blues", "jazz"], server_version="0.1.0"
+        )
+
+    def _take(self, request: Message, context: grpc.ServicerContext) -> None:
+        self.received.append(request)
+        if self.behaviours:
+            self.behaviours.pop(0)(context)
+
+
+@contextmanager
+def serving(max_receive_bytes: int = 32 * 1024 * 1024) -> Iterator[Peer]:
+    """Runs a peer on a port of its own."""
+    server = grpc.server(ThreadPoolExecutor(4), options=[("grpc.max_receive_message_length", max_receive_bytes)])
+    peer = Peer(address=f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}")
+    add_ClassificationServiceServicer_to_server(peer, server)
+    add_RecommendationServiceServicer_to_server(peer, server)
+    add_CatalogServiceServicer_to_server(peer, server)
+    server.start()
+    try:
+        yield peer
+    finally:
+        server.stop(None).wait()
+
+
+@pytest.fixture
+def peer() -> Iterator[Peer]:
+    """A peer that answers until it is told otherwise."""
+    with serving() as running:
+        yield running
+
+
+class Ask(Protocol):
+    """Calls one method of a client, of whichever kind, and answers what it answers; a listing as a list."""
+
+    async def __call__(self, address: str, method: str, *args: Any, timeout: float = 10, **kwargs: Any) -> Any: ...  # noqa: ANN401, ASYNC109, D102  any method's
+
+
+async def _ask_plain(address: str, method: str, *args: Any, timeout: float = 10, **kwargs: Any) -> Any:  # noqa: ANN401, ASYNC109  any method's
+    def ask() -> Any:  # noqa: ANN401  any method's
+        with Client(address, timeout=timeout) as client:
+            answer = getattr(client, method)(*args, **kwargs)
+            return list(answer) if method == "list_tracks" else answer
+
+    return await asyncio.to_thread(ask)
+
+
+async def _ask_asyncio(address: str, method: str, *args: Any, timeout: float = 10, **kwargs: Any) -> Any:  # noqa: ANN401, ASYNC109  any method's
+    async with AsyncClient(address, timeout=timeout) as client:
+        answer = getattr(client, method)(*args, **kwargs)
+        return [track async for track in answer] if method == "list_tracks" else await answer
+
+
+@pytest.fixture(params=[_ask_plain, _ask_asyncio], ids=["plain", "asyncio"])
+def ask(request: pytest.FixtureRequest) -> Ask:
+    """Either client, so that one test holds both to the same behaviour."""
+    chosen: Ask = request.param
+    return chosen

@@ -1,0 +1,191 @@
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from click.testing import CliRunner, Result
+
+from segue.client.cli import main
+from tests.integration.client.conftest import TRACKS, Peer, fails, info, sleeps
+
+COMMAND = [sys.executable, "-c", "from segue.client.cli import main; main()"]
+SILENT = fails(grpc.StatusCode.INVALID_ARGUMENT, "There is nothing to hear.", info("AUDIO_SILENT"))
+
+
+def segue(peer: Peer, *arguments: str, stdin: bytes = b"") -> Result:
+    """Runs the command in this process."""
+    return CliRunner(env={"SEGUE_ADDRESS": peer.address}).invoke(main, arguments, input=stdin)
+
+
+def document(result: Result) -> Any:  # noqa: ANN401  any document
+    """Reads the one document on standard output, beside which nothing is said."""
+    assert "" == result.stderr
+    return json.loads(result.stdout)
+
+
+def start(peer: Peer, *arguments: str) -> subprocess.Popen[str]:
+    """Starts the command as a program."""
+    return subprocess.Popen(
+        [*COMMAND, "--address", peer.address, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> str:
+    """A file; the peer does not mind what is in it."""
+    path = tmp_path / "clip.wav"
+    path.write_bytes(b"RIFF")
+    return str(path)
+
+
+def test_classify(peer: Peer, clip: str) -> None:
+    """Classify prints the file, its genres with bars, and what heard them."""
+    result = segue(peer, "classify", clip, "--top-k", "3")
+    lines = [line.split() for line in result.stdout.splitlines()]
+    assert ["blues", "0.750", "█" * 15] in lines
+    assert ([clip], "segue-fast-1a2b3c4d,", 0) == (lines[0], lines[-1][0], result.exit_code)
+    assert 3 == peer.received[0].top_k
+
+
+def test_classify_several(peer: Peer, clip: str) -> None:
+    """Files that fail are told one by one, the others are answered, and the exit code is 1."""
+    peer.behaviours.append(SILENT)
+    result = segue(peer, "classify", clip, "none.wav", clip)
+    assert (1, 1) == (result.exit_code, result.stdout.count("blues"))
+    assert [
+        f"segue: {clip}: There is nothing to hear.",
+        "segue: none.wav cannot be read: No such file or directory.",
+    ] == result.stderr.splitlines()
+
+
+def test_classify_as_json(peer: Peer, clip: str) -> None:
+    """With --json, there is one result for every file, with its scores or its error."""
+    peer.behaviours.append(SILENT)
+    result = segue(peer, "--json", "classify", clip, clip)
+    first, second = document(result)["results"]
+    assert (1, clip, "AUDIO_SILENT") == (result.exit_code, first["file"], first["error"]["reason"])
+    assert {
+        "file": clip,
+        "scores": [{"genre": "blues", "score": 0.75}, {"genre": "jazz", "score": 0.25}],
+        "revision": {"model_id": "segue-fast-1a2b3c4d", "catalogue_revision": "12"},
+    } == second
+
+
+def test_classify_one_as_json(peer: Peer, clip: str) -> None:
+    """The document has the same shape for one file."""
+    assert [clip] == [entry["file"] for entry in document(segue(peer, "classify", clip, "--json"))["results"]]
+
+
+def test_audio_on_stdin(peer: Peer) -> None:
+    """A dash is standard input, for both commands that take audio."""
+    codes = [segue(peer, command, "-", stdin=b"RIFF").exit_code for command in ("classify", "recommend")]
+    assert ([0, 0], [b"RIFF", b"RIFF"]) == (codes, [request.audio.content for request in peer.received])
+
+
+def test_recommend(peer: Peer, clip: str) -> None:
+    """Recommend prints the tracks by rank, each in one line with its whole id when piped."""
+    result = segue(peer, "recommend", clip, "--limit", "5")
+    rows = [line.split() for line in result.stdout.splitlines()[2:-1]]
+    expected = ["2", "Song", "1", "Somebody", "blues", "3:01", "0.875", TRACKS[1].track_id]
+    assert (0, 5, expected) == (result.exit_code, len(rows), rows[1])
+
+
+def test_recommend_by_id(peer: Peer) -> None:
+    """An id that is no file's name is sent as an id, and the answer is the contract's message as JSON."""
+    answer = document(segue(peer, "recommend", TRACKS[0].track_id, "--json"))
+    assert TRACKS[0].track_id == peer.received[0].track_id
+    assert ({"recommendations", "revision"}, 5) == (answer.keys(), len(answer["recommendations"]))
+    assert {"track", "similarity"} == answer["recommendations"][0].keys()
+
+
+def test_file_named_as_an_id(peer: Peer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that is there is a file, whatever its name."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / TRACKS[0].track_id).write_bytes(b"RIFF")
+    segue(peer, "recommend", TRACKS[0].track_id)
+    assert b"RIFF" == peer.received[0].audio.content
+
+
+def test_track(peer: Peer) -> None:
+    """Track prints what is known, and nothing for what is not; as JSON every field is there."""
+    text = segue(peer, "track", TRACKS[0].track_id).stdout
+    answer = document(segue(peer, "track", TRACKS[0].track_id, "--json"))
+    assert (True, False) == ("music/song-0.flac" in text, "tagged" in text)
+    assert ("180s", "", TRACKS[0].track_id) == (answer["duration"], answer["tagged_genre"], answer["track_id"])
+
+
+def test_tracks(peer: Peer) -> None:
+    """Tracks lists all tracks."""
+    text = segue(peer, "tracks").stdout
+    answer = document(segue(peer, "tracks", "--json"))
+    ids = [track.track_id for track in TRACKS]
+    assert (ids, "5 tracks") == ([line.split()[-1] for line in text.splitlines()[2:-1]], text.splitlines()[-1])
+    assert ids == [track["track_id"] for track in answer["tracks"]]
+
+
+def test_status(peer: Peer) -> None:
+    """Status prints where the server is, its version, its model and its catalogue."""
+    text = segue(peer, "status").stdout
+    answer = document(segue(peer, "status", "--json"))
+    words = [peer.address, "0.1.0", "segue-fast-1a2b3c4d", "blues, jazz"]
+    assert [] == [word for word in words if word not in text]
+    assert (peer.address, "5", "") == (answer["address"], answer["track_count"], answer["catalogue_problem"])
+
+
+def test_request_id_in_the_sentence(peer: Peer) -> None:
+    """What the server's log calls a failed request is told with it."""
+    peer.behaviours.append(fails(grpc.StatusCode.INTERNAL, "It failed.", info("INTERNAL"), x_request_id="r-1"))
+    assert "segue: It failed. (request r-1)\n" == segue(peer, "status").stderr
+
+
+def test_program_answers(peer: Peer, clip: str) -> None:
+    """As a program it prints one document and exits 0."""
+    program = start(peer, "classify", clip, "--json")
+    out, err = program.communicate(timeout=10)
+    assert (0, "", 1) == (program.returncode, err, len(json.loads(out)["results"]))
+
+
+def test_program_fails(peer: Peer) -> None:
+    """As a program it tells a failure in one line, with no traceback, and exits 1."""
+    peer.behaviours.append(fails(grpc.StatusCode.NOT_FOUND, "There is no such track.", info("TRACK_NOT_FOUND")))
+    program = start(peer, "track", "0" * 32)
+    assert (("", "segue: There is no such track.\n"), 1) == (program.communicate(timeout=10), program.returncode)
+
+
+def test_interrupted(peer: Peer) -> None:
+    """Ctrl-C ends a call under way quietly, with 130."""
+    peer.behaviours.append(sleeps(10))
+    program = start(peer, "status")
+    while not peer.received:
+        time.sleep(0.02)
+    program.send_signal(signal.SIGINT)
+    assert (("", ""), 130) == (program.communicate(timeout=5), program.returncode)
+
+
+@pytest.mark.parametrize("arguments", [["tracks"], ["tracks", "--json"]], ids=" ".join)
+def test_closed_pipe(peer: Peer, arguments: list[str]) -> None:
+    """A reader that has had enough is no reason to complain."""
+    program = start(peer, *arguments)
+    assert program.stdout is not None
+    assert program.stderr is not None
+    program.stdout.close()
+    complaint = program.stderr.read()
+    program.stderr.close()
+    program.wait(timeout=10)
+    assert "" == complaint
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is always full")
+def test_full_disk(peer: Peer) -> None:
+    """An answer that cannot be written is one sentence and exit code 1."""
+    with Path("/dev/full").open("w") as full:
+        result = subprocess.run(
+            [*COMMAND, "--address", peer.address, "status"], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    expected = (1, "Error: The answer cannot be written: No space left on device.\n")
+    assert expected == (result.returncode, result.stderr)

@@ -1,0 +1,73 @@
+import grpc
+import pytest
+from google.protobuf.duration_pb2 import Duration
+from google.rpc.error_details_pb2 import BadRequest, RetryInfo
+
+from segue import client
+from segue.client import OverloadedError, SegueError
+from tests.integration.client.conftest import Ask, Peer, fails, info
+
+INVALID = grpc.StatusCode.INVALID_ARGUMENT
+UNREADY = grpc.StatusCode.FAILED_PRECONDITION
+REASONS: list[tuple[str, grpc.StatusCode, type[SegueError]]] = [
+    ("AUDIO_UNDECODABLE", INVALID, client.AudioUndecodableError),
+    ("AUDIO_TOO_SHORT", INVALID, client.AudioTooShortError),
+    ("AUDIO_TOO_LONG", INVALID, client.AudioTooLongError),
+    ("AUDIO_SILENT", INVALID, client.AudioSilentError),
+    ("MALFORMED_REQUEST", INVALID, client.MalformedRequestError),
+    ("TRACK_NOT_FOUND", grpc.StatusCode.NOT_FOUND, client.TrackNotFoundError),
+    ("CATALOGUE_EMPTY", UNREADY, client.CatalogueEmptyError),
+    ("CATALOGUE_MISMATCH", UNREADY, client.CatalogueMismatchError),
+    ("OVERLOADED", grpc.StatusCode.RESOURCE_EXHAUSTED, client.OverloadedError),
+    ("STORE_UNAVAILABLE", grpc.StatusCode.UNAVAILABLE, client.StoreUnavailableError),
+    ("INTERNAL", grpc.StatusCode.INTERNAL, client.ServerError),
+    ("OF_A_LATER_VERSION", grpc.StatusCode.DATA_LOSS, client.ServerError),
+]
+
+
+@pytest.mark.parametrize(("reason", "code", "kind"), REASONS)
+async def test_reasons(ask: Ask, peer: Peer, reason: str, code: grpc.StatusCode, kind: type[SegueError]) -> None:
+    """Every reason of the contract is an exception of its own, with the server's sentence and facts."""
+    peer.behaviours += [fails(code, "C'est ça.", info(reason, track_id="7"), x_request_id="r-1")] * 4
+    with pytest.raises(SegueError) as raised:
+        await ask(peer.address, "status")
+    error = raised.value
+    assert (kind, reason, code) == (type(error), error.reason, error.code)
+    assert ("C'est ça.", {"track_id": "7"}, "r-1") == (error.message, error.metadata, error.request_id)
+    assert (None, None) == (error.field, error.retry_after)
+    assert isinstance(error.__cause__, grpc.RpcError)
+
+
+async def test_field_at_fault(ask: Ask, peer: Peer) -> None:
+    """A malformed request names its field."""
+    violation = BadRequest.FieldViolation(field="top_k", description="It is 0.")
+    peer.behaviours.append(
+        fails(INVALID, "top_k is 0.", info("MALFORMED_REQUEST"), BadRequest(field_violations=[violation]))
+    )
+    with pytest.raises(client.MalformedRequestError) as raised:
+        await ask(peer.address, "classify", b"RIFF", top_k=0)
+    assert "top_k" == raised.value.field
+
+
+async def test_retry_after(ask: Ask, peer: Peer) -> None:
+    """An overloaded server says how long to wait, and is not asked again before that."""
+    wait = RetryInfo(retry_delay=Duration(seconds=1, nanos=500_000_000))
+    peer.behaviours.append(fails(grpc.StatusCode.RESOURCE_EXHAUSTED, "Busy.", info("OVERLOADED"), wait))
+    with pytest.raises(OverloadedError) as raised:
+        await ask(peer.address, "status")
+    assert (1.5, 1) == (raised.value.retry_after, len(peer.received))
+
+
+async def test_next_call_works(ask: Ask, peer: Peer) -> None:
+    """A failure leaves nothing behind."""
+    peer.behaviours.append(fails(INVALID, "Silent.", info("AUDIO_SILENT")))
+    with pytest.raises(client.AudioSilentError):
+        await ask(peer.address, "classify", b"RIFF")
+    assert 2 == len((await ask(peer.address, "classify", b"RIFF")).scores)
+
+
+async def test_error_within_a_listing(ask: Ask, peer: Peer) -> None:
+    """A page that fails ends the listing with its error."""
+    peer.behaviours += [lambda _: None, fails(INVALID, "No such page.", info("MALFORMED_REQUEST"))]
+    with pytest.raises(client.MalformedRequestError, match=r"No such page\."):
+        await ask(peer.address, "list_tracks", page_size=2)
