@@ -82,7 +82,7 @@ class Header:
                     f"it has format {fields['format_version']}, and this Segue reads {FORMAT_VERSION}"
                 )
             header = cls(**fields)
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise SnapshotDamaged(f"its {HEADER} is not a header ({error})") from error
         if raw.get("sha256") != header._digest():
             raise SnapshotDamaged(f"its {HEADER} was changed after it was written")
