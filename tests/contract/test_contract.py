@@ -1,0 +1,57 @@
+"""Everything that the contract promises is there: walked from the descriptors, so that a new call is not forgotten."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
+
+from segue.client import AsyncClient, Client
+from segue.server import services
+from segue.v1 import catalog_service_pb2, classification_service_pb2, recommendation_service_pb2
+
+ROOT = Path(__file__).parents[2]
+SERVICES: list[ServiceDescriptor] = [
+    classification_service_pb2.DESCRIPTOR.services_by_name["ClassificationService"],
+    recommendation_service_pb2.DESCRIPTOR.services_by_name["RecommendationService"],
+    catalog_service_pb2.DESCRIPTOR.services_by_name["CatalogService"],
+]
+METHODS = [pytest.param(method, id=method.name) for service in SERVICES for method in service.methods]
+# The client drops what its own name says already.
+CLIENT_NAMES = {"GetStatus": "status"}
+
+
+def snake(name: str) -> str:
+    """GetTrack is get_track."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_call_has_a_handler(method: MethodDescriptor) -> None:
+    """The server overrides each call of the generated base class."""
+    service = getattr(services, method.containing_service.name)
+    assert method.name in vars(service)
+    assert inspect.iscoroutinefunction(getattr(service, method.name))
+
+
+@pytest.mark.parametrize("client", [Client, AsyncClient])
+@pytest.mark.parametrize("method", METHODS)
+def test_every_call_has_a_client_method(method: MethodDescriptor, client: type) -> None:
+    """Both clients have a documented method for each call."""
+    assert getattr(client, CLIENT_NAMES.get(method.name, snake(method.name))).__doc__
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_call_is_tested(method: MethodDescriptor) -> None:
+    """The tests of the server name each call."""
+    assert f".{method.name}(" in (ROOT / "tests" / "integration" / "test_server.py").read_text()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_answer_names_what_produced_it(method: MethodDescriptor) -> None:
+    """Whatever a model or the catalogue's state decides carries its revision."""
+    reads_the_store = {"GetTrack", "ListTracks"}
+    assert ("revision" in method.output_type.fields_by_name) == (method.name not in reads_the_store)
