@@ -28,7 +28,8 @@ TRACKS = 300
 def vectors(count: int, seed: int = 1) -> NDArray[np.float32]:
     """Embeddings [count, WIDTH] of length 1."""
     drawn = np.random.default_rng(seed).standard_normal((count, WIDTH))
-    return (drawn / np.linalg.norm(drawn, axis=1, keepdims=True)).astype(np.float32)
+    unit: NDArray[np.float32] = (drawn / np.linalg.norm(drawn, axis=1, keepdims=True)).astype(np.float32)
+    return unit
 
 
 def add(store: MemoryStore, first: int, count: int) -> None:
