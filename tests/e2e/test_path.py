@@ -14,8 +14,8 @@ def test_music_in_genres_and_recommendations_out(data: Path, server: str, clips:
     status = json.loads(run("segue", "--json", "status", SEGUE_ADDRESS=server))
     assert "20" == str(status["track_count"])
 
-    scores = json.loads(run("segue", "--json", "classify", clips[0], SEGUE_ADDRESS=server))
-    assert abs(sum(score["score"] for score in scores["scores"]) - 1) < 1e-4
+    (heard,) = json.loads(run("segue", "--json", "classify", clips[0], SEGUE_ADDRESS=server))["results"]
+    assert abs(sum(score["score"] for score in heard["scores"]) - 1) < 1e-4
 
     found = json.loads(run("segue", "--json", "recommend", clips[0], "--limit", "5", SEGUE_ADDRESS=server))
     assert 5 == len(found["recommendations"])

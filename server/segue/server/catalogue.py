@@ -102,7 +102,7 @@ class LiveCatalogue:
         Raises:
             CatalogueMismatch: it was made by another model or front end.
         """
-        self._refresh()
+        self.refresh()
         if isinstance(self._problem, CatalogueMismatch):
             self._resources.close()
             raise self._problem
@@ -153,10 +153,10 @@ class LiveCatalogue:
 
     def _follow(self) -> None:
         while not self._stop.wait(POLL_SECONDS):
-            self._refresh()
+            self.refresh()
 
-    def _refresh(self) -> None:
-        """Brings the view up to date, or says why it cannot be."""
+    def refresh(self) -> None:
+        """Brings the view up to date, or keeps the reason why it cannot be in ``problem``."""
         try:
             if self._store is None:
                 self._store = self._resources.enter_context(self._open_store())
@@ -181,7 +181,7 @@ class LiveCatalogue:
         self._check(identity)
         view, newest, published = self._view, store.revision(), snapshot.newest_revision(self._data)
         lost = view.identity != identity or view.revision > newest or view.revision + 1 < store.oldest_revision()
-        if lost or published > self._snapshot_seen:
+        if lost or published != self._snapshot_seen:
             view = self._load(store, identity, newest)
             self._snapshot_seen = published
         while events := store.events(view.revision, _EVENTS_AT_ONCE):

@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import pytest
+from google.rpc import error_details_pb2
+
+from segue.core import errors
+from segue.server.status import to_status
+
+ALL = [
+    errors.AudioUndecodable("Send a whole file."),
+    errors.AudioTooShort("Send more."),
+    errors.AudioTooLong("Send less."),
+    errors.AudioSilent("Send it louder."),
+    errors.MalformedRequest("limit", "limit is 0."),
+    errors.TrackNotFound("abc"),
+    errors.CatalogueEmpty("Index something."),
+    errors.CatalogueMismatch("Index anew."),
+    errors.Overloaded("Try again."),
+    errors.StoreUnavailable("Start Redis."),
+]
+
+
+@pytest.mark.parametrize("error", ALL, ids=lambda error: error.reason)
+def test_every_error_has_one_error_info(error: errors.SegueError) -> None:
+    """The reason travels in exactly one ErrorInfo, with the sentence and the request id."""
+    code, status = to_status(error, "id-1")
+    infos = [detail for detail in status.details if detail.Is(error_details_pb2.ErrorInfo.DESCRIPTOR)]
+    info = error_details_pb2.ErrorInfo.FromString(infos[0].value)
+    assert 1 == len(infos)
+    assert (error.reason, "segue.v1", "id-1") == (info.reason, info.domain, info.metadata["request_id"])
+    assert (code.value[0], str(error)) == (status.code, status.message)
+
+
+@pytest.mark.parametrize("error", [ValueError("secret /path"), errors.ArtifactDamaged("secret /path")])
+def test_nothing_internal_leaks(error: Exception) -> None:
+    """What Segue did not mean to tell a caller is INTERNAL with a fixed text and the request id."""
+    code, status = to_status(error, "id-2")
+    assert "INTERNAL" == code.name
+    assert "id-2" in status.message
+    assert "secret" not in str(status)
