@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import stat
@@ -11,6 +12,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -20,7 +22,7 @@ from redis.exceptions import RedisError
 
 from segue.core import local_redis as module
 from segue.core.errors import StoreUnavailable
-from segue.core.local_redis import LONGEST_SOCKET_PATH, open_local_redis
+from segue.core.local_redis import LONGEST_SOCKET_PATH, LocalRedis, open_local_redis
 
 USER = """
 import sys
@@ -244,6 +246,24 @@ def test_all_at_once(folder: Path) -> None:
         assert server_pid(url) is not None
         leave(user)
     assert server_pid(url) is None
+
+
+def test_one_at_a_time_starts_or_stops(folder: Path) -> None:
+    """While somebody starts or stops the server, another waits for its turn."""
+    folder.mkdir(parents=True)
+    with (folder / "start.lock").open("w") as start:
+        fcntl.flock(start, fcntl.LOCK_EX)
+        with ThreadPoolExecutor() as pool:
+            waiting = LocalRedis(folder)
+            user = pool.submit(waiting.open)
+            with pytest.raises(TimeoutError):
+                user.result(timeout=0.3)
+            assert ["start.lock"] == [path.name for path in folder.iterdir()]
+            fcntl.flock(start, fcntl.LOCK_UN)
+            user.result(timeout=10)
+    assert server_pid(waiting.url) is not None
+    waiting.close()
+    assert server_pid(waiting.url) is None
 
 
 def test_data_that_the_server_cannot_read(folder: Path) -> None:

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
@@ -167,6 +168,15 @@ def test_tokens_grow(opened: Open, client: Redis, keys: RedisKeys) -> None:
         with opened().writer(*MAKER):
             tokens.append(int(client.hget(keys.writer, "number") or 0))
     assert [1, 2, 3] == tokens
+
+
+def test_a_lock_whose_answer_was_lost_is_asked_for_again(
+    redis_store: RedisStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Taking the lock twice in one attempt, as the client does when an answer does not come, gives the same token."""
+    attempt = uuid.uuid4()
+    monkeypatch.setattr("segue.core.redis_lock.uuid.uuid4", lambda: attempt)
+    assert redis_store._lock._try(b"") == redis_store._lock._try(b"")
 
 
 def test_an_answer_that_was_lost_is_asked_for_again(redis_store: RedisStore) -> None:

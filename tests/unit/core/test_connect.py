@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from redis import Redis
 
 from segue.core.connect import default_data_folder, open_store
 from segue.core.errors import StoreUnavailable
@@ -57,6 +59,14 @@ def test_without_a_name_it_is_in_the_data_folder(tmp_path: Path) -> None:
         assert made is not None
         assert made == later.identity()
     assert 0o700 == data.stat().st_mode & 0o777
+
+
+def test_what_the_writer_committed_is_on_the_disk(tmp_path: Path) -> None:
+    """The private Redis syncs every transaction while the catalogue is being written, and only then."""
+    with open_store(tmp_path) as store, closing(Redis(unix_socket_path=str(tmp_path / "redis/redis.sock"))) as client:
+        with store.writer("model", "front-end", 4):
+            assert {"appendfsync": "always"} == client.config_get("appendfsync")
+        assert {"appendfsync": "everysec"} == client.config_get("appendfsync")
 
 
 def test_the_contract_needs_no_redis() -> None:
