@@ -1,0 +1,71 @@
+"""The log-mel that the shipped network was trained with, kept as numbers: no part may come to see another one.
+
+``python tests/golden/test_log_mel.py`` writes the file anew; that is right only together with a new network.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from numpy.typing import NDArray
+
+from segue.core.features import FeatureConfig, relative_decibels
+from segue.core.listen import listen
+from segue.core.render import render_clip
+from segue.core.windows import spread_starts
+
+GOLDEN = Path(__file__).with_name("log_mel.npz")
+CONFIG = FeatureConfig()
+KEPT = [0, 4, 9]
+
+
+def golden() -> NDArray[np.float32]:
+    """Windows 0, 4 and 9 of the clip, [3, 128, 39] in decibels."""
+    with np.load(GOLDEN) as archive:
+        windows: NDArray[np.float32] = archive["windows"].astype(np.float32)
+    return windows
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A rendered clip of 30 s."""
+    return render(tmp_path_factory.mktemp("golden") / "clip.flac")
+
+
+def render(path: Path) -> Path:
+    """Writes the clip."""
+    soundfile.write(path, render_clip(4, 30.0), 22_050, subtype="PCM_16")
+    return path
+
+
+def assert_golden(windows: NDArray[np.float32]) -> None:
+    """Every cell is the golden one to a tenth of a decibel."""
+    np.testing.assert_allclose(windows, golden(), atol=0.1)
+
+
+def test_what_the_server_hears(clip: Path) -> None:
+    """The bytes of an upload become the golden windows."""
+    assert_golden(listen(clip.read_bytes(), CONFIG, 10).windows.values[KEPT])
+
+
+def test_what_the_indexer_hears(clip: Path) -> None:
+    """A file of a library becomes the golden windows."""
+    work = pytest.importorskip("segue.indexer.work", reason="the indexer is not installed")
+    assert_golden(work.examine(clip, CONFIG, 10).windows.values[KEPT])
+
+
+def test_what_the_trainer_learns_from(clip: Path) -> None:
+    """A clip of a training folder has the golden windows in it."""
+    folder = pytest.importorskip("segue.trainer.folder", reason="the trainer is not installed")
+    decibels = folder.clip_decibels(clip, CONFIG)
+    starts = spread_starts(decibels.shape[1], CONFIG.columns, 10)[KEPT]
+    windows = np.stack([decibels[:, start : start + CONFIG.columns] for start in starts])
+    assert_golden(relative_decibels(windows, CONFIG.floor_db))
+
+
+if __name__ == "__main__":
+    scratch = render(Path("/tmp/golden.flac"))
+    np.savez_compressed(GOLDEN, windows=listen(scratch, CONFIG, 10).windows.values[KEPT].astype(np.float16))
