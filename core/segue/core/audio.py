@@ -116,7 +116,7 @@ def open_audio(audio: Path | bytes, rate: int) -> Iterator[ArraySource | FileSou
         OSError: the file cannot be read.
     """
     if isinstance(audio, bytes):
-        with _open(memoryview(audio), audio, rate) as source:
+        with _open(memoryview(audio), audio, io.BytesIO(audio), rate) as source:
             yield source
         return
     with audio.open("rb") as file:
@@ -125,18 +125,21 @@ def open_audio(audio: Path | bytes, rate: int) -> Iterator[ArraySource | FileSou
         with (
             mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped,
             memoryview(mapped) as view,
-            _open(view, audio, rate) as source,
+            # By its descriptor: its name may be no text, and its ending would be believed before its bytes.
+            _open(view, audio, file.fileno(), rate) as source,
         ):
             yield source
 
 
 @contextmanager
-def _open(view: memoryview, audio: Path | bytes, rate: int) -> Iterator[ArraySource | FileSource]:
+def _open(
+    view: memoryview, audio: Path | bytes, handle: io.BytesIO | int, rate: int
+) -> Iterator[ArraySource | FileSource]:
     if len(view) == 0:
         raise AudioUndecodable("There are no bytes. Send a whole audio file.")
     check_whole(view)
     try:
-        file = soundfile.SoundFile(io.BytesIO(audio) if isinstance(audio, bytes) else str(audio))
+        file = soundfile.SoundFile(handle, closefd=False)
     except soundfile.LibsndfileError as error:
         if needs_ffmpeg(bytes(view[:12])):
             yield _decode_by_ffmpeg(audio, rate)
