@@ -1,0 +1,65 @@
+"""The indexer as a process of its own, over a private Redis in a folder of its own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+from segue.core.connect import open_store
+from segue.core.redis_store import RedisStore
+from segue.core.render import render_clip
+
+
+class Indexer:
+    """Runs segue-indexer on one data folder."""
+
+    def __init__(self, data: Path, model: Path) -> None:
+        self.data = data
+        self.model = model
+
+    def command(self, *arguments: str | Path) -> list[str]:
+        """The command line that adds these paths."""
+        options = ["--data", str(self.data), "--model", str(self.model)]
+        return [sys.executable, "-m", "segue.indexer", "add", *map(str, arguments), *options]
+
+    def add(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+        """Adds paths, and waits for the end."""
+        return subprocess.run(self.command(*arguments), capture_output=True, text=True, check=False, timeout=120)
+
+    def report(self, *arguments: str | Path) -> dict[str, Any]:
+        """Adds paths, and answers the JSON document."""
+        done = self.add(*arguments, "--json")
+        assert done.stdout, done.stderr
+        document: dict[str, Any] = json.loads(done.stdout)
+        return document
+
+    @contextmanager
+    def store(self) -> Iterator[RedisStore]:
+        """The catalogue, shared with whatever runs on it."""
+        with open_store(self.data) as store:
+            yield store
+
+
+@pytest.fixture
+def indexer(tmp_path: Path, tiny_model: Path) -> Indexer:
+    """An indexer without a catalogue yet."""
+    return Indexer(tmp_path / "data", tiny_model)
+
+
+def write_library(folder: Path, clips: int, seconds: float) -> Path:
+    """Writes clips of different audio, quickly: pieces of one rendered recording, from different places."""
+    folder.mkdir()
+    recording = (32_767 * render_clip(1, seconds + clips / 20)).astype(np.int16)
+    for number in range(clips):
+        start = number * 22_050 // 20
+        soundfile.write(folder / f"{number:04}.flac", recording[start : start + round(seconds * 22_050)], 22_050)
+    return folder

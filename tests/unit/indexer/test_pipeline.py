@@ -1,0 +1,183 @@
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future
+from pathlib import Path
+
+import numpy as np
+
+from segue.core.memory_store import MemoryStore
+from segue.core.model import Heard
+from segue.core.store import Track
+from segue.core.windows import Windows
+from segue.indexer.pipeline import Pipeline
+from segue.indexer.sources import MusicFile, Source, Unchanged
+from segue.indexer.tags import Tags
+from segue.indexer.tally import Tally
+from segue.indexer.work import Examined, Failure
+
+
+class FakeExaminer:
+    """Finds one window in every file; its number is the file's name. Counts how many files are under way."""
+
+    def __init__(self, ids: dict[str, str] | None = None) -> None:
+        self.ids = ids or {}
+        self.submitted: list[str] = []
+
+    def submit(self, path: Path) -> Future[Examined | Failure]:
+        """Examines a file at once."""
+        self.submitted.append(path.stem)
+        future: Future[Examined | Failure] = Future()
+        if path.suffix == ".bad":
+            future.set_result(Failure(str(path), "AUDIO_SILENT", "Nothing can be heard."))
+        else:
+            windows = Windows(np.full((1, 2, 2), float(path.stem), np.float32), np.zeros(1))
+            future.set_result(Examined(self.ids.get(path.stem, path.stem.zfill(32)), windows, 4.0, Tags(genre="polka")))
+        return future
+
+
+class FakeEars:
+    """Hears the file's number as its embedding's angle; number 13 makes no sense to it."""
+
+    labels = ("blues", "rock")
+
+    def __init__(self) -> None:
+        self.batches: list[int] = []
+
+    def hear(self, pieces: Sequence[Windows]) -> list[Heard]:
+        """Answers in the order of the pieces."""
+        self.batches.append(len(pieces))
+        return [self._hear(float(piece.values[0, 0, 0])) for piece in pieces]
+
+    @staticmethod
+    def _hear(number: float) -> Heard:
+        angle = np.nan if number == 13 else number / 100
+        embedding = np.array([np.cos(angle), np.sin(angle)], np.float32)
+        return Heard(np.array([0.25, 0.75], np.float32), embedding, np.zeros((1, 2), np.float32))
+
+
+class World:
+    """A pipeline over fakes, and a catalogue in memory."""
+
+    def __init__(self, ids: dict[str, str] | None = None) -> None:
+        self.examiner, self.ears, self.store = FakeExaminer(ids), FakeEars(), MemoryStore()
+        self.tally, self.shown = Tally(), 0
+
+    def run(self, sources: Iterable[Source], stop_after: int | None = None) -> None:
+        """Runs until the sources end, or until so many files are dealt with."""
+        with self.store.writer("model", "front end", 2) as writer:
+            pipeline = Pipeline(self.examiner, self.ears, writer, self.tally, self._show)
+            pipeline.run(sources, lambda: stop_after is not None and self.tally.done >= stop_after)
+
+    def track(self, name: str) -> Track:
+        """The track of this number."""
+        (track,) = self.store.get([name.zfill(32)])
+        assert track is not None
+        return track
+
+    def _show(self, tally: Tally) -> None:
+        assert tally is self.tally
+        self.shown += 1
+
+
+def music(*numbers: int, known: bool = False, ending: str = "wav") -> list[MusicFile]:
+    """Files with these numbers."""
+    return [MusicFile(Path(f"/music/{number}.{ending}"), number, number, known) for number in numbers]
+
+
+def test_files_become_tracks() -> None:
+    """A track holds its posterior, its best genre, its tags, its path, and the file as it was."""
+    world = World()
+    world.run(music(7))
+
+    expected = Track(
+        track_id="7".zfill(32),
+        title="7",
+        genre="rock",
+        tagged_genre="polka",
+        seconds=4.0,
+        path="/music/7.wav",
+        posterior={"blues": 0.25, "rock": 0.75},
+    )
+    assert expected == world.track("7")
+    (record,) = world.store.files(["/music/7.wav"])
+    assert record is not None
+    assert (7, 7) == (record.size, record.mtime_ns)
+
+
+def test_every_piece_gets_its_own_answer() -> None:
+    """Batches do not mix files up, whatever is left out between them."""
+    world = World()
+    world.run([*music(*range(1, 10)), *music(10, ending="bad"), *music(*range(11, 40))])
+
+    for number in range(1, 40):
+        (embedding,) = world.store.embeddings([str(number).zfill(32)])
+        if number in {10, 13}:
+            assert embedding is None
+        else:
+            assert embedding is not None
+            np.testing.assert_allclose(np.arctan2(embedding[1], embedding[0]), number / 100, rtol=1e-5)
+
+
+def test_batches_are_full() -> None:
+    """The network is asked for sixteen at a time, and the rest at the end."""
+    world = World()
+    world.run(music(*range(20, 60)))
+
+    assert [16, 16, 8] == world.ears.batches
+
+
+def test_only_so_many_files_are_under_way() -> None:
+    """What is read ahead is bounded, however many files there are: memory stays as it is."""
+    world = World()
+    ahead: list[int] = []
+
+    def sources() -> Iterator[Source]:
+        for file in music(*range(100, 400)):
+            ahead.append(len(world.examiner.submitted) - world.tally.decoded)
+            yield file
+
+    world.run(sources())
+
+    assert max(ahead) <= 32
+    assert 300 == world.tally.added
+
+
+def test_counts_are_of_files() -> None:
+    """Added, updated, unchanged and failed add up to the files; a failure keeps its reason."""
+    world = World()
+    world.run([*music(1), *music(2, known=True), Unchanged(), *music(3, ending="bad"), Failure("/x", "R", "Why.")])
+
+    tally = world.tally
+    assert (1, 1, 1, 2, 2) == (tally.added, tally.updated, tally.unchanged, tally.failed, tally.decoded)
+    assert 5 == tally.done
+    assert ["R", "AUDIO_SILENT"] == [failure.reason for failure in tally.failures]
+    assert world.shown > 0
+
+
+def test_the_same_audio_in_two_places_is_one_track() -> None:
+    """Two files of one recording are one track with two paths."""
+    same = "a" * 32
+    world = World(ids={"1": same, "2": same})
+    world.run(music(1, 2))
+
+    assert 1 == world.store.count()
+    assert [same, same] == [record.track_id for record in world.store.files(["/music/1.wav", "/music/2.wav"]) if record]
+
+
+def test_an_answer_that_is_no_number_costs_one_file() -> None:
+    """A vector that is not finite would poison the index: its file fails, and its batch goes on."""
+    world = World()
+    world.run(music(12, 13, 14))
+
+    assert 2 == world.store.count()
+    assert ["NOT_UNDERSTOOD"] == [failure.reason for failure in world.tally.failures]
+
+
+def test_a_wish_to_stop_commits_what_was_heard() -> None:
+    """After Ctrl-C the batch at hand is still committed, and the next files are not begun."""
+    world = World()
+    world.run([*music(*range(20, 24)), *music(3, ending="bad"), *music(*range(30, 90))], stop_after=1)
+
+    assert world.store.count() == world.tally.added
+    assert 4 <= world.tally.added < 64

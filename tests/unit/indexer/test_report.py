@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import json
+from io import StringIO
+
+import pytest
+from rich.console import Console
+
+from segue.indexer.report import _bar, finish, printable, progress
+from segue.indexer.tally import Tally
+from segue.indexer.work import Failure
+
+KEYS = {"tracks", "added", "unchanged", "updated", "removed", "failed", "decoded", "seconds", "failures"}
+
+
+def test_the_document_has_its_keys(capsys: pytest.CaptureFixture[str]) -> None:
+    """Programs read one JSON document with every count, and every failure with its reason."""
+    finish(Tally(added=2, failures=[Failure("/x.wav", "AUDIO_SILENT", "Nothing.")]), as_json=True, quiet=False)
+    document = json.loads(capsys.readouterr().out)
+
+    assert KEYS == set(document)
+    assert 1 == document["failed"]
+    assert [{"path": "/x.wav", "reason": "AUDIO_SILENT", "message": "Nothing."}] == document["failures"]
+
+
+def test_a_person_reads_counts_and_failures(capsys: pytest.CaptureFixture[str]) -> None:
+    """The counts go to stdout, each failure with its sentence to stderr."""
+    failure = Failure("/x.wav", "AUDIO_SILENT", "Nothing can be heard.")
+    finish(Tally(tracks=9, added=2, failures=[failure], seconds=1.5), as_json=False, quiet=False)
+    said = capsys.readouterr()
+
+    assert "2 added, 0 unchanged, 1 failed in 1.5 s; the catalogue has 9 tracks.\n" == said.out
+    assert "failed: /x.wav: Nothing can be heard. [AUDIO_SILENT]\n" == said.err
+
+
+def test_quiet_leaves_the_failures(capsys: pytest.CaptureFixture[str]) -> None:
+    """What failed is said even to whoever wants no other word."""
+    finish(Tally(failures=[Failure("/x.wav", "R", "Why.")]), as_json=False, quiet=True)
+    said = capsys.readouterr()
+
+    assert "" == said.out
+    assert "/x.wav" in said.err
+
+
+def test_a_long_list_of_failures_is_cut(capsys: pytest.CaptureFixture[str]) -> None:
+    """The counts stay on the screen, and where the rest stands is said."""
+    finish(Tally(failures=[Failure(f"/{number}", "R", "Why.") for number in range(60)]), as_json=False, quiet=False)
+
+    assert "... and 10 more; --json names them all." == capsys.readouterr().err.splitlines()[-1]
+
+
+def test_a_file_name_cannot_drive_the_terminal() -> None:
+    """A name may hold escape sequences and line breaks; they are written out."""
+    assert "a\\x1b[31m\\nb é" == printable("a\x1b[31m\nb é")
+
+
+def test_a_log_gets_lines(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where stderr is no terminal a line comes every few seconds, with count, rate and the time that is left."""
+    now = 0.0
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    with progress(total=100, quiet=False) as show:
+        show(Tally(added=1))
+        now = 10.0
+        show(Tally(added=49, updated=1))
+        show(Tally(added=50))
+
+    assert (
+        "50 of 100 files, 5.0 a second, 10 s left: 49 added, 1 updated, 0 unchanged, 0 failed\n"
+        == capsys.readouterr().err
+    )
+
+
+def test_a_terminal_gets_a_bar() -> None:
+    """A person sees how far it is, how fast, how long it will take, and the counts."""
+    terminal = StringIO()
+    with _bar(Console(file=terminal, force_terminal=True, width=100), total=4) as show:
+        show(Tally(added=1, unchanged=1))
+        show(Tally(added=2, unchanged=1, failures=[Failure("/x", "R", "Why.")]))
+
+    assert "4/4" in terminal.getvalue()
+    assert "files/s" in terminal.getvalue()
+    assert "2 added, 1 unchanged, 1 failed" in terminal.getvalue()

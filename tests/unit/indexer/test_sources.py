@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from segue.core.store import PathRecord
+from segue.indexer.sources import MusicFile, Unchanged, find_music, look_up
+from segue.indexer.work import Failure, readable
+
+
+class Records:
+    """Remembers files, and how often it was asked."""
+
+    def __init__(self, *records: PathRecord) -> None:
+        self.records = {record.path: record for record in records}
+        self.asked = 0
+
+    def files(self, paths: Sequence[str]) -> list[PathRecord | None]:
+        """The records of these paths."""
+        self.asked += 1
+        return [self.records.get(path) for path in paths]
+
+
+def touch(folder: Path, *names: str) -> None:
+    """Makes empty files."""
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+
+
+def test_music_is_found_in_order(tmp_path: Path) -> None:
+    """Files with a known ending come sorted, folder by folder; hidden ones and AppleDouble files do not come."""
+    touch(tmp_path, "b.mp3", "a/z.FLAC", "a/b/c.ogg", "c.txt", ".hidden.wav", ".git/x.wav", "._b.mp3")
+
+    found = list(find_music([tmp_path]))
+
+    assert [tmp_path / "a/b/c.ogg", tmp_path / "a/z.FLAC", tmp_path / "b.mp3"] == found
+
+
+def test_a_named_file_is_taken_whatever_its_ending(tmp_path: Path) -> None:
+    """A path that is a file is meant, also where a folder's walk would leave it out."""
+    touch(tmp_path, ".noise.txt")
+
+    assert [tmp_path / ".noise.txt"] == list(find_music([tmp_path / ".noise.txt"]))
+
+
+def test_paths_are_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same file has the same path from wherever it is named, so that it is known again."""
+    touch(tmp_path, "music/a.mp3")
+    monkeypatch.chdir(tmp_path / "music")
+
+    assert [tmp_path / "music/a.mp3"] == list(find_music([Path("../music/./")]))
+
+
+def test_loops_of_links_end(tmp_path: Path) -> None:
+    """A link that leads back up is not followed for ever, and no folder is walked twice."""
+    touch(tmp_path, "b/song.mp3")
+    (tmp_path / "b/up").symlink_to(tmp_path)
+    (tmp_path / "a").symlink_to(tmp_path / "b")
+
+    assert [tmp_path / "b/song.mp3"] == list(find_music([tmp_path, tmp_path / "b"]))
+
+
+def test_what_is_no_file_is_left_out(tmp_path: Path) -> None:
+    """Pipes and links to nothing may be named like music; opening them would wait for ever, or fail."""
+    os.mkfifo(tmp_path / "pipe.wav")
+    (tmp_path / "gone.wav").symlink_to(tmp_path / "nothing")
+
+    assert [] == list(find_music([tmp_path]))
+
+
+def test_a_folder_that_cannot_be_read_is_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What cannot be walked is named, and the walk goes on."""
+    touch(tmp_path, "a/x.mp3", "b/y.mp3")
+    scan = os.scandir
+
+    def refuse(path: Path) -> object:
+        if path == tmp_path / "a":
+            raise PermissionError(13, "Permission denied")
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    failure, music = find_music([tmp_path])
+
+    assert isinstance(failure, Failure)
+    assert (str(tmp_path / "a"), "FILE_UNREADABLE") == (failure.path, failure.reason)
+    assert tmp_path / "b/y.mp3" == music
+
+
+def test_a_file_is_unchanged_while_size_and_time_stand(tmp_path: Path) -> None:
+    """A known file is to be heard again if its size or its time changed, and only then."""
+    touch(tmp_path, "new.mp3", "same.mp3", "touched.mp3")
+    state = (tmp_path / "same.mp3").stat()
+    records = Records(
+        PathRecord(str(tmp_path / "same.mp3"), state.st_size, state.st_mtime_ns, "1"),
+        PathRecord(str(tmp_path / "touched.mp3"), state.st_size, state.st_mtime_ns - 1, "2"),
+    )
+
+    new, same, touched = look_up(find_music([tmp_path]), records)
+
+    assert isinstance(same, Unchanged)
+    assert isinstance(new, MusicFile)
+    assert not new.known
+    assert isinstance(touched, MusicFile)
+    assert touched.known
+
+
+def test_many_files_are_looked_up_in_few_questions(tmp_path: Path) -> None:
+    """The store is asked for hundreds of files at once."""
+    touch(tmp_path, *(f"{number}.mp3" for number in range(501)))
+    records = Records()
+
+    assert 501 == len(list(look_up(find_music([tmp_path]), records)))
+    assert 2 == records.asked
+
+
+def test_a_file_that_vanishes_is_a_failure(tmp_path: Path) -> None:
+    """A file may go between the walk and the look at it."""
+    (failure,) = look_up([tmp_path / "gone.mp3"], Records())
+
+    assert isinstance(failure, Failure)
+    assert "FILE_UNREADABLE" == failure.reason
+
+
+def test_names_that_are_not_text_can_be_written_down() -> None:
+    """File names are bytes; what is kept of them is text that any store and terminal takes."""
+    assert "/music/\\xff.mp3" == readable(Path(os.fsdecode(b"/music/\xff.mp3")))
