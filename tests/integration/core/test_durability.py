@@ -1,0 +1,75 @@
+"""Killed at any moment, the catalogue is whole, and holds everything that was answered for."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from redis import Redis
+
+from segue.core.connect import open_store
+from segue.core.store import TrackStore, all_track_ids
+
+# Adds, moves and removes tracks for ever, and prints each revision once it is answered for.
+WRITER = """
+import random, sys
+from pathlib import Path
+import numpy as np
+from segue.core.connect import open_store
+from segue.core.store import Addition, PathRecord, Track
+dice = random.Random(int(sys.argv[2]))
+with open_store(Path(sys.argv[1])) as store, store.writer("model", "front-end", 4) as writer:
+    while True:
+        numbers = [dice.randrange(400) for _ in range(30)]
+        vectors = np.eye(4, dtype=np.float32)[[dice.randrange(4) for _ in numbers]]
+        writer.add([
+            Addition(Track(f"{n:032x}", "Title"), vector, PathRecord(f"/{dice.randrange(400)}", 1, 1, f"{n:032x}"))
+            for n, vector in zip(numbers, vectors)
+        ])
+        print(writer.remove([f"{dice.randrange(400):032x}" for _ in range(3)]), flush=True)
+"""
+
+
+def write_and_kill(data: Path, victim: str, seed: int) -> int:
+    """Has a writer at work, kills it or its Redis in the middle, and answers the last revision that it printed."""
+    command = [sys.executable, "-c", WRITER, str(data), str(seed)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as writer:
+        assert writer.stdout is not None
+        first = writer.stdout.readline()
+        with closing(Redis(unix_socket_path=str(data / "redis/redis.sock"))) as client:
+            redis_pid = int(client.info("server")["process_id"])
+        time.sleep(random.Random(seed).random() * 0.2)
+        os.kill(redis_pid if victim == "redis" else writer.pid, signal.SIGKILL)
+        printed = [int(line) for line in [first, *writer.stdout] if line.endswith("\n")]
+    return printed[-1]
+
+
+def assert_whole(store: TrackStore) -> None:
+    """Asserts that the stream, the ids, the metadata, the embeddings and the files tell one story."""
+    events = store.events(0, 1_000_000)
+    assert list(range(1, store.revision() + 1)) == [event.revision for event in events]
+    last = {event.track_id: event.kind for event in events}
+    ids = list(all_track_ids(store))
+    assert sorted(track_id for track_id, kind in last.items() if kind == "add") == ids
+    assert store.count() == len(ids)
+    assert None not in store.get(ids)
+    assert all(embedding is not None for embedding in store.embeddings(ids))
+    files = [file for file in store.files([f"/{number}" for number in range(400)]) if file]
+    assert set(ids) == {file.track_id for file in files}
+
+
+@pytest.mark.parametrize("victim", ["writer", "redis"])
+def test_a_kill_loses_nothing(tmp_path: Path, victim: str) -> None:
+    """After each of five kills, every revision that was answered for is there, and nothing is there by halves."""
+    for seed in range(5):
+        answered = write_and_kill(tmp_path, victim, seed)
+        with open_store(tmp_path) as store:
+            assert answered <= store.revision()
+            assert_whole(store)
