@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import os
 import signal
 import subprocess
 import sys
@@ -14,9 +15,11 @@ import pytest
 import soundfile
 from google.rpc import error_details_pb2, status_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from redis import Redis
 
 from segue.core.connect import open_store
 from segue.core.model import Model
+from segue.core.redis_store import RedisStore
 from segue.core.render import render_clip
 from segue.core.store import Track
 from segue.v1 import (
@@ -358,6 +361,32 @@ def test_redis_that_is_not_there(tmp_path: Path, tiny_model: Path, clips: list[P
         assert "127.0.0.1:1" in stubs.status().catalogue_problem
         assert health_pb2.HealthCheckResponse.SERVING == stubs.health("segue.v1.ClassificationService")
         assert health_pb2.HealthCheckResponse.NOT_SERVING == stubs.health("segue.v1.RecommendationService")
+
+
+def test_a_private_redis_that_died(tmp_path: Path, tiny_model: Path, fill: Fill, clips: list[Path]) -> None:
+    """A private Redis that is killed under the server is started again, and nothing of the catalogue is lost."""
+    ids = fill(tmp_path, clips[:3])
+    with running_server("--data", str(tmp_path), "--model", str(tiny_model)) as running:
+        stubs = Stubs(running.address)
+        with open_store(tmp_path) as store:
+            pid = redis_pid(store)
+        os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: answers(stubs, ids[0]), 20)
+        assert 2 == len(stubs.recommend(ids[0]).recommendations)
+
+
+def redis_pid(store: RedisStore) -> int:
+    """The process of a private Redis, as it says itself."""
+    with Redis(unix_socket_path=store.address.removeprefix("unix://")) as client:
+        return int(client.info("server")["process_id"])
+
+
+def answers(stubs: Stubs, track_id: str) -> bool:
+    """Whether the server can read a track."""
+    try:
+        return bool(stubs.get_track(track_id).track.title)
+    except grpc.RpcError:
+        return False
 
 
 def refused(*options: str) -> str:

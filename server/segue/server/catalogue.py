@@ -165,6 +165,8 @@ class LiveCatalogue:
             if str(error) != str(self._problem):
                 _log.warning("%s", error)
             self._problem = error
+            if isinstance(error, StoreUnavailable):
+                self._let_go()
         except Exception:  # noqa: BLE001 - the thread must outlive whatever one look at the store meets
             _log.exception("the catalogue cannot be followed")
             self._problem = StoreUnavailable("The catalogue cannot be read; the server's log says why.")
@@ -172,6 +174,11 @@ class LiveCatalogue:
             if self._problem:
                 _log.info("the catalogue is readable again")
             self._problem = None
+
+    def _let_go(self) -> None:
+        """Forgets the store, so that the next look opens it again: a private Redis that died is started anew."""
+        self._store = None
+        self._resources.close()
 
     def _catch_up(self, store: TrackStore) -> None:
         identity = store.identity()
