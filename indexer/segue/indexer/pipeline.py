@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from pathlib import Path
 from typing import Protocol
 
@@ -93,14 +93,17 @@ class Pipeline:
             else:
                 self._count(source)
             if len(under_way) >= _AHEAD:
-                yield from self._take(under_way)
+                yield from self._take(*under_way.popleft(), stopped)
         while under_way and not stopped():
-            yield from self._take(under_way)
+            yield from self._take(*under_way.popleft(), stopped)
 
     def _take(
-        self, under_way: deque[tuple[MusicFile, Future[Examined | Failure]]]
+        self, file: MusicFile, future: Future[Examined | Failure], stopped: Callable[[], bool]
     ) -> Iterator[tuple[MusicFile, Examined]]:
-        file, future = under_way.popleft()
+        # A file on a disk that does not answer must not keep a person from stopping.
+        while not wait([future], timeout=0.1).done:
+            if stopped():
+                return
         examined = future.result()
         if isinstance(examined, Failure):
             self._fail(examined)

@@ -91,9 +91,12 @@ def finish(tally: Tally, as_json: bool, quiet: bool) -> None:
     if len(tally.failures) > _MOST_FAILURES:
         _say(f"... and {len(tally.failures) - _MOST_FAILURES} more; --json names them all.")
     if not quiet:
-        print(  # noqa: T201 - likewise
-            f"{_counts(tally)} in {tally.seconds:.1f} s; the catalogue has {tally.tracks} tracks."
-        )
+        print(_summary(tally))  # noqa: T201 - likewise
+
+
+def _summary(tally: Tally) -> str:
+    done = f"{_counts(tally)} in {tally.seconds:.1f} s"
+    return f"{done}." if tally.tracks is None else f"{done}; the catalogue has {tally.tracks} tracks."
 
 
 def _line(failure: Failure) -> str:

@@ -13,7 +13,7 @@ class Tally:
     """The counts of a run; of files, but for ``tracks`` and ``removed``.
 
     Attributes:
-        tracks: tracks in the catalogue at the end of the run.
+        tracks: tracks in the catalogue at the end of the run, None if it did not get there.
         added: files that were not in the catalogue.
         unchanged: files that are as they were, and were not opened.
         updated: files that had changed.
@@ -23,7 +23,7 @@ class Tally:
         failures: the files that could not be indexed.
     """
 
-    tracks: int = 0
+    tracks: int | None = None
     added: int = 0
     unchanged: int = 0
     updated: int = 0

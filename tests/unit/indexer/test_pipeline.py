@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from pathlib import Path
@@ -181,3 +182,20 @@ def test_a_wish_to_stop_commits_what_was_heard() -> None:
 
     assert world.store.count() == world.tally.added
     assert 4 <= world.tally.added < 64
+
+
+def test_a_file_that_never_ends_does_not_keep_one_from_stopping() -> None:
+    """A disk that does not answer can be left by Ctrl-C; what was heard before it is committed."""
+    world = World()
+    submit = world.examiner.submit
+
+    def hang(path: Path) -> Future[Examined | Failure]:
+        return Future() if path.stem == "2" else submit(path)
+
+    world.examiner.submit = hang  # type: ignore[method-assign] # a disk like that is rare
+    started = time.monotonic()
+    with world.store.writer("model", "front end", 2) as writer:
+        pipeline = Pipeline(world.examiner, world.ears, writer, world.tally, lambda tally: None)
+        pipeline.run(music(1, 2, 3), lambda: time.monotonic() - started > 0.3)
+
+    assert 1 == world.store.count()
