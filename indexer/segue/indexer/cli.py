@@ -33,6 +33,7 @@ def _catalogue_options(command: Command) -> Command:
             "--data",
             type=_FOLDER,
             default=default_data_folder,
+            show_default="segue in your own data folder",
             envvar="SEGUE_DATA",
             help="Where Segue keeps its state; share it with segue-server.",
         ),
@@ -50,12 +51,18 @@ def _catalogue_options(command: Command) -> Command:
 @click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path), metavar="PATH...")
 @_catalogue_options
 @click.option(
-    "--model", type=_FOLDER, default=default_model, envvar="SEGUE_MODEL", help="The artifact that hears the music."
+    "--model",
+    type=_FOLDER,
+    default=default_model,
+    show_default="the one that ships",
+    envvar="SEGUE_MODEL",
+    help="The artifact that hears the music.",
 )
 @click.option(
     "--jobs",
     type=click.IntRange(1, 256),
     default=lambda: os.cpu_count() or 1,
+    show_default="one for each core",
     envvar="SEGUE_JOBS",
     help="How many files are decoded at once.",
 )

@@ -29,7 +29,7 @@ class _Rate(ProgressColumn):
 
     def render(self, task: Task) -> Text:
         """The rate as text."""
-        return Text(f"{task.speed:.1f} files/s" if task.speed else "- files/s")
+        return Text(f"{task.speed:.1f}/s" if task.speed else "-/s")
 
 
 @contextmanager
@@ -48,7 +48,6 @@ def progress(total: int, quiet: bool) -> Iterator[Show]:
 @contextmanager
 def _bar(console: Console, total: int) -> Iterator[Show]:
     columns = (
-        TextColumn("Indexing"),
         BarColumn(bar_width=None),
         MofNCompleteColumn(),
         _Rate(),

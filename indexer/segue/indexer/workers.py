@@ -9,7 +9,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from multiprocessing import forkserver
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
@@ -136,6 +136,8 @@ def _serve(connection: Connection, config: FeatureConfig, most: int) -> None:
 def _start_fork_server() -> None:
     """Starts the process that all workers are forked from."""
     multiprocessing.set_forkserver_preload(_PRELOADED)
+    # The fork server starts it otherwise, and Python 3.11 lets every signal through after that.
+    resource_tracker.ensure_running()
     with _environment(_ONE_THREAD_EACH), _without_interrupts():
         forkserver.ensure_running()
 

@@ -78,6 +78,17 @@ def test_a_process_that_dies_between_files_costs_none(workers: Workers, clip: Pa
     assert isinstance(workers.submit(clip).result(20), Examined)
 
 
+def test_a_process_leaves_signals_to_the_indexer(workers: Workers, clip: Path) -> None:
+    """Ctrl-C and a service manager's SIGTERM come to every process; a worker goes on until the indexer has decided."""
+    assert isinstance(workers.submit(clip).result(20), Examined)
+    (process,) = workers._running
+    for number in (signal.SIGINT, signal.SIGTERM):
+        os.kill(process.pid or 0, number)
+
+    assert isinstance(workers.submit(clip).result(20), Examined)
+    assert {process} == workers._running
+
+
 def test_leaving_does_not_wait_for_a_file(clip: Path, trap: Path) -> None:
     """After Ctrl-C no one waits for a long file to be decoded in vain."""
     with Workers(1, FeatureConfig(), 10) as pool:

@@ -73,10 +73,10 @@ def test_a_log_gets_lines(capsys: pytest.CaptureFixture[str], monkeypatch: pytes
 def test_a_terminal_gets_a_bar() -> None:
     """A person sees how far it is, how fast, how long it will take, and the counts."""
     terminal = StringIO()
-    with _bar(Console(file=terminal, force_terminal=True, width=100), total=4) as show:
+    with _bar(Console(file=terminal, force_terminal=True, width=80), total=4) as show:
         show(Tally(added=1, unchanged=1))
         show(Tally(added=2, unchanged=1, failures=[Failure("/x", "R", "Why.")]))
 
     assert "4/4" in terminal.getvalue()
-    assert "files/s" in terminal.getvalue()
+    assert "/s " in terminal.getvalue()
     assert "2 added, 1 unchanged, 1 failed" in terminal.getvalue()
