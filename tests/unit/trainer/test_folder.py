@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from segue.core.features import FeatureConfig
+from segue.core.listen import listen
+from segue.core.render import render_clip
+from segue.trainer.data import Clip, windows_of
+from segue.trainer.errors import DataUnusable
+from segue.trainer.folder import clip_decibels, hear_folder, list_folder, read_folder
+
+CONFIG = FeatureConfig()
+
+
+def touch(folder: Path, *names: str) -> Path:
+    """Empty files under a folder."""
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    return folder
+
+
+def write(path: Path, seconds: float, gain: float = 1.0) -> Path:
+    """A rendered clip on disk."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    soundfile.write(path, gain * render_clip(0, seconds), 22_050, subtype="PCM_16")
+    return path
+
+
+def test_tracks_are_named_as_gtzan_names_them(tmp_path: Path) -> None:
+    """A file that begins with its genre is named as the splits name it; any other keeps its folder and ending."""
+    touch(tmp_path, "blues/blues.00001.au", "blues/blues.00000.wav", "rock/My Song.mp3", "rock/.hidden", "README.txt")
+    files = list_folder(tmp_path)
+    assert [("blues.00000", "blues"), ("blues.00001", "blues"), ("rock/My Song.mp3", "rock")] == [
+        (file.track, file.genre) for file in files
+    ]
+
+
+def test_a_track_in_two_formats_is_refused(tmp_path: Path) -> None:
+    """It would stand on two sides of a split."""
+    touch(tmp_path, "blues/blues.00000.au", "blues/blues.00000.wav")
+    with pytest.raises(DataUnusable, match=r"both the track blues\.00000"):
+        list_folder(tmp_path)
+
+
+def test_an_empty_genre_is_refused(tmp_path: Path) -> None:
+    """A genre without clips is a mistake in the layout, not a genre."""
+    touch(tmp_path, "rock/a.wav")
+    (tmp_path / "jazz").mkdir()
+    with pytest.raises(DataUnusable, match="no clips in jazz"):
+        list_folder(tmp_path)
+
+
+def test_a_folder_without_genres_is_refused(tmp_path: Path) -> None:
+    """Clips that lie side by side have no genre."""
+    touch(tmp_path, "a.wav", "b.wav")
+    with pytest.raises(DataUnusable, match="<genre>"):
+        list_folder(tmp_path)
+
+
+def test_clips_that_cannot_be_learnt_from_are_dropped_and_named(tmp_path: Path) -> None:
+    """Text, silence and clips under 28 s are left out with their reason; the others are read."""
+    write(tmp_path / "rock" / "whole.wav", 29)
+    write(tmp_path / "rock" / "short.wav", 27)
+    write(tmp_path / "rock" / "silent.wav", 29, gain=0)
+    (tmp_path / "rock" / "text.wav").write_text("no music")
+    dataset = read_folder(list_folder(tmp_path), CONFIG, lambda results, total: results)
+    assert ["rock/whole.wav"] == [clip.track for clip in dataset.clips]
+    assert ["rock/short.wav", "rock/silent.wav", "rock/text.wav"] == sorted(dataset.dropped)
+    assert "27.0 s" in dataset.dropped["rock/short.wav"]
+
+
+def test_short_tracks_are_still_judged(tmp_path: Path) -> None:
+    """The server answers for 5 s of music, so a network can be judged by it."""
+    write(tmp_path / "rock" / "short.wav", 5)
+    write(tmp_path / "rock" / "tiny.wav", 1)
+    heard, dropped = hear_folder(list_folder(tmp_path), CONFIG, 10, lambda results, total: results)
+    assert [("rock/short.wav", 2)] == [(clip.track, len(clip.windows.values)) for clip in heard]
+    assert ["rock/tiny.wav"] == list(dropped)
+
+
+def test_learnt_windows_are_the_served_windows(tmp_path: Path) -> None:
+    """Windows cut from a clip's columns are what the server makes of the same file, to a thousandth of a decibel."""
+    path = write(tmp_path / "clip.wav", 30)
+    learnt = windows_of(Clip("clip", "rock", clip_decibels(path, CONFIG)), CONFIG, 10).windows
+    served = listen(path, CONFIG, 10).windows
+    assert pytest.approx(served.starts) == learnt.starts
+    np.testing.assert_allclose(learnt.values, served.values, atol=1e-3)

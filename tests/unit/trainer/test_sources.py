@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from segue.core.features import FeatureConfig
+from segue.trainer.errors import DataUnusable, SplitMismatch
+from segue.trainer.sources import choose_side, list_input
+from segue.trainer.split import Split
+
+SPLIT = Split("mine", {"a": "train", "b": "valid", "c": "test", "d": "unused"})
+
+
+@pytest.mark.parametrize(
+    ("tracks", "side"),
+    [("abcd", "test"), ("abd", "valid"), ("ad", "train"), ("d", None), ("xyz", None)],
+)
+def test_a_network_is_judged_by_the_sternest_side(tracks: str, side: str | None) -> None:
+    """Test before validation before training; an input that the split does not know is judged whole."""
+    assert side == choose_side(SPLIT, None, tracks)
+
+
+def test_a_wish_is_followed() -> None:
+    """The training side is judged where that is asked for."""
+    assert "train" == choose_side(SPLIT, "train", "abcd")
+
+
+def test_a_side_that_is_not_there_is_refused() -> None:
+    """Figures of no tracks would be figures of nothing."""
+    with pytest.raises(SplitMismatch, match=r"'test'.*there: train, valid"):
+        choose_side(SPLIT, "test", "abx")
+
+
+def test_an_input_that_is_not_there_is_named(tmp_path: Path) -> None:
+    """Neither a folder nor an archive: say which path was meant."""
+    with pytest.raises(DataUnusable, match="nowhere"):
+        list_input(tmp_path / "nowhere", FeatureConfig())

@@ -1,0 +1,109 @@
+"""Where clips come from: a folder of audio in GTZAN's layout, or a ready-made log-mel archive.
+
+Both end in the same ``Dataset``. A clip is held as decibel columns, from which windows are cut anywhere.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segue.core.features import FeatureConfig, relative_decibels
+from segue.core.windows import Windows, spread_starts
+from segue.trainer.errors import DataUnusable
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One clip that can be learnt from.
+
+    Attributes:
+        track: its name, such as "blues.00000".
+        genre: what it is.
+        decibels: log-mel [bands, columns] relative to the clip's loudest cell, with columns for one window or more.
+    """
+
+    track: str
+    genre: str
+    decibels: Floats
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Clips, and what became of the others.
+
+    Attributes:
+        clips: in the order of their names.
+        dropped: why a file was left out, by its name.
+    """
+
+    clips: tuple[Clip, ...]
+    dropped: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def genres(self) -> dict[str, str]:
+        """The genre of each track."""
+        return {clip.track: clip.genre for clip in self.clips}
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of all names, genres and columns, in hexadecimal."""
+        whole = hashlib.sha256()
+        for clip in self.clips:
+            whole.update(f"{clip.track}\t{clip.genre}\n".encode())
+            whole.update(clip.decibels.tobytes())
+        return whole.hexdigest()
+
+    def where(self, wanted: Callable[[str], bool]) -> Dataset:
+        """The clips whose track is wanted."""
+        return Dataset(tuple(clip for clip in self.clips if wanted(clip.track)), self.dropped)
+
+
+@dataclass(frozen=True)
+class Heard:
+    """A clip as a network is asked about it.
+
+    Attributes:
+        track: its name.
+        genre: what it is.
+        windows: what the network sees.
+    """
+
+    track: str
+    genre: str
+    windows: Windows
+
+
+def windows_of(clip: Clip, config: FeatureConfig, most: int) -> Heard:
+    """The windows of a clip that the server would see, cut from its columns."""
+    starts = spread_starts(clip.decibels.shape[1], config.columns, most)
+    values = np.stack([cut_window(clip.decibels, int(start), config) for start in starts])
+    seconds = np.array([config.grid.frame(int(start)) * config.hop / config.sample_rate for start in starts])
+    return Heard(clip.track, clip.genre, Windows(values, seconds))
+
+
+def cut_window(decibels: Floats, start: int, config: FeatureConfig) -> Floats:
+    """The window [bands, config.columns] that begins at column ``start``, on the network's scale."""
+    return relative_decibels(decibels[:, start : start + config.columns], config.floor_db)
+
+
+def labels_of(genres: Iterable[str]) -> tuple[str, ...]:
+    """The genres in the order of a posterior.
+
+    Raises:
+        DataUnusable: there are fewer than two.
+    """
+    labels = tuple(sorted(set(genres)))
+    if len(labels) < 2:
+        found = f"only {labels[0]!r}" if labels else "none"
+        raise DataUnusable(
+            f"A network needs two genres or more to tell apart, and there is {found}. "
+            "Lay the clips out as FOLDER/<genre>/<clip>."
+        )
+    return labels

@@ -1,0 +1,88 @@
+"""One door to both kinds of input, and to the side of a split that is wanted of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from segue.core.features import FeatureConfig
+from segue.trainer.archive import read_archive
+from segue.trainer.data import Dataset, Heard, windows_of
+from segue.trainer.errors import DataUnusable, SplitMismatch
+from segue.trainer.folder import Progress, hear_folder, list_folder, read_folder
+from segue.trainer.split import TEST, TRAIN, UNUSED, VALID, Split
+
+# What a network may be judged on, the sternest first.
+_JUDGED = (TEST, VALID, TRAIN)
+
+
+def read_input(path: Path, config: FeatureConfig, wanted: Callable[[str], bool], progress: Progress) -> Dataset:
+    """The wanted clips of a folder or an archive, to learn from.
+
+    Raises:
+        DataUnusable: there is no such input, or nothing in it can be used.
+        RecipeMismatch: the archive was made by another recipe.
+    """
+    if path.is_dir():
+        return read_folder([file for file in list_folder(path) if wanted(file.track)], config, progress)
+    _refuse_missing(path)
+    return read_archive(path, config).where(wanted)
+
+
+def list_input(path: Path, config: FeatureConfig) -> dict[str, str]:
+    """The genre of each track of an input.
+
+    Raises:
+        DataUnusable: there is no such input, or nothing in it can be used.
+        RecipeMismatch: the archive was made by another recipe.
+    """
+    if path.is_dir():
+        return {file.track: file.genre for file in list_folder(path)}
+    _refuse_missing(path)
+    return read_archive(path, config).genres
+
+
+def hear_input(
+    path: Path, config: FeatureConfig, most: int, wanted: Callable[[str], bool], progress: Progress
+) -> tuple[list[Heard], dict[str, str]]:
+    """The wanted tracks as the server would hear them, and why others were not heard.
+
+    Args:
+        path: a folder of audio or an archive.
+        config: the front end of the network.
+        most: the most windows of a track.
+        wanted: whether a track is asked for.
+        progress: shows how far it is.
+
+    Raises:
+        DataUnusable: there is no such input, or nothing in it can be used.
+        RecipeMismatch: the archive was made by another recipe.
+    """
+    if path.is_dir():
+        return hear_folder([file for file in list_folder(path) if wanted(file.track)], config, most, progress)
+    clips = read_input(path, config, wanted, progress).clips
+    return list(progress((windows_of(clip, config, most) for clip in clips), len(clips))), {}
+
+
+def choose_side(split: Split, side: str | None, tracks: Iterable[str]) -> str | None:
+    """The side of a split to judge an input by.
+
+    Without a wish it is the test side where the input has any of it, else the validation side, else the training side.
+    An input that the split does not know at all, such as a folder of other music, is judged whole.
+
+    Returns:
+        The side, or None for the whole input.
+
+    Raises:
+        SplitMismatch: the input has no track of the side that was wished for.
+    """
+    present = {split.side(track) for track in tracks}
+    if side is not None and side not in present:
+        there = ", ".join(sorted(present - {UNUSED})) or "none"
+        raise SplitMismatch(f"The input has no track on the side {side!r} of {split.name!r}; sides there: {there}.")
+    return side or next((judged for judged in _JUDGED if judged in present), None)
+
+
+def _refuse_missing(path: Path) -> None:
+    if not path.exists():
+        raise DataUnusable(f"There is no {path}. Name a folder of clips or a log-mel archive.")
