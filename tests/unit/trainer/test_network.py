@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from segue.trainer.export import ServedNetwork
+from segue.trainer.network import BandScale, Shape, build_decider, build_encoder, build_linear, build_statistics
+from segue.trainer.training import Trained, fit_linear
+
+SHAPE = Shape(bands=128, columns=39, genres=4)
+
+
+def random_windows(*leading: int, seed: int = 0) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+    """Windows of noise in [-60, 0]."""
+    return -60 * np.random.default_rng(seed).random((*leading, 128, 39), np.float32)
+
+
+@pytest.fixture(scope="module")
+def network() -> ServedNetwork:
+    """An untrained network whose every path counts."""
+    keras.utils.set_random_seed(1)
+    scale = BandScale.of(random_windows(20))
+    decider = build_decider(SHAPE)
+    # The LSTM's part begins at nothing; here it shall be seen.
+    noise = np.random.default_rng(3)
+    decider.set_weights([weight + noise.normal(0, 0.2, weight.shape) for weight in decider.get_weights()])
+    weights = np.random.default_rng(2).standard_normal((3 * 128, 4), np.float32) / np.float32(20)
+    return ServedNetwork(
+        Trained(
+            encoder=build_encoder(SHAPE, scale),
+            decider=decider,
+            statistics=build_statistics(SHAPE, scale),
+            linear=build_linear(weights, np.zeros(4, np.float32)),
+            shape=SHAPE,
+            scale=scale,
+            history={},
+            best_epoch=1,
+        ),
+        centre=np.full(SHAPE.width, 0.1, np.float32),
+        temperature=1.5,
+    )
+
+
+def masked(count: int) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
+    """One clip whose first ``count`` of ten windows are there."""
+    return (np.arange(10) < count)[None]
+
+
+@pytest.mark.parametrize("count", [1, 4, 9])
+@pytest.mark.parametrize("padding", [0.0, -60.0, np.nan])
+def test_absent_windows_change_nothing(network: ServedNetwork, count: int, padding: float) -> None:
+    """Whatever stands behind the last window, even NaN, the answer is the same to the last bit."""
+    windows = random_windows(1, 10)
+    padded = windows.copy()
+    padded[:, count:] = padding
+    for name, expected in network.both(windows, masked(count)).items():
+        actual = network.both(padded, masked(count))[name]
+        assert np.array_equal(expected, actual), name
+
+
+def test_every_present_window_counts(network: ServedNetwork) -> None:
+    """One more window changes posterior and embedding."""
+    windows = random_windows(1, 10)
+    fewer, more = (network.both(windows, masked(count)) for count in (3, 4))
+    assert not np.allclose(fewer["posterior"], more["posterior"], atol=1e-6)
+    assert not np.allclose(fewer["embedding"], more["embedding"], atol=1e-6)
+
+
+def test_the_order_of_windows_counts(network: ServedNetwork) -> None:
+    """The LSTM hears the windows of a clip in time."""
+    windows = random_windows(1, 10)
+    forth, back = (network.both(w, masked(10))["posterior"] for w in (windows, windows[:, ::-1]))
+    assert not np.allclose(forth, back, atol=1e-5)
+
+
+def test_windows_share_a_batch_without_touching(network: ServedNetwork) -> None:
+    """A window's features are the same alone and in any company."""
+    windows = random_windows(7)
+    together = network.encode(windows)["features"].numpy()
+    alone = np.concatenate([network.encode(windows[i : i + 1])["features"].numpy() for i in range(7)])
+    np.testing.assert_allclose(alone, together, rtol=1e-5, atol=1e-5)
+
+
+def test_answers_are_what_the_contract_says(network: ServedNetwork) -> None:
+    """Posteriors sum to 1, embeddings have length 1, absent windows have no posterior, and both paths agree."""
+    windows = random_windows(2, 10)
+    mask = np.concatenate([masked(10), masked(2)])
+    answer = {name: value.numpy() for name, value in network.both(windows, mask).items()}
+    features = network.encode(windows.reshape(-1, 128, 39))["features"].numpy().reshape(2, 10, -1)
+    np.testing.assert_allclose(answer["posterior"].sum(1), 1, atol=1e-5)
+    np.testing.assert_allclose(np.linalg.norm(answer["embedding"], axis=1), 1, atol=1e-5)
+    np.testing.assert_allclose(answer["window_posterior"].sum(2), mask, atol=1e-5)
+    for name, value in network.decide(features, mask).items():
+        np.testing.assert_allclose(value, answer[name], atol=1e-6)
+
+
+@pytest.mark.parametrize("genres", [2, 3])
+def test_the_linear_path_is_the_regression(genres: int) -> None:
+    """The layer gives the probabilities of scikit-learn's logistic regression, for two genres as for more."""
+    random = np.random.default_rng(0)
+    statistics = (3 + 5 * random.standard_normal((200, 6))).astype(np.float32)
+    targets = random.integers(0, genres, 200)
+    logits = fit_linear(statistics, targets, 0.5).predict(statistics, verbose=0)
+    expected = make_pipeline(StandardScaler(), LogisticRegression(C=0.5, max_iter=500)).fit(statistics, targets)
+    np.testing.assert_allclose(keras.ops.softmax(logits), expected.predict_proba(statistics), atol=1e-4)
+
+
+def test_a_band_that_never_sounds_is_not_blown_up() -> None:
+    """A band of constant floor is divided by 1 dB, not by 0."""
+    windows = np.full((3, 128, 39), -60, np.float32)
+    scale = BandScale.of(windows)
+    assert np.array_equal(np.ones(128), scale.variance)
+    assert np.isfinite(build_statistics(SHAPE, scale)(windows)).all()

@@ -1,0 +1,100 @@
+"""How good posteriors and embeddings are."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar  # type: ignore[import-untyped]  # scipy ships no types
+from sklearn.metrics import accuracy_score, f1_score, log_loss
+
+Floats = NDArray[np.floating[Any]]
+Positions = NDArray[np.integer[Any]]
+
+
+def classification_metrics(posterior: Floats, genres: Positions) -> dict[str, float]:
+    """Accuracy, log-loss in nats, expected calibration error and macro-F1.
+
+    Args:
+        posterior: [n, genres]; each row sums to 1.
+        genres: the true genres [n], as positions in a row.
+    """
+    every = np.arange(posterior.shape[1])
+    guesses = posterior.argmax(1)
+    normalised = posterior.astype(np.float64) / posterior.sum(1, keepdims=True, dtype=np.float64)
+    return {
+        "accuracy": float(accuracy_score(genres, guesses)),
+        "log_loss": float(log_loss(genres, normalised, labels=every)),
+        "ece": expected_calibration_error(posterior, genres),
+        "macro_f1": float(f1_score(genres, guesses, average="macro", zero_division=0)),
+    }
+
+
+def expected_calibration_error(posterior: Floats, genres: Positions, bins: int = 10) -> float:
+    """How far confidence is from accuracy, in [0, 1], in ``bins`` bins of equal width (Guo et al. 2017)."""
+    confidence = posterior.max(1)
+    right = posterior.argmax(1) == genres
+    places = np.minimum((confidence * bins).astype(int), bins - 1)
+    gaps = [
+        abs(confidence[places == place].mean() - right[places == place].mean()) * (places == place).mean()
+        for place in np.unique(places)
+    ]
+    return float(sum(gaps))
+
+
+def precision_at(k: int, embedding: Floats, genres: Positions, pool: Floats, pool_genres: Positions) -> float:
+    """The share of the k nearest tracks of a pool, by cosine, that have the query's genre; the mean over queries.
+
+    Args:
+        k: neighbours, 1 or above; all of the pool where it has fewer.
+        embedding: of the queries, [n, e], of length 1.
+        genres: of the queries, [n].
+        pool: embeddings [m, e] of length 1, without the queries.
+        pool_genres: [m].
+    """
+    return _mean_precision(k, embedding @ pool.T, genres, pool_genres)
+
+
+def precision_leave_one_out(k: int, embedding: Floats, genres: Positions) -> float:
+    """``precision_at`` with every track asking for its neighbours among all the others."""
+    similarity = embedding @ embedding.T
+    np.fill_diagonal(similarity, -np.inf)
+    return _mean_precision(min(k, len(genres) - 1), similarity, genres, genres)
+
+
+def wilson_interval(right: int, total: int, z: float = 1.959964) -> tuple[float, float]:
+    """The interval of a share (Wilson 1927), 95 % by default.
+
+    Args:
+        right: successes, 0 to ``total``.
+        total: trials, 1 or above.
+        z: the normal quantile of the confidence.
+    """
+    share = right / total
+    centre = (share + z**2 / (2 * total)) / (1 + z**2 / total)
+    half = z / (1 + z**2 / total) * math.sqrt(share * (1 - share) / total + z**2 / (4 * total**2))
+    return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def log_softmax(logits: Floats) -> Floats:
+    """The logarithm of the posterior along the last axis."""
+    shifted = logits - logits.max(-1, keepdims=True)
+    normalised: Floats = shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
+    return normalised
+
+
+def fit_temperature(logits: Floats, genres: Positions) -> float:
+    """What the logits [n, genres] must be divided by for the least log-loss, in [0.05, 20] (Guo et al. 2017)."""
+
+    def loss(log_temperature: float) -> float:
+        return float(-log_softmax(logits / math.exp(log_temperature))[np.arange(len(genres)), genres].mean())
+
+    found = minimize_scalar(loss, bounds=(math.log(0.05), math.log(20)), method="bounded")
+    return math.exp(found.x)
+
+
+def _mean_precision(k: int, similarity: Floats, genres: Positions, pool_genres: Positions) -> float:
+    nearest = np.argsort(-similarity, axis=1, kind="stable")[:, :k]
+    return float((pool_genres[nearest] == genres[:, None]).mean())
