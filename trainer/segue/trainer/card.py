@@ -1,0 +1,125 @@
+"""The model card: what an artifact is, where it comes from, and what it can and cannot do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from segue.core.artifact import Manifest
+from segue.trainer.training import Plan
+
+
+@dataclass(frozen=True)
+class Story:
+    """What the card tells beside the manifest.
+
+    Attributes:
+        split: the name of the split.
+        learnt: clips that it learnt from.
+        valid: clips that chose the epoch and fitted the temperature.
+        plan: how it was trained.
+        best_epoch: the epoch that was kept, from 1.
+        seconds: how long training took.
+        command: what prints the figures again.
+    """
+
+    split: str
+    learnt: int
+    valid: int
+    plan: Plan
+    best_epoch: int
+    seconds: float
+    command: str
+
+
+def write_card(manifest: Manifest, figures: dict[str, float], story: Story) -> str:
+    """The model card as Markdown.
+
+    Args:
+        manifest: of the artifact.
+        figures: of the validation clips, by name.
+        story: the rest.
+    """
+    return "\n".join([*_head(manifest), *_figures(figures, story), *_training(manifest, story), *_limits(story), ""])
+
+
+def _head(manifest: Manifest) -> list[str]:
+    config, labels = manifest.features, manifest.labels
+    return [
+        f"# {manifest.model_id}",
+        "",
+        f"A CNN hears each window of {config.window_seconds:g} s ({config.n_mels} mel bands, {config.columns} "
+        f"columns), an LSTM the windows of a clip ({manifest.windows} at most), and a logistic regression on the "
+        "statistics of the bands stands beside both. It answers with a calibrated posterior over "
+        f"{len(labels)} genres ({', '.join(labels)}) and an embedding of {manifest.embedding_width} numbers, whose "
+        "angle to another tells how much two pieces sound alike.",
+        "",
+        "For recommending and sorting music by its sound. Not for deciding anything about people, and not for telling "
+        "genres beyond the ones it was shown: every piece is given to one of them.",
+    ]
+
+
+def _figures(figures: dict[str, float], story: Story) -> list[str]:
+    low, high = figures["accuracy_low"], figures["accuracy_high"]
+    rows = [
+        ("accuracy per clip", f"{figures['accuracy']:.3f} (95 % interval by Wilson: {low:.3f} to {high:.3f})"),
+        ("log-loss, nats", f"{figures['log_loss']:.3f}"),
+        ("expected calibration error", f"{figures['ece']:.3f}"),
+        ("macro-F1", f"{figures['macro_f1']:.3f}"),
+        ("genre precision at 5 and 10, training clips recommended", _precisions(figures, "_from_train")),
+        ("genre precision at 5 and 10, leave-one-out among these clips", _precisions(figures)),
+    ]
+    return [
+        "",
+        f"## Figures on the {figures['n']} validation clips of the split {story.split}",
+        "",
+        "| figure | value |",
+        "|---|---|",
+        *(f"| {name} | {value} |" for name, value in rows),
+        "",
+        "Printed again by:",
+        "",
+        "```",
+        story.command,
+        "```",
+        "",
+        "The validation clips chose the epoch and fitted the temperature, so these figures are a little better than "
+        "those of clips that were never looked at.",
+    ]
+
+
+def _precisions(figures: dict[str, float], pool: str = "") -> str:
+    found = [figures.get(f"precision_at_{k}{pool}") for k in (5, 10)]
+    return " and ".join("none" if precision is None else f"{precision:.3f}" for precision in found)
+
+
+def _training(manifest: Manifest, story: Story) -> list[str]:
+    plan, vary = story.plan, story.plan.augmentation
+    return [
+        "",
+        "## Training",
+        "",
+        f"From scratch on {story.learnt} clips, by the split {story.split} (digest {manifest.split_digest[:16]}): "
+        f"{plan.epochs} epochs of AdamW, seed {plan.seed}, label smoothing {plan.label_smoothing:g}, averaged weights. "
+        f"Windows are cut anywhere, stretched by up to {vary.stretch:.0%}, moved by up to {vary.shift} band, coloured "
+        f"by {vary.colour_db:g} dB, with noise of one 8-bit code and masked bars of bands and columns. "
+        f"The {story.valid} validation clips chose epoch {story.best_epoch} and fitted the temperature "
+        f"{manifest.temperature:.3f}; nothing else of them was used. It took {story.seconds / 60:.0f} minutes. "
+        "The same command with the same seed gives the same network on the same machine.",
+        "",
+        f"Front end: {manifest.features.sample_rate} Hz, decibels relative to a window's loudest cell, floor "
+        f"{manifest.features.floor_db:g} dB; fingerprint {manifest.features.fingerprint}.",
+    ]
+
+
+def _limits(story: Story) -> list[str]:
+    return [
+        "",
+        "## Limits",
+        "",
+        f"- {story.learnt} clips are few, and genres blur where people would disagree too (rock with country, metal "
+        "and blues; disco with pop and hip hop): the accuracy above says how often the first genre is wrong.",
+        "- Genre precision stands in for what people would like to hear next; nobody was asked.",
+        "- Loudness is not heard; recording and mastering are, so old and new recordings of one style lie apart.",
+        "- Calibration holds for music like the training clips. On speech, noise or other styles the posterior is as "
+        "sure of itself, and wrong.",
+    ]

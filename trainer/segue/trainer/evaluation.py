@@ -1,0 +1,101 @@
+"""Judges an artifact on tracks whose genre is known, through the very path that the server takes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segue.core.model import Model
+from segue.trainer.data import Floats, Heard
+from segue.trainer.errors import DataUnusable
+from segue.trainer.metrics import classification_metrics, precision_at, precision_leave_one_out, wilson_interval
+
+FEW, MANY = 5, 10
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What a network says of tracks.
+
+    Attributes:
+        tracks: their names [n].
+        genres: their true genres [n], as positions among the labels.
+        labels: the genres in the order of the posterior.
+        posterior: [n, genres]; each row sums to 1.
+        embedding: [n, e], of length 1.
+    """
+
+    tracks: tuple[str, ...]
+    genres: NDArray[np.int64]
+    labels: tuple[str, ...]
+    posterior: Floats
+    embedding: Floats
+
+    def save(self, path: Path) -> None:
+        """Writes ``track`` [n], ``genres`` [genres], ``posterior`` [n, genres] and ``embedding`` [n, e] as npz."""
+        with path.open("wb") as file:
+            np.savez(
+                file,
+                track=np.array(self.tracks),
+                genres=np.array(self.labels),
+                posterior=self.posterior,
+                embedding=self.embedding,
+            )
+
+
+def predict(model: Model, heard: Sequence[Heard]) -> Predictions:
+    """Asks a network about tracks.
+
+    Raises:
+        DataUnusable: there are none, or one has a genre that the network does not know.
+    """
+    labels = model.manifest.labels
+    if not heard:
+        raise DataUnusable("There are no tracks to judge the network by. Name another input, split or side.")
+    unknown = sorted({clip.genre for clip in heard} - set(labels))
+    if unknown:
+        raise DataUnusable(
+            f"The network does not know {', '.join(unknown)}; it tells {', '.join(labels)} apart. "
+            "Leave those clips out, or train a network on them."
+        )
+    answers = model.hear([clip.windows for clip in heard])
+    return Predictions(
+        tracks=tuple(clip.track for clip in heard),
+        genres=np.array([labels.index(clip.genre) for clip in heard]),
+        labels=labels,
+        posterior=np.stack([answer.posterior for answer in answers]),
+        embedding=np.stack([answer.embedding for answer in answers]),
+    )
+
+
+def judge(predictions: Predictions, pool: Predictions | None = None) -> dict[str, float]:
+    """The figures of an evaluation, by name.
+
+    Args:
+        predictions: the tracks that are judged.
+        pool: the tracks that are recommended from; None for the judged tracks, each left out for itself.
+
+    Returns:
+        n, accuracy, accuracy_low and accuracy_high (its 95 % interval by Wilson), log_loss (nats), ece, macro_f1, and
+        precision_at_5 and precision_at_10, which one track alone does not have.
+    """
+    count = len(predictions.tracks)
+    right = int((predictions.posterior.argmax(1) == predictions.genres).sum())
+    low, high = wilson_interval(right, count)
+    return {
+        "n": count,
+        **classification_metrics(predictions.posterior, predictions.genres),
+        "accuracy_low": low,
+        "accuracy_high": high,
+        **{f"precision_at_{k}": _precision(k, predictions, pool) for k in (FEW, MANY) if pool or count > 1},
+    }
+
+
+def _precision(k: int, asked: Predictions, pool: Predictions | None) -> float:
+    if pool is None:
+        return precision_leave_one_out(k, asked.embedding, asked.genres)
+    return precision_at(k, asked.embedding, asked.genres, pool.embedding, pool.genres)
