@@ -1,0 +1,153 @@
+"""A whole run of the trainer on rendered clips: folder in, artifact out, judged by it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from click.testing import CliRunner, Result
+
+from segue.core.artifact import read_manifest
+from segue.core.features import FeatureConfig
+from segue.core.listen import listen
+from segue.core.model import Model
+from segue.core.render import render_clip
+from segue.trainer.cli import main
+from segue.trainer.data import Clip, Dataset
+from segue.trainer.errors import DataUnusable, TrainingDiverged
+from segue.trainer.run import Sides
+from segue.trainer.split import Split
+from segue.trainer.training import Plan, train
+
+GENRES = ("brisk", "calm", "deep")
+
+
+def run(*arguments: str | Path) -> Result:
+    """Runs the command in this process."""
+    return CliRunner().invoke(main, [str(argument) for argument in arguments], catch_exceptions=False)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four rendered clips in each of three genres, and one file that is no audio."""
+    folder = tmp_path_factory.mktemp("rendered")
+    for number, genre in enumerate(GENRES):
+        (folder / genre).mkdir()
+        for seed in range(4):
+            path = folder / genre / f"{genre}.{seed:05}.wav"
+            soundfile.write(path, render_clip(3 * number, 28.5, seed=seed), 22_050, subtype="PCM_16")
+    (folder / "calm" / "calm.00009.wav").write_text("no music")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def artifact(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What two epochs on those clips make."""
+    output = tmp_path_factory.mktemp("trained") / "tiny-fast"
+    result = run("train", "--input", folder, "--output", output, "--epochs", "2", "--name", "tiny-fast", "--seed", "4")
+    assert 0 == result.exit_code
+    assert "left out calm.00009" in result.stderr
+    return output
+
+
+def test_the_artifact_is_whole(artifact: Path) -> None:
+    """The manifest names the genres, the figures and the split, and every file is the one that it names."""
+    manifest = read_manifest(artifact)
+    assert GENRES == manifest.labels
+    assert manifest.model_id.startswith("tiny-fast-")
+    assert 3 == manifest.metrics["n"]
+    assert manifest.split_digest
+    assert {"model-card.md", "split.tsv"} <= set(manifest.files)
+
+
+def test_the_card_tells_the_figures_and_how_to_print_them(artifact: Path) -> None:
+    """Accuracy with its interval, and the command that was not made up."""
+    card, metrics = (artifact / "model-card.md").read_text(), read_manifest(artifact).metrics
+    assert f"{metrics['accuracy']:.3f} (95 % interval by Wilson: {metrics['accuracy_low']:.3f}" in card
+    assert "segue-trainer evaluate --model" in card
+
+
+def test_the_artifact_answers_like_any_other(artifact: Path, folder: Path) -> None:
+    """The server's loader takes it, and hears a file of one window as well as one of ten."""
+    model = Model.load(artifact)
+    piece = listen(folder / "calm" / "calm.00000.wav", model.manifest.features, model.manifest.windows)
+    for count in (1, len(piece.windows.values)):
+        (heard,) = model.hear([type(piece.windows)(piece.windows.values[:count], piece.windows.starts[:count])])
+        assert pytest.approx(1, abs=1e-5) == heard.posterior.sum()
+        assert pytest.approx(1, abs=1e-5) == np.linalg.norm(heard.embedding)
+        assert (model.manifest.embedding_width,) == heard.embedding.shape
+
+
+def test_rendered_styles_are_learnt(artifact: Path) -> None:
+    """Styles that differ so plainly are told apart better than by chance, a third."""
+    assert read_manifest(artifact).metrics["accuracy"] > 0.5
+
+
+def test_evaluation_prints_what_the_card_says(artifact: Path, folder: Path, tmp_path: Path) -> None:
+    """The saved split gives the same figures from the audio as the run had, and the predictions go to a file."""
+    options = ("--model", artifact, "--input", folder, "--split", artifact / "split.tsv", "--side", "valid")
+    result = run("evaluate", *options, "--json", "--predictions", tmp_path / "said.npz")
+    figures, metrics = json.loads(result.stdout), read_manifest(artifact).metrics
+    names = ("accuracy", "n", "log_loss", "ece", "macro_f1", "precision_at_5", "precision_at_10")
+    for name in names:
+        assert pytest.approx(metrics[name], abs=1e-3) == figures[name], name
+    with np.load(tmp_path / "said.npz") as said:
+        assert {"track", "genres", "posterior", "embedding"} == set(said.files)
+        assert (3,) == said["track"].shape
+        assert list(GENRES) == said["genres"].tolist()
+        assert (3, 3) == said["posterior"].shape
+        assert (3, read_manifest(artifact).embedding_width) == said["embedding"].shape
+
+
+def test_evaluation_without_a_split_hears_everything(artifact: Path, folder: Path) -> None:
+    """All of the input is judged, and what cannot be heard is named."""
+    result = run("evaluate", "--model", artifact, "--input", folder)
+    assert 0 == result.exit_code
+    assert "left out calm.00009" in result.stderr
+    assert "12" in result.stdout
+
+
+def test_a_genre_that_the_network_does_not_know_is_refused(artifact: Path, folder: Path, tmp_path: Path) -> None:
+    """It could only be wrong about it."""
+    (tmp_path / "polka").symlink_to(folder / "calm")
+    result = run("evaluate", "--model", artifact, "--input", tmp_path)
+    assert 1 == result.exit_code
+    assert "does not know polka" in result.stderr
+
+
+def noisy_dataset(fill: float = 0.0) -> Dataset:
+    """Four clips in two genres; ``fill`` is added to every cell."""
+    random = np.random.default_rng(0)
+    slopes = {"a": -40, "b": 0, "c": -40, "d": 0}
+    return Dataset(
+        tuple(
+            Clip(name, str(slope), (random.random((128, 387)) * slope - 5 + fill).astype(np.float32))
+            for name, slope in slopes.items()
+        )
+    )
+
+
+def test_the_same_seed_gives_the_same_network() -> None:
+    """Weights and figures of two runs agree to the last bit."""
+    data, labels, plan = noisy_dataset(), ("-40", "0"), Plan(epochs=1, seed=1, clips=2, windows=2)
+    one, same = (train(data, data, labels, FeatureConfig(), plan) for _ in range(2))
+    assert one.history == same.history
+    for expected, actual in zip(one.encoder.get_weights(), same.encoder.get_weights(), strict=True):
+        assert np.array_equal(expected, actual)
+
+
+def test_a_loss_that_is_no_number_ends_the_run() -> None:
+    """It is told at the first batch, rather than a network of NaN written at the last."""
+    data, plan = noisy_dataset(), Plan(epochs=1, clips=2, windows=2, learning_rate=1e30)
+    with pytest.raises(TrainingDiverged, match="no longer a number"):
+        train(data, data, ("-40", "0"), FeatureConfig(), plan)
+
+
+def test_features_that_are_no_numbers_are_refused() -> None:
+    """The clip is named before anything is learnt from it."""
+    data = noisy_dataset(np.nan)
+    with pytest.raises(DataUnusable, match="a holds features that are not finite"):
+        Sides.of(data, Split("mine", {"a": "train", "b": "train", "c": "valid", "d": "valid"}))

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from segue.trainer.cli import main
+
+
+def run(*arguments: str | Path) -> Result:
+    """Runs the command in this process."""
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+@pytest.mark.parametrize("command", ["train", "evaluate"])
+def test_an_input_that_is_not_there_is_a_sentence(command: str, tmp_path: Path, tiny_model: Path) -> None:
+    """A wrong path ends with exit code 1 and without a traceback."""
+    option = ("--output", tmp_path / "out") if command == "train" else ("--model", tiny_model)
+    result = run(command, "--input", tmp_path / "nowhere", *option)
+    assert 1 == result.exit_code
+    assert "nowhere" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_folder_with_one_genre_cannot_be_trained_on(tmp_path: Path) -> None:
+    """It is told before a file is decoded, and nothing is written."""
+    for name in ("a", "b", "c"):
+        (tmp_path / "clips" / "rock").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "clips" / "rock" / f"{name}.wav").touch()
+    result = run("train", "--input", tmp_path / "clips", "--output", tmp_path / "out")
+    assert 1 == result.exit_code
+    assert "only 'rock'" in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_model_that_is_not_there_is_a_sentence(tmp_path: Path) -> None:
+    """A wrong --model is told without a traceback."""
+    result = run("evaluate", "--input", tmp_path, "--model", tmp_path / "nowhere")
+    assert 1 == result.exit_code
+    assert "There is no model" in result.stderr
+
+
+@pytest.mark.parametrize("option", ["--side", "--pool"])
+def test_a_side_needs_a_split(tmp_path: Path, option: str) -> None:
+    """A side of nothing is a wrong command."""
+    result = run("evaluate", "--input", tmp_path, option, "valid")
+    assert 2 == result.exit_code
+    assert "--split" in result.stderr
+
+
+@pytest.mark.parametrize(("option", "value"), [("--epochs", "0"), ("--seed", "-1")])
+def test_options_out_of_range_are_named(tmp_path: Path, option: str, value: str) -> None:
+    """The option, the value and the range are in the message."""
+    result = run("train", "--input", tmp_path, "--output", tmp_path / "out", option, value)
+    assert 2 == result.exit_code
+    assert option in result.stderr
+    assert value in result.stderr
+
+
+def test_an_unknown_split_is_told_before_anything_is_read(tmp_path: Path) -> None:
+    """The message lists the splits that there are."""
+    (tmp_path / "rock").mkdir()
+    (tmp_path / "rock" / "a.wav").touch()
+    result = run("train", "--input", tmp_path, "--output", tmp_path / "out", "--split", "filtered")
+    assert 1 == result.exit_code
+    assert "fault-filtered" in result.stderr

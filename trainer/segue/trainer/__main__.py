@@ -1,0 +1,5 @@
+"""``python -m segue.trainer``."""
+
+from segue.trainer.cli import main
+
+main()

@@ -1,0 +1,97 @@
+"""The ``segue-trainer`` command."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from segue.core.artifact import default_model
+from segue.core.errors import SegueError
+from segue.core.quiet import without_chatter
+
+_FOLDER = click.Path(path_type=Path, file_okay=False)
+_FILE = click.Path(path_type=Path, dir_okay=False)
+_INPUT = click.Path(path_type=Path)
+_INPUT_HELP = "A folder of <genre>/<clip>, or a log-mel archive (npz)."
+_SPLIT_HELP = "fault-filtered (GTZAN's, shipped), or the path of a saved split (tsv)."
+
+
+class Commands(click.Group):
+    """A group of commands in which a failure is one sentence and an exit code, never a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's own signature
+        """Runs a command."""
+        # What TensorFlow logs as an error it also raises, but for notes on its own data pipeline.
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        try:
+            return super().invoke(ctx)
+        except (SegueError, OSError) as error:
+            click.echo(f"segue-trainer: {error}", err=True)
+            sys.exit(1)
+
+
+@click.group(cls=Commands, context_settings={"show_default": True, "max_content_width": 120})
+@click.version_option(package_name="segue")
+def main() -> None:
+    """Trains networks that tell genres apart, and judges them on tracks whose genre is known."""
+
+
+@main.command()
+@click.option("--input", "source", type=_INPUT, required=True, help=_INPUT_HELP)
+@click.option("--split", help=_SPLIT_HELP + "  [default: a fifth of every genre, drawn by the seed, validates]")
+@click.option("--output", type=_FOLDER, required=True, help="Where the artifact goes; an older one there is replaced.")
+@click.option("--name", default="segue-fast", help="What the network is called.")
+@click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, help="The same seed gives the same network.")
+@click.option(
+    "--epochs", type=click.IntRange(1, 1000), default=40, help="How often about ten windows of every clip are heard."
+)
+def train(*, source: Path, split: str | None, output: Path, name: str, seed: int, epochs: int) -> None:
+    """Trains a network, chooses its best epoch and writes its artifact."""
+    with without_chatter():
+        from segue.trainer import commands  # noqa: PLC0415 - TensorFlow takes seconds, and --help does not need it
+
+    commands.train(commands.TrainSettings(source, split, output, name, seed, epochs))
+
+
+@main.command()
+@click.option("--model", type=_FOLDER, default=default_model, envvar="SEGUE_MODEL", help="The artifact's folder.")
+@click.option("--input", "source", type=_INPUT, required=True, help=_INPUT_HELP)
+@click.option("--split", help=_SPLIT_HELP + "  [default: all of the input is judged]")
+@click.option(
+    "--side",
+    type=click.Choice(["train", "valid", "test"]),
+    help="The side of the split to judge by.  [default: test where the input has it, else valid]",
+)
+@click.option(
+    "--pool",
+    type=click.Choice(["train", "valid", "test"]),
+    help="The side to recommend from.  [default: the judged tracks, each left out for itself]",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document, for programs.")
+@click.option("--predictions", type=_FILE, help="Write track, genres, posterior and embedding to this npz.")
+def evaluate(
+    *,
+    model: Path,
+    source: Path,
+    split: str | None,
+    side: str | None,
+    pool: str | None,
+    as_json: bool,
+    predictions: Path | None,
+) -> None:
+    """Judges an artifact on tracks whose genre is known."""
+    if split is None and (side or pool):
+        raise click.UsageError("--side and --pool are sides of a split: name it by --split.")
+    with without_chatter():
+        from segue.trainer import commands  # noqa: PLC0415 - TensorFlow takes seconds, and --help does not need it
+
+    figures = commands.evaluate(commands.EvaluateSettings(model, source, split, side, pool, predictions))
+    if as_json:
+        click.echo(json.dumps(figures, indent=2))
+    else:
+        commands.show_figures(figures)

@@ -1,0 +1,108 @@
+"""What a person sees of a run: progress and notes on standard error, tables of figures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TypeVar
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+T = TypeVar("T")
+
+_TITLES = {
+    "n": "tracks",
+    "accuracy": "accuracy per track",
+    "accuracy_low": "  95 % interval (Wilson), from",
+    "accuracy_high": "  to",
+    "log_loss": "log-loss, nats",
+    "ece": "expected calibration error",
+    "macro_f1": "macro-F1",
+    "precision_at_5": "genre precision at 5",
+    "precision_at_10": "genre precision at 10",
+    "precision_at_5_from_train": "genre precision at 5, training tracks recommended",
+    "precision_at_10_from_train": "genre precision at 10, training tracks recommended",
+}
+
+
+def note(text: str) -> None:
+    """Tells something on standard error."""
+    _console().print(text, highlight=False, soft_wrap=True)
+
+
+class Bar:
+    """Shows how many results there are of how many."""
+
+    def __init__(self, progress: Progress, label: str) -> None:
+        self._progress = progress
+        self._label = label
+
+    def __call__(self, results: Iterable[T], total: int) -> Iterable[T]:
+        """The results as they come."""
+        return self._progress.track(results, total=total, description=self._label)
+
+
+@contextmanager
+def bar(label: str) -> Iterator[Bar]:
+    """A progress bar with the time that is left; nothing where standard error is not a terminal."""
+    with _progress() as progress:
+        yield Bar(progress, label)
+
+
+@contextmanager
+def epoch_bar(epochs: int) -> Iterator[EpochBar]:
+    """A progress bar over epochs, which tells how the validation clips fare."""
+    with _progress() as progress:
+        yield EpochBar(progress, epochs)
+
+
+class EpochBar:
+    """Told of each epoch by ``train``."""
+
+    def __init__(self, progress: Progress, epochs: int) -> None:
+        self._progress = progress
+        self._task = progress.add_task("training", total=epochs)
+        self._epochs = epochs
+
+    def __call__(self, epoch: int, figures: Mapping[str, float]) -> None:
+        """Shows the figures of an epoch, counted from 1."""
+        text = (
+            f"epoch {epoch}/{self._epochs}: loss {figures['loss']:.3f}, "
+            f"validation log-loss {figures['val_clip_log_loss']:.3f}, "
+            f"accuracy {figures['val_clip_accuracy']:.3f}"
+        )
+        self._progress.update(self._task, advance=1, description=text)
+        if not self._progress.console.is_terminal:
+            note(text)
+
+
+def dropped(reasons: Mapping[str, str]) -> None:
+    """Names the files that were left out, and why."""
+    for track, reason in reasons.items():
+        note(f"left out {track}: {reason}")
+
+
+def figures_table(figures: Mapping[str, float], title: str) -> Table:
+    """Figures as a person reads them."""
+    table = Table("figure", "value", title=title)
+    for name, value in figures.items():
+        table.add_row(_TITLES.get(name, name), f"{value:.0f}" if name == "n" else f"{value:.3f}")
+    return table
+
+
+def _console() -> Console:
+    return Console(stderr=True)
+
+
+def _progress() -> Progress:
+    console = _console()
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
