@@ -61,5 +61,6 @@ def write_library(folder: Path, clips: int, seconds: float) -> Path:
     recording = (32_767 * render_clip(1, seconds + clips / 20)).astype(np.int16)
     for number in range(clips):
         start = number * 22_050 // 20
-        soundfile.write(folder / f"{number:04}.flac", recording[start : start + round(seconds * 22_050)], 22_050)
+        clip = recording[start : start + round(seconds * 22_050)]
+        soundfile.write(folder / f"{number:04}.flac", clip, 22_050, compression_level=0.0)
     return folder

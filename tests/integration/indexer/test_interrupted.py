@@ -19,7 +19,7 @@ CLIPS = 160
 @pytest.fixture
 def library(tmp_path: Path) -> Path:
     """So many clips that a run over them takes a while."""
-    return write_library(tmp_path / "music", CLIPS, seconds=15.0)
+    return write_library(tmp_path / "music", CLIPS, seconds=8.0)
 
 
 def _wait_for(store: RedisStore, process: subprocess.Popen[str], tracks: int) -> None:
