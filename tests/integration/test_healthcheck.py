@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1.health import HealthServicer
+
+from segue.server.healthcheck import check, reachable
+
+
+@pytest.fixture
+def address() -> Iterator[str]:
+    """A server that is well, with a service "ill.Service" that is not."""
+    checks = HealthServicer()
+    checks.set("", health_pb2.HealthCheckResponse.SERVING)
+    checks.set("ill.Service", health_pb2.HealthCheckResponse.NOT_SERVING)
+    server = grpc.server(ThreadPoolExecutor(2))
+    health_pb2_grpc.add_HealthServicer_to_server(checks, server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    yield f"127.0.0.1:{port}"
+    server.stop(None)
+
+
+@pytest.mark.parametrize(
+    ("listen", "expected"),
+    [
+        ("0.0.0.0:50051", "127.0.0.1:50051"),
+        ("[::]:50051", "[::1]:50051"),
+        ("10.1.2.3:7", "10.1.2.3:7"),
+        ("localhost:7", "localhost:7"),
+        ("unix:/run/segue.sock", "unix:/run/segue.sock"),
+    ],
+)
+def test_reachable(listen: str, expected: str) -> None:
+    """A server that listens on all addresses is asked on the loopback, any other where it listens."""
+    assert expected == reachable(listen)
+
+
+def test_well(address: str) -> None:
+    """A server that is well has no problem."""
+    assert check(address) is None
+
+
+def test_ill(address: str) -> None:
+    """A service that is not well is named."""
+    assert "ill.Service is NOT_SERVING" == check(address, "ill.Service")
+
+
+def test_unknown_service(address: str) -> None:
+    """A service that is not there is a problem, not a crash."""
+    assert "NOT_FOUND" in str(check(address, "no.Service"))
+
+
+def test_nobody_there() -> None:
+    """Where no server answers, the check waits no longer than it may."""
+    assert "127.0.0.1:1 answers DEADLINE_EXCEEDED" in str(check("127.0.0.1:1", timeout=0.3))
+
+
+@pytest.mark.parametrize(("service", "code"), [([], 0), (["ill.Service"], 1)])
+def test_command(address: str, service: list[str], code: int) -> None:
+    """The command finds the server by SEGUE_LISTEN, and its exit code is what a container engine reads."""
+    port = address.rpartition(":")[2]
+    environment = os.environ | {"SEGUE_LISTEN": f"0.0.0.0:{port}"}
+    command = [sys.executable, "-m", "segue.server.healthcheck", *service]
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert (code, bool(code)) == (ended.returncode, "ill.Service is NOT_SERVING" in ended.stderr)
