@@ -21,6 +21,7 @@ from segue.core.errors import SegueError
     "--data",
     type=click.Path(path_type=Path, file_okay=False),
     default=default_data_folder,
+    show_default="segue in your own data folder",
     envvar="SEGUE_DATA",
     help="Where Segue keeps its state; share it with segue-indexer.",
 )
@@ -29,6 +30,7 @@ from segue.core.errors import SegueError
     "--model",
     type=click.Path(path_type=Path, file_okay=False),
     default=default_model,
+    show_default="the one that ships",
     envvar="SEGUE_MODEL",
     help="The artifact's folder.",
 )
@@ -36,6 +38,7 @@ from segue.core.errors import SegueError
     "--workers",
     type=click.IntRange(1, 256),
     default=lambda: os.cpu_count() or 1,
+    show_default="one for each core",
     envvar="SEGUE_WORKERS",
     help="How many pieces are heard at once.",
 )
