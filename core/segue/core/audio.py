@@ -69,8 +69,7 @@ class FileSource:
         # than is asked for, so that resampling a piece gives the samples of resampling the whole.
         first = max(0, start // self._rate - 1)
         last = -(-stop // self._rate) + 1
-        self._file.seek(min(first * self._file.samplerate, self._file.frames))
-        piece = read_mono(self._file, (last - first) * self._file.samplerate)
+        piece = read_mono(self._file, first * self._file.samplerate, (last - first) * self._file.samplerate)
         resampled = resample(piece, self._file.samplerate, self._rate)
         offset = start - first * self._rate
         return ArraySource(resampled, 0.0).read(offset, offset + stop - start)
@@ -84,16 +83,21 @@ def resample(samples: Samples, rate: int, to: int) -> Samples:
     return resampled
 
 
-def read_mono(file: soundfile.SoundFile, frames: int = -1) -> Samples:
-    """The next ``frames`` frames, or all that are left, with the channels averaged.
+def read_mono(file: soundfile.SoundFile, start: int, frames: int) -> Samples:
+    """The frames from ``start`` on with their channels averaged, ``frames`` or as many as there are.
 
     Raises:
-        AudioUndecodable: the decoder gives up, or a sample is not a finite number.
+        AudioUndecodable: the file was cut off, the decoder gives up, or a sample is not a finite number.
     """
+    promised = max(0, min(frames, file.frames - start))
     try:
-        samples = file.read(frames, dtype="float32", always_2d=True)
+        file.seek(min(start, file.frames))
+        samples = file.read(promised, dtype="float32", always_2d=True)
     except soundfile.LibsndfileError as error:
         raise AudioUndecodable(f"The audio is damaged: {error.error_string} Send it whole and undamaged.") from error
+    # FLAC says exactly how long it is; the length of MP3 and Ogg is an estimate.
+    if file.format == "FLAC" and len(samples) < promised:
+        raise AudioUndecodable("The file is cut off: it holds less sound than its header promises. Send it whole.")
     mono: Samples = samples.mean(axis=1, dtype=np.float32)
     if not np.isfinite(mono).all():
         raise AudioUndecodable(
@@ -174,12 +178,7 @@ def _check_format(file: soundfile.SoundFile) -> None:
 
 
 def _decode_whole(file: soundfile.SoundFile, rate: int) -> ArraySource:
-    samples = read_mono(file)
-    # FLAC says exactly how long it is; the length of MP3 and Ogg is an estimate.
-    if file.format == "FLAC" and len(samples) < file.frames:
-        raise AudioUndecodable(
-            f"The file is cut off: {len(samples):,} of {file.frames:,} samples are there. Send it whole."
-        )
+    samples = read_mono(file, 0, file.frames)
     return ArraySource(resample(samples, file.samplerate, rate), len(samples) / file.samplerate)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -54,7 +53,6 @@ def assemble(settings: Settings) -> Iterator[Parts]:
         ArtifactError: the model cannot be used.
         CatalogueMismatch: the catalogue was made by another model or front end.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # its start-up chatter is no news to an operator
     model = Model.load(settings.model)
     catalogue = LiveCatalogue(settings.data, model.manifest, lambda: open_store(settings.data, settings.redis_url))
     catalogue.start()

@@ -108,6 +108,11 @@ BAD = {
     "truncated wav": (CLIP[: len(CLIP) // 2], AudioUndecodable, "cut off"),
     "truncated au": (encoded(render_clip(0, 4.0), container="AU")[:50_000], AudioUndecodable, "cut off"),
     "truncated flac": (encoded(render_clip(0, 4.0), container="FLAC")[:50_000], AudioUndecodable, "cut off|damaged"),
+    "truncated long flac": (
+        encoded(render_clip(0, 70.0, 8_000), 8_000, container="FLAC")[:600_000],
+        AudioUndecodable,
+        "cut off|damaged",
+    ),
     "header only": (CLIP[:20], AudioUndecodable, "not audio"),
     "no samples": (encoded(np.zeros(0, np.float32)), AudioTooShort, "no sound"),
     "nan": (encoded(np.full(90_000, np.nan, np.float32), subtype="FLOAT"), AudioUndecodable, "not finite"),
