@@ -66,7 +66,7 @@ def _figures(figures: dict[str, float], story: Story) -> list[str]:
         ("expected calibration error", f"{figures['ece']:.3f}"),
         ("macro-F1", f"{figures['macro_f1']:.3f}"),
         ("genre precision at 5 and 10, training clips recommended", _precisions(figures, "_from_train")),
-        ("genre precision at 5 and 10, leave-one-out among these clips", _precisions(figures)),
+        ("the same, leave-one-out among these clips, where an artist may have several", _precisions(figures)),
     ]
     return [
         "",
