@@ -50,7 +50,7 @@ def spread_starts(columns: int, width: int, most: int) -> NDArray[np.int64]:
         most: the most windows, at least 1.
 
     Returns:
-        First columns [w], ascending. A clip of 30 s, 387 columns, has 10 windows of 39.
+        First columns [w], ascending. A clip of 30 s has 387 or 388 columns, and 10 windows of 39.
     """
     # Rounded, not cut off: 387 columns are 9.92 windows, and the paper cuts a clip into 10.
     count = min(most, max(1, (2 * columns + width) // (2 * width)))

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar  # type: ignore[import-untyped]  # scipy ships no types
+from scipy.optimize import minimize_scalar
 from sklearn.metrics import accuracy_score, f1_score, log_loss
 
 Floats = NDArray[np.floating[Any]]
