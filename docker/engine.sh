@@ -34,7 +34,8 @@ _engine_run() {
   cat /proc/sys/net/ipv4/ip_forward >"$folder/ip_forward"
   ip link show docker0 >"$folder/docker0" 2>/dev/null || rm -f "$folder/docker0"
   iptables -S FORWARD 2>/dev/null | head -n 1 >"$folder/forward" || true
-  dockerd --data-root "$folder/data" --exec-root "$folder/exec" -H "unix://$folder/docker.sock" -p "$folder/pid" \
+  # In a session of its own: Ctrl-C must not end it before what runs in it is taken down.
+  setsid dockerd --data-root "$folder/data" --exec-root "$folder/exec" -H "unix://$folder/docker.sock" -p "$folder/pid" \
     >"$folder/dockerd.log" 2>&1 {_engine_lock}>&- &
   _engine_pid=$!
   export DOCKER_HOST=unix://$folder/docker.sock DOCKER_CONFIG=$folder/config
