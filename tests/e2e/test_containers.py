@@ -32,6 +32,14 @@ def test_published_on_the_loopback_only() -> None:
     assert ['["127.0.0.1:${SEGUE_PORT:-50051}:50051"]'] == ports
 
 
+def test_every_setting_is_documented() -> None:
+    """What can be set from outside stands in the document."""
+    text = (ROOT / "docs" / "containers.md").read_text()
+    script = (ROOT / "scripts" / "containers").read_text()
+    names = set(re.findall(r"\$\{(SEGUE_[A-Z_]+)", COMPOSE + script)) | set(re.findall(r" (SEGUE_[A-Z_]+):$", COMPOSE))
+    assert [] == sorted(name for name in names if f"`{name}" not in text)
+
+
 @pytest.mark.containers
 @pytest.mark.timeout(1800)
 def test_containers() -> None:
