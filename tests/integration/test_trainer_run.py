@@ -118,6 +118,16 @@ def test_a_genre_that_the_network_does_not_know_is_refused(artifact: Path, folde
     assert "does not know polka" in result.stderr
 
 
+def test_a_leaky_run_says_so_everywhere(folder: Path, tmp_path: Path) -> None:
+    """A run by chunks is called leaky while it runs, in its card and when it is judged."""
+    options = ("--input", folder, "--split", "chunk-random", "--epochs", "1", "--output", tmp_path / "leaky")
+    trained = run("train", *options)
+    judged = run("evaluate", "--model", tmp_path / "leaky", "--input", folder, "--split", tmp_path / "leaky/split.tsv")
+    card = (tmp_path / "leaky" / "model-card.md").read_text()
+    for text in (trained.stderr, trained.stdout, judged.stdout, card):
+        assert "chunk-random (LEAKY)" in " ".join(text.split())
+
+
 def noisy_dataset(fill: float = 0.0) -> Dataset:
     """Four clips in two genres; ``fill`` is added to every cell."""
     random = np.random.default_rng(0)

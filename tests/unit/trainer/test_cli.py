@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
 from segue.trainer.cli import main
+from segue.trainer.split import load_split
 
 
 def run(*arguments: str | Path) -> Result:
@@ -49,7 +51,7 @@ def test_a_side_needs_a_split(tmp_path: Path, option: str) -> None:
     assert "--split" in result.stderr
 
 
-@pytest.mark.parametrize(("option", "value"), [("--epochs", "0"), ("--seed", "-1")])
+@pytest.mark.parametrize(("option", "value"), [("--epochs", "0"), ("--seed", "-1"), ("--folds", "2"), ("--fold", "-1")])
 def test_options_out_of_range_are_named(tmp_path: Path, option: str, value: str) -> None:
     """The option, the value and the range are in the message."""
     result = run("train", "--input", tmp_path, "--output", tmp_path / "out", option, value)
@@ -65,3 +67,18 @@ def test_an_unknown_split_is_told_before_anything_is_read(tmp_path: Path) -> Non
     result = run("train", "--input", tmp_path, "--output", tmp_path / "out", "--split", "filtered")
     assert 1 == result.exit_code
     assert "fault-filtered" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("split", "label", "valid"), [("random-tracks", "random-tracks", 2), ("chunk-random", "chunk-random (LEAKY)", 6)]
+)
+def test_a_split_is_drawn_and_saved(
+    write_archive: Callable[..., Path], tmp_path: Path, split: str, label: str, valid: int
+) -> None:
+    """The file is read back with the digest that was printed, and a leaky split is called leaky."""
+    path = tmp_path / "mine.tsv"
+    result = run("split", "--input", write_archive(), "--split", split, "--output", path)
+    said = dict(line.split("\t") for line in result.stdout.splitlines())
+    again = load_split(str(path))
+    assert (label, again.digest, str(valid)) == (said["split"], said["digest"], said["valid"])
+    assert label == again.label

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from segue.trainer.errors import DataUnusable, SplitMismatch
+from segue.trainer.drawn import random_split
+from segue.trainer.errors import SplitMismatch
 from segue.trainer.split import (
     Split,
     check_duplicates,
     gtzan_artists,
     known_duplicates,
     load_split,
-    random_split,
     shipped_split,
 )
 
@@ -70,33 +70,31 @@ def test_a_damaged_split_is_named(tmp_path: Path, text: str, complaint: str) -> 
         load_split(str(path))
 
 
+def test_a_saved_split_says_its_name_and_digest(tmp_path: Path) -> None:
+    """The name is kept when the file is renamed, and a side that was changed by hand is noticed."""
+    split = Split("mine", {"a": "train", "b": "valid"})
+    split.save(tmp_path / "other.tsv")
+    assert split == load_split(str(tmp_path / "other.tsv"))
+    text = (tmp_path / "other.tsv").read_text()
+    (tmp_path / "other.tsv").write_text(text.replace("b\tvalid", "b\ttrain"))
+    with pytest.raises(SplitMismatch, match="was changed"):
+        load_split(str(tmp_path / "other.tsv"))
+
+
+def test_a_split_by_chunks_says_that_it_leaks(tmp_path: Path) -> None:
+    """It may part a track, and is called leaky wherever it is named, also when it is read back."""
+    split = Split("chunks", {"a#00s": "train", "a#03s": "valid"}, "chunk")
+    split.save(tmp_path / "chunks.tsv")
+    again = load_split(str(tmp_path / "chunks.tsv"))
+    assert again.leaky
+    assert "chunks (LEAKY)" == again.label
+
+
 @pytest.mark.parametrize("name", ["filtered", "nowhere.tsv"])
 def test_an_unknown_split_is_refused(name: str) -> None:
     """Neither a name that is not shipped nor a file that is not there is guessed at."""
     with pytest.raises(SplitMismatch):
         load_split(name)
-
-
-def test_a_random_split_draws_from_every_genre() -> None:
-    """A fifth of each genre validates, at least one track, and at least one is left to learn from."""
-    genres = {f"{genre}/{n}": genre for genre, count in (("many", 50), ("few", 2)) for n in range(count)}
-    split = random_split(genres, seed=0)
-    sides = Counter((genres[track], side) for track, side in split.sides.items())
-    assert {("many", "train"): 40, ("many", "valid"): 10, ("few", "train"): 1, ("few", "valid"): 1} == sides
-
-
-def test_a_random_split_follows_from_its_seed() -> None:
-    """The same seed draws the same tracks, another seed others."""
-    genres = {f"a/{n}": "a" for n in range(50)}
-    digests = [random_split(genres, seed).digest for seed in (1, 1, 2)]
-    assert digests[0] == digests[1]
-    assert digests[0] != digests[2]
-
-
-def test_a_genre_with_one_track_cannot_be_split() -> None:
-    """It would be learnt from and never judged, or judged and never learnt."""
-    with pytest.raises(DataUnusable, match="'b'"):
-        random_split({"a/1": "a", "a/2": "a", "b/1": "b"}, seed=0)
 
 
 def test_the_artists_of_gtzan_are_known() -> None:

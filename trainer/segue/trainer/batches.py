@@ -65,14 +65,17 @@ class ClipBatches(keras.utils.PyDataset):  # type: ignore[misc]  # keras ships n
         self._config = config
         self._band_means = band_means
         self._augmentation = augmentation
-        self._batch = min(clips, len(dataset.clips))
-        self._windows = windows
+        # Chunks are clips of one window: as many windows in a batch, each of another chunk.
+        long = any(clip.decibels.shape[1] > config.columns for clip in dataset.clips)
+        self._windows = windows if long else 1
+        self._batch = min(clips * windows // self._windows, len(dataset.clips))
+        self._heard = 10 if long else 1
         self._seed = seed
         self.epoch = 0
 
     def __len__(self) -> int:
-        """Batches in an epoch, such that an epoch hears about ten windows of every clip."""
-        return max(1, 10 * len(self._clips) // (self._batch * self._windows))
+        """Batches in an epoch, such that an epoch hears about ten windows of every clip, or each chunk once."""
+        return max(1, self._heard * len(self._clips) // (self._batch * self._windows))
 
     def __getitem__(self, index: int) -> tuple[dict[str, NDArray[np.generic]], dict[str, Floats]]:
         """A batch: windows and mask in, one-hot genres of clips and of windows out."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,23 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 _INPUT = click.Path(path_type=Path)
 _INPUT_HELP = "A folder of <genre>/<clip>, or a log-mel archive (npz)."
 _SPLIT_HELP = "fault-filtered (GTZAN's, shipped), or the path of a saved split (tsv)."
+_DRAWN_HELP = (
+    "random-tracks (a fifth of every genre validates), paper (9:1 and 9:1 again, by track), artist-grouped (k folds), "
+    "chunk-random (parts of a track on every side: LEAKY), fault-filtered (GTZAN's, shipped), or a saved split (tsv)."
+)
+_SEED = click.IntRange(0, 2**31 - 1)
+
+
+def _split_options(command: Callable[..., None]) -> Callable[..., None]:
+    options = (
+        click.option("--split", default="random-tracks", help=_DRAWN_HELP),
+        click.option("--folds", type=click.IntRange(3, 100), default=5, help="Folds of artist-grouped."),
+        click.option("--fold", type=click.IntRange(0, 99), default=0, help="Which of them tests; the next validates."),
+        click.option("--seed", type=_SEED, default=0, help="The same seed draws the same, and gives the same network."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
 
 
 class Commands(click.Group):
@@ -43,19 +61,34 @@ def main() -> None:
 
 @main.command()
 @click.option("--input", "source", type=_INPUT, required=True, help=_INPUT_HELP)
-@click.option("--split", help=_SPLIT_HELP + "  [default: a fifth of every genre, drawn by the seed, validates]")
+@_split_options
 @click.option("--output", type=_FOLDER, required=True, help="Where the artifact goes; an older one there is replaced.")
 @click.option("--name", default="segue-fast", help="What the network is called.")
-@click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, help="The same seed gives the same network.")
 @click.option(
     "--epochs", type=click.IntRange(1, 1000), default=40, help="How often about ten windows of every clip are heard."
 )
-def train(*, source: Path, split: str | None, output: Path, name: str, seed: int, epochs: int) -> None:
+def train(*, source: Path, split: str, folds: int, fold: int, seed: int, output: Path, name: str, epochs: int) -> None:
     """Trains a network, chooses its best epoch and writes its artifact."""
     with without_chatter():
-        from segue.trainer import commands  # noqa: PLC0415 - TensorFlow takes seconds, and --help does not need it
+        from segue.trainer import commands, drawn  # noqa: PLC0415 - TensorFlow takes seconds, --help does without
 
-    commands.train(commands.TrainSettings(source, split, output, name, seed, epochs))
+    wish = drawn.SplitWish(split, seed, folds, fold)
+    commands.train(commands.TrainSettings(source, wish, output, name, seed, epochs))
+
+
+@main.command("split")
+@click.option("--input", "source", type=_INPUT, required=True, help=_INPUT_HELP)
+@_split_options
+@click.option("--output", type=_FILE, required=True, help="The split's file (tsv).")
+def save_split(*, source: Path, split: str, folds: int, fold: int, seed: int, output: Path) -> None:
+    """Draws a split and saves it with its digest."""
+    if output.suffix != ".tsv":
+        raise click.UsageError(f"--output {output}: a split's file ends in .tsv.")
+    with without_chatter():
+        from segue.trainer import commands, drawn  # noqa: PLC0415 - TensorFlow takes seconds, --help does without
+
+    for name, value in commands.save_split(source, drawn.SplitWish(split, seed, folds, fold), output).items():
+        click.echo(f"{name}\t{value}")
 
 
 @main.command()

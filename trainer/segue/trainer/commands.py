@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,12 +12,13 @@ from rich.console import Console
 
 from segue.core.model import Model
 from segue.trainer import show
-from segue.trainer.data import labels_of
+from segue.trainer.data import Dataset, chunks_heard, chunks_of, labels_of
+from segue.trainer.drawn import SplitWish
 from segue.trainer.evaluation import Predictions, judge, predict
 from segue.trainer.run import FRONT_END, Sides, train_artifact
 from segue.trainer.sources import choose_side, hear_input, list_input, read_input
-from segue.trainer.split import TRAIN, VALID, Split, load_split, random_split
-from segue.trainer.training import Plan
+from segue.trainer.split import SHIPPED, TEST, TRAIN, VALID, Split, load_split
+from segue.trainer.training import WINDOWS, Plan
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,7 @@ class TrainSettings:
 
     Attributes:
         source: a folder of audio, or an archive.
-        split: the name or the path of a split, or None for a random one.
+        split: which clips it learns from.
         output: the artifact's folder.
         name: of the network.
         seed: of everything that is drawn.
@@ -33,7 +35,7 @@ class TrainSettings:
     """
 
     source: Path
-    split: str | None
+    split: SplitWish
     output: Path
     name: str
     seed: int
@@ -67,23 +69,22 @@ def train(settings: TrainSettings) -> None:
     Raises:
         SegueError: the input, the split or the training fails.
     """
-    named = load_split(settings.split) if settings.split else None
+    known = settings.split.known()
     # A folder that cannot be trained on is told before its audio is decoded.
     labels_of(list_input(settings.source, FRONT_END).values())
-    with show.bar("reading clips") as bar:
-        dataset = read_input(settings.source, FRONT_END, _of_a_run(named), bar)
-    show.dropped(dataset.dropped)
-    split = named or random_split(dataset.genres, settings.seed)
+    dataset = _read(settings.source, settings.split, known)
+    split = known or settings.split.draw(dataset.genres)
     sides = Sides.of(dataset, split)
+    parts = "chunks" if split.leaky else "clips"
     show.note(
-        f"{len(sides.learnt.clips)} clips to learn from, {len(sides.valid.clips)} to judge by, split {split.name}"
+        f"{len(sides.learnt.clips)} {parts} to learn from, {len(sides.valid.clips)} to judge by, split {split.label}"
     )
     plan = Plan(epochs=settings.epochs, seed=settings.seed)
     with show.epoch_bar(plan.epochs) as epoch_bar:
         manifest = train_artifact(
             sides, settings.output, plan, name=settings.name, command=_again(settings), watch=epoch_bar
         )
-    show_figures({"model_id": manifest.model_id, "split": split.name, "side": VALID, **manifest.metrics})
+    show_figures({"model_id": manifest.model_id, "split": split.label, "side": VALID, **manifest.metrics})
     show.note(f"written to {settings.output}")
 
 
@@ -99,13 +100,15 @@ def evaluate(settings: EvaluateSettings) -> dict[str, Any]:
     model = Model.load(settings.model)
     split = load_split(settings.split) if settings.split else None
     side = None
-    if split:
+    if split and split.leaky:
+        side = settings.side or TEST
+    elif split:
         side = choose_side(split, settings.side, list_input(settings.source, model.manifest.features))
-    judged = _predict(model, settings.source, _on(split, side))
-    pool = _predict(model, settings.source, _on(split, settings.pool)) if settings.pool else None
+    judged = _predict(model, settings.source, split, side)
+    pool = _predict(model, settings.source, split, settings.pool) if settings.pool else None
     if settings.predictions:
         judged.save(settings.predictions)
-    about = {"split": split.name, "split_digest": split.digest, "side": side, "pool": settings.pool} if split else {}
+    about = {"split": split.label, "split_digest": split.digest, "side": side, "pool": settings.pool} if split else {}
     return {"model_id": model.manifest.model_id, **about, **judge(judged, pool)}
 
 
@@ -117,9 +120,41 @@ def show_figures(figures: Mapping[str, Any]) -> None:
     Console().print(show.figures_table(numbers, f"{figures['model_id']}{side}\nrecommended: {pool}"))
 
 
-def _predict(model: Model, source: Path, wanted: Callable[[str], bool]) -> Predictions:
+def save_split(source: Path, wish: SplitWish, path: Path) -> dict[str, Any]:
+    """Draws a split and writes its file.
+
+    Returns:
+        Its label and digest, and how many stand on each side.
+
+    Raises:
+        SegueError: the input cannot be used, or the split cannot be drawn from it.
+    """
+    split = wish.known()
+    if split is None:
+        genres = _read(source, wish, None).genres if wish.by_chunk else list_input(source, FRONT_END)
+        split = wish.draw(genres)
+    split.save(path)
+    return {"split": split.label, "digest": split.digest, **Counter(split.sides.values())}
+
+
+def _read(source: Path, wish: SplitWish, known: Split | None) -> Dataset:
+    """The clips of a run, or their chunks where the split is one by chunks."""
+    by_chunk = known.leaky if known else wish.by_chunk
+    with show.bar("reading clips") as bar:
+        dataset = read_input(source, FRONT_END, _of_a_run(None if by_chunk else known), bar)
+    show.dropped(dataset.dropped)
+    return chunks_of(dataset, FRONT_END, WINDOWS) if by_chunk else dataset
+
+
+def _predict(model: Model, source: Path, split: Split | None, side: str | None) -> Predictions:
+    features, most = model.manifest.features, model.manifest.windows
+    wanted = _on(split, side)
     with show.bar("hearing tracks") as bar:
-        heard, dropped = hear_input(source, model.manifest.features, model.manifest.windows, wanted, bar)
+        if split and split.leaky:
+            whole, dropped = hear_input(source, features, most, lambda track: True, bar)
+            heard = [chunk for clip in whole for chunk in chunks_heard(clip) if wanted(chunk.track)]
+        else:
+            heard, dropped = hear_input(source, features, most, wanted, bar)
     show.dropped(dropped)
     return predict(model, heard)
 
@@ -134,5 +169,5 @@ def _on(split: Split | None, side: str | None) -> Callable[[str], bool]:
 
 def _again(settings: TrainSettings) -> str:
     source = "FOLDER" if settings.source.is_dir() else "ARCHIVE"
-    split = settings.split or settings.output / "split.tsv"
+    split = settings.split.name if settings.split.name in SHIPPED else settings.output / "split.tsv"
     return f"segue-trainer evaluate --model {settings.output} --input {source} --split {split} --side valid"

@@ -88,6 +88,22 @@ def windows_of(clip: Clip, config: FeatureConfig, most: int) -> Heard:
     return Heard(clip.track, clip.genre, Windows(values, seconds))
 
 
+def chunks_of(dataset: Dataset, config: FeatureConfig, most: int) -> Dataset:
+    """The windows of every clip as clips of their own, for a split by chunks."""
+    heard = (windows_of(clip, config, most) for clip in dataset.clips)
+    chunks = (Clip(chunk.track, chunk.genre, chunk.windows.values[0]) for clip in heard for chunk in chunks_heard(clip))
+    return Dataset(tuple(chunks), dataset.dropped)
+
+
+def chunks_heard(clip: Heard) -> list[Heard]:
+    """The windows of a clip, each alone and named after the second that it begins at."""
+    windows = clip.windows
+    return [
+        Heard(f"{clip.track}#{start:02.0f}s", clip.genre, Windows(windows.values[i : i + 1], windows.starts[i : i + 1]))
+        for i, start in enumerate(windows.starts)
+    ]
+
+
 def cut_window(decibels: Floats, start: int, config: FeatureConfig) -> Floats:
     """The window [bands, config.columns] that begins at column ``start``, on the network's scale."""
     return relative_decibels(decibels[:, start : start + config.columns], config.floor_db)

@@ -95,7 +95,7 @@ def train_artifact(
     trained = train(sides.learnt, sides.valid, sides.labels, config, plan, watch)
     network, temperature = calibrate(trained, sides.learnt, sides.valid, sides.labels, config)
     story = Story(
-        split=sides.split.name,
+        split=sides.split.label,
         learnt=len(sides.learnt.clips),
         valid=len(sides.valid.clips),
         plan=plan,

@@ -8,15 +8,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
+from itertools import dropwhile, takewhile
 from pathlib import Path
+from typing import Literal
 
-import numpy as np
-
-from segue.trainer.errors import DataUnusable, SplitMismatch
+from segue.trainer.errors import SplitMismatch
 
 SHIPPED = ("fault-filtered",)
-RANDOM = "random-tracks"
 TRAIN, VALID, TEST, UNUSED = SIDES = ("train", "valid", "test", "unused")
+
+Kind = Literal["track", "chunk"]
+"""What a split sorts: whole tracks, or parts of them."""
 
 
 @dataclass(frozen=True)
@@ -25,11 +27,23 @@ class Split:
 
     Attributes:
         name: what people call it.
-        sides: "train", "valid", "test" or "unused", by track.
+        sides: "train", "valid", "test" or "unused", by track, or by chunk where ``kind`` is "chunk".
+        kind: a split by chunks leaks, since chunks of one track stand on several sides.
     """
 
     name: str
     sides: Mapping[str, str]
+    kind: Kind = "track"
+
+    @property
+    def leaky(self) -> bool:
+        """Whether a network is judged on what it learnt from, in part."""
+        return self.kind == "chunk"
+
+    @property
+    def label(self) -> str:
+        """The name as every output has it: a leaky split is called leaky."""
+        return f"{self.name} (LEAKY)" if self.leaky else self.name
 
     @property
     def digest(self) -> str:
@@ -42,9 +56,10 @@ class Split:
         return self.sides.get(track, UNUSED)
 
     def save(self, path: Path) -> None:
-        """Writes the tracks and their sides as a table that ``load_split`` reads."""
+        """Writes the tracks and their sides, with name and digest, as a table that ``load_split`` reads."""
+        head = f"# name {self.name}\n# digest {self.digest}\n"
         lines = "".join(f"{track}\t{side}\n" for track, side in sorted(self.sides.items()))
-        path.write_text(f"track\tsplit\n{lines}", encoding="utf-8")
+        path.write_text(f"{head}{self.kind}\tsplit\n{lines}", encoding="utf-8")
 
 
 def shipped_split(name: str) -> Split:
@@ -67,54 +82,41 @@ def load_split(name: str) -> Split:
     """A split by the name of one that is shipped, or by the path of a saved one.
 
     Raises:
-        SplitMismatch: there is none, it is damaged, or it has one of the known duplicates on two sides.
+        SplitMismatch: there is none, it is damaged, or a track, or one of the known duplicates, stands on two sides.
     """
     path = Path(name)
     if path.suffix != ".tsv":
         return shipped_split(name)
     try:
-        rows = _parse(path.read_text(encoding="utf-8"), name)
-        split = Split(path.stem, {row["track"]: row["split"] for row in rows})
+        text = path.read_text(encoding="utf-8")
+        split = _read(text, path)
     except (OSError, UnicodeDecodeError, KeyError) as error:
-        raise SplitMismatch(f"{path} is not a split: {error}. It needs the columns track and split.") from error
+        raise SplitMismatch(
+            f"{path} is not a split: {error}. It needs the columns track and split, or chunk and split."
+        ) from error
     if not split.sides:
         raise SplitMismatch(f"{path} is not a split: it has no tracks. It needs the columns track and split.")
-    unknown = sorted(set(split.sides.values()) - set(SIDES))
+    unknown = sorted({str(side) for side in split.sides.values()} - set(SIDES))
     if unknown:
         raise SplitMismatch(f"{path} has a side {unknown[0]!r}; a side is one of: {', '.join(SIDES)}.")
+    digest = _head(text).get("digest", split.digest)
+    if digest != split.digest:
+        raise SplitMismatch(
+            f"{path} was changed: its sides have the digest {split.digest[:16]}, not {digest[:16]} as it says. "
+            "Save the split again, or take out the line with the digest."
+        )
     check_duplicates(split)
     return split
-
-
-def random_split(genres: Mapping[str, str], seed: int, share: float = 0.2) -> Split:
-    """Draws a share of every genre for validation, by track.
-
-    Args:
-        genres: the genre of each track.
-        seed: another seed draws other tracks.
-        share: of each genre, above 0 and below 1; at least one track is drawn and at least one is left.
-
-    Raises:
-        DataUnusable: a genre has fewer than two tracks.
-    """
-    random = np.random.default_rng(seed)
-    sides: dict[str, str] = {}
-    for genre in sorted(set(genres.values())):
-        tracks = sorted(track for track in genres if genres[track] == genre)
-        if len(tracks) < 2:
-            raise DataUnusable(f"The genre {genre!r} has one usable track. Give it two or more, or leave it out.")
-        count = min(len(tracks) - 1, max(1, round(share * len(tracks))))
-        drawn = set(random.choice(tracks, count, replace=False).tolist())
-        sides |= {track: VALID if track in drawn else TRAIN for track in tracks}
-    return Split(RANDOM, sides)
 
 
 def check_duplicates(split: Split) -> None:
     """Refuses a split in which a recording stands on two sides.
 
     Raises:
-        SplitMismatch: one of GTZAN's known duplicates stands on two sides.
+        SplitMismatch: one of GTZAN's known duplicates stands on two sides, and the split does not say that it leaks.
     """
+    if split.leaky:
+        return
     for track, duplicate in known_duplicates():
         sides = {split.side(track), split.side(duplicate)} - {UNUSED}
         if len(sides) > 1:
@@ -140,10 +142,29 @@ def _rows(name: str) -> list[dict[str, str]]:
     return _parse((files("segue.trainer") / "splits" / name).read_text(encoding="utf-8"), name)
 
 
+def _read(text: str, path: Path) -> Split:
+    rows = _parse(text, str(path))
+    kind: Kind = "chunk" if rows and "chunk" in rows[0] else "track"
+    return Split(_head(text).get("name", path.stem), {row[kind]: row["split"] for row in rows}, kind)
+
+
+def _head(text: str) -> dict[str, str]:
+    """What a saved split says of itself, by its first word."""
+    lines = (line[1:].split(maxsplit=1) for line in takewhile(_is_remark, text.splitlines()))
+    return {words[0]: words[1] for words in lines if len(words) == 2}
+
+
+def _is_remark(line: str) -> bool:
+    return line.startswith("#")
+
+
 def _parse(text: str, name: str) -> list[dict[str, str]]:
-    rows = list(csv.DictReader(text.splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE))
-    tracks = [row["track"] for row in rows]
-    twice = next((track for track in tracks if tracks.count(track) > 1), None)
-    if twice:
-        raise SplitMismatch(f"{name} names the track {twice} twice. Remove one of its lines.")
+    lines = dropwhile(_is_remark, text.splitlines())
+    rows = list(csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE))
+    seen: set[str] = set()
+    for row in rows:
+        track = row["chunk" if "chunk" in row else "track"]
+        if track in seen:
+            raise SplitMismatch(f"{name} names the track {track} twice. Remove one of its lines.")
+        seen.add(track)
     return rows

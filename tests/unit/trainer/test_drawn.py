@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from segue.trainer.drawn import (
+    DRAWN,
+    SplitWish,
+    artist_grouped_split,
+    chunk_random_split,
+    paper_split,
+    random_split,
+)
+from segue.trainer.errors import DataUnusable, SplitMismatch
+from segue.trainer.split import gtzan_artists, known_duplicates
+
+GTZAN = {track: track.split(".")[0] for track in gtzan_artists()}
+
+
+def test_a_random_split_draws_from_every_genre() -> None:
+    """A fifth of each genre validates, at least one track, and at least one is left to learn from."""
+    genres = {f"{genre}/{n}": genre for genre, count in (("many", 50), ("few", 2)) for n in range(count)}
+    split = random_split(genres, seed=0)
+    sides = Counter((genres[track], side) for track, side in split.sides.items())
+    assert {("many", "train"): 40, ("many", "valid"): 10, ("few", "train"): 1, ("few", "valid"): 1} == sides
+
+
+def test_a_random_split_follows_from_its_seed() -> None:
+    """The same seed draws the same tracks, another seed others."""
+    genres = {f"a/{n}": "a" for n in range(50)}
+    digests = [random_split(genres, seed).digest for seed in (1, 1, 2)]
+    assert digests[0] == digests[1]
+    assert digests[0] != digests[2]
+
+
+def test_a_genre_with_one_track_cannot_be_split() -> None:
+    """It would be learnt from and never judged, or judged and never learnt."""
+    with pytest.raises(DataUnusable, match="'b'"):
+        random_split({"a/1": "a", "a/2": "a", "b/1": "b"}, seed=0)
+
+
+def test_the_paper_s_split_is_nine_to_one_twice() -> None:
+    """Of the 1,000 tracks about 810 are learnt from, 90 validate and 100 test, and every genre has its share."""
+    split = paper_split(GTZAN, seed=0)
+    sides = Counter(split.sides.values())
+    assert 100 == pytest.approx(sides["test"], abs=8)
+    assert 90 == pytest.approx(sides["valid"], abs=8)
+    by_genre = Counter(GTZAN[track] for track, side in split.sides.items() if side == "valid")
+    assert 10 == len(by_genre)
+    assert 8 <= min(by_genre.values())
+    assert not split.leaky
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("name", [name for name in DRAWN if name != "chunk-random"])
+def test_copies_of_a_recording_stay_together(name: str, seed: int) -> None:
+    """No drawn split of tracks puts a known duplicate on another side."""
+    split = SplitWish(name, seed).draw(GTZAN)
+    assert [] == [pair for pair in known_duplicates() if split.side(pair[0]) != split.side(pair[1])]
+
+
+def test_chunks_of_a_track_stand_on_several_sides() -> None:
+    """The split that flatters is there to be shown, and says that it leaks."""
+    chunks = {f"{genre}/{n}#{second:02}s": genre for genre in "ab" for n in range(10) for second in range(0, 30, 3)}
+    split = chunk_random_split(chunks, seed=0)
+    trained = {chunk.split("#")[0] for chunk, side in split.sides.items() if side == "train"}
+    tested = {chunk.split("#")[0] for chunk, side in split.sides.items() if side == "test"}
+    assert trained & tested
+    assert "chunk-random (LEAKY)" == split.label
+
+
+def test_no_artist_stands_on_two_sides() -> None:
+    """Over the five folds every track is tested once, and never beside another track of its artist."""
+    artists, tested = gtzan_artists(), Counter[str]()
+    for fold in range(5):
+        split = artist_grouped_split(GTZAN, seed=0, folds=5, fold=fold)
+        sides: dict[str, set[str]] = {}
+        for track, side in split.sides.items():
+            sides.setdefault(artists[track].casefold().strip() or track, set()).add(side)
+        assert {1} == {len(found) for found in sides.values()}
+        tested.update(track for track, side in split.sides.items() if side == "test")
+    assert {1} == set(tested.values())
+    assert 1000 == len(tested)
+
+
+def test_artists_of_other_music_are_not_guessed() -> None:
+    """Tracks that GTZAN's index does not have are named."""
+    with pytest.raises(DataUnusable, match="mine/1"):
+        artist_grouped_split({"mine/1": "mine"}, seed=0, folds=5, fold=0)
+
+
+def test_too_many_folds_are_refused() -> None:
+    """A fold that would lack a genre is no fold."""
+    few = dict(list(GTZAN.items())[:4] + list(GTZAN.items())[-4:])
+    with pytest.raises(DataUnusable, match="--folds"):
+        artist_grouped_split(few, seed=0, folds=10, fold=0)
+
+
+def test_a_fold_that_is_not_there_is_refused() -> None:
+    """Folds are counted from 0."""
+    with pytest.raises(SplitMismatch, match="--fold"):
+        SplitWish("artist-grouped", folds=5, fold=5).known()
+
+
+@pytest.mark.parametrize("seed", [0, 7])
+@pytest.mark.parametrize("name", DRAWN)
+def test_a_drawn_split_follows_from_its_seed(name: str, seed: int) -> None:
+    """The same seed draws the same sides, another seed others."""
+    digests = [SplitWish(name, seed=number).draw(GTZAN).digest for number in (seed, seed, seed + 1)]
+    assert digests[0] == digests[1]
+    assert digests[0] != digests[2]
