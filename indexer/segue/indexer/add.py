@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -32,17 +31,13 @@ def add(
     Raises:
         SegueError: the catalogue, the model or the index cannot be used.
     """
-    started = time.monotonic()
-    try:
-        with assemble(settings) as parts:
-            before = parts.store.revision()
-            pipeline = Pipeline(parts.workers, parts.ears, parts.writer, tally, show)
-            pipeline.run(look_up(find_music(paths), parts.store), interrupt.came)
-            tally.tracks = parts.store.count()
-            tally.removed = _removals(parts.store, before)
-            _publish(settings.data, parts.store, before)
-    finally:
-        tally.seconds = time.monotonic() - started
+    with tally.timed(), assemble(settings) as parts:
+        before = parts.store.revision()
+        pipeline = Pipeline(parts.workers, parts.ears, parts.writer, tally, show)
+        pipeline.run(look_up(find_music(paths), parts.store), interrupt.came)
+        tally.tracks = parts.store.count()
+        tally.removed = _removals(parts.store, before)
+        _publish(settings.data, parts.store, before)
 
 
 def _removals(store: TrackStore, after: int) -> int:

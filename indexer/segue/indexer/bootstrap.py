@@ -9,6 +9,7 @@ from pathlib import Path
 
 from segue.core.artifact import Manifest, read_manifest
 from segue.core.connect import open_store
+from segue.core.errors import CatalogueEmpty
 from segue.core.model import Heard, Model
 from segue.core.store import TrackWriter, WritableStore
 from segue.core.windows import Windows
@@ -75,3 +76,20 @@ def assemble(settings: Settings) -> Iterator[Parts]:
         Workers(settings.jobs, features, manifest.windows) as workers,
     ):
         yield Parts(store, writer, workers, LazyModel(settings.model, manifest))
+
+
+@contextmanager
+def reopen(data: Path, redis_url: str | None) -> Iterator[tuple[WritableStore, TrackWriter]]:
+    """The catalogue that stands, locked for writing; no model is needed, for nothing will be heard.
+
+    Raises:
+        CatalogueEmpty: nothing was ever written.
+        CatalogueLocked: another indexer is at work.
+        StoreUnavailable: Redis does not answer.
+    """
+    with open_store(data, redis_url) as store:
+        identity = store.identity()
+        if identity is None:
+            raise CatalogueEmpty("There is no catalogue yet. Run segue-indexer add FOLDER first.")
+        with store.writer(identity.model_id, identity.fingerprint, identity.width) as writer:
+            yield store, writer

@@ -115,6 +115,24 @@ def add(
 
 @main.command()
 @_catalogue_options
+def rebuild(*, data: Path, redis: str | None, as_json: bool) -> None:
+    """Makes the index again from Redis alone, and publishes it; no music is opened.
+
+    For an index that was lost or damaged; a server goes over to the new one by itself.
+    """
+    from segue.indexer.rebuild import rebuild as run  # noqa: PLC0415 - so that --help is quick
+    from segue.indexer.report import finish  # noqa: PLC0415 - likewise
+    from segue.indexer.tally import Tally  # noqa: PLC0415 - likewise
+
+    tally = Tally()
+    with _told():
+        header = run(data, redis, tally)
+    made = f"The index of revision {header.revision} is published: {header.tracks} tracks, in {tally.seconds:.1f} s."
+    finish(tally, as_json, quiet=False, summary=made)
+
+
+@main.command()
+@_catalogue_options
 def status(*, data: Path, redis: str | None, as_json: bool) -> None:
     """Shows what is in the catalogue."""
     from segue.indexer.status import print_status  # noqa: PLC0415 - so that --help is quick

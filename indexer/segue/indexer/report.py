@@ -80,8 +80,15 @@ def _counts(tally: Tally) -> str:
     return counts if not tally.updated else counts.replace(" added,", f" added, {tally.updated} updated,")
 
 
-def finish(tally: Tally, as_json: bool, quiet: bool) -> None:
-    """Says what a run did: one document on stdout, or the counts there and the failures on stderr."""
+def finish(tally: Tally, as_json: bool, quiet: bool, summary: str | None = None) -> None:
+    """Says what a run did: one document on stdout, or the counts there and the failures on stderr.
+
+    Args:
+        tally: what it did.
+        as_json: print the document.
+        quiet: say nothing but what failed.
+        summary: what a person reads in place of the counts of files, None for these.
+    """
     if as_json:
         print(json.dumps(tally.to_dict(), indent=2))  # noqa: T201 - this is the output
         return
@@ -90,7 +97,7 @@ def finish(tally: Tally, as_json: bool, quiet: bool) -> None:
     if len(tally.failures) > _MOST_FAILURES:
         _say(f"... and {len(tally.failures) - _MOST_FAILURES} more; --json names them all.")
     if not quiet:
-        print(_summary(tally))  # noqa: T201 - likewise
+        print(_summary(tally) if summary is None else summary)  # noqa: T201 - likewise
 
 
 def _summary(tally: Tally) -> str:

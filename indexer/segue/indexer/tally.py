@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -41,6 +44,15 @@ class Tally:
     def done(self) -> int:
         """How many files are dealt with."""
         return self.added + self.unchanged + self.updated + self.failed
+
+    @contextmanager
+    def timed(self) -> Iterator[None]:
+        """Measures what is done inside, also when that fails."""
+        started = time.monotonic()
+        try:
+            yield
+        finally:
+            self.seconds = time.monotonic() - started
 
     def to_dict(self) -> dict[str, Any]:
         """The counts and the failures as JSON has them."""

@@ -13,10 +13,13 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
+from click.testing import CliRunner, Result
 
 from segue.core.connect import open_store
 from segue.core.redis_store import RedisStore
 from segue.core.render import render_clip
+from segue.core.store import Addition, PathRecord, Track
+from segue.indexer.cli import main
 
 
 class Indexer:
@@ -53,6 +56,37 @@ class Indexer:
 def indexer(tmp_path: Path, tiny_model: Path) -> Indexer:
     """An indexer without a catalogue yet."""
     return Indexer(tmp_path / "data", tiny_model)
+
+
+WIDTH = 16
+
+
+def run(*arguments: str | Path) -> Result:
+    """Runs segue-indexer in this process."""
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def track_id(number: int) -> str:
+    """The id of the silent catalogue's track of this number."""
+    return f"{number:032x}"
+
+
+def made_up(number: int, path: str | None = None) -> Addition:
+    """A track that no one ever heard, in a file of its own unless told otherwise."""
+    drawn = np.random.default_rng(number).standard_normal(WIDTH)
+    path = path or f"/music/{number % 2}/{number}.flac"
+    track = Track(track_id(number), f"Track {number}", path=path)
+    embedding = (drawn / np.linalg.norm(drawn)).astype(np.float32)
+    return Addition(track, embedding, PathRecord(path, 100, 7, track_id(number)))
+
+
+@pytest.fixture
+def catalogue(tmp_path: Path) -> Iterator[RedisStore]:
+    """A catalogue of twenty tracks, made without audio and without a model, in the folder ``tmp_path``; no index."""
+    with open_store(tmp_path) as store:
+        with store.writer("model", "front end", WIDTH) as writer:
+            writer.add([made_up(number) for number in range(20)])
+        yield store
 
 
 def write_library(folder: Path, clips: int, seconds: float) -> Path:

@@ -1,0 +1,32 @@
+"""``segue-indexer rebuild``: makes the index from the catalogue alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from segue.core.snapshot import Header, publish
+from segue.indexer.bootstrap import reopen
+from segue.indexer.tally import Tally
+
+
+def rebuild(data: Path, redis_url: str | None, tally: Tally) -> Header:
+    """Makes the index anew and publishes it, whatever index there was.
+
+    Args:
+        data: the folder where Segue keeps its state.
+        redis_url: the Redis that holds the catalogue, or None for the private one in ``data``.
+        tally: gets the number of tracks and the time that it took.
+
+    Returns:
+        What stands in the index's header.
+
+    Raises:
+        CatalogueEmpty: nothing was ever written.
+        CatalogueLocked: another indexer is at work.
+        SnapshotUnwritable: the disk is full, or the folder cannot be written.
+        StoreUnavailable: Redis does not answer.
+    """
+    with tally.timed(), reopen(data, redis_url) as (store, _):
+        header = publish(data, store)
+        tally.tracks = header.tracks
+    return header
