@@ -63,6 +63,14 @@ class MemoryStore:
         """The records of these paths, None for each that was never indexed."""
         return [self._files.get(path) for path in paths]
 
+    def paths(self, track_ids: Sequence[str]) -> list[list[str]]:
+        """The paths of the files that hold these tracks, in their order, none for a track that is not there."""
+        return [self._paths(track_id) for track_id in track_ids]
+
+    def all_files(self) -> Iterator[PathRecord]:
+        """The records of all files, as they are now."""
+        return iter(list(self._files.values()))
+
     def events(self, after: int, limit: int) -> list[Event]:
         """Up to ``limit`` events in their order, from the first one behind ``after``."""
         return self._events[after : after + limit]
@@ -100,11 +108,20 @@ class MemoryStore:
         self._files = {path: file for path, file in self._files.items() if file.track_id != track_id}
         self._event("remove", track_id)
 
+    def forget(self, path: str) -> None:
+        """Forgets a file, if it was ever indexed."""
+        file = self._files.pop(path, None)
+        if file is not None:
+            self._leave(file.track_id)
+
+    def _paths(self, track_id: str) -> list[str]:
+        return sorted(path for path, file in self._files.items() if file.track_id == track_id)
+
     def _leave(self, track_id: str) -> None:
-        """A file holds another track now: the one that it held goes with its last file."""
-        left = [path for path, file in self._files.items() if file.track_id == track_id]
+        """A file does not hold this track any more: it goes with its last file."""
+        left = self._paths(track_id)
         if left:
-            self._tracks[track_id] = replace(self._tracks[track_id], path=min(left))
+            self._tracks[track_id] = replace(self._tracks[track_id], path=left[0])
         else:
             self.drop(track_id)
 
@@ -130,4 +147,10 @@ class MemoryWriter:
         """Removes tracks; see ``TrackWriter.remove``."""
         for track_id in track_ids:
             self._store.drop(track_id)
+        return self._store.revision()
+
+    def forget(self, paths: Sequence[str]) -> int:
+        """Forgets files; see ``TrackWriter.forget``."""
+        for path in paths:
+            self._store.forget(path)
         return self._store.revision()

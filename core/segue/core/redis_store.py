@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 from segue.core.errors import CatalogueLocked
-from segue.core.redis_client import address_of, connect, reaches_redis
+from segue.core.redis_client import address_of, connect, reaches_redis, reaching
 from segue.core.redis_keys import RedisKeys
 from segue.core.redis_lock import LEASE_SECONDS, WriterLock
 from segue.core.redis_text import (
@@ -121,6 +121,23 @@ class RedisStore:
                 None if raw is None else file_from_bytes(path, raw) for path, raw in zip(page, answers, strict=True)
             ]
         return found
+
+    @reaches_redis
+    def paths(self, track_ids: Sequence[str]) -> list[list[str]]:
+        """The paths of the files that hold these tracks, in their order, none for a track that is not there."""
+        found: list[list[str]] = []
+        for page in _pages(track_ids):
+            pipe = self._client.pipeline(transaction=False)
+            for track_id in page:
+                pipe.smembers(self._keys.paths(track_id))
+            found += [sorted(to_text(path) for path in paths) for paths in pipe.execute()]
+        return found
+
+    def all_files(self) -> Iterator[PathRecord]:
+        """The records of all files, in no order; one that changes meanwhile may come twice, or in either state."""
+        with reaching(self.address):
+            for path, raw in self._client.hscan_iter(self._keys.files, count=PAGE):
+                yield file_from_bytes(to_text(path), raw)
 
     @reaches_redis
     def events(self, after: int, limit: int) -> list[Event]:

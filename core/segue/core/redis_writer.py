@@ -7,7 +7,7 @@ or nothing, and only if the holder is still the holder and no event has come sin
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from redis import Redis
@@ -100,8 +100,17 @@ class _Plan:
         self.paths[track_id] = set()
         self._event("remove", track_id)
 
+    def forget(self, path: str) -> None:
+        """Forgets a file, if it was ever indexed."""
+        owner = self.owners.get(path)
+        if owner is None:
+            return
+        self._leave(owner, path)
+        if self.owners.pop(path, None) is not None:  # else it went with its track
+            self._run("HDEL", self._keys.files, to_bytes(path))
+
     def _leave(self, track_id: str, path: str) -> None:
-        """A file holds another track now: the one that it held goes with its last file."""
+        """A file does not hold this track any more: it goes with its last file."""
         if self.paths[track_id] == {path}:
             self.drop(track_id)
             return
@@ -146,15 +155,25 @@ class RedisWriter:
                 revision = self._commit(plan)
             return revision
 
-    @reaches_redis
     def remove(self, track_ids: Sequence[str]) -> int:
         """Removes tracks, ``BATCH`` to a transaction; see ``TrackWriter.remove``."""
+        return self._write(track_ids, lambda some: self._plan(some, []), _Plan.drop)
+
+    def forget(self, paths: Sequence[str]) -> int:
+        """Forgets files, ``BATCH`` to a transaction; see ``TrackWriter.forget``."""
+        return self._write(paths, lambda some: self._plan([], some), _Plan.forget)
+
+    @reaches_redis
+    def _write(
+        self, names: Sequence[str], plan_for: Callable[[Sequence[str]], _Plan], note: Callable[[_Plan, str], None]
+    ) -> int:
+        """Plans each batch, notes in its plan what becomes of each name, and commits it."""
         with self._turn:
             revision = stream_bounds(self._client, self._keys)[1]
-            for start in range(0, len(track_ids), BATCH):
-                plan = self._plan(track_ids[start : start + BATCH], [])
-                for track_id in track_ids[start : start + BATCH]:
-                    plan.drop(track_id)
+            for start in range(0, len(names), BATCH):
+                plan = plan_for(names[start : start + BATCH])
+                for name in names[start : start + BATCH]:
+                    note(plan, name)
                 revision = self._commit(plan)
             return revision
 

@@ -125,6 +125,14 @@ class TrackStore(Protocol):
         """The records of these paths, None for each that was never indexed."""
         ...
 
+    def paths(self, track_ids: Sequence[str]) -> list[list[str]]:
+        """The paths of the files that hold these tracks, in their order, none for a track that is not there."""
+        ...
+
+    def all_files(self) -> Iterator[PathRecord]:
+        """The records of all files, in no order; one that changes meanwhile may come twice, or in either state."""
+        ...
+
     def events(self, after: int, limit: int) -> list[Event]:
         """Up to ``limit`` events in their order, from the first one behind ``after``."""
         ...
@@ -152,6 +160,13 @@ class TrackWriter(Protocol):
         """Removes tracks and everything known of them; answers the revision after the last of them.
 
         An id that is not there is passed over.
+        """
+        ...
+
+    def forget(self, paths: Sequence[str]) -> int:
+        """Forgets files, and a track with its last file; answers the revision after the last of them.
+
+        A path that was never indexed is passed over.
         """
         ...
 

@@ -54,7 +54,8 @@ def everything(store: TrackStore, paths: list[str]) -> tuple[object, ...]:
     """All that can be read of a catalogue."""
     ids = list(all_track_ids(store))
     vectors = [None if vector is None else vector.tobytes() for vector in store.embeddings(ids)]
-    return (store.revision(), store.count(), ids, store.get(ids), vectors, store.files(paths), store.events(0, 10_000))
+    known = [store.get(ids), vectors, store.paths(ids), store.files(paths)]
+    return (store.revision(), store.count(), ids, known, store.events(0, 10_000))
 
 
 def test_a_new_catalogue_is_empty(store: WritableStore) -> None:
@@ -171,6 +172,39 @@ def test_a_track_goes_with_its_last_file(store: WritableStore) -> None:
     assert [track_id(2), track_id(3)] == list(all_track_ids(store))
 
 
+def test_a_forgotten_file_takes_its_track_along_if_it_is_the_last(store: WritableStore) -> None:
+    """A track keeps its other files and goes by one of them; with its last file it goes, and nothing of it is left."""
+    with store.writer(*MAKER) as writer:
+        writer.add([addition(1, "/a"), addition(1, "/b"), addition(2)])
+        assert 2 == writer.forget(["/a", "/never"])
+        assert [None, "/b"] == [file and file.path for file in store.files(["/a", "/b"])]
+        assert ["/b"] == [track.path for track in store.get([track_id(1)]) if track]
+        assert 3 == writer.forget(["/b", "/b", "/a"])
+    assert [None] == store.get([track_id(1)])
+    assert [None] == store.embeddings([track_id(1)])
+    assert [track_id(2)] == store.track_ids("", 10)
+    assert [Event(3, "remove", track_id(1))] == store.events(2, 10)
+
+
+def test_many_files_are_forgotten(store: WritableStore) -> None:
+    """More than one transaction holds are forgotten, the files of one track in different transactions too."""
+    with store.writer(*MAKER) as writer:
+        writer.add([addition(number % 100, f"/{number:03}") for number in range(200)])
+        assert 100 == writer.forget([f"/{number:03}" for number in range(100)])
+        assert 150 == writer.forget([f"/{number:03}" for number in range(100, 150)])
+    assert [f"/{number:03}" for number in range(150, 200)] == sorted(file.path for file in store.all_files())
+
+
+def test_files_are_found_by_their_track(store: WritableStore) -> None:
+    """Every path of a track is known, in their order, and all files can be listed."""
+    with store.writer(*MAKER) as writer:
+        writer.add([addition(1, "/b"), addition(1, "/a"), addition(2, "/caf\udce9")])
+    assert [["/a", "/b"], ["/caf\udce9"], []] == store.paths([track_id(1), track_id(2), track_id(3)])
+    assert [] == store.paths([])
+    records = store.files(["/a", "/b", "/caf\udce9"])
+    assert records == sorted(store.all_files(), key=lambda file: file.path)
+
+
 def test_a_removed_track_leaves_nothing(store: WritableStore) -> None:
     """Removal takes metadata, embedding, files and id along, once; an unknown id is passed over."""
     with store.writer(*MAKER) as writer:
@@ -239,7 +273,7 @@ def test_a_second_writer_is_refused(store: WritableStore) -> None:
 
 @pytest.mark.parametrize("seed", range(8))
 def test_every_store_tells_the_same_story(store: WritableStore, seed: int) -> None:
-    """After the same random additions and removals, a store says the same as the one in memory."""
+    """After the same random additions, removals and forgotten files, a store says the same as the one in memory."""
     dice, oracle = random.Random(seed), MemoryStore()
     paths = [f"/{number}" for number in range(6)]
     with store.writer(*MAKER) as writer, oracle.writer(*MAKER) as expected:
@@ -250,7 +284,10 @@ def test_every_store_tells_the_same_story(store: WritableStore, seed: int) -> No
                     for _ in range(dice.randrange(1, 6))
                 ]
                 assert expected.add(batch) == writer.add(batch)
-            else:
+            elif dice.random() < 0.5:
                 gone = [track_id(dice.randrange(5)) for _ in range(2)]
                 assert expected.remove(gone) == writer.remove(gone)
+            else:
+                left = [dice.choice(paths) for _ in range(2)]
+                assert expected.forget(left) == writer.forget(left)
             assert everything(oracle, paths) == everything(store, paths)
