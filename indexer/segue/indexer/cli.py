@@ -47,6 +47,9 @@ def _catalogue_options(command: Command) -> Command:
     return command
 
 
+_dry_run = click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+
+
 @main.command()
 @click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path), metavar="PATH...")
 @_catalogue_options
@@ -111,6 +114,27 @@ def add(
         )
         sys.exit(128 + interrupt.signal)
     sys.exit(int(tally.failed > allow_failures))
+
+
+@main.command()
+@click.argument("targets", nargs=-1, required=True, metavar="TRACK_ID|PATH...")
+@_catalogue_options
+@_dry_run
+def remove(*, targets: tuple[str, ...], data: Path, redis: str | None, as_json: bool, dry_run: bool) -> None:
+    """Removes tracks, files, and everything under folders from the catalogue; the music itself is not touched.
+
+    A track goes with its last file. What still lies in a folder comes back when that folder is added again. Exits with
+    1 if nothing in the catalogue answers to one of the names; the others are removed.
+    """
+    from segue.indexer.remove import remove as run  # noqa: PLC0415 - so that --help is quick
+    from segue.indexer.report import finish, removal  # noqa: PLC0415 - likewise
+    from segue.indexer.tally import Tally  # noqa: PLC0415 - likewise
+
+    tally = Tally()
+    with _told():
+        run(targets, data, redis, tally, dry_run)
+    finish(tally, as_json, quiet=False, summary=removal(tally, dry_run))
+    sys.exit(int(tally.failed > 0))
 
 
 @main.command()

@@ -100,6 +100,14 @@ def finish(tally: Tally, as_json: bool, quiet: bool, summary: str | None = None)
         print(_summary(tally) if summary is None else summary)  # noqa: T201 - likewise
 
 
+def removal(tally: Tally, dry_run: bool) -> str:
+    """What a person reads of files and tracks that left."""
+    left = f"{tally.removed} tracks and {tally.forgotten} files"
+    if dry_run:
+        return f"{left} of a catalogue of {tally.tracks} tracks would be removed; nothing was done."
+    return f"{left} removed in {tally.seconds:.1f} s; the catalogue has {tally.tracks} tracks."
+
+
 def _summary(tally: Tally) -> str:
     done = f"{_counts(tally)} in {tally.seconds:.1f} s"
     return f"{done}." if tally.tracks is None else f"{done}; the catalogue has {tally.tracks} tracks."

@@ -72,11 +72,16 @@ def find_music(paths: Iterable[Path]) -> Iterator[Path | Failure]:
     """
     seen: set[tuple[int, int]] = set()
     for path in paths:
-        absolute = Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow links to other names
-        if absolute.is_dir():
-            yield from _walk(absolute, seen)
+        place = absolute(path)
+        if place.is_dir():
+            yield from _walk(place, seen)
         else:
-            yield absolute
+            yield place
+
+
+def absolute(path: Path) -> Path:
+    """The path by which the catalogue knows a file, from wherever it is named; links keep their names."""
+    return Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow links to other names
 
 
 def _walk(folder: Path, seen: set[tuple[int, int]]) -> Iterator[Path | Failure]:

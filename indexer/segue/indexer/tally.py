@@ -20,7 +20,8 @@ class Tally:
         added: files that were not in the catalogue.
         unchanged: files that are as they were, and were not opened.
         updated: files that had changed.
-        removed: tracks that no file holds any more, because the last one that did holds another now.
+        removed: tracks that no file holds any more: the last one that did is forgotten, or holds another now.
+        forgotten: files that the catalogue knows no longer.
         decoded: files whose sound was heard.
         seconds: how long the run took.
         failures: the files that could not be indexed.
@@ -31,6 +32,7 @@ class Tally:
     unchanged: int = 0
     updated: int = 0
     removed: int = 0
+    forgotten: int = 0
     decoded: int = 0
     seconds: float = 0.0
     failures: list[Failure] = field(default_factory=list)

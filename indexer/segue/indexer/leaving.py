@@ -1,0 +1,33 @@
+"""What leaves the catalogue: files, and the tracks that no file holds then."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import islice
+
+from segue.core.store import PathRecord, TrackStore
+
+_PAGE = 1_000
+
+
+def under(folders: Sequence[str], store: TrackStore) -> Iterator[PathRecord]:
+    """The records of the files at or under these absolute paths, in no order; see ``TrackStore.all_files``."""
+    starts = tuple(folder.rstrip("/") + "/" for folder in folders)
+    return (file for file in store.all_files() if file.path.startswith(starts) or file.path in folders)
+
+
+def orphaned(paths: Collection[str], store: TrackStore) -> set[str]:
+    """The tracks that go when all these files are forgotten: the last one that holds them is among them."""
+    leaving, orphans = frozenset(paths), set[str]()
+    for some in _pages(leaving):
+        owners = sorted({file.track_id for file in store.files(some) if file is not None})
+        orphans.update(
+            owner for owner, held in zip(owners, store.paths(owners), strict=True) if leaving.issuperset(held)
+        )
+    return orphans
+
+
+def _pages(names: Iterable[str]) -> Iterator[list[str]]:
+    remaining = iter(names)
+    while some := list(islice(remaining, _PAGE)):
+        yield some
