@@ -7,8 +7,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from segue.trainer.export import ServedNetwork
 from segue.trainer.network import BandScale, Shape, build_decider, build_encoder, build_linear, build_statistics
+from segue.trainer.serving import ServedNetwork
 from segue.trainer.training import Trained, fit_linear
 
 SHAPE = Shape(bands=128, columns=39, genres=4)

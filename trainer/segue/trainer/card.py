@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from segue.core.artifact import Manifest
-from segue.trainer.training import Plan
+from segue.trainer.recipes import AnyPlan, Recipe
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,9 @@ class Story:
         split: the name of the split.
         learnt: clips that it learnt from.
         valid: clips that chose the epoch and fitted the temperature.
+        recipe: what was trained.
         plan: how it was trained.
+        epochs: how many were run.
         best_epoch: the epoch that was kept, from 1.
         seconds: how long training took.
         command: what prints the figures again.
@@ -25,7 +27,9 @@ class Story:
     split: str
     learnt: int
     valid: int
-    plan: Plan
+    recipe: Recipe
+    plan: AnyPlan
+    epochs: int
     best_epoch: int
     seconds: float
     command: str
@@ -39,19 +43,21 @@ def write_card(manifest: Manifest, figures: dict[str, float], story: Story) -> s
         figures: of the validation clips, by name.
         story: the rest.
     """
-    return "\n".join([*_head(manifest), *_figures(figures, story), *_training(manifest, story), *_limits(story), ""])
+    return "\n".join(
+        [*_head(manifest, story), *_figures(figures, story), *_training(manifest, story), *_limits(story), ""]
+    )
 
 
-def _head(manifest: Manifest) -> list[str]:
+def _head(manifest: Manifest, story: Story) -> list[str]:
     config, labels = manifest.features, manifest.labels
     return [
         f"# {manifest.model_id}",
         "",
-        f"A CNN hears each window of {config.window_seconds:g} s ({config.n_mels} mel bands, {config.columns} "
-        f"columns), an LSTM the windows of a clip ({manifest.windows} at most), and a logistic regression on the "
-        "statistics of the bands stands beside both. It answers with a calibrated posterior over "
+        f"{story.recipe.hears} Windows are {config.window_seconds:g} s long ({config.n_mels} mel bands, "
+        f"{config.columns} columns), {manifest.windows} of a clip at most. It answers with a calibrated posterior over "
         f"{len(labels)} genres ({', '.join(labels)}) and an embedding of {manifest.embedding_width} numbers, whose "
-        "angle to another tells how much two pieces sound alike.",
+        "angle to another tells how much two pieces sound alike. The embedding is made of: "
+        f"{story.recipe.embedding}.",
         "",
         "For recommending and sorting music by its sound. Not for deciding anything about people, and not for telling "
         "genres beyond the ones it was shown: every piece is given to one of them.",
@@ -93,16 +99,14 @@ def _precisions(figures: dict[str, float], pool: str = "") -> str:
 
 
 def _training(manifest: Manifest, story: Story) -> list[str]:
-    plan, vary = story.plan, story.plan.augmentation
+    parts = "chunks" if "LEAKY" in story.split else "clips"
     return [
         "",
         "## Training",
         "",
-        f"From scratch on {story.learnt} clips, by the split {story.split} (digest {manifest.split_digest[:16]}): "
-        f"{plan.epochs} epochs of AdamW, seed {plan.seed}, label smoothing {plan.label_smoothing:g}, averaged weights. "
-        f"Windows are cut anywhere, stretched by up to {vary.stretch:.0%}, moved by up to {vary.shift} band, coloured "
-        f"by {vary.colour_db:g} dB, with noise of one 8-bit code and masked bars of bands and columns. "
-        f"The {story.valid} validation clips chose epoch {story.best_epoch} and fitted the temperature "
+        f"From scratch on {story.learnt} {parts}, by the split {story.split} (digest {manifest.split_digest[:16]}), "
+        f"seed {story.plan.seed}: {story.epochs} epochs of at most {story.plan.epochs}. {story.recipe.method} "
+        f"The {story.valid} validation {parts} chose epoch {story.best_epoch} and fitted the temperature "
         f"{manifest.temperature:.3f}; nothing else of them was used. It took {story.seconds / 60:.0f} minutes. "
         "The same command with the same seed gives the same network on the same machine.",
         "",

@@ -24,6 +24,8 @@ _DRAWN_HELP = (
     "random-tracks (a fifth of every genre validates), paper (9:1 and 9:1 again, by track), artist-grouped (k folds), "
     "chunk-random (parts of a track on every side: LEAKY), fault-filtered (GTZAN's, shipped), or a saved split (tsv)."
 )
+# As in segue.trainer.recipes, which takes seconds to import; a test compares them.
+NETWORKS = ("segue-fast", "paper-cnn", "paper-cnn-lstm")
 _SEED = click.IntRange(0, 2**31 - 1)
 
 
@@ -63,17 +65,31 @@ def main() -> None:
 @click.option("--input", "source", type=_INPUT, required=True, help=_INPUT_HELP)
 @_split_options
 @click.option("--output", type=_FOLDER, required=True, help="Where the artifact goes; an older one there is replaced.")
-@click.option("--name", default="segue-fast", help="What the network is called.")
+@click.option("--network", type=click.Choice(NETWORKS), default=NETWORKS[0], help="Which network is trained.")
+@click.option("--name", help="What the network is called.  [default: as --network]")
 @click.option(
-    "--epochs", type=click.IntRange(1, 1000), default=40, help="How often about ten windows of every clip are heard."
+    "--epochs",
+    type=click.IntRange(1, 1000),
+    help="The most epochs; each hears about ten windows of every clip.  [default: 40, or the paper's 50 and 150]",
 )
-def train(*, source: Path, split: str, folds: int, fold: int, seed: int, output: Path, name: str, epochs: int) -> None:
+def train(
+    *,
+    source: Path,
+    split: str,
+    folds: int,
+    fold: int,
+    seed: int,
+    output: Path,
+    network: str,
+    name: str | None,
+    epochs: int | None,
+) -> None:
     """Trains a network, chooses its best epoch and writes its artifact."""
     with without_chatter():
         from segue.trainer import commands, drawn  # noqa: PLC0415 - TensorFlow takes seconds, --help does without
 
     wish = drawn.SplitWish(split, seed, folds, fold)
-    commands.train(commands.TrainSettings(source, wish, output, name, seed, epochs))
+    commands.train(commands.TrainSettings(source, wish, output, network, name or network, seed, epochs))
 
 
 @main.command("split")

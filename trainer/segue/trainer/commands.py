@@ -15,10 +15,12 @@ from segue.trainer import show
 from segue.trainer.data import Dataset, chunks_heard, chunks_of, labels_of
 from segue.trainer.drawn import SplitWish
 from segue.trainer.evaluation import Predictions, judge, predict
+from segue.trainer.fitting import Course
+from segue.trainer.recipes import RECIPES
 from segue.trainer.run import FRONT_END, Sides, train_artifact
 from segue.trainer.sources import choose_side, hear_input, list_input, read_input
 from segue.trainer.split import SHIPPED, TEST, TRAIN, VALID, Split, load_split
-from segue.trainer.training import WINDOWS, Plan
+from segue.trainer.training import WINDOWS
 
 
 @dataclass(frozen=True)
@@ -29,17 +31,19 @@ class TrainSettings:
         source: a folder of audio, or an archive.
         split: which clips it learns from.
         output: the artifact's folder.
-        name: of the network.
+        network: which one, by the name of its recipe.
+        name: what it is called.
         seed: of everything that is drawn.
-        epochs: how often about ten windows of every clip are heard.
+        epochs: the most, or None for the recipe's own number.
     """
 
     source: Path
     split: SplitWish
     output: Path
+    network: str
     name: str
     seed: int
-    epochs: int
+    epochs: int | None
 
 
 @dataclass(frozen=True)
@@ -79,10 +83,12 @@ def train(settings: TrainSettings) -> None:
     show.note(
         f"{len(sides.learnt.clips)} {parts} to learn from, {len(sides.valid.clips)} to judge by, split {split.label}"
     )
-    plan = Plan(epochs=settings.epochs, seed=settings.seed)
+    recipe = RECIPES[settings.network]
+    plan = recipe.planned(settings.seed, settings.epochs)
     with show.epoch_bar(plan.epochs) as epoch_bar:
+        course = Course(epoch_bar)
         manifest = train_artifact(
-            sides, settings.output, plan, name=settings.name, command=_again(settings), watch=epoch_bar
+            sides, settings.output, recipe, plan, name=settings.name, command=_again(settings), course=course
         )
     show_figures({"model_id": manifest.model_id, "split": split.label, "side": VALID, **manifest.metrics})
     show.note(f"written to {settings.output}")

@@ -7,7 +7,10 @@
         ├── DataUnusable        there is nothing to train on, or nothing to judge by
         ├── RecipeMismatch      an archive's log-mel was made by another recipe
         ├── SplitMismatch       a split is unknown, or does not fit the tracks
-        └── TrainingDiverged    the loss is no longer a number
+        ├── TrainingDiverged    the loss is no longer a number
+        ├── TooLarge            the run would not fit in memory
+        └── CheckpointError     a run cannot be kept, or taken up again
+            └── CheckpointMismatch  there is no checkpoint of this run
 """
 
 from __future__ import annotations
@@ -41,3 +44,21 @@ class TrainingDiverged(TrainingError):
     """The loss is no longer a number."""
 
     reason = "TRAINING_DIVERGED"
+
+
+class TooLarge(TrainingError):
+    """The run would not fit in memory."""
+
+    reason = "TOO_LARGE"
+
+
+class CheckpointError(TrainingError):
+    """A run cannot be kept, or taken up again."""
+
+    reason = "CHECKPOINT_FAILED"
+
+
+class CheckpointMismatch(CheckpointError):
+    """There is no checkpoint of this run: none at all, a damaged one, or one of another run."""
+
+    reason = "CHECKPOINT_MISMATCH"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +17,12 @@ from segue.trainer.data import Dataset, labels_of, windows_of
 from segue.trainer.errors import DataUnusable
 from segue.trainer.evaluation import judge, predict
 from segue.trainer.export import calibrate, write_artifact
+from segue.trainer.fitting import Course
+from segue.trainer.paper import PaperTrained
+from segue.trainer.recipes import AnyPlan, Recipe, settings_of
+from segue.trainer.record import Record, installed_versions
 from segue.trainer.split import SHIPPED, TRAIN, VALID, Split
-from segue.trainer.training import WINDOWS, Plan, Watch, ignore, train
+from segue.trainer.training import WINDOWS, Trained
 
 # Window-relative decibels on the paper's mel bands; docs/adr says how the floor was chosen.
 FRONT_END = FeatureConfig()
@@ -67,38 +72,41 @@ class Sides:
 def train_artifact(
     sides: Sides,
     folder: Path,
-    plan: Plan,
+    recipe: Recipe,
+    plan: AnyPlan,
     *,
     name: str,
     command: str,
-    config: FeatureConfig = FRONT_END,
-    watch: Watch = ignore,
+    course: Course | None = None,
 ) -> Manifest:
     """Trains a network and writes its artifact.
 
     Args:
         sides: the clips.
         folder: where the artifact goes; an older one there is replaced at the very end.
-        plan: how to train.
+        recipe: which network.
+        plan: how to train it.
         name: of the network, such as "segue-fast".
         command: what prints the figures again, for the card.
-        config: the front end.
-        watch: told of every epoch.
+        course: what is told and kept on the way; None for nothing.
 
     Returns:
         The manifest as written, with the figures on the validation clips.
 
     Raises:
         TrainingDiverged: the loss is no longer a number.
+        CheckpointError: a checkpoint cannot be written, or the one to go on from cannot be used.
     """
     began = time.monotonic()
-    trained = train(sides.learnt, sides.valid, sides.labels, config, plan, watch)
-    network, temperature = calibrate(trained, sides.learnt, sides.valid, sides.labels, config)
+    trained = recipe.run(sides.learnt, sides.valid, sides.labels, FRONT_END, plan, course or Course())
+    network, temperature = calibrate(trained, sides.learnt, sides.valid, sides.labels, FRONT_END)
     story = Story(
         split=sides.split.label,
         learnt=len(sides.learnt.clips),
         valid=len(sides.valid.clips),
+        recipe=recipe,
         plan=plan,
+        epochs=len(trained.history["loss"]),
         best_epoch=trained.best_epoch,
         seconds=time.monotonic() - began,
         command=command,
@@ -110,18 +118,42 @@ def train_artifact(
         windows=WINDOWS,
         feature_width=network.feature_width,
         embedding_width=network.embedding_width,
-        features=config,
+        features=FRONT_END,
         temperature=temperature,
         split_digest=sides.split.digest,
     )
 
     def describe(fresh: Path) -> tuple[dict[str, float], str]:
         figures = measure(fresh, sides)
+        _record(sides, recipe, plan, trained, story.seconds).save(fresh)
         if sides.split.name not in SHIPPED:
             sides.split.save(fresh / "split.tsv")
         return figures, write_card(read_manifest(fresh), figures, story)
 
     return write_artifact(folder, network, manifest, describe)
+
+
+def data_digest(sides: Sides) -> str:
+    """The SHA-256 of all clips of a run, in hexadecimal."""
+    return hashlib.sha256(f"{sides.learnt.digest}{sides.valid.digest}".encode()).hexdigest()
+
+
+def _record(sides: Sides, recipe: Recipe, plan: AnyPlan, trained: Trained | PaperTrained, seconds: float) -> Record:
+    return Record(
+        network=recipe.name,
+        embedding=recipe.embedding,
+        split=sides.split.label,
+        split_digest=sides.split.digest,
+        data_digest=data_digest(sides),
+        learnt=len(sides.learnt.clips),
+        valid=len(sides.valid.clips),
+        plan=settings_of(plan),
+        epochs=len(trained.history["loss"]),
+        best_epoch=trained.best_epoch,
+        seconds=seconds,
+        versions=installed_versions(),
+        history=trained.history,
+    )
 
 
 def measure(folder: Path, sides: Sides) -> dict[str, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TypeVar
@@ -65,17 +66,21 @@ class EpochBar:
         self._progress = progress
         self._task = progress.add_task("training", total=epochs)
         self._epochs = epochs
+        self._done = 0
+        self._began = time.monotonic()
 
     def __call__(self, epoch: int, figures: Mapping[str, float]) -> None:
         """Shows the figures of an epoch, counted from 1."""
+        self._done += 1
+        left = (time.monotonic() - self._began) / self._done * (self._epochs - epoch)
         text = (
             f"epoch {epoch}/{self._epochs}: loss {figures['loss']:.3f}, "
-            f"validation log-loss {figures['val_clip_log_loss']:.3f}, "
-            f"accuracy {figures['val_clip_accuracy']:.3f}"
+            f"validation log-loss {figures['val_log_loss']:.3f}, "
+            f"accuracy {figures['val_accuracy']:.3f}"
         )
-        self._progress.update(self._task, advance=1, description=text)
+        self._progress.update(self._task, completed=epoch, description=text)
         if not self._progress.console.is_terminal:
-            note(text)
+            note(f"{text}, {left / 60:.0f} min left at most")
 
 
 def dropped(reasons: Mapping[str, str]) -> None:

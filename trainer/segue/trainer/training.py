@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import math
-import tempfile
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -20,7 +16,7 @@ from sklearn.preprocessing import StandardScaler
 from segue.core.features import FeatureConfig
 from segue.trainer.batches import Augmentation, ClipBatches, one_hot, served_windows
 from segue.trainer.data import Dataset, Floats
-from segue.trainer.errors import TrainingDiverged
+from segue.trainer.fitting import LOG_LOSS, Course, Limits, fit
 from segue.trainer.network import (
     BandScale,
     ClipNetwork,
@@ -32,19 +28,8 @@ from segue.trainer.network import (
 )
 
 WINDOWS = 10
-# What an epoch is chosen by, as Keras calls it; "val_" stands before it for the validation clips.
-LOG_LOSS = "clip_log_loss"
-
-Watch = Callable[[int, Mapping[str, float]], None]
-"""Told of an epoch, counted from 1, and of its figures by name."""
-
-
 Validation = tuple[dict[str, NDArray[np.generic]], dict[str, Floats]]
 """Inputs and targets of the validation clips, by name."""
-
-
-def ignore(epoch: int, figures: Mapping[str, float]) -> None:
-    """A watch that does nothing."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +92,7 @@ def train(
     labels: tuple[str, ...],
     config: FeatureConfig,
     plan: Plan,
-    watch: Watch = ignore,
+    course: Course | None = None,
 ) -> Trained:
     """Trains a network.
 
@@ -117,10 +102,11 @@ def train(
         labels: the genres, in the order of the posterior.
         config: the front end.
         plan: how.
-        watch: told of every epoch, from 1, and its figures by name.
+        course: what is told and kept on the way; None for nothing.
 
     Raises:
         TrainingDiverged: the loss is no longer a number.
+        CheckpointError: a checkpoint cannot be written, or the one to go on from cannot be used.
     """
     keras.utils.set_random_seed(plan.seed)
     tf.config.experimental.enable_op_determinism()
@@ -142,7 +128,8 @@ def train(
         windows=plan.windows,
         seed=plan.seed,
     )
-    history, best = _fit(network, batches, _validation(valid, labels, config), plan, watch)
+    _compile(network, plan, len(batches))
+    history, best = fit(network, batches, _validation(valid, labels, config), Limits(plan.epochs), course or Course())
     return Trained(network.encoder, network.decider, statistics, linear, shape, scale, history, best)
 
 
@@ -158,40 +145,14 @@ def fit_linear(statistics: Floats, genres: np.ndarray[Any, Any], regularisation:
     return build_linear(weights.astype(np.float32), (bias - scaler.mean_ @ weights).astype(np.float32))
 
 
-def _fit(
-    network: ClipNetwork, batches: ClipBatches, validation: Validation, plan: Plan, watch: Watch
-) -> tuple[dict[str, list[float]], int]:
+def _compile(network: ClipNetwork, plan: Plan, steps: int) -> None:
     network.compile(
-        optimizer=_optimizer(plan, len(batches)),
+        optimizer=_optimizer(plan, steps),
         loss={name: _loss(plan) for name in ("clip", "window")},
         loss_weights={"clip": 0.5, "window": 0.5},
         metrics={"clip": _judges()},
         jit_compile=False,
     )
-    with tempfile.TemporaryDirectory(prefix="segue-train-") as folder:
-        best = Path(folder) / "best.weights.h5"
-        # The order matters: the averaged weights are in place before the checkpoint is written.
-        callbacks = [
-            keras.callbacks.SwapEMAWeights(swap_on_epoch=True),
-            keras.callbacks.ModelCheckpoint(
-                str(best), monitor=f"val_{LOG_LOSS}", mode="min", save_best_only=True, save_weights_only=True
-            ),
-            keras.callbacks.LambdaCallback(on_train_batch_end=lambda _, logs: _refuse_nan(logs, plan)),
-            keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: watch(epoch + 1, logs)),
-        ]
-        history: dict[str, list[float]] = network.fit(
-            batches, validation_data=validation, epochs=plan.epochs, callbacks=callbacks, verbose=0
-        ).history
-        network.load_weights(best)
-    return history, int(np.argmin(history[f"val_{LOG_LOSS}"])) + 1
-
-
-def _refuse_nan(figures: Mapping[str, float], plan: Plan) -> None:
-    if not math.isfinite(figures["loss"]):
-        raise TrainingDiverged(
-            f"The loss is no longer a number. Lower the learning rate ({plan.learning_rate:g}), or look for clips that "
-            "are not music."
-        )
 
 
 def _optimizer(plan: Plan, steps: int) -> keras.optimizers.Optimizer:
@@ -212,7 +173,7 @@ def _judges() -> list[keras.metrics.Metric]:
     # The log-loss is judged without label smoothing: it is the probability of the true genre that counts.
     return [
         keras.metrics.CategoricalAccuracy(name="accuracy"),
-        keras.metrics.CategoricalCrossentropy(from_logits=True, name="log_loss"),
+        keras.metrics.CategoricalCrossentropy(from_logits=True, name=LOG_LOSS),
     ]
 
 
