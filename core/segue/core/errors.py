@@ -13,7 +13,8 @@
     ├── CatalogueError             the catalogue cannot answer as it is
     │   ├── CatalogueEmpty
     │   ├── CatalogueMismatch      it was made by another model or front end
-    │   └── CatalogueLocked        another writer is at work
+    │   ├── CatalogueLocked        another writer is at work
+    │   └── RemovalRefused         so much would be removed that it looks like a mistake
     ├── SnapshotDamaged            the index on disk is not what its header says
     ├── SnapshotUnwritable         the index cannot be put on disk
     ├── StoreUnavailable           Redis does not answer
@@ -118,6 +119,12 @@ class CatalogueLocked(CatalogueError):
     """Another writer holds the catalogue, or took it over."""
 
     reason = "CATALOGUE_LOCKED"
+
+
+class RemovalRefused(CatalogueError):
+    """So many tracks would be removed that it looks like an unmounted disk."""
+
+    reason = "REMOVAL_REFUSED"
 
 
 class SnapshotDamaged(SegueError):

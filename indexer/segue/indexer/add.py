@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from segue.indexer.bootstrap import Settings, assemble
+from segue.indexer.bootstrap import Parts, Settings, assemble
 from segue.indexer.interrupt import Interrupt
 from segue.indexer.pipeline import Pipeline
 from segue.indexer.publishing import conclude
@@ -30,6 +30,13 @@ def add(
     """
     with tally.timed(), assemble(settings) as parts:
         before = parts.store.revision()
-        pipeline = Pipeline(parts.workers, parts.ears, parts.writer, tally, show)
-        pipeline.run(look_up(find_music(paths), parts.store), interrupt.came)
+        take(paths, parts, tally, interrupt, show)
         conclude(settings.data, parts.store, before, tally)
+
+
+def take(
+    paths: Sequence[Path], parts: Parts, tally: Tally, interrupt: Interrupt, show: Callable[[Tally], None]
+) -> None:
+    """Takes the music under ``paths`` into a catalogue that is locked for this run; see ``add``."""
+    pipeline = Pipeline(parts.workers, parts.ears, parts.writer, tally, show)
+    pipeline.run(look_up(find_music(paths), parts.store), interrupt.came)

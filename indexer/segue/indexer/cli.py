@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
 
 import click
 
-from segue.core.artifact import default_model
-from segue.core.connect import default_data_folder
 from segue.core.errors import SegueError
-
-Command = TypeVar("Command", bound=Callable[..., Any])
-
-_FOLDER = click.Path(path_type=Path, file_okay=False)
+from segue.indexer import options
 
 
 @click.group(context_settings={"show_default": True, "max_content_width": 120})
@@ -26,53 +20,11 @@ def main() -> None:
     """Takes music into Segue's catalogue, so that it can be recommended."""
 
 
-def _catalogue_options(command: Command) -> Command:
-    """The options that say where the catalogue is."""
-    options = (
-        click.option(
-            "--data",
-            type=_FOLDER,
-            default=default_data_folder,
-            show_default="segue in your own data folder",
-            envvar="SEGUE_DATA",
-            help="Where Segue keeps its state; share it with segue-server.",
-        ),
-        click.option(
-            "--redis", envvar="SEGUE_REDIS", help="URL of a Redis server.  [default: a private one in --data]"
-        ),
-        click.option("--json", "as_json", is_flag=True, help="Print one JSON document, for programs."),
-    )
-    for option in reversed(options):
-        command = option(command)
-    return command
-
-
-_dry_run = click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
-
-
 @main.command()
-@click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path), metavar="PATH...")
-@_catalogue_options
-@click.option(
-    "--model",
-    type=_FOLDER,
-    default=default_model,
-    show_default="the one that ships",
-    envvar="SEGUE_MODEL",
-    help="The artifact that hears the music.",
-)
-@click.option(
-    "--jobs",
-    type=click.IntRange(1, 256),
-    default=lambda: os.cpu_count() or 1,
-    show_default="one for each core",
-    envvar="SEGUE_JOBS",
-    help="How many files are decoded at once.",
-)
-@click.option(
-    "--allow-failures", type=click.IntRange(0), default=0, metavar="N", help="Exit with 0 if at most N files fail."
-)
-@click.option("--quiet", is_flag=True, help="Say nothing but what failed.")
+@options.paths
+@options.catalogue
+@options.hearing
+@options.dry_run
 def add(
     *,
     paths: tuple[Path, ...],
@@ -83,6 +35,7 @@ def add(
     allow_failures: int,
     as_json: bool,
     quiet: bool,
+    dry_run: bool,
 ) -> None:
     """Adds the music under each PATH, a file or a folder, to the catalogue.
 
@@ -92,34 +45,65 @@ def add(
     """
     from segue.indexer.add import add as run  # noqa: PLC0415 - so that --help is quick
     from segue.indexer.bootstrap import Settings  # noqa: PLC0415 - likewise
-    from segue.indexer.interrupt import Interrupt  # noqa: PLC0415 - likewise
-    from segue.indexer.report import finish, progress  # noqa: PLC0415 - likewise
-    from segue.indexer.tally import Tally  # noqa: PLC0415 - likewise
+    from segue.indexer.running import Manner, carry_out  # noqa: PLC0415 - likewise
+    from segue.indexer.survey import survey  # noqa: PLC0415 - likewise
 
-    tally = Tally()
-    with _told(), Interrupt() as interrupt:
+    settings = Settings(data, redis, model, jobs)
+    with _told():
         total = _count(paths)
-        try:
-            with progress(total, quiet) as show:
-                run(paths, Settings(data, redis, model, jobs), tally, interrupt, show)
-        except (SegueError, OSError):
-            if tally.done and not as_json:
-                finish(tally, as_json, quiet)
-            raise
-        finish(tally, as_json, quiet)
-    if interrupt.signal is not None:
-        click.echo(
-            f"Stopped after {tally.done} of {total} files. What was done is kept: run the same command again to go on.",
-            err=True,
+        if total == 0:
+            _refuse_empty(paths, "Name another folder, or the files themselves.")
+        work = partial(survey if dry_run else run, paths, settings)
+        sys.exit(carry_out(work, total, Manner(as_json, quiet, allow_failures)))
+
+
+@main.command()
+@options.paths
+@options.catalogue
+@options.hearing
+@options.dry_run
+@click.option("--allow-removals", is_flag=True, help="Remove however many tracks have no file any more.")
+def sync(
+    *,
+    paths: tuple[Path, ...],
+    data: Path,
+    redis: str | None,
+    model: Path,
+    jobs: int,
+    allow_failures: int,
+    as_json: bool,
+    quiet: bool,
+    dry_run: bool,
+    allow_removals: bool,
+) -> None:
+    """Makes the catalogue match the folders: does what add does, and forgets the files under each PATH that are gone.
+
+    A track goes with its last file; a renamed file is the same track still. Since an unmounted disk looks like a
+    deletion, more than 20 % of the catalogue is only removed with --allow-removals, and so is all that is under a PATH
+    without music. A dry run opens no file: it counts a renamed one as added and as removed. Exits as add does.
+    """
+    from segue.indexer.bootstrap import Settings  # noqa: PLC0415 - so that --help is quick
+    from segue.indexer.running import Manner, carry_out  # noqa: PLC0415 - likewise
+    from segue.indexer.survey import survey  # noqa: PLC0415 - likewise
+    from segue.indexer.sync import sync as run  # noqa: PLC0415 - likewise
+
+    settings = Settings(data, redis, model, jobs)
+    with _told():
+        total = _count(paths)
+        if not allow_removals and (empty := _without_music(paths)):
+            _refuse_empty(empty, "Mount the disk, or say --allow-removals to have all under it removed.")
+        work = (
+            partial(survey, paths, settings, matching=True)
+            if dry_run
+            else partial(run, paths, settings, allow_removals=allow_removals)
         )
-        sys.exit(128 + interrupt.signal)
-    sys.exit(int(tally.failed > allow_failures))
+        sys.exit(carry_out(work, total, Manner(as_json, quiet, allow_failures)))
 
 
 @main.command()
 @click.argument("targets", nargs=-1, required=True, metavar="TRACK_ID|PATH...")
-@_catalogue_options
-@_dry_run
+@options.catalogue
+@options.dry_run
 def remove(*, targets: tuple[str, ...], data: Path, redis: str | None, as_json: bool, dry_run: bool) -> None:
     """Removes tracks, files, and everything under folders from the catalogue; the music itself is not touched.
 
@@ -130,15 +114,15 @@ def remove(*, targets: tuple[str, ...], data: Path, redis: str | None, as_json: 
     from segue.indexer.report import finish, removal  # noqa: PLC0415 - likewise
     from segue.indexer.tally import Tally  # noqa: PLC0415 - likewise
 
-    tally = Tally()
+    tally = Tally(dry_run=dry_run)
     with _told():
-        run(targets, data, redis, tally, dry_run)
-    finish(tally, as_json, quiet=False, summary=removal(tally, dry_run))
+        run(targets, data, redis, tally)
+    finish(tally, as_json, quiet=False, summary=removal(tally))
     sys.exit(int(tally.failed > 0))
 
 
 @main.command()
-@_catalogue_options
+@options.catalogue
 def rebuild(*, data: Path, redis: str | None, as_json: bool) -> None:
     """Makes the index again from Redis alone, and publishes it; no music is opened.
 
@@ -156,7 +140,7 @@ def rebuild(*, data: Path, redis: str | None, as_json: bool) -> None:
 
 
 @main.command()
-@_catalogue_options
+@options.catalogue
 def status(*, data: Path, redis: str | None, as_json: bool) -> None:
     """Shows what is in the catalogue."""
     from segue.indexer.status import print_status  # noqa: PLC0415 - so that --help is quick
@@ -180,18 +164,27 @@ def _told() -> Iterator[None]:
 
 def _count(paths: tuple[Path, ...]) -> int:
     """How many files there are to deal with; a wrong path is told before anything is started."""
-    from segue.indexer.sources import ENDINGS, find_music  # noqa: PLC0415 - so that --help is quick
+    from segue.indexer.sources import find_music  # noqa: PLC0415 - so that --help is quick
 
     for path in paths:
         if not path.is_dir() and not path.is_file():
             raise click.BadParameter(f"'{path}' is neither a file nor a folder.", param_hint="'PATH...'")
-    total = sum(1 for _ in find_music(paths))
-    if total == 0:
-        where = ", ".join(map(str, paths))
-        click.echo(
-            f"segue-indexer: There is no music under {where}: no file there ends in {', '.join(sorted(ENDINGS))}. "
-            "Name another folder, or the files themselves.",
-            err=True,
-        )
-        sys.exit(1)
-    return total
+    return sum(1 for _ in find_music(paths))
+
+
+def _refuse_empty(paths: Sequence[Path], advice: str) -> None:
+    """Ends the program where there is no music under these paths: that is nearly always a wrong path."""
+    from segue.indexer.sources import ENDINGS  # noqa: PLC0415 - so that --help is quick
+
+    where = ", ".join(map(str, paths))
+    click.echo(
+        f"segue-indexer: There is no music under {where}: no file there ends in {', '.join(sorted(ENDINGS))}. {advice}",
+        err=True,
+    )
+    sys.exit(1)
+
+
+def _without_music(paths: Sequence[Path]) -> list[Path]:
+    from segue.indexer.sources import find_music  # noqa: PLC0415 - so that --help is quick
+
+    return [path for path in paths if next(find_music([path]), None) is None]

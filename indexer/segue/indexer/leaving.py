@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
 from itertools import islice
 
 from segue.core.store import PathRecord, TrackStore
+from segue.indexer.sources import find_again
 
 _PAGE = 1_000
 
@@ -14,6 +16,19 @@ def under(folders: Sequence[str], store: TrackStore) -> Iterator[PathRecord]:
     """The records of the files at or under these absolute paths, in no order; see ``TrackStore.all_files``."""
     starts = tuple(folder.rstrip("/") + "/" for folder in folders)
     return (file for file in store.all_files() if file.path.startswith(starts) or file.path in folders)
+
+
+def gone(folders: Sequence[str], store: TrackStore) -> set[str]:
+    """The paths at or under these that the catalogue knows, and where there is no file any more.
+
+    A file stays where it cannot be told whether it is there: its folder cannot be read, or its disk does not answer.
+    """
+    missing = set[str]()
+    for file in under(folders, store):
+        with suppress(OSError):
+            if find_again(file.path) is None:
+                missing.add(file.path)
+    return missing
 
 
 def orphaned(paths: Collection[str], store: TrackStore) -> set[str]:

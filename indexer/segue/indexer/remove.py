@@ -27,15 +27,15 @@ class _Chosen:
     paths: list[str]
 
 
-def remove(targets: Sequence[str], data: Path, redis_url: str | None, tally: Tally, dry_run: bool) -> None:
+def remove(targets: Sequence[str], data: Path, redis_url: str | None, tally: Tally) -> None:
     """Removes tracks and forgets files, and publishes the index if a track went; the files themselves stay.
 
     Args:
         targets: track ids, files, and folders that stand for every file under them. They need not exist any more.
         data: the folder where Segue keeps its state.
         redis_url: the Redis that holds the catalogue, or None for the private one in ``data``.
-        tally: counts what is done, and names each target that nothing in the catalogue answers to.
-        dry_run: count only.
+        tally: counts what is done, and names each target that nothing in the catalogue answers to. If it is of a dry
+            run, there is only counted.
 
     Raises:
         CatalogueEmpty: nothing was ever written.
@@ -44,7 +44,7 @@ def remove(targets: Sequence[str], data: Path, redis_url: str | None, tally: Tal
         StoreUnavailable: Redis does not answer.
     """
     with tally.timed():
-        if dry_run:
+        if tally.dry_run:
             with open_store(data, redis_url) as store:
                 chosen = _choose(targets, store, tally)
                 tally.removed, tally.tracks = len(orphaned(chosen.paths, store).union(chosen.track_ids)), store.count()

@@ -76,8 +76,15 @@ def _lines(total: int) -> Show:
 
 
 def _counts(tally: Tally) -> str:
-    counts = f"{tally.added} added, {tally.unchanged} unchanged, {tally.failed} failed"
-    return counts if not tally.updated else counts.replace(" added,", f" added, {tally.updated} updated,")
+    always = {"added", "unchanged", "failed"}
+    counts = {
+        "added": tally.added,
+        "updated": tally.updated,
+        "unchanged": tally.unchanged,
+        "forgotten": tally.forgotten,
+        "failed": tally.failed,
+    }
+    return ", ".join(f"{count} {what}" for what, count in counts.items() if count or what in always)
 
 
 def finish(tally: Tally, as_json: bool, quiet: bool, summary: str | None = None) -> None:
@@ -100,17 +107,23 @@ def finish(tally: Tally, as_json: bool, quiet: bool, summary: str | None = None)
         print(_summary(tally) if summary is None else summary)  # noqa: T201 - likewise
 
 
-def removal(tally: Tally, dry_run: bool) -> str:
+def removal(tally: Tally) -> str:
     """What a person reads of files and tracks that left."""
     left = f"{tally.removed} tracks and {tally.forgotten} files"
-    if dry_run:
+    if tally.dry_run:
         return f"{left} of a catalogue of {tally.tracks} tracks would be removed; nothing was done."
     return f"{left} removed in {tally.seconds:.1f} s; the catalogue has {tally.tracks} tracks."
 
 
 def _summary(tally: Tally) -> str:
+    if tally.dry_run:
+        return f"Nothing was done. It would be: {_counts(tally)}{_removed(tally)}."
     done = f"{_counts(tally)} in {tally.seconds:.1f} s"
-    return f"{done}." if tally.tracks is None else f"{done}; the catalogue has {tally.tracks} tracks."
+    return f"{done}." if tally.tracks is None else f"{done}; the catalogue has {tally.tracks} tracks{_removed(tally)}."
+
+
+def _removed(tally: Tally) -> str:
+    return f", {tally.removed} removed" if tally.removed else ""
 
 
 def _line(failure: Failure) -> str:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
 from segue.core.store import PathRecord
-from segue.indexer.work import Failure, readable
+from segue.indexer.work import Failure, originals, readable
 
 # fmt: off
 ENDINGS = frozenset({
@@ -102,6 +103,19 @@ def _walk(folder: Path, seen: set[tuple[int, int]]) -> Iterator[Path | Failure]:
             yield from _walk(Path(entry.path), seen)
         elif entry.is_file() and os.path.splitext(entry.name)[1].lower() in ENDINGS:  # noqa: PTH122 - a name, no path
             yield Path(entry.path)
+
+
+def find_again(text: str) -> Path | None:
+    """The file that the catalogue knows by this path, or None where it is gone.
+
+    Raises:
+        OSError: whether it is there cannot be told: its folder or its disk does not let us look.
+    """
+    for path in originals(text):
+        with suppress(FileNotFoundError, NotADirectoryError):
+            path.stat()
+            return path
+    return None
 
 
 def look_up(found: Iterable[Path | Failure], records: PathRecords) -> Iterator[Source]:

@@ -24,6 +24,7 @@ class Tally:
         forgotten: files that the catalogue knows no longer.
         decoded: files whose sound was heard.
         seconds: how long the run took.
+        dry_run: whether nothing was done: these are the counts of what would be.
         failures: the files that could not be indexed.
     """
 
@@ -35,6 +36,7 @@ class Tally:
     forgotten: int = 0
     decoded: int = 0
     seconds: float = 0.0
+    dry_run: bool = False
     failures: list[Failure] = field(default_factory=list)
 
     @property

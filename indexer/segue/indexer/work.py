@@ -7,6 +7,8 @@ another process or another machine, so that any executor can run it.
 from __future__ import annotations
 
 import mmap
+import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +18,9 @@ from segue.core.identity import track_id
 from segue.core.listen import listen
 from segue.core.windows import Windows
 from segue.indexer.tags import Tags, read_tags
+
+# What is no UTF-8, as ``readable`` writes it.
+_ESCAPED = re.compile(rb"\\x([89a-f][0-9a-f])")
 
 
 @dataclass(frozen=True)
@@ -69,6 +74,12 @@ class Failure:
 def readable(path: Path) -> str:
     r"""A path as text; bytes that are not UTF-8 are written as ``\xff``, which every store and terminal takes."""
     return str(path).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def originals(text: str) -> list[Path]:
+    """The paths that ``readable`` may have written so; they need not exist."""
+    raw = _ESCAPED.sub(lambda found: bytes.fromhex(found[1].decode("ascii")), text.encode("utf-8", "surrogateescape"))
+    return list(dict.fromkeys([Path(text), Path(os.fsdecode(raw))]))
 
 
 def examine(path: Path, config: FeatureConfig, most: int) -> Examined | Failure:

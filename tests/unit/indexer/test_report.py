@@ -10,7 +10,19 @@ from segue.indexer.report import _bar, finish, printable, progress
 from segue.indexer.tally import Tally
 from segue.indexer.work import Failure
 
-KEYS = {"tracks", "added", "unchanged", "updated", "removed", "forgotten", "failed", "decoded", "seconds", "failures"}
+KEYS = {
+    "tracks",
+    "added",
+    "unchanged",
+    "updated",
+    "removed",
+    "forgotten",
+    "failed",
+    "decoded",
+    "seconds",
+    "dry_run",
+    "failures",
+}
 
 
 def test_the_document_has_its_keys(capsys: pytest.CaptureFixture[str]) -> None:

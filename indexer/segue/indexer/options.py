@@ -1,0 +1,75 @@
+"""The options that several commands of ``segue-indexer`` have; none is declared twice."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from functools import reduce
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from segue.core.artifact import default_model
+from segue.core.connect import default_data_folder
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+_FOLDER = click.Path(path_type=Path, file_okay=False)
+
+_CATALOGUE = (
+    click.option(
+        "--data",
+        type=_FOLDER,
+        default=default_data_folder,
+        show_default="segue in your own data folder",
+        envvar="SEGUE_DATA",
+        help="Where Segue keeps its state; share it with segue-server.",
+    ),
+    click.option("--redis", envvar="SEGUE_REDIS", help="URL of a Redis server.  [default: a private one in --data]"),
+    click.option("--json", "as_json", is_flag=True, help="Print one JSON document, for programs."),
+)
+_HEARING = (
+    click.option(
+        "--model",
+        type=_FOLDER,
+        default=default_model,
+        show_default="the one that ships",
+        envvar="SEGUE_MODEL",
+        help="The artifact that hears the music.",
+    ),
+    click.option(
+        "--jobs",
+        type=click.IntRange(1, 256),
+        default=lambda: os.cpu_count() or 1,
+        show_default="one for each core",
+        envvar="SEGUE_JOBS",
+        help="How many files are decoded at once.",
+    ),
+    click.option(
+        "--allow-failures", type=click.IntRange(0), default=0, metavar="N", help="Exit with 0 if at most N files fail."
+    ),
+    click.option("--quiet", is_flag=True, help="Say nothing but what failed."),
+)
+
+dry_run = click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+"""Declares ``dry_run``."""
+
+paths = click.argument(
+    "paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path), metavar="PATH..."
+)
+"""Declares ``paths``, files and folders that are there."""
+
+
+def catalogue(command: Command) -> Command:
+    """Declares where the catalogue is, and how the answer looks: ``data``, ``redis``, ``as_json``."""
+    return _declare(_CATALOGUE, command)
+
+
+def hearing(command: Command) -> Command:
+    """Declares the options of a run that hears music: ``model``, ``jobs``, ``allow_failures``, ``quiet``."""
+    return _declare(_HEARING, command)
+
+
+def _declare(options: tuple[Callable[[Command], Command], ...], command: Command) -> Command:
+    return reduce(lambda made, option: option(made), reversed(options), command)

@@ -1,0 +1,66 @@
+"""What a run would do: a dry run of ``segue-indexer add`` and ``sync``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from segue.core.connect import open_store
+from segue.core.store import TrackStore
+from segue.indexer.bootstrap import Settings
+from segue.indexer.interrupt import Interrupt
+from segue.indexer.leaving import gone, orphaned
+from segue.indexer.sources import MusicFile, Source, absolute, find_music, look_up
+from segue.indexer.tally import Tally
+from segue.indexer.work import Failure, readable
+
+
+def survey(
+    paths: Sequence[Path],
+    settings: Settings,
+    tally: Tally,
+    interrupt: Interrupt,
+    show: Callable[[Tally], None],
+    matching: bool = False,
+) -> None:
+    """Counts what would be added, updated and removed; no file is opened, and nothing is written.
+
+    Args:
+        paths: files and folders.
+        settings: where the catalogue is.
+        tally: counts what would be done.
+        interrupt: ends the count early.
+        show: called with the tally whenever it has changed.
+        matching: count also the known files that are gone, and the tracks that would go with them. Only a run that
+            opens the files can tell a renamed one from a new one.
+
+    Raises:
+        StoreUnavailable: Redis does not answer.
+    """
+    tally.dry_run = True
+    with tally.timed(), open_store(settings.data, settings.redis_url) as store:
+        for source in look_up(find_music(paths), store):
+            if interrupt.came():
+                return
+            _count(source, tally)
+            show(tally)
+        if matching:
+            _count_leaving(paths, store, tally)
+        tally.tracks = store.count()
+
+
+def _count(source: Source, tally: Tally) -> None:
+    match source:
+        case Failure():
+            tally.failures.append(source)
+        case MusicFile(known=True):
+            tally.updated += 1
+        case MusicFile():
+            tally.added += 1
+        case _:
+            tally.unchanged += 1
+
+
+def _count_leaving(paths: Sequence[Path], store: TrackStore, tally: Tally) -> None:
+    missing = gone([readable(absolute(path)) for path in paths], store)
+    tally.forgotten, tally.removed = len(missing), len(orphaned(missing, store))
