@@ -53,6 +53,8 @@ class Commands(click.Group):
         except (SegueError, OSError) as error:
             click.echo(f"segue-trainer: {error}", err=True)
             sys.exit(1)
+        except KeyboardInterrupt:
+            sys.exit(130)
 
 
 @click.group(cls=Commands, context_settings={"show_default": True, "max_content_width": 120})
@@ -72,6 +74,7 @@ def main() -> None:
     type=click.IntRange(1, 1000),
     help="The most epochs; each hears about ten windows of every clip.  [default: 40, or the paper's 50 and 150]",
 )
+@click.option("--resume", is_flag=True, help="Go on from the last finished epoch of a run that was stopped.")
 def train(
     *,
     source: Path,
@@ -83,13 +86,14 @@ def train(
     network: str,
     name: str | None,
     epochs: int | None,
+    resume: bool,
 ) -> None:
     """Trains a network, chooses its best epoch and writes its artifact."""
     with without_chatter():
         from segue.trainer import commands, drawn  # noqa: PLC0415 - TensorFlow takes seconds, --help does without
 
     wish = drawn.SplitWish(split, seed, folds, fold)
-    commands.train(commands.TrainSettings(source, wish, output, network, name or network, seed, epochs))
+    commands.train(commands.TrainSettings(source, wish, output, network, name or network, seed, epochs, resume))
 
 
 @main.command("split")

@@ -10,12 +10,15 @@ from typing import Any
 
 from rich.console import Console
 
+from segue.core.artifact import Manifest
 from segue.core.model import Model
 from segue.trainer import show
 from segue.trainer.data import Dataset, chunks_heard, chunks_of, labels_of
 from segue.trainer.drawn import SplitWish
 from segue.trainer.evaluation import Predictions, judge, predict
 from segue.trainer.fitting import Course
+from segue.trainer.going import identity_of, keep_going, refuse_output
+from segue.trainer.memory import available, refuse_too_large
 from segue.trainer.recipes import RECIPES
 from segue.trainer.run import FRONT_END, Sides, train_artifact
 from segue.trainer.sources import choose_side, hear_input, list_input, read_input
@@ -35,6 +38,7 @@ class TrainSettings:
         name: what it is called.
         seed: of everything that is drawn.
         epochs: the most, or None for the recipe's own number.
+        resume: whether it goes on from the checkpoint of a run that was stopped.
     """
 
     source: Path
@@ -44,6 +48,7 @@ class TrainSettings:
     name: str
     seed: int
     epochs: int | None
+    resume: bool = False
 
 
 @dataclass(frozen=True)
@@ -74,8 +79,12 @@ def train(settings: TrainSettings) -> None:
         SegueError: the input, the split or the training fails.
     """
     known = settings.split.known()
+    refuse_output(settings.output, resume=settings.resume)
     # A folder that cannot be trained on is told before its audio is decoded.
-    labels_of(list_input(settings.source, FRONT_END).values())
+    listed = list_input(settings.source, FRONT_END)
+    labels_of(listed.values())
+    wanted = _of_a_run(known if known and not known.leaky else None)
+    refuse_too_large(sum(map(wanted, listed)), FRONT_END, WINDOWS, available())
     dataset = _read(settings.source, settings.split, known)
     split = known or settings.split.draw(dataset.genres)
     sides = Sides.of(dataset, split)
@@ -85,11 +94,15 @@ def train(settings: TrainSettings) -> None:
     )
     recipe = RECIPES[settings.network]
     plan = recipe.planned(settings.seed, settings.epochs)
-    with show.epoch_bar(plan.epochs) as epoch_bar:
-        course = Course(epoch_bar)
-        manifest = train_artifact(
+
+    def work(course: Course) -> Manifest:
+        return train_artifact(
             sides, settings.output, recipe, plan, name=settings.name, command=_again(settings), course=course
         )
+
+    with show.epoch_bar(plan.epochs) as epoch_bar:
+        course = Course(epoch_bar, resume=settings.resume, identity=identity_of(sides, recipe, plan))
+        manifest = keep_going(settings.output, course, work, show.note)
     show_figures({"model_id": manifest.model_id, "split": split.label, "side": VALID, **manifest.metrics})
     show.note(f"written to {settings.output}")
 

@@ -1,0 +1,167 @@
+from __future__ import annotations
+
+import random
+import resource
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from segue.core.features import FeatureConfig
+from segue.trainer.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+from segue.trainer.cli import main
+from segue.trainer.data import Dataset
+from segue.trainer.errors import CheckpointError, CheckpointMismatch, DataUnusable, TooLarge
+from segue.trainer.fitting import Course
+from segue.trainer.going import keep_going, refuse_output
+from segue.trainer.memory import available, forecast, refuse_too_large
+from segue.trainer.paper import CNN, CNN_LSTM, PaperPlan, train_paper
+from segue.trainer.training import Plan, train
+
+CONFIG = FeatureConfig()
+LABELS = ("high", "low")
+IDENTITY = {"network": "paper-cnn", "seed": 1}
+
+
+def checkpoint(size: int = 8) -> Checkpoint:
+    """One of random numbers."""
+    arrays = [np.random.default_rng(i).random(size) for i in range(3)]
+    return Checkpoint(2, 1, {"loss": [2.0, 1.0]}, arrays, arrays[:1], arrays[1:], random.getstate())
+
+
+def test_a_checkpoint_is_read_back_whole(tmp_path: Path) -> None:
+    """Numbers to the last bit, and the generator where it stood."""
+    written = checkpoint()
+    write_checkpoint(tmp_path / "run.npz", written, IDENTITY)
+    found = read_checkpoint(tmp_path / "run.npz", IDENTITY)
+    assert (written.epoch, written.best_epoch, written.history) == (found.epoch, found.best_epoch, found.history)
+    assert written.random_state == found.random_state
+    for name in ("weights", "optimizer", "best"):
+        for expected, actual in zip(getattr(written, name), getattr(found, name), strict=True):
+            assert np.array_equal(expected, actual)
+
+
+def test_a_full_disk_leaves_the_older_checkpoint(tmp_path: Path) -> None:
+    """The message says so, and no part of the newer one is left over."""
+    path = tmp_path / "run.npz"
+    write_checkpoint(path, checkpoint(), IDENTITY)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
+    try:
+        with pytest.raises(CheckpointError, match=r"the epoch before is whole.*--resume"):
+            write_checkpoint(path, replace(checkpoint(100_000), epoch=3), IDENTITY)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert 2 == read_checkpoint(path, IDENTITY).epoch
+    assert [path] == list(tmp_path.iterdir())
+
+
+def test_another_network_s_checkpoint_is_refused(tmp_path: Path) -> None:
+    """The message names what differs."""
+    write_checkpoint(tmp_path / "run.npz", checkpoint(), IDENTITY)
+    with pytest.raises(CheckpointMismatch, match="its network is paper-cnn, not segue-fast; its seed is 1, not 2"):
+        read_checkpoint(tmp_path / "run.npz", {"network": "segue-fast", "seed": 2})
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no archive"])
+def test_a_damaged_checkpoint_is_refused(tmp_path: Path, content: bytes | None) -> None:
+    """Nothing is taken up in part."""
+    if content is not None:
+        (tmp_path / "run.npz").write_bytes(content)
+    with pytest.raises(CheckpointMismatch, match=r"run\.npz"):
+        read_checkpoint(tmp_path / "run.npz", IDENTITY)
+
+
+def stop_at(last: int) -> Course:
+    """A course that is stopped, as by Ctrl-C, when an epoch is told of."""
+
+    def watch(epoch: int, figures: Mapping[str, float]) -> None:
+        if epoch == last:
+            raise KeyboardInterrupt
+
+    return Course(watch)
+
+
+@pytest.mark.parametrize("network", ["segue-fast", CNN_LSTM])
+def test_a_run_that_was_stopped_ends_as_if_it_had_not_been(
+    noisy_dataset: Dataset, tmp_path: Path, network: str
+) -> None:
+    """Figures and weights of every epoch are those of an unbroken run, to the last bit."""
+    data = noisy_dataset
+
+    def work(course: Course) -> tuple[dict[str, list[float]], list[np.ndarray[tuple[int, ...], np.dtype[np.float32]]]]:
+        if network == CNN_LSTM:
+            paper = train_paper(CNN_LSTM, data, data, LABELS, CONFIG, PaperPlan(epochs=4, batch=20), course)
+            return paper.history, paper.encoder.get_weights()
+        plan = Plan(epochs=4, clips=2, windows=2)
+        fast = train(data, data, LABELS, CONFIG, plan, course)
+        return fast.history, fast.encoder.get_weights()
+
+    history, weights = work(Course())
+    said: list[str] = []
+    with pytest.raises(KeyboardInterrupt):
+        keep_going(tmp_path / "out", stop_at(2), work, said.append)
+    assert ["stopped after epoch 2" in text for text in said] == [True]
+    again = keep_going(tmp_path / "out", Course(resume=True), work, said.append)
+    assert history == again[0]
+    for expected, actual in zip(weights, again[1], strict=True):
+        assert np.array_equal(expected, actual)
+    assert [] == list(tmp_path.iterdir())
+
+
+def test_a_stopped_run_is_not_begun_anew_unasked(tmp_path: Path) -> None:
+    """What it has learnt is not thrown away by a command that forgot --resume."""
+    (tmp_path / "out.checkpoint.npz").touch()
+    with pytest.raises(CheckpointError, match="--resume"):
+        refuse_output(tmp_path / "out", resume=False)
+    refuse_output(tmp_path / "out", resume=True)
+
+
+def test_a_folder_of_something_else_is_not_written_over(tmp_path: Path) -> None:
+    """An artifact replaces an artifact, or nothing."""
+    (tmp_path / "song.mp3").touch()
+    with pytest.raises(DataUnusable, match="not an artifact"):
+        refuse_output(tmp_path, resume=False)
+
+
+def test_a_run_that_would_not_fit_is_told_before_it_starts() -> None:
+    """Both what it takes and what there is are in the message."""
+    assert forecast(1000, CONFIG, 10) < 4 * 2**30 < forecast(10_000, CONFIG, 10)
+    with pytest.raises(TooLarge, match=r"10,000 clips.* 2\.0 GiB are free"):
+        refuse_too_large(10_000, CONFIG, 10, room=2 * 2**30)
+    refuse_too_large(443, CONFIG, 10, room=None)
+
+
+def test_the_system_says_how_much_memory_is_free() -> None:
+    """More than this test takes, where it is said at all."""
+    room = available()
+    assert room is None or room > 2**20
+
+
+def test_ctrl_c_keeps_the_best_epoch_and_resume_goes_on(write_archive: Callable[..., Path], tmp_path: Path) -> None:
+    """The process ends with 130 and says how to go on; the same command with --resume ends with the artifact."""
+    output = tmp_path / "out"
+    options = ["train", "--input", str(write_archive()), "--network", CNN, "--output", str(output)]
+    command = [sys.executable, "-m", "segue.trainer", *options]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if "epoch 1/50" in line:
+                process.send_signal(signal.SIGINT)
+                break
+        said = process.stderr.read()
+    assert 130 == process.returncode
+    assert "Go on with --resume" in said
+    assert not output.exists()
+    refused = CliRunner().invoke(main, [*options, "--resume", "--seed", "1"])
+    assert "its seed is 0, not 1" in refused.stderr
+    resumed = CliRunner().invoke(main, [*options, "--resume"])
+    assert 0 == resumed.exit_code
+    assert "epoch 1/50" not in resumed.stderr
+    assert [tmp_path / "archive.npz", output] == sorted(tmp_path.iterdir())

@@ -1,0 +1,76 @@
+"""Whether a run fits in memory, told before it starts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from segue.core.features import FeatureConfig
+from segue.core.windows import spread_starts
+from segue.trainer.errors import TooLarge
+
+_FLOAT = 4
+# TensorFlow, librosa and scikit-learn with nothing in them.
+_PROGRAMS = 900 * 2**20
+# What a batch of about a hundred windows and its gradients take in the largest of the networks.
+_BATCH = 500 * 2**20
+# Windows are cut once, picked from that, and measured or shuffled.
+_COPIES = 3
+
+
+def forecast(clips: int, config: FeatureConfig, most: int, seconds: float = 30.0) -> int:
+    """Bytes that a run takes at its highest.
+
+    Args:
+        clips: that are learnt from and judged by.
+        config: the front end.
+        most: the most windows of a clip.
+        seconds: how long a clip lasts.
+    """
+    columns = max(config.columns, config.column_count(round(seconds * config.sample_rate)))
+    windows = len(spread_starts(columns, config.columns, most))
+    cells = config.n_mels * (columns + _COPIES * windows * config.columns)
+    return _PROGRAMS + _BATCH + clips * cells * _FLOAT
+
+
+def available() -> int | None:
+    """Bytes that this process may still take; None where the system does not say."""
+    found = [_meminfo(Path("/proc/meminfo")), _container(Path("/sys/fs/cgroup"))]
+    known = [value for value in found if value is not None]
+    return min(known) if known else None
+
+
+def refuse_too_large(clips: int, config: FeatureConfig, most: int, room: int | None) -> None:
+    """Refuses a run that would not fit.
+
+    Args:
+        clips: that are learnt from and judged by.
+        config: the front end.
+        most: the most windows of a clip.
+        room: bytes that may be taken, or None where nobody knows.
+
+    Raises:
+        TooLarge: it takes more than there is.
+    """
+    needed = forecast(clips, config, most)
+    if room is not None and needed > room:
+        raise TooLarge(
+            f"Training on {clips:,} clips takes about {needed / 2**30:.1f} GiB of memory, and {room / 2**30:.1f} GiB "
+            "are free. Give it fewer clips, or a machine with more."
+        )
+
+
+def _meminfo(path: Path) -> int | None:
+    try:
+        lines = path.read_text(encoding="ascii").splitlines()
+    except OSError:
+        return None
+    fields = dict(line.split(":", 1) for line in lines)
+    return int(fields["MemAvailable"].split()[0]) * 1024 if "MemAvailable" in fields else None
+
+
+def _container(path: Path) -> int | None:
+    try:
+        most, used = ((path / name).read_text(encoding="ascii").strip() for name in ("memory.max", "memory.current"))
+    except OSError:
+        return None
+    return int(most) - int(used) if most.isdigit() else None
