@@ -12,7 +12,7 @@ from typing import Literal
 
 from segue.core.errors import CatalogueLocked
 from segue.core.redis_text import embedding_from_bytes, embedding_to_bytes
-from segue.core.store import Addition, Event, Identity, PathRecord, Track, Vector, check_same_maker
+from segue.core.store import Addition, Event, FailureRecord, Identity, PathRecord, Track, Vector, check_same_maker
 
 
 class MemoryStore:
@@ -25,6 +25,7 @@ class MemoryStore:
         self._tracks: dict[str, Track] = {}
         self._embeddings: dict[str, bytes] = {}
         self._files: dict[str, PathRecord] = {}
+        self._failures: dict[str, FailureRecord] = {}
         self._events: list[Event] = []
         self._lock = threading.Lock()
 
@@ -71,6 +72,14 @@ class MemoryStore:
         """The records of all files, as they are now."""
         return iter(list(self._files.values()))
 
+    def failures(self, paths: Sequence[str]) -> list[FailureRecord | None]:
+        """How these files failed, None for each that did not."""
+        return [self._failures.get(path) for path in paths]
+
+    def all_failures(self) -> Iterator[FailureRecord]:
+        """All files that failed, as they are now."""
+        return iter(list(self._failures.values()))
+
     def events(self, after: int, limit: int) -> list[Event]:
         """Up to ``limit`` events in their order, from the first one behind ``after``."""
         return self._events[after : after + limit]
@@ -93,6 +102,7 @@ class MemoryStore:
         track_id, path = addition.track.track_id, addition.file.path
         before = self._files.get(path)
         self._files[path] = addition.file
+        self.clear(path)
         if before is not None and before.track_id != track_id:
             self._leave(before.track_id)
         self._tracks[track_id] = addition.track
@@ -109,10 +119,19 @@ class MemoryStore:
         self._event("remove", track_id)
 
     def forget(self, path: str) -> None:
-        """Forgets a file, if it was ever indexed."""
+        """Forgets a file, if it was ever indexed, and that it failed."""
+        self.clear(path)
         file = self._files.pop(path, None)
         if file is not None:
             self._leave(file.track_id)
+
+    def note(self, failure: FailureRecord) -> None:
+        """Keeps how a file failed."""
+        self._failures[failure.path] = failure
+
+    def clear(self, path: str) -> None:
+        """Forgets that a file failed, if it did."""
+        self._failures.pop(path, None)
 
     def _paths(self, track_id: str) -> list[str]:
         return sorted(path for path, file in self._files.items() if file.track_id == track_id)
@@ -154,3 +173,13 @@ class MemoryWriter:
         for path in paths:
             self._store.forget(path)
         return self._store.revision()
+
+    def note_failures(self, failures: Sequence[FailureRecord]) -> None:
+        """Keeps how files failed; see ``TrackWriter.note_failures``."""
+        for failure in failures:
+            self._store.note(failure)
+
+    def clear_failures(self, paths: Sequence[str]) -> None:
+        """Forgets that files failed; see ``TrackWriter.clear_failures``."""
+        for path in paths:
+            self._store.clear(path)

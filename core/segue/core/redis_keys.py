@@ -24,6 +24,8 @@ class RedisKeys:
         self.track_ids = self._key("tracks")
         #: A hash: the size, time and track of each file, by its path.
         self.files = self._key("files")
+        #: A hash: the size, time, reason, detail and time of failure of each file that failed, by its path.
+        self.failures = self._key("failures")
 
     def track(self, track_id: str) -> bytes:
         """A hash: what is known of a track."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Any
+from typing import Any, TypeVar
 
 from segue.core.errors import CatalogueLocked
 from segue.core.redis_client import address_of, connect, reaches_redis, reaching
@@ -13,6 +13,7 @@ from segue.core.redis_keys import RedisKeys
 from segue.core.redis_lock import LEASE_SECONDS, WriterLock
 from segue.core.redis_text import (
     embedding_from_bytes,
+    failure_from_bytes,
     file_from_bytes,
     identity_from_hash,
     to_bytes,
@@ -20,7 +21,9 @@ from segue.core.redis_text import (
     track_from_hash,
 )
 from segue.core.redis_writer import RedisWriter, stream_bounds
-from segue.core.store import Event, Identity, PathRecord, Track, Vector, check_same_maker
+from segue.core.store import Event, FailureRecord, Identity, PathRecord, Track, Vector, check_same_maker
+
+R = TypeVar("R")
 
 # Answers of one round trip: enough to hide it, few enough not to hold a long list twice.
 PAGE = 1_000
@@ -114,13 +117,7 @@ class RedisStore:
     @reaches_redis
     def files(self, paths: Sequence[str]) -> list[PathRecord | None]:
         """The records of these paths, None for each that was never indexed."""
-        found: list[PathRecord | None] = []
-        for page in _pages(paths):
-            answers: list[Any] = self._client.hmget(self._keys.files, [to_bytes(path) for path in page])
-            found += [
-                None if raw is None else file_from_bytes(path, raw) for path, raw in zip(page, answers, strict=True)
-            ]
-        return found
+        return self._records(self._keys.files, paths, file_from_bytes)
 
     @reaches_redis
     def paths(self, track_ids: Sequence[str]) -> list[list[str]]:
@@ -140,6 +137,17 @@ class RedisStore:
                 yield file_from_bytes(to_text(path), raw)
 
     @reaches_redis
+    def failures(self, paths: Sequence[str]) -> list[FailureRecord | None]:
+        """How these files failed, None for each that did not."""
+        return self._records(self._keys.failures, paths, failure_from_bytes)
+
+    def all_failures(self) -> Iterator[FailureRecord]:
+        """All files that failed, in no order; one that changes meanwhile may come twice, or in either state."""
+        with reaching(self.address):
+            for path, raw in self._client.hscan_iter(self._keys.failures, count=PAGE):
+                yield failure_from_bytes(to_text(path), raw)
+
+    @reaches_redis
     def events(self, after: int, limit: int) -> list[Event]:
         """Up to ``limit`` events in their order, from the first one behind ``after``."""
         entries: Any = self._client.xrange(self._keys.events, min=f"{after + 1}-0", count=limit)
@@ -147,6 +155,14 @@ class RedisStore:
             Event(int(entry_id.split(b"-")[0]), to_text(entry[b"kind"]), to_text(entry[b"track"]))  # type: ignore[arg-type] # written by us
             for entry_id, entry in entries
         ]
+
+    def _records(self, key: bytes, paths: Sequence[str], read: Callable[[str, bytes], R]) -> list[R | None]:
+        """What a hash holds by these paths."""
+        found: list[R | None] = []
+        for page in _pages(paths):
+            answers: list[Any] = self._client.hmget(key, [to_bytes(path) for path in page])
+            found += [None if raw is None else read(path, raw) for path, raw in zip(page, answers, strict=True)]
+        return found
 
     @contextmanager
     def writer(self, model_id: str, fingerprint: str, width: int) -> Iterator[RedisWriter]:

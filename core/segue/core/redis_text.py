@@ -9,7 +9,7 @@ from dataclasses import fields
 import numpy as np
 
 from segue.core.errors import MalformedRequest
-from segue.core.store import Identity, PathRecord, Track, Vector
+from segue.core.store import FailureRecord, Identity, PathRecord, Track, Vector
 
 # How far from 1 the length of an embedding may be: float32 sums of some hundred squares stay far below it.
 _LENGTH_TOLERANCE = 1e-3
@@ -77,6 +77,17 @@ def file_from_bytes(path: str, raw: bytes) -> PathRecord:
     """The record that ``file_to_bytes`` took."""
     size, mtime_ns, track_id = raw.decode().split(" ", 2)
     return PathRecord(path, int(size), int(mtime_ns), track_id)
+
+
+def failure_to_bytes(failure: FailureRecord) -> bytes:
+    """How a file failed; its path is the field's name."""
+    values = [failure.size, failure.mtime_ns, failure.reason, failure.detail, failure.time]
+    return json.dumps(values, separators=(",", ":")).encode("ascii")
+
+
+def failure_from_bytes(path: str, raw: bytes) -> FailureRecord:
+    """The record that ``failure_to_bytes`` took."""
+    return FailureRecord(path, *json.loads(raw))
 
 
 def identity_from_hash(raw: Mapping[bytes, bytes]) -> Identity:

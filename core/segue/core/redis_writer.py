@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from redis import Redis
 from redis.exceptions import ResponseError
@@ -17,8 +17,18 @@ from segue.core.errors import CatalogueLocked
 from segue.core.redis_client import reaches_redis
 from segue.core.redis_keys import RedisKeys
 from segue.core.redis_lock import WriterLock
-from segue.core.redis_text import embedding_to_bytes, file_from_bytes, file_to_bytes, to_bytes, to_text, track_to_hash
-from segue.core.store import Addition
+from segue.core.redis_text import (
+    embedding_to_bytes,
+    failure_to_bytes,
+    file_from_bytes,
+    file_to_bytes,
+    to_bytes,
+    to_text,
+    track_to_hash,
+)
+from segue.core.store import Addition, FailureRecord
+
+T = TypeVar("T")
 
 # Tracks in a transaction: enough to share one write to disk, few enough to keep Redis for a millisecond or two only.
 BATCH = 64
@@ -78,6 +88,7 @@ class _Plan:
         self._run("HSET", self._keys.track(track_id), *fields)
         self._run("HSET", self._keys.files, to_bytes(path), file_to_bytes(addition.file))
         self._run("SADD", self._keys.paths(track_id), to_bytes(path))
+        self.clear(path)
         self.owners[path] = track_id
         self.paths[track_id].add(path)
         if self.embeddings[track_id] != embedding:
@@ -101,13 +112,22 @@ class _Plan:
         self._event("remove", track_id)
 
     def forget(self, path: str) -> None:
-        """Forgets a file, if it was ever indexed."""
+        """Forgets a file, if it was ever indexed, and that it failed."""
+        self.clear(path)
         owner = self.owners.get(path)
         if owner is None:
             return
         self._leave(owner, path)
         if self.owners.pop(path, None) is not None:  # else it went with its track
             self._run("HDEL", self._keys.files, to_bytes(path))
+
+    def note(self, failure: FailureRecord) -> None:
+        """Keeps how a file failed."""
+        self._run("HSET", self._keys.failures, to_bytes(failure.path), failure_to_bytes(failure))
+
+    def clear(self, path: str) -> None:
+        """Forgets that a file failed, if it did."""
+        self._run("HDEL", self._keys.failures, to_bytes(path))
 
     def _leave(self, track_id: str, path: str) -> None:
         """A file does not hold this track any more: it goes with its last file."""
@@ -163,17 +183,25 @@ class RedisWriter:
         """Forgets files, ``BATCH`` to a transaction; see ``TrackWriter.forget``."""
         return self._write(paths, lambda some: self._plan([], some), _Plan.forget)
 
+    def note_failures(self, failures: Sequence[FailureRecord]) -> None:
+        """Keeps how files failed, ``BATCH`` to a transaction; see ``TrackWriter.note_failures``."""
+        self._write(failures, lambda _: self._plan([], []), _Plan.note)
+
+    def clear_failures(self, paths: Sequence[str]) -> None:
+        """Forgets that files failed, ``BATCH`` to a transaction; see ``TrackWriter.clear_failures``."""
+        self._write(paths, lambda _: self._plan([], []), _Plan.clear)
+
     @reaches_redis
     def _write(
-        self, names: Sequence[str], plan_for: Callable[[Sequence[str]], _Plan], note: Callable[[_Plan, str], None]
+        self, things: Sequence[T], plan_for: Callable[[Sequence[T]], _Plan], note: Callable[[_Plan, T], None]
     ) -> int:
-        """Plans each batch, notes in its plan what becomes of each name, and commits it."""
+        """Plans each batch, notes in its plan what becomes of each thing, and commits it."""
         with self._turn:
             revision = stream_bounds(self._client, self._keys)[1]
-            for start in range(0, len(names), BATCH):
-                plan = plan_for(names[start : start + BATCH])
-                for name in names[start : start + BATCH]:
-                    note(plan, name)
+            for start in range(0, len(things), BATCH):
+                plan = plan_for(things[start : start + BATCH])
+                for thing in things[start : start + BATCH]:
+                    note(plan, thing)
                 revision = self._commit(plan)
             return revision
 

@@ -57,6 +57,27 @@ class PathRecord:
 
 
 @dataclass(frozen=True)
+class FailureRecord:
+    """A file that could not be indexed, as it was then; while size and time stand, it would fail again.
+
+    Attributes:
+        path: which.
+        size: bytes.
+        mtime_ns: when it was last written.
+        reason: the machine-readable name of what was wrong, upper snake case.
+        detail: a sentence for a person.
+        time: when it failed, seconds since 1970.
+    """
+
+    path: str
+    size: int
+    mtime_ns: int
+    reason: str
+    detail: str
+    time: int
+
+
+@dataclass(frozen=True)
 class Addition:
     """A track to be written: everything that one transaction holds of it."""
 
@@ -133,6 +154,14 @@ class TrackStore(Protocol):
         """The records of all files, in no order; one that changes meanwhile may come twice, or in either state."""
         ...
 
+    def failures(self, paths: Sequence[str]) -> list[FailureRecord | None]:
+        """How these files failed, None for each that did not."""
+        ...
+
+    def all_failures(self) -> Iterator[FailureRecord]:
+        """All files that failed, in no order; one that changes meanwhile may come twice, or in either state."""
+        ...
+
     def events(self, after: int, limit: int) -> list[Event]:
         """Up to ``limit`` events in their order, from the first one behind ``after``."""
         ...
@@ -145,7 +174,8 @@ class TrackWriter(Protocol):
         """Writes tracks, their embeddings, files and events, each track in one transaction.
 
         A track that is there already gets the new metadata and file, and an event only if its embedding changed. A
-        file that held another track before holds this one now; a track goes with its last file.
+        file that held another track before holds this one now; a track goes with its last file. That a file failed
+        before is forgotten.
 
         Returns:
             The revision after the last of them.
@@ -164,10 +194,18 @@ class TrackWriter(Protocol):
         ...
 
     def forget(self, paths: Sequence[str]) -> int:
-        """Forgets files, and a track with its last file; answers the revision after the last of them.
+        """Forgets files, also that they failed, and a track with its last file; answers the revision after them.
 
         A path that was never indexed is passed over.
         """
+        ...
+
+    def note_failures(self, failures: Sequence[FailureRecord]) -> None:
+        """Keeps how files failed; the track that a file held before stays."""
+        ...
+
+    def clear_failures(self, paths: Sequence[str]) -> None:
+        """Forgets that files failed, and nothing else of them."""
         ...
 
 

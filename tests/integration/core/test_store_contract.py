@@ -14,7 +14,17 @@ from segue.core.local_redis import LocalRedis
 from segue.core.memory_store import MemoryStore
 from segue.core.redis_keys import RedisKeys
 from segue.core.redis_store import RedisStore
-from segue.core.store import Addition, Event, PathRecord, Track, TrackStore, Vector, WritableStore, all_track_ids
+from segue.core.store import (
+    Addition,
+    Event,
+    FailureRecord,
+    PathRecord,
+    Track,
+    TrackStore,
+    Vector,
+    WritableStore,
+    all_track_ids,
+)
 
 WIDTH = 8
 MAKER = ("segue-test-1", "front-end-1", WIDTH)
@@ -203,6 +213,38 @@ def test_files_are_found_by_their_track(store: WritableStore) -> None:
     assert [] == store.paths([])
     records = store.files(["/a", "/b", "/caf\udce9"])
     assert records == sorted(store.all_files(), key=lambda file: file.path)
+
+
+def failure(path: str, reason: str = "AUDIO_SILENT", size: int = 100) -> FailureRecord:
+    """How a file failed."""
+    return FailureRecord(path, size, 1_700_000_000_123_456_789, reason, "Nothing “can” be\nheard.", 1_700_000_000)
+
+
+def test_failures_are_kept(store: WritableStore) -> None:
+    """How a file failed last is read back to the last byte, alone and with all others; it is no event."""
+    many = [failure(f"/{number:03}/caf\udce9") for number in range(150)]
+    with store.writer(*MAKER) as writer:
+        writer.note_failures(many)
+        writer.note_failures([failure(many[0].path, "WORKER_DIED", size=7)])
+        writer.note_failures([])
+    assert [failure(many[0].path, "WORKER_DIED", size=7), many[1], None] == store.failures(
+        [many[0].path, many[1].path, "/good"]
+    )
+    assert [file.path for file in many] == sorted(file.path for file in store.all_failures())
+    assert [] == store.failures([])
+    assert (0, 0, []) == (store.count(), store.revision(), list(store.all_files()))
+
+
+def test_a_failure_ends_with_its_cause(store: WritableStore) -> None:
+    """A file that was added, forgotten or cleared failed no more; clearing leaves its track as it is."""
+    with store.writer(*MAKER) as writer:
+        writer.add([addition(4, "/d"), addition(5, "/e")])
+        writer.note_failures([failure(path) for path in ("/a", "/b", "/c", "/d", "/e")])
+        assert 3 == writer.add([addition(1, "/a")])
+        assert 4 == writer.forget(["/b", "/d"])
+        writer.clear_failures(["/c", "/e", "/never"])
+    assert [] == list(store.all_failures())
+    assert ["/a", "/e"] == sorted(file.path for file in store.all_files())
 
 
 def test_a_removed_track_leaves_nothing(store: WritableStore) -> None:
