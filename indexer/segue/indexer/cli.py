@@ -40,8 +40,9 @@ def add(
     """Adds the music under each PATH, a file or a folder, to the catalogue.
 
     Files that are as they were when they were added are not opened again, so it costs little to run this again. A file
-    that cannot be used is named, and the others are added. Exits with 0 if no more files failed than --allow-failures
-    takes, with 1 if more did or the run could not be done, with 2 if the command is wrong, and with 130 after Ctrl-C.
+    that cannot be used is named, and the others are added; later runs skip it until it changes. Exits with 0 if
+    no more files failed than --allow-failures takes, with 1 if more did or the run could not be done, with 2 if the
+    command is wrong, and with 130 after Ctrl-C.
     """
     from segue.indexer.add import add as run  # noqa: PLC0415 - so that --help is quick
     from segue.indexer.bootstrap import Settings  # noqa: PLC0415 - likewise
@@ -101,6 +102,38 @@ def sync(
 
 
 @main.command()
+@options.catalogue
+@options.hearing
+@options.dry_run
+@click.option("--reason", metavar="REASON", help="Only what failed for this reason, as status names it.")
+def retry(
+    *,
+    data: Path,
+    redis: str | None,
+    model: Path,
+    jobs: int,
+    allow_failures: int,
+    as_json: bool,
+    quiet: bool,
+    dry_run: bool,
+    reason: str | None,
+) -> None:
+    """Hears what failed before once more, since add and sync pass over a bad file until it changes.
+
+    For files that a new decoder, more memory or another Segue may make something of. Exits as add does.
+    """
+    from segue.indexer.bootstrap import Settings  # noqa: PLC0415 - so that --help is quick
+    from segue.indexer.retry import count_failed, rehearse  # noqa: PLC0415 - likewise
+    from segue.indexer.retry import retry as run  # noqa: PLC0415 - likewise
+    from segue.indexer.running import Manner, carry_out  # noqa: PLC0415 - likewise
+
+    settings = Settings(data, redis, model, jobs)
+    with _told():
+        work = partial(rehearse if dry_run else run, settings, reason)
+        sys.exit(carry_out(work, count_failed(settings, reason), Manner(as_json, quiet, allow_failures)))
+
+
+@main.command()
 @click.argument("targets", nargs=-1, required=True, metavar="TRACK_ID|PATH...")
 @options.catalogue
 @options.dry_run
@@ -141,12 +174,13 @@ def rebuild(*, data: Path, redis: str | None, as_json: bool) -> None:
 
 @main.command()
 @options.catalogue
-def status(*, data: Path, redis: str | None, as_json: bool) -> None:
-    """Shows what is in the catalogue."""
+@click.option("--failures", is_flag=True, help="Name every file that failed.")
+def status(*, data: Path, redis: str | None, as_json: bool, failures: bool) -> None:
+    """Shows what is in the catalogue, and how many files failed for which reason."""
     from segue.indexer.status import print_status  # noqa: PLC0415 - so that --help is quick
 
     with _told():
-        print_status(data, redis, as_json)
+        print_status(data, redis, as_json, failures)
 
 
 @contextmanager

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
-from itertools import islice
+from itertools import chain, islice
 
-from segue.core.store import PathRecord, TrackStore
+from segue.core.store import TrackStore
 from segue.indexer.sources import find_again
 
 _PAGE = 1_000
 
 
-def under(folders: Sequence[str], store: TrackStore) -> Iterator[PathRecord]:
-    """The records of the files at or under these absolute paths, in no order; see ``TrackStore.all_files``."""
+def under(folders: Sequence[str], store: TrackStore) -> Iterator[str]:
+    """The paths of the files, indexed and failed, at or under these absolute paths, in no order; one may come twice."""
     starts = tuple(folder.rstrip("/") + "/" for folder in folders)
-    return (file for file in store.all_files() if file.path.startswith(starts) or file.path in folders)
+    paths = chain((file.path for file in store.all_files()), (file.path for file in store.all_failures()))
+    return (path for path in paths if path.startswith(starts) or path in folders)
 
 
 def gone(folders: Sequence[str], store: TrackStore) -> set[str]:
@@ -24,10 +25,10 @@ def gone(folders: Sequence[str], store: TrackStore) -> set[str]:
     A file stays where it cannot be told whether it is there: its folder cannot be read, or its disk does not answer.
     """
     missing = set[str]()
-    for file in under(folders, store):
+    for path in under(folders, store):
         with suppress(OSError):
-            if find_again(file.path) is None:
-                missing.add(file.path)
+            if find_again(path) is None:
+                missing.add(path)
     return missing
 
 

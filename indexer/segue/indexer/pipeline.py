@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 
 from segue.core.model import Heard
-from segue.core.store import Addition, Track, TrackWriter, Vector
+from segue.core.store import Addition, FailureRecord, Track, TrackWriter, Vector
 from segue.core.windows import Windows
 from segue.indexer.sources import MusicFile, Source
 from segue.indexer.tally import Tally
@@ -65,9 +65,12 @@ class Pipeline:
         self._writer = writer
         self._tally = tally
         self._show = show
+        self._failed: list[FailureRecord] = []
 
     def run(self, sources: Iterable[Source], stopped: Callable[[], bool]) -> None:
         """Takes files until there are no more, or until ``stopped``; what was heard by then is committed.
+
+        A file that fails is written down, so that later runs need not open it again.
 
         Raises:
             CatalogueLocked: another writer took over.
@@ -81,6 +84,7 @@ class Pipeline:
                 batch = []
         if batch:
             self._commit(batch)
+        self._keep_failures(at_least=1)
 
     def _examine(self, sources: Iterable[Source], stopped: Callable[[], bool]) -> Iterator[tuple[MusicFile, Examined]]:
         """What was found in each file; the order is kept, so that two runs over the same files do the same."""
@@ -91,7 +95,8 @@ class Pipeline:
             if isinstance(source, MusicFile):
                 under_way.append((source, self._examiner.submit(source.path)))
             else:
-                self._count(source)
+                self._tally.pass_over(source)
+                self._show(self._tally)
             if len(under_way) >= _AHEAD:
                 yield from self._take(*under_way.popleft(), stopped)
         while under_way and not stopped():
@@ -106,21 +111,22 @@ class Pipeline:
                 return
         examined = future.result()
         if isinstance(examined, Failure):
-            self._fail(examined)
+            self._fail(file, examined)
+            self._keep_failures(at_least=BATCH)
         else:
             self._tally.decoded += 1
             yield file, examined
 
-    def _count(self, source: Source) -> None:
-        if isinstance(source, Failure):
-            self._fail(source)
-            return
-        self._tally.unchanged += 1
+    def _fail(self, file: MusicFile, failure: Failure) -> None:
+        self._tally.failures.append(failure)
+        self._failed.append(file.failure(failure))
         self._show(self._tally)
 
-    def _fail(self, failure: Failure) -> None:
-        self._tally.failures.append(failure)
-        self._show(self._tally)
+    def _keep_failures(self, at_least: int) -> None:
+        """Writes down the files that failed, once there are so many."""
+        if len(self._failed) >= at_least:
+            self._writer.note_failures(self._failed)
+            self._failed = []
 
     def _commit(self, batch: Sequence[tuple[MusicFile, Examined]]) -> None:
         heard = self._ears.hear([examined.windows for _, examined in batch])
@@ -129,7 +135,7 @@ class Pipeline:
             if _is_unit(answer.embedding):
                 good.append((file, addition(file, examined, answer, self._ears.labels)))
             else:
-                self._fail(_not_understood(file))
+                self._fail(file, _not_understood(file))
         self._writer.add([addition for _, addition in good])
         known = sum(file.known for file, _ in good)
         self._tally.updated += known

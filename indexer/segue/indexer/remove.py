@@ -79,7 +79,7 @@ def _files(places: dict[str, str], store: TrackStore, tally: Tally) -> set[str]:
     found = {file.path for file in store.files(list(places)) if file is not None}
     missing = [place for place in places if place not in found]
     if missing:  # only then is every file looked at
-        found.update(file.path for file in under(missing, store))
+        found.update(under(missing, store))
     for place in missing:
         if not any(path == place or path.startswith(place.rstrip("/") + "/") for path in found):
             tally.failures.append(_unknown(places[place]))

@@ -81,6 +81,7 @@ def _counts(tally: Tally) -> str:
         "added": tally.added,
         "updated": tally.updated,
         "unchanged": tally.unchanged,
+        "skipped": tally.skipped,
         "forgotten": tally.forgotten,
         "failed": tally.failed,
     }
@@ -119,7 +120,15 @@ def _summary(tally: Tally) -> str:
     if tally.dry_run:
         return f"Nothing was done. It would be: {_counts(tally)}{_removed(tally)}."
     done = f"{_counts(tally)} in {tally.seconds:.1f} s"
-    return f"{done}." if tally.tracks is None else f"{done}; the catalogue has {tally.tracks} tracks{_removed(tally)}."
+    if tally.tracks is not None:
+        done = f"{done}; the catalogue has {tally.tracks} tracks{_removed(tally)}"
+    return f"{done}.{_skipped(tally)}"
+
+
+def _skipped(tally: Tally) -> str:
+    if not tally.skipped:
+        return ""
+    return f"\n{tally.skipped} files failed before and have not changed since: segue-indexer retry hears them again."
 
 
 def _removed(tally: Tally) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -10,8 +11,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
-from segue.core.store import PathRecord
-from segue.indexer.work import Failure, originals, readable
+from segue.core.store import FailureRecord, PathRecord
+from segue.indexer.work import UNREADABLE, Failure, originals, readable
 
 # fmt: off
 ENDINGS = frozenset({
@@ -41,6 +42,12 @@ class MusicFile:
     mtime_ns: int
     known: bool
 
+    def failure(self, failure: Failure) -> FailureRecord:
+        """What the catalogue remembers of the file where it failed, as it was before it was opened."""
+        return FailureRecord(
+            failure.path, self.size, self.mtime_ns, failure.reason, failure.message, round(time.time())
+        )
+
     def record(self, track_id: str) -> PathRecord:
         """What the catalogue remembers of the file, as it was before it was opened."""
         return PathRecord(readable(self.path), self.size, self.mtime_ns, track_id)
@@ -50,14 +57,22 @@ class Unchanged:
     """A file that is as it was when it was heard."""
 
 
-Source = MusicFile | Unchanged | Failure
+class Skipped:
+    """A file that is as it was when it failed."""
+
+
+Source = MusicFile | Unchanged | Skipped | Failure
 
 
 class PathRecords(Protocol):
-    """What remembers the files that were heard; every ``TrackStore`` does."""
+    """What remembers the files that were heard, and those that failed; every ``TrackStore`` does."""
 
     def files(self, paths: Sequence[str]) -> list[PathRecord | None]:
         """The records of these paths, None for each that was never indexed."""
+        ...
+
+    def failures(self, paths: Sequence[str]) -> list[FailureRecord | None]:
+        """How these files failed, None for each that did not."""
         ...
 
 
@@ -119,7 +134,7 @@ def find_again(text: str) -> Path | None:
 
 
 def look_up(found: Iterable[Path | Failure], records: PathRecords) -> Iterator[Source]:
-    """Tells the files that are to be heard from those that are as they were; none is opened.
+    """Tells the files that are to be heard from those that are as they were, good or bad; none is opened.
 
     Args:
         found: what ``find_music`` yields.
@@ -128,16 +143,33 @@ def look_up(found: Iterable[Path | Failure], records: PathRecords) -> Iterator[S
     remaining = iter(found)
     while some := list(islice(remaining, _LOOKED_UP_AT_ONCE)):
         paths = [path for path in some if isinstance(path, Path)]
-        known = dict(zip(paths, records.files([readable(path) for path in paths]), strict=True))
+        names = [readable(path) for path in paths]
+        known = dict(zip(paths, records.files(names), strict=True))
+        failed = dict(zip(paths, records.failures(names), strict=True))
         for path in some:
-            yield path if isinstance(path, Failure) else _compare(path, known[path])
+            yield path if isinstance(path, Failure) else _compare(path, known[path], failed[path])
 
 
-def _compare(path: Path, record: PathRecord | None) -> Source:
+def look_at(path: Path, known: bool) -> MusicFile | Failure:
+    """A file that is to be heard, whatever is remembered of it."""
     try:
         state = path.stat()
     except OSError as error:
         return Failure.of(path, error)
-    if record is not None and (record.size, record.mtime_ns) == (state.st_size, state.st_mtime_ns):
+    return MusicFile(path, state.st_size, state.st_mtime_ns, known)
+
+
+def _compare(path: Path, record: PathRecord | None, failed: FailureRecord | None) -> Source:
+    file = look_at(path, known=record is not None)
+    if isinstance(file, Failure):
+        return file
+    if record is not None and (record.size, record.mtime_ns) == (file.size, file.mtime_ns):
         return Unchanged()
-    return MusicFile(path, state.st_size, state.st_mtime_ns, known=record is not None)
+    # A right to read that was given since leaves a file's time as it was, and costs nothing to try.
+    if (
+        failed is not None
+        and failed.reason != UNREADABLE
+        and (failed.size, failed.mtime_ns) == (file.size, file.mtime_ns)
+    ):
+        return Skipped()
+    return file

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from segue.core.connect import open_store
 from segue.core.snapshot import load_newest
+from segue.core.store import FailureRecord
+from segue.indexer.report import printable
 
 
-def read_status(data: Path, redis_url: str | None) -> dict[str, Any]:
-    """What is in the catalogue, as JSON has it.
+def read_status(data: Path, redis_url: str | None, list_failures: bool = False) -> dict[str, Any]:
+    """What is in the catalogue, as JSON has it; the files that failed are named only where that is asked for.
 
     Raises:
         StoreUnavailable: Redis does not answer.
@@ -20,6 +24,7 @@ def read_status(data: Path, redis_url: str | None) -> dict[str, Any]:
     with open_store(data, redis_url) as store:
         identity, revision = store.identity(), store.revision()
         snapshot = None if identity is None else load_newest(data, identity)
+        failures = {failure.path: failure for failure in store.all_failures()}
         return {
             "tracks": store.count(),
             "revision": revision,
@@ -27,12 +32,19 @@ def read_status(data: Path, redis_url: str | None) -> dict[str, Any]:
             "index": None
             if snapshot is None
             else {"revision": snapshot.header.revision, "tracks": len(snapshot.index)},
+            "failed": dict(Counter(failure.reason for failure in failures.values()).most_common()),
+            "failures": [_failure(failures[path]) for path in sorted(failures)] if list_failures else None,
         }
 
 
-def print_status(data: Path, redis_url: str | None, as_json: bool) -> None:
+def _failure(failure: FailureRecord) -> dict[str, str]:
+    time = datetime.fromtimestamp(failure.time, UTC).isoformat()
+    return {"path": failure.path, "reason": failure.reason, "message": failure.detail, "time": time}
+
+
+def print_status(data: Path, redis_url: str | None, as_json: bool, list_failures: bool) -> None:
     """Prints what is in the catalogue: one document, or lines for a person."""
-    status = read_status(data, redis_url)
+    status = read_status(data, redis_url, list_failures)
     print(json.dumps(status, indent=2) if as_json else _text(status))  # noqa: T201 - this is the output
 
 
@@ -40,6 +52,7 @@ def _text(status: dict[str, Any]) -> str:
     catalogue, index = status["catalogue"], status["index"]
     if catalogue is None:
         return "The catalogue is empty. Run segue-indexer add FOLDER."
+    failed = ", ".join(f"{count} {reason}" for reason, count in status["failed"].items())
     front_end = f"front end {catalogue['fingerprint']}, {catalogue['width']} numbers a track"
     lines = [
         f"tracks     {status['tracks']}",
@@ -47,5 +60,8 @@ def _text(status: dict[str, Any]) -> str:
         f"model      {catalogue['model_id']} ({front_end})",
         f"catalogue  {catalogue['uuid']}",
         f"index      {'none' if index is None else 'of revision {revision}, {tracks} tracks'.format(**index)}",
+        f"failed     {failed or 'none'}",
     ]
+    for failure in status["failures"] or []:
+        lines.append("{time} {path}: {message} [{reason}]".format(**{k: printable(v) for k, v in failure.items()}))
     return "\n".join(lines)

@@ -10,9 +10,9 @@ from segue.core.store import TrackStore
 from segue.indexer.bootstrap import Settings
 from segue.indexer.interrupt import Interrupt
 from segue.indexer.leaving import gone, orphaned
-from segue.indexer.sources import MusicFile, Source, absolute, find_music, look_up
+from segue.indexer.sources import absolute, find_music, look_up
 from segue.indexer.tally import Tally
-from segue.indexer.work import Failure, readable
+from segue.indexer.work import readable
 
 
 def survey(
@@ -42,23 +42,11 @@ def survey(
         for source in look_up(find_music(paths), store):
             if interrupt.came():
                 return
-            _count(source, tally)
+            tally.foresee(source)
             show(tally)
         if matching:
             _count_leaving(paths, store, tally)
         tally.tracks = store.count()
-
-
-def _count(source: Source, tally: Tally) -> None:
-    match source:
-        case Failure():
-            tally.failures.append(source)
-        case MusicFile(known=True):
-            tally.updated += 1
-        case MusicFile():
-            tally.added += 1
-        case _:
-            tally.unchanged += 1
 
 
 def _count_leaving(paths: Sequence[Path], store: TrackStore, tally: Tally) -> None:

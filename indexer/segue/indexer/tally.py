@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from segue.indexer.sources import MusicFile, Skipped, Source, Unchanged
 from segue.indexer.work import Failure
 
 
@@ -18,6 +19,7 @@ class Tally:
     Attributes:
         tracks: tracks in the catalogue at the end of the run, None if it did not get there.
         added: files that were not in the catalogue.
+        skipped: files that are as they were when they failed, and were not opened either.
         unchanged: files that are as they were, and were not opened.
         updated: files that had changed.
         removed: tracks that no file holds any more: the last one that did is forgotten, or holds another now.
@@ -30,6 +32,7 @@ class Tally:
 
     tracks: int | None = None
     added: int = 0
+    skipped: int = 0
     unchanged: int = 0
     updated: int = 0
     removed: int = 0
@@ -47,7 +50,26 @@ class Tally:
     @property
     def done(self) -> int:
         """How many files are dealt with."""
-        return self.added + self.unchanged + self.updated + self.failed
+        return self.added + self.skipped + self.unchanged + self.updated + self.failed
+
+    def pass_over(self, source: Unchanged | Skipped | Failure) -> None:
+        """Counts a file that is not to be heard."""
+        match source:
+            case Unchanged():
+                self.unchanged += 1
+            case Skipped():
+                self.skipped += 1
+            case Failure():
+                self.failures.append(source)
+
+    def foresee(self, source: Source) -> None:
+        """Counts a file in a dry run, as if all that is to be heard were good."""
+        if not isinstance(source, MusicFile):
+            self.pass_over(source)
+        elif source.known:
+            self.updated += 1
+        else:
+            self.added += 1
 
     @contextmanager
     def timed(self) -> Iterator[None]:

@@ -19,6 +19,9 @@ from segue.core.listen import listen
 from segue.core.windows import Windows
 from segue.indexer.tags import Tags, read_tags
 
+UNREADABLE = "FILE_UNREADABLE"
+"""The reason of a file that the system does not let us read."""
+
 # What is no UTF-8, as ``readable`` writes it.
 _ESCAPED = re.compile(rb"\\x([89a-f][0-9a-f])")
 
@@ -61,9 +64,7 @@ class Failure:
             return cls(readable(path), error.reason, str(error))
         if isinstance(error, OSError):
             why = error.strerror or str(error)
-            return cls(
-                readable(path), "FILE_UNREADABLE", f"It cannot be read: {why}. Check the file and its permissions."
-            )
+            return cls(readable(path), UNREADABLE, f"It cannot be read: {why}. Check the file and its permissions.")
         return cls(
             readable(path),
             "INTERNAL",

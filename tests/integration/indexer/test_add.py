@@ -19,7 +19,7 @@ from segue.core.features import Samples
 from segue.core.render import STYLES, render_clip
 from segue.core.snapshot import load_newest
 from segue.core.store import Track
-from tests.integration.indexer.conftest import Indexer
+from tests.integration.indexer.conftest import Indexer, run
 
 BAD = {
     "cut off.wav": "AUDIO_UNDECODABLE",
@@ -163,10 +163,10 @@ def test_the_index_is_published(indexed: Indexed) -> None:
 
 
 def test_a_second_run_opens_nothing(indexed: Indexed) -> None:
-    """Files that are as they were are not decoded again; those that failed are tried again."""
+    """Files that are as they were are not decoded again, whether they were good or failed."""
     second = indexed.indexer.report(indexed.music)
 
-    assert (0, GOOD_FILES, len(BAD)) == (second["added"], second["unchanged"], second["failed"])
+    assert (0, GOOD_FILES, len(BAD), 0) == tuple(second[key] for key in ("added", "unchanged", "skipped", "failed"))
     assert (0, TRACKS + OTHERS) == (second["decoded"], second["tracks"])
 
 
@@ -187,11 +187,11 @@ def test_changes_are_followed(indexed: Indexed) -> None:
 
 def test_the_exit_code_tells_of_failures(indexed: Indexed) -> None:
     """Any failure is an error, unless as many were allowed."""
-    bad = [indexed.music / name for name in BAD]
+    options = ("--data", indexed.indexer.data, "--model", indexed.indexer.model, "--allow-failures")
 
-    assert 1 == indexed.indexer.add(*bad, "--allow-failures", str(len(BAD) - 1)).returncode
-    done = indexed.indexer.add(*bad, "--allow-failures", str(len(BAD)))
-    assert 0 == done.returncode
+    assert 1 == run("retry", *options, str(len(BAD) - 1)).exit_code
+    done = run("retry", *options, str(len(BAD)))
+    assert 0 == done.exit_code
     assert "0 added, 0 unchanged, 6 failed" in done.stdout
     assert f"failed: {indexed.music / 'silent.wav'}: Nothing can be heard" in done.stderr
 
@@ -204,10 +204,22 @@ def test_status_shows_the_catalogue(indexed: Indexed, tmp_path: Path) -> None:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
     assert "empty" in say(tmp_path)
-    assert {"tracks": 0, "revision": 0, "catalogue": None, "index": None} == json.loads(say(tmp_path, "--json"))
+    empty: dict[str, Any] = {
+        "tracks": 0,
+        "revision": 0,
+        "catalogue": None,
+        "index": None,
+        "failed": {},
+        "failures": None,
+    }
+    assert empty == json.loads(say(tmp_path, "--json"))
     status = json.loads(say(indexed.indexer.data, "--json"))
     assert TRACKS + OTHERS == status["tracks"] == status["index"]["tracks"]
-    assert f"tracks     {TRACKS + OTHERS}\n" in say(indexed.indexer.data)
+    assert {"AUDIO_SILENT": 1, "AUDIO_TOO_SHORT": 1, "AUDIO_UNDECODABLE": 4} == status["failed"]
+    text = say(indexed.indexer.data, "--failures")
+    assert f"tracks     {TRACKS + OTHERS}\n" in text
+    assert "failed     4 AUDIO_UNDECODABLE, " in text
+    assert re.search(r"20\d\d-\S+ .*short\.wav: .+ \[AUDIO_TOO_SHORT\]\n", text)
 
 
 @pytest.fixture

@@ -156,6 +156,23 @@ def test_counts_are_of_files() -> None:
     assert world.shown > 0
 
 
+def test_failures_are_written_down() -> None:
+    """Every file that failed is kept as it was, however many; a folder that cannot be read is no file."""
+    world = World()
+    world.run([*music(13), *music(*range(100, 140), ending="bad"), Failure("/music", "FILE_UNREADABLE", "Why.")])
+
+    kept = {failure.path: failure for failure in world.store.all_failures()}
+    assert {"/music/13.wav", *(f"/music/{number}.bad" for number in range(100, 140))} == set(kept)
+    silent = kept["/music/100.bad"]
+    assert (100, 100, "AUDIO_SILENT", "Nothing can be heard.") == (
+        silent.size,
+        silent.mtime_ns,
+        silent.reason,
+        silent.detail,
+    )
+    assert "NOT_UNDERSTOOD" == kept["/music/13.wav"].reason
+
+
 def test_the_same_audio_in_two_places_is_one_track() -> None:
     """Two files of one recording are one track with two paths."""
     same = "a" * 32

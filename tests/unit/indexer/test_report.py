@@ -12,6 +12,7 @@ from segue.indexer.work import Failure
 
 KEYS = {
     "tracks",
+    "skipped",
     "added",
     "unchanged",
     "updated",

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from segue.core.store import PathRecord
-from segue.indexer.sources import MusicFile, Unchanged, find_again, find_music, look_up
+from segue.core.store import FailureRecord, PathRecord
+from segue.indexer.sources import MusicFile, Skipped, Unchanged, find_again, find_music, look_up
 from segue.indexer.work import Failure, readable
 
 
@@ -16,12 +16,17 @@ class Records:
 
     def __init__(self, *records: PathRecord) -> None:
         self.records = {record.path: record for record in records}
+        self.failed: dict[str, FailureRecord] = {}
         self.asked = 0
 
     def files(self, paths: Sequence[str]) -> list[PathRecord | None]:
         """The records of these paths."""
         self.asked += 1
         return [self.records.get(path) for path in paths]
+
+    def failures(self, paths: Sequence[str]) -> list[FailureRecord | None]:
+        """How these files failed."""
+        return [self.failed.get(path) for path in paths]
 
 
 def touch(folder: Path, *names: str) -> None:
@@ -106,6 +111,21 @@ def test_a_file_is_unchanged_while_size_and_time_stand(tmp_path: Path) -> None:
     assert not new.known
     assert isinstance(touched, MusicFile)
     assert touched.known
+
+
+def test_a_bad_file_is_skipped_until_it_changes(tmp_path: Path) -> None:
+    """What failed is not opened again while size and time stand; what could not be read costs nothing to try."""
+    touch(tmp_path, "bad.mp3", "locked.mp3", "replaced.mp3")
+    records = Records()
+    for name, reason, age in (("bad", "R", 0), ("locked", "FILE_UNREADABLE", 0), ("replaced", "R", 1)):
+        path = tmp_path / f"{name}.mp3"
+        records.failed[str(path)] = FailureRecord(str(path), 0, path.stat().st_mtime_ns - age, reason, "Why.", 0)
+
+    bad, locked, replaced = look_up(find_music([tmp_path]), records)
+
+    assert isinstance(bad, Skipped)
+    assert isinstance(locked, MusicFile)
+    assert isinstance(replaced, MusicFile)
 
 
 def test_many_files_are_looked_up_in_few_questions(tmp_path: Path) -> None:
