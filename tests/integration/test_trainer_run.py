@@ -60,7 +60,7 @@ def test_the_artifact_is_whole(artifact: Path) -> None:
     assert manifest.model_id.startswith("tiny-fast-")
     assert 3 == manifest.metrics["n"]
     assert manifest.split_digest
-    assert {"model-card.md", "split.tsv"} <= set(manifest.files)
+    assert {"model-card.md", "split.tsv", "run.json", "report.md", "figures/curves.png"} <= set(manifest.files)
 
 
 def test_the_card_tells_the_figures_and_how_to_print_them(artifact: Path) -> None:

@@ -69,6 +69,7 @@ def _figures(figures: dict[str, float], story: Story) -> list[str]:
     rows = [
         ("accuracy per clip", f"{figures['accuracy']:.3f} (95 % interval by Wilson: {low:.3f} to {high:.3f})"),
         ("log-loss, nats", f"{figures['log_loss']:.3f}"),
+        ("log-loss at a temperature fitted on other clips", f"{figures['log_loss_cross_fitted']:.3f}"),
         ("expected calibration error", f"{figures['ece']:.3f}"),
         ("macro-F1", f"{figures['macro_f1']:.3f}"),
         ("genre precision at 5 and 10, training clips recommended", _precisions(figures, "_from_train")),
@@ -89,7 +90,8 @@ def _figures(figures: dict[str, float], story: Story) -> list[str]:
         "```",
         "",
         "The validation clips chose the epoch and fitted the temperature, so these figures are a little better than "
-        "those of clips that were never looked at.",
+        "those of clips that were never looked at. [report.md](report.md) has the curves of the training, the "
+        "confusion matrix, the reliability diagram, a map of the embeddings and every setting.",
     ]
 
 

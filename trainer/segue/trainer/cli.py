@@ -127,6 +127,7 @@ def save_split(*, source: Path, split: str, folds: int, fold: int, seed: int, ou
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document, for programs.")
 @click.option("--predictions", type=_FILE, help="Write track, genres, posterior and embedding to this npz.")
+@click.option("--report", type=_FOLDER, help="Write report.md and its figures into this folder.")
 def evaluate(
     *,
     model: Path,
@@ -136,6 +137,7 @@ def evaluate(
     pool: str | None,
     as_json: bool,
     predictions: Path | None,
+    report: Path | None,
 ) -> None:
     """Judges an artifact on tracks whose genre is known."""
     if split is None and (side or pool):
@@ -143,7 +145,7 @@ def evaluate(
     with without_chatter():
         from segue.trainer import commands  # noqa: PLC0415 - TensorFlow takes seconds, and --help does not need it
 
-    figures = commands.evaluate(commands.EvaluateSettings(model, source, split, side, pool, predictions))
+    figures = commands.evaluate(commands.EvaluateSettings(model, source, split, side, pool, predictions, report))
     if as_json:
         click.echo(json.dumps(figures, indent=2))
     else:

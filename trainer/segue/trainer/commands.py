@@ -13,6 +13,7 @@ from rich.console import Console
 from segue.core.artifact import Manifest
 from segue.core.model import Model
 from segue.trainer import show
+from segue.trainer.analysis import analyse
 from segue.trainer.data import Dataset, chunks_heard, chunks_of, labels_of
 from segue.trainer.drawn import SplitWish
 from segue.trainer.evaluation import Predictions, judge, predict
@@ -20,6 +21,8 @@ from segue.trainer.fitting import Course
 from segue.trainer.going import identity_of, keep_going, refuse_output
 from segue.trainer.memory import available, refuse_too_large
 from segue.trainer.recipes import RECIPES
+from segue.trainer.record import read_record
+from segue.trainer.report import REPORT, write_report
 from segue.trainer.run import FRONT_END, Sides, train_artifact
 from segue.trainer.sources import choose_side, hear_input, list_input, read_input
 from segue.trainer.split import SHIPPED, TEST, TRAIN, VALID, Split, load_split
@@ -62,6 +65,7 @@ class EvaluateSettings:
         side: the side that is judged, or None for the sternest that the input has.
         pool: the side that is recommended from, or None for the judged tracks.
         predictions: where they are written, or None.
+        report: the folder that a report is written into, or None.
     """
 
     model: Path
@@ -70,6 +74,7 @@ class EvaluateSettings:
     side: str | None
     pool: str | None
     predictions: Path | None
+    report: Path | None = None
 
 
 def train(settings: TrainSettings) -> None:
@@ -127,6 +132,12 @@ def evaluate(settings: EvaluateSettings) -> dict[str, Any]:
     pool = _predict(model, settings.source, split, settings.pool) if settings.pool else None
     if settings.predictions:
         judged.save(settings.predictions)
+    if settings.report:
+        where = f"side {side or 'all'} of {split.label}" if split else "the whole input"
+        analysis = analyse(judged, pool, model.manifest.temperature)
+        record = read_record(settings.model)
+        write_report(settings.report, model.manifest, analysis, record, f"{len(judged.tracks)} tracks, {where}")
+        show.note(f"report written to {settings.report / REPORT}")
     about = {"split": split.label, "split_digest": split.digest, "side": side, "pool": settings.pool} if split else {}
     return {"model_id": model.manifest.model_id, **about, **judge(judged, pool)}
 

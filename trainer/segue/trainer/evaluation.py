@@ -27,6 +27,7 @@ class Predictions:
         labels: the genres in the order of the posterior.
         posterior: [n, genres]; each row sums to 1.
         embedding: [n, e], of length 1.
+        window_posteriors: of each track's windows, [w, genres].
     """
 
     tracks: tuple[str, ...]
@@ -34,6 +35,7 @@ class Predictions:
     labels: tuple[str, ...]
     posterior: Floats
     embedding: Floats
+    window_posteriors: tuple[Floats, ...]
 
     def save(self, path: Path) -> None:
         """Writes ``track`` [n], ``genres`` [genres], ``posterior`` [n, genres] and ``embedding`` [n, e] as npz."""
@@ -69,6 +71,7 @@ def predict(model: Model, heard: Sequence[Heard]) -> Predictions:
         labels=labels,
         posterior=np.stack([answer.posterior for answer in answers]),
         embedding=np.stack([answer.embedding for answer in answers]),
+        window_posteriors=tuple(answer.window_posterior for answer in answers),
     )
 
 

@@ -54,14 +54,28 @@ def precision_at(k: int, embedding: Floats, genres: Positions, pool: Floats, poo
         pool: embeddings [m, e] of length 1, without the queries.
         pool_genres: [m].
     """
-    return _mean_precision(k, embedding @ pool.T, genres, pool_genres)
+    return float(precision_of_each(k, embedding @ pool.T, genres, pool_genres).mean())
 
 
 def precision_leave_one_out(k: int, embedding: Floats, genres: Positions) -> float:
     """``precision_at`` with every track asking for its neighbours among all the others."""
     similarity = embedding @ embedding.T
     np.fill_diagonal(similarity, -np.inf)
-    return _mean_precision(min(k, len(genres) - 1), similarity, genres, genres)
+    return float(precision_of_each(min(k, len(genres) - 1), similarity, genres, genres).mean())
+
+
+def precision_of_each(k: int, similarity: Floats, genres: Positions, pool_genres: Positions) -> Floats:
+    """The share [n] of the k most similar that have the query's genre.
+
+    Args:
+        k: neighbours, 1 or above; all of the pool where it has fewer.
+        similarity: of each query to each of the pool, [n, m].
+        genres: of the queries, [n].
+        pool_genres: [m].
+    """
+    nearest = np.argsort(-similarity, axis=1, kind="stable")[:, :k]
+    shares: Floats = (pool_genres[nearest] == genres[:, None]).mean(1)
+    return shares
 
 
 def wilson_interval(right: int, total: int, z: float = 1.959964) -> tuple[float, float]:
@@ -93,8 +107,3 @@ def fit_temperature(logits: Floats, genres: Positions) -> float:
 
     found = minimize_scalar(loss, bounds=(math.log(0.05), math.log(20)), method="bounded")
     return math.exp(found.x)
-
-
-def _mean_precision(k: int, similarity: Floats, genres: Positions, pool_genres: Positions) -> float:
-    nearest = np.argsort(-similarity, axis=1, kind="stable")[:, :k]
-    return float((pool_genres[nearest] == genres[:, None]).mean())

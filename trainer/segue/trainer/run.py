@@ -12,6 +12,7 @@ import numpy as np
 from segue.core.artifact import Manifest, read_manifest
 from segue.core.features import FeatureConfig
 from segue.core.model import Model
+from segue.trainer.analysis import analyse
 from segue.trainer.card import Story, write_card
 from segue.trainer.data import Dataset, labels_of, windows_of
 from segue.trainer.errors import DataUnusable
@@ -21,6 +22,7 @@ from segue.trainer.fitting import Course
 from segue.trainer.paper import PaperTrained
 from segue.trainer.recipes import AnyPlan, Recipe, settings_of
 from segue.trainer.record import Record, installed_versions
+from segue.trainer.report import write_report
 from segue.trainer.split import SHIPPED, TRAIN, VALID, Split
 from segue.trainer.training import WINDOWS, Trained
 
@@ -124,8 +126,9 @@ def train_artifact(
     )
 
     def describe(fresh: Path) -> tuple[dict[str, float], str]:
-        figures = measure(fresh, sides)
-        _record(sides, recipe, plan, trained, story.seconds).save(fresh)
+        record = _record(sides, recipe, plan, trained, story.seconds)
+        record.save(fresh)
+        figures = measure(fresh, sides, record)
         if sides.split.name not in SHIPPED:
             sides.split.save(fresh / "split.tsv")
         return figures, write_card(read_manifest(fresh), figures, story)
@@ -156,16 +159,19 @@ def _record(sides: Sides, recipe: Recipe, plan: AnyPlan, trained: Trained | Pape
     )
 
 
-def measure(folder: Path, sides: Sides) -> dict[str, float]:
+def measure(folder: Path, sides: Sides, record: Record) -> dict[str, float]:
     """The figures of an artifact on the validation clips, through the very path that the server takes.
 
-    Beside those of ``judge`` there are ``precision_at_5_from_train`` and ``precision_at_10_from_train``, with the
-    training clips recommended.
+    Beside those of ``analyse`` there are ``precision_at_5_from_train`` and ``precision_at_10_from_train``, with the
+    training clips recommended. The report is written into the folder.
     """
     model = Model.load(folder)
     learnt, valid = (
         predict(model, [windows_of(clip, model.manifest.features, model.manifest.windows) for clip in side.clips])
         for side in (sides.learnt, sides.valid)
     )
-    figures, from_train = judge(valid), judge(valid, learnt)
-    return figures | {f"{name}_from_train": from_train[name] for name in ("precision_at_5", "precision_at_10")}
+    analysis = analyse(valid, learnt, model.manifest.temperature)
+    judged_on = f"the {len(valid.tracks)} tracks on the side {VALID} of {sides.split.label}"
+    write_report(folder, model.manifest, analysis, record, judged_on)
+    from_train = judge(valid, learnt)
+    return analysis.figures | {f"{name}_from_train": from_train[name] for name in ("precision_at_5", "precision_at_10")}
