@@ -21,9 +21,9 @@ import librosa
 import numpy as np
 import soundfile
 
-from segue.core.artifact import default_model
 from segue.core.listen import listen
 from segue.core.model import Model
+from segue.core.places import default_model
 
 ROUNDS = 5
 

@@ -128,13 +128,6 @@ def digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def default_model() -> Path:
-    """The folder of the artifact that ships with Segue."""
-    shipped = Path(__file__).parent / "models"
-    in_checkout = Path(__file__).parents[3] / "models"
-    return (shipped if shipped.is_dir() else in_checkout) / "segue-fast"
-
-
 def _files(folder: Path) -> list[str]:
     paths = (path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST)
     return sorted(path.relative_to(folder).as_posix() for path in paths)

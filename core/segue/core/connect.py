@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,15 +9,6 @@ from pathlib import Path
 from segue.core.errors import StoreUnavailable
 from segue.core.local_redis import open_local_redis
 from segue.core.redis_store import RedisStore
-
-
-def default_data_folder() -> Path:
-    """Where Segue keeps its state: SEGUE_DATA, else ``segue`` in the user's folder for data."""
-    if named := os.environ.get("SEGUE_DATA"):
-        return Path(named)
-    shared = os.environ.get("XDG_DATA_HOME", "")
-    # The XDG Base Directory Specification has relative paths ignored.
-    return (Path(shared) if Path(shared).is_absolute() else Path.home() / ".local" / "share") / "segue"
 
 
 @contextmanager

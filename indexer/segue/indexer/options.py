@@ -10,8 +10,7 @@ from typing import Any, TypeVar
 
 import click
 
-from segue.core.artifact import default_model
-from segue.core.connect import default_data_folder
+from segue.core.places import default_data_folder, default_model
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

@@ -10,9 +10,8 @@ from pathlib import Path
 
 import click
 
-from segue.core.artifact import default_model
-from segue.core.connect import default_data_folder
 from segue.core.errors import SegueError
+from segue.core.places import default_data_folder, default_model
 
 
 @click.command(context_settings={"show_default": True, "max_content_width": 120})

@@ -10,26 +10,8 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from segue.core.connect import default_data_folder, open_store
+from segue.core.connect import open_store
 from segue.core.errors import StoreUnavailable
-
-
-@pytest.mark.parametrize(
-    ("environment", "expected"),
-    [
-        ({"SEGUE_DATA": "/music-data", "XDG_DATA_HOME": "/xdg"}, "/music-data"),
-        ({"XDG_DATA_HOME": "/xdg"}, "/xdg/segue"),
-        ({"XDG_DATA_HOME": "relative"}, "/home/me/.local/share/segue"),
-        ({}, "/home/me/.local/share/segue"),
-    ],
-)
-def test_the_data_folder(environment: dict[str, str], expected: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """SEGUE_DATA is first, then the user's folder for data as the XDG specification has it."""
-    for name in ("SEGUE_DATA", "XDG_DATA_HOME"):
-        monkeypatch.delenv(name, raising=False)
-    for name, value in {"HOME": "/home/me", **environment}.items():
-        monkeypatch.setenv(name, value)
-    assert Path(expected) == default_data_folder()
 
 
 def test_a_data_folder_that_cannot_be_made(tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ from typing import Any
 
 import click
 
-from segue.core.artifact import default_model
 from segue.core.errors import SegueError
+from segue.core.places import default_model
 from segue.core.quiet import without_chatter
 
 _FOLDER = click.Path(path_type=Path, file_okay=False)

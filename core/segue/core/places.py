@@ -1,0 +1,22 @@
+"""Where Segue's own things lie. The programs ask this for their ``--help``, so nothing heavy is imported here."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def default_data_folder() -> Path:
+    """Where Segue keeps its state: SEGUE_DATA, else ``segue`` in the user's folder for data."""
+    if named := os.environ.get("SEGUE_DATA"):
+        return Path(named)
+    shared = os.environ.get("XDG_DATA_HOME", "")
+    # The XDG Base Directory Specification has relative paths ignored.
+    return (Path(shared) if Path(shared).is_absolute() else Path.home() / ".local" / "share") / "segue"
+
+
+def default_model() -> Path:
+    """The folder of the artifact that ships with Segue."""
+    shipped = Path(__file__).parent / "models"
+    in_checkout = Path(__file__).parents[3] / "models"
+    return (shipped if shipped.is_dir() else in_checkout) / "segue-fast"

@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from segue.core.places import default_data_folder, default_model
+
+
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        ({"SEGUE_DATA": "/music-data", "XDG_DATA_HOME": "/xdg"}, "/music-data"),
+        ({"XDG_DATA_HOME": "/xdg"}, "/xdg/segue"),
+        ({"XDG_DATA_HOME": "relative"}, "/home/me/.local/share/segue"),
+        ({}, "/home/me/.local/share/segue"),
+    ],
+)
+def test_the_data_folder(environment: dict[str, str], expected: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SEGUE_DATA is first, then the user's folder for data as the XDG specification has it."""
+    for name in ("SEGUE_DATA", "XDG_DATA_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in {"HOME": "/home/me", **environment}.items():
+        monkeypatch.setenv(name, value)
+    assert Path(expected) == default_data_folder()
+
+
+def test_the_model_that_ships() -> None:
+    """The shipped artifact is where --model looks for it."""
+    assert (default_model() / "manifest.json").is_file()
+
+
+@pytest.mark.parametrize("program", ["server", "indexer", "trainer"])
+def test_a_command_is_light(program: str) -> None:
+    """To declare a program's options, and so to print its --help, takes no client, no array and no network."""
+    heavy = {"redis", "numpy", "tensorflow"}
+    script = f"import sys, segue.{program}.cli; print({heavy} & set(sys.modules))"
+    answer = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert "set()" == answer.stdout.strip()
