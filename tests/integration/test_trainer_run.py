@@ -47,7 +47,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def artifact(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What two epochs on those clips make."""
     output = tmp_path_factory.mktemp("trained") / "tiny-fast"
-    result = run("train", "--input", folder, "--output", output, "--epochs", "2", "--name", "tiny-fast", "--seed", "4")
+    options = ("--epochs", "2", "--name", "tiny-fast", "--seed", "4", "--cache", folder.parent / "cache")
+    result = run("train", "--input", folder, "--output", output, *options)
     assert 0 == result.exit_code
     assert "left out calm.00009" in result.stderr
     return output
@@ -120,8 +121,8 @@ def test_a_genre_that_the_network_does_not_know_is_refused(artifact: Path, folde
 
 def test_a_leaky_run_says_so_everywhere(folder: Path, tmp_path: Path) -> None:
     """A run by chunks is called leaky while it runs, in its card and when it is judged."""
-    options = ("--input", folder, "--split", "chunk-random", "--epochs", "1", "--output", tmp_path / "leaky")
-    trained = run("train", *options)
+    options = ("--input", folder, "--split", "chunk-random", "--epochs", "1", "--cache", folder.parent / "cache")
+    trained = run("train", *options, "--output", tmp_path / "leaky")
     judged = run("evaluate", "--model", tmp_path / "leaky", "--input", folder, "--split", tmp_path / "leaky/split.tsv")
     card = (tmp_path / "leaky" / "model-card.md").read_text()
     for text in (trained.stderr, trained.stdout, judged.stdout, card):

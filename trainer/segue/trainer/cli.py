@@ -29,6 +29,12 @@ NETWORKS = ("segue-fast", "paper-cnn", "paper-cnn-lstm")
 _SEED = click.IntRange(0, 2**31 - 1)
 
 
+def _default_cache() -> Path:
+    from segue.trainer.cache import default_cache  # noqa: PLC0415 - needs NumPy, and --help does not
+
+    return default_cache()
+
+
 def _split_options(command: Callable[..., None]) -> Callable[..., None]:
     options = (
         click.option("--split", default="random-tracks", help=_DRAWN_HELP),
@@ -74,6 +80,7 @@ def main() -> None:
     type=click.IntRange(1, 1000),
     help="The most epochs; each hears about ten windows of every clip.  [default: 40, or the paper's 50 and 150]",
 )
+@click.option("--cache", type=_FOLDER, default=_default_cache, envvar="SEGUE_CACHE", help="Where features are kept.")
 @click.option("--resume", is_flag=True, help="Go on from the last finished epoch of a run that was stopped.")
 def train(
     *,
@@ -86,6 +93,7 @@ def train(
     network: str,
     name: str | None,
     epochs: int | None,
+    cache: Path,
     resume: bool,
 ) -> None:
     """Trains a network, chooses its best epoch and writes its artifact."""
@@ -93,7 +101,7 @@ def train(
         from segue.trainer import commands, drawn  # noqa: PLC0415 - TensorFlow takes seconds, --help does without
 
     wish = drawn.SplitWish(split, seed, folds, fold)
-    commands.train(commands.TrainSettings(source, wish, output, network, name or network, seed, epochs, resume))
+    commands.train(commands.TrainSettings(source, wish, output, network, name or network, seed, epochs, resume, cache))
 
 
 @main.command("split")

@@ -14,11 +14,13 @@ from segue.core.artifact import Manifest
 from segue.core.model import Model
 from segue.trainer import show
 from segue.trainer.analysis import analyse
+from segue.trainer.cache import FeatureCache
 from segue.trainer.data import Dataset, chunks_heard, chunks_of, labels_of
 from segue.trainer.drawn import SplitWish
 from segue.trainer.evaluation import Predictions, judge, predict
 from segue.trainer.fitting import Course
 from segue.trainer.going import identity_of, keep_going, refuse_output
+from segue.trainer.gtzan import name_report
 from segue.trainer.memory import available, refuse_too_large
 from segue.trainer.recipes import RECIPES
 from segue.trainer.record import read_record
@@ -42,6 +44,7 @@ class TrainSettings:
         seed: of everything that is drawn.
         epochs: the most, or None for the recipe's own number.
         resume: whether it goes on from the checkpoint of a run that was stopped.
+        cache: the folder that features of audio are kept in, or None for none.
     """
 
     source: Path
@@ -52,6 +55,7 @@ class TrainSettings:
     seed: int
     epochs: int | None
     resume: bool = False
+    cache: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -90,7 +94,10 @@ def train(settings: TrainSettings) -> None:
     labels_of(listed.values())
     wanted = _of_a_run(known if known and not known.leaky else None)
     refuse_too_large(sum(map(wanted, listed)), FRONT_END, WINDOWS, available())
-    dataset = _read(settings.source, settings.split, known)
+    if settings.source.is_dir():
+        for said in name_report(listed):
+            show.note(said)
+    dataset = _read(settings.source, settings.split, known, settings.cache)
     split = known or settings.split.draw(dataset.genres)
     sides = Sides.of(dataset, split)
     parts = "chunks" if split.leaky else "clips"
@@ -161,18 +168,21 @@ def save_split(source: Path, wish: SplitWish, path: Path) -> dict[str, Any]:
     """
     split = wish.known()
     if split is None:
-        genres = _read(source, wish, None).genres if wish.by_chunk else list_input(source, FRONT_END)
+        genres = _read(source, wish, None, None).genres if wish.by_chunk else list_input(source, FRONT_END)
         split = wish.draw(genres)
     split.save(path)
     return {"split": split.label, "digest": split.digest, **Counter(split.sides.values())}
 
 
-def _read(source: Path, wish: SplitWish, known: Split | None) -> Dataset:
+def _read(source: Path, wish: SplitWish, known: Split | None, folder: Path | None) -> Dataset:
     """The clips of a run, or their chunks where the split is one by chunks."""
     by_chunk = known.leaky if known else wish.by_chunk
+    cache = FeatureCache(folder, FRONT_END) if folder else None
     with show.bar("reading clips") as bar:
-        dataset = read_input(source, FRONT_END, _of_a_run(None if by_chunk else known), bar)
+        dataset = read_input(source, FRONT_END, _of_a_run(None if by_chunk else known), bar, cache)
     show.dropped(dataset.dropped)
+    if cache and cache.trouble:
+        show.note(cache.trouble)
     return chunks_of(dataset, FRONT_END, WINDOWS) if by_chunk else dataset
 
 

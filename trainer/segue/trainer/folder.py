@@ -16,6 +16,7 @@ from segue.core.errors import AudioError, AudioSilent, AudioTooShort
 from segue.core.features import FeatureConfig, log_scale, mel_power
 from segue.core.listen import listen
 from segue.core.windows import SILENCE_RMS
+from segue.trainer.cache import FeatureCache
 from segue.trainer.data import Clip, Dataset, Floats, Heard
 from segue.trainer.errors import DataUnusable
 
@@ -65,7 +66,9 @@ def list_folder(folder: Path) -> list[AudioFile]:
     return sorted(files, key=lambda file: file.track)
 
 
-def read_folder(files: list[AudioFile], config: FeatureConfig, progress: Progress) -> Dataset:
+def read_folder(
+    files: list[AudioFile], config: FeatureConfig, progress: Progress, cache: FeatureCache | None = None
+) -> Dataset:
     """Decodes files whole, to learn from.
 
     Files that do not decode, are silent or play less than ``LEAST_SECONDS`` are dropped, and named in the answer.
@@ -74,8 +77,9 @@ def read_folder(files: list[AudioFile], config: FeatureConfig, progress: Progres
         files: what ``list_folder`` found.
         config: the front end.
         progress: shows how far it is.
+        cache: where features are looked for first, and kept.
     """
-    results = list(progress(_in_threads(lambda file: _read_clip(file, config), files), len(files)))
+    results = list(progress(_in_threads(lambda file: _read_clip(file, config, cache), files), len(files)))
     dropped = {file.track: str(clip) for file, clip in zip(files, results, strict=True) if isinstance(clip, AudioError)}
     return Dataset(tuple(clip for clip in results if isinstance(clip, Clip)), dropped)
 
@@ -115,9 +119,14 @@ def clip_decibels(path: Path, config: FeatureConfig) -> Floats:
     return log_scale(np.concatenate(power, axis=1), replace(config, floor_db=_NO_FLOOR_DB))
 
 
-def _read_clip(file: AudioFile, config: FeatureConfig) -> Clip | AudioError:
+def _read_clip(file: AudioFile, config: FeatureConfig, cache: FeatureCache | None) -> Clip | AudioError:
     try:
-        return Clip(file.track, file.genre, clip_decibels(file.path, config))
+        decibels = cache.find(file.path) if cache else None
+        if decibels is None:
+            decibels = clip_decibels(file.path, config)
+            if cache:
+                cache.keep(file.path, decibels)
+        return Clip(file.track, file.genre, decibels)
     except AudioError as error:
         return error
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from segue.core.features import FeatureConfig
 from segue.trainer.archive import read_archive
+from segue.trainer.cache import FeatureCache
 from segue.trainer.data import Dataset, Heard, windows_of
 from segue.trainer.errors import DataUnusable, SplitMismatch
 from segue.trainer.folder import Progress, hear_folder, list_folder, read_folder
@@ -16,15 +17,21 @@ from segue.trainer.split import TEST, TRAIN, UNUSED, VALID, Split
 _JUDGED = (TEST, VALID, TRAIN)
 
 
-def read_input(path: Path, config: FeatureConfig, wanted: Callable[[str], bool], progress: Progress) -> Dataset:
-    """The wanted clips of a folder or an archive, to learn from.
+def read_input(
+    path: Path,
+    config: FeatureConfig,
+    wanted: Callable[[str], bool],
+    progress: Progress,
+    cache: FeatureCache | None = None,
+) -> Dataset:
+    """The wanted clips of a folder or an archive, to learn from; ``cache`` is for a folder.
 
     Raises:
         DataUnusable: there is no such input, or nothing in it can be used.
         RecipeMismatch: the archive was made by another recipe.
     """
     if path.is_dir():
-        return read_folder([file for file in list_folder(path) if wanted(file.track)], config, progress)
+        return read_folder([file for file in list_folder(path) if wanted(file.track)], config, progress, cache)
     _refuse_missing(path)
     return read_archive(path, config).where(wanted)
 

@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import resource
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from segue.core.features import FeatureConfig
+from segue.core.render import render_folder
+from segue.trainer.cache import FeatureCache, default_cache
+from segue.trainer.folder import list_folder, read_folder
+from segue.trainer.gtzan import name_report
+from segue.trainer.split import gtzan_artists
+
+CONFIG = FeatureConfig()
+COLUMNS = np.random.default_rng(0).random((128, 50)).astype(np.float32)
+
+
+@pytest.fixture
+def audio(tmp_path: Path) -> Path:
+    """A file with some content."""
+    path = tmp_path / "song.wav"
+    path.write_bytes(b"some music")
+    return path
+
+
+def test_features_are_found_by_content_and_front_end(audio: Path, tmp_path: Path) -> None:
+    """A copy under another name is the same; other content and another front end are not."""
+    cache = FeatureCache(tmp_path / "cache", CONFIG)
+    assert cache.find(audio) is None
+    cache.keep(audio, COLUMNS)
+    copy, other = tmp_path / "copy.wav", tmp_path / "other.wav"
+    copy.write_bytes(audio.read_bytes())
+    other.write_bytes(b"other music")
+    found = cache.find(copy)
+    assert found is not None
+    assert np.array_equal(COLUMNS, found)
+    assert cache.find(other) is None
+    assert FeatureCache(tmp_path / "cache", replace(CONFIG, hop=256)).find(audio) is None
+
+
+@pytest.mark.parametrize("content", [b"", b"no array", b"\x93NUMPY"])
+def test_damaged_features_are_computed_again(audio: Path, tmp_path: Path, content: bytes) -> None:
+    """A file that was cut off is not there."""
+    cache = FeatureCache(tmp_path / "cache", CONFIG)
+    cache.keep(audio, COLUMNS)
+    (kept,) = (tmp_path / "cache").rglob("*.npy")
+    kept.write_bytes(content)
+    assert cache.find(audio) is None
+
+
+def test_a_full_disk_does_not_end_the_run(audio: Path, tmp_path: Path) -> None:
+    """It is told, nothing half-written stays, and what was kept before is whole."""
+    cache = FeatureCache(tmp_path / "cache", CONFIG)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, hard))
+    try:
+        cache.keep(audio, COLUMNS)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert "not kept" in cache.trouble
+    assert [] == [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
+
+
+def test_a_folder_is_decoded_once(tmp_path: Path) -> None:
+    """The second time the numbers come from the cache, whatever they are."""
+    render_folder(tmp_path / "clips", clips=2)
+    files = list_folder(tmp_path / "clips")
+    cache = FeatureCache(tmp_path / "cache", CONFIG)
+    first = read_folder(files, CONFIG, lambda results, total: results, cache)
+    kept = sorted((tmp_path / "cache").rglob("*.npy"))
+    assert 2 == len(kept)
+    np.save(kept[0], np.full((128, 387), -7, np.float32))
+    second = read_folder(files, CONFIG, lambda results, total: results, cache)
+    assert 1 == sum(np.array_equal(a.decibels, b.decibels) for a, b in zip(first.clips, second.clips, strict=True))
+    assert 1 == sum((clip.decibels == -7).all() for clip in second.clips)
+
+
+def test_the_cache_lies_where_caches_lie(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """As the XDG base directory specification says."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert tmp_path / "segue" / "features" == default_cache()
+
+
+def test_what_a_folder_of_gtzan_lacks_is_listed() -> None:
+    """Missing and unknown tracks are named; a whole folder needs no word, and other music is not compared."""
+    whole = set(gtzan_artists())
+    assert [] == name_report(whole)
+    assert [] == name_report({"mine/1", "mine/2", "blues.00000"})
+    lacking = name_report(whole - {"jazz.00054"} | {"jazz/extra.wav"})
+    assert [
+        "1 of GTZAN's 1,000 tracks are not there: jazz.00054",
+        "1 tracks are not GTZAN's: jazz/extra.wav",
+    ] == lacking
+    assert name_report(whole - {f"pop.{number:05}" for number in range(30)})[0].endswith("pop.00019 and 10 more")
