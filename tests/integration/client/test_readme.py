@@ -1,0 +1,31 @@
+import re
+import runpy
+from pathlib import Path
+
+import pytest
+
+from tests.integration.client.conftest import SCORES, TRACKS, Peer
+
+README = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
+EXAMPLES = re.findall(r"^```python\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+
+
+def test_there_are_examples() -> None:
+    """The test below has something to run."""
+    assert EXAMPLES
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_example(
+    example: str, peer: Peer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What the README shows runs as it stands, beside a server and a song."""
+    assert "127.0.0.1:50051" in example
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "song.mp3").write_bytes(b"ID3")
+    script = tmp_path / "example.py"
+    script.write_text(example.replace("127.0.0.1:50051", peer.address), encoding="utf-8")
+    runpy.run_path(str(script), run_name="__main__")
+    assert [b"ID3", b"ID3"] == [request.audio.content for request in peer.received]
+    printed = capsys.readouterr().out
+    assert [] == [name for name in (SCORES[0].genre, TRACKS[0].title) if name not in printed]
