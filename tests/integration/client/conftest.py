@@ -1,6 +1,7 @@
 """A peer for the client: a real gRPC server on the loopback that answers fixed things and fails as it is told."""
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -83,13 +84,18 @@ def info(reason: str, **metadata: str) -> ErrorInfo:
     return ErrorInfo(reason=reason, domain="segue.v1", metadata=metadata)
 
 
-def sleeps(seconds: float) -> Behaviour:
-    """Keeps a call waiting, but not past its end, lest the server take as long to stop."""
+def hangs(context: grpc.ServicerContext) -> None:
+    """Keeps a call waiting until the caller gives it up."""
+    while context.is_active():
+        time.sleep(0.01)
 
-    def behave(context: grpc.ServicerContext) -> None:
-        end = time.monotonic() + seconds
-        while context.is_active() and time.monotonic() < end:
-            time.sleep(0.01)
+
+def meets(calls: int) -> Behaviour:
+    """Keeps a call waiting until so many are there at once; they fail where that takes more than 30 s."""
+    barrier = threading.Barrier(calls, timeout=30)
+
+    def behave(_: grpc.ServicerContext) -> None:
+        barrier.wait()
 
     return behave
 

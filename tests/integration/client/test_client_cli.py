@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from segue.client.cli import main
-from tests.integration.client.conftest import TRACKS, Peer, fails, info, sleeps
+from tests.integration.client.conftest import TRACKS, Peer, fails, hangs, info
 
 COMMAND = [sys.executable, "-c", "from segue.client.cli import main; main()"]
 SILENT = fails(grpc.StatusCode.INVALID_ARGUMENT, "There is nothing to hear.", info("AUDIO_SILENT"))
@@ -146,7 +146,7 @@ def test_request_id_in_the_sentence(peer: Peer) -> None:
 def test_program_answers(peer: Peer, clip: str) -> None:
     """As a program it prints one document and exits 0."""
     program = start(peer, "classify", clip, "--json")
-    out, err = program.communicate(timeout=10)
+    out, err = program.communicate(timeout=60)
     assert (0, "", 1) == (program.returncode, err, len(json.loads(out)["results"]))
 
 
@@ -154,17 +154,17 @@ def test_program_fails(peer: Peer) -> None:
     """As a program it tells a failure in one line, with no traceback, and exits 1."""
     peer.behaviours.append(fails(grpc.StatusCode.NOT_FOUND, "There is no such track.", info("TRACK_NOT_FOUND")))
     program = start(peer, "track", "0" * 32)
-    assert (("", "segue: There is no such track.\n"), 1) == (program.communicate(timeout=10), program.returncode)
+    assert (("", "segue: There is no such track.\n"), 1) == (program.communicate(timeout=60), program.returncode)
 
 
 def test_interrupted(peer: Peer) -> None:
     """Ctrl-C ends a call under way quietly, with 130."""
-    peer.behaviours.append(sleeps(10))
+    peer.behaviours.append(hangs)
     program = start(peer, "status")
     while not peer.received:
         time.sleep(0.02)
     program.send_signal(signal.SIGINT)
-    assert (("", ""), 130) == (program.communicate(timeout=5), program.returncode)
+    assert (("", ""), 130) == (program.communicate(timeout=60), program.returncode)
 
 
 @pytest.mark.parametrize("arguments", [["tracks"], ["tracks", "--json"]], ids=" ".join)
@@ -176,7 +176,7 @@ def test_closed_pipe(peer: Peer, arguments: list[str]) -> None:
     program.stdout.close()
     complaint = program.stderr.read()
     program.stderr.close()
-    program.wait(timeout=10)
+    program.wait(timeout=60)
     assert "" == complaint
 
 
