@@ -29,8 +29,9 @@ from segue.v1.track_pb2 import Track
 class Client:
     """Calls a Segue server, over one plain-text channel that any number of threads may share.
 
-    Every method raises a SegueError of the kind that says what went wrong; calls that a server cannot take for the
-    moment are first tried again, within the timeout.
+    Every method raises a SegueError of the kind that says what went wrong. Where that is that the server or its store
+    is not there for the moment (the code UNAVAILABLE), the call is first tried up to three times more, within the
+    timeout; an overloaded server is for the caller to ask again, after the error's `retry_after`.
 
     Args:
         address: HOST:PORT of the server.

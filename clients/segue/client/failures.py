@@ -79,7 +79,8 @@ def _from_transport(error: grpc.RpcError, address: str, timeout: float) -> Segue
         case grpc.StatusCode.RESOURCE_EXHAUSTED if "larger than max" in details:
             kind = errors.MessageTooLargeError
             text = f"A message was larger than the transport to {address} allows: send a shorter or compressed file."
-        case grpc.StatusCode.RESOURCE_EXHAUSTED:
+        # Headers that are too large come under the same code, and another try would not make them smaller.
+        case grpc.StatusCode.RESOURCE_EXHAUSTED if "metadata size" not in details:
             kind = errors.OverloadedError
             text = f"The server at {address} takes no more calls for the moment: try again later."
         case grpc.StatusCode.UNIMPLEMENTED:

@@ -45,6 +45,13 @@ def details(domain: str) -> bytes:
             "send a shorter",
         ),
         (grpc.StatusCode.RESOURCE_EXHAUSTED, "Concurrent RPC limit", OverloadedError, "OVERLOADED", "try again later"),
+        (
+            grpc.StatusCode.RESOURCE_EXHAUSTED,
+            "received metadata size exceeds hard limit (value length 30000 vs. 16384)",
+            ServerError,
+            "RESOURCE_EXHAUSTED",
+            "metadata size exceeds",
+        ),
         (grpc.StatusCode.UNIMPLEMENTED, "", ServerError, "UNIMPLEMENTED", "older Segue or another program"),
         (grpc.StatusCode.INTERNAL, None, ServerError, "INTERNAL", "INTERNAL: there are no details"),
         (grpc.StatusCode.CANCELLED, "gone", ServerError, "CANCELLED", "CANCELLED: gone"),
