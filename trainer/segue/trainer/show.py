@@ -10,6 +10,7 @@ from typing import TypeVar
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 T = TypeVar("T")
 
@@ -34,8 +35,8 @@ _TITLES = {
 
 
 def note(text: str) -> None:
-    """Tells something on standard error."""
-    _console().print(text, highlight=False, soft_wrap=True)
+    """Tells something on standard error, as it is: names of files are written by strangers."""
+    _console().print("\n".join(map(_printable, text.split("\n"))), highlight=False, soft_wrap=True)
 
 
 class Bar:
@@ -91,19 +92,25 @@ class EpochBar:
 def dropped(reasons: Mapping[str, str]) -> None:
     """Names the files that were left out, and why."""
     for track, reason in reasons.items():
-        note(f"left out {track}: {reason}")
+        note(_printable(f"left out {track}: {reason}"))
 
 
 def figures_table(figures: Mapping[str, float], title: str) -> Table:
     """Figures as a person reads them."""
-    table = Table("figure", "value", title=title)
+    lines = "\n".join(map(_printable, title.split("\n")))
+    table = Table("figure", "value", title=Text(lines, "table.title", justify="center"))
     for name, value in figures.items():
         table.add_row(_TITLES.get(name, name), f"{value:.0f}" if name == "n" else f"{value:.3f}")
     return table
 
 
 def _console() -> Console:
-    return Console(stderr=True)
+    return Console(stderr=True, markup=False, emoji=False)
+
+
+def _printable(text: str) -> str:
+    """Replaces what would move the cursor or end the line."""
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
 
 
 def _progress() -> Progress:
