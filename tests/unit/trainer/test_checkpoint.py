@@ -123,9 +123,10 @@ def test_a_stopped_run_is_not_begun_anew_unasked(tmp_path: Path) -> None:
     refuse_output(tmp_path / "out", resume=True)
 
 
-def test_a_folder_of_something_else_is_not_written_over(tmp_path: Path) -> None:
-    """An artifact replaces an artifact, or nothing."""
-    (tmp_path / "song.mp3").touch()
+@pytest.mark.parametrize("name", ["song.mp3", "manifest.json"])
+def test_a_folder_of_something_else_is_not_written_over(tmp_path: Path, name: str) -> None:
+    """An artifact replaces an artifact, or nothing; a manifest.json alone may be another program's."""
+    (tmp_path / name).touch()
     with pytest.raises(DataUnusable, match="not an artifact"):
         refuse_output(tmp_path, resume=False)
 

@@ -65,10 +65,21 @@ def write_artifact(
         metrics, card = describe(fresh)
         (fresh / CARD).write_text(card, encoding="utf-8")
         written = write_manifest(fresh, replace(plain, metrics=metrics))
-        if folder.exists():
-            folder.rename(Path(beside) / "older")
-        fresh.rename(folder)
+        _put(fresh, folder, Path(beside) / "older")
     return written
+
+
+def _put(fresh: Path, folder: Path, older: Path) -> None:
+    """Moves an artifact to its place, and what was there aside; should the first fail, it is put back."""
+    if not folder.exists():
+        fresh.rename(folder)
+        return
+    folder.rename(older)
+    try:
+        fresh.rename(folder)
+    except BaseException:
+        older.rename(folder)
+        raise
 
 
 def _answer(network: Served, dataset: Dataset, config: FeatureConfig) -> Floats:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from segue.core.artifact import MANIFEST
+from segue.core.artifact import MANIFEST, SAVED_MODEL
 from segue.trainer.checkpoint import checkpoint_path
 from segue.trainer.errors import CheckpointError, DataUnusable
 from segue.trainer.fitting import Course, Watch
@@ -24,7 +24,9 @@ def refuse_output(output: Path, *, resume: bool) -> None:
         DataUnusable: the folder holds something else.
         CheckpointError: a run was stopped there, and this one is not meant to go on from it.
     """
-    if output.is_dir() and any(output.iterdir()) and not (output / MANIFEST).exists():
+    # Other programs keep a manifest.json of their own.
+    artifact = (output / MANIFEST).is_file() and (output / SAVED_MODEL).is_dir()
+    if output.is_dir() and any(output.iterdir()) and not artifact:
         raise DataUnusable(f"{output} holds something that is not an artifact. Name another folder by --output.")
     if checkpoint_path(output).exists() and not resume:
         raise CheckpointError(
