@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import special
 from scipy.optimize import minimize_scalar
+from scipy.stats import binomtest
 from sklearn.metrics import accuracy_score, f1_score, log_loss
 
 Floats = NDArray[np.floating[Any]]
@@ -78,24 +80,20 @@ def precision_of_each(k: int, similarity: Floats, genres: Positions, pool_genres
     return shares
 
 
-def wilson_interval(right: int, total: int, z: float = 1.959964) -> tuple[float, float]:
-    """The interval of a share (Wilson 1927), 95 % by default.
+def wilson_interval(right: int, total: int) -> tuple[float, float]:
+    """The 95 % interval of a share (Wilson 1927).
 
     Args:
         right: successes, 0 to ``total``.
         total: trials, 1 or above.
-        z: the normal quantile of the confidence.
     """
-    share = right / total
-    centre = (share + z**2 / (2 * total)) / (1 + z**2 / total)
-    half = z / (1 + z**2 / total) * math.sqrt(share * (1 - share) / total + z**2 / (4 * total**2))
-    return max(0.0, centre - half), min(1.0, centre + half)
+    interval = binomtest(right, total).proportion_ci(confidence_level=0.95, method="wilson")
+    return float(interval.low), float(interval.high)
 
 
 def log_softmax(logits: Floats) -> Floats:
     """The logarithm of the posterior along the last axis."""
-    shifted = logits - logits.max(-1, keepdims=True)
-    normalised: Floats = shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
+    normalised: Floats = special.log_softmax(logits, axis=-1)
     return normalised
 
 
