@@ -158,3 +158,17 @@ def evaluate(
         click.echo(json.dumps(figures, indent=2))
     else:
         commands.show_figures(figures)
+
+
+@main.command()
+@click.option("--input", "source", type=_INPUT, required=True, help=_INPUT_HELP)
+@click.option("--runs", type=_FOLDER, required=True, help="Where the networks lie, as <split>/<network>-s<seed>.")
+@click.option("--output", type=_FILE, required=True, help="The page (Markdown).")
+@click.option("--train", is_flag=True, help="Train what is missing, and go on with what was stopped; takes hours.")
+@click.option("--cache", type=_FOLDER, default=_default_cache, envvar="SEGUE_CACHE", help="Where features are kept.")
+def compare(*, source: Path, runs: Path, output: Path, train: bool, cache: Path) -> None:
+    """Compares the networks on GTZAN: fault-filtered by three seeds, and the leaky split by one."""
+    with without_chatter():
+        from segue.trainer import comparing  # noqa: PLC0415 - TensorFlow takes seconds, and --help does not need it
+
+    comparing.compare(comparing.CompareSettings(source, runs, output, train, cache))

@@ -1,0 +1,182 @@
+"""The networks side by side: the same clips, the same splits, several seeds, with intervals over clips."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segue.core.artifact import MANIFEST
+from segue.core.model import Model
+from segue.trainer.analysis import cross_fitted
+from segue.trainer.baselines import regression_on_bands
+from segue.trainer.checkpoint import checkpoint_path
+from segue.trainer.data import windows_of
+from segue.trainer.errors import SplitMismatch
+from segue.trainer.evaluation import FEW, MANY, Predictions, predict
+from segue.trainer.fitting import Course, Watch
+from segue.trainer.going import identity_of, keep_going
+from segue.trainer.metrics import log_softmax, precision_of_each
+from segue.trainer.recipes import RECIPES
+from segue.trainer.record import read_record
+from segue.trainer.retrieval import bootstrap_interval
+from segue.trainer.run import FRONT_END, Sides, train_artifact
+
+Floats = NDArray[np.floating[Any]]
+MEASURES = ("accuracy", "log_loss_raw", "log_loss", "precision_at_5", "precision_at_10")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One network to be trained on one split by one seed."""
+
+    split: str
+    network: str
+    seed: int
+
+    def folder(self, runs: Path) -> Path:
+        """Where its artifact lies."""
+        return runs / self.split / f"{self.network}-s{self.seed}"
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean over clips and seeds, and its 95 % interval by resampling the clips."""
+
+    mean: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, values: Floats) -> Estimate:
+        """From values of clips [n]."""
+        return cls(float(values.mean()), *bootstrap_interval(values))
+
+
+@dataclass(frozen=True)
+class Row:
+    """A network in a table.
+
+    Attributes:
+        name: of the network.
+        seeds: those that were measured.
+        clips: the measures of each clip, mean over the seeds, by name.
+        embedding: which layer it is.
+        epochs: run, of each seed that has a record.
+        minutes: of training, likewise.
+    """
+
+    name: str
+    seeds: tuple[int, ...]
+    clips: dict[str, Floats]
+    embedding: str
+    epochs: tuple[int, ...] = ()
+    minutes: tuple[float, ...] = ()
+
+    def estimate(self, measure: str) -> Estimate:
+        """One of ``MEASURES``."""
+        return Estimate.of(self.clips[measure])
+
+    def gain(self, other: Row, measure: str) -> Estimate:
+        """How much higher than another network's a measure is, clip by clip."""
+        return Estimate.of(self.clips[measure] - other.clips[measure])
+
+
+def train_run(run: Run, sides: Sides, folder: Path, watch: Watch) -> None:
+    """Trains one network under ``folder``, and goes on where it was stopped; nothing where its artifact stands.
+
+    Raises:
+        TrainingError: it cannot be trained.
+    """
+    output = run.folder(folder)
+    if (output / MANIFEST).exists():
+        return
+    recipe = RECIPES[run.network]
+    plan = recipe.planned(run.seed, None)
+    command = f"segue-trainer evaluate --model {output.name} --input INPUT --split {run.split} --side valid"
+
+    def work(course: Course) -> object:
+        return train_artifact(sides, output, recipe, plan, name=run.network, command=command, course=course)
+
+    resume = checkpoint_path(output).exists()
+    keep_going(output, Course(watch, resume=resume, identity=identity_of(sides, recipe, plan)), work, _say_nothing)
+
+
+def measure_networks(runs: Sequence[Run], sides: Sides, folder: Path) -> list[Row]:
+    """Judges the artifacts of one split; a network without any is left out.
+
+    Raises:
+        SplitMismatch: an artifact was trained by another split.
+        ArtifactError: an artifact cannot be loaded.
+    """
+    there = [run for run in runs if (run.folder(folder) / MANIFEST).exists()]
+    rows = []
+    for network in dict.fromkeys(run.network for run in there):
+        mine = [run for run in there if run.network == network]
+        measured = [_measure_artifact(run.folder(folder), sides) for run in mine]
+        records = [record for run in mine if (record := read_record(run.folder(folder)))]
+        rows.append(
+            Row(
+                name=network,
+                seeds=tuple(run.seed for run in mine),
+                clips={name: np.mean([clips[name] for clips in measured], axis=0) for name in MEASURES},
+                embedding=RECIPES[network].embedding,
+                epochs=tuple(record.epochs for record in records),
+                minutes=tuple(record.seconds / 60 for record in records),
+            )
+        )
+    return rows
+
+
+def measure_regression(sides: Sides) -> tuple[Row, Predictions, Predictions]:
+    """Judges logistic regression on band statistics; also answers its answers to the judged clips and to the others."""
+    judged, pool = regression_on_bands(sides.learnt, sides.valid, sides.labels, FRONT_END)
+    row = Row("logistic regression on band statistics", (), measures_of(judged, pool, 1.0), "the statistics themselves")
+    return row, judged, pool
+
+
+def measures_of(judged: Predictions, pool: Predictions, temperature: float) -> dict[str, Floats]:
+    """The measures [n] of each judged clip.
+
+    Args:
+        judged: answers, with the temperature in them.
+        pool: answers to the clips that are recommended.
+        temperature: the one in the answers, above 0.
+
+    Returns:
+        Whether the first genre is right, the log-loss before the temperature and at one that was fitted on other
+        clips, and the precision of the first 5 and 10 recommendations.
+    """
+    raw = np.exp(log_softmax(temperature * np.log(np.maximum(judged.posterior.astype(np.float64), 1e-30))))
+    similarity = judged.embedding @ pool.embedding.T
+    each = np.arange(len(judged.genres))
+    return {
+        "accuracy": (judged.posterior.argmax(1) == judged.genres).astype(np.float64),
+        "log_loss_raw": -np.log(np.maximum(raw[each, judged.genres], 1e-30)),
+        "log_loss": -np.log(np.maximum(cross_fitted(raw, judged.genres)[each, judged.genres], 1e-30)),
+        "precision_at_5": precision_of_each(FEW, similarity, judged.genres, pool.genres),
+        "precision_at_10": precision_of_each(MANY, similarity, judged.genres, pool.genres),
+    }
+
+
+def _measure_artifact(folder: Path, sides: Sides) -> dict[str, Floats]:
+    model = Model.load(folder)
+    manifest = model.manifest
+    if manifest.split_digest != sides.split.digest:
+        raise SplitMismatch(
+            f"{folder} was trained by the split with the digest {manifest.split_digest[:16]}, not by "
+            f"{sides.split.label} ({sides.split.digest[:16]}). Remove it, or compare on its own clips."
+        )
+    valid, learnt = (
+        predict(model, [windows_of(clip, manifest.features, manifest.windows) for clip in side.clips])
+        for side in (sides.valid, sides.learnt)
+    )
+    return measures_of(valid, learnt, manifest.temperature)
+
+
+def _say_nothing(text: str) -> None:
+    """The same command goes on without being told."""

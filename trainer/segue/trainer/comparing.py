@@ -1,0 +1,100 @@
+"""The command that compares the networks, and trains what is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from segue.trainer import show
+from segue.trainer.baselines import chance
+from segue.trainer.cache import FeatureCache
+from segue.trainer.compare import Run, measure_networks, measure_regression, train_run
+from segue.trainer.data import chunks_of
+from segue.trainer.drawn import SplitWish
+from segue.trainer.fitting import Watch
+from segue.trainer.recipes import RECIPES
+from segue.trainer.results import Section, page
+from segue.trainer.run import FRONT_END, Sides
+from segue.trainer.sources import read_input
+from segue.trainer.training import WINDOWS
+
+# What the page is about: the split that parts artists, by three seeds, and the one that leaks, by one.
+GRID: Mapping[str, tuple[int, ...]] = {"fault-filtered": (0, 1, 2), "chunk-random": (0,)}
+
+
+@dataclass(frozen=True)
+class CompareSettings:
+    """What ``segue-trainer compare`` was told.
+
+    Attributes:
+        source: a folder of audio, or an archive.
+        runs: the folder of the artifacts.
+        output: the page.
+        train: whether missing networks are trained.
+        cache: the folder that features of audio are kept in.
+    """
+
+    source: Path
+    runs: Path
+    output: Path
+    train: bool
+    cache: Path
+
+
+def compare(settings: CompareSettings) -> None:
+    """Writes the page, and trains what is missing where that is asked for.
+
+    Raises:
+        SegueError: the input or an artifact cannot be used, or a training fails.
+    """
+    with show.bar("reading clips") as bar:
+        kept = FeatureCache(settings.cache, FRONT_END)
+        dataset = read_input(settings.source, FRONT_END, lambda track: True, bar, kept)
+
+    @cache
+    def sides(name: str) -> Sides:
+        wish = SplitWish(name)
+        clips = chunks_of(dataset, FRONT_END, WINDOWS) if wish.by_chunk else dataset
+        return Sides.of(clips, wish.known() or wish.draw(clips.genres))
+
+    wanted = [Run(split, network, seed) for split, seeds in GRID.items() for network in RECIPES for seed in seeds]
+    for run in wanted if settings.train else ():
+        train_run(run, sides(run.split), settings.runs, _watch(run))
+    sections = [
+        _section(tuple(run for run in wanted if run.split == name), sides(name), settings.runs) for name in GRID
+    ]
+    settings.output.write_text(page(sections, _again(settings)), encoding="utf-8")
+    show.note(f"written to {settings.output}")
+
+
+def _section(wanted: tuple[Run, ...], sides: Sides, runs: Path) -> Section:
+    baseline, judged, pool = measure_regression(sides)
+    return Section(
+        label=sides.split.label,
+        digest=sides.split.digest,
+        learnt=len(sides.learnt.clips),
+        judged=len(sides.valid.clips),
+        rows=tuple(measure_networks(wanted, sides, runs)),
+        baseline=baseline,
+        chance=chance(judged, pool),
+        wanted=wanted,
+    )
+
+
+def _watch(run: Run) -> Watch:
+    most = RECIPES[run.network].plan.epochs
+
+    def tell(epoch: int, figures: Mapping[str, float]) -> None:
+        show.note(
+            f"{run.split}, {run.network}, seed {run.seed}, epoch {epoch}/{most}: loss {figures['loss']:.3f}, "
+            f"validation log-loss {figures['val_log_loss']:.3f}, accuracy {figures['val_accuracy']:.3f}"
+        )
+
+    return tell
+
+
+def _again(settings: CompareSettings) -> str:
+    source = "FOLDER" if settings.source.is_dir() else "ARCHIVE"
+    return f"segue-trainer compare --train --input {source} --runs RUNS --output docs/results.md"
