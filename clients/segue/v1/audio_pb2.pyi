@@ -25,8 +25,8 @@ class Audio(_message.Message):
     CONTENT_FIELD_NUMBER: _builtins.int
     content: _builtins.bytes
     """The bytes of a whole file: WAV, AU, FLAC, Ogg Vorbis, Opus or MP3, and AAC in MP4 where the server has a decoder.
-    The format is found from the bytes. At most 16 MiB (16,777,216 bytes), more is AUDIO_TOO_LONG; at least 3 s of
-    sound, less is AUDIO_TOO_SHORT. Any sample rate from 4,000 to 768,000 Hz and any number of channels up to 8,
+    The format is found from the bytes. At most 16 MiB (16,777,216 bytes), more is AUDIO_TOO_LONG; at least
+    one window of the model (3 s), less is AUDIO_TOO_SHORT. Any sample rate from 4,000 to 768,000 Hz and any number of channels up to 8,
     which are averaged.
     """
     def __init__(

@@ -26,7 +26,7 @@ from segue.v1 import revision_pb2 as segue_dot_v1_dot_revision__pb2
 from segue.v1 import track_pb2 as segue_dot_v1_dot_track__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1esegue/v1/catalog_service.proto\x12\x08segue.v1\x1a\x17segue/v1/revision.proto\x1a\x14segue/v1/track.proto\"#\n\x0fGetTrackRequest\x12\x10\n\x08track_id\x18\x01 \x01(\t\"2\n\x10GetTrackResponse\x12\x1e\n\x05track\x18\x01 \x01(\x0b\x32\x0f.segue.v1.Track\":\n\x11ListTracksRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"N\n\x12ListTracksResponse\x12\x1f\n\x06tracks\x18\x01 \x03(\x0b\x32\x0f.segue.v1.Track\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x12\n\x10GetStatusRequest\"\x91\x01\n\x11GetStatusResponse\x12$\n\x08revision\x18\x01 \x01(\x0b\x32\x12.segue.v1.Revision\x12\x13\n\x0btrack_count\x18\x02 \x01(\x04\x12\x0e\n\x06genres\x18\x03 \x03(\t\x12\x16\n\x0eserver_version\x18\x04 \x01(\t\x12\x19\n\x11\x63\x61talogue_problem\x18\x05 \x01(\t2\xe2\x01\n\x0e\x43\x61talogService\x12\x41\n\x08GetTrack\x12\x19.segue.v1.GetTrackRequest\x1a\x1a.segue.v1.GetTrackResponse\x12G\n\nListTracks\x12\x1b.segue.v1.ListTracksRequest\x1a\x1c.segue.v1.ListTracksResponse\x12\x44\n\tGetStatus\x12\x1a.segue.v1.GetStatusRequest\x1a\x1b.segue.v1.GetStatusResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1esegue/v1/catalog_service.proto\x12\x08segue.v1\x1a\x17segue/v1/revision.proto\x1a\x14segue/v1/track.proto\"#\n\x0fGetTrackRequest\x12\x10\n\x08track_id\x18\x01 \x01(\t\"X\n\x10GetTrackResponse\x12\x1e\n\x05track\x18\x01 \x01(\x0b\x32\x0f.segue.v1.Track\x12$\n\x08revision\x18\x02 \x01(\x0b\x32\x12.segue.v1.Revision\":\n\x11ListTracksRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"t\n\x12ListTracksResponse\x12\x1f\n\x06tracks\x18\x01 \x03(\x0b\x32\x0f.segue.v1.Track\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12$\n\x08revision\x18\x03 \x01(\x0b\x32\x12.segue.v1.Revision\"\x12\n\x10GetStatusRequest\"\x91\x01\n\x11GetStatusResponse\x12$\n\x08revision\x18\x01 \x01(\x0b\x32\x12.segue.v1.Revision\x12\x13\n\x0btrack_count\x18\x02 \x01(\x03\x12\x0e\n\x06genres\x18\x03 \x03(\t\x12\x16\n\x0eserver_version\x18\x04 \x01(\t\x12\x19\n\x11\x63\x61talogue_problem\x18\x05 \x01(\t2\xe2\x01\n\x0e\x43\x61talogService\x12\x41\n\x08GetTrack\x12\x19.segue.v1.GetTrackRequest\x1a\x1a.segue.v1.GetTrackResponse\x12G\n\nListTracks\x12\x1b.segue.v1.ListTracksRequest\x1a\x1c.segue.v1.ListTracksResponse\x12\x44\n\tGetStatus\x12\x1a.segue.v1.GetStatusRequest\x1a\x1b.segue.v1.GetStatusResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,15 +36,15 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETTRACKREQUEST']._serialized_start=91
   _globals['_GETTRACKREQUEST']._serialized_end=126
   _globals['_GETTRACKRESPONSE']._serialized_start=128
-  _globals['_GETTRACKRESPONSE']._serialized_end=178
-  _globals['_LISTTRACKSREQUEST']._serialized_start=180
-  _globals['_LISTTRACKSREQUEST']._serialized_end=238
-  _globals['_LISTTRACKSRESPONSE']._serialized_start=240
-  _globals['_LISTTRACKSRESPONSE']._serialized_end=318
-  _globals['_GETSTATUSREQUEST']._serialized_start=320
-  _globals['_GETSTATUSREQUEST']._serialized_end=338
-  _globals['_GETSTATUSRESPONSE']._serialized_start=341
-  _globals['_GETSTATUSRESPONSE']._serialized_end=486
-  _globals['_CATALOGSERVICE']._serialized_start=489
-  _globals['_CATALOGSERVICE']._serialized_end=715
+  _globals['_GETTRACKRESPONSE']._serialized_end=216
+  _globals['_LISTTRACKSREQUEST']._serialized_start=218
+  _globals['_LISTTRACKSREQUEST']._serialized_end=276
+  _globals['_LISTTRACKSRESPONSE']._serialized_start=278
+  _globals['_LISTTRACKSRESPONSE']._serialized_end=394
+  _globals['_GETSTATUSREQUEST']._serialized_start=396
+  _globals['_GETSTATUSREQUEST']._serialized_end=414
+  _globals['_GETSTATUSRESPONSE']._serialized_start=417
+  _globals['_GETSTATUSRESPONSE']._serialized_end=562
+  _globals['_CATALOGSERVICE']._serialized_start=565
+  _globals['_CATALOGSERVICE']._serialized_end=791
 # @@protoc_insertion_point(module_scope)

@@ -49,18 +49,24 @@ class GetTrackResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     TRACK_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def track(self) -> _track_pb2.Track:
         """The track."""
+
+    @_builtins.property
+    def revision(self) -> _revision_pb2.Revision:
+        """The model of the server, and the catalogue as it was."""
 
     def __init__(
         self,
         *,
         track: _track_pb2.Track | None = ...,
+        revision: _revision_pb2.Revision | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["track", b"track"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["revision", b"revision", "track", b"track"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["track", b"track"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["revision", b"revision", "track", b"track"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -102,21 +108,27 @@ class ListTracksResponse(_message.Message):
 
     TRACKS_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
     """What to send for the page that follows, or empty where there is none."""
     @_builtins.property
     def tracks(self) -> _containers.RepeatedCompositeFieldContainer[_track_pb2.Track]:
         """The tracks in the order of their ids."""
 
+    @_builtins.property
+    def revision(self) -> _revision_pb2.Revision:
+        """The model of the server, and the catalogue as it was."""
+
     def __init__(
         self,
         *,
         tracks: _abc.Iterable[_track_pb2.Track] | None = ...,
         next_page_token: _builtins.str = ...,
+        revision: _revision_pb2.Revision | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["revision", b"revision"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "tracks", b"tracks"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "revision", b"revision", "tracks", b"tracks"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -155,7 +167,9 @@ class GetStatusResponse(_message.Message):
     server_version: _builtins.str
     """The server's version, such as "0.1.0"."""
     catalogue_problem: _builtins.str
-    """What keeps the catalogue from answering, as a sentence, or empty where nothing does."""
+    """What keeps the catalogue from answering, as a sentence, or empty where nothing does. An empty catalogue says how to
+    fill it.
+    """
     @_builtins.property
     def revision(self) -> _revision_pb2.Revision:
         """The model and the catalogue that answers come from now."""

@@ -71,7 +71,7 @@ class RecommendResponse(_message.Message):
     @_builtins.property
     def recommendations(self) -> _containers.RepeatedCompositeFieldContainer[Global___Recommendation]:
         """The nearest first; equal similarities in the order of their track ids. Fewer than asked where the catalogue holds
-        fewer.
+        fewer, or is being emptied.
         """
 
     @_builtins.property

@@ -49,7 +49,7 @@ class RecommendationServiceServicer(object):
     def Recommend(self, request, context):
         """Finds the tracks of the catalogue that sound nearest to a seed. The seed itself is left out.
 
-        Errors: those of Classify for a clip; TRACK_NOT_FOUND (NOT_FOUND) for an unknown id; CATALOGUE_EMPTY and
+        Errors: MALFORMED_REQUEST (INVALID_ARGUMENT), and those of Classify for a clip; TRACK_NOT_FOUND (NOT_FOUND) for an unknown id; CATALOGUE_EMPTY and
         CATALOGUE_MISMATCH (FAILED_PRECONDITION); STORE_UNAVAILABLE (UNAVAILABLE); OVERLOADED (RESOURCE_EXHAUSTED).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -36,7 +36,7 @@ class RecommendationServiceStub:
     Recommend: _grpc.UnaryUnaryMultiCallable[_recommendation_service_pb2.RecommendRequest, _recommendation_service_pb2.RecommendResponse]
     """Finds the tracks of the catalogue that sound nearest to a seed. The seed itself is left out.
 
-    Errors: those of Classify for a clip; TRACK_NOT_FOUND (NOT_FOUND) for an unknown id; CATALOGUE_EMPTY and
+    Errors: MALFORMED_REQUEST (INVALID_ARGUMENT), and those of Classify for a clip; TRACK_NOT_FOUND (NOT_FOUND) for an unknown id; CATALOGUE_EMPTY and
     CATALOGUE_MISMATCH (FAILED_PRECONDITION); STORE_UNAVAILABLE (UNAVAILABLE); OVERLOADED (RESOURCE_EXHAUSTED).
     """
 
@@ -48,7 +48,7 @@ class RecommendationServiceAsyncStub(RecommendationServiceStub):
     Recommend: _aio.UnaryUnaryMultiCallable[_recommendation_service_pb2.RecommendRequest, _recommendation_service_pb2.RecommendResponse]  # type: ignore[assignment]
     """Finds the tracks of the catalogue that sound nearest to a seed. The seed itself is left out.
 
-    Errors: those of Classify for a clip; TRACK_NOT_FOUND (NOT_FOUND) for an unknown id; CATALOGUE_EMPTY and
+    Errors: MALFORMED_REQUEST (INVALID_ARGUMENT), and those of Classify for a clip; TRACK_NOT_FOUND (NOT_FOUND) for an unknown id; CATALOGUE_EMPTY and
     CATALOGUE_MISMATCH (FAILED_PRECONDITION); STORE_UNAVAILABLE (UNAVAILABLE); OVERLOADED (RESOURCE_EXHAUSTED).
     """
 
@@ -63,7 +63,7 @@ class RecommendationServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_recommendation_service_pb2.RecommendResponse, _abc.Awaitable[_recommendation_service_pb2.RecommendResponse]]:
         """Finds the tracks of the catalogue that sound nearest to a seed. The seed itself is left out.
 
-        Errors: those of Classify for a clip; TRACK_NOT_FOUND (NOT_FOUND) for an unknown id; CATALOGUE_EMPTY and
+        Errors: MALFORMED_REQUEST (INVALID_ARGUMENT), and those of Classify for a clip; TRACK_NOT_FOUND (NOT_FOUND) for an unknown id; CATALOGUE_EMPTY and
         CATALOGUE_MISMATCH (FAILED_PRECONDITION); STORE_UNAVAILABLE (UNAVAILABLE); OVERLOADED (RESOURCE_EXHAUSTED).
         """
 

@@ -18,7 +18,7 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class Revision(_message.Message):
-    """What produced an answer, so that two answers can be compared."""
+    """What produced an answer, so that two answers of one catalogue can be compared."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -27,8 +27,9 @@ class Revision(_message.Message):
     model_id: _builtins.str
     """The model's name and the start of its digest, such as "segue-fast-1a2b3c4d"."""
     catalogue_revision: _builtins.int
-    """The number of the last change of the catalogue that the answer has seen, [0, 2^63). It only grows; 0 is a
-    catalogue in which nothing was ever written.
+    """The number of the last change of the catalogue that the answer has seen, [0, 2^63). It grows with every change; only
+    a catalogue that is made anew, or restored from a backup, has smaller ones. 0 is a catalogue in which nothing was
+    ever written.
     """
     def __init__(
         self,

@@ -93,6 +93,7 @@ class TrackNotFound(SegueError):
     reason = "TRACK_NOT_FOUND"
 
     def __init__(self, track_id: str) -> None:
+        track_id = track_id[:64]  # twice as long as any that there is
         super().__init__(
             f"No track {track_id!r} is in the catalogue; list the tracks that are, or index the file it came from."
         )

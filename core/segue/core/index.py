@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Collection, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -18,6 +19,8 @@ Vectors = NDArray[np.float32]
 GRAPH_DEGREE = 16
 EF_CONSTRUCTION = 200
 EF_SEARCH = 256
+# The graph can only find more and leave them out; from here on comparing with every track is quicker.
+_MOST_PASSED_OVER = 64
 
 
 class Neighbour(NamedTuple):
@@ -130,17 +133,21 @@ class HnswIndex:
         wanted = min(len(self), k + len(without))
         if wanted == 0:
             return []
+        if len(without) > _MOST_PASSED_OVER:
+            return self._exact.search(query, k, without)
         try:
             rows, distances = self._graph.knn_query(query, k=wanted, num_threads=1)
         except RuntimeError:  # the graph's beam met fewer tracks than are wanted
-            return self._exact().search(query, k, without)
+            return self._exact.search(query, k, without)
         found = [
             Neighbour(self.track_ids[row], float(1 - distance))
             for row, distance in zip(rows[0], distances[0], strict=True)
         ]
         return ranked(found, k, without)
 
+    @cached_property
     def _exact(self) -> ExactIndex:
+        """The same tracks for exact search; made once, when it is first needed."""
         vectors = np.asarray(self._graph.get_items(np.arange(len(self))), dtype=np.float32)
         return ExactIndex(self.track_ids, vectors)
 

@@ -13,6 +13,7 @@ to be trusted.
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import subprocess
 import time
@@ -24,9 +25,10 @@ from urllib.parse import quote
 
 from redis import Redis
 from redis.exceptions import BusyLoadingError, RedisError
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from segue.core.errors import StoreUnavailable
-from segue.core.redis_client import connect, reaching
+from segue.core.redis_client import PATIENT, connect, reaching
 from segue.core.redis_places import SOCKET, find_server, socket_path
 
 _ADDRESS, _LOG = "socket-path", "redis.log"
@@ -39,6 +41,8 @@ _OPTIONS = (
 # Long enough for a server that loads, or saves, a catalogue of millions.
 _PATIENCE_SECONDS = 300.0
 _START_SECONDS = 10.0
+
+log = logging.getLogger(__name__)
 
 
 class LocalRedis:
@@ -71,6 +75,19 @@ class LocalRedis:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             with self._starting():
                 self._use()
+        except OSError as error:
+            raise StoreUnavailable(f"{self._complaint('cannot be started')} {error}.") from error
+
+    def revive(self) -> None:
+        """Starts the server again if it died; a server that lives is left alone, whether or not it answers.
+
+        Raises:
+            StoreUnavailable: it does not start.
+        """
+        try:
+            if not self._lives():
+                with self._starting():
+                    self._start()
         except OSError as error:
             raise StoreUnavailable(f"{self._complaint('cannot be started')} {error}.") from error
 
@@ -175,8 +192,15 @@ class LocalRedis:
             os.close(descriptor)
 
     def _stop(self) -> None:
-        with self._client() as client, suppress(RedisError):  # it may have been killed
-            client.shutdown(nosave=True)
+        with self._client() as client:
+            try:
+                client.shutdown(nosave=True)
+            except RedisConnectionError:
+                pass  # it was killed
+            except RedisError as error:
+                # It will read the request when it wakes; nobody must wait for that.
+                log.warning("The private Redis in %s does not answer (%s) and is left to itself", self._folder, error)
+                return
         # The last thing that it does is to put its log of commands on the disk.
         _wait_until(lambda: not self._lives(), self._complaint("does not stop"))
         self._socket.unlink(missing_ok=True)
@@ -186,7 +210,7 @@ class LocalRedis:
 
     @contextmanager
     def _client(self) -> Iterator[Redis]:
-        client = connect(self.url, retries=0)
+        client = connect(self.url, PATIENT._replace(retries=0))
         try:
             yield client
         finally:

@@ -29,6 +29,9 @@ class MemoryStore:
         self._events: list[Event] = []
         self._lock = threading.Lock()
 
+    def ping(self) -> None:
+        """Always answers."""
+
     def identity(self) -> Identity | None:
         """What the catalogue is, or None where nothing was ever written."""
         return self._identity

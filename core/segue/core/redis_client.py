@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
-from typing import Concatenate, ParamSpec, Protocol, TypeVar
+from typing import Concatenate, NamedTuple, ParamSpec, Protocol, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from redis import Redis
@@ -26,9 +26,19 @@ from redis.retry import Retry
 
 from segue.core.errors import StoreUnavailable
 
-CONNECT_SECONDS = 3.0
+
+class Patience(NamedTuple):
+    """How long Redis is waited for: seconds to connect, seconds for an answer, and how often it is asked again."""
+
+    connect: float
+    answer: float
+    retries: int
+
+
 # With appendfsync always an answer waits for the disk.
-ANSWER_SECONDS = 10.0
+PATIENT = Patience(connect=3.0, answer=10.0, retries=2)
+# For whoever has callers of its own that wait.
+BRISK = Patience(connect=1.0, answer=2.0, retries=0)
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -46,7 +56,7 @@ class AtAddress(Protocol):
 S = TypeVar("S", bound=AtAddress)
 
 
-def connect(url: str, retries: int = 2) -> Redis:
+def connect(url: str, patience: Patience = PATIENT) -> Redis:
     """A client of the Redis at ``url``; nothing is sent yet.
 
     Raises:
@@ -57,9 +67,9 @@ def connect(url: str, retries: int = 2) -> Redis:
         return Redis.from_url(
             url,
             protocol=2,
-            socket_connect_timeout=CONNECT_SECONDS,
-            socket_timeout=ANSWER_SECONDS,
-            retry=Retry(ExponentialWithJitterBackoff(base=0.05, cap=0.5), retries),
+            socket_connect_timeout=patience.connect,
+            socket_timeout=patience.answer,
+            retry=Retry(ExponentialWithJitterBackoff(base=0.05, cap=0.5), patience.retries),
         )
     except ValueError as error:
         raise StoreUnavailable(

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, TypeVar
 
 from segue.core.errors import CatalogueLocked
-from segue.core.redis_client import address_of, connect, reaches_redis, reaching
+from segue.core.redis_client import PATIENT, Patience, address_of, connect, reaches_redis, reaching
 from segue.core.redis_keys import RedisKeys
 from segue.core.redis_lock import LEASE_SECONDS, WriterLock
 from segue.core.redis_text import (
@@ -38,6 +38,8 @@ class RedisStore:
         keys: RedisKeys | None = None,
         lease: float = LEASE_SECONDS,
         durable: Callable[[], AbstractContextManager[None]] = nullcontext,
+        revive: Callable[[], None] = lambda: None,
+        patience: Patience = PATIENT,
     ) -> None:
         """Nothing is sent yet.
 
@@ -46,19 +48,23 @@ class RedisStore:
             keys: the names of what is kept.
             lease: seconds that a writer which shows no sign of life is waited for.
             durable: entered while the catalogue is being written, to make the server sync every transaction to disk.
+            revive: called by ``ping``, to start the server again if it is ours and died.
+            patience: how long an answer is waited for.
 
         Raises:
             StoreUnavailable: it is not the address of a Redis.
         """
         self.address = address_of(url)
-        self._client = connect(url)
+        self._client = connect(url, patience)
         self._keys = keys or RedisKeys()
         self._lock = WriterLock(self._client, self.address, self._keys, lease)
         self._durable = durable
+        self._revive = revive
 
     @reaches_redis
     def ping(self) -> None:
-        """Does nothing, if Redis answers."""
+        """Does nothing, if Redis answers; a private one that died is started again first."""
+        self._revive()
         self._client.ping()
 
     def close(self) -> None:

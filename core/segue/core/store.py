@@ -114,6 +114,10 @@ class Identity:
 class TrackStore(Protocol):
     """Reads the catalogue. Every method raises ``StoreUnavailable`` where the store does not answer."""
 
+    def ping(self) -> None:
+        """Does nothing, if the store answers; a private one that died is started again first."""
+        ...
+
     def identity(self) -> Identity | None:
         """What the catalogue is, or None where nothing was ever written."""
         ...

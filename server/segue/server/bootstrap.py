@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from segue.core.connect import open_store
 from segue.core.model import Model
+from segue.core.redis_client import BRISK
 from segue.server.catalogue import LiveCatalogue
 from segue.server.engine import Engine
+from segue.server.threads import BoundedThreads
+
+# Reading the catalogue is waiting for Redis, so threads are many, but not without end.
+_READERS, _MOST_READING = 16, 512
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,8 @@ class Parts:
 
     engine: Engine
     catalogue: LiveCatalogue
+    readers: BoundedThreads
+    most_waiting: int
 
     @property
     def model_id(self) -> str:
@@ -54,14 +61,15 @@ def assemble(settings: Settings) -> Iterator[Parts]:
         CatalogueMismatch: the catalogue was made by another model or front end.
     """
     model = Model.load(settings.model)
-    catalogue = LiveCatalogue(settings.data, model.manifest, lambda: open_store(settings.data, settings.redis_url))
-    catalogue.start()
-    try:
+    catalogue = LiveCatalogue(
+        settings.data, model.manifest, lambda: open_store(settings.data, settings.redis_url, BRISK)
+    )
+    with ExitStack() as stack:
+        stack.callback(catalogue.close)
+        catalogue.start()
         model.warm_up(most=1)
-        engine = Engine(model, settings.workers, settings.most_waiting)
-        try:
-            yield Parts(engine, catalogue)
-        finally:
-            engine.close()
-    finally:
-        catalogue.close()
+        hearers = BoundedThreads("hear", settings.workers, settings.most_waiting)
+        stack.callback(hearers.close)
+        readers = BoundedThreads("read", _READERS, _MOST_READING)
+        stack.callback(readers.close)
+        yield Parts(Engine(model, hearers), catalogue, readers, settings.most_waiting)

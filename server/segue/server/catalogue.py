@@ -23,6 +23,9 @@ from segue.core.index import ExactIndex, Neighbour, VectorIndex, Vectors, ranked
 from segue.core.store import Event, Identity, Track, TrackStore, all_track_ids
 
 POLL_SECONDS = 0.25
+# While something is wrong it is looked at less and less often, down to this.
+_SLOWEST_POLL_SECONDS = 2.0
+_CLOSE_SECONDS = 20.0
 _EVENTS_AT_ONCE = 10_000
 
 _log = logging.getLogger(__name__)
@@ -112,7 +115,7 @@ class LiveCatalogue:
         """Stops following and lets go of the store."""
         self._stop.set()
         if self._thread.is_alive():
-            self._thread.join()
+            self._thread.join(_CLOSE_SECONDS)
         self._resources.close()
 
     @property
@@ -145,40 +148,43 @@ class LiveCatalogue:
         """The store, for metadata.
 
         Raises:
-            StoreUnavailable: it has not answered yet.
+            StoreUnavailable: it did not answer when it was last asked, so nobody has to wait to hear it again.
         """
-        if self._store is None:
+        if self._store is None or isinstance(self._problem, StoreUnavailable):
             raise self._problem or StoreUnavailable("Redis has not answered yet. Try again in a second.")
         return self._store
 
     def _follow(self) -> None:
-        while not self._stop.wait(POLL_SECONDS):
+        wait = POLL_SECONDS
+        while not self._stop.wait(wait):
             self.refresh()
+            wait = min(2 * wait, _SLOWEST_POLL_SECONDS) if self._problem else POLL_SECONDS
 
     def refresh(self) -> None:
         """Brings the view up to date, or keeps the reason why it cannot be in ``problem``."""
         try:
-            if self._store is None:
-                self._store = self._resources.enter_context(self._open_store())
-            self._catch_up(self._store)
+            self._look()
         except SegueError as error:
-            if str(error) != str(self._problem):
-                _log.warning("%s", error)
-            self._problem = error
-            if isinstance(error, StoreUnavailable):
-                self._let_go()
-        except Exception:  # noqa: BLE001 - the thread must outlive whatever one look at the store meets
-            _log.exception("the catalogue cannot be followed")
-            self._problem = StoreUnavailable("The catalogue cannot be read; the server's log says why.")
+            self._note(error)
+        except Exception as error:  # noqa: BLE001 - the thread must outlive whatever one look at the store meets
+            self._note(StoreUnavailable(f"The catalogue cannot be read: {type(error).__name__}: {error}"), error)
         else:
             if self._problem:
                 _log.info("the catalogue is readable again")
             self._problem = None
 
-    def _let_go(self) -> None:
-        """Forgets the store, so that the next look opens it again: a private Redis that died is started anew."""
-        self._store = None
-        self._resources.close()
+    def _look(self) -> None:
+        if self._store is None:
+            self._store = self._resources.enter_context(self._open_store())
+        elif isinstance(self._problem, StoreUnavailable):
+            self._store.ping()
+        self._catch_up(self._store)
+
+    def _note(self, problem: SegueError, cause: Exception | None = None) -> None:
+        """Remembers what is wrong, and logs it when it is news."""
+        if str(problem) != str(self._problem):
+            _log.warning("%s", problem, exc_info=cause)
+        self._problem = problem
 
     def _catch_up(self, store: TrackStore) -> None:
         identity = store.identity()
@@ -186,7 +192,9 @@ class LiveCatalogue:
             self._view = View()
             return
         self._check(identity)
-        view, newest, published = self._view, store.revision(), snapshot.newest_revision(self._data)
+        # In this order: whatever was published by now holds nothing that the store's last event does not know of.
+        view, published = self._view, snapshot.newest_revision(self._data)
+        newest = store.revision()
         lost = view.identity != identity or view.revision > newest or view.revision + 1 < store.oldest_revision()
         if lost or published != self._snapshot_seen:
             view = self._load(store, identity, newest)

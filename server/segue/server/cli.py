@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import signal
 import sys
 from pathlib import Path
+from types import FrameType
 
 import click
 
@@ -60,6 +62,7 @@ def main(
     *, listen: str, data: Path, redis: str | None, model: Path, workers: int, most_waiting: int, grace: float
 ) -> None:
     """Tells the genre of music and what to play next, over gRPC."""
+    signal.signal(signal.SIGTERM, _stop_starting)
     logging.basicConfig(level=logging.INFO, format="segue-server: %(message)s")
     from segue.server.bootstrap import Settings, assemble  # noqa: PLC0415 - so that --help is quick
     from segue.server.lifecycle import serve  # noqa: PLC0415 - likewise
@@ -70,3 +73,10 @@ def main(
     except (SegueError, OSError) as error:
         click.echo(f"segue-server: {error}", err=True)
         sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _stop_starting(_number: int, _frame: FrameType | None) -> None:
+    """Ends a server that is told to stop before it serves, in good order: what it started is stopped with it."""
+    sys.exit(0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from google.protobuf.duration_pb2 import Duration
 
@@ -68,6 +68,18 @@ def limit(request: classification_service_pb2.ClassifyRequest | recommendation_s
     return min(value, MAX_LIMIT)
 
 
+def seed_kind(request: recommendation_service_pb2.RecommendRequest) -> Literal["audio", "track_id"]:
+    """Which seed was sent.
+
+    Raises:
+        MalformedRequest: none.
+    """
+    kind = request.WhichOneof("seed")
+    if kind is None:
+        raise MalformedRequest("seed", "There is no seed; send audio or a track_id.")
+    return kind
+
+
 def track_id(value: str) -> str:
     """The id of a track that is asked for.
 
@@ -90,7 +102,7 @@ def page(request: catalog_service_pb2.ListTracksRequest) -> Page:
             "page_size", f"page_size is {request.page_size}; ask for 1 to {MAX_PAGE}, or 0 for {DEFAULT_PAGE}."
         )
     try:
-        after = base64.urlsafe_b64decode(request.page_token.encode()).decode()
+        after = base64.b64decode(request.page_token.encode(), altchars=b"-_", validate=True).decode("ascii")
     except (binascii.Error, UnicodeError) as error:
         raise MalformedRequest(
             "page_token",

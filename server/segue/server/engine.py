@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-from concurrent.futures import ThreadPoolExecutor
-
-from segue.core.errors import Overloaded
 from segue.core.listen import listen
 from segue.core.model import Heard, Model
+from segue.server.threads import BoundedThreads
 
 
 class Engine:
@@ -16,12 +13,10 @@ class Engine:
     Decoding, the front end and TensorFlow all leave Python's lock, so threads use every core.
     """
 
-    def __init__(self, model: Model, workers: int, most_waiting: int) -> None:
-        """Takes a warm model, how many pieces are heard at once, and how many may wait or be heard."""
+    def __init__(self, model: Model, threads: BoundedThreads) -> None:
+        """Takes a warm model and the threads to run it in."""
         self.model = model
-        self._most_waiting = most_waiting
-        self._waiting = 0
-        self._threads = ThreadPoolExecutor(workers, thread_name_prefix="hear")
+        self._threads = threads
 
     async def hear(self, audio: bytes) -> Heard:
         """What the network makes of one piece.
@@ -33,21 +28,9 @@ class Engine:
             Overloaded: too many pieces are waiting already; this one was not looked at.
             AudioError: it cannot be decoded, is too short or too long, or is silent.
         """
-        if self._waiting >= self._most_waiting:
-            raise Overloaded(
-                f"{self._waiting} pieces are waiting already. Try again in a second, or start more servers."
-            )
-        self._waiting += 1
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, self._hear, audio)
-        finally:
-            self._waiting -= 1
+        return await self._threads.run(self._hear, audio)
 
     def _hear(self, audio: bytes) -> Heard:
         manifest = self.model.manifest
         piece = listen(audio, manifest.features, manifest.windows)
         return self.model.hear([piece.windows])[0]
-
-    def close(self) -> None:
-        """Waits for the pieces under way and ends the threads."""
-        self._threads.shutdown(cancel_futures=True)

@@ -39,6 +39,8 @@ _OPTIONS = [
     ("grpc.so_reuseport", 0),
 ]
 
+_OTHER_CALLS = 64
+
 _log = logging.getLogger(__name__)
 
 
@@ -53,7 +55,12 @@ async def serve(parts: Parts, address: str, grace: float) -> None:
     Raises:
         MalformedRequest: the address cannot be listened on.
     """
-    server = grpc.aio.server(interceptors=[StatusInterceptor()], options=_OPTIONS)
+    server = grpc.aio.server(
+        interceptors=[StatusInterceptor()],
+        options=_OPTIONS,
+        # Each may hold 32 MiB before a handler counts it; the rest is for health and what only reads.
+        maximum_concurrent_rpcs=parts.most_waiting + _OTHER_CALLS,
+    )
     checks = _add_services(server, parts)
     bound = _bind(server, address)
     await _tell_health(checks, parts)
@@ -70,10 +77,9 @@ async def serve(parts: Parts, address: str, grace: float) -> None:
 
 
 def _add_services(server: grpc.aio.Server, parts: Parts) -> health.aio.HealthServicer:
-    shared = (parts.engine, parts.catalogue)
-    classification_service_pb2_grpc.add_ClassificationServiceServicer_to_server(ClassificationService(*shared), server)
-    recommendation_service_pb2_grpc.add_RecommendationServiceServicer_to_server(RecommendationService(*shared), server)
-    catalog_service_pb2_grpc.add_CatalogServiceServicer_to_server(CatalogService(*shared), server)
+    classification_service_pb2_grpc.add_ClassificationServiceServicer_to_server(ClassificationService(parts), server)
+    recommendation_service_pb2_grpc.add_RecommendationServiceServicer_to_server(RecommendationService(parts), server)
+    catalog_service_pb2_grpc.add_CatalogServiceServicer_to_server(CatalogService(parts), server)
     checks = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(checks, server)
     reflection.enable_server_reflection((*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME), server)

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from importlib.metadata import version
-from typing import Any
+from typing import Any, Literal
 
 import grpc
 
-from segue.core.errors import MalformedRequest, TrackNotFound
+from segue.core.errors import SegueError, TrackNotFound
 from segue.core.identity import track_id as id_of_audio
 from segue.core.index import Neighbour, Vectors
 from segue.core.store import Track, TrackStore
 from segue.server import convert
+from segue.server.bootstrap import Parts
 from segue.server.catalogue import LiveCatalogue, tracks_of
-from segue.server.engine import Engine
+from segue.server.status import public_message
 from segue.v1 import (
     catalog_service_pb2,
     catalog_service_pb2_grpc,
@@ -26,16 +26,19 @@ from segue.v1 import (
     revision_pb2,
 )
 
+_SPARE = 10
+
 Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class _Service:
     """What every service works with."""
 
-    def __init__(self, engine: Engine, catalogue: LiveCatalogue) -> None:
-        self._engine = engine
-        self._catalogue = catalogue
-        self._model = engine.model.manifest
+    def __init__(self, parts: Parts) -> None:
+        self._engine = parts.engine
+        self._catalogue = parts.catalogue
+        self._readers = parts.readers
+        self._model = parts.engine.model.manifest
 
     def _revision(self) -> revision_pb2.Revision:
         return convert.revision(self._model.model_id, self._catalogue.view.revision)
@@ -62,25 +65,24 @@ class RecommendationService(_Service, recommendation_service_pb2_grpc.Recommenda
     ) -> recommendation_service_pb2.RecommendResponse:
         """Finds the tracks that sound nearest to the seed."""
         most = convert.limit(request)
-        view = self._catalogue.searchable()
-        seed, query = await self._seed(request)
-        found = await asyncio.to_thread(_search, self._catalogue, query, most, seed)
+        kind = convert.seed_kind(request)
+        self._catalogue.searchable()  # before anything is decoded for nothing
+        seed, query = await self._seed(request, kind)
+        found, searched = await self._readers.run(_search, self._catalogue, query, most, seed)
         return recommendation_service_pb2.RecommendResponse(
             recommendations=[convert.recommendation(neighbour, track) for neighbour, track in found],
-            revision=convert.revision(self._model.model_id, view.revision),
+            revision=convert.revision(self._model.model_id, searched),
         )
 
-    async def _seed(self, request: recommendation_service_pb2.RecommendRequest) -> tuple[str, Vectors]:
+    async def _seed(
+        self, request: recommendation_service_pb2.RecommendRequest, kind: Literal["audio", "track_id"]
+    ) -> tuple[str, Vectors]:
         """The seed's track id and its embedding."""
-        match request.WhichOneof("seed"):
-            case "track_id":
-                return await asyncio.to_thread(_stored, self._catalogue.store, convert.track_id(request.track_id))
-            case "audio":
-                audio = convert.audio_bytes(request.audio, "audio")
-                heard = await self._engine.hear(audio)
-                return await asyncio.to_thread(id_of_audio, memoryview(audio)), heard.embedding
-            case _:
-                raise MalformedRequest("seed", "There is no seed; send audio or a track_id.")
+        if kind == "track_id":
+            return await self._readers.run(_stored, self._catalogue.store, convert.track_id(request.track_id))
+        audio = convert.audio_bytes(request.audio, "audio")
+        heard = await self._engine.hear(audio)
+        return await self._readers.run(id_of_audio, memoryview(audio)), heard.embedding
 
 
 def _stored(store: TrackStore, track_id: str) -> tuple[str, Vectors]:
@@ -90,8 +92,14 @@ def _stored(store: TrackStore, track_id: str) -> tuple[str, Vectors]:
     return track_id, embedding
 
 
-def _search(catalogue: LiveCatalogue, query: Vectors, most: int, seed: str) -> list[tuple[Neighbour, Track]]:
-    return tracks_of(catalogue.store, catalogue.searchable().search(query, most, {seed}))
+def _search(
+    catalogue: LiveCatalogue, query: Vectors, most: int, seed: str
+) -> tuple[list[tuple[Neighbour, Track]], int]:
+    """What was found, and the revision of the catalogue that was searched."""
+    view = catalogue.searchable()
+    # A few more than are wanted, for those that were removed in this moment.
+    found = tracks_of(catalogue.store, view.search(query, most + _SPARE, {seed}))
+    return found[:most], view.revision
 
 
 class CatalogService(_Service, catalog_service_pb2_grpc.CatalogServiceServicer):
@@ -102,20 +110,21 @@ class CatalogService(_Service, catalog_service_pb2_grpc.CatalogServiceServicer):
     ) -> catalog_service_pb2.GetTrackResponse:
         """Reads one track."""
         track_id = convert.track_id(request.track_id)
-        (track,) = await asyncio.to_thread(self._catalogue.store.get, [track_id])
+        (track,) = await self._readers.run(self._catalogue.store.get, [track_id])
         if track is None:
             raise TrackNotFound(track_id)
-        return catalog_service_pb2.GetTrackResponse(track=convert.track(track))
+        return catalog_service_pb2.GetTrackResponse(track=convert.track(track), revision=self._revision())
 
     async def ListTracks(  # noqa: N802 - the contract's name
         self, request: catalog_service_pb2.ListTracksRequest, context: Context
     ) -> catalog_service_pb2.ListTracksResponse:
         """Lists the tracks in the order of their ids, page by page."""
         page = convert.page(request)
-        ids, tracks = await asyncio.to_thread(_page, self._catalogue.store, page)
+        ids, tracks = await self._readers.run(_page, self._catalogue.store, page)
         return catalog_service_pb2.ListTracksResponse(
             tracks=[convert.track(track) for track in tracks],
             next_page_token=convert.page_token(ids[-1]) if len(ids) == page.size else "",
+            revision=self._revision(),
         )
 
     async def GetStatus(  # noqa: N802 - the contract's name
@@ -127,8 +136,16 @@ class CatalogService(_Service, catalog_service_pb2_grpc.CatalogServiceServicer):
             track_count=len(self._catalogue.view),
             genres=sorted(self._model.labels),
             server_version=version("segue"),
-            catalogue_problem=str(self._catalogue.problem or ""),
+            catalogue_problem=self._problem(),
         )
+
+    def _problem(self) -> str:
+        """What keeps the catalogue from answering, as any caller may know it."""
+        try:
+            self._catalogue.searchable()
+        except SegueError as error:
+            return public_message(error)
+        return public_message(self._catalogue.problem) if self._catalogue.problem else ""
 
 
 def _page(store: TrackStore, page: convert.Page) -> tuple[Sequence[str], list[Track]]:

@@ -19,6 +19,9 @@ from segue.core import errors
 DOMAIN = "segue.v1"
 REQUEST_ID = "x-request-id"
 RETRY_SECONDS = 1
+_LONGEST_MESSAGE = 1_000
+# What gRPC's own retries go by, in any language; RetryInfo is for people and their code.
+_PUSHBACK = ("grpc-retry-pushback-ms", str(1000 * RETRY_SECONDS))
 
 _CODES: dict[type[errors.SegueError], grpc.StatusCode] = {
     errors.AudioError: grpc.StatusCode.INVALID_ARGUMENT,
@@ -29,6 +32,8 @@ _CODES: dict[type[errors.SegueError], grpc.StatusCode] = {
     errors.Overloaded: grpc.StatusCode.RESOURCE_EXHAUSTED,
     errors.StoreUnavailable: grpc.StatusCode.UNAVAILABLE,
 }
+
+_RETRIED = (errors.Overloaded, errors.StoreUnavailable)
 
 _log = logging.getLogger(__name__)
 
@@ -41,11 +46,20 @@ def to_status(error: Exception, request_id: str) -> tuple[grpc.StatusCode, statu
     code = next((code for kind, code in _CODES.items() if isinstance(error, kind)), grpc.StatusCode.INTERNAL)
     known = code is not grpc.StatusCode.INTERNAL
     reason = error.reason if known and isinstance(error, errors.SegueError) else "INTERNAL"
-    message = str(error) if known else f"Something went wrong inside Segue. Report it with the request id {request_id}."
+    internal = f"Something went wrong inside Segue. Report it with the request id {request_id}."
+    message = public_message(error) if known else internal
     info = error_details_pb2.ErrorInfo(reason=reason, domain=DOMAIN, metadata={"request_id": request_id})
     details = [info, *_help(error, message)]
     number: int = code.value[0]
     return code, status_pb2.Status(code=number, message=message, details=[_packed(detail) for detail in details])
+
+
+def public_message(error: Exception) -> str:
+    """What a caller may read of an error that Segue means to raise: nothing of the server's own machine."""
+    if isinstance(error, errors.StoreUnavailable):
+        return "The catalogue's Redis does not answer. Try again in a second; the server's log says more."
+    # A status travels in a header, which is cut off, or refused, when it is long.
+    return str(error)[:_LONGEST_MESSAGE]
 
 
 def _help(error: Exception, message: str) -> list[Message]:
@@ -58,7 +72,7 @@ def _help(error: Exception, message: str) -> list[Message]:
         return [error_details_pb2.BadRequest(field_violations=[violation])]
     if isinstance(error, errors.TrackNotFound):
         return [error_details_pb2.ResourceInfo(resource_type="segue.v1.Track", resource_name=error.track_id)]
-    if isinstance(error, errors.Overloaded | errors.StoreUnavailable):
+    if isinstance(error, _RETRIED):
         return [error_details_pb2.RetryInfo(retry_delay=Duration(seconds=RETRY_SECONDS))]
     return []
 
@@ -115,6 +129,10 @@ def _answering(method: Callable[..., Any]) -> Callable[..., Any]:
 async def _abort(error: Exception, call: str, context: grpc.aio.ServicerContext[Any, Any]) -> None:
     code, status = to_status(error, call)
     if code is grpc.StatusCode.INTERNAL:
-        _log.exception("request %s failed", call, exc_info=error)
-    trailing = ((REQUEST_ID, call), ("grpc-status-details-bin", status.SerializeToString()))
-    await context.abort(code, status.message, trailing)
+        _log.error("request %s failed", call, exc_info=error)
+    elif isinstance(error, errors.StoreUnavailable):
+        _log.warning("request %s: %s", call, error)
+    trailing = [(REQUEST_ID, call), ("grpc-status-details-bin", status.SerializeToString())]
+    if isinstance(error, _RETRIED):
+        trailing.append(_PUSHBACK)
+    await context.abort(code, status.message, tuple(trailing))

@@ -108,3 +108,12 @@ def test_another_number_of_tracks(tmp_path: Path) -> None:
     HnswIndex.build(names(10), clustered(10)).save(tmp_path / "index")
     with pytest.raises(SnapshotDamaged, match="10 tracks, not 11"):
         HnswIndex.load(tmp_path / "index", names(11), WIDTH)
+
+
+def test_many_left_out() -> None:
+    """Where most tracks are left out, the graph answers what exact search does."""
+    ids, vectors = names(500), clustered(500)
+    without = set(ids[:400])
+    expected = ExactIndex(ids, vectors).search(vectors[0], 10, without)
+    actual = HnswIndex.build(ids, vectors).search(vectors[0], 10, without)
+    assert [neighbour.track_id for neighbour in expected] == [neighbour.track_id for neighbour in actual]

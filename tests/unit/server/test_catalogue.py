@@ -195,3 +195,43 @@ def test_store_that_comes_late(tmp_path: Path) -> None:
     catalogue.refresh()
     assert_is_the_store(catalogue, store)
     catalogue.close()
+
+
+def test_a_snapshot_that_is_published_meanwhile(tmp_path: Path) -> None:
+    """A snapshot that appears while the catalogue is looked at is taken up at the next look."""
+
+    class Racing(MemoryStore):
+        armed = False
+
+        def revision(self) -> int:
+            seen = super().revision()
+            if self.armed:
+                self.armed = False
+                add(self, 100, 101)
+                publish(tmp_path, self)
+            return seen
+
+    store = Racing()
+    add(store, *range(5))
+    with following(tmp_path, store) as catalogue:
+        store.armed = True
+        catalogue.refresh()
+        catalogue.refresh()
+        assert_is_the_store(catalogue, store)
+        assert {} == catalogue.view.fresh
+
+
+def test_whatever_goes_wrong_is_a_problem(tmp_path: Path) -> None:
+    """An error that nobody foresaw is kept as a problem; the catalogue goes on being followed."""
+
+    @contextmanager
+    def opened() -> Iterator[TrackStore]:
+        raise ValueError("unforeseen")
+        yield MemoryStore()
+
+    catalogue = LiveCatalogue(tmp_path, MANIFEST, opened)
+    catalogue.refresh()
+    catalogue.refresh()
+    assert isinstance(catalogue.problem, StoreUnavailable)
+    with pytest.raises(StoreUnavailable):
+        _ = catalogue.store

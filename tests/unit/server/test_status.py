@@ -4,7 +4,7 @@ import pytest
 from google.rpc import error_details_pb2
 
 from segue.core import errors
-from segue.server.status import to_status
+from segue.server.status import public_message, to_status
 
 ALL = [
     errors.AudioUndecodable("Send a whole file."),
@@ -28,7 +28,13 @@ def test_every_error_has_one_error_info(error: errors.SegueError) -> None:
     info = error_details_pb2.ErrorInfo.FromString(infos[0].value)
     assert 1 == len(infos)
     assert (error.reason, "segue.v1", "id-1") == (info.reason, info.domain, info.metadata["request_id"])
-    assert (code.value[0], str(error)) == (status.code, status.message)
+    assert (code.value[0], public_message(error)) == (status.code, status.message)
+
+
+def test_the_address_of_the_store_stays_here() -> None:
+    """A caller learns that Redis is away, and not where it is."""
+    _, status = to_status(errors.StoreUnavailable("The Redis at secret:6379 does not answer."), "id-3")
+    assert "secret" not in str(status)
 
 
 @pytest.mark.parametrize("error", [ValueError("secret /path"), errors.ArtifactDamaged("secret /path")])
