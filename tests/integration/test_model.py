@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -56,3 +57,14 @@ def test_not_a_saved_model(tiny_model: Path, tmp_path: Path) -> None:
     write_manifest(broken, manifest)
     with pytest.raises(ArtifactDamaged, match="TensorFlow cannot load"):
         Model.load(broken)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("labels", ("blues", "jazz")), ("embedding_width", 64), ("feature_width", 64), ("windows", 5)]
+)
+def test_a_graph_of_another_shape(tiny_model: Path, tmp_path: Path, name: str, value: object) -> None:
+    """A manifest whose digests hold, but whose widths or labels are not the graph's, is refused before it hears."""
+    other = shutil.copytree(tiny_model, tmp_path / "other")
+    write_manifest(other, replace(read_manifest(other), **{name: value}))  # type: ignore[arg-type]  # one of four types
+    with pytest.raises(ArtifactDamaged, match="does not fit its manifest"):
+        Model.load(other)

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -114,9 +114,32 @@ class FeatureConfig:
         """Reads what ``to_dict`` wrote.
 
         Raises:
-            TypeError: a setting is missing, or is not one of ours.
+            TypeError: a setting is missing, is not one of ours, or is not of its type.
+            ValueError: a setting is out of its range.
         """
-        return cls(**{**settings, "grid": ColumnGrid(**settings["grid"])})
+        _check_types(cls, settings)
+        _check_types(ColumnGrid, settings["grid"])
+        config = cls(**{**settings, "grid": ColumnGrid(**settings["grid"])})
+        counts = (config.sample_rate, config.n_fft, config.hop, config.n_mels, config.columns)
+        if min(*counts, config.grid.step, config.grid.divisor) < 1 or config.grid.offset < 0:
+            raise ValueError("a count is below 1")
+        if not 0 <= config.fmin < config.fmax <= config.sample_rate / 2:
+            raise ValueError(f"no mel bands lie between {config.fmin} and {config.fmax} Hz")
+        if config.scale not in get_args(Scale) or not config.floor_db < 0:
+            raise ValueError(f"no scale is {config.scale} down to {config.floor_db} dB")
+        return config
+
+
+def _check_types(kind: type[ColumnGrid | FeatureConfig], settings: object) -> None:
+    """Refuses settings that are not exactly those of ``kind``, each of the type of its default."""
+    if not isinstance(settings, dict):
+        raise TypeError("the settings are not named")
+    defaults = {field.name: field.default for field in fields(kind)}
+    if odd := sorted(map(str, set(settings) ^ set(defaults))):
+        raise TypeError(f"there are too many or too few settings ({', '.join(odd)})")
+    for name, default in defaults.items():
+        if name != "grid" and type(settings[name]) is not type(default):
+            raise TypeError(f"{name} is {settings[name]!r}")
 
 
 @lru_cache(maxsize=8)

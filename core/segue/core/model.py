@@ -61,6 +61,7 @@ class Model:
             raise ArtifactDamaged(
                 f"{folder / SAVED_MODEL} has no signature {', '.join(missing)}. Export it with segue-trainer."
             )
+        _check_shapes(folder, manifest, saved)
         return cls(manifest, saved)
 
     def warm_up(self, most: int = BATCH_SIZES[-1]) -> None:
@@ -106,6 +107,35 @@ class Model:
         padded[: len(values)] = values
         features: Floats = self._encode(windows=padded)["features"].numpy()[: len(values)]
         return features
+
+
+def _check_shapes(folder: Path, manifest: Manifest, saved: Any) -> None:  # noqa: ANN401 - TensorFlow ships no types
+    """Refuses a graph that takes or gives other shapes than its manifest says; nothing is run."""
+    config, most, genres = manifest.features, manifest.windows, len(manifest.labels)
+    promised: dict[str, dict[str, tuple[int | None, ...]]] = {
+        "encode": {
+            "windows": (None, config.n_mels, config.columns),
+            "features": (None, manifest.feature_width),
+        },
+        "decide": {
+            "features": (None, most, manifest.feature_width),
+            "mask": (None, most),
+            "posterior": (None, genres),
+            "embedding": (None, manifest.embedding_width),
+            "window_posterior": (None, most, genres),
+        },
+    }
+    for signature, shapes in promised.items():
+        function = saved.signatures[signature]
+        specs = function.structured_input_signature[1] | function.structured_outputs
+        for name, shape in shapes.items():
+            # A dimension that the graph leaves open is compatible with any.
+            if name not in specs or not specs[name].shape.is_compatible_with(shape):
+                actual = specs[name].shape if name in specs else "missing"
+                raise ArtifactDamaged(
+                    f"The network in {folder} does not fit its manifest: {name} of {signature} is {actual}, not "
+                    f"{shape}. Take a fresh copy of the whole folder, or export it again with segue-trainer."
+                )
 
 
 def _load(saved_model: Path) -> Any:  # noqa: ANN401 - TensorFlow ships no types

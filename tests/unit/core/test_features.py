@@ -48,6 +48,29 @@ def test_settings_survive_json() -> None:
     assert FeatureConfig() == FeatureConfig.from_dict(FeatureConfig().to_dict())
 
 
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"hop": 0},
+        {"hop": "512"},
+        {"sample_rate": True},
+        {"fmax": 12_000.0},
+        {"fmin": -1.0},
+        {"floor_db": 0.0},
+        {"scale": "linear"},
+        {"gain": 1},
+        {"grid": 3},
+        {"grid": {"step": 1}},
+        {"grid": {"step": 1, "offset": 0, "divisor": 0}},
+    ],
+    ids=str,
+)
+def test_settings_that_cannot_be(changed: dict[str, object]) -> None:
+    """No setting is guessed, left over, of another type, or out of its range."""
+    with pytest.raises((TypeError, ValueError)):
+        FeatureConfig.from_dict(FeatureConfig().to_dict() | changed)
+
+
 def test_three_seconds_are_one_window() -> None:
     """Exactly 3 s of audio hold exactly one window of 39 columns."""
     assert FeatureConfig().columns == FeatureConfig().column_count(3 * 22_050)

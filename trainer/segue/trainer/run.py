@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from segue.core.artifact import Manifest, read_manifest
+from segue.core.artifact import Manifest
 from segue.core.features import FeatureConfig
 from segue.core.model import Model
 from segue.trainer.analysis import analyse
@@ -126,12 +126,14 @@ def train_artifact(
     )
 
     def describe(fresh: Path) -> tuple[dict[str, float], str]:
+        # First: what is written beside it from here on, its first manifest does not name.
+        model = Model.load(fresh)
         record = _record(sides, recipe, plan, trained, story.seconds)
         record.save(fresh)
-        figures = measure(fresh, sides, record)
+        figures = measure(model, fresh, sides, record)
         if sides.split.name not in SHIPPED:
             sides.split.save(fresh / "split.tsv")
-        return figures, write_card(read_manifest(fresh), figures, story)
+        return figures, write_card(model.manifest, figures, story)
 
     return write_artifact(folder, network, manifest, describe)
 
@@ -159,13 +161,12 @@ def _record(sides: Sides, recipe: Recipe, plan: AnyPlan, trained: Trained | Pape
     )
 
 
-def measure(folder: Path, sides: Sides, record: Record) -> dict[str, float]:
-    """The figures of an artifact on the validation clips, through the very path that the server takes.
+def measure(model: Model, folder: Path, sides: Sides, record: Record) -> dict[str, float]:
+    """The figures of a loaded artifact on the validation clips, through the very path that the server takes.
 
     Beside those of ``analyse`` there are ``precision_at_5_from_train`` and ``precision_at_10_from_train``, with the
     training clips recommended. The report is written into the folder.
     """
-    model = Model.load(folder)
     learnt, valid = (
         predict(model, [windows_of(clip, model.manifest.features, model.manifest.windows) for clip in side.clips])
         for side in (sides.learnt, sides.valid)
