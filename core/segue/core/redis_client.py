@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
@@ -63,6 +64,7 @@ def connect(url: str, patience: Patience = PATIENT) -> Redis:
         StoreUnavailable: it is not the address of a Redis.
     """
     try:
+        _check_password(url)
         # Every answer has the same shape under RESP2, whatever the client's and the server's versions.
         return Redis.from_url(
             url,
@@ -71,16 +73,31 @@ def connect(url: str, patience: Patience = PATIENT) -> Redis:
             socket_timeout=patience.answer,
             retry=Retry(ExponentialWithJitterBackoff(base=0.05, cap=0.5), patience.retries),
         )
-    except ValueError as error:
+    except ValueError:
+        # Without its cause: what could not be read as a port may be half of a password.
         raise StoreUnavailable(
-            f"{address_of(url)!r} is not the address of a Redis. Write redis://HOST:PORT/DB, rediss://... or unix://PATH."
-        ) from error
+            f"{address_of(url)!r} is not the address of a Redis. Write redis://HOST:PORT/DB, rediss://... or "
+            "unix://PATH, and the special characters of a password as %XX."
+        ) from None
 
 
 def address_of(url: str) -> str:
-    """The address in a URL, without name, password and options."""
+    """The address in a URL, without name, password and options; of a URL that cannot be understood, less."""
+    scheme, separator, rest = url.partition("://") if "://" in url else ("", "", url)
+    # Not by urlsplit, which ends the password at a "/", "?" or "#" in it.
+    login, _, address = rest.rpartition("@")
+    if "=" in login.partition("?")[2]:  # the last "@" may be in the password of ?password=
+        return f"{scheme}{separator}..."
+    return f"{scheme}{separator}{unquote(re.split('[?#]', address)[0])}"
+
+
+def _check_password(url: str) -> None:
+    """Refuses a login that is cut at a special character: its first half would be taken for the host and the port."""
     parts = urlsplit(url)
-    return f"{parts.scheme}://{unquote(parts.netloc.rpartition('@')[2])}{unquote(parts.path)}"
+    if parts.scheme != "unix" and (
+        "@" in parts.path + parts.fragment or ("@" in parts.query and "=" not in parts.query)
+    ):
+        raise ValueError("an @ behind the address")
 
 
 @contextmanager
