@@ -27,6 +27,7 @@ class MemoryStore:
         self._files: dict[str, PathRecord] = {}
         self._failures: dict[str, FailureRecord] = {}
         self._events: list[Event] = []
+        self._trimmed = 0
         self._lock = threading.Lock()
 
     def ping(self) -> None:
@@ -38,11 +39,11 @@ class MemoryStore:
 
     def revision(self) -> int:
         """The number of the last event, 0 where there is none."""
-        return len(self._events)
+        return self._trimmed + len(self._events)
 
     def oldest_revision(self) -> int:
-        """The number of the oldest event: all are kept."""
-        return 1
+        """The number of the oldest event that is kept, ``revision() + 1`` where none is."""
+        return self._trimmed + 1
 
     def count(self) -> int:
         """How many tracks there are."""
@@ -85,7 +86,8 @@ class MemoryStore:
 
     def events(self, after: int, limit: int) -> list[Event]:
         """Up to ``limit`` events in their order, from the first one behind ``after``."""
-        return self._events[after : after + limit]
+        start = max(after - self._trimmed, 0)
+        return self._events[start : start + limit]
 
     @contextmanager
     def writer(self, model_id: str, fingerprint: str, width: int) -> Iterator[MemoryWriter]:
@@ -136,6 +138,11 @@ class MemoryStore:
         """Forgets that a file failed, if it did."""
         self._failures.pop(path, None)
 
+    def trim(self, revision: int) -> None:
+        """Drops the events up to a revision."""
+        self._events = self._events[max(revision - self._trimmed, 0) :]
+        self._trimmed = max(revision, self._trimmed)
+
     def _paths(self, track_id: str) -> list[str]:
         return sorted(path for path, file in self._files.items() if file.track_id == track_id)
 
@@ -148,7 +155,7 @@ class MemoryStore:
             self.drop(track_id)
 
     def _event(self, kind: Literal["add", "remove"], track_id: str) -> None:
-        self._events.append(Event(len(self._events) + 1, kind, track_id))
+        self._events.append(Event(self.revision() + 1, kind, track_id))
 
 
 class MemoryWriter:
@@ -186,3 +193,7 @@ class MemoryWriter:
         """Forgets that files failed; see ``TrackWriter.clear_failures``."""
         for path in paths:
             self._store.clear(path)
+
+    def trim(self, revision: int) -> None:
+        """Drops the events up to a revision; see ``TrackWriter.trim``."""
+        self._store.trim(revision)

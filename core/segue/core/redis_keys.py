@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from segue.core.redis_text import to_bytes
+from segue.core.redis_text import to_bytes, to_text
 
 
 class RedisKeys:
@@ -14,6 +14,8 @@ class RedisKeys:
 
     def __init__(self, catalogue: str = "segue", partition: int = 0) -> None:
         self._tag = f"{{{catalogue}:{partition}}}"
+        #: A pattern that all keys match.
+        self.pattern = self._key("*")
         #: A hash: what the catalogue is and what made its embeddings.
         self.identity = self._key("identity")
         #: A hash: who writes, with which fencing token, until when.
@@ -38,6 +40,13 @@ class RedisKeys:
     def paths(self, track_id: str) -> bytes:
         """A set: the paths of the files that hold a track."""
         return self._key("paths", track_id)
+
+    def track_of(self, key: bytes) -> str | None:
+        """The id of the track that a key is about, None where it is about none."""
+        for made in (self.track, self.embedding, self.paths):
+            if key.startswith(start := made("")):
+                return to_text(key[len(start) :])
+        return None
 
     def _key(self, *parts: str) -> bytes:
         return to_bytes(":".join((self._tag, *parts)))

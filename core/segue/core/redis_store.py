@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, TypeVar
 
 from segue.core.errors import CatalogueLocked
+from segue.core.redis_audit import RedisAudit
 from segue.core.redis_client import PATIENT, Patience, address_of, connect, reaches_redis, reaching
 from segue.core.redis_keys import RedisKeys
 from segue.core.redis_lock import LEASE_SECONDS, WriterLock
@@ -169,6 +170,10 @@ class RedisStore:
             answers: list[Any] = self._client.hmget(key, [to_bytes(path) for path in page])
             found += [None if raw is None else read(path, raw) for path, raw in zip(page, answers, strict=True)]
         return found
+
+    def audit(self, width: int) -> RedisAudit:
+        """What finds out whether all that Redis holds agrees; ``width`` is the length of an embedding."""
+        return RedisAudit(self._client, self._keys, self.address, width)
 
     @contextmanager
     def writer(self, model_id: str, fingerprint: str, width: int) -> Iterator[RedisWriter]:

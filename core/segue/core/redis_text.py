@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import fields
@@ -10,6 +11,9 @@ import numpy as np
 
 from segue.core.errors import MalformedRequest
 from segue.core.store import FailureRecord, Identity, PathRecord, Track, Vector
+
+DIGEST = b"digest"
+"""The field of a track's hash that holds its digest."""
 
 # How far from 1 the length of an embedding may be: float32 sums of some hundred squares stay far below it.
 _LENGTH_TOLERANCE = 1e-3
@@ -25,12 +29,26 @@ def to_text(raw: bytes) -> str:
     return raw.decode("utf-8", "surrogateescape")
 
 
-def track_to_hash(track: Track) -> dict[str, bytes]:
-    """The fields of a track's hash; the id is in the key."""
+def track_to_hash(track: Track, embedding: bytes) -> dict[bytes, bytes]:
+    """The fields of a track's hash, with the digest of these and the embedding; the id is in the key."""
     values = {field.name: getattr(track, field.name) for field in fields(Track)}
     del values["track_id"]
     values |= {"seconds": repr(track.seconds), "posterior": json.dumps(track.posterior, separators=(",", ":"))}
-    return {name: to_bytes(value) for name, value in values.items()}
+    raw = {name.encode(): to_bytes(value) for name, value in values.items()}
+    return raw | {DIGEST: track_digest(raw, embedding)}
+
+
+def track_digest(fields: Mapping[bytes, bytes], embedding: bytes) -> bytes:
+    """Eight bytes by which a change of a track's hash or embedding is found that no one meant.
+
+    Args:
+        fields: the track's hash. ``path`` is left out, since the files say it too, and it changes with them.
+        embedding: as ``embedding_to_bytes`` wrote it.
+    """
+    digest = hashlib.blake2b(embedding, digest_size=8)
+    for name in sorted(set(fields) - {b"path", DIGEST}):
+        digest.update(b"%b %d %b" % (name, len(fields[name]), fields[name]))
+    return digest.digest()
 
 
 def track_from_hash(track_id: str, raw: Mapping[bytes, bytes]) -> Track:

@@ -30,6 +30,13 @@ from segue.core.store import Addition, FailureRecord
 
 T = TypeVar("T")
 
+TRIMMED = "trimmed"
+"""The field of the writer's hash that holds the last revision that was trimmed off the stream."""
+
+# A command of Redis, its key and its arguments. On the stream's key, "add" and "remove" write the event of a track, and
+# "trim" drops the events up to a revision.
+Command = tuple[Any, ...]
+
 # Tracks in a transaction: enough to share one write to disk, few enough to keep Redis for a millisecond or two only.
 BATCH = 64
 
@@ -84,7 +91,7 @@ class _Plan:
         owner = self.owners.get(path, track_id)
         if owner != track_id:
             self._leave(owner, path)
-        fields = [part for pair in track_to_hash(addition.track).items() for part in pair]
+        fields = [part for pair in track_to_hash(addition.track, embedding).items() for part in pair]
         self._run("HSET", self._keys.track(track_id), *fields)
         self._run("HSET", self._keys.files, to_bytes(path), file_to_bytes(addition.file))
         self._run("SADD", self._keys.paths(track_id), to_bytes(path))
@@ -138,6 +145,21 @@ class _Plan:
         self._run("SREM", self._keys.paths(track_id), to_bytes(path))
         self._run("HSET", self._keys.track(track_id), "path", to_bytes(min(self.paths[track_id])))
 
+    def mend(self, commands: Sequence[Command]) -> None:
+        """Does what an audit found to be done."""
+        for name, key, *arguments in commands:
+            if name in {"add", "remove"}:
+                self._event(name, to_text(arguments[0]))
+            elif name == "trim":
+                self.trim(arguments[0])
+            else:
+                self._run(name, key, *arguments)
+
+    def trim(self, revision: int) -> None:
+        """Drops the events up to a revision, and keeps which: a missing event is told from one that was dropped."""
+        self._run("XTRIM", self._keys.events, "MINID", f"{revision + 1}-0")
+        self._run("HSET", self._keys.writer, TRIMMED, revision)
+
     def _event(self, kind: str, track_id: str) -> None:
         self.revision += 1
         self._run("XADD", self._keys.events, f"{self.revision}-0", "kind", kind, "track", to_bytes(track_id))
@@ -190,6 +212,14 @@ class RedisWriter:
     def clear_failures(self, paths: Sequence[str]) -> None:
         """Forgets that files failed, ``BATCH`` to a transaction; see ``TrackWriter.clear_failures``."""
         self._write(paths, lambda _: self._plan([], []), _Plan.clear)
+
+    def trim(self, revision: int) -> None:
+        """Drops the events up to a revision; see ``TrackWriter.trim``."""
+        self._write([revision], lambda _: self._plan([], []), _Plan.trim)
+
+    def mend(self, findings: Sequence[Sequence[Command]]) -> None:
+        """Runs the commands of findings, those of each in one transaction; see ``RedisAudit``."""
+        self._write(findings, lambda _: self._plan([], []), _Plan.mend)
 
     @reaches_redis
     def _write(
@@ -248,9 +278,10 @@ def stream_bounds(client: Redis, keys: RedisKeys) -> tuple[int, int]:
         if "no such key" not in str(error):
             raise
         return 1, 0
-    last, first = _revision(info["last-generated-id"]), info["first-entry"]
-    return (_revision(first[0]) if first else last + 1), last
+    last, first = revision_of(info["last-generated-id"]), info["first-entry"]
+    return (revision_of(first[0]) if first else last + 1), last
 
 
-def _revision(entry_id: bytes) -> int:
+def revision_of(entry_id: bytes) -> int:
+    """The revision of an entry."""
     return int(entry_id.split(b"-")[0])

@@ -149,9 +149,9 @@ def load_newest(data: Path, identity: Identity, since: int = 0, until: int | Non
     Returns:
         The snapshot, or None where there is none: the index is to be made from the store then.
     """
-    for folder in _published(data / "snapshots"):
+    for folder in published(data / "snapshots"):
         try:
-            return _load(folder, identity, since, until)
+            return load(folder, identity, since, until)
         except SnapshotDamaged as error:
             log.warning("The snapshot %s is passed over: %s", folder, error)
     return None
@@ -159,7 +159,7 @@ def load_newest(data: Path, identity: Identity, since: int = 0, until: int | Non
 
 def newest_revision(data: Path) -> int:
     """The revision of the newest snapshot by its name, whether or not it is whole; 0 where there is none."""
-    return max((_revision(path) for path in _published(data / "snapshots")), default=0)
+    return max((_revision(path) for path in published(data / "snapshots")), default=0)
 
 
 def _read(store: TrackStore, width: int) -> tuple[list[str], NDArray[np.float32]]:
@@ -199,7 +199,12 @@ def _write(folder: Path, identity: Identity, revision: int, track_ids: list[str]
     return header
 
 
-def _load(folder: Path, identity: Identity, since: int, until: int | None) -> Snapshot:
+def load(folder: Path, identity: Identity, since: int, until: int | None) -> Snapshot:
+    """Loads one snapshot; see ``load_newest``.
+
+    Raises:
+        SnapshotDamaged: it is not whole, of another catalogue, or of another time.
+    """
     try:
         header = Header.from_json((folder / HEADER).read_text(encoding="ascii"))
         _check(folder, header, identity, since, until)
@@ -226,8 +231,8 @@ def _check(folder: Path, header: Header, identity: Identity, since: int, until: 
             raise SnapshotDamaged(f"its {name} is not the file that its header names")
 
 
-def _published(folder: Path) -> list[Path]:
-    """The snapshots, the newest first."""
+def published(folder: Path) -> list[Path]:
+    """The snapshots in the folder of snapshots, whole or not, the newest first."""
     if not folder.is_dir():
         return []
     found = [path for path in folder.iterdir() if not path.name.startswith(".")]
@@ -244,9 +249,9 @@ def _remove_unfinished(folder: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
 
 
-def _remove_old(folder: Path, published: Path, header: Header) -> None:
+def _remove_old(folder: Path, newest: Path, header: Header) -> None:
     """Keeps the snapshot just published and the newest before it; whatever else is there nobody can use any more."""
-    others = (path for path in _published(folder) if path != published)
+    others = (path for path in published(folder) if path != newest)
     for path in list(_unusable(others, header)):
         shutil.rmtree(path, ignore_errors=True)
 

@@ -208,6 +208,10 @@ class TrackWriter(Protocol):
         """Keeps how files failed; the track that a file held before stays."""
         ...
 
+    def trim(self, revision: int) -> None:
+        """Drops the events up to a revision: whoever has not read them reads a later snapshot, or the tracks."""
+        ...
+
     def clear_failures(self, paths: Sequence[str]) -> None:
         """Forgets that files failed, and nothing else of them."""
         ...

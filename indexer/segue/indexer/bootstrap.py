@@ -9,8 +9,10 @@ from pathlib import Path
 
 from segue.core.artifact import Manifest, read_manifest
 from segue.core.connect import open_store
-from segue.core.errors import CatalogueEmpty
+from segue.core.errors import CatalogueEmpty, CatalogueMismatch
 from segue.core.model import Heard, Model
+from segue.core.redis_store import RedisStore
+from segue.core.redis_writer import RedisWriter
 from segue.core.store import TrackWriter, WritableStore
 from segue.core.windows import Windows
 from segue.indexer.workers import Workers
@@ -79,16 +81,22 @@ def assemble(settings: Settings) -> Iterator[Parts]:
 
 
 @contextmanager
-def reopen(data: Path, redis_url: str | None) -> Iterator[tuple[WritableStore, TrackWriter]]:
+def reopen(data: Path, redis_url: str | None) -> Iterator[tuple[RedisStore, RedisWriter]]:
     """The catalogue that stands, locked for writing; no model is needed, for nothing will be heard.
 
     Raises:
         CatalogueEmpty: nothing was ever written.
         CatalogueLocked: another indexer is at work.
+        CatalogueMismatch: there are tracks, and it is lost what made them.
         StoreUnavailable: Redis does not answer.
     """
     with open_store(data, redis_url) as store:
         identity = store.identity()
+        if identity is None and store.count():
+            raise CatalogueMismatch(
+                f"The catalogue at {store.address} has {store.count()} tracks, and does not say any more which model "
+                "made them. Bring a backup of this Redis back, or give --data a new folder and add the music again."
+            )
         if identity is None:
             raise CatalogueEmpty("There is no catalogue yet. Run segue-indexer add FOLDER first.")
         with store.writer(identity.model_id, identity.fingerprint, identity.width) as writer:

@@ -174,6 +174,26 @@ def rebuild(*, data: Path, redis: str | None, as_json: bool) -> None:
 
 @main.command()
 @options.catalogue
+@click.option("--repair", is_flag=True, help="Mend what can be mended.")
+def verify(*, data: Path, redis: str | None, as_json: bool, repair: bool) -> None:
+    """Looks whether Redis, its events and the snapshots agree.
+
+    What was lost cannot be made up: --repair removes a track of which something is missing or damaged, and its file is
+    heard again when it is added again. Exits with 1 if something does not agree, or could not be mended.
+    """
+    from segue.indexer.tally import Tally  # noqa: PLC0415 - so that --help is quick
+    from segue.indexer.verify import print_verdict  # noqa: PLC0415 - likewise
+    from segue.indexer.verify import verify as run  # noqa: PLC0415 - likewise
+
+    tally = Tally()
+    with _told():
+        verdict = run(data, redis, repair, tally)
+    print_verdict(verdict, tally, as_json)
+    sys.exit(int(bool(verdict.left)))
+
+
+@main.command()
+@options.catalogue
 @click.option("--failures", is_flag=True, help="Name every file that failed.")
 def status(*, data: Path, redis: str | None, as_json: bool, failures: bool) -> None:
     """Shows what is in the catalogue, and how many files failed for which reason."""

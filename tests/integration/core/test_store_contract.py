@@ -129,6 +129,21 @@ def test_events_come_in_pages(store: WritableStore) -> None:
     assert [] == store.events(5, 10)
 
 
+def test_dropped_events_keep_their_numbers(store: WritableStore) -> None:
+    """A stream that was trimmed says where it begins, and goes on from the same number, also when it is empty."""
+    with store.writer(*MAKER) as writer:
+        writer.add([addition(number) for number in range(5)])
+        writer.trim(3)
+        assert (4, 5) == (store.oldest_revision(), store.revision())
+        assert [4, 5] == [event.revision for event in store.events(0, 10)]
+        assert [5] == [event.revision for event in store.events(4, 10)]
+        writer.trim(5)
+        assert (6, 5, []) == (store.oldest_revision(), store.revision(), store.events(0, 10))
+        assert 6 == writer.add([addition(9)])
+    assert [Event(6, "add", track_id(9))] == store.events(5, 10)
+    assert 6 == store.count()
+
+
 def test_ids_come_in_pages_and_in_order(store: WritableStore) -> None:
     """Ids lie in their own order, whatever the order of adding, and paging neither repeats nor skips one."""
     numbers = random.Random(1).sample(range(10_000), 25)

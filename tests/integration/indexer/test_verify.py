@@ -1,0 +1,205 @@
+"""Each kind of damage that a catalogue can take: it is found, and what can be mended is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from segue.core.redis_keys import RedisKeys
+from segue.core.redis_store import RedisStore
+from segue.core.snapshot import HEADER, INDEX, TRACK_IDS, load_newest
+from segue.core.store import all_track_ids
+from tests.integration.indexer.conftest import made_up, run, track_id
+
+KEYS = RedisKeys()
+# The damaged track has two files, or one.
+TWO, ONE = track_id(3), track_id(4)
+
+Damage = Callable[[Any], object]
+
+
+@pytest.fixture
+def client(catalogue: RedisStore) -> Iterator[Any]:
+    """Redis behind the catalogue's back; the catalogue has seen removals, copies and an index."""
+    with catalogue.writer("model", "front end", 16) as writer:
+        writer.add([made_up(3, "/elsewhere/3.flac")])
+        writer.remove([track_id(0)])
+        writer.add([made_up(20)])
+    client = Redis.from_url(catalogue.address, protocol=2)
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def data(client: Any, tmp_path: Path) -> Path:  # noqa: ANN401 - redis-py types its answers for every protocol at once
+    """The data folder, with an index of that catalogue and an older one."""
+    assert client.ping()
+    assert 0 == run("rebuild", "--data", tmp_path).exit_code
+    assert 0 == run("remove", track_id(1), "--data", tmp_path).exit_code
+    return tmp_path
+
+
+def problems(data: Path, *options: str) -> tuple[int, list[dict[str, Any]]]:
+    """The exit code, and what verify found."""
+    done = run("verify", "--data", data, "--json", *options)
+    return done.exit_code, json.loads(done.stdout)["problems"]
+
+
+def test_a_sound_catalogue_is_clean(data: Path) -> None:
+    """Nothing is found, also not with a failure on the list, and nothing is changed."""
+    done = run("verify", "--data", data)
+
+    assert (0, "") == (done.exit_code, done.stderr)
+    assert "Everything agrees: the catalogue has 19 tracks." in done.stdout
+    assert (0, []) == problems(data, "--repair")
+
+
+def test_what_was_renamed_and_forgotten_is_clean(data: Path, catalogue: RedisStore) -> None:
+    """The digest of a track survives whatever a writer does to it."""
+    with catalogue.writer("model", "front end", 16) as writer:
+        writer.forget(["/elsewhere/3.flac"])
+        writer.add([made_up(5, "/elsewhere/5.flac"), made_up(6, "/music/1/7.flac")])
+
+    assert (0, []) == problems(data)
+
+
+def flip(client: Any, key: bytes, at: int) -> None:  # noqa: ANN401 - see above
+    """Flips a bit in the middle of a string."""
+    client.setrange(key, at, bytes([client.getrange(key, at, at)[0] ^ 1]))
+
+
+DAMAGE: dict[str, tuple[Damage, int]] = {
+    # what is done, and how many tracks are lost by it
+    "no metadata": (lambda client: client.delete(KEYS.track(TWO)), 1),
+    "no embedding": (lambda client: client.delete(KEYS.embedding(TWO)), 1),
+    "no paths": (lambda client: client.delete(KEYS.paths(TWO)), 0),
+    "no files": (lambda client: client.delete(KEYS.files), 0),
+    "no ids": (lambda client: client.delete(KEYS.track_ids), 0),
+    "no events": (lambda client: client.delete(KEYS.events), 0),
+    "no id": (lambda client: client.zrem(KEYS.track_ids, TWO), 0),
+    "a strange id": (lambda client: client.zadd(KEYS.track_ids, {track_id(99): 0}), 0),
+    "a remnant": (lambda client: client.set(KEYS.embedding(track_id(99)), b"1234"), 0),
+    "lowest bit of an embedding": (lambda client: flip(client, KEYS.embedding(TWO), 0), 1),
+    "sign of an embedding": (lambda client: client.setrange(KEYS.embedding(TWO), 3, b"\xff"), 1),
+    "narrow embedding": (lambda client: client.set(KEYS.embedding(TWO), b"1234567"), 1),
+    "embedding of NaN": (lambda client: client.set(KEYS.embedding(TWO), b"\xff" * 64), 1),
+    "another title": (lambda client: client.hset(KEYS.track(TWO), "title", "Track 2"), 1),
+    "another path": (lambda client: client.hset(KEYS.track(TWO), "path", "/music/1/3.fla"), 0),
+    "no path in the metadata": (lambda client: client.hdel(KEYS.track(TWO), "path"), 0),
+    "a file's record": (lambda client: client.hdel(KEYS.files, "/music/1/3.flac"), 0),
+    "a file's damaged record": (lambda client: client.hset(KEYS.files, "/music/1/3.flac", b"?"), 0),
+    "a file of a strange track": (lambda client: client.hset(KEYS.files, "/x", f"1 1 {track_id(99)}"), 0),
+    "a file of another track": (lambda client: client.hset(KEYS.files, "/music/0/4.flac", f"1 1 {TWO}"), 1),
+    "a path of two tracks": (lambda client: client.sadd(KEYS.paths(TWO), "/music/0/4.flac"), 0),
+    "an event in the middle": (lambda client: client.xdel(KEYS.events, "7-0"), 0),
+    "the first event": (lambda client: client.xdel(KEYS.events, "1-0"), 0),
+    "the last event": (lambda client: client.xdel(KEYS.events, "23-0"), 0),
+}
+
+
+@pytest.mark.parametrize(("damage", "lost"), DAMAGE.values(), ids=DAMAGE)
+def test_damage_in_redis_is_found_and_mended(
+    data: Path,
+    client: Any,  # noqa: ANN401 - see above
+    catalogue: RedisStore,
+    damage: Damage,
+    lost: int,
+) -> None:
+    """It is an error until it is mended; then all agrees, no more than the damaged track is lost, and it comes back."""
+    damage(client)
+    found, first = problems(data)
+    mended, second = problems(data, "--repair")
+
+    assert 1 == found
+    assert first
+    assert (0, first) == (mended, [{**problem, "mended": False} for problem in second])
+    assert {True} == {problem["mended"] for problem in second}
+    assert (0, []) == problems(data)
+    assert 19 - lost == catalogue.count()
+    with catalogue.writer("model", "front end", 16) as writer:
+        writer.add([made_up(3), made_up(4)])
+    assert (0, []) == problems(data)
+    assert 19 == catalogue.count()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda client: client.xdel(KEYS.events, "22-0"),
+        lambda client: client.delete(KEYS.events),
+        lambda client: client.delete(KEYS.track_ids),
+        lambda client: client.zrem(KEYS.track_ids, TWO),
+    ],
+    ids=["an event", "all events", "all ids", "an id"],
+)
+def test_a_trimmed_stream_is_sound(
+    data: Path,
+    client: Any,  # noqa: ANN401 - see above
+    catalogue: RedisStore,
+    damage: Damage,
+) -> None:
+    """Events that a snapshot stands for may be dropped; what is missing behind it is found, and mended."""
+    with catalogue.writer("model", "front end", 16) as writer:
+        writer.trim(21)
+    assert (0, []) == problems(data)
+
+    damage(client)
+    assert (1, 0) == (problems(data)[0], problems(data, "--repair")[0])
+    assert (0, []) == problems(data)
+    assert 19 == catalogue.count()
+
+
+@pytest.mark.parametrize("name", [HEADER, INDEX, TRACK_IDS])
+@pytest.mark.parametrize("newest", [True, False])
+def test_one_flipped_byte_of_a_snapshot_is_found(data: Path, catalogue: RedisStore, name: str, newest: bool) -> None:
+    """In any file of either snapshot; repaired, the catalogue has a sound index."""
+    damaged = sorted((data / "snapshots").iterdir())[-1 if newest else 0]
+    raw = bytearray((damaged / name).read_bytes())
+    raw[len(raw) // 2] ^= 1
+    (damaged / name).write_bytes(raw)
+    code, found = problems(data)
+
+    assert (1, [damaged.name]) == (code, [problem["what"] for problem in found])
+    assert 0 == problems(data, "--repair")[0]
+    assert (0, []) == problems(data)
+    identity = catalogue.identity()
+    assert identity is not None
+    snapshot = load_newest(data, identity, since=catalogue.revision())
+    assert snapshot is not None
+    assert list(all_track_ids(catalogue)) == list(snapshot.index.track_ids)
+
+
+def test_a_missing_index_is_found(catalogue: RedisStore, tmp_path: Path) -> None:
+    """A catalogue without any snapshot is told so, and gets one."""
+    assert (1, ["the index"]) == (
+        problems(tmp_path)[0],
+        [problem["what"] for problem in problems(tmp_path, "--repair")[1]],
+    )
+    assert (0, []) == problems(tmp_path)
+    assert 20 == catalogue.count()
+
+
+def test_what_cannot_be_mended_says_so(data: Path, client: Any) -> None:  # noqa: ANN401 - see above
+    """Without its identity no one knows what made the tracks: nothing is touched."""
+    client.delete(KEYS.identity)
+    done = run("verify", "--data", data, "--repair")
+
+    assert 1 == done.exit_code
+    assert "does not say any more which model made them. Bring a backup" in done.stderr
+    assert 19 == client.zcard(KEYS.track_ids)
+
+
+def test_a_person_reads_what_is_wrong(data: Path, client: Any) -> None:  # noqa: ANN401 - see above
+    """Each finding is a line, and the last line says what to do."""
+    client.delete(KEYS.embedding(ONE))
+    done = run("verify", "--data", data)
+
+    assert f"wrong: {ONE}: It has no embedding.\n" == done.stderr
+    assert "1 things did not agree, 1 still do not. Run segue-indexer verify --repair.\n" == done.stdout
+    done = run("verify", "--data", data, "--repair")
+    assert "1 things did not agree, and were mended: the catalogue has 18 tracks, 1 were removed." in done.stdout
