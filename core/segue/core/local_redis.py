@@ -15,6 +15,7 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
+import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -25,7 +26,6 @@ from urllib.parse import quote
 
 from redis import Redis
 from redis.exceptions import BusyLoadingError, RedisError
-from redis.exceptions import ConnectionError as RedisConnectionError
 
 from segue.core.errors import StoreUnavailable
 from segue.core.redis_client import PATIENT, connect, reaching
@@ -96,12 +96,15 @@ class LocalRedis:
         if self._users is None:
             return
         with self._starting():
-            try:
-                if _locked_alone(self._users):
-                    self._stop()
-            finally:
-                os.close(self._users)
-                self._users = None
+            users, self._users = self._users, None
+            self._leave(users)
+
+    def _leave(self, users: int) -> None:
+        try:
+            if _locked_alone(users):
+                self._stop()
+        finally:
+            os.close(users)
 
     def _use(self) -> None:
         users = _open(self._folder / "users.lock")
@@ -109,7 +112,7 @@ class LocalRedis:
             fcntl.flock(users, fcntl.LOCK_SH)
             self._start()
         except BaseException:
-            os.close(users)
+            self._leave(users)
             raise
         self._users = users
 
@@ -192,21 +195,28 @@ class LocalRedis:
             os.close(descriptor)
 
     def _stop(self) -> None:
-        with self._client() as client:
-            try:
-                client.shutdown(nosave=True)
-            except RedisConnectionError:
-                pass  # it was killed
-            except RedisError as error:
-                # It will read the request when it wakes; nobody must wait for that.
-                log.warning("The private Redis in %s does not answer (%s) and is left to itself", self._folder, error)
-                return
+        try:
+            self._ask_to_stop()
+        except ConnectionError:
+            pass  # it was killed
+        except OSError as error:
+            # It reads the request when it wakes; nobody has to wait for that.
+            log.warning("The private Redis in %s does not answer (%s) and is left to itself", self._folder, error)
+            return
         # The last thing that it does is to put its log of commands on the disk.
         _wait_until(lambda: not self._lives(), self._complaint("does not stop"))
         self._socket.unlink(missing_ok=True)
         if self._socket.parent != self._folder:
             with suppress(OSError):
                 self._socket.parent.rmdir()
+
+    def _ask_to_stop(self) -> None:
+        # Without a client, which would first wait for a greeting: the request has to lie there for a server that hangs.
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(PATIENT.answer)
+            connection.connect(os.fspath(self._socket))
+            connection.sendall(b"SHUTDOWN NOSAVE\r\n")
+            connection.recv(1)
 
     @contextmanager
     def _client(self) -> Iterator[Redis]:
@@ -239,8 +249,8 @@ def open_local_redis(folder: Path, binary: Path | None = None) -> Iterator[Local
         StoreUnavailable: there is no server to start, or it does not start.
     """
     local = LocalRedis(folder, binary)
-    local.open()
     try:
+        local.open()
         yield local
     finally:
         local.close()
