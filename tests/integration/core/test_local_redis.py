@@ -260,7 +260,7 @@ def test_one_at_a_time_starts_or_stops(folder: Path) -> None:
                 user.result(timeout=0.3)
             assert ["start.lock"] == [path.name for path in folder.iterdir()]
             fcntl.flock(start, fcntl.LOCK_UN)
-            user.result(timeout=10)
+            user.result(timeout=60)
     assert server_pid(waiting.url) is not None
     waiting.close()
     assert server_pid(waiting.url) is None
