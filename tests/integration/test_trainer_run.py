@@ -103,6 +103,16 @@ def test_evaluation_prints_what_the_card_says(artifact: Path, folder: Path, tmp_
         assert (3, read_manifest(artifact).embedding_width) == said["embedding"].shape
 
 
+def test_evaluation_writes_a_report(artifact: Path, folder: Path, tmp_path: Path) -> None:
+    """Of any input, with the curves of the run that made the network."""
+    options = ("--split", artifact / "split.tsv", "--side", "valid", "--pool", "train", "--report", tmp_path)
+    result = run("evaluate", "--model", artifact, "--input", folder, *options)
+    assert 0 == result.exit_code
+    text = (tmp_path / "report.md").read_text()
+    for part in ("3 tracks, side valid of random-tracks", "curves.png", "from the pool", "| seed | 4 |"):
+        assert part in text
+
+
 def test_evaluation_without_a_split_hears_everything(artifact: Path, folder: Path) -> None:
     """All of the input is judged, and what cannot be heard is named."""
     result = run("evaluate", "--model", artifact, "--input", folder)

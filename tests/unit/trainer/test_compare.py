@@ -43,7 +43,7 @@ def test_what_was_not_run_is_said() -> None:
 
 @pytest.mark.parametrize(
     ("right", "said"),
-    [(0.9, "accuracy: holds, better by +0.300"), (0.2, "accuracy: does not hold"), (0.6, "cannot be told")],
+    [(0.9, "accuracy: holds, a gain of +0.300"), (0.2, "accuracy: does not hold"), (0.6, "cannot be told")],
 )
 def test_the_paper_s_claim_is_judged(right: float, said: str) -> None:
     """By the interval of the difference, clip by clip, in words that take a side only where it does."""

@@ -72,12 +72,13 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint, identity: Mapping[str, 
             os.fsync(file.fileno())
         partial.replace(path)
     except OSError as error:
-        partial.unlink(missing_ok=True)
         kept = "The one of the epoch before is whole" if path.exists() else "There is no older one"
         raise CheckpointError(
             f"The checkpoint of epoch {checkpoint.epoch} cannot be written to {path}: {error.strerror or error}. "
             f"{kept}. Make room, and go on with --resume."
         ) from error
+    finally:
+        partial.unlink(missing_ok=True)  # also after Ctrl-C
 
 
 def read_checkpoint(path: Path, identity: Mapping[str, Any]) -> Checkpoint:

@@ -110,7 +110,7 @@ def _run(manifest: Manifest, record: Record | None) -> list[str]:
         ("digest of the clips", record.data_digest),
         ("seed", str(record.plan["seed"])),
         ("epochs run, of at most, kept", f"{record.epochs}, {record.plan['epochs']}, {record.best_epoch}"),
-        ("wall time of the training", f"{record.seconds / 60:.1f} minutes"),
+        ("wall time of the training, since it was last taken up", f"{record.seconds / 60:.1f} minutes"),
         ("versions", versions(record.versions)),
     ]
     settings = ["```json", json.dumps(record.plan, indent=2), "```"]

@@ -63,6 +63,8 @@ def _introduction(command: str) -> list[str]:
         command,
         "```",
         "",
+        "The logs of the long runs are in [runs](runs).",
+        "",
         "The paper's own figures, of a split that it does not state, with no recommendations judged:",
         "",
         *table(("", "accuracy", "loss"), _PAPER),
@@ -144,7 +146,7 @@ def _compared(one: Row | None, other: Row | None, measure: str) -> str:
     if measure == "log_loss":
         gain = Estimate(-gain.mean, -gain.high, -gain.low)
     seeds = " against ".join(", ".join(map(str, row.seeds)) or "one" for row in (one, other))
-    return f"{verdict(gain)}, better by {gain.mean:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}] (seeds {seeds})"
+    return f"{verdict(gain)}, a gain of {gain.mean:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}] (seeds {seeds})"
 
 
 def verdict(gain: Estimate) -> str:
