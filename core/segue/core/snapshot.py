@@ -162,6 +162,15 @@ def newest_revision(data: Path) -> int:
     return max((_revision(path) for path in published(data / "snapshots")), default=0)
 
 
+def older_revision(data: Path) -> int:
+    """The revision of the older of two snapshots by its name, 0 where there are not two.
+
+    Readers need the events behind it: should the newer one be damaged, the older one is followed from there.
+    """
+    revisions = [_revision(path) for path in published(data / "snapshots")]
+    return min(revisions) if len(revisions) >= KEPT else 0
+
+
 def _read(store: TrackStore, width: int) -> tuple[list[str], NDArray[np.float32]]:
     """The ids [n] and embeddings [n, width] of every track."""
     ids = list(all_track_ids(store))
@@ -233,9 +242,13 @@ def _check(folder: Path, header: Header, identity: Identity, since: int, until: 
 
 def published(folder: Path) -> list[Path]:
     """The snapshots in the folder of snapshots, whole or not, the newest first."""
-    if not folder.is_dir():
+    try:
+        found = [path for path in folder.iterdir() if not path.name.startswith(".")]
+    except FileNotFoundError:
         return []
-    found = [path for path in folder.iterdir() if not path.name.startswith(".")]
+    except OSError as error:
+        log.warning("The snapshots in %s cannot be read (%s); the index is made from Redis", folder, error.strerror)
+        return []
     return sorted(found, key=lambda path: (_revision(path), path.name), reverse=True)
 
 

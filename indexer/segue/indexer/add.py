@@ -31,7 +31,7 @@ def add(
     with tally.timed(), assemble(settings) as parts:
         before = parts.store.revision()
         take(paths, parts, tally, interrupt, show)
-        conclude(settings.data, parts.store, before, tally)
+        conclude(settings.data, parts.store, parts.writer, before, tally)
 
 
 def take(

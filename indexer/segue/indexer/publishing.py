@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from segue.core.snapshot import load_newest, publish
-from segue.core.store import TrackStore
+from segue.core.snapshot import Header, load_newest, older_revision, publish
+from segue.core.store import TrackStore, TrackWriter
 from segue.indexer.tally import Tally
 
 _PAGE = 10_000
 
 
-def conclude(data: Path, store: TrackStore, before: int, tally: Tally) -> None:
+LEAST_TRIMMED = 10_000
+"""Events are dropped from the stream in no smaller numbers than this."""
+
+
+def conclude(data: Path, store: TrackStore, writer: TrackWriter, before: int, tally: Tally) -> None:
     """Counts the tracks, and publishes the index if it is not the newest.
 
     Args:
         data: the folder where Segue keeps its state.
         store: the catalogue.
+        writer: its writer.
         before: its revision before the run.
         tally: gets the tracks that there are, and those that were removed.
 
@@ -26,7 +31,22 @@ def conclude(data: Path, store: TrackStore, before: int, tally: Tally) -> None:
     """
     tally.tracks = store.count()
     tally.removed = _removals(store, before)
-    _publish(data, store, before)
+    if _has_to_be_published(data, store, before):
+        renew(data, store, writer)
+
+
+def renew(data: Path, store: TrackStore, writer: TrackWriter) -> Header:
+    """Publishes the index, and drops the events that no reader of one of the two snapshots needs.
+
+    Raises:
+        SnapshotUnwritable: the disk is full, or the folder cannot be written.
+        StoreUnavailable: the store does not answer.
+    """
+    header = publish(data, store)
+    older = older_revision(data)
+    if older - (store.oldest_revision() - 1) >= LEAST_TRIMMED:
+        writer.trim(older)
+    return header
 
 
 def _removals(store: TrackStore, after: int) -> int:
@@ -38,11 +58,9 @@ def _removals(store: TrackStore, after: int) -> int:
     return removed
 
 
-def _publish(data: Path, store: TrackStore, before: int) -> None:
-    """Publishes the index, unless that was done by a run after which nothing changed."""
+def _has_to_be_published(data: Path, store: TrackStore, before: int) -> bool:
+    """Whether the index is not that of a run after which nothing changed."""
     identity, revision = store.identity(), store.revision()
     if identity is None or revision == 0:
-        return
-    if revision == before and load_newest(data, identity, since=revision, until=revision) is not None:
-        return
-    publish(data, store)
+        return False
+    return revision != before or load_newest(data, identity, since=revision, until=revision) is None

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from segue.core.snapshot import Header, publish
+from segue.core.snapshot import Header
 from segue.indexer.bootstrap import reopen
+from segue.indexer.publishing import renew
 from segue.indexer.tally import Tally
 
 
@@ -26,7 +27,7 @@ def rebuild(data: Path, redis_url: str | None, tally: Tally) -> Header:
         SnapshotUnwritable: the disk is full, or the folder cannot be written.
         StoreUnavailable: Redis does not answer.
     """
-    with tally.timed(), reopen(data, redis_url) as (store, _):
-        header = publish(data, store)
+    with tally.timed(), reopen(data, redis_url) as (store, writer):
+        header = renew(data, store, writer)
         tally.tracks = header.tracks
     return header

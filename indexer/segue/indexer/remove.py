@@ -54,7 +54,7 @@ def remove(targets: Sequence[str], data: Path, redis_url: str | None, tally: Tal
             chosen = _choose(targets, store, tally)
             writer.remove(chosen.track_ids)
             writer.forget(chosen.paths)
-            conclude(data, store, before, tally)
+            conclude(data, store, writer, before, tally)
 
 
 def _choose(targets: Sequence[str], store: TrackStore, tally: Tally) -> _Chosen:

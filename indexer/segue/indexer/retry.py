@@ -59,7 +59,7 @@ def retry(
         pipeline.run(_again(failed_paths(parts.store, reason), parts.store, missing), interrupt.came)
         parts.writer.clear_failures(missing)
         tally.forgotten = len(missing)
-        conclude(settings.data, parts.store, before, tally)
+        conclude(settings.data, parts.store, parts.writer, before, tally)
 
 
 def rehearse(

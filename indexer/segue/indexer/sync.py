@@ -54,7 +54,7 @@ def sync(
         if refusal is None:
             parts.writer.forget(sorted(missing))
             tally.forgotten = len(missing)
-        conclude(settings.data, parts.store, before, tally)
+        conclude(settings.data, parts.store, parts.writer, before, tally)
         if refusal is not None:
             raise refusal
 

@@ -58,7 +58,7 @@ def verify(data: Path, redis_url: str | None, repair: bool, tally: Tally) -> Ver
         findings = left = _look(data, store, identity)
         if findings and repair:
             _mend(data, store, writer, identity)
-            conclude(data, store, before, tally)
+            conclude(data, store, writer, before, tally)
             left = _look(data, store, identity)
         tally.tracks = store.count()
     return Verdict(findings, left)

@@ -98,8 +98,10 @@ def test_a_writer_who_lost_the_lock_writes_nothing(opened: Open, oversleep: Call
                 stale.add([addition(2)])
             with pytest.raises(CatalogueLocked):
                 stale.remove([f"{1:032x}"])
+            with pytest.raises(CatalogueLocked):
+                stale.trim(1)
             assert "run the same command again" in str(lost.value)
-            assert (1, 1) == (next_one.count(), next_one.revision())
+            assert (1, 1, 1) == (next_one.count(), next_one.revision(), next_one.oldest_revision())
             assert 2 == fresh.add([addition(3)])
             assert [None] == next_one.files(["/2"])
     with sleeper.writer(*MAKER) as writer:
