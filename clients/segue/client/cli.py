@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from segue.client.calls import DEFAULT_ADDRESS, DEFAULT_TIMEOUT, MAX_AUDIO_BYTES, AudioSource
 from segue.client.clients import Client
@@ -65,6 +66,8 @@ def _keep(ctx: click.Context, option: click.Parameter, value: Any) -> None:  # n
     """Keeps an option in the settings that all of a command line shares; an option not given changes nothing."""
     settings = ctx.ensure_object(Settings)
     given = value is not None and value is not False and value != ""
+    if option.name and ctx.parent and ctx.get_parameter_source(option.name) is ParameterSource.ENVIRONMENT:
+        return  # read before the command's name already, where an option that was written came before it
     if option.name and given:
         setattr(settings, option.name, value)
 

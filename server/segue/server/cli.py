@@ -16,8 +16,22 @@ from segue.core.errors import SegueError
 from segue.core.places import default_data_folder, default_model
 
 
+def _address(_ctx: click.Context, _option: click.Parameter, value: str) -> str:
+    host, _, port = value.rpartition(":")
+    # gRPC would take a port modulo 65,536, and 443 where there is none.
+    if not value.startswith("unix:") and not (host and port.isdecimal() and int(port) < 2**16):
+        raise click.BadParameter(f"{value!r} is no address; write HOST:PORT with a port of 0 to 65535, or unix:PATH.")
+    return value
+
+
 @click.command(context_settings={"show_default": True, "max_content_width": 120})
-@click.option("--listen", default="127.0.0.1:50051", envvar="SEGUE_LISTEN", help="HOST:PORT or unix:PATH to answer on.")
+@click.option(
+    "--listen",
+    default="127.0.0.1:50051",
+    envvar="SEGUE_LISTEN",
+    callback=_address,
+    help="HOST:PORT or unix:PATH to answer on.",
+)
 @click.option(
     "--data",
     type=click.Path(path_type=Path, file_okay=False),

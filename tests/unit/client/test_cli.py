@@ -99,3 +99,11 @@ def test_address_option_wins() -> None:
 def test_errors_cannot_move_the_cursor() -> None:
     """A file's name with control characters is printed without them."""
     assert "segue: \ufffd[2J.wav cannot be read" in segue("classify", "\x1b[2J.wav").stderr
+
+
+def test_an_address_on_the_line_comes_before_that_of_the_environment() -> None:
+    """SEGUE_ADDRESS stands for --address only where that is not given, before or after the command's name."""
+    for arguments in (["--address", "nohost.invalid:7", "status"], ["status", "--address", "nohost.invalid:7"]):
+        ended = segue(*arguments)
+        assert 1 == ended.exit_code
+        assert "nohost.invalid:7" in ended.output + ended.stderr
