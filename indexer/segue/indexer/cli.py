@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from segue.core.errors import SegueError
+from segue.core.extras import require_extra
 from segue.indexer import options
 
 
@@ -18,6 +19,7 @@ from segue.indexer import options
 @click.version_option(package_name="segue")
 def main() -> None:
     """Takes music into Segue's catalogue, so that it can be recommended."""
+    require_extra("indexer", "hnswlib", "redis", "tensorflow", "tinytag")
 
 
 @main.command()

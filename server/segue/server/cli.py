@@ -13,6 +13,7 @@ from types import FrameType
 import click
 
 from segue.core.errors import SegueError
+from segue.core.extras import require_extra
 from segue.core.places import default_data_folder, default_model
 
 
@@ -76,6 +77,7 @@ def main(
     *, listen: str, data: Path, redis: str | None, model: Path, workers: int, most_waiting: int, grace: float
 ) -> None:
     """Tells the genre of music and what to play next, over gRPC."""
+    require_extra("server", "hnswlib", "redis", "tensorflow", "grpc_health", "grpc_reflection")
     signal.signal(signal.SIGTERM, _stop_starting)
     logging.basicConfig(level=logging.INFO, format="segue-server: %(message)s")
     from segue.server.bootstrap import Settings, assemble  # noqa: PLC0415 - so that --help is quick

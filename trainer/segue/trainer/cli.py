@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from segue.core.errors import SegueError
+from segue.core.extras import require_extra
 from segue.core.places import default_model
 from segue.core.quiet import without_chatter
 
@@ -67,6 +68,7 @@ class Commands(click.Group):
 @click.version_option(package_name="segue")
 def main() -> None:
     """Trains networks that tell genres apart, and judges them on tracks whose genre is known."""
+    require_extra("trainer", "keras", "matplotlib", "sklearn", "tensorflow")
 
 
 @main.command()
