@@ -10,9 +10,10 @@ import io
 import mmap
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from queue import Queue
 
 import numpy as np
 import soundfile
@@ -24,12 +25,17 @@ from segue.core.features import Samples
 
 MAX_UPLOAD_BYTES = 16 * 2**20
 MAX_SECONDS = 4 * 3600
-# ffmpeg's output cannot be sought in, so it is held in memory: 318 MB an hour at 22,050 Hz.
+# ffmpeg's output cannot be sought in, so all of it is held in memory, mixed down and at the rate that is asked for:
+# 318 MB an hour at 22,050 Hz.
 MAX_FFMPEG_SECONDS = 3600
 MIN_RATE, MAX_RATE = 4_000, 768_000
 MAX_CHANNELS = 8
 # Up to here decoding the whole is cheaper than seeking to ten windows.
-_WHOLE_SECONDS = 60
+WHOLE_SECONDS = 60
+# What is decoded at once: 4 MB as float32, however many channels and whatever rate a file says it has.
+_BLOCK_SAMPLES = 2**20
+# What ffmpeg may be ahead of us.
+_FFMPEG_BLOCK_BYTES, _FFMPEG_BLOCKS = 2**16, 64
 
 
 class ArraySource:
@@ -69,36 +75,35 @@ class FileSource:
         # than is asked for, so that resampling a piece gives the samples of resampling the whole.
         first = max(0, start // self._rate - 1)
         last = -(-stop // self._rate) + 1
-        piece = read_mono(self._file, first * self._file.samplerate, (last - first) * self._file.samplerate)
-        resampled = resample(piece, self._file.samplerate, self._rate)
+        source_rate, frames = self._file.samplerate, (last - first) * self._file.samplerate
+        piece = _gather(_mono_blocks(self._file, first * source_rate, frames), source_rate, self._rate, frames)
         offset = start - first * self._rate
-        return ArraySource(resampled, 0.0).read(offset, offset + stop - start)
+        return piece.read(offset, offset + stop - start)
 
 
-def resample(samples: Samples, rate: int, to: int) -> Samples:
-    """Mono samples at another rate, in Hz, by soxr's high quality."""
-    if rate == to:
-        return samples
-    resampled: Samples = soxr.resample(samples, rate, to, quality="HQ").astype(np.float32, copy=False)
-    return resampled
-
-
-def read_mono(file: soundfile.SoundFile, start: int, frames: int) -> Samples:
-    """The frames from ``start`` on with their channels averaged, ``frames`` or as many as there are.
+def _mono_blocks(file: soundfile.SoundFile, start: int, frames: int) -> Iterator[Samples]:
+    """The frames from ``start`` on with their channels averaged, ``frames`` or as many as there are, block by block.
 
     Raises:
         AudioUndecodable: the file was cut off, the decoder gives up, or a sample is not a finite number.
     """
-    promised = max(0, min(frames, file.frames - start))
+    missing = max(0, min(frames, file.frames - start))
+    buffer = np.empty((min(missing, max(1, _BLOCK_SAMPLES // file.channels)), file.channels), np.float32)
     try:
         file.seek(min(start, file.frames))
-        samples = file.read(promised, dtype="float32", always_2d=True)
+        while missing and len(block := file.read(missing, always_2d=True, out=buffer[:missing])):
+            missing -= len(block)
+            yield _mixed_down(block)
     except soundfile.LibsndfileError as error:
         raise AudioUndecodable(f"The audio is damaged: {error.error_string} Send it whole and undamaged.") from error
     # FLAC says exactly how long it is; the length of MP3 and Ogg is an estimate.
-    if file.format == "FLAC" and len(samples) < promised:
+    if file.format == "FLAC" and missing:
         raise AudioUndecodable("The file is cut off: it holds less sound than its header promises. Send it whole.")
-    mono: Samples = samples.mean(axis=1, dtype=np.float32)
+
+
+def _mixed_down(block: Samples) -> Samples:
+    """The mean [n] of the channels [n, channels]."""
+    mono: Samples = block.mean(axis=1, dtype=np.float32)
     if not np.isfinite(mono).all():
         raise AudioUndecodable(
             "The audio holds samples that are not finite numbers (NaN or infinity). Export it again."
@@ -106,21 +111,49 @@ def read_mono(file: soundfile.SoundFile, start: int, frames: int) -> Samples:
     return mono
 
 
+def _gather(blocks: Iterable[Samples], source_rate: int, rate: int, most: int) -> ArraySource:
+    """A whole track at ``rate``; of what it is at its own rate, only a block is held at a time.
+
+    Args:
+        blocks: mono samples at ``source_rate``, up to ``most`` in all.
+        source_rate: Hz.
+        rate: Hz.
+        most: the most samples at ``source_rate``; memory that is not filled is never touched, and so costs nothing.
+    """
+    stream = soxr.ResampleStream(source_rate, rate, 1, dtype="float32", quality="HQ")
+    gathered = np.empty(most * rate // source_rate + 2, np.float32)
+    taken = filled = 0
+    for block in blocks:
+        taken += len(block)
+        filled = _append(gathered, filled, stream.resample_chunk(block))
+    filled = _append(gathered, filled, stream.resample_chunk(np.empty(0, np.float32), last=True))
+    return ArraySource(gathered[:filled], taken / source_rate)
+
+
+def _append(gathered: Samples, filled: int, samples: Samples) -> int:
+    gathered[filled : filled + len(samples)] = samples
+    return filled + len(samples)
+
+
 @contextmanager
-def open_audio(audio: Path | bytes, rate: int) -> Iterator[ArraySource | FileSource]:
+def open_audio(
+    audio: Path | bytes, rate: int, whole_seconds: float = WHOLE_SECONDS
+) -> Iterator[ArraySource | FileSource]:
     """Opens a piece of music for reading at ``rate`` Hz.
 
     Args:
         audio: a file, or the bytes of a whole file.
         rate: the sample rate that ``read`` answers at, in Hz.
+        whole_seconds: up to here a track is decoded whole, a longer one piece by piece.
 
     Raises:
         AudioUndecodable: it is not audio, was cut off, is damaged, or has an impossible rate or number of channels.
-        AudioTooLong: it plays longer than ``MAX_SECONDS``.
+        AudioTooLong: it plays longer than ``MAX_SECONDS``, or ``MAX_FFMPEG_SECONDS`` where ffmpeg decodes it.
+        AudioTooShort: it holds no sound at all.
         OSError: the file cannot be read.
     """
     if isinstance(audio, bytes):
-        with _open(memoryview(audio), audio, io.BytesIO(audio), rate) as source:
+        with _open(memoryview(audio), audio, io.BytesIO(audio), rate, whole_seconds) as source:
             yield source
         return
     with audio.open("rb") as file:
@@ -130,14 +163,14 @@ def open_audio(audio: Path | bytes, rate: int) -> Iterator[ArraySource | FileSou
             mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped,
             memoryview(mapped) as view,
             # By its descriptor: its name may be no text, and its ending would be believed before its bytes.
-            _open(view, audio, file.fileno(), rate) as source,
+            _open(view, audio, file.fileno(), rate, whole_seconds) as source,
         ):
             yield source
 
 
 @contextmanager
 def _open(
-    view: memoryview, audio: Path | bytes, handle: io.BytesIO | int, rate: int
+    view: memoryview, audio: Path | bytes, handle: io.BytesIO | int, rate: int, whole_seconds: float
 ) -> Iterator[ArraySource | FileSource]:
     if len(view) == 0:
         raise AudioUndecodable("There are no bytes. Send a whole audio file.")
@@ -152,34 +185,36 @@ def _open(
             "The bytes are not audio that can be decoded here. Send WAV, AU, FLAC, Ogg Vorbis, Opus or MP3."
         ) from error
     with file:
-        _check_format(file)
-        if file.frames <= _WHOLE_SECONDS * file.samplerate:
-            yield _decode_whole(file, rate)
+        _check_form(file.samplerate, file.channels)
+        _check_length(file)
+        if file.frames <= whole_seconds * file.samplerate:
+            yield _gather(_mono_blocks(file, 0, file.frames), file.samplerate, rate, file.frames)
         else:
             yield FileSource(file, rate)
 
 
-def _check_format(file: soundfile.SoundFile) -> None:
-    if not MIN_RATE <= file.samplerate <= MAX_RATE:
+def _check_form(rate: int, channels: int) -> None:
+    """Refuses audio that no one listens to.
+
+    Raises:
+        AudioUndecodable: the sample rate, in Hz, or the number of channels is impossible.
+    """
+    if not MIN_RATE <= rate <= MAX_RATE:
         raise AudioUndecodable(
-            f"The sample rate of {file.samplerate:,} Hz is outside {MIN_RATE:,} to {MAX_RATE:,} Hz. Resample it first."
+            f"The sample rate of {rate:,} Hz is outside {MIN_RATE:,} to {MAX_RATE:,} Hz. Resample it first."
         )
-    if file.channels > MAX_CHANNELS:
-        raise AudioUndecodable(
-            f"The audio has {file.channels} channels; at most {MAX_CHANNELS} are taken. Mix it down."
-        )
+    if not 1 <= channels <= MAX_CHANNELS:
+        raise AudioUndecodable(f"The audio has {channels} channels; at most {MAX_CHANNELS} are taken. Mix it down.")
+
+
+def _check_length(file: soundfile.SoundFile) -> None:
     if file.frames > MAX_SECONDS * file.samplerate:
         hours = file.frames / file.samplerate / 3600
         raise AudioTooLong(
             f"The audio lasts {hours:.1f} h; at most {MAX_SECONDS // 3600} h are taken. Send a part of it."
         )
     if file.frames == 0:
-        raise AudioTooShort("The file holds no sound at all. Send at least 3 s.")
-
-
-def _decode_whole(file: soundfile.SoundFile, rate: int) -> ArraySource:
-    samples = read_mono(file, 0, file.frames)
-    return ArraySource(resample(samples, file.samplerate, rate), len(samples) / file.samplerate)
+        raise AudioTooShort("The file holds no sound at all. Send a piece of music.")
 
 
 def _decode_by_ffmpeg(audio: Path | bytes, rate: int) -> ArraySource:
@@ -203,12 +238,41 @@ def _read_ffmpeg(path: Path, rate: int) -> ArraySource:
     from audioread.ffdec import FFmpegAudioFile  # noqa: PLC0415 - likewise
 
     try:
-        with FFmpegAudioFile(str(path)) as file:
+        with FFmpegAudioFile(str(path), block_size=_FFMPEG_BLOCK_BYTES) as file, _held_back(file.stdout_reader.queue):
+            _check_form(file.samplerate, file.channels)
             if file.duration > MAX_FFMPEG_SECONDS:
-                raise AudioTooLong("AAC, WMA and Matroska audio is taken up to 1 h. Send a part of it, or FLAC or MP3.")
-            pcm = np.frombuffer(b"".join(file), dtype="<i2").reshape(-1, file.channels)
-            source_rate = file.samplerate
+                raise _too_long_for_ffmpeg()
+            most = MAX_FFMPEG_SECONDS * file.samplerate
+            return _gather(_ffmpeg_blocks(file, file.channels, most), file.samplerate, rate, most)
     except (DecodeError, ValueError) as error:
         raise AudioUndecodable("ffmpeg cannot decode these bytes. Send WAV, FLAC, Ogg or MP3.") from error
-    mono = pcm.mean(axis=1, dtype=np.float32) / np.float32(32_768)
-    return ArraySource(resample(mono, source_rate, rate), len(mono) / source_rate)
+
+
+@contextmanager
+def _held_back(waiting: Queue[bytes]) -> Iterator[None]:
+    """Keeps audioread from reading ahead without end: its queue has no limit, and ffmpeg is faster than we are."""
+    waiting.maxsize = _FFMPEG_BLOCKS
+    try:
+        yield
+    finally:
+        # Its thread must come to its end, also where the rest is not wanted.
+        waiting.maxsize = 0
+        with waiting.mutex:
+            waiting.not_full.notify_all()
+
+
+def _ffmpeg_blocks(pieces: Iterable[bytes], channels: int, most: int) -> Iterator[Samples]:
+    """Mono blocks of interleaved 16-bit samples; a container need not say how long it is, so they are counted."""
+    rest = b""
+    for piece in pieces:
+        whole = len(rest + piece) // (2 * channels) * 2 * channels
+        pcm, rest = (rest + piece)[:whole], (rest + piece)[whole:]
+        block = np.frombuffer(pcm, dtype="<i2").reshape(-1, channels)
+        most -= len(block)
+        if most < 0:
+            raise _too_long_for_ffmpeg()
+        yield block.mean(axis=1, dtype=np.float32) / np.float32(32_768)
+
+
+def _too_long_for_ffmpeg() -> AudioTooLong:
+    return AudioTooLong("AAC, WMA and Matroska audio is taken up to 1 h. Send a part of it, or FLAC or MP3.")

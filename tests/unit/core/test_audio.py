@@ -5,11 +5,13 @@ import io
 import shutil
 import struct
 import subprocess
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+import soxr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -19,6 +21,7 @@ from segue.core.errors import AudioError, AudioTooLong, AudioTooShort, AudioUnde
 from segue.core.features import FeatureConfig, Samples
 from segue.core.listen import listen
 from segue.core.render import render_clip
+from segue.core.windows import hear
 
 
 def encoded(samples: Samples, rate: int = 22_050, container: str = "WAV", subtype: str | None = None) -> bytes:
@@ -55,14 +58,53 @@ def test_lossy_formats(container: str, subtype: str | None) -> None:
     assert np.abs(original - lossy).mean() < 3
 
 
-@pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="AAC needs ffmpeg, which is not on the PATH")
+needs_ffmpeg = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not on the PATH")
+
+
+def by_ffmpeg(samples: Samples, rate: int, path: Path, *options: str) -> Path:
+    """Writes the samples by ffmpeg."""
+    wav = path.with_name("clip.wav")
+    wav.write_bytes(encoded(samples, rate))
+    subprocess.run(["ffmpeg", "-v", "error", "-i", wav, *options, path], check=True, stdin=subprocess.DEVNULL)  # noqa: S607 - the PATH's own
+    return path
+
+
+@needs_ffmpeg
 @pytest.mark.parametrize("as_bytes", [True, False], ids=["bytes", "file"])
 def test_aac_by_ffmpeg(tmp_path: Path, as_bytes: bool) -> None:
     """AAC in MP4 is decoded where ffmpeg is there."""
-    wav, m4a = tmp_path / "clip.wav", tmp_path / "clip.m4a"
-    wav.write_bytes(encoded(render_clip(5, 5.0, 44_100), 44_100))
-    subprocess.run(["ffmpeg", "-v", "error", "-i", wav, m4a], check=True, stdin=subprocess.DEVNULL)  # noqa: S607 - the PATH's own
+    m4a = by_ffmpeg(render_clip(5, 5.0, 44_100), 44_100, tmp_path / "clip.m4a")
     assert abs(len(decoded(m4a.read_bytes() if as_bytes else m4a)) / 22_050 - 5) < 0.1
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize("channels", [1, 2, 3, 6])
+def test_what_ffmpeg_decodes_is_what_was_encoded(tmp_path: Path, channels: int) -> None:
+    """A lossless track comes back to a step of 16 bits, whatever its channels make of the size of a block."""
+    clip = render_clip(4, 3.0)
+    mkv = by_ffmpeg(np.stack([clip] * channels, axis=1), 22_050, tmp_path / "clip.mkv", "-c:a", "flac")
+    np.testing.assert_allclose(decoded(mkv), clip, atol=1 / 32_000)
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize("live", [True, False], ids=["without a length", "with its length"])
+def test_too_long_for_ffmpeg(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, live: bool) -> None:
+    """What is held in memory is bounded, also where the container does not say how long it is."""
+    options = ["-c:a", "flac", *(["-live", "1"] if live else [])]
+    mkv = by_ffmpeg(np.zeros(60 * 44_100, np.float32), 44_100, tmp_path / "clip.mkv", *options)
+    monkeypatch.setattr(audio, "MAX_FFMPEG_SECONDS", 10)
+    with pytest.raises(AudioTooLong, match="up to 1 h"):
+        decoded(mkv)
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize(("rate", "channels", "sentence"), [(2_000, 1, "sample rate"), (22_050, 9, "9 channels")])
+def test_an_impossible_form_by_ffmpeg(tmp_path: Path, rate: int, channels: int, sentence: str) -> None:
+    """The same rates and channels are taken by either decoder."""
+    clip = np.zeros((5 * rate, channels), np.float32)
+    mkv = by_ffmpeg(clip, rate, tmp_path / "clip.mkv", "-c:a", "pcm_s16le")
+    with pytest.raises(AudioUndecodable, match=sentence):
+        decoded(mkv)
 
 
 def test_aac_without_ffmpeg(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,12 +132,41 @@ def test_channels_are_averaged() -> None:
 
 @pytest.mark.parametrize("rate", [22_050, 44_100, 48_000])
 @pytest.mark.parametrize("container", ["WAV", "FLAC"])
-def test_pieces_of_a_long_track(monkeypatch: pytest.MonkeyPatch, rate: int, container: str) -> None:
+def test_pieces_of_a_long_track(rate: int, container: str) -> None:
     """Seeking to the windows of a long track gives what decoding all of it gives."""
     content = encoded(render_clip(6, 70.0, rate), rate, container)
-    by_seeking = listen(content, FeatureConfig(), 10).windows.values
-    monkeypatch.setattr(audio, "_WHOLE_SECONDS", 1_000)
-    np.testing.assert_allclose(listen(content, FeatureConfig(), 10).windows.values, by_seeking, atol=0.2)
+    with open_audio(content, 22_050) as pieces, open_audio(content, 22_050, whole_seconds=100) as whole:
+        by_seeking, at_once = (hear(source, FeatureConfig(), 10).values for source in (pieces, whole))
+    np.testing.assert_allclose(at_once, by_seeking, atol=0.2)
+
+
+@pytest.mark.parametrize("rate", [11_025, 22_050, 48_000])
+def test_blocks_leave_no_seams(monkeypatch: pytest.MonkeyPatch, rate: int) -> None:
+    """What is mixed down and resampled block by block is what it would be at once, to the bit."""
+    stereo = np.stack([render_clip(0, 5.0, rate), render_clip(1, 5.0, rate)], axis=1)
+    content = encoded(stereo, rate, subtype="FLOAT")
+    expected = soxr.resample(stereo.mean(axis=1, dtype=np.float32), rate, 22_050, quality="HQ")
+    monkeypatch.setattr(audio, "_BLOCK_SAMPLES", 9_001)
+    np.testing.assert_array_equal(decoded(content), expected)
+
+
+@pytest.mark.parametrize("whole_seconds", [60, 0], ids=["whole", "pieces"])
+def test_a_decompression_bomb(whole_seconds: float) -> None:
+    """A little file that unfolds to half a gigabyte takes the memory of what is heard of it."""
+    second = np.zeros((655_350, 8), np.float32)
+    second[::65_535] = 0.5
+    file = io.BytesIO()
+    with soundfile.SoundFile(file, "w", 655_350, 8, format="FLAC", subtype="PCM_16") as writer:
+        for _ in range(6):  # 126 MB as float32
+            writer.write(second)
+    tracemalloc.start()
+    try:
+        with open_audio(file.getvalue(), 22_050, whole_seconds) as source:
+            source.read(0, 66_150)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 20 * 2**20
 
 
 NOISE = np.random.default_rng(0).bytes(5_000)
