@@ -15,6 +15,7 @@
     │   ├── CatalogueMismatch      it was made by another model or front end
     │   ├── CatalogueLocked        another writer is at work
     │   └── RemovalRefused         so much would be removed that it looks like a mistake
+    ├── EmbeddingUnusable          a model made a vector that would poison every search
     ├── SnapshotDamaged            the index on disk is not what its header says
     ├── SnapshotUnwritable         the index cannot be put on disk
     ├── StoreUnavailable           Redis does not answer
@@ -126,6 +127,12 @@ class RemovalRefused(CatalogueError):
     """So many tracks would be removed that it looks like an unmounted disk."""
 
     reason = "REMOVAL_REFUSED"
+
+
+class EmbeddingUnusable(SegueError):
+    """A vector has another width than the catalogue's, or no direction: no caller's fault, but a model's."""
+
+    reason = "EMBEDDING_UNUSABLE"
 
 
 class SnapshotDamaged(SegueError):

@@ -13,7 +13,7 @@ from typing import Any
 
 from redis import Redis
 
-from segue.core.errors import MalformedRequest
+from segue.core.errors import EmbeddingUnusable
 from segue.core.redis_client import reaching
 from segue.core.redis_keys import RedisKeys
 from segue.core.redis_text import (
@@ -175,7 +175,7 @@ class RedisAudit:
             return f"Its embedding has {len(embedding)} bytes, not {4 * self._width}."
         try:
             embedding_to_bytes(embedding_from_bytes(embedding), self._width)
-        except MalformedRequest as error:
+        except EmbeddingUnusable as error:
             return str(error)
         if fields.get(DIGEST) != track_digest(fields, embedding):
             return "Its metadata or its embedding is not what was written: their digest is another."

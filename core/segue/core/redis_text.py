@@ -9,14 +9,11 @@ from dataclasses import fields
 
 import numpy as np
 
-from segue.core.errors import MalformedRequest
-from segue.core.store import FailureRecord, Identity, PathRecord, Track, Vector
+from segue.core.errors import EmbeddingUnusable
+from segue.core.store import FailureRecord, Identity, PathRecord, Track, Vector, is_unit
 
 DIGEST = b"digest"
 """The field of a track's hash that holds its digest."""
-
-# How far from 1 the length of an embedding may be: float32 sums of some hundred squares stay far below it.
-_LENGTH_TOLERANCE = 1e-3
 
 
 def to_bytes(text: str) -> bytes:
@@ -66,17 +63,18 @@ def embedding_to_bytes(embedding: Vector, width: int) -> bytes:
     """An embedding [width] of length 1 as little-endian float32.
 
     Raises:
-        MalformedRequest: it has another width, or its length is not 1: it is zero, or holds NaN or infinity. One such
+        EmbeddingUnusable: it has another width, or its length is not 1: it is zero, or holds NaN or infinity. One such
             vector would poison every search.
     """
     if embedding.shape != (width,):
-        raise MalformedRequest(
-            "embedding", f"An embedding of shape {embedding.shape} came for a catalogue of width {width}."
+        raise EmbeddingUnusable(
+            f"An embedding of shape {embedding.shape} came for a catalogue of width {width}. Give --model the one that "
+            "made the catalogue."
         )
-    length = float(np.linalg.norm(embedding.astype(np.float64)))
-    if not abs(length - 1) <= _LENGTH_TOLERANCE:  # NaN compares false with everything
-        raise MalformedRequest(
-            "embedding", f"An embedding has the length {length:g}, not 1. The model did not make sense of this track."
+    if not is_unit(embedding):
+        raise EmbeddingUnusable(
+            f"An embedding has the length {np.linalg.norm(embedding):g}, not 1. The model did not make sense of this "
+            "track; leave it out."
         )
     return embedding.astype("<f4").tobytes()
 

@@ -18,6 +18,9 @@ from segue.core.errors import CatalogueMismatch
 
 Vector = NDArray[np.float32]
 
+# How far from 1 the length of an embedding may be: float32 sums of some hundred squares stay far below it.
+_LENGTH_TOLERANCE = 1e-3
+
 
 @dataclass(frozen=True)
 class Track:
@@ -185,7 +188,7 @@ class TrackWriter(Protocol):
             The revision after the last of them.
 
         Raises:
-            MalformedRequest: an embedding has another width than the catalogue's, or its length is not 1; nothing is
+            EmbeddingUnusable: an embedding has another width than the catalogue's, or its length is not 1; nothing is
                 written then.
         """
         ...
@@ -228,6 +231,12 @@ class WritableStore(TrackStore, Protocol):
             CatalogueMismatch: the catalogue was made by another model or front end; the message names both.
         """
         ...
+
+
+def is_unit(embedding: Vector) -> bool:
+    """Whether an embedding [e] has the length 1, to rounding: one that has not would poison every search."""
+    # NaN compares false with everything.
+    return abs(float(np.linalg.norm(embedding.astype(np.float64))) - 1) <= _LENGTH_TOLERANCE
 
 
 def check_same_maker(found: Identity | None, wanted: Identity, address: str) -> None:

@@ -8,10 +8,8 @@ from concurrent.futures import Future, wait
 from pathlib import Path
 from typing import Protocol
 
-import numpy as np
-
 from segue.core.model import Heard
-from segue.core.store import Addition, FailureRecord, Track, TrackWriter, Vector
+from segue.core.store import Addition, FailureRecord, Track, TrackWriter, is_unit
 from segue.core.windows import Windows
 from segue.indexer.sources import MusicFile, Source
 from segue.indexer.tally import Tally
@@ -21,7 +19,6 @@ from segue.indexer.work import Examined, Failure, readable
 BATCH = 16
 # Enough that a long track does not leave the other workers without work; a few MB of windows.
 _AHEAD = 32
-_LENGTH_TOLERANCE = 1e-3
 
 
 class Examiner(Protocol):
@@ -132,7 +129,7 @@ class Pipeline:
         heard = self._ears.hear([examined.windows for _, examined in batch])
         good: list[tuple[MusicFile, Addition]] = []
         for (file, examined), answer in zip(batch, heard, strict=True):
-            if _is_unit(answer.embedding):
+            if is_unit(answer.embedding):
                 good.append((file, addition(file, examined, answer, self._ears.labels)))
             else:
                 self._fail(file, _not_understood(file))
@@ -159,11 +156,6 @@ def addition(file: MusicFile, examined: Examined, heard: Heard, labels: Sequence
         posterior=posterior,
     )
     return Addition(track, heard.embedding, file.record(examined.track_id))
-
-
-def _is_unit(embedding: Vector) -> bool:
-    # NaN compares false with everything.
-    return bool(abs(np.linalg.norm(embedding.astype(np.float64)) - 1) <= _LENGTH_TOLERANCE)
 
 
 def _not_understood(file: MusicFile) -> Failure:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from segue.core.errors import CatalogueLocked, CatalogueMismatch, MalformedRequest
+from segue.core.errors import CatalogueLocked, CatalogueMismatch, EmbeddingUnusable
 from segue.core.local_redis import LocalRedis
 from segue.core.memory_store import MemoryStore
 from segue.core.redis_keys import RedisKeys
@@ -289,7 +289,7 @@ def test_a_bad_embedding_writes_nothing(store: WritableStore, bad: Vector) -> No
     """A vector that would poison every search is refused, and the good ones beside it are not half written."""
     with store.writer(*MAKER) as writer:
         poisoned = Addition(addition(2).track, bad, addition(2).file)
-        with pytest.raises(MalformedRequest, match="embedding"):
+        with pytest.raises(EmbeddingUnusable, match="embedding"):
             writer.add([addition(1), poisoned])
     assert (0, 0) == (store.count(), store.revision())
 

@@ -37,7 +37,10 @@ def test_the_address_of_the_store_stays_here() -> None:
     assert "secret" not in str(status)
 
 
-@pytest.mark.parametrize("error", [ValueError("secret /path"), errors.ArtifactDamaged("secret /path")])
+@pytest.mark.parametrize(
+    "error",
+    [ValueError("secret /path"), errors.ArtifactDamaged("secret /path"), errors.EmbeddingUnusable("secret /path")],
+)
 def test_nothing_internal_leaks(error: Exception) -> None:
     """What Segue did not mean to tell a caller is INTERNAL with a fixed text and the request id."""
     code, status = to_status(error, "id-2")
