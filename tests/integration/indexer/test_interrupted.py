@@ -11,7 +11,7 @@ import pytest
 
 from segue.core.redis_store import RedisStore
 from segue.core.snapshot import load_newest
-from tests.integration.indexer.conftest import Indexer, write_library
+from tests.integration.indexer.conftest import Indexer, run, write_library
 
 CLIPS = 160
 
@@ -75,6 +75,7 @@ def _kill(indexer: Indexer, library: Path, store: RedisStore) -> int:
     with subprocess.Popen(indexer.command(library, "--jobs", "1", "--quiet"), text=True) as process:
         _wait_for(store, process, before + 1)
         process.kill()
+    _check_agreement(indexer)
     return store.count()
 
 
@@ -85,3 +86,10 @@ def _check_index(indexer: Indexer, store: RedisStore) -> None:
     snapshot = load_newest(indexer.data, identity, since=store.revision())
     assert snapshot is not None
     assert store.count() == len(snapshot.index)
+    _check_agreement(indexer)
+
+
+def _check_agreement(indexer: Indexer) -> None:
+    """Nothing is by halves."""
+    verified = run("verify", "--data", indexer.data)
+    assert (0, "") == (verified.exit_code, verified.stderr)
