@@ -131,8 +131,9 @@ def test_a_genre_that_the_network_does_not_know_is_refused(artifact: Path, folde
 
 def test_a_leaky_run_says_so_everywhere(folder: Path, tmp_path: Path) -> None:
     """A run by chunks is called leaky while it runs, in its card and when it is judged."""
-    options = ("--input", folder, "--split", "chunk-random", "--epochs", "1", "--cache", folder.parent / "cache")
-    trained = run("train", *options, "--output", tmp_path / "leaky")
+    options = ("--input", folder, "--split", "chunk-random", "--network", "paper-cnn", "--epochs", "1")
+    cache = ("--cache", folder.parent / "cache")
+    trained = run("train", *options, *cache, "--output", tmp_path / "leaky")
     judged = run("evaluate", "--model", tmp_path / "leaky", "--input", folder, "--split", tmp_path / "leaky/split.tsv")
     card = (tmp_path / "leaky" / "model-card.md").read_text()
     for text in (trained.stderr, trained.stdout, judged.stdout, card):

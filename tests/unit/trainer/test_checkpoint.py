@@ -97,9 +97,9 @@ def test_a_run_that_was_stopped_ends_as_if_it_had_not_been(
 
     def work(course: Course) -> tuple[dict[str, list[float]], list[np.ndarray[tuple[int, ...], np.dtype[np.float32]]]]:
         if network == CNN_LSTM:
-            paper = train_paper(CNN_LSTM, data, data, LABELS, CONFIG, PaperPlan(epochs=4, batch=20), course)
+            paper = train_paper(CNN_LSTM, data, data, LABELS, CONFIG, PaperPlan(epochs=3, batch=30), course)
             return paper.history, paper.encoder.get_weights()
-        plan = Plan(epochs=4, clips=2, windows=2)
+        plan = Plan(epochs=3, clips=6, windows=2)
         fast = train(data, data, LABELS, CONFIG, plan, course)
         return fast.history, fast.encoder.get_weights()
 
