@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from segue.indexer.tally import Tally
+from segue.indexer.tally import MOST_REMOVED, Tally
 from segue.indexer.work import Failure
 
 # A line in a log every so many seconds.
@@ -118,11 +118,17 @@ def removal(tally: Tally) -> str:
 
 def _summary(tally: Tally) -> str:
     if tally.dry_run:
-        return f"Nothing was done. It would be: {_counts(tally)}{_removed(tally)}."
+        return f"Nothing was done. It would be: {_counts(tally)}{_removed(tally)}.{_refused(tally)}"
     done = f"{_counts(tally)} in {tally.seconds:.1f} s"
     if tally.tracks is not None:
         done = f"{done}; the catalogue has {tally.tracks} tracks{_removed(tally)}"
     return f"{done}.{_skipped(tally)}"
+
+
+def _refused(tally: Tally) -> str:
+    if tally.removed <= MOST_REMOVED * (tally.tracks or 0):
+        return ""
+    return f"\nMore than {100 * MOST_REMOVED:.0f} % of the tracks: unless they were only renamed, that needs --allow-removals."
 
 
 def _skipped(tally: Tally) -> str:

@@ -14,11 +14,8 @@ from segue.indexer.leaving import gone, orphaned
 from segue.indexer.publishing import conclude
 from segue.indexer.report import printable
 from segue.indexer.sources import absolute
-from segue.indexer.tally import Tally
+from segue.indexer.tally import MOST_REMOVED, Tally
 from segue.indexer.work import readable
-
-MOST_REMOVED = 0.2
-"""The share of the catalogue's tracks that one run removes unless it is told to remove more."""
 
 
 def sync(
@@ -67,6 +64,6 @@ def _too_many(missing: set[str], store: TrackStore) -> RemovalRefused | None:
     example = printable(min(missing))
     return RemovalRefused(
         f"{orphans:,} of the {tracks:,} tracks in the catalogue have no file any more: {example} is gone, for example. "
-        f"More than {MOST_REMOVED:.0%} at once looks like a disk that is not mounted, so none was removed. Mount it, "
+        f"More than {100 * MOST_REMOVED:.0f} % at once looks like a disk that is not mounted, so none was removed. Mount it, "
         "or run the same command with --allow-removals if they are gone for good."
     )

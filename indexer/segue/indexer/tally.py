@@ -11,6 +11,9 @@ from typing import Any
 from segue.indexer.sources import MusicFile, Skipped, Source, Unchanged
 from segue.indexer.work import Failure
 
+MOST_REMOVED = 0.2
+"""The share of the catalogue's tracks that one run of sync removes unless it is told to remove more."""
+
 
 @dataclass
 class Tally:

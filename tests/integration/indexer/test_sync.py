@@ -169,6 +169,16 @@ def test_a_dry_run_does_nothing(synced: Run, music: Path, tmp_path: Path) -> Non
         assert (CLIPS, CLIPS) == (store.count(), store.revision())
 
 
+def test_a_dry_run_tells_what_would_be_refused(synced: Run, music: Path) -> None:
+    """Who tries first need not find out by being refused."""
+    for number in range(3, 7):
+        (music / f"{number:04}.flac").unlink()
+    done = synced("--dry-run")
+
+    assert 0 == done.exit_code
+    assert "4 removed.\nMore than 20 % of the tracks: unless they were only renamed" in done.stdout
+
+
 def test_add_can_be_tried_as_well(music: Path, tmp_path: Path, tiny_model: Path) -> None:
     """A dry run of add makes no catalogue, and does not look for what is gone."""
     done = run("add", music, "--data", tmp_path / "new", "--model", tiny_model, "--dry-run", "--json")
