@@ -128,7 +128,8 @@ def _summary(tally: Tally) -> str:
 def _refused(tally: Tally) -> str:
     if tally.removed <= MOST_REMOVED * (tally.tracks or 0):
         return ""
-    return f"\nMore than {100 * MOST_REMOVED:.0f} % of the tracks: unless they were only renamed, that needs --allow-removals."
+    share = f"{100 * MOST_REMOVED:.0f} %"
+    return f"\nMore than {share} of the tracks: unless they were only renamed, that needs --allow-removals."
 
 
 def _skipped(tally: Tally) -> str:

@@ -61,9 +61,9 @@ def _too_many(missing: set[str], store: TrackStore) -> RemovalRefused | None:
     orphans, tracks = len(orphaned(missing, store)), store.count()
     if orphans <= MOST_REMOVED * tracks:
         return None
-    example = printable(min(missing))
+    example, share = printable(min(missing)), f"{100 * MOST_REMOVED:.0f} %"
     return RemovalRefused(
         f"{orphans:,} of the {tracks:,} tracks in the catalogue have no file any more: {example} is gone, for example. "
-        f"More than {100 * MOST_REMOVED:.0f} % at once looks like a disk that is not mounted, so none was removed. Mount it, "
+        f"More than {share} at once looks like a disk that is not mounted, so none was removed. Mount it, "
         "or run the same command with --allow-removals if they are gone for good."
     )
