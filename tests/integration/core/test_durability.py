@@ -15,24 +15,28 @@ import pytest
 from redis import Redis
 
 from segue.core.connect import open_store
-from segue.core.store import TrackStore, all_track_ids
+from segue.core.redis_store import RedisStore
+from segue.core.store import all_track_ids
 
-# Adds, moves and removes tracks for ever, and prints each revision once it is answered for.
+# Adds, moves, forgets and removes tracks for ever, and prints each revision once it is answered for.
 WRITER = """
 import random, sys
 from pathlib import Path
 import numpy as np
 from segue.core.connect import open_store
-from segue.core.store import Addition, PathRecord, Track
+from segue.core.store import Addition, FailureRecord, PathRecord, Track
 dice = random.Random(int(sys.argv[2]))
 with open_store(Path(sys.argv[1])) as store, store.writer("model", "front-end", 4) as writer:
     while True:
         numbers = [dice.randrange(400) for _ in range(30)]
         vectors = np.eye(4, dtype=np.float32)[[dice.randrange(4) for _ in numbers]]
+        places = [f"/{dice.randrange(400)}" for _ in numbers]
         writer.add([
-            Addition(Track(f"{n:032x}", "Title"), vector, PathRecord(f"/{dice.randrange(400)}", 1, 1, f"{n:032x}"))
-            for n, vector in zip(numbers, vectors)
+            Addition(Track(f"{n:032x}", "Title", path=path), vector, PathRecord(path, 1, 1, f"{n:032x}"))
+            for n, path, vector in zip(numbers, places, vectors)
         ])
+        writer.forget([f"/{dice.randrange(400)}" for _ in range(5)])
+        writer.note_failures([FailureRecord(f"/{dice.randrange(400)}", 1, 1, "R", "Why.", 1)])
         print(writer.remove([f"{dice.randrange(400):032x}" for _ in range(3)]), flush=True)
 """
 
@@ -51,7 +55,7 @@ def write_and_kill(data: Path, victim: str, seed: int) -> int:
     return printed[-1]
 
 
-def assert_whole(store: TrackStore) -> None:
+def assert_whole(store: RedisStore) -> None:
     """Asserts that the stream, the ids, the metadata, the embeddings and the files tell one story."""
     events = store.events(0, 1_000_000)
     assert list(range(1, store.revision() + 1)) == [event.revision for event in events]
@@ -61,6 +65,7 @@ def assert_whole(store: TrackStore) -> None:
     assert store.count() == len(ids)
     assert None not in store.get(ids)
     assert all(embedding is not None for embedding in store.embeddings(ids))
+    assert [] == [finding for part in store.audit(4).parts for finding in part()]
     files = [file for file in store.files([f"/{number}" for number in range(400)]) if file]
     assert set(ids) == {file.track_id for file in files}
 
