@@ -34,6 +34,8 @@ MAX_CHANNELS = 8
 WHOLE_SECONDS = 60
 # What is decoded at once: 4 MB as float32, however many channels and whatever rate a file says it has.
 _BLOCK_SAMPLES = 2**20
+# Floats scaled as 32-bit integers are still taken; beyond this the powers of a spectrum overflow.
+_LOUDEST = 2.0**32
 # What ffmpeg may be ahead of us.
 _FFMPEG_BLOCK_BYTES, _FFMPEG_BLOCKS = 2**16, 64
 
@@ -107,6 +109,10 @@ def _mixed_down(block: Samples) -> Samples:
     if not np.isfinite(mono).all():
         raise AudioUndecodable(
             "The audio holds samples that are not finite numbers (NaN or infinity). Export it again."
+        )
+    if len(mono) and np.abs(mono).max() > _LOUDEST:
+        raise AudioUndecodable(
+            "The audio holds samples far beyond full scale. Export it again, with samples in [-1, 1]."
         )
     return mono
 

@@ -187,6 +187,7 @@ BAD = {
     "header only": (CLIP[:20], AudioUndecodable, "not audio"),
     "no samples": (encoded(np.zeros(0, np.float32)), AudioTooShort, "no sound"),
     "nan": (encoded(np.full(90_000, np.nan, np.float32), subtype="FLOAT"), AudioUndecodable, "not finite"),
+    "beyond all scales": (encoded(1e30 * render_clip(0, 4.0), subtype="FLOAT"), AudioUndecodable, "full scale"),
     "impossible rate": (encoded(render_clip(0, 3.0), 1_000), AudioUndecodable, "sample rate"),
     "channels": (encoded(np.zeros((90_000, 9), np.float32)), AudioUndecodable, "channels"),
 }
