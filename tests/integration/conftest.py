@@ -2,22 +2,38 @@
 
 from __future__ import annotations
 
+import io
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+import grpc
 import pytest
+import soundfile
+from google.rpc import error_details_pb2, status_pb2
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from segue.core.connect import open_store
 from segue.core.identity import track_id
 from segue.core.listen import listen
 from segue.core.model import Model
+from segue.core.render import render_clip
 from segue.core.snapshot import publish
 from segue.core.store import Addition, PathRecord, Track
+from segue.v1 import (
+    audio_pb2,
+    catalog_service_pb2,
+    catalog_service_pb2_grpc,
+    classification_service_pb2,
+    classification_service_pb2_grpc,
+    recommendation_service_pb2,
+    recommendation_service_pb2_grpc,
+)
 
 
 class Running(NamedTuple):
@@ -80,3 +96,89 @@ def addition(model: Model, clip: Path) -> Addition:
     genre = model.manifest.labels[int(heard.posterior.argmax())]
     track = Track(name, title=clip.stem, genre=genre, seconds=piece.seconds, path=str(clip))
     return Addition(track, heard.embedding, PathRecord(str(clip), clip.stat().st_size, clip.stat().st_mtime_ns, name))
+
+
+UNLIMITED = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)]
+
+
+class Stubs:
+    """Every service of a server."""
+
+    def __init__(self, address: str) -> None:
+        self.channel = grpc.insecure_channel(address, UNLIMITED)
+        self._classification = classification_service_pb2_grpc.ClassificationServiceStub(self.channel)
+        self._recommendation = recommendation_service_pb2_grpc.RecommendationServiceStub(self.channel)
+        self._catalog = catalog_service_pb2_grpc.CatalogServiceStub(self.channel)
+        self._health = health_pb2_grpc.HealthStub(self.channel)
+
+    def classify(self, content: bytes, top_k: int | None = None) -> classification_service_pb2.ClassifyResponse:
+        """Classifies the bytes of a file."""
+        audio = audio_pb2.Audio(content=content)
+        return self._classification.Classify(
+            classification_service_pb2.ClassifyRequest(audio=audio, top_k=top_k), timeout=60
+        )
+
+    def recommend(self, seed: bytes | str, limit: int | None = None) -> recommendation_service_pb2.RecommendResponse:
+        """Recommends for the bytes of a file or for a track id."""
+        request = recommendation_service_pb2.RecommendRequest(limit=limit)
+        if isinstance(seed, bytes):
+            request.audio.content = seed
+        else:
+            request.track_id = seed
+        return self._recommendation.Recommend(request, timeout=60)
+
+    def get_track(self, track_id: str) -> catalog_service_pb2.GetTrackResponse:
+        """Reads a track."""
+        return self._catalog.GetTrack(catalog_service_pb2.GetTrackRequest(track_id=track_id), timeout=60)
+
+    def list_tracks(self, page_size: int = 0, page_token: str = "") -> catalog_service_pb2.ListTracksResponse:
+        """Reads a page of the catalogue."""
+        request = catalog_service_pb2.ListTracksRequest(page_size=page_size, page_token=page_token)
+        return self._catalog.ListTracks(request, timeout=60)
+
+    def status(self) -> catalog_service_pb2.GetStatusResponse:
+        """Reads the state of the server."""
+        return self._catalog.GetStatus(catalog_service_pb2.GetStatusRequest(), timeout=60)
+
+    def health(self, service: str) -> int:
+        """Asks for the health of a service."""
+        return int(self._health.Check(health_pb2.HealthCheckRequest(service=service), timeout=60).status)
+
+
+def failure(call: pytest.ExceptionInfo[grpc.RpcError]) -> tuple[str, str, dict[str, object]]:
+    """The code, the reason and the other details of a failed call."""
+    error = call.value
+    assert isinstance(error, grpc.Call)
+    trailing = {str(key): value for key, value in error.trailing_metadata() or ()}
+    status = status_pb2.Status.FromString(trailing["grpc-status-details-bin"])
+    kinds = (
+        error_details_pb2.ErrorInfo,
+        error_details_pb2.BadRequest,
+        error_details_pb2.ResourceInfo,
+        error_details_pb2.RetryInfo,
+    )
+    details: dict[str, object] = {}
+    for packed in status.details:
+        for kind in kinds:
+            if packed.Is(kind.DESCRIPTOR):
+                details[kind.__name__] = kind.FromString(packed.value)
+    info = details["ErrorInfo"]
+    assert isinstance(info, error_details_pb2.ErrorInfo)
+    assert "segue.v1" == info.domain
+    assert trailing["x-request-id"] == info.metadata["request_id"]
+    return error.code().name, info.reason, details
+
+
+def wav(seconds: float, gain: float = 1.0, rate: int = 22_050) -> bytes:
+    """A rendered clip as a WAV file."""
+    file = io.BytesIO()
+    soundfile.write(file, gain * render_clip(1, seconds, rate), rate, format="WAV", subtype="FLOAT")
+    return file.getvalue()
+
+
+def wait_until(true: Callable[[], bool], seconds: float = 5) -> None:
+    """Waits until something is so."""
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.05)

@@ -1,0 +1,204 @@
+"""Servers in trouble: an empty catalogue, a Redis that is away, dies or hangs, signals, too many calls."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2
+from redis import Redis
+
+from segue.core.connect import open_store
+from segue.core.redis_store import RedisStore
+from segue.v1 import (
+    audio_pb2,
+    classification_service_pb2,
+    classification_service_pb2_grpc,
+)
+
+from .conftest import Fill, Running, Stubs, failure, running_server, wait_until, wav
+
+UNKNOWN = "0" * 32
+
+
+def test_empty_catalogue_then_tracks(tmp_path: Path, tiny_model: Path, fill: Fill, clips: list[Path]) -> None:
+    """A server that starts first says that the catalogue is empty, and recommends once something is indexed."""
+    with running_server("--data", str(tmp_path), "--model", str(tiny_model)) as running:
+        stubs = Stubs(running.address)
+        for seed in (clips[0].read_bytes(), UNKNOWN):
+            with pytest.raises(grpc.RpcError, match="segue-indexer add") as error:
+                stubs.recommend(seed)
+            assert ("FAILED_PRECONDITION", "CATALOGUE_EMPTY") == failure(error)[:2]
+        assert health_pb2.HealthCheckResponse.SERVING == stubs.health("segue.v1.RecommendationService")
+        fill(tmp_path, clips[:3])
+        wait_until(lambda: 3 == stubs.status().track_count)
+        assert 3 == len(stubs.recommend(clips[5].read_bytes()).recommendations)
+
+
+def test_redis_that_is_not_there(tmp_path: Path, tiny_model: Path, clips: list[Path]) -> None:
+    """Without its Redis a server classifies, says what is wrong, and tells it by health."""
+    options = ("--data", str(tmp_path), "--model", str(tiny_model), "--redis", "redis://127.0.0.1:1")
+    with running_server(*options) as running:
+        stubs = Stubs(running.address)
+        assert stubs.classify(clips[0].read_bytes()).scores
+        calls: list[Callable[[], object]] = [
+            lambda: stubs.recommend(UNKNOWN),
+            lambda: stubs.get_track(UNKNOWN),
+            stubs.list_tracks,
+        ]
+        for call in calls:
+            with pytest.raises(grpc.RpcError, match="Redis does not answer") as error:
+                call()
+            code, reason, details = failure(error)
+            assert ("UNAVAILABLE", "STORE_UNAVAILABLE") == (code, reason)
+            assert "RetryInfo" in details
+        assert "Redis does not answer" in stubs.status().catalogue_problem
+        assert health_pb2.HealthCheckResponse.SERVING == stubs.health("segue.v1.ClassificationService")
+        assert health_pb2.HealthCheckResponse.NOT_SERVING == stubs.health("segue.v1.RecommendationService")
+
+
+def test_a_private_redis_that_died(tmp_path: Path, tiny_model: Path, fill: Fill, clips: list[Path]) -> None:
+    """A private Redis that is killed under the server is started again, and nothing of the catalogue is lost."""
+    ids = fill(tmp_path, clips[:3])
+    with running_server("--data", str(tmp_path), "--model", str(tiny_model)) as running:
+        stubs = Stubs(running.address)
+        with open_store(tmp_path) as store:
+            pid = redis_pid(store)
+        os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: answers(stubs, ids[0]), 20)
+        assert 2 == len(stubs.recommend(ids[0]).recommendations)
+
+
+def test_a_redis_that_hangs(tmp_path: Path, tiny_model: Path, fill: Fill, clips: list[Path]) -> None:
+    """While Redis answers nothing, nobody waits for it for long, and once it answers again all is as before."""
+    ids = fill(tmp_path, clips[:3])
+    with running_server("--data", str(tmp_path), "--model", str(tiny_model)) as running:
+        stubs = Stubs(running.address)
+        with open_store(tmp_path) as store:
+            pid = redis_pid(store)
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            wait_until(lambda: bool(stubs.status().catalogue_problem), 30)
+            with pytest.raises(grpc.RpcError) as error:
+                stubs.get_track(ids[0])
+            assert ("UNAVAILABLE", "STORE_UNAVAILABLE") == failure(error)[:2]
+            assert stubs.classify(clips[0].read_bytes()).scores
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        wait_until(lambda: answers(stubs, ids[0]), 30)
+
+
+def test_sigterm_beside_a_redis_that_hangs(tmp_path: Path, tiny_model: Path, fill: Fill, clips: list[Path]) -> None:
+    """A server stops on SIGTERM also when its private Redis does not answer, and that stops when it wakes."""
+    fill(tmp_path, clips[:3])
+    with running_server("--data", str(tmp_path), "--model", str(tiny_model)) as running:
+        with open_store(tmp_path) as store:
+            pid = redis_pid(store)
+        os.kill(pid, signal.SIGSTOP)
+        running.process.terminate()
+        try:
+            assert 0 == running.process.wait(60)
+        finally:
+            os.kill(pid, signal.SIGCONT)
+    wait_until(lambda: not alive(pid), 30)
+
+
+def test_sigterm_while_starting(tmp_path: Path, tiny_model: Path) -> None:
+    """A server that is told to stop before it serves leaves no Redis behind."""
+    command = [sys.executable, "-m", "segue.server", "--data", str(tmp_path), "--model", str(tiny_model)]
+    with subprocess.Popen([*command, "--listen", "127.0.0.1:0"], stderr=subprocess.DEVNULL) as process:
+        pid_file = tmp_path / "redis" / "redis.pid"
+        wait_until(lambda: pid_file.exists() and pid_file.read_text().strip() != "", 60)
+        pid = int(pid_file.read_text())
+        process.terminate()
+        assert 0 == process.wait(60)
+    wait_until(lambda: not alive(pid), 30)
+
+
+def alive(pid: int) -> bool:
+    """Whether a process runs; one that ended and was not yet buried does not."""
+    try:
+        return ") Z " not in Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+
+
+def redis_pid(store: RedisStore) -> int:
+    """The process of a private Redis, as it says itself."""
+    with Redis(unix_socket_path=store.address.removeprefix("unix://")) as client:
+        return int(client.info("server")["process_id"])
+
+
+def answers(stubs: Stubs, track_id: str) -> bool:
+    """Whether the server can read a track."""
+    try:
+        return bool(stubs.get_track(track_id).track.title)
+    except grpc.RpcError:
+        return False
+
+
+def refused(*options: str) -> str:
+    """What a server that will not start says before it exits with 1."""
+    ended = subprocess.run(
+        [sys.executable, "-m", "segue.server", *options], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert 1 == ended.returncode
+    assert "Traceback" not in ended.stderr
+    return ended.stderr
+
+
+def test_no_model(tmp_path: Path) -> None:
+    """A folder without a model is named."""
+    assert f"no model in {tmp_path}" in refused("--data", str(tmp_path), "--model", str(tmp_path))
+
+
+def test_port_taken(server: Running, tmp_path: Path, tiny_model: Path) -> None:
+    """A port that another server has is named."""
+    said = refused("--listen", server.address, "--data", str(tmp_path), "--model", str(tiny_model))
+    assert f"Cannot listen on {server.address}" in said
+
+
+def test_catalogue_of_another_model(tmp_path: Path, tiny_model: Path) -> None:
+    """A catalogue that another model made is refused at the start, with both names."""
+    with open_store(tmp_path) as store, store.writer("other-12345678", "f" * 16, 8):
+        pass
+    said = refused("--data", str(tmp_path), "--model", str(tiny_model), "--listen", "127.0.0.1:0")
+    assert "other-12345678" in said
+    assert "tiny-" in said
+    assert "f" * 16 in said
+
+
+def test_overloaded(tmp_path: Path, tiny_model: Path) -> None:
+    """One piece more than may wait is refused at once, with the time to try again."""
+    options = ("--data", str(tmp_path), "--model", str(tiny_model), "--workers", "1", "--most-waiting", "2")
+    with running_server(*options) as running:
+        stubs = Stubs(running.address)
+        service = classification_service_pb2_grpc.ClassificationServiceStub(stubs.channel)
+        request = classification_service_pb2.ClassifyRequest(audio=audio_pb2.Audio(content=wav(50, rate=44_100)))
+        calls = [service.Classify.future(request, timeout=60) for _ in range(12)]
+        codes = [call.code() for call in calls]
+        assert grpc.StatusCode.OK in codes
+        assert grpc.StatusCode.RESOURCE_EXHAUSTED in codes
+        assert {grpc.StatusCode.OK, grpc.StatusCode.RESOURCE_EXHAUSTED} == set(codes)
+        assert stubs.classify(wav(5)).scores
+
+
+def test_sigterm_finishes_what_is_under_way(tmp_path: Path, tiny_model: Path) -> None:
+    """After SIGTERM a call under way is answered, and the server exits with 0."""
+    with running_server("--data", str(tmp_path), "--model", str(tiny_model)) as running:
+        stubs = Stubs(running.address)
+        service = classification_service_pb2_grpc.ClassificationServiceStub(stubs.channel)
+        request = classification_service_pb2.ClassifyRequest(audio=audio_pb2.Audio(content=wav(50, rate=44_100)))
+        call = service.Classify.future(request, timeout=60)
+        stubs.status()  # has overtaken the big request, so that is on its way
+        time.sleep(0.05)
+        running.process.send_signal(signal.SIGTERM)
+        assert call.result().scores
+        assert 0 == running.process.wait(30)
