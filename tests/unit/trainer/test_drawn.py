@@ -97,6 +97,19 @@ def test_too_many_folds_are_refused() -> None:
         artist_grouped_split(few, seed=0, folds=10, fold=0)
 
 
+def test_a_genre_of_one_artist_cannot_be_learnt_and_tested() -> None:
+    """Its tracks stand together, so in one of the folds nothing of it would be left to learn from."""
+    hooker = {track: genre for track, genre in GTZAN.items() if genre != "blues" or track < "blues.00012"}
+    said = []
+    for fold in range(5):
+        try:
+            artist_grouped_split(hooker, seed=0, folds=5, fold=fold)
+        except DataUnusable as error:
+            said.append(str(error))
+    assert 2 == len(said)
+    assert "to learn blues from" in said[0]
+
+
 def test_a_fold_that_is_not_there_is_refused() -> None:
     """Folds are counted from 0."""
     with pytest.raises(SplitMismatch, match="--fold"):

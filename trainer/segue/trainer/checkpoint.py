@@ -72,10 +72,13 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint, identity: Mapping[str, 
             os.fsync(file.fileno())
         partial.replace(path)
     except OSError as error:
-        kept = "The one of the epoch before is whole" if path.exists() else "There is no older one"
+        kept = (
+            "The one of the epoch before is whole. Make room, and go on with --resume."
+            if path.exists()
+            else "There is no older one. Make room, and start again."
+        )
         raise CheckpointError(
-            f"The checkpoint of epoch {checkpoint.epoch} cannot be written to {path}: {error.strerror or error}. "
-            f"{kept}. Make room, and go on with --resume."
+            f"The checkpoint of epoch {checkpoint.epoch} cannot be written to {path}: {error.strerror or error}. {kept}"
         ) from error
     finally:
         partial.unlink(missing_ok=True)  # also after Ctrl-C

@@ -124,7 +124,7 @@ def artist_grouped_split(genres: Mapping[str, str], seed: int, folds: int, fold:
     of its own.
 
     Raises:
-        DataUnusable: the artists are not known, or a genre has fewer tracks than there are folds.
+        DataUnusable: the artists are not known, or a genre has too few tracks or artists for so many folds.
     """
     artists = gtzan_artists()
     strangers = sorted(set(genres) - set(artists))
@@ -146,6 +146,12 @@ def artist_grouped_split(genres: Mapping[str, str], seed: int, folds: int, fold:
     sides = dict.fromkeys(tracks, TRAIN)
     for number, side in (((fold + 1) % folds, VALID), (fold, TEST)):
         sides |= {tracks[place]: side for place in parts[number]}
+    lost = sorted(set(genres.values()) - {genres[track] for track in tracks if sides[track] == TRAIN})
+    if lost:
+        raise DataUnusable(
+            f"Nothing is left to learn {', '.join(lost)} from in fold {fold} of {folds}: its artists are too few. Give "
+            "it clips of more artists, or choose another --fold or --folds."
+        )
     return _checked(Split(f"{ARTISTS}-{fold}-of-{folds}", sides))
 
 

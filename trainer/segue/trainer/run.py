@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import tensorflow as tf
 
 from segue.core.artifact import Manifest
 from segue.core.features import FeatureConfig
@@ -15,7 +16,7 @@ from segue.core.model import Model
 from segue.trainer.analysis import analyse
 from segue.trainer.card import Story, write_card
 from segue.trainer.data import Dataset, labels_of, windows_of
-from segue.trainer.errors import DataUnusable
+from segue.trainer.errors import CheckpointError, DataUnusable
 from segue.trainer.evaluation import judge, predict
 from segue.trainer.export import calibrate, write_artifact
 from segue.trainer.fitting import Course
@@ -97,7 +98,7 @@ def train_artifact(
 
     Raises:
         TrainingDiverged: the loss is no longer a number.
-        CheckpointError: a checkpoint cannot be written, or the one to go on from cannot be used.
+        CheckpointError: a checkpoint or the network cannot be written, or the one to go on from cannot be used.
     """
     began = time.monotonic()
     trained = recipe.run(sides.learnt, sides.valid, sides.labels, FRONT_END, plan, course or Course())
@@ -135,7 +136,13 @@ def train_artifact(
             sides.split.save(fresh / "split.tsv")
         return figures, write_card(model.manifest, figures, story)
 
-    return write_artifact(folder, network, manifest, describe)
+    try:
+        return write_artifact(folder, network, manifest, describe)
+    except tf.errors.OpError as error:
+        raise CheckpointError(
+            f"The network cannot be written to {folder}: {error.message}. Make room, and go on with --resume where "
+            "there is a checkpoint."
+        ) from error
 
 
 def data_digest(sides: Sides) -> str:
