@@ -23,7 +23,7 @@ from segue.v1 import (
     classification_service_pb2_grpc,
 )
 
-from .conftest import Fill, Running, Stubs, failure, running_server, wait_until, wav
+from .conftest import Fill, Stubs, failure, running_server, wait_until, wav
 
 UNKNOWN = "0" * 32
 
@@ -159,10 +159,11 @@ def test_no_model(tmp_path: Path) -> None:
     assert f"no model in {tmp_path}" in refused("--data", str(tmp_path), "--model", str(tmp_path))
 
 
-def test_port_taken(server: Running, tmp_path: Path, tiny_model: Path) -> None:
+def test_port_taken(tmp_path: Path, tiny_model: Path) -> None:
     """A port that another server has is named."""
-    said = refused("--listen", server.address, "--data", str(tmp_path), "--model", str(tiny_model))
-    assert f"Cannot listen on {server.address}" in said
+    options = ("--data", str(tmp_path), "--model", str(tiny_model))
+    with running_server(*options) as first:
+        assert f"Cannot listen on {first.address}" in refused("--listen", first.address, *options)
 
 
 def test_catalogue_of_another_model(tmp_path: Path, tiny_model: Path) -> None:
