@@ -39,4 +39,4 @@ def take(
 ) -> None:
     """Takes the music under ``paths`` into a catalogue that is locked for this run; see ``add``."""
     pipeline = Pipeline(parts.workers, parts.ears, parts.writer, tally, show)
-    pipeline.run(look_up(find_music(paths), parts.store), interrupt.came)
+    pipeline.run(look_up(find_music(paths), parts.store, named=paths), interrupt.came)

@@ -42,9 +42,9 @@ def add(
     """Adds the music under each PATH, a file or a folder, to the catalogue.
 
     Files that are as they were when they were added are not opened again, so it costs little to run this again. A file
-    that cannot be used is named, and the others are added; later runs skip it until it changes. Exits with 0 if
-    no more files failed than --allow-failures takes, with 1 if more did or the run could not be done, with 2 if the
-    command is wrong, and with 130 after Ctrl-C.
+    that cannot be used is told, and the others are added; later runs skip it until it changes, unless it is itself a
+    PATH. Exits with 0 if no more files failed than --allow-failures takes, with 1 if more did or the run could not be
+    done, with 2 if the command is wrong, and with 130 after Ctrl-C.
     """
     from segue.indexer.add import add as run  # noqa: PLC0415 - so that --help is quick
     from segue.indexer.bootstrap import Settings  # noqa: PLC0415 - likewise

@@ -133,21 +133,25 @@ def find_again(text: str) -> Path | None:
     return None
 
 
-def look_up(found: Iterable[Path | Failure], records: PathRecords) -> Iterator[Source]:
+def look_up(found: Iterable[Path | Failure], records: PathRecords, named: Iterable[Path] = ()) -> Iterator[Source]:
     """Tells the files that are to be heard from those that are as they were, good or bad; none is opened.
 
     Args:
         found: what ``find_music`` yields.
         records: what remembers the files that were heard.
+        named: what a person named; such a file is heard again though it failed, for that is what was asked.
     """
-    remaining = iter(found)
+    remaining, asked_for = iter(found), {absolute(path) for path in named}
     while some := list(islice(remaining, _LOOKED_UP_AT_ONCE)):
         paths = [path for path in some if isinstance(path, Path)]
         names = [readable(path) for path in paths]
         known = dict(zip(paths, records.files(names), strict=True))
         failed = dict(zip(paths, records.failures(names), strict=True))
         for path in some:
-            yield path if isinstance(path, Failure) else _compare(path, known[path], failed[path])
+            if isinstance(path, Failure):
+                yield path
+            else:
+                yield _compare(path, known[path], None if path in asked_for else failed[path])
 
 
 def look_at(path: Path, known: bool) -> MusicFile | Failure:

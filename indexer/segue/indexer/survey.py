@@ -39,7 +39,7 @@ def survey(
     """
     tally.dry_run = True
     with tally.timed(), open_store(settings.data, settings.redis_url) as store:
-        for source in look_up(find_music(paths), store):
+        for source in look_up(find_music(paths), store, named=paths):
             if interrupt.came():
                 return
             tally.foresee(source)

@@ -128,6 +128,15 @@ def test_a_bad_file_is_skipped_until_it_changes(tmp_path: Path) -> None:
     assert isinstance(replaced, MusicFile)
 
 
+def test_a_bad_file_that_is_named_is_heard_again(tmp_path: Path) -> None:
+    """Whoever names a file that failed, and not its folder, wants to hear why."""
+    touch(tmp_path, "bad.mp3")
+    path, records = tmp_path / "bad.mp3", Records()
+    records.failed[str(path)] = FailureRecord(str(path), 0, path.stat().st_mtime_ns, "R", "Why.", 0)
+    (bad,) = look_up(find_music([path]), records, named=[path])
+    assert isinstance(bad, MusicFile)
+
+
 def test_many_files_are_looked_up_in_few_questions(tmp_path: Path) -> None:
     """The store is asked for hundreds of files at once."""
     touch(tmp_path, *(f"{number}.mp3" for number in range(501)))
