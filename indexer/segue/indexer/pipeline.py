@@ -17,12 +17,17 @@ from segue.indexer.work import Examined, Failure, readable
 
 # The network's largest batch; one transaction holds as many.
 BATCH = 16
-# Enough that a long track does not leave the other workers without work; a few MB of windows.
-_AHEAD = 32
+# Files under way: enough that a long track does not leave the other workers without work; 200 kB of windows each.
+_LEAST_AHEAD, _AHEAD_FOR_EACH = 32, 2
 
 
 class Examiner(Protocol):
     """Examines files somewhere else: in other processes, or on other machines."""
+
+    @property
+    def jobs(self) -> int:
+        """How many files it examines at once."""
+        ...
 
     def submit(self, path: Path) -> Future[Examined | Failure]:
         """Examines a file as soon as there is room."""
@@ -58,6 +63,7 @@ class Pipeline:
             show: called with the tally whenever it has changed.
         """
         self._examiner = examiner
+        self._ahead = max(_LEAST_AHEAD, _AHEAD_FOR_EACH * examiner.jobs)
         self._ears = ears
         self._writer = writer
         self._tally = tally
@@ -94,7 +100,7 @@ class Pipeline:
             else:
                 self._tally.pass_over(source)
                 self._show(self._tally)
-            if len(under_way) >= _AHEAD:
+            if len(under_way) >= self._ahead:
                 yield from self._take(*under_way.popleft(), stopped)
         while under_way and not stopped():
             yield from self._take(*under_way.popleft(), stopped)

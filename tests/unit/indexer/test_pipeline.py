@@ -24,6 +24,7 @@ class FakeExaminer:
     def __init__(self, ids: dict[str, str] | None = None) -> None:
         self.ids = ids or {}
         self.submitted: list[str] = []
+        self.jobs = 2
 
     def submit(self, path: Path) -> Future[Examined | Failure]:
         """Examines a file at once."""
