@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,11 @@ from segue.core.render import STYLES, render_folder
 
 ROOT = Path(__file__).parents[1]
 GTZAN = Path(os.environ.get("SEGUE_GTZAN", ROOT.parent / "shared" / "data" / "gtzan"))
+
+
+def pytest_configure() -> None:
+    """Takes SIGINT as a terminal gives it: a runner in the background ignores it, and so would all that tests start."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_report_header() -> str:
