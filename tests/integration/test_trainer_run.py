@@ -103,6 +103,22 @@ def test_evaluation_prints_what_the_card_says(artifact: Path, folder: Path, tmp_
         assert (3, read_manifest(artifact).embedding_width) == said["embedding"].shape
 
 
+@pytest.mark.parametrize("option", ["--report", "--predictions"])
+def test_evaluation_writes_nothing_into_the_artifact(artifact: Path, folder: Path, option: str) -> None:
+    """A file that the manifest does not name would make the artifact unusable, so it is refused before any work."""
+    result = run("evaluate", "--model", artifact, "--input", folder, option, artifact / "said")
+    assert 1 == result.exit_code
+    assert "lies in the artifact" in result.stderr
+    assert not (artifact / "said").exists()
+
+
+def test_a_pool_of_the_judged_tracks_leaves_each_out_for_itself(artifact: Path, folder: Path) -> None:
+    """Recommended from its own side, no track is its own neighbour."""
+    options = ("--model", artifact, "--input", folder, "--split", artifact / "split.tsv", "--side", "valid", "--json")
+    alone, pooled = (json.loads(run("evaluate", *options, *more).stdout) for more in ((), ("--pool", "valid")))
+    assert alone["precision_at_5"] == pooled["precision_at_5"]
+
+
 def test_evaluation_writes_a_report(artifact: Path, folder: Path, tmp_path: Path) -> None:
     """Of any input, with the curves of the run that made the network."""
     options = ("--split", artifact / "split.tsv", "--side", "valid", "--pool", "train", "--report", tmp_path)

@@ -109,7 +109,7 @@ def _training(manifest: Manifest, story: Story) -> list[str]:
         f"From scratch on {story.learnt} {parts}, by the split {story.split} (digest {manifest.split_digest[:16]}), "
         f"seed {story.plan.seed}: {story.epochs} epochs of at most {story.plan.epochs}. {story.recipe.method} "
         f"The {story.valid} validation {parts} chose epoch {story.best_epoch} and fitted the temperature "
-        f"{manifest.temperature:.3f}; nothing else of them was used. It took {story.seconds / 60:.0f} minutes. "
+        f"{manifest.temperature:.3f}; the run used nothing else of them. It took {story.seconds / 60:.0f} minutes. "
         "The same command with the same seed gives the same network on the same machine.",
         "",
         f"Front end: {manifest.features.sample_rate} Hz, decibels relative to a window's loudest cell, floor "

@@ -17,6 +17,7 @@ from segue.trainer.analysis import analyse
 from segue.trainer.cache import FeatureCache
 from segue.trainer.data import Dataset, chunks_heard, chunks_of, labels_of
 from segue.trainer.drawn import SplitWish
+from segue.trainer.errors import DataUnusable
 from segue.trainer.evaluation import Predictions, judge, predict
 from segue.trainer.fitting import Course
 from segue.trainer.going import identity_of, keep_going, refuse_output
@@ -128,6 +129,7 @@ def evaluate(settings: EvaluateSettings) -> dict[str, Any]:
     Raises:
         SegueError: the artifact, the input or the split cannot be used.
     """
+    _spare_the_artifact(settings)
     model = Model.load(settings.model)
     split = load_split(settings.split) if settings.split else None
     side = None
@@ -136,7 +138,9 @@ def evaluate(settings: EvaluateSettings) -> dict[str, Any]:
     elif split:
         side = choose_side(split, settings.side, list_input(settings.source, model.manifest.features))
     judged = _predict(model, settings.source, split, side)
-    pool = _predict(model, settings.source, split, settings.pool) if settings.pool else None
+    # Recommended from its own side, a track is left out for itself.
+    others = settings.pool if settings.pool != side else None
+    pool = _predict(model, settings.source, split, others) if others else None
     if settings.predictions:
         judged.save(settings.predictions)
     if settings.report:
@@ -147,6 +151,14 @@ def evaluate(settings: EvaluateSettings) -> dict[str, Any]:
         show.note(f"report written to {settings.report / REPORT}")
     about = {"split": split.label, "split_digest": split.digest, "side": side, "pool": settings.pool} if split else {}
     return {"model_id": model.manifest.model_id, **about, **judge(judged, pool)}
+
+
+def _spare_the_artifact(settings: EvaluateSettings) -> None:
+    """Refuses to write into the artifact: a file that its manifest does not name makes it unusable."""
+    model = settings.model.resolve()
+    for path in (settings.report, settings.predictions):
+        if path and path.resolve().is_relative_to(model):
+            raise DataUnusable(f"{path} lies in the artifact that is judged. Name a place outside {settings.model}.")
 
 
 def show_figures(figures: Mapping[str, Any]) -> None:
@@ -210,4 +222,5 @@ def _on(split: Split | None, side: str | None) -> Callable[[str], bool]:
 def _again(settings: TrainSettings) -> str:
     source = "FOLDER" if settings.source.is_dir() else "ARCHIVE"
     split = settings.split.name if settings.split.name in SHIPPED else settings.output / "split.tsv"
-    return f"segue-trainer evaluate --model {settings.output} --input {source} --split {split} --side valid"
+    judged = f"--split {split} --side valid --pool train"
+    return f"segue-trainer evaluate --model {settings.output} --input {source} {judged}"

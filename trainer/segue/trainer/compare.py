@@ -97,7 +97,8 @@ def train_run(run: Run, sides: Sides, folder: Path, watch: Watch) -> None:
         return
     recipe = RECIPES[run.network]
     plan = recipe.planned(run.seed, None)
-    command = f"segue-trainer evaluate --model {output.name} --input INPUT --split {run.split} --side valid"
+    judged = f"--split {run.split} --side valid --pool train"
+    command = f"segue-trainer evaluate --model {output.name} --input INPUT {judged}"
 
     def work(course: Course) -> object:
         return train_artifact(sides, output, recipe, plan, name=run.network, command=command, course=course)
