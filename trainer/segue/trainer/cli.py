@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
@@ -61,7 +61,14 @@ class Commands(click.Group):
             click.echo(f"segue-trainer: {error}", err=True)
             sys.exit(1)
         except KeyboardInterrupt:
-            sys.exit(130)
+            _leave_at_once(130)
+
+
+def _leave_at_once(code: int) -> NoReturn:
+    """Ends the process without taking Python down first: TensorFlow's threads may still call it, and would abort."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 @click.group(cls=Commands, context_settings={"show_default": True, "max_content_width": 120})
