@@ -15,6 +15,7 @@ import pytest
 from grpc_health.v1 import health_pb2
 from redis import Redis
 
+from segue.client import Client, StoreUnavailableError
 from segue.core.connect import open_store
 from segue.core.redis_store import RedisStore
 from segue.v1 import (
@@ -60,6 +61,11 @@ def test_redis_that_is_not_there(tmp_path: Path, tiny_model: Path, clips: list[P
             assert ("UNAVAILABLE", "STORE_UNAVAILABLE") == (code, reason)
             assert "RetryInfo" in details
         assert "Redis does not answer" in stubs.status().catalogue_problem
+        started = time.monotonic()
+        with Client(running.address) as client, pytest.raises(StoreUnavailableError):
+            client.get_track(UNKNOWN)
+        # Three retries, each a second after the one before, as the server asks; a client alone would not wait so long.
+        assert 2.5 < time.monotonic() - started
         assert health_pb2.HealthCheckResponse.SERVING == stubs.health("segue.v1.ClassificationService")
         assert health_pb2.HealthCheckResponse.NOT_SERVING == stubs.health("segue.v1.RecommendationService")
 
