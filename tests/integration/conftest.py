@@ -37,10 +37,11 @@ from segue.v1 import (
 
 
 class Running(NamedTuple):
-    """A server process that answers at ``address``."""
+    """A server process that answers at ``address``, and what it said until then."""
 
     address: str
     process: subprocess.Popen[str]
+    said: str
 
 
 @contextmanager
@@ -57,7 +58,7 @@ def running_server(*options: str) -> Iterator[Running]:
                     break
             else:
                 pytest.fail("the server did not start:\n" + "".join(said))
-            yield Running(found[1], process)
+            yield Running(found[1], process, "".join(said))
         finally:
             process.terminate()
             process.wait(30)

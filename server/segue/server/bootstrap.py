@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from segue.core.connect import open_store
+from segue.core.errors import StoreUnavailable
 from segue.core.model import Model
 from segue.core.redis_client import BRISK
 from segue.server.catalogue import LiveCatalogue
 from segue.server.engine import Engine
+from segue.server.metrics import Metrics
 from segue.server.threads import BoundedThreads
 
 # Reading the catalogue is waiting for Redis, so threads are many, but not without end.
@@ -45,6 +47,7 @@ class Parts:
     catalogue: LiveCatalogue
     readers: BoundedThreads
     most_waiting: int
+    metrics: Metrics
 
     @property
     def model_id(self) -> str:
@@ -53,8 +56,12 @@ class Parts:
 
 
 @contextmanager
-def assemble(settings: Settings) -> Iterator[Parts]:
+def assemble(settings: Settings, metrics: Metrics) -> Iterator[Parts]:
     """Builds the parts, and takes them apart at the end.
+
+    Args:
+        settings: what the server is told at its start.
+        metrics: where the parts count what they do.
 
     Raises:
         ArtifactError: the model cannot be used.
@@ -64,6 +71,9 @@ def assemble(settings: Settings) -> Iterator[Parts]:
     catalogue = LiveCatalogue(
         settings.data, model.manifest, lambda: open_store(settings.data, settings.redis_url, BRISK)
     )
+    metrics.model(model.manifest.model_id)
+    metrics.searching(lambda: catalogue.view)
+    metrics.store_up.set_function(lambda: not isinstance(catalogue.problem, StoreUnavailable))
     with ExitStack() as stack:
         stack.callback(catalogue.close)
         catalogue.start()
@@ -72,4 +82,4 @@ def assemble(settings: Settings) -> Iterator[Parts]:
         stack.callback(hearers.close)
         readers = BoundedThreads("read", _READERS, _MOST_READING)
         stack.callback(readers.close)
-        yield Parts(Engine(model, hearers), catalogue, readers, settings.most_waiting)
+        yield Parts(Engine(model, hearers), catalogue, readers, settings.most_waiting, metrics)

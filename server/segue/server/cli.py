@@ -18,11 +18,21 @@ from segue.core.places import default_data_folder, default_model
 
 
 def _address(_ctx: click.Context, _option: click.Parameter, value: str) -> str:
-    host, _, port = value.rpartition(":")
     # gRPC would take a port modulo 65,536, and 443 where there is none.
-    if not value.startswith("unix:") and not (host and port.isdecimal() and int(port) < 2**16):
+    if not value.startswith("unix:") and not _is_tcp(value):
         raise click.BadParameter(f"{value!r} is no address; write HOST:PORT with a port of 0 to 65535, or unix:PATH.")
     return value
+
+
+def _tcp_address(_ctx: click.Context, _option: click.Parameter, value: str | None) -> str | None:
+    if value is not None and not _is_tcp(value):
+        raise click.BadParameter(f"{value!r} is no address; write HOST:PORT with a port of 0 to 65535.")
+    return value
+
+
+def _is_tcp(value: str) -> bool:
+    host, _, port = value.rpartition(":")
+    return bool(host) and port.isdecimal() and int(port) < 2**16
 
 
 @click.command(context_settings={"show_default": True, "max_content_width": 120})
@@ -72,19 +82,36 @@ def _address(_ctx: click.Context, _option: click.Parameter, value: str) -> str:
     envvar="SEGUE_GRACE",
     help="Seconds that calls under way may take to finish after SIGTERM.",
 )
+@click.option(
+    "--metrics-listen",
+    envvar="SEGUE_METRICS_LISTEN",
+    callback=_tcp_address,
+    help="HOST:PORT to show Prometheus metrics on.  [default: nowhere]",
+)
 @click.version_option(package_name="segue")
 def main(
-    *, listen: str, data: Path, redis: str | None, model: Path, workers: int, most_waiting: int, grace: float
+    *,
+    listen: str,
+    data: Path,
+    redis: str | None,
+    model: Path,
+    workers: int,
+    most_waiting: int,
+    grace: float,
+    metrics_listen: str | None,
 ) -> None:
     """Tells the genre of music and what to play next, over gRPC."""
-    require_extra("server", "hnswlib", "redis", "tensorflow", "grpc_health", "grpc_reflection")
+    require_extra("server", "hnswlib", "redis", "tensorflow", "grpc_health", "grpc_reflection", "prometheus_client")
     signal.signal(signal.SIGTERM, _stop_starting)
     logging.basicConfig(level=logging.INFO, format="segue-server: %(message)s")
     from segue.server.bootstrap import Settings, assemble  # noqa: PLC0415 - so that --help is quick
     from segue.server.lifecycle import serve  # noqa: PLC0415 - likewise
+    from segue.server.metrics import Metrics, served  # noqa: PLC0415 - likewise
 
+    metrics = Metrics()
+    settings = Settings(data, redis, model, workers, most_waiting)
     try:
-        with assemble(Settings(data, redis, model, workers, most_waiting)) as parts:
+        with served(metrics, metrics_listen), assemble(settings, metrics) as parts:
             asyncio.run(serve(parts, listen, grace))
     except (SegueError, OSError) as error:
         click.echo(f"segue-server: {error}", err=True)

@@ -12,6 +12,7 @@ from grpc_reflection.v1alpha import reflection
 
 from segue.core.errors import MalformedRequest, StoreUnavailable
 from segue.server.bootstrap import Parts
+from segue.server.calls import CallInterceptor
 from segue.server.catalogue import POLL_SECONDS
 from segue.server.services import CatalogService, ClassificationService, RecommendationService
 from segue.server.status import StatusInterceptor
@@ -56,7 +57,7 @@ async def serve(parts: Parts, address: str, grace: float) -> None:
         MalformedRequest: the address cannot be listened on.
     """
     server = grpc.aio.server(
-        interceptors=[StatusInterceptor()],
+        interceptors=[CallInterceptor([parts.metrics]), StatusInterceptor()],
         options=_OPTIONS,
         # Each may hold 32 MiB before a handler counts it; the rest is for health and what only reads.
         maximum_concurrent_rpcs=parts.most_waiting + _OTHER_CALLS,

@@ -1,0 +1,142 @@
+"""Watches every call from the first byte to the status, for whoever counts or logs it."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeAlias
+
+import grpc
+from google.rpc import error_details_pb2, status_pb2
+
+Method = Callable[..., Any]
+Context = grpc.aio.ServicerContext[Any, Any]
+Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
+
+_KINDS = {
+    "unary_unary": grpc.unary_unary_rpc_method_handler,
+    "unary_stream": grpc.unary_stream_rpc_method_handler,
+    "stream_unary": grpc.stream_unary_rpc_method_handler,
+    "stream_stream": grpc.stream_stream_rpc_method_handler,
+}
+
+# A caller whose deadline passes hangs up; that reaches the server a little before its own clock says so.
+_CLOCKS_APART = 0.1
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a call ended.
+
+    Attributes:
+        method: the full name of the procedure, such as "/segue.v1.CatalogService/GetStatus".
+        code: the name of the gRPC status code.
+        reason: the reason of its ErrorInfo, or empty.
+        seconds: how long it took, streams from the first to the last message.
+        request_id: the id that the caller was told, or empty where none was.
+    """
+
+    method: str
+    code: str
+    reason: str
+    seconds: float
+    request_id: str
+
+
+class Watcher(Protocol):
+    """Whoever is told of calls; both methods are called in the event loop and must not block."""
+
+    def began(self, method: str) -> None:
+        """A call was taken up."""
+
+    def ended(self, call: Ended) -> None:
+        """A call that was taken up has ended, however it did."""
+
+
+class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg] # generic in its types alone
+    """Tells watchers of every call of a method that exists; to be the outermost interceptor."""
+
+    def __init__(self, watchers: Sequence[Watcher]) -> None:
+        self._watchers = watchers
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> Handler:
+        """Wraps the handler, of a unary call or of a stream."""
+        handler = await continuation(handler_call_details)
+        name = handler_call_details.method
+        return handler and around(handler, lambda method: watched(method, name, self._watchers))
+
+
+def around(handler: Handler, wrap: Callable[[Method], Method]) -> Handler:
+    """A handler like another, with its method wrapped."""
+    kind, make = next((kind, make) for kind, make in _KINDS.items() if getattr(handler, kind))
+    return make(
+        wrap(getattr(handler, kind)),
+        request_deserializer=handler.request_deserializer,
+        response_serializer=handler.response_serializer,
+    )
+
+
+def watched(method: Method, name: str, watchers: Sequence[Watcher]) -> Method:
+    """A method like another, of which the watchers are told."""
+
+    async def answer(request: Any, context: Context) -> Any:  # noqa: ANN401 - any method's messages
+        with _told(name, context, watchers):
+            return await method(request, context)
+
+    async def stream(request: Any, context: Context) -> AsyncIterator[Any]:  # noqa: ANN401 - likewise
+        with _told(name, context, watchers):
+            async for message in method(request, context):
+                yield message
+
+    return stream if inspect.isasyncgenfunction(method) else answer
+
+
+@contextmanager
+def _told(method: str, context: Context, watchers: Sequence[Watcher]) -> Iterator[None]:
+    start = time.perf_counter()
+    code = grpc.StatusCode.UNKNOWN  # what gRPC answers to an exception that nobody has made a status of
+    for watcher in watchers:
+        watcher.began(method)
+    try:
+        yield
+        code = _code(context)
+    except grpc.aio.AbortError:
+        code = _code(context)
+        raise
+    except (asyncio.CancelledError, GeneratorExit):
+        left = context.time_remaining()
+        late = left is not None and left < _CLOCKS_APART
+        code = grpc.StatusCode.DEADLINE_EXCEEDED if late else grpc.StatusCode.CANCELLED
+        raise
+    finally:
+        ended = _ended(method, code, time.perf_counter() - start, context)
+        for watcher in watchers:
+            watcher.ended(ended)
+
+
+def _code(context: Context) -> grpc.StatusCode:
+    """The status that the method has set; gRPC gives it back as it was set, by name, by number or not at all."""
+    code = context.code() or 0
+    return next(known for known in grpc.StatusCode if code in {known, known.value[0]})
+
+
+def _ended(method: str, code: grpc.StatusCode, seconds: float, context: Context) -> Ended:
+    trailing = {str(key): value for key, value in context.trailing_metadata() or ()}
+    request_id = str(trailing.get("x-request-id", ""))
+    return Ended(method, code.name, _reason(trailing.get("grpc-status-details-bin", b"")), seconds, request_id)
+
+
+def _reason(status: bytes | str) -> str:
+    info = error_details_pb2.ErrorInfo()
+    for detail in status_pb2.Status.FromString(status if isinstance(status, bytes) else b"").details:
+        if detail.Unpack(info):
+            return str(info.reason)
+    return ""

@@ -1,0 +1,83 @@
+"""What Prometheus reads of a running server."""
+
+from __future__ import annotations
+
+import re
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+
+from .conftest import Fill, Stubs, running_server, wait_until
+
+CATALOG, CLASSIFICATION = "/segue.v1.CatalogService", "/segue.v1.ClassificationService"
+WATCH = "/grpc.health.v1.Health/Watch"
+REFLECTION = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
+
+
+def test_calls_of_every_kind(tmp_path: Path, tiny_model: Path, fill: Fill, clips: list[Path]) -> None:
+    """Calls and streams are counted by how they ended, beside model, catalogue and memory."""
+    fill(tmp_path, clips[:3])
+    options = ("--data", str(tmp_path), "--model", str(tiny_model), "--metrics-listen", "127.0.0.1:0")
+    with running_server(*options) as running:
+        found = re.search(r"metrics at (\S+)", running.said)
+        assert found
+        figures = reader(found[1])
+        stubs = Stubs(running.address)
+        stubs.status()
+        with pytest.raises(grpc.RpcError):
+            stubs.classify(b"no music")
+        watch_and_leave(stubs.channel)
+        with pytest.raises(grpc.RpcError):
+            watch_for(stubs.channel, seconds=0.2)
+        list_services(stubs.channel)
+        expected = {
+            f'segue_requests_total{{code="OK",method="{CATALOG}/GetStatus"}}': 1,
+            f'segue_requests_total{{code="INVALID_ARGUMENT",method="{CLASSIFICATION}/Classify"}}': 1,
+            f'segue_requests_total{{code="CANCELLED",method="{WATCH}"}}': 1,
+            f'segue_requests_total{{code="DEADLINE_EXCEEDED",method="{WATCH}"}}': 1,
+            f'segue_requests_total{{code="OK",method="{REFLECTION}"}}': 1,
+            f'segue_requests_in_flight{{method="{WATCH}"}}': 0,
+            'segue_failures_total{reason="AUDIO_UNDECODABLE"}': 1,
+            "segue_index_tracks": 3,
+            "segue_index_tombstones": 0,
+            "segue_store_up": 1,
+        }
+        # A stream that its caller has given up ends a moment later here.
+        wait_until(lambda: expected == {name: figures().get(name) for name in expected})
+        assert 0 < figures()["segue_catalogue_revision"]
+        assert 1 == figures()[f'segue_model_info{{model_id="{stubs.status().revision.model_id}"}}']
+        assert 10_000_000 < figures()["process_resident_memory_bytes"]
+
+
+def reader(url: str) -> Callable[[], dict[str, float]]:
+    """What reads all figures by their full names."""
+
+    def read() -> dict[str, float]:
+        with urllib.request.urlopen(url) as page:  # noqa: S310 - our own server's address
+            lines = [line for line in page.read().decode().splitlines() if not line.startswith("#")]
+        return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines)}
+
+    return read
+
+
+def watch_and_leave(channel: grpc.Channel) -> None:
+    """Watches the server's health until it was told once."""
+    answers = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest())
+    next(answers)
+    answers.cancel()
+
+
+def watch_for(channel: grpc.Channel, seconds: float) -> None:
+    """Watches the server's health until the deadline."""
+    list(health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest(), timeout=seconds))
+
+
+def list_services(channel: grpc.Channel) -> None:
+    """Asks by reflection which services there are."""
+    request = reflection_pb2.ServerReflectionRequest(list_services="")
+    list(reflection_pb2_grpc.ServerReflectionStub(channel).ServerReflectionInfo(iter([request])))
