@@ -44,24 +44,50 @@ class Running(NamedTuple):
     said: str
 
 
+class Starting:
+    """A server process that was started a moment ago."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.process = process
+        self.listens = False
+        self.said = ""
+
+    def opened(self) -> str:
+        """Waits until the port is open, and answers its address."""
+        return self._said(r"the port (\S+) is open")
+
+    def listening(self) -> str:
+        """Waits until everything is loaded, and answers the address."""
+        address = self._said(r"listening on (\S+)")
+        self.listens = True
+        return address
+
+    def _said(self, pattern: str) -> str:
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            self.said += line
+            if found := re.search(pattern, line):
+                return found[1]
+        pytest.fail("the server did not start:\n" + self.said)
+
+
 @contextmanager
-def running_server(*options: str) -> Iterator[Running]:
+def starting_server(*options: str) -> Iterator[Starting]:
     """Starts segue-server on a free port, and ends it by SIGTERM."""
     command = [sys.executable, "-m", "segue.server", "--listen", "127.0.0.1:0", *options]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         try:
-            said = []
-            assert process.stderr is not None
-            for line in process.stderr:
-                said.append(line)
-                if found := re.search(r"listening on (\S+)", line):
-                    break
-            else:
-                pytest.fail("the server did not start:\n" + "".join(said))
-            yield Running(found[1], process, "".join(said))
+            yield Starting(process)
         finally:
             process.terminate()
             process.wait(30)
+
+
+@contextmanager
+def running_server(*options: str) -> Iterator[Running]:
+    """A server that has loaded everything."""
+    with starting_server(*options) as starting:
+        yield Running(starting.listening(), starting.process, starting.said)
 
 
 @pytest.fixture(scope="session")

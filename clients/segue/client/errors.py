@@ -15,6 +15,7 @@ SegueError
 ├── TryAgainError               the same call may succeed later
 │   ├── OverloadedError         OVERLOADED
 │   ├── StoreUnavailableError   STORE_UNAVAILABLE
+│   ├── StartingError           STARTING
 │   ├── ServerUnreachableError  nothing answers at the address
 │   └── DeadlineExceededError   no answer came in time
 ├── MessageTooLargeError        the transport refused the size of a request or an answer
@@ -136,6 +137,12 @@ class StoreUnavailableError(TryAgainError):
     """The server cannot reach its store."""
 
     reason = "STORE_UNAVAILABLE"
+
+
+class StartingError(TryAgainError):
+    """The server is not ready yet."""
+
+    reason = "STARTING"
 
 
 class ServerUnreachableError(TryAgainError):

@@ -25,6 +25,7 @@ _BY_REASON: dict[str, type[SegueError]] = {
         errors.CatalogueMismatchError,
         errors.OverloadedError,
         errors.StoreUnavailableError,
+        errors.StartingError,
     )
 }
 

@@ -19,6 +19,7 @@
     ├── SnapshotDamaged            the index on disk is not what its header says
     ├── SnapshotUnwritable         the index cannot be put on disk
     ├── StoreUnavailable           Redis does not answer
+    ├── Starting                   the server is not ready yet
     ├── Overloaded
     └── ArtifactError              the model's folder cannot be used
         ├── ArtifactDamaged
@@ -151,6 +152,12 @@ class StoreUnavailable(SegueError):
     """Redis does not answer."""
 
     reason = "STORE_UNAVAILABLE"
+
+
+class Starting(SegueError):
+    """The server loads its model and its catalogue."""
+
+    reason = "STARTING"
 
 
 class Overloaded(SegueError):

@@ -104,15 +104,15 @@ def main(
     require_extra("server", "hnswlib", "redis", "tensorflow", "grpc_health", "grpc_reflection", "prometheus_client")
     signal.signal(signal.SIGTERM, _stop_starting)
     logging.basicConfig(level=logging.INFO, format="segue-server: %(message)s")
-    from segue.server.bootstrap import Settings, assemble  # noqa: PLC0415 - so that --help is quick
+    from segue.server.bootstrap import Settings  # noqa: PLC0415 - so that --help is quick
     from segue.server.lifecycle import serve  # noqa: PLC0415 - likewise
     from segue.server.metrics import Metrics, served  # noqa: PLC0415 - likewise
 
     metrics = Metrics()
     settings = Settings(data, redis, model, workers, most_waiting)
     try:
-        with served(metrics, metrics_listen), assemble(settings, metrics) as parts:
-            asyncio.run(serve(parts, listen, grace))
+        with served(metrics, metrics_listen):
+            asyncio.run(serve(settings, metrics, listen, grace))
     except (SegueError, OSError) as error:
         click.echo(f"segue-server: {error}", err=True)
         sys.exit(1)

@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+from contextlib import ExitStack
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from segue.core.errors import MalformedRequest, StoreUnavailable
-from segue.server.bootstrap import Parts
+from segue.server.bootstrap import Parts, Settings, assemble
 from segue.server.calls import CallInterceptor
 from segue.server.catalogue import POLL_SECONDS
+from segue.server.late import LateServices
+from segue.server.metrics import Metrics
 from segue.server.services import CatalogService, ClassificationService, RecommendationService
 from segue.server.status import StatusInterceptor
 from segue.v1 import (
@@ -41,50 +44,76 @@ _OPTIONS = [
 ]
 
 _OTHER_CALLS = 64
+_SERVING, _NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
 
 _log = logging.getLogger(__name__)
 
 
-async def serve(parts: Parts, address: str, grace: float) -> None:
-    """Answers calls until SIGTERM or SIGINT.
+async def serve(settings: Settings, metrics: Metrics, address: str, grace: float) -> None:
+    """Opens the port, loads, answers calls until SIGTERM or SIGINT, and ends in good order.
 
     Args:
-        parts: what ``bootstrap.assemble`` built.
+        settings: what the parts are to be made of.
+        metrics: where everything is counted.
         address: HOST:PORT, or unix:PATH; port 0 is any free one.
         grace: how many seconds calls under way may take to finish after the signal.
 
     Raises:
         MalformedRequest: the address cannot be listened on.
+        ArtifactError: the model cannot be used.
+        CatalogueMismatch: the catalogue was made by another model or front end.
     """
     server = grpc.aio.server(
-        interceptors=[CallInterceptor([parts.metrics]), StatusInterceptor()],
+        interceptors=[CallInterceptor([metrics]), StatusInterceptor()],
         options=_OPTIONS,
         # Each may hold 32 MiB before a handler counts it; the rest is for health and what only reads.
-        maximum_concurrent_rpcs=parts.most_waiting + _OTHER_CALLS,
+        maximum_concurrent_rpcs=settings.most_waiting + _OTHER_CALLS,
     )
-    checks = _add_services(server, parts)
+    checks, services = await _add_front(server)
     bound = _bind(server, address)
-    await _tell_health(checks, parts)
-    await server.start()
     stop = _stop_signal()
-    follow = asyncio.create_task(_keep_telling_health(checks, parts))
-    _log.info("listening on %s with %s and %d tracks", bound, parts.model_id, len(parts.catalogue.view))
-    await stop.wait()
-    _log.info("stopping; calls under way have %g s", grace)
-    follow.cancel()
-    await checks.enter_graceful_shutdown()
-    await server.stop(grace)
+    await server.start()
+    _log.info("the port %s is open; loading the model and the catalogue", bound)
+    with ExitStack() as stack:
+        try:
+            parts = await asyncio.to_thread(stack.enter_context, assemble(settings, metrics))
+            if not stop.is_set():
+                await _answer(parts, services, checks, bound, stop)
+        finally:
+            await checks.enter_graceful_shutdown()
+            await server.stop(grace)
     _log.info("stopped")
 
 
-def _add_services(server: grpc.aio.Server, parts: Parts) -> health.aio.HealthServicer:
+async def _add_front(server: grpc.aio.Server) -> tuple[health.aio.HealthServicer, LateServices]:
+    """Adds what answers before anything is loaded."""
+    services = LateServices(SERVICES)
+    server.add_generic_rpc_handlers((services,))
+    checks = health.aio.HealthServicer()
+    for service in ("", *SERVICES):
+        await checks.set(service, _NOT_SERVING)
+    health_pb2_grpc.add_HealthServicer_to_server(checks, server)
+    reflection.enable_server_reflection((*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
+    return checks, services
+
+
+async def _answer(
+    parts: Parts, services: LateServices, checks: health.aio.HealthServicer, bound: str, stop: asyncio.Event
+) -> None:
+    """Answers calls until it is told to stop."""
+    services.arrive(lambda server: _add_services(server, parts))
+    await _tell_health(checks, parts)
+    follow = asyncio.create_task(_keep_telling_health(checks, parts))
+    _log.info("listening on %s with %s and %d tracks", bound, parts.model_id, len(parts.catalogue.view))
+    await stop.wait()
+    _log.info("stopping; calls under way are finished")
+    follow.cancel()
+
+
+def _add_services(server: grpc.aio.Server, parts: Parts) -> None:
     classification_service_pb2_grpc.add_ClassificationServiceServicer_to_server(ClassificationService(parts), server)
     recommendation_service_pb2_grpc.add_RecommendationServiceServicer_to_server(RecommendationService(parts), server)
     catalog_service_pb2_grpc.add_CatalogServiceServicer_to_server(CatalogService(parts), server)
-    checks = health.aio.HealthServicer()
-    health_pb2_grpc.add_HealthServicer_to_server(checks, server)
-    reflection.enable_server_reflection((*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
-    return checks
 
 
 def _bind(server: grpc.aio.Server, address: str) -> str:
@@ -107,12 +136,11 @@ def _stop_signal() -> asyncio.Event:
 
 async def _tell_health(checks: health.aio.HealthServicer, parts: Parts) -> None:
     """Without the store only Classify works; the server as a whole ("") is well as long as it runs."""
-    serving, not_serving = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
     lost = isinstance(parts.catalogue.problem, StoreUnavailable)
     for service in ("", CLASSIFICATION):
-        await checks.set(service, serving)
+        await checks.set(service, _SERVING)
     for service in (RECOMMENDATION, CATALOG):
-        await checks.set(service, not_serving if lost else serving)
+        await checks.set(service, _NOT_SERVING if lost else _SERVING)
 
 
 async def _keep_telling_health(checks: health.aio.HealthServicer, parts: Parts) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 import re
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
 import grpc
@@ -15,6 +17,7 @@ from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 
 from segue.core import errors
+from segue.server.calls import Context, Method, around
 
 DOMAIN = "segue.v1"
 REQUEST_ID = "x-request-id"
@@ -31,9 +34,10 @@ _CODES: dict[type[errors.SegueError], grpc.StatusCode] = {
     errors.CatalogueMismatch: grpc.StatusCode.FAILED_PRECONDITION,
     errors.Overloaded: grpc.StatusCode.RESOURCE_EXHAUSTED,
     errors.StoreUnavailable: grpc.StatusCode.UNAVAILABLE,
+    errors.Starting: grpc.StatusCode.UNAVAILABLE,
 }
 
-_RETRIED = (errors.Overloaded, errors.StoreUnavailable)
+_RETRIED = (errors.Overloaded, errors.StoreUnavailable, errors.Starting)
 
 _log = logging.getLogger(__name__)
 
@@ -83,7 +87,7 @@ def _packed(detail: Message) -> AnyMessage:
     return packed
 
 
-def request_id(context: grpc.aio.ServicerContext[Any, Any]) -> str:
+def request_id(context: Context) -> str:
     """The caller's own id of this call where it sent a sensible one, else a new one."""
     for key, value in context.invocation_metadata() or ():
         if key == REQUEST_ID and re.fullmatch(r"[\w.:-]{1,128}", str(value)):
@@ -92,41 +96,46 @@ def request_id(context: grpc.aio.ServicerContext[Any, Any]) -> str:
 
 
 class StatusInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg] # generic in its types alone
-    """Answers every exception of a unary call by its status, and every call by its request id."""
+    """Answers every exception by its status, and every call by its request id."""
 
     async def intercept_service(
         self,
         continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any]]],
         handler_call_details: grpc.HandlerCallDetails,
     ) -> grpc.RpcMethodHandler[Any, Any]:
-        """Wraps the handler of a unary call; streams (health's Watch, reflection) are left alone."""
+        """Wraps the handler, of a unary call or of a stream."""
         handler = await continuation(handler_call_details)
-        if handler is None or handler.unary_unary is None:
-            return handler
-        return grpc.unary_unary_rpc_method_handler(
-            _answering(handler.unary_unary),
-            request_deserializer=handler.request_deserializer,
-            response_serializer=handler.response_serializer,
-        )
+        return handler and around(handler, _answering)
 
 
-def _answering(method: Callable[..., Any]) -> Callable[..., Any]:
-    async def answer(request: Message, context: grpc.aio.ServicerContext[Any, Any]) -> Message:
-        call = request_id(context)
-        context.set_trailing_metadata(((REQUEST_ID, call),))
-        try:
-            response: Message = await method(request, context)
-        except grpc.aio.AbortError:
-            raise
-        except Exception as error:
-            await _abort(error, call, context)
-            raise
-        return response
+def _answering(method: Method) -> Method:
+    async def answer(request: Any, context: Context) -> Any:  # noqa: ANN401 - any method's messages
+        async with _told(context):
+            return await method(request, context)
 
-    return answer
+    async def stream(request: Any, context: Context) -> AsyncIterator[Any]:  # noqa: ANN401 - likewise
+        async with _told(context), aclosing(method(request, context)) as messages:
+            async for message in messages:
+                yield message
+
+    return stream if inspect.isasyncgenfunction(method) else answer
 
 
-async def _abort(error: Exception, call: str, context: grpc.aio.ServicerContext[Any, Any]) -> None:
+@asynccontextmanager
+async def _told(context: Context) -> AsyncIterator[None]:
+    """Ends the call by the status of whatever is raised in here."""
+    call = request_id(context)
+    context.set_trailing_metadata(((REQUEST_ID, call),))
+    try:
+        yield
+    except grpc.aio.AbortError:
+        raise
+    except Exception as error:
+        await _abort(error, call, context)
+        raise
+
+
+async def _abort(error: Exception, call: str, context: Context) -> None:
     code, status = to_status(error, call)
     if code is grpc.StatusCode.INTERNAL:
         _log.error("request %s failed", call, exc_info=error)

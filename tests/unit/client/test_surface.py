@@ -29,6 +29,7 @@ SURFACE = [
     "SegueError",
     "ServerError",
     "ServerUnreachableError",
+    "StartingError",
     "StoreUnavailableError",
     "TrackNotFoundError",
     "TryAgainError",

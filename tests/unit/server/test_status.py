@@ -17,6 +17,7 @@ ALL = [
     errors.CatalogueMismatch("Index anew."),
     errors.Overloaded("Try again."),
     errors.StoreUnavailable("Start Redis."),
+    errors.Starting("Try again."),
 ]
 
 

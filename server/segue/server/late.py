@@ -1,0 +1,54 @@
+"""Services that come after their port: until they are there, each of their calls is answered STARTING."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from typing import Any, cast
+
+import grpc
+
+from segue.core.errors import Starting
+
+
+class LateServices(grpc.GenericRpcHandler):  # type: ignore[type-arg] # generic in its types alone
+    """Stands for services in a server that is started before they can be made."""
+
+    def __init__(self, names: Collection[str]) -> None:
+        """Takes the full names of the services; the methods of all others are left to other handlers."""
+        self._names = frozenset(names)
+        self._handlers: list[grpc.GenericRpcHandler[Any, Any]] = []
+        self._there = False
+
+    def arrive(self, add_services: Callable[[grpc.aio.Server], None]) -> None:
+        """Answers by the services that ``add_services`` adds, from now on.
+
+        Args:
+            add_services: calls the generated ``add_..._to_server`` of each service on what it is given.
+        """
+        # gRPC takes no handlers once a server is started, so the generated code adds them here.
+        add_services(cast("grpc.aio.Server", self))
+        self._there = True
+
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[Any, Any] | None:
+        """Finds what answers a call, or None where it is a call of no service of these."""
+        if not self._there:
+            service = handler_call_details.method.strip("/").partition("/")[0]
+            return _STARTING if service in self._names else None
+        found = (handler.service(handler_call_details) for handler in self._handlers)
+        return next((handler for handler in found if handler), None)
+
+    def add_generic_rpc_handlers(self, handlers: Sequence[grpc.GenericRpcHandler[Any, Any]]) -> None:
+        """Takes the handlers of a service; for generated code."""
+        self._handlers += handlers
+
+    def add_registered_method_handlers(self, service: str, handlers: object) -> None:
+        """Takes the same handlers another way, which asyncio servers do not need; for generated code."""
+
+
+async def _not_yet(_requests: AsyncIterator[bytes], _context: object) -> AsyncIterator[bytes]:
+    raise Starting("The server is starting: it loads its model and its catalogue. Try again in a second.")
+    yield b""
+
+
+# A stream on both sides is right for a call of any kind: nothing is read of it, and nothing is answered but a status.
+_STARTING = grpc.stream_stream_rpc_method_handler(_not_yet)
