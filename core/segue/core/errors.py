@@ -21,6 +21,10 @@
     ├── StoreUnavailable           Redis does not answer
     ├── Starting                   the server is not ready yet
     ├── Overloaded
+    ├── WorkerError                the process that was to do a job did not get to its end
+    │   ├── WorkerDied
+    │   ├── WorkerTimedOut
+    │   └── WorkerOutOfMemory
     └── ArtifactError              the model's folder cannot be used
         ├── ArtifactDamaged
         └── FingerprintMismatch
@@ -164,6 +168,28 @@ class Overloaded(SegueError):
     """More work is waiting than the server takes on."""
 
     reason = "OVERLOADED"
+
+
+class WorkerError(SegueError):
+    """The process that was to do a job did not get to its end."""
+
+
+class WorkerDied(WorkerError):
+    """The process ended in the middle of the job."""
+
+    reason = "WORKER_DIED"
+
+
+class WorkerTimedOut(WorkerError):
+    """The job took longer than it may, and its process was killed."""
+
+    reason = "WORKER_TIMED_OUT"
+
+
+class WorkerOutOfMemory(WorkerError):
+    """The job wanted more memory than it may have."""
+
+    reason = "WORKER_OUT_OF_MEMORY"
 
 
 class ArtifactError(SegueError):

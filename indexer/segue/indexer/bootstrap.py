@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from segue.core.artifact import Manifest, read_manifest
@@ -15,7 +16,12 @@ from segue.core.redis_store import RedisStore
 from segue.core.redis_writer import RedisWriter
 from segue.core.store import TrackWriter, WritableStore
 from segue.core.windows import Windows
-from segue.indexer.workers import Workers
+from segue.core.workers import Limits, Workers
+from segue.indexer.work import Examined, Failure, examine
+
+# Loaded once, and shared by every process that examines files.
+_PRELOADED = ("segue.indexer.work", "librosa.filters")
+_MIB = 2**20
 
 
 @dataclass(frozen=True)
@@ -27,12 +33,16 @@ class Settings:
         redis_url: the Redis to use, or None for a private one in ``data``.
         model: the artifact's folder.
         jobs: how many files are examined at once, at least 1.
+        file_seconds: how long one file may take.
+        file_memory: how much memory one file may take, in MiB.
     """
 
     data: Path
     redis_url: str | None
     model: Path
     jobs: int
+    file_seconds: float
+    file_memory: int
 
 
 class LazyModel:
@@ -56,7 +66,7 @@ class Parts:
 
     store: WritableStore
     writer: TrackWriter
-    workers: Workers
+    workers: Workers[Path, Examined | Failure]
     ears: LazyModel
 
 
@@ -72,10 +82,12 @@ def assemble(settings: Settings) -> Iterator[Parts]:
     """
     manifest = read_manifest(settings.model)
     features = manifest.features
+    limits = Limits(settings.file_seconds, settings.file_memory * _MIB)
+    work = partial(examine, config=features, most=manifest.windows)
     with (
         open_store(settings.data, settings.redis_url) as store,
         store.writer(manifest.model_id, features.fingerprint, manifest.embedding_width) as writer,
-        Workers(settings.jobs, features, manifest.windows) as workers,
+        Workers(settings.jobs, work, preload=_PRELOADED, limits=limits) as workers,
     ):
         yield Parts(store, writer, workers, LazyModel(settings.model, manifest))
 

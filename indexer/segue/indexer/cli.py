@@ -34,6 +34,8 @@ def add(
     redis: str | None,
     model: Path,
     jobs: int,
+    file_seconds: float,
+    file_memory: int,
     allow_failures: int,
     as_json: bool,
     quiet: bool,
@@ -51,7 +53,7 @@ def add(
     from segue.indexer.running import Manner, carry_out  # noqa: PLC0415 - likewise
     from segue.indexer.survey import survey  # noqa: PLC0415 - likewise
 
-    settings = Settings(data, redis, model, jobs)
+    settings = Settings(data, redis, model, jobs, file_seconds, file_memory)
     with _told():
         total = _count(paths)
         if total == 0:
@@ -73,6 +75,8 @@ def sync(
     redis: str | None,
     model: Path,
     jobs: int,
+    file_seconds: float,
+    file_memory: int,
     allow_failures: int,
     as_json: bool,
     quiet: bool,
@@ -90,7 +94,7 @@ def sync(
     from segue.indexer.survey import survey  # noqa: PLC0415 - likewise
     from segue.indexer.sync import sync as run  # noqa: PLC0415 - likewise
 
-    settings = Settings(data, redis, model, jobs)
+    settings = Settings(data, redis, model, jobs, file_seconds, file_memory)
     with _told():
         total = _count(paths)
         if not allow_removals and (empty := _without_music(paths)):
@@ -114,6 +118,8 @@ def retry(
     redis: str | None,
     model: Path,
     jobs: int,
+    file_seconds: float,
+    file_memory: int,
     allow_failures: int,
     as_json: bool,
     quiet: bool,
@@ -129,7 +135,7 @@ def retry(
     from segue.indexer.retry import retry as run  # noqa: PLC0415 - likewise
     from segue.indexer.running import Manner, carry_out  # noqa: PLC0415 - likewise
 
-    settings = Settings(data, redis, model, jobs)
+    settings = Settings(data, redis, model, jobs, file_seconds, file_memory)
     with _told():
         work = partial(rehearse if dry_run else run, settings, reason)
         sys.exit(carry_out(work, count_failed(settings, reason), Manner(as_json, quiet, allow_failures)))

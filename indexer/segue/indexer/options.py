@@ -46,6 +46,20 @@ _HEARING = (
         help="How many files are decoded at once.",
     ),
     click.option(
+        "--file-seconds",
+        type=click.FloatRange(0, min_open=True),
+        default=300.0,
+        metavar="N",
+        help="How long one file may take to decode; one that takes longer has failed.",
+    ),
+    click.option(
+        "--file-memory",
+        type=click.IntRange(1),
+        default=1024,
+        metavar="MIB",
+        help="How much memory the decoding of one file may take; one that wants more has failed. Linux only.",
+    ),
+    click.option(
         "--allow-failures", type=click.IntRange(0), default=0, metavar="N", help="Exit with 0 if at most N files fail."
     ),
     click.option("--quiet", is_flag=True, help="Say nothing but what failed."),
@@ -66,7 +80,10 @@ def catalogue(command: Command) -> Command:
 
 
 def hearing(command: Command) -> Command:
-    """Declares the options of a run that hears music: ``model``, ``jobs``, ``allow_failures``, ``quiet``."""
+    """Declares the options of a run that hears music.
+
+    They are ``model``, ``jobs``, ``file_seconds``, ``file_memory``, ``allow_failures`` and ``quiet``.
+    """
     return _declare(_HEARING, command)
 
 

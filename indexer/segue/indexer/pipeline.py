@@ -8,6 +8,7 @@ from concurrent.futures import Future, wait
 from pathlib import Path
 from typing import Protocol
 
+from segue.core.errors import WorkerError
 from segue.core.model import Heard
 from segue.core.store import Addition, FailureRecord, Track, TrackWriter, is_unit
 from segue.core.windows import Windows
@@ -30,7 +31,7 @@ class Examiner(Protocol):
         ...
 
     def submit(self, path: Path) -> Future[Examined | Failure]:
-        """Examines a file as soon as there is room."""
+        """Examines a file as soon as there is room; its future may raise a WorkerError."""
         ...
 
 
@@ -112,7 +113,7 @@ class Pipeline:
         while not wait([future], timeout=0.1).done:
             if stopped():
                 return
-        examined = future.result()
+        examined = _outcome(file, future)
         if isinstance(examined, Failure):
             self._fail(file, examined)
             self._keep_failures(at_least=BATCH)
@@ -144,6 +145,13 @@ class Pipeline:
         self._tally.updated += known
         self._tally.added += len(good) - known
         self._show(self._tally)
+
+
+def _outcome(file: MusicFile, future: Future[Examined | Failure]) -> Examined | Failure:
+    try:
+        return future.result()
+    except WorkerError as error:
+        return Failure.of(file.path, error)
 
 
 def addition(file: MusicFile, examined: Examined, heard: Heard, labels: Sequence[str]) -> Addition:

@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from segue.core.errors import SegueError
+from segue.core.errors import SegueError, WorkerOutOfMemory, WorkerTimedOut
 from segue.core.features import FeatureConfig
 from segue.core.identity import track_id
 from segue.core.listen import listen
@@ -22,6 +22,11 @@ from segue.indexer.tags import Tags, read_tags
 UNREADABLE = "FILE_UNREADABLE"
 """The reason of a file that the system does not let us read."""
 
+# What a file is said to have outgrown, and the option that gives it more.
+_OUTGROWN: dict[type[SegueError], tuple[str, str]] = {
+    WorkerTimedOut: ("FILE_TIMED_OUT", "--file-seconds N"),
+    WorkerOutOfMemory: ("FILE_TOO_MUCH_MEMORY", "--file-memory MIB"),
+}
 # What is no UTF-8, as ``readable`` writes it.
 _ESCAPED = re.compile(rb"\\x([89a-f][0-9a-f])")
 
@@ -60,6 +65,10 @@ class Failure:
     @classmethod
     def of(cls, path: Path, error: Exception) -> Failure:
         """The failure that an exception means for a file."""
+        if isinstance(error, WorkerTimedOut | WorkerOutOfMemory):
+            reason, option = _OUTGROWN[type(error)]
+            advice = f"Leave it out, or give it more: segue-indexer retry --reason {reason} {option}."
+            return cls(readable(path), reason, f"{error} {advice}")
         if isinstance(error, SegueError):
             return cls(readable(path), error.reason, str(error))
         if isinstance(error, OSError):
@@ -90,10 +99,15 @@ def examine(path: Path, config: FeatureConfig, most: int) -> Examined | Failure:
         path: the file.
         config: the settings of the network's front end.
         most: the most windows that the network takes of a track.
+
+    Raises:
+        MemoryError: there is not enough memory for it.
     """
     try:
         piece = listen(path, config, most)
         return Examined(_identify(path), piece.windows, piece.seconds, read_tags(path))
+    except MemoryError:
+        raise
     except Exception as error:  # noqa: BLE001 - whatever a file does to a decoder, it costs that file only
         return Failure.of(path, error)
 

@@ -1,0 +1,84 @@
+"""Files that take too much of anything cost themselves, and nothing else."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import soundfile
+
+from segue.core.errors import WorkerTimedOut
+from segue.core.features import FeatureConfig
+from segue.core.render import render_clip
+from segue.core.workers import Limits, Workers
+from segue.indexer.work import Examined, Failure, examine
+from tests.integration.indexer.conftest import run
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    """A clip of thirty seconds."""
+    path = tmp_path / "clip.flac"
+    soundfile.write(path, render_clip(1, 30.0), 22_050)
+    return path
+
+
+@pytest.fixture
+def workers() -> Iterator[Workers[Path, Examined | Failure]]:
+    """One process, which gives a file ten seconds."""
+    work = partial(examine, config=FeatureConfig(), most=10)
+    with Workers(1, work, preload=["librosa.filters"], limits=Limits(seconds=10.0)) as pool:
+        yield pool
+
+
+def test_a_file_that_is_never_read_to_its_end(workers: Workers[Path, Examined | Failure], clip: Path) -> None:
+    """A decoder that waits for ever is killed; the files before and behind it are examined."""
+    trap = clip.with_name("trap.wav")
+    os.mkfifo(trap)
+    first, trapped, last = (workers.submit(path) for path in (clip, trap, clip))
+
+    with pytest.raises(WorkerTimedOut):
+        trapped.result(60)
+    assert isinstance(first.result(60), Examined)
+    assert isinstance(last.result(60), Examined)
+
+
+def test_the_failure_says_what_to_do() -> None:
+    """It names the option that gives such a file more."""
+    failure = Failure.of(Path("/music/long.mp3"), WorkerTimedOut("It took longer than 3 s."))
+    assert "FILE_TIMED_OUT" == failure.reason
+    assert "segue-indexer retry --reason FILE_TIMED_OUT --file-seconds N" in failure.message
+
+
+@pytest.mark.parametrize(
+    ("option", "reason"),
+    [
+        ("--file-seconds=0.001", "FILE_TIMED_OUT"),
+        pytest.param(
+            "--file-memory=1",
+            "FILE_TOO_MUCH_MEMORY",
+            marks=pytest.mark.skipif(sys.platform != "linux", reason="other systems do not limit memory that way"),
+        ),
+    ],
+)
+def test_a_file_that_takes_too_much_fails(
+    tmp_path: Path, tiny_model: Path, clip: Path, option: str, reason: str
+) -> None:
+    """It is kept as a failure, passed over by later runs, and heard when retry gives it more."""
+    options = ("--data", tmp_path / "data", "--model", tiny_model)
+
+    assert [reason] == [failure["reason"] for failure in report("add", clip.parent, *options, option)["failures"]]
+    assert 1 == report("add", clip.parent, *options)["skipped"]
+    assert 1 == report("retry", "--reason", reason, *options)["added"]
+
+
+def report(*arguments: str | Path) -> dict[str, Any]:
+    """What a run of segue-indexer says of itself."""
+    document: dict[str, Any] = json.loads(run(*arguments, "--jobs", "1", "--json").stdout)
+    return document
