@@ -19,9 +19,10 @@ import numpy as np
 import soundfile
 import soxr
 
-from segue.core.containers import check_whole, needs_ffmpeg
+from segue.core.containers import check_whole, ends_early, needs_ffmpeg
 from segue.core.errors import AudioTooLong, AudioTooShort, AudioUndecodable
 from segue.core.features import Samples
+from segue.core.quality import Meter, Origin
 
 MAX_UPLOAD_BYTES = 16 * 2**20
 MAX_SECONDS = 4 * 3600
@@ -38,14 +39,16 @@ _BLOCK_SAMPLES = 2**20
 _LOUDEST = 2.0**32
 # What ffmpeg may be ahead of us.
 _FFMPEG_BLOCK_BYTES, _FFMPEG_BLOCKS = 2**16, 64
+_INT16 = 2**15
 
 
 class ArraySource:
     """A track whose samples are in memory."""
 
-    def __init__(self, samples: Samples, seconds: float) -> None:
+    def __init__(self, samples: Samples, seconds: float, origin: Origin) -> None:
         self._samples = samples
         self.seconds = seconds
+        self.origin = origin
 
     @property
     def samples(self) -> int:
@@ -61,9 +64,10 @@ class ArraySource:
 class FileSource:
     """A track that libsndfile decodes piece by piece, each resampled on its own."""
 
-    def __init__(self, file: soundfile.SoundFile, rate: int) -> None:
+    def __init__(self, file: soundfile.SoundFile, rate: int, origin: Origin) -> None:
         self._file = file
         self._rate = rate
+        self.origin = origin
         self.seconds = file.frames / file.samplerate
 
     @property
@@ -78,12 +82,13 @@ class FileSource:
         first = max(0, start // self._rate - 1)
         last = -(-stop // self._rate) + 1
         source_rate, frames = self._file.samplerate, (last - first) * self._file.samplerate
-        piece = _gather(_mono_blocks(self._file, first * source_rate, frames), source_rate, self._rate, frames)
+        blocks = _mono_blocks(self._file, first * source_rate, frames, self.origin.meter)
+        piece = _gather(blocks, self.origin, self._rate, frames)
         offset = start - first * self._rate
         return piece.read(offset, offset + stop - start)
 
 
-def _mono_blocks(file: soundfile.SoundFile, start: int, frames: int) -> Iterator[Samples]:
+def _mono_blocks(file: soundfile.SoundFile, start: int, frames: int, meter: Meter) -> Iterator[Samples]:
     """The frames from ``start`` on with their channels averaged, ``frames`` or as many as there are, block by block.
 
     Raises:
@@ -95,7 +100,9 @@ def _mono_blocks(file: soundfile.SoundFile, start: int, frames: int) -> Iterator
         file.seek(min(start, file.frames))
         while missing and len(block := file.read(missing, always_2d=True, out=buffer[:missing])):
             missing -= len(block)
-            yield _mixed_down(block)
+            mono = _mixed_down(block)
+            meter.see(block, mono)
+            yield mono
     except soundfile.LibsndfileError as error:
         raise AudioUndecodable(f"The audio is damaged: {error.error_string} Send it whole and undamaged.") from error
     # FLAC says exactly how long it is; the length of MP3 and Ogg is an estimate.
@@ -117,23 +124,24 @@ def _mixed_down(block: Samples) -> Samples:
     return mono
 
 
-def _gather(blocks: Iterable[Samples], source_rate: int, rate: int, most: int) -> ArraySource:
+def _gather(blocks: Iterable[Samples], origin: Origin, rate: int, most: int) -> ArraySource:
     """A whole track at ``rate``; of what it is at its own rate, only a block is held at a time.
 
     Args:
-        blocks: mono samples at ``source_rate``, up to ``most`` in all.
-        source_rate: Hz.
+        blocks: mono samples at the rate of ``origin``, up to ``most`` in all.
+        origin: what the track is.
         rate: Hz.
-        most: the most samples at ``source_rate``; memory that is not filled is never touched, and so costs nothing.
+        most: the most samples at the track's own rate; memory that is not filled is never touched, and so costs
+            nothing.
     """
-    stream = soxr.ResampleStream(source_rate, rate, 1, dtype="float32", quality="HQ")
-    gathered = np.empty(most * rate // source_rate + 2, np.float32)
+    stream = soxr.ResampleStream(origin.rate, rate, 1, dtype="float32", quality="HQ")
+    gathered = np.empty(most * rate // origin.rate + 2, np.float32)
     taken = filled = 0
     for block in blocks:
         taken += len(block)
         filled = _append(gathered, filled, stream.resample_chunk(block))
     filled = _append(gathered, filled, stream.resample_chunk(np.empty(0, np.float32), last=True))
-    return ArraySource(gathered[:filled], taken / source_rate)
+    return ArraySource(gathered[:filled], taken / origin.rate, origin)
 
 
 def _append(gathered: Samples, filled: int, samples: Samples) -> int:
@@ -185,7 +193,7 @@ def _open(
         file = soundfile.SoundFile(handle, closefd=False)
     except soundfile.LibsndfileError as error:
         if needs_ffmpeg(bytes(view[:12])):
-            yield _decode_by_ffmpeg(audio, rate)
+            yield _decode_by_ffmpeg(audio, rate, truncated=ends_early(view))
             return
         raise AudioUndecodable(
             "The bytes are not audio that can be decoded here. Send WAV, AU, FLAC, Ogg Vorbis, Opus or MP3."
@@ -193,10 +201,11 @@ def _open(
     with file:
         _check_form(file.samplerate, file.channels)
         _check_length(file)
+        origin = Origin(file.samplerate, Meter(), ends_early(view))
         if file.frames <= whole_seconds * file.samplerate:
-            yield _gather(_mono_blocks(file, 0, file.frames), file.samplerate, rate, file.frames)
+            yield _gather(_mono_blocks(file, 0, file.frames, origin.meter), origin, rate, file.frames)
         else:
-            yield FileSource(file, rate)
+            yield FileSource(file, rate, origin)
 
 
 def _check_form(rate: int, channels: int) -> None:
@@ -223,7 +232,7 @@ def _check_length(file: soundfile.SoundFile) -> None:
         raise AudioTooShort("The file holds no sound at all. Send a piece of music.")
 
 
-def _decode_by_ffmpeg(audio: Path | bytes, rate: int) -> ArraySource:
+def _decode_by_ffmpeg(audio: Path | bytes, rate: int, *, truncated: bool) -> ArraySource:
     """Decodes what libsndfile does not know, through audioread."""
     if shutil.which("ffmpeg") is None:
         raise AudioUndecodable(
@@ -231,15 +240,15 @@ def _decode_by_ffmpeg(audio: Path | bytes, rate: int) -> ArraySource:
             "Install ffmpeg, or send FLAC, WAV, Ogg or MP3."
         )
     if isinstance(audio, Path):
-        return _read_ffmpeg(audio, rate)
+        return _read_ffmpeg(audio, rate, truncated=truncated)
     # ffmpeg must be able to seek: an MP4 file may have its table of contents at its end.
     with tempfile.NamedTemporaryFile(suffix=".audio") as file:
         file.write(audio)
         file.flush()
-        return _read_ffmpeg(Path(file.name), rate)
+        return _read_ffmpeg(Path(file.name), rate, truncated=truncated)
 
 
-def _read_ffmpeg(path: Path, rate: int) -> ArraySource:
+def _read_ffmpeg(path: Path, rate: int, *, truncated: bool) -> ArraySource:
     from audioread import DecodeError  # noqa: PLC0415 - only this rare path needs it
     from audioread.ffdec import FFmpegAudioFile  # noqa: PLC0415 - likewise
 
@@ -249,7 +258,8 @@ def _read_ffmpeg(path: Path, rate: int) -> ArraySource:
             if file.duration > MAX_FFMPEG_SECONDS:
                 raise _too_long_for_ffmpeg()
             most = MAX_FFMPEG_SECONDS * file.samplerate
-            return _gather(_ffmpeg_blocks(file, file.channels, most), file.samplerate, rate, most)
+            origin = Origin(file.samplerate, Meter(), truncated)
+            return _gather(_ffmpeg_blocks(file, file.channels, most, origin.meter), origin, rate, most)
     except (DecodeError, ValueError) as error:
         raise AudioUndecodable("ffmpeg cannot decode these bytes. Send WAV, FLAC, Ogg or MP3.") from error
 
@@ -267,7 +277,7 @@ def _held_back(waiting: Queue[bytes]) -> Iterator[None]:
             waiting.not_full.notify_all()
 
 
-def _ffmpeg_blocks(pieces: Iterable[bytes], channels: int, most: int) -> Iterator[Samples]:
+def _ffmpeg_blocks(pieces: Iterable[bytes], channels: int, most: int, meter: Meter) -> Iterator[Samples]:
     """Mono blocks of interleaved 16-bit samples; a container need not say how long it is, so they are counted."""
     rest = b""
     for piece in pieces:
@@ -277,7 +287,9 @@ def _ffmpeg_blocks(pieces: Iterable[bytes], channels: int, most: int) -> Iterato
         most -= len(block)
         if most < 0:
             raise _too_long_for_ffmpeg()
-        yield block.mean(axis=1, dtype=np.float32) / np.float32(32_768)
+        mono = block.mean(axis=1, dtype=np.float32) / np.float32(_INT16)
+        meter.see(block, mono, _INT16)
+        yield mono
 
 
 def _too_long_for_ffmpeg() -> AudioTooLong:

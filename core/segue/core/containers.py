@@ -10,6 +10,13 @@ from segue.core.errors import AudioUndecodable
 
 # What a recorder that cannot seek back writes in place of a length.
 _UNKNOWN_LENGTHS = {0, 0xFFFFFFFF, 0x7FFFFFFF, 0xFFFFFFFE}
+# An Ogg page is at most this long, its header included.
+_OGG_PAGE_BYTES = 27 + 255 + 255 * 255
+_OGG_END = 4
+# The Xing header stands behind the side information, which is this long by version and number of channels.
+_XING_OFFSETS = (36, 21, 13)
+# An encoder counts its own first frame among the bytes, or does not.
+_MP3_FRAME_BYTES = 2_881
 # Real files stay far below; bytes made of nothing but empty chunks must not keep a processor busy.
 _MOST_PARTS = 100_000
 
@@ -108,3 +115,51 @@ def _promised_chunk(chunks: Iterator[Part], name: bytes) -> int | None:
         if chunk.name == name:
             return None if chunk.stop - chunk.start in _UNKNOWN_LENGTHS else chunk.stop
     return None
+
+
+def ends_early(data: memoryview) -> bool:
+    """Whether an Ogg, MP3 or MP4 file was cut off: what is left of it still plays.
+
+    Of an MP3 it is known only where the encoder left a Xing header, as nearly all do.
+    """
+    head = bytes(data[:8])
+    if head[:4] == b"OggS":
+        return not _has_last_page(data)
+    if head[4:] == b"ftyp":
+        return any(box.stop > len(data) for box in iso_boxes(data))
+    return _promised_mp3_bytes(data) > len(data)
+
+
+def _has_last_page(data: memoryview) -> bool:
+    """Whether the last page of an Ogg file is there as a whole, and says that it is the last."""
+    tail = bytes(data[-2 * _OGG_PAGE_BYTES :])
+    start = tail.rfind(b"OggS\0")
+    header = tail[start : start + 27]
+    if start < 0 or len(header) < 27 or not header[5] & _OGG_END:
+        return False
+    segments = tail[start + 27 : start + 27 + header[26]]
+    return start + 27 + header[26] + sum(segments) <= len(tail)
+
+
+def _promised_mp3_bytes(data: memoryview) -> int:
+    """Where the Xing header of an MP3 file says that its sound ends, less one frame, or 0 where it does not say."""
+    start = _id3_bytes(data)
+    if bytes(data[start : start + 1]) != b"\xff":
+        return 0
+    for offset in _XING_OFFSETS:
+        name, flags, *counts = struct.unpack(
+            ">4s3I", bytes(data[start + offset : start + offset + 16]).ljust(16, b"\0")
+        )
+        if name in {b"Xing", b"Info"} and flags & 2:
+            return start + int(counts[flags & 1]) - _MP3_FRAME_BYTES
+    return 0
+
+
+def _id3_bytes(data: memoryview) -> int:
+    """How long the ID3v2 tag in front of an MP3 file is, 0 where there is none."""
+    if bytes(data[:3]) != b"ID3" or len(data) < 10:
+        return 0
+    length = 0
+    for byte in data[6:10]:
+        length = length << 7 | byte & 0x7F
+    return 10 + length

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from segue.core.audio import open_audio
+from segue.core.errors import AudioSilent
 from segue.core.features import FeatureConfig
+from segue.core.quality import Origin, Quality
 from segue.core.windows import Windows, hear
 
 
@@ -20,10 +22,12 @@ class Piece:
     Attributes:
         windows: its windows, at least one.
         seconds: how long the whole piece plays.
+        quality: how good its sound is.
     """
 
     windows: Windows
     seconds: float
+    quality: Quality
 
 
 def listen(audio: Path | bytes, config: FeatureConfig, most: int) -> Piece:
@@ -39,4 +43,27 @@ def listen(audio: Path | bytes, config: FeatureConfig, most: int) -> Piece:
         OSError: the file cannot be read.
     """
     with open_audio(audio, config.sample_rate) as source:
-        return Piece(hear(source, config, most), source.seconds)
+        try:
+            windows = hear(source, config, most)
+        except AudioSilent as error:
+            raise _why_silent(source.origin, error) from error
+        return Piece(windows, source.seconds, _quality(source.origin, windows, config.sample_rate))
+
+
+def _quality(origin: Origin, windows: Windows, rate: int) -> Quality:
+    return Quality(
+        source_rate=origin.rate,
+        model_rate=rate,
+        windows=len(windows.values) + windows.silent,
+        silent_windows=windows.silent,
+        clipped=origin.meter.clipped,
+        truncated=origin.truncated,
+    )
+
+
+def _why_silent(origin: Origin, error: AudioSilent) -> AudioSilent:
+    if not origin.meter.cancelled:
+        return error
+    return AudioSilent(
+        "The channels cancel each other out: averaged, they leave nothing to hear. Turn one of them over, or send one."
+    )

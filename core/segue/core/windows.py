@@ -35,10 +35,12 @@ class Windows:
     Attributes:
         values: [w, bands, columns] on the network's scale, in the order of time, without silent windows.
         starts: seconds [w] from the start of the track.
+        silent: how many windows were silent, and are not among them.
     """
 
     values: NDArray[np.float32]
     starts: NDArray[np.float64]
+    silent: int = 0
 
 
 def spread_starts(columns: int, width: int, most: int) -> NDArray[np.int64]:
@@ -82,6 +84,7 @@ def hear(source: SampleSource, config: FeatureConfig, most: int) -> Windows:
     return Windows(
         values=np.stack([value for value in values if value is not None]),
         starts=np.array([config.grid.frame(int(starts[i])) * seconds_per_frame for i in heard]),
+        silent=len(starts) - len(heard),
     )
 
 
@@ -94,6 +97,7 @@ def _window(source: SampleSource, config: FeatureConfig, column: int) -> NDArray
     origin = max(0, first - margin)
     samples = source.read(origin * config.hop, (last + margin) * config.hop)
     inside = samples[(first - origin) * config.hop : (last - origin) * config.hop]
-    if np.sqrt(np.mean(np.square(inside))) < SILENCE_RMS:
+    # The deviation, not the power: a constant offset is not heard.
+    if inside.std() < SILENCE_RMS:
         return None
     return log_scale(mel_power(samples, frames - origin, config), config)

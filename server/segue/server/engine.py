@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-from segue.core.listen import listen
+from typing import NamedTuple
+
+from segue.core.listen import Piece, listen
 from segue.core.model import Heard, Model
 from segue.server.threads import BoundedThreads
+
+
+class Hearing(NamedTuple):
+    """A piece of music and what the network makes of it."""
+
+    piece: Piece
+    heard: Heard
 
 
 class Engine:
@@ -18,7 +27,7 @@ class Engine:
         self.model = model
         self._threads = threads
 
-    async def hear(self, audio: bytes) -> Heard:
+    async def hear(self, audio: bytes) -> Hearing:
         """What the network makes of one piece.
 
         Args:
@@ -30,7 +39,7 @@ class Engine:
         """
         return await self._threads.run(self._hear, audio)
 
-    def _hear(self, audio: bytes) -> Heard:
+    def _hear(self, audio: bytes) -> Hearing:
         manifest = self.model.manifest
         piece = listen(audio, manifest.features, manifest.windows)
-        return self.model.hear([piece.windows])[0]
+        return Hearing(piece, self.model.hear([piece.windows])[0])

@@ -52,8 +52,8 @@ class ClassificationService(_Service, classification_service_pb2_grpc.Classifica
     ) -> classification_service_pb2.ClassifyResponse:
         """Scores every genre that the model knows."""
         most = convert.limit(request)
-        heard = await self._engine.hear(convert.audio_bytes(request.audio, "audio"))
-        scores = convert.genre_scores(heard, self._model.labels, most)
+        hearing = await self._engine.hear(convert.audio_bytes(request.audio, "audio"))
+        scores = convert.genre_scores(hearing.heard, self._model.labels, most)
         return classification_service_pb2.ClassifyResponse(scores=scores, revision=self._revision())
 
 
@@ -81,8 +81,8 @@ class RecommendationService(_Service, recommendation_service_pb2_grpc.Recommenda
         if kind == "track_id":
             return await self._readers.run(_stored, self._catalogue.store, convert.track_id(request.track_id))
         audio = convert.audio_bytes(request.audio, "audio")
-        heard = await self._engine.hear(audio)
-        return await self._readers.run(id_of_audio, memoryview(audio)), heard.embedding
+        hearing = await self._engine.hear(audio)
+        return await self._readers.run(id_of_audio, memoryview(audio)), hearing.heard.embedding
 
 
 def _stored(store: TrackStore, track_id: str) -> tuple[str, Vectors]:

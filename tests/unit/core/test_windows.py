@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from segue.core.audio import ArraySource
 from segue.core.errors import AudioSilent, AudioTooShort
 from segue.core.features import FeatureConfig, Samples
+from segue.core.quality import Meter, Origin
 from segue.core.render import render_clip
 from segue.core.windows import hear, spread_starts
 
@@ -16,7 +17,7 @@ CONFIG = FeatureConfig()
 
 def source(samples: Samples) -> ArraySource:
     """A track of these samples."""
-    return ArraySource(samples, len(samples) / CONFIG.sample_rate)
+    return ArraySource(samples, len(samples) / CONFIG.sample_rate, Origin(CONFIG.sample_rate, Meter()))
 
 
 def test_a_clip_has_ten_windows() -> None:
@@ -64,10 +65,16 @@ def test_silence() -> None:
         hear(source(np.zeros(22_050 * 5, np.float32)), CONFIG, 10)
 
 
+def test_an_offset_is_not_heard() -> None:
+    """A constant that is not zero is as silent as zero."""
+    with pytest.raises(AudioSilent):
+        hear(source(np.full(22_050 * 5, 0.5, np.float32)), CONFIG, 10)
+
+
 def test_silent_windows_are_left_out() -> None:
     """Of a piece that is silent for a while, only the rest is heard."""
     samples = render_clip(0, 30.0)
     samples[: 10 * 22_050] = 0
     windows = hear(source(samples), CONFIG, 10)
-    assert 7 == len(windows.values)
+    assert (7, 3) == (len(windows.values), windows.silent)
     assert windows.starts[0] > 8
