@@ -137,6 +137,26 @@ def test_evaluation_without_a_split_hears_everything(artifact: Path, folder: Pat
     assert "12" in result.stdout
 
 
+@pytest.mark.parametrize(("side", "learnt_from", "chosen_by"), [(None, 9, 3), ("train", 9, 0), ("valid", 0, 3)])
+def test_tracks_that_the_network_has_met_are_counted(
+    artifact: Path, folder: Path, tmp_path: Path, side: str | None, learnt_from: int, chosen_by: int
+) -> None:
+    """By the split that lies in the artifact, whichever split is judged by; in JSON, in the table and in the report."""
+    named = ("--split", artifact / "split.tsv", "--side", side) if side else ()
+    options = ("evaluate", "--model", artifact, "--input", folder, *named, "--report", tmp_path)
+    figures = json.loads(run(*options, "--json").stdout)
+    assert (learnt_from, chosen_by) == (figures["learnt_from"], figures["chosen_by"])
+    for text in (run(*options).stdout, (tmp_path / "report.md").read_text()):
+        assert (learnt_from > 0) == ("9 of them LEARNT FROM" in " ".join(text.split()))
+
+
+def test_a_split_of_other_music_is_refused(artifact: Path, folder: Path) -> None:
+    """A split that knows no file of the folder cannot say which are judged."""
+    result = run("evaluate", "--model", artifact, "--input", folder, "--split", "fault-filtered")
+    assert 1 == result.exit_code
+    assert "none of the input's 13 tracks" in result.stderr
+
+
 def test_a_genre_that_the_network_does_not_know_is_refused(artifact: Path, folder: Path, tmp_path: Path) -> None:
     """It could only be wrong about it."""
     (tmp_path / "polka").symlink_to(folder / "calm")
@@ -154,6 +174,8 @@ def test_a_leaky_run_says_so_everywhere(folder: Path, tmp_path: Path) -> None:
     card = (tmp_path / "leaky" / "model-card.md").read_text()
     for text in (trained.stderr, trained.stdout, judged.stdout, card):
         assert "chunk-random (LEAKY)" in " ".join(text.split())
+    whole = run("evaluate", "--model", tmp_path / "leaky", "--input", folder, "--json")
+    assert 12 == json.loads(whole.stdout)["learnt_from"]
 
 
 def noisy_dataset(fill: float = 0.0) -> Dataset:

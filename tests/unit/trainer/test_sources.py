@@ -14,11 +14,18 @@ SPLIT = Split("mine", {"a": "train", "b": "valid", "c": "test", "d": "unused"})
 
 @pytest.mark.parametrize(
     ("tracks", "side"),
-    [("abcd", "test"), ("abd", "valid"), ("ad", "train"), ("d", None), ("xyz", None)],
+    [("abcd", "test"), ("abd", "valid"), ("ad", "train")],
 )
-def test_a_network_is_judged_by_the_sternest_side(tracks: str, side: str | None) -> None:
-    """Test before validation before training; an input that the split does not know is judged whole."""
+def test_a_network_is_judged_by_the_sternest_side(tracks: str, side: str) -> None:
+    """Test before validation before training."""
     assert side == choose_side(SPLIT, None, tracks)
+
+
+@pytest.mark.parametrize("tracks", ["d", "xyz"])
+def test_an_input_that_stands_on_no_side_is_refused(tracks: str) -> None:
+    """A split that knows none of the tracks cannot say which are judged."""
+    with pytest.raises(SplitMismatch, match=f"none of the input's {len(tracks)} tracks.*leave out --split"):
+        choose_side(SPLIT, None, tracks)
 
 
 def test_a_wish_is_followed() -> None:

@@ -160,13 +160,13 @@ def evaluate(
     if split is None and (side or pool):
         raise click.UsageError("--side and --pool are sides of a split: name it by --split.")
     with without_chatter():
-        from segue.trainer import commands  # noqa: PLC0415 - TensorFlow takes seconds, and --help does not need it
+        from segue.trainer import evaluating  # noqa: PLC0415 - TensorFlow takes seconds, and --help does without
 
-    figures = commands.evaluate(commands.EvaluateSettings(model, source, split, side, pool, predictions, report))
+    figures = evaluating.evaluate(evaluating.EvaluateSettings(model, source, split, side, pool, predictions, report))
     if as_json:
         click.echo(json.dumps(figures, indent=2))
     else:
-        commands.show_figures(figures)
+        evaluating.show_figures(figures)
 
 
 @main.command()

@@ -3,32 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from segue.core.artifact import Manifest
-from segue.core.model import Model
 from segue.trainer import show
-from segue.trainer.analysis import analyse
 from segue.trainer.cache import FeatureCache
-from segue.trainer.data import Dataset, chunks_heard, chunks_of, labels_of
+from segue.trainer.data import Dataset, chunks_of, labels_of
 from segue.trainer.drawn import SplitWish
-from segue.trainer.errors import DataUnusable
-from segue.trainer.evaluation import Predictions, judge, predict
+from segue.trainer.evaluating import show_figures
 from segue.trainer.fitting import Course
 from segue.trainer.going import identity_of, keep_going, refuse_output
 from segue.trainer.gtzan import name_report
 from segue.trainer.memory import available, refuse_too_large
 from segue.trainer.recipes import RECIPES
-from segue.trainer.record import read_record
-from segue.trainer.report import REPORT, write_report
 from segue.trainer.run import FRONT_END, Sides, train_artifact
-from segue.trainer.sources import choose_side, hear_input, list_input, read_input
-from segue.trainer.split import SHIPPED, TEST, TRAIN, VALID, Split, load_split
+from segue.trainer.sources import list_input, read_input
+from segue.trainer.split import SAVED, SHIPPED, TRAIN, VALID, Split
 from segue.trainer.training import WINDOWS
 
 
@@ -57,29 +50,6 @@ class TrainSettings:
     epochs: int | None
     resume: bool = False
     cache: Path | None = None
-
-
-@dataclass(frozen=True)
-class EvaluateSettings:
-    """What ``segue-trainer evaluate`` was told.
-
-    Attributes:
-        model: the artifact's folder.
-        source: a folder of audio, or an archive.
-        split: the name or the path of a split, or None for all of the input.
-        side: the side that is judged, or None for the sternest that the input has.
-        pool: the side that is recommended from, or None for the judged tracks.
-        predictions: where they are written, or None.
-        report: the folder that a report is written into, or None.
-    """
-
-    model: Path
-    source: Path
-    split: str | None
-    side: str | None
-    pool: str | None
-    predictions: Path | None
-    report: Path | None = None
 
 
 def train(settings: TrainSettings) -> None:
@@ -120,55 +90,6 @@ def train(settings: TrainSettings) -> None:
     show.note(f"written to {settings.output}")
 
 
-def evaluate(settings: EvaluateSettings) -> dict[str, Any]:
-    """Judges an artifact.
-
-    Returns:
-        The figures by name, with the model id, and the name, digest and side of the split where there is one.
-
-    Raises:
-        SegueError: the artifact, the input or the split cannot be used.
-    """
-    _spare_the_artifact(settings)
-    model = Model.load(settings.model)
-    split = load_split(settings.split) if settings.split else None
-    side = None
-    if split and split.leaky:
-        side = settings.side or TEST
-    elif split:
-        side = choose_side(split, settings.side, list_input(settings.source, model.manifest.features))
-    judged = _predict(model, settings.source, split, side)
-    # Recommended from its own side, a track is left out for itself.
-    others = settings.pool if settings.pool != side else None
-    pool = _predict(model, settings.source, split, others) if others else None
-    if settings.predictions:
-        judged.save(settings.predictions)
-    if settings.report:
-        where = f"side {side or 'all'} of {split.label}" if split else "the whole input"
-        analysis = analyse(judged, pool, model.manifest.temperature)
-        record = read_record(settings.model)
-        write_report(settings.report, model.manifest, analysis, record, f"{len(judged.tracks)} tracks, {where}")
-        show.note(f"report written to {settings.report / REPORT}")
-    about = {"split": split.label, "split_digest": split.digest, "side": side, "pool": settings.pool} if split else {}
-    return {"model_id": model.manifest.model_id, **about, **judge(judged, pool)}
-
-
-def _spare_the_artifact(settings: EvaluateSettings) -> None:
-    """Refuses to write into the artifact: a file that its manifest does not name makes it unusable."""
-    model = settings.model.resolve()
-    for path in (settings.report, settings.predictions):
-        if path and path.resolve().is_relative_to(model):
-            raise DataUnusable(f"{path} lies in the artifact that is judged. Name a place outside {settings.model}.")
-
-
-def show_figures(figures: Mapping[str, Any]) -> None:
-    """Prints what ``evaluate`` answers as a table."""
-    side = f", {figures['side'] or 'all'} of {figures['split']}" if "split" in figures else ""
-    pool = f"the side {figures['pool']}" if figures.get("pool") else "among themselves, each left out for itself"
-    numbers = {name: value for name, value in figures.items() if isinstance(value, (int, float))}
-    Console().print(show.figures_table(numbers, f"{figures['model_id']}{side}\nrecommended: {pool}"))
-
-
 def save_split(source: Path, wish: SplitWish, path: Path) -> dict[str, Any]:
     """Draws a split and writes its file.
 
@@ -198,29 +119,12 @@ def _read(source: Path, wish: SplitWish, known: Split | None, folder: Path | Non
     return chunks_of(dataset, FRONT_END, WINDOWS) if by_chunk else dataset
 
 
-def _predict(model: Model, source: Path, split: Split | None, side: str | None) -> Predictions:
-    features, most = model.manifest.features, model.manifest.windows
-    wanted = _on(split, side)
-    with show.bar("hearing tracks") as bar:
-        if split and split.leaky:
-            whole, dropped = hear_input(source, features, most, lambda track: True, bar)
-            heard = [chunk for clip in whole for chunk in chunks_heard(clip) if wanted(chunk.track)]
-        else:
-            heard, dropped = hear_input(source, features, most, wanted, bar)
-    show.dropped(dropped)
-    return predict(model, heard)
-
-
 def _of_a_run(split: Split | None) -> Callable[[str], bool]:
     return lambda track: split is None or split.side(track) in (TRAIN, VALID)
 
 
-def _on(split: Split | None, side: str | None) -> Callable[[str], bool]:
-    return lambda track: split is None or side is None or split.side(track) == side
-
-
 def _again(settings: TrainSettings) -> str:
     source = "FOLDER" if settings.source.is_dir() else "ARCHIVE"
-    split = settings.split.name if settings.split.name in SHIPPED else settings.output / "split.tsv"
+    split = settings.split.name if settings.split.name in SHIPPED else settings.output / SAVED
     judged = f"--split {split} --side valid --pool train"
     return f"segue-trainer evaluate --model {settings.output} --input {source} {judged}"

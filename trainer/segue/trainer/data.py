@@ -6,6 +6,7 @@ Both end in the same ``Dataset``. A clip is held as decibel columns, from which 
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
@@ -17,6 +18,7 @@ from segue.core.windows import Windows, spread_starts
 from segue.trainer.errors import DataUnusable
 
 Floats = NDArray[np.float32]
+_SECOND = re.compile(r"#\d{2,}s$")
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,11 @@ def chunks_heard(clip: Heard) -> list[Heard]:
         Heard(f"{clip.track}#{start:02.0f}s", clip.genre, Windows(windows.values[i : i + 1], windows.starts[i : i + 1]))
         for i, start in enumerate(windows.starts)
     ]
+
+
+def track_of(chunk: str) -> str:
+    """The track that a chunk is part of; the name of a whole track is its own."""
+    return _SECOND.sub("", chunk)
 
 
 def cut_window(decibels: Floats, start: int, config: FeatureConfig) -> Floats:

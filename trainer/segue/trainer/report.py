@@ -49,12 +49,14 @@ def write_report(folder: Path, manifest: Manifest, analysis: Analysis, record: R
 
 
 def _leak(judged_on: str) -> list[str]:
-    if "LEAKY" not in judged_on:
-        return []
-    return [
-        "**LEAKY**: chunks of one track were both learnt from and judged by. These figures flatter, and say nothing "
-        "of music that was never heard."
-    ]
+    if "LEAKY" in judged_on:
+        return [
+            "**LEAKY**: chunks of one track were both learnt from and judged by. These figures flatter, and say "
+            "nothing of music that was never heard."
+        ]
+    if "LEARNT FROM" in judged_on:
+        return ["**LEARNT FROM**: the network is judged by what it learnt from. These figures flatter."]
+    return []
 
 
 def _figures(analysis: Analysis) -> list[str]:

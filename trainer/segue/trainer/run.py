@@ -24,7 +24,7 @@ from segue.trainer.paper import PaperTrained
 from segue.trainer.recipes import AnyPlan, Recipe, settings_of
 from segue.trainer.record import Record, installed_versions
 from segue.trainer.report import write_report
-from segue.trainer.split import SHIPPED, TRAIN, VALID, Split
+from segue.trainer.split import SAVED, SHIPPED, TRAIN, VALID, Split
 from segue.trainer.training import WINDOWS, Trained
 
 # Window-relative decibels on the paper's mel bands; docs/adr says how the floor was chosen.
@@ -133,7 +133,7 @@ def train_artifact(
         record.save(fresh)
         figures = measure(model, fresh, sides, record)
         if sides.split.name not in SHIPPED:
-            sides.split.save(fresh / "split.tsv")
+            sides.split.save(fresh / SAVED)
         return figures, write_card(model.manifest, figures, story)
 
     try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from segue.core.features import FeatureConfig
@@ -71,23 +71,24 @@ def hear_input(
     return list(progress((windows_of(clip, config, most) for clip in clips), len(clips))), {}
 
 
-def choose_side(split: Split, side: str | None, tracks: Iterable[str]) -> str | None:
+def choose_side(split: Split, side: str | None, tracks: Collection[str]) -> str:
     """The side of a split to judge an input by.
 
     Without a wish it is the test side where the input has any of it, else the validation side, else the training side.
-    An input that the split does not know at all, such as a folder of other music, is judged whole.
-
-    Returns:
-        The side, or None for the whole input.
 
     Raises:
-        SplitMismatch: the input has no track of the side that was wished for.
+        SplitMismatch: the input has no track of the side that was wished for, or of any.
     """
-    present = {split.side(track) for track in tracks}
+    present = {split.side(track) for track in tracks} - {UNUSED}
+    if not present:
+        raise SplitMismatch(
+            f"The split {split.name!r} has none of the input's {len(tracks)} tracks on a side, such as "
+            f"{min(tracks, default='none')}. Name the split of this input, or leave out --split to judge all of it."
+        )
     if side is not None and side not in present:
-        there = ", ".join(sorted(present - {UNUSED})) or "none"
+        there = ", ".join(sorted(present))
         raise SplitMismatch(f"The input has no track on the side {side!r} of {split.name!r}; sides there: {there}.")
-    return side or next((judged for judged in _JUDGED if judged in present), None)
+    return side or next(judged for judged in _JUDGED if judged in present)
 
 
 def _refuse_missing(path: Path) -> None:

@@ -15,6 +15,8 @@ from typing import Literal
 from segue.trainer.errors import SplitMismatch
 
 SHIPPED = ("fault-filtered",)
+# What a split is called beside the network that was trained by it.
+SAVED = "split.tsv"
 TRAIN, VALID, TEST, UNUSED = SIDES = ("train", "valid", "test", "unused")
 
 Kind = Literal["track", "chunk"]
