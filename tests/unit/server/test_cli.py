@@ -22,3 +22,10 @@ def test_out_of_range(option: str, value: str) -> None:
     ended = CliRunner().invoke(main, [option, value])
     assert 2 == ended.exit_code
     assert option in ended.output
+
+
+def test_an_option_before_a_command() -> None:
+    """An option that would not count, since it stands before the command, is refused."""
+    ended = CliRunner().invoke(main, ["--workers", "3", "models"])
+    assert 2 == ended.exit_code
+    assert "--workers stands before models" in ended.output

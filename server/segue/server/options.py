@@ -1,0 +1,121 @@
+"""The settings of the server, each declared once; ``config`` tells where else than here they may stand."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import reduce
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from segue.core.places import default_data_folder, default_model
+from segue.server.config import Setting, read_config
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+_FOLDER = click.Path(path_type=Path, file_okay=False)
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the server was told, by the names of its options; see ``--help``."""
+
+    listen: str
+    data: Path
+    redis: str | None
+    model: Path
+    workers: int
+    most_waiting: int
+    grace: float
+    metrics_listen: str | None
+
+
+def _address(_ctx: click.Context, _option: click.Parameter, value: str) -> str:
+    # gRPC would take a port modulo 65,536, and 443 where there is none.
+    if not value.startswith("unix:") and not _is_tcp(value):
+        raise click.BadParameter(f"{value!r} is no address; write HOST:PORT with a port of 0 to 65535, or unix:PATH.")
+    return value
+
+
+def _tcp_address(_ctx: click.Context, _option: click.Parameter, value: str | None) -> str | None:
+    if value is not None and not _is_tcp(value):
+        raise click.BadParameter(f"{value!r} is no address; write HOST:PORT with a port of 0 to 65535.")
+    return value
+
+
+def _is_tcp(value: str) -> bool:
+    host, _, port = value.rpartition(":")
+    return bool(host) and port.isdecimal() and int(port) < 2**16
+
+
+_OPTIONS = (
+    click.option(
+        "--config",
+        type=click.Path(path_type=Path, dir_okay=False),
+        envvar="SEGUE_CONFIG",
+        is_eager=True,
+        expose_value=False,
+        callback=read_config,
+        help="A TOML file with any of the options below, each by its name without the dashes.",
+    ),
+    click.option(
+        "--listen",
+        cls=Setting,
+        default="127.0.0.1:50051",
+        callback=_address,
+        help="HOST:PORT or unix:PATH to answer on.",
+    ),
+    click.option(
+        "--data",
+        cls=Setting,
+        type=_FOLDER,
+        default=default_data_folder,
+        show_default="segue in your own data folder",
+        help="Where Segue keeps its state; share it with segue-indexer.",
+    ),
+    click.option("--redis", cls=Setting, help="URL of a Redis server.  [default: a private one in --data]"),
+    click.option(
+        "--model",
+        cls=Setting,
+        type=_FOLDER,
+        default=default_model,
+        show_default="the one that ships",
+        help="The artifact's folder.",
+    ),
+    click.option(
+        "--workers",
+        cls=Setting,
+        type=click.IntRange(1, 256),
+        default=lambda: os.cpu_count() or 1,
+        show_default="one for each core",
+        help="How many pieces are heard at once.",
+    ),
+    click.option(
+        "--most-waiting",
+        cls=Setting,
+        type=click.IntRange(1, 10_000),
+        default=64,
+        help="How many pieces may wait or be heard; one more is answered OVERLOADED.",
+    ),
+    click.option(
+        "--grace",
+        cls=Setting,
+        type=click.FloatRange(0, 3600),
+        default=10.0,
+        help="Seconds that calls under way may take to finish after SIGTERM.",
+    ),
+    click.option(
+        "--metrics-listen",
+        cls=Setting,
+        callback=_tcp_address,
+        help="HOST:PORT to show Prometheus metrics on.  [default: nowhere]",
+    ),
+)
+
+
+def serving(command: Command) -> Command:
+    """Declares every setting of the server; the command takes them as keyword arguments, those of ``Options``."""
+    return reduce(lambda made, option: option(made), reversed(_OPTIONS), command)

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+from segue.server.config import effective, masked
+from segue.server.options import Options, serving
+
+
+@click.command()
+@serving
+@click.pass_context
+def show(ctx: click.Context, /, **values: object) -> None:
+    """Prints the effective settings, as the server logs them."""
+    Options(**values)  # type: ignore[arg-type] # it takes all of them, and no other
+    for line in effective(ctx):
+        click.echo(" | ".join(line))
+
+
+def run(file: Path, text: str, *arguments: str, **environment: str) -> Result:
+    """Runs the command with a file of settings."""
+    file.write_text(text, encoding="utf-8")
+    return CliRunner().invoke(show, ["--config", str(file), *arguments], env=environment)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """Where settings are written."""
+    return tmp_path / "segue.toml"
+
+
+def test_what_goes_before_what(file: Path) -> None:
+    """The command line goes before the environment, that before the file, that before the default."""
+    text = 'workers = 3\nmost-waiting = 7\ngrace = 2.5\nlisten = "127.0.0.1:1"\n'
+    ended = run(file, text, "--workers", "5", SEGUE_WORKERS="4", SEGUE_MOST_WAITING="8")
+    lines = dict(line.split(" | ", 1) for line in ended.output.splitlines())
+    assert "5 | on the command line" == lines["workers"]
+    assert "8 | from SEGUE_MOST_WAITING" == lines["most-waiting"]
+    assert f"2.5 | in {file}" == lines["grace"]
+    assert f"127.0.0.1:1 | in {file}" == lines["listen"]
+    assert "none | by default" == lines["redis"]
+
+
+def test_the_file_may_stand_in_the_environment(file: Path) -> None:
+    """SEGUE_CONFIG names the file as --config does."""
+    file.write_text("workers = 3\n")
+    ended = CliRunner().invoke(show, env={"SEGUE_CONFIG": str(file)})
+    assert f"workers | 3 | in {file}" in ended.output
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("worker = 3", "has an unknown key, worker. Did you mean workers?"),
+        ("x = 3", "has an unknown key, x. There are listen, data,"),
+        ("[server]\nworkers = 3", "has an unknown key, server."),
+        ("workers = 0", "0 is not in the range 1<=x<=256"),
+        ("workers = 2.5", "'2.5' is not a valid integer"),
+        ("workers = true", "workers in {file} is bool True; give it one text or number"),
+        ("listen = [1]", "listen in {file} is list [1]; give it one text or number"),
+        ('listen = "nowhere"', "'nowhere' is no address; write HOST:PORT"),
+        ("workers = ", "{file} is not TOML"),
+        ("workers = 1\nworkers = 2", "{file} is not TOML"),
+    ],
+)
+def test_what_cannot_be_is_named(file: Path, text: str, said: str) -> None:
+    """A wrong key or value is told with the file, the key, and what may stand there."""
+    ended = run(file, text)
+    assert 2 == ended.exit_code
+    assert str(file) in ended.output
+    assert said.replace("{file}", str(file)) in ended.output
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    """A missing file is named."""
+    ended = CliRunner().invoke(show, ["--config", str(tmp_path / "none.toml")])
+    assert 2 == ended.exit_code
+    assert f"{tmp_path / 'none.toml'} cannot be read" in ended.output
+
+
+def test_a_wrong_value_in_the_environment_is_named() -> None:
+    """It is told by its variable, with the range."""
+    ended = CliRunner().invoke(show, env={"SEGUE_WORKERS": "0"})
+    assert "workers from SEGUE_WORKERS: 0 is not in the range 1<=x<=256" in ended.output
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("redis://host:6379/0", "redis://host:6379/0"),
+        ("redis://:secret@host:6379/0", "redis://:***@host:6379/0"),
+        ("rediss://user:secret@host/0", "rediss://user:***@host/0"),
+        ("redis://user:se:cr@et@host/0", "redis://user:***@host/0"),
+        ("redis://:sec/ret@host/0", "redis://:***@host/0"),
+        ("unix://user:secret@/run/redis.sock?db=1", "unix://user:***@/run/redis.sock?db=1"),
+        ("redis://host?db=1&password=secret&x=1", "redis://host?db=1&password=***&x=1"),
+    ],
+)
+def test_passwords_are_masked(text: str, shown: str) -> None:
+    """The password of a URL never shows."""
+    assert shown == masked(text)

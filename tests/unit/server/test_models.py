@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from segue.core.artifact import read_manifest
+from segue.core.places import default_model
+from segue.server.cli import main
+
+
+def test_the_networks_that_ship() -> None:
+    """Each is listed with its id and the figures of its manifest."""
+    manifest = read_manifest(default_model())
+    ended = CliRunner().invoke(main, ["models"])
+    assert 0 == ended.exit_code
+    (line,) = [line for line in ended.output.splitlines() if manifest.model_id in line]
+    assert f"{manifest.metrics['accuracy']:.3f}" in line
+    assert f"{manifest.metrics['precision_at_10_from_train']:.3f}" in line
+
+
+def test_those_of_a_folder(tmp_path: Path) -> None:
+    """Those in a folder are listed beside them, a damaged one with what is wrong, and the exit code is 1."""
+    shutil.copytree(default_model(), tmp_path / "whole")
+    shutil.copytree(default_model(), tmp_path / "broken")
+    (tmp_path / "broken" / "saved_model" / "saved_model.pb").write_bytes(b"")
+    ended = CliRunner().invoke(main, ["models", str(tmp_path), "--json"])
+    models = {Path(model["folder"]).name: model for model in json.loads(ended.output)["models"]}
+    assert 1 == ended.exit_code
+    assert {"segue-fast", "whole", "broken"} <= set(models)
+    assert "" == models["whole"]["problem"]
+    assert "saved_model.pb is not the file" in models["broken"]["problem"]
+    assert models["segue-fast"]["accuracy"] == models["whole"]["accuracy"] == pytest.approx(0.604, abs=0.001)
+
+
+def test_an_artifact_itself() -> None:
+    """A folder may be an artifact, and one that is named twice is listed once."""
+    ended = CliRunner().invoke(main, ["models", str(default_model()), "--json"])
+    folders = [model["folder"] for model in json.loads(ended.output)["models"]]
+    assert 1 == folders.count(str(default_model()))
