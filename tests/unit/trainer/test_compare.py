@@ -109,7 +109,11 @@ def test_measured_networks_stand_on_the_page(write_archive: Callable[..., Path],
     text = output.read_text()
     assert "| paper-cnn | 0 (1, 2 UNMEASURED) |" in text
     assert "| paper-cnn-lstm | 0, 1, 2 | UNMEASURED" in text
-    run.rename(tmp_path / "runs" / "other")
+    named_wrongly = run.rename(run.with_name("paper-cnn-s1"))
+    refused = CliRunner().invoke(main, compare)
+    assert 1 == refused.exit_code
+    assert "holds paper-cnn of seed 0, not paper-cnn of seed 1" in " ".join(refused.stderr.split())
+    named_wrongly.rename(tmp_path / "runs" / "other")
     (tmp_path / "runs" / "chunk-random").mkdir()
     (tmp_path / "runs" / "other").rename(tmp_path / "runs" / "chunk-random" / "paper-cnn-s0")
     refused = CliRunner().invoke(main, compare)

@@ -16,13 +16,13 @@ from segue.trainer.analysis import cross_fitted
 from segue.trainer.baselines import regression_on_bands
 from segue.trainer.checkpoint import checkpoint_path
 from segue.trainer.data import windows_of
-from segue.trainer.errors import SplitMismatch
+from segue.trainer.errors import DataUnusable, SplitMismatch
 from segue.trainer.evaluation import FEW, MANY, Predictions, predict
 from segue.trainer.fitting import Course, Watch
 from segue.trainer.going import identity_of, keep_going
 from segue.trainer.metrics import log_softmax, precision_of_each
 from segue.trainer.recipes import RECIPES
-from segue.trainer.record import read_record
+from segue.trainer.record import Record, read_record
 from segue.trainer.retrieval import bootstrap_interval
 from segue.trainer.run import FRONT_END, Sides, train_artifact
 
@@ -67,7 +67,7 @@ class Row:
         clips: the measures of each clip, mean over the seeds, by name.
         embedding: which layer it is.
         epochs: run, of each seed that has a record.
-        minutes: of training, likewise.
+        minutes: of training, likewise; None where a part was not counted.
     """
 
     name: str
@@ -75,7 +75,7 @@ class Row:
     clips: dict[str, Floats]
     embedding: str
     epochs: tuple[int, ...] = ()
-    minutes: tuple[float, ...] = ()
+    minutes: tuple[float | None, ...] = ()
 
     def estimate(self, measure: str) -> Estimate:
         """One of ``MEASURES``."""
@@ -112,14 +112,15 @@ def measure_networks(runs: Sequence[Run], sides: Sides, folder: Path) -> list[Ro
 
     Raises:
         SplitMismatch: an artifact was trained by another split.
+        DataUnusable: an artifact is of another network or another seed than its folder's name says.
         ArtifactError: an artifact cannot be loaded.
     """
     there = [run for run in runs if (run.folder(folder) / MANIFEST).exists()]
     rows = []
     for network in dict.fromkeys(run.network for run in there):
         mine = [run for run in there if run.network == network]
+        records = [record for run in mine if (record := _record_of(run, folder))]
         measured = [_measure_artifact(run.folder(folder), sides) for run in mine]
-        records = [record for run in mine if (record := read_record(run.folder(folder)))]
         rows.append(
             Row(
                 name=network,
@@ -127,7 +128,7 @@ def measure_networks(runs: Sequence[Run], sides: Sides, folder: Path) -> list[Ro
                 clips={name: np.mean([clips[name] for clips in measured], axis=0) for name in MEASURES},
                 embedding=RECIPES[network].embedding,
                 epochs=tuple(record.epochs for record in records),
-                minutes=tuple(record.seconds / 60 for record in records),
+                minutes=tuple(record.seconds and record.seconds / 60 for record in records),
             )
         )
     return rows
@@ -162,6 +163,17 @@ def measures_of(judged: Predictions, pool: Predictions, temperature: float) -> d
         "precision_at_5": precision_of_each(FEW, similarity, judged.genres, pool.genres),
         "precision_at_10": precision_of_each(MANY, similarity, judged.genres, pool.genres),
     }
+
+
+def _record_of(run: Run, folder: Path) -> Record | None:
+    """The record of a run, or None where it has none."""
+    record = read_record(run.folder(folder))
+    if record and (record.network, record.plan["seed"]) != (run.network, run.seed):
+        raise DataUnusable(
+            f"{run.folder(folder)} holds {record.network} of seed {record.plan['seed']}, not {run.network} of seed "
+            f"{run.seed}. Move it to the folder of its own name, or remove it."
+        )
+    return record
 
 
 def _measure_artifact(folder: Path, sides: Sides) -> dict[str, Floats]:

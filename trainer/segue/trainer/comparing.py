@@ -14,6 +14,7 @@ from segue.trainer.compare import Run, measure_networks, measure_regression, tra
 from segue.trainer.data import chunks_of
 from segue.trainer.drawn import SplitWish
 from segue.trainer.fitting import Watch
+from segue.trainer.going import refuse_unwritable
 from segue.trainer.recipes import RECIPES
 from segue.trainer.results import Section, page
 from segue.trainer.run import FRONT_END, Sides
@@ -49,6 +50,7 @@ def compare(settings: CompareSettings) -> None:
     Raises:
         SegueError: the input or an artifact cannot be used, or a training fails.
     """
+    refuse_unwritable(settings.output)
     with show.bar("reading clips") as bar:
         kept = FeatureCache(settings.cache, FRONT_END)
         dataset = read_input(settings.source, FRONT_END, lambda track: True, bar, kept)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 from segue.core.artifact import MANIFEST, SAVED_MODEL
 from segue.trainer.checkpoint import checkpoint_path
-from segue.trainer.errors import CheckpointError, DataUnusable
+from segue.trainer.errors import CheckpointError, DataUnusable, TrainingDiverged
 from segue.trainer.fitting import Course, Watch
 from segue.trainer.recipes import AnyPlan, Recipe, settings_of
 from segue.trainer.run import FRONT_END, Sides, data_digest
@@ -18,12 +19,17 @@ T = TypeVar("T")
 
 
 def refuse_output(output: Path, *, resume: bool) -> None:
-    """Refuses to write over what is not an artifact, or to begin where an unfinished run lies.
+    """Refuses an output that would fail when the training is done, and to begin where an unfinished run lies.
 
     Raises:
-        DataUnusable: the folder holds something else.
+        DataUnusable: the folder holds something else, cannot be replaced, or nothing can be written beside it.
         CheckpointError: a run was stopped there, and this one is not meant to go on from it.
     """
+    if output.name in ("", "..") or output.is_mount():
+        raise DataUnusable(
+            f"{output} cannot be replaced as a whole, as an artifact is. Name a folder within another by --output."
+        )
+    refuse_unwritable(output)
     # Other programs keep a manifest.json of their own.
     artifact = (output / MANIFEST).is_file() and (output / SAVED_MODEL).is_dir()
     if output.is_dir() and any(output.iterdir()) and not artifact:
@@ -33,6 +39,22 @@ def refuse_output(output: Path, *, resume: bool) -> None:
             f"A run was stopped before its end, and {checkpoint_path(output)} has its best epoch. Go on with --resume, "
             "or remove that file to start anew."
         )
+
+
+def refuse_unwritable(output: Path) -> None:
+    """Tries to make a folder where an output will be made, as far as its own folders stand.
+
+    Raises:
+        DataUnusable: nothing can be made there.
+    """
+    beside = next(parent for parent in output.absolute().parents if parent.exists())
+    try:
+        with TemporaryDirectory(prefix=f".{output.name}-", dir=beside):
+            pass
+    except OSError as error:
+        raise DataUnusable(
+            f"Nothing can be written to {output}: {error.strerror or error}. Name another folder by --output."
+        ) from error
 
 
 def identity_of(sides: Sides, recipe: Recipe, plan: AnyPlan) -> dict[str, Any]:
@@ -58,15 +80,17 @@ def keep_going(output: Path, course: Course, work: Callable[[Course], T], tell: 
 
     Raises:
         KeyboardInterrupt: it was stopped.
+        TrainingDiverged: the loss is no longer a number.
         CheckpointError: a checkpoint cannot be written, or the one to go on from cannot be used.
     """
     path, last = checkpoint_path(output), _Last(course.watch)
     kept = replace(course, checkpoint=path, watch=last)
     try:
         done = work(kept)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, TrainingDiverged) as stop:
+        onward = "Go on with --resume, or write" if isinstance(stop, KeyboardInterrupt) else "Write"
         tell(
-            f"stopped after epoch {last.epoch}; {path} has it and the best one. Go on with --resume."
+            f"stopped after epoch {last.epoch}; {path} has it and the best one. {onward} the best one with --finish."
             if path.exists()
             else "stopped before the first epoch was finished; nothing was written."
         )
