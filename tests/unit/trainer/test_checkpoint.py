@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -16,9 +17,9 @@ from click.testing import CliRunner
 from segue.core.features import FeatureConfig
 from segue.trainer.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from segue.trainer.cli import main
-from segue.trainer.data import Dataset
-from segue.trainer.errors import CheckpointError, CheckpointMismatch, DataUnusable, TooLarge
-from segue.trainer.fitting import Course
+from segue.trainer.data import Dataset, Floats
+from segue.trainer.errors import CheckpointError, CheckpointMismatch, DataUnusable, TooLarge, TrainingDiverged
+from segue.trainer.fitting import Course, Fitted, Limits, fit
 from segue.trainer.going import keep_going, refuse_output
 from segue.trainer.memory import available, forecast, refuse_too_large
 from segue.trainer.paper import CNN, CNN_LSTM, PaperPlan, train_paper
@@ -131,6 +132,76 @@ def test_a_folder_of_something_else_is_not_written_over(tmp_path: Path, name: st
         refuse_output(tmp_path, resume=False)
 
 
+@pytest.mark.parametrize("output", [".", "/", "..", "out/..", "/dev"])
+def test_an_output_that_cannot_be_replaced_is_refused(output: str) -> None:
+    """Neither the folder one stands in nor a mount point can be put in place by one rename."""
+    with pytest.raises(DataUnusable, match="cannot be replaced as a whole"):
+        refuse_output(Path(output), resume=False)
+
+
+def test_an_output_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
+    """It is told before the training, and nothing is left of the trial."""
+    (tmp_path / "file").touch()
+    with pytest.raises(DataUnusable, match=r"Nothing can be written to .*file/runs/out"):
+        refuse_output(tmp_path / "file" / "runs" / "out", resume=False)
+    refuse_output(tmp_path / "runs" / "out", resume=False)
+    assert [tmp_path / "file"] == list(tmp_path.iterdir())
+
+
+class OneBatch(keras.utils.PyDataset):  # type: ignore[misc]  # keras ships no types
+    """Two clips of two genres, in one batch."""
+
+    inputs, targets = 100 * np.eye(2, dtype=np.float32), np.eye(2, dtype=np.float32)
+    epoch = 0
+
+    def __len__(self) -> int:
+        return 1
+
+    def __getitem__(self, index: int) -> tuple[Floats, Floats]:
+        return self.inputs, self.targets
+
+
+def explode(course: Course) -> Fitted:
+    """Trains a layer whose second update makes its weights too large for any number."""
+    keras.utils.set_random_seed(0)
+    network = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)])
+    rate = keras.optimizers.schedules.PiecewiseConstantDecay([0], [1e-6, 1e38])
+    judges = [
+        keras.metrics.CategoricalAccuracy(name="accuracy"),
+        keras.metrics.CategoricalCrossentropy(name="log_loss", from_logits=True),
+    ]
+    loss = keras.losses.CategoricalCrossentropy(from_logits=True)
+    network.compile(keras.optimizers.SGD(rate), loss, metrics=judges)
+    return fit(network, OneBatch(), (OneBatch.inputs, OneBatch.targets), Limits(epochs=3), course)
+
+
+def test_a_validation_loss_that_is_no_number_keeps_the_best_epoch(tmp_path: Path) -> None:
+    """The run ends with an error and its checkpoint, of which --finish takes the best epoch."""
+    said: list[str] = []
+    with pytest.raises(TrainingDiverged, match="validation loss is no longer a number in epoch 2"):
+        keep_going(tmp_path / "out", Course(), explode, said.append)
+    assert [
+        "stopped after epoch 1" in text and text.endswith("Write the best one with --finish.") for text in said
+    ] == [True]
+    done = keep_going(tmp_path / "out", Course(resume=True, finish=True), explode, said.append)
+    assert (1, 1) == (done.best_epoch, len(done.history["val_log_loss"]))
+    assert [] == list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("before", "least"), [(1000.0, 1000.0), (None, None)])
+def test_wall_time_counts_from_the_first_sitting(tmp_path: Path, before: float | None, least: float | None) -> None:
+    """A run that goes on has the time before it was stopped; where its checkpoint lacks that, it has none."""
+    path = tmp_path / "run.npz"
+    with pytest.raises(TrainingDiverged):
+        explode(Course(checkpoint=path))
+    kept = read_checkpoint(path, {})
+    assert kept.seconds is not None
+    assert 0 < kept.seconds < 1000
+    write_checkpoint(path, replace(kept, seconds=before), {})
+    seconds = explode(Course(checkpoint=path, resume=True, finish=True)).seconds
+    assert least == (seconds and min(seconds, 1000.0))
+
+
 def test_a_run_that_would_not_fit_is_told_before_it_starts() -> None:
     """Both what it takes and what there is are in the message."""
     assert forecast(1000, CONFIG, 10) < 4 * 2**30 < forecast(10_000, CONFIG, 10)
@@ -145,8 +216,11 @@ def test_the_system_says_how_much_memory_is_free() -> None:
     assert room is None or room > 2**20
 
 
-def test_ctrl_c_keeps_the_best_epoch_and_resume_goes_on(write_archive: Callable[..., Path], tmp_path: Path) -> None:
-    """The process ends with 130 and says how to go on; the same command with --resume ends with the artifact."""
+@pytest.mark.parametrize(("number", "onward"), [(signal.SIGINT, "--resume"), (signal.SIGTERM, "--finish")])
+def test_a_signal_keeps_the_best_epoch(
+    write_archive: Callable[..., Path], tmp_path: Path, number: signal.Signals, onward: str
+) -> None:
+    """The process ends with 128 and the signal and says how to go on; the same command so ends with the artifact."""
     output = tmp_path / "out"
     options = ["train", "--input", str(write_archive()), "--network", CNN, "--output", str(output)]
     command = [sys.executable, "-m", "segue.trainer", *options]
@@ -154,15 +228,16 @@ def test_ctrl_c_keeps_the_best_epoch_and_resume_goes_on(write_archive: Callable[
         assert process.stderr is not None
         for line in process.stderr:
             if "epoch 1/50" in line:
-                process.send_signal(signal.SIGINT)
+                process.send_signal(number)
                 break
         said = process.stderr.read()
-    assert 130 == process.returncode
+    assert 128 + number == process.returncode
     assert "Go on with --resume" in said
     assert not output.exists()
-    refused = CliRunner().invoke(main, [*options, "--resume", "--seed", "1"])
+    refused = CliRunner().invoke(main, [*options, onward, "--seed", "1"])
     assert "its seed is 0, not 1" in refused.stderr
-    resumed = CliRunner().invoke(main, [*options, "--resume"])
+    resumed = CliRunner().invoke(main, [*options, onward])
     assert 0 == resumed.exit_code
     assert "epoch 1/50" not in resumed.stderr
+    assert (onward == "--finish") == ("epoch 20/50" not in resumed.stderr)
     assert [tmp_path / "archive.npz", output] == sorted(tmp_path.iterdir())

@@ -20,7 +20,7 @@ class Story:
         plan: how it was trained.
         epochs: how many were run.
         best_epoch: the epoch that was kept, from 1.
-        seconds: how long training took.
+        seconds: wall time of all epochs, or None where it is not known.
         command: what prints the figures again.
     """
 
@@ -31,7 +31,7 @@ class Story:
     plan: AnyPlan
     epochs: int
     best_epoch: int
-    seconds: float
+    seconds: float | None
     command: str
 
 
@@ -109,12 +109,16 @@ def _training(manifest: Manifest, story: Story) -> list[str]:
         f"From scratch on {story.learnt} {parts}, by the split {story.split} (digest {manifest.split_digest[:16]}), "
         f"seed {story.plan.seed}: {story.epochs} epochs of at most {story.plan.epochs}. {story.recipe.method} "
         f"The {story.valid} validation {parts} chose epoch {story.best_epoch} and fitted the temperature "
-        f"{manifest.temperature:.3f}; the run used nothing else of them. It took {story.seconds / 60:.0f} minutes. "
+        f"{manifest.temperature:.3f}; the run used nothing else of them. {_time(story)}"
         "The same command with the same seed gives the same network on the same machine.",
         "",
         f"Front end: {manifest.features.sample_rate} Hz, decibels relative to a window's loudest cell, floor "
         f"{manifest.features.floor_db:g} dB; fingerprint {manifest.features.fingerprint}.",
     ]
+
+
+def _time(story: Story) -> str:
+    return "" if story.seconds is None else f"It took {story.seconds / 60:.0f} minutes. "
 
 
 def _limits(story: Story) -> list[str]:

@@ -30,6 +30,7 @@ class Checkpoint:
         optimizer: everything that its optimiser remembers.
         best: the weights of the best epoch.
         random_state: of Python's own generator, which puts batches into order.
+        seconds: wall time of the epochs so far, or None where the version that wrote it did not count them.
     """
 
     epoch: int
@@ -39,6 +40,7 @@ class Checkpoint:
     optimizer: Arrays
     best: Arrays
     random_state: tuple[Any, ...]
+    seconds: float | None = None
 
 
 _LISTS = ("weights", "optimizer", "best")
@@ -62,6 +64,7 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint, identity: Mapping[str, 
         "best_epoch": checkpoint.best_epoch,
         "history": checkpoint.history,
         "random_state": checkpoint.random_state,
+        "seconds": checkpoint.seconds,
     }
     partial = path.with_suffix(".partial")
     try:

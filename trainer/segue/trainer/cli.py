@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
 from typing import Any, NoReturn
 
 import click
@@ -15,6 +17,7 @@ from segue.core.errors import SegueError
 from segue.core.extras import require_extra
 from segue.core.places import default_model
 from segue.core.quiet import without_chatter
+from segue.trainer.show import note
 
 _FOLDER = click.Path(path_type=Path, file_okay=False)
 _FILE = click.Path(path_type=Path, dir_okay=False)
@@ -55,13 +58,26 @@ class Commands(click.Group):
         """Runs a command."""
         # What TensorFlow logs as an error it also raises, but for notes on its own data pipeline.
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        before = signal.signal(signal.SIGTERM, _terminate)
         try:
             return super().invoke(ctx)
         except (SegueError, OSError) as error:
-            click.echo(f"segue-trainer: {error}", err=True)
+            note(f"segue-trainer: {error}")
             sys.exit(1)
+        except Terminated:
+            _leave_at_once(128 + signal.SIGTERM)
         except KeyboardInterrupt:
-            _leave_at_once(130)
+            _leave_at_once(128 + signal.SIGINT)
+        finally:
+            signal.signal(signal.SIGTERM, before)
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM came: the run is stopped as by Ctrl-C."""
+
+
+def _terminate(_number: int, _frame: FrameType | None) -> NoReturn:
+    raise Terminated
 
 
 def _leave_at_once(code: int) -> NoReturn:
@@ -91,6 +107,7 @@ def main() -> None:
 )
 @click.option("--cache", type=_FOLDER, default=_default_cache, envvar="SEGUE_CACHE", help="Where features are kept.")
 @click.option("--resume", is_flag=True, help="Go on from the last finished epoch of a run that was stopped.")
+@click.option("--finish", is_flag=True, help="Write the best epoch of a run that was stopped, and train no further.")
 def train(
     *,
     source: Path,
@@ -104,13 +121,17 @@ def train(
     epochs: int | None,
     cache: Path,
     resume: bool,
+    finish: bool,
 ) -> None:
     """Trains a network, chooses its best epoch and writes its artifact."""
     with without_chatter():
         from segue.trainer import commands, drawn  # noqa: PLC0415 - TensorFlow takes seconds, --help does without
 
     wish = drawn.SplitWish(split, seed, folds, fold)
-    commands.train(commands.TrainSettings(source, wish, output, network, name or network, seed, epochs, resume, cache))
+    settings = commands.TrainSettings(
+        source, wish, output, network, name or network, seed, epochs, resume, cache, finish
+    )
+    commands.train(settings)
 
 
 @main.command("split")

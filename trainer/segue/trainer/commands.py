@@ -38,6 +38,7 @@ class TrainSettings:
         seed: of everything that is drawn.
         epochs: the most, or None for the recipe's own number.
         resume: whether it goes on from the checkpoint of a run that was stopped.
+        finish: whether it writes the best epoch of that checkpoint and trains no further.
         cache: the folder that features of audio are kept in, or None for none.
     """
 
@@ -50,6 +51,7 @@ class TrainSettings:
     epochs: int | None
     resume: bool = False
     cache: Path | None = None
+    finish: bool = False
 
 
 def train(settings: TrainSettings) -> None:
@@ -59,7 +61,8 @@ def train(settings: TrainSettings) -> None:
         SegueError: the input, the split or the training fails.
     """
     known = settings.split.known()
-    refuse_output(settings.output, resume=settings.resume)
+    resume = settings.resume or settings.finish
+    refuse_output(settings.output, resume=resume)
     # A folder that cannot be trained on is told before its audio is decoded.
     listed = list_input(settings.source, FRONT_END)
     labels_of(listed.values())
@@ -84,7 +87,8 @@ def train(settings: TrainSettings) -> None:
         )
 
     with show.epoch_bar(plan.epochs) as epoch_bar:
-        course = Course(epoch_bar, resume=settings.resume, identity=identity_of(sides, recipe, plan))
+        identity = identity_of(sides, recipe, plan)
+        course = Course(epoch_bar, resume=resume, identity=identity, finish=settings.finish)
         manifest = keep_going(settings.output, course, work, show.note)
     show_figures({"model_id": manifest.model_id, "split": split.label, "side": VALID, **manifest.metrics})
     show.note(f"written to {settings.output}")

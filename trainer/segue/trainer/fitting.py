@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +18,7 @@ from segue.trainer.errors import TrainingDiverged
 
 # What an epoch is chosen by, in the words of ``History``.
 LOG_LOSS = "log_loss"
+_REMEDY = "Lower the learning rate, or look for clips that are not music."
 
 History = dict[str, list[float]]
 """The figures of each epoch by name: loss, log_loss and accuracy, and the same with "val_" before them."""
@@ -38,12 +40,14 @@ class Course:
         checkpoint: the file that is written after every epoch, or None for none.
         resume: whether the run goes on from that file.
         identity: what the run is of, by name; a checkpoint of anything else is refused.
+        finish: whether no epoch shall follow those of that file.
     """
 
     watch: Watch = ignore
     checkpoint: Path | None = None
     resume: bool = False
     identity: Mapping[str, Any] = field(default_factory=dict)
+    finish: bool = False
 
     def start(self) -> Checkpoint | None:
         """Where the run goes on from, or None for its beginning.
@@ -67,13 +71,28 @@ class Limits:
     patience: int | None = None
 
 
+@dataclass(frozen=True)
+class Fitted:
+    """What came of a run.
+
+    Attributes:
+        history: figures of each epoch, by name.
+        best_epoch: the epoch whose weights the network has, from 1.
+        seconds: wall time of all epochs, those before the run was taken up again too; None where they are not known.
+    """
+
+    history: History
+    best_epoch: int
+    seconds: float | None
+
+
 def fit(
     network: keras.Model,
     batches: keras.utils.PyDataset,
     validation: tuple[Any, Any],
     limits: Limits,
     course: Course,
-) -> tuple[History, int]:
+) -> Fitted:
     """Trains a compiled network, and leaves it with the weights of its best epoch.
 
     Args:
@@ -83,11 +102,8 @@ def fit(
         limits: when to end.
         course: what is told and kept.
 
-    Returns:
-        The figures of the epochs, and the best epoch from 1.
-
     Raises:
-        TrainingDiverged: the loss is no longer a number.
+        TrainingDiverged: the loss is no longer a number, on what is learnt from or on the validation clips.
         CheckpointError: a checkpoint cannot be written, or the one to go on from cannot be used.
     """
     keeper = _Keeper(limits, course)
@@ -97,7 +113,7 @@ def fit(
     if begun:
         keeper.take_up(begun, network)
         batches.epoch = begun.epoch
-    if not keeper.is_done:
+    if not (keeper.is_done or course.finish):
         # The order matters: the averaged weights are in place before the epoch is kept.
         callbacks = [*([_Averages(swapped=begun is not None)] if averaged else []), keeper]
         network.fit(
@@ -109,7 +125,7 @@ def fit(
             verbose=0,
         )
     network.set_weights(keeper.best)
-    return keeper.history, keeper.best_epoch
+    return Fitted(keeper.history, keeper.best_epoch, keeper.seconds)
 
 
 class _Averages(keras.callbacks.SwapEMAWeights):  # type: ignore[misc]  # keras ships no types
@@ -131,6 +147,13 @@ class _Keeper(keras.callbacks.Callback):  # type: ignore[misc]  # keras ships no
         self.best_epoch = 0
         self.best: list[Any] = []
         self.history: History = {}
+        self._began = time.monotonic()
+        self._before: float | None = 0.0
+
+    @property
+    def seconds(self) -> float | None:
+        """Wall time of the run so far, or None where the checkpoint that it goes on from does not say it."""
+        return None if self._before is None else self._before + time.monotonic() - self._began
 
     @property
     def is_done(self) -> bool:
@@ -142,7 +165,7 @@ class _Keeper(keras.callbacks.Callback):  # type: ignore[misc]  # keras ships no
     def take_up(self, begun: Checkpoint, network: keras.Model) -> None:
         """Puts everything where the checkpoint had it."""
         self.epoch, self.best_epoch, self.history = begun.epoch, begun.best_epoch, begun.history
-        self.best = begun.best
+        self.best, self._before = begun.best, begun.seconds
         for variables, values in ((network.variables, begun.weights), (network.optimizer.variables, begun.optimizer)):
             for variable, value in zip(variables, values, strict=True):
                 variable.assign(value)
@@ -151,18 +174,18 @@ class _Keeper(keras.callbacks.Callback):  # type: ignore[misc]  # keras ships no
     def on_train_batch_end(self, batch: int, logs: Mapping[str, float]) -> None:
         """Ends a run whose loss is no number, before its weights are kept."""
         if not math.isfinite(logs["loss"]):
-            raise TrainingDiverged(
-                "The loss is no longer a number. Lower the learning rate, or look for clips that are not music."
-            )
+            raise TrainingDiverged(f"The loss is no longer a number in epoch {self.epoch + 1}. {_REMEDY}")
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float]) -> None:
-        """Keeps an epoch."""
+        """Keeps an epoch, unless its validation loss is no number."""
         figures = {_plain_name(name): float(value) for name, value in logs.items()}
+        if not math.isfinite(figures[f"val_{LOG_LOSS}"]):
+            raise TrainingDiverged(f"The validation loss is no longer a number in epoch {epoch + 1}. {_REMEDY}")
         for name, value in figures.items():
             self.history.setdefault(name, []).append(value)
         self.epoch = epoch + 1
         judged = self.history[f"val_{LOG_LOSS}"]
-        if judged[-1] == min(judged) and np.argmin(judged) == epoch:
+        if not self.best_epoch or judged[-1] < judged[self.best_epoch - 1]:
             self.best_epoch, self.best = self.epoch, self.model.get_weights()
         if self._course.checkpoint:
             write_checkpoint(self._course.checkpoint, self._checkpoint(), self._course.identity)
@@ -178,6 +201,7 @@ class _Keeper(keras.callbacks.Callback):  # type: ignore[misc]  # keras ships no
             optimizer=[np.asarray(variable) for variable in self.model.optimizer.variables],
             best=self.best,
             random_state=random.getstate(),
+            seconds=self.seconds,
         )
 
 

@@ -68,6 +68,7 @@ class PaperTrained:
         shape: the sizes.
         history: figures of each epoch, by name; of windows, not of clips.
         best_epoch: the epoch whose weights these are, from 1.
+        seconds: wall time of all epochs, or None where it is not known.
     """
 
     encoder: keras.Model
@@ -75,6 +76,7 @@ class PaperTrained:
     shape: Shape
     history: History
     best_epoch: int
+    seconds: float | None = None
 
 
 class WindowBatches(keras.utils.PyDataset):  # type: ignore[misc]  # keras ships no types
@@ -161,8 +163,8 @@ def train_paper(
     )
     batches = WindowBatches(*_windows_of(learnt, labels, config), plan, config.floor_db)
     limits = Limits(plan.epochs, plan.patience)
-    history, best = fit(network, batches, _windows_of(valid, labels, config), limits, course)
-    return PaperTrained(encoder, head, shape, history, best)
+    done = fit(network, batches, _windows_of(valid, labels, config), limits, course)
+    return PaperTrained(encoder, head, shape, **vars(done))
 
 
 def _remember(x: keras.KerasTensor) -> keras.KerasTensor:

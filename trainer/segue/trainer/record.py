@@ -30,7 +30,7 @@ class Record:
         plan: all settings of the training, the seed among them.
         epochs: how many were run.
         best_epoch: the one that was kept, from 1.
-        seconds: wall time of the training.
+        seconds: wall time of all epochs, or None where a part of them was not counted.
         versions: of Python and of the packages that the figures depend on.
         history: figures of each epoch, by name.
     """
@@ -45,7 +45,7 @@ class Record:
     plan: dict[str, Any]
     epochs: int
     best_epoch: int
-    seconds: float
+    seconds: float | None
     versions: dict[str, str]
     history: dict[str, list[float]]
 

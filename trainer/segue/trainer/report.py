@@ -112,11 +112,16 @@ def _run(manifest: Manifest, record: Record | None) -> list[str]:
         ("digest of the clips", record.data_digest),
         ("seed", str(record.plan["seed"])),
         ("epochs run, of at most, kept", f"{record.epochs}, {record.plan['epochs']}, {record.best_epoch}"),
-        ("wall time of the training, since it was last taken up", f"{record.seconds / 60:.1f} minutes"),
+        ("wall time of all epochs", minutes(record.seconds)),
         ("versions", versions(record.versions)),
     ]
     settings = ["```json", json.dumps(record.plan, indent=2), "```"]
     return ["## The run", "", front, "", *table(("", ""), rows), "", "All settings:", "", *settings]
+
+
+def minutes(seconds: float | None) -> str:
+    """Wall time as a person reads it."""
+    return "not recorded" if seconds is None else f"{seconds / 60:.1f} minutes"
 
 
 def versions(found: Mapping[str, str]) -> str:

@@ -110,7 +110,7 @@ def _network_row(name: str, row: Row | None, wanted: Sequence[Run]) -> tuple[str
     missing = [str(seed) for seed in seeds if seed not in row.seeds]
     said = ", ".join(map(str, row.seeds)) + (f" ({', '.join(missing)} {UNMEASURED})" if missing else "")
     epochs = ", ".join(map(str, row.epochs)) or "not recorded"
-    minutes = ", ".join(f"{part:.0f}" for part in row.minutes) or "not recorded"
+    minutes = ", ".join("?" if part is None else f"{part:.0f}" for part in row.minutes) or "not recorded"
     return _cells(row, said, epochs, minutes)
 
 

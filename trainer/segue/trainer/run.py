@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -100,7 +99,6 @@ def train_artifact(
         TrainingDiverged: the loss is no longer a number.
         CheckpointError: a checkpoint or the network cannot be written, or the one to go on from cannot be used.
     """
-    began = time.monotonic()
     trained = recipe.run(sides.learnt, sides.valid, sides.labels, FRONT_END, plan, course or Course())
     network, temperature = calibrate(trained, sides.learnt, sides.valid, sides.labels, FRONT_END)
     story = Story(
@@ -111,7 +109,7 @@ def train_artifact(
         plan=plan,
         epochs=len(trained.history["loss"]),
         best_epoch=trained.best_epoch,
-        seconds=time.monotonic() - began,
+        seconds=trained.seconds,
         command=command,
     )
     manifest = Manifest(
@@ -129,7 +127,7 @@ def train_artifact(
     def describe(fresh: Path) -> tuple[dict[str, float], str]:
         # First: what is written beside it from here on, its first manifest does not name.
         model = Model.load(fresh)
-        record = _record(sides, recipe, plan, trained, story.seconds)
+        record = _record(sides, recipe, plan, trained)
         record.save(fresh)
         figures = measure(model, fresh, sides, record)
         if sides.split.name not in SHIPPED:
@@ -150,7 +148,7 @@ def data_digest(sides: Sides) -> str:
     return hashlib.sha256(f"{sides.learnt.digest}{sides.valid.digest}".encode()).hexdigest()
 
 
-def _record(sides: Sides, recipe: Recipe, plan: AnyPlan, trained: Trained | PaperTrained, seconds: float) -> Record:
+def _record(sides: Sides, recipe: Recipe, plan: AnyPlan, trained: Trained | PaperTrained) -> Record:
     return Record(
         network=recipe.name,
         embedding=recipe.embedding,
@@ -162,7 +160,7 @@ def _record(sides: Sides, recipe: Recipe, plan: AnyPlan, trained: Trained | Pape
         plan=settings_of(plan),
         epochs=len(trained.history["loss"]),
         best_epoch=trained.best_epoch,
-        seconds=seconds,
+        seconds=trained.seconds,
         versions=installed_versions(),
         history=trained.history,
     )

@@ -74,6 +74,7 @@ class Trained:
         scale: of the bands.
         history: figures of each epoch, by name.
         best_epoch: the epoch whose weights these are, from 1.
+        seconds: wall time of all epochs, or None where it is not known.
     """
 
     encoder: keras.Model
@@ -84,6 +85,7 @@ class Trained:
     scale: BandScale
     history: dict[str, list[float]]
     best_epoch: int
+    seconds: float | None = None
 
 
 def train(
@@ -129,8 +131,8 @@ def train(
         seed=plan.seed,
     )
     _compile(network, plan, len(batches))
-    history, best = fit(network, batches, _validation(valid, labels, config), Limits(plan.epochs), course or Course())
-    return Trained(network.encoder, network.decider, statistics, linear, shape, scale, history, best)
+    done = fit(network, batches, _validation(valid, labels, config), Limits(plan.epochs), course or Course())
+    return Trained(network.encoder, network.decider, statistics, linear, shape, scale, **vars(done))
 
 
 def fit_linear(statistics: Floats, genres: np.ndarray[Any, Any], regularisation: float) -> keras.Model:
