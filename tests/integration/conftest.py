@@ -15,6 +15,7 @@ from typing import NamedTuple
 import grpc
 import pytest
 import soundfile
+from google.protobuf.field_mask_pb2 import FieldMask
 from google.rpc import error_details_pb2, status_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
@@ -138,16 +139,20 @@ class Stubs:
         self._catalog = catalog_service_pb2_grpc.CatalogServiceStub(self.channel)
         self._health = health_pb2_grpc.HealthStub(self.channel)
 
-    def classify(self, content: bytes, top_k: int | None = None) -> classification_service_pb2.ClassifyResponse:
+    def classify(
+        self, content: bytes, top_k: int | None = None, read_mask: Sequence[str] = ()
+    ) -> classification_service_pb2.ClassifyResponse:
         """Classifies the bytes of a file."""
-        audio = audio_pb2.Audio(content=content)
-        return self._classification.Classify(
-            classification_service_pb2.ClassifyRequest(audio=audio, top_k=top_k), timeout=60
+        request = classification_service_pb2.ClassifyRequest(
+            audio=audio_pb2.Audio(content=content), top_k=top_k, read_mask=FieldMask(paths=read_mask)
         )
+        return self._classification.Classify(request, timeout=60)
 
-    def recommend(self, seed: bytes | str, limit: int | None = None) -> recommendation_service_pb2.RecommendResponse:
+    def recommend(
+        self, seed: bytes | str, limit: int | None = None, read_mask: Sequence[str] = ()
+    ) -> recommendation_service_pb2.RecommendResponse:
         """Recommends for the bytes of a file or for a track id."""
-        request = recommendation_service_pb2.RecommendRequest(limit=limit)
+        request = recommendation_service_pb2.RecommendRequest(limit=limit, read_mask=FieldMask(paths=read_mask))
         if isinstance(seed, bytes):
             request.audio.content = seed
         else:

@@ -2,13 +2,14 @@
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeAlias, TypeVar
 
 import grpc
+from google.protobuf.field_mask_pb2 import FieldMask
 
 from segue.client.errors import AudioTooLongError, AudioUnreadableError
 from segue.client.failures import from_rpc_error
@@ -121,18 +122,23 @@ class Endpoint:
             raise from_rpc_error(error, address=self.address, timeout=self.timeout) from error
 
 
-def classify(audio: AudioSource, top_k: int | None) -> Call[ClassifyRequest, ClassifyResponse]:
+def classify(
+    audio: AudioSource, top_k: int | None = None, read_mask: Iterable[str] | None = None
+) -> Call[ClassifyRequest, ClassifyResponse]:
     """Describes Classify."""
-    request = ClassifyRequest(audio=_audio(audio), top_k=_int32(top_k))
+    request = ClassifyRequest(audio=_audio(audio), top_k=_int32(top_k), read_mask=_mask(read_mask))
     return Call(lambda stubs: stubs.classification.Classify, request)
 
 
-def recommend(seed: AudioSource | str, limit: int | None) -> Call[RecommendRequest, RecommendResponse]:
+def recommend(
+    seed: AudioSource | str, limit: int | None = None, read_mask: Iterable[str] | None = None
+) -> Call[RecommendRequest, RecommendResponse]:
     """Describes Recommend."""
+    request = RecommendRequest(limit=_int32(limit), read_mask=_mask(read_mask))
     if isinstance(seed, str):
-        request = RecommendRequest(track_id=_text(seed), limit=_int32(limit))
+        request.track_id = _text(seed)
     else:
-        request = RecommendRequest(audio=_audio(seed), limit=_int32(limit))
+        request.audio.CopyFrom(_audio(seed))
     return Call(lambda stubs: stubs.recommendation.Recommend, request)
 
 
@@ -162,6 +168,17 @@ def status() -> Call[GetStatusRequest, GetStatusResponse]:
 def _int32(number: int | None) -> int | None:
     """Keeps a number on the wire; the server takes all that lie past its own limits alike."""
     return None if number is None else max(_INT32_MIN, min(number, _INT32_MAX))
+
+
+def _mask(paths: Iterable[str] | None) -> FieldMask | None:
+    """Names the wanted fields of an answer; None leaves them to the server.
+
+    Raises:
+        TypeError: It is one string, whose letters would be taken for fields.
+    """
+    if isinstance(paths, str):
+        raise TypeError(f"read_mask is a list of fields such as [{paths!r}], not a str")
+    return None if paths is None else FieldMask(paths=map(_text, paths))
 
 
 def _text(text: str) -> str:

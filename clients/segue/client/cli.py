@@ -4,7 +4,7 @@ import io
 import os
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,6 +20,7 @@ from segue.v1.classification_service_pb2 import ClassifyResponse
 
 _TRACK_ID = re.compile(r"[0-9a-f]{32}")
 _INTERRUPTED = 130
+_USUAL = ("scores", "quality_flags")
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
@@ -112,16 +113,18 @@ def main() -> None:
 @main.command()
 @click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path())
 @click.option("--top-k", type=int, metavar="N", help="How many genres to print.  [default: 10]")
+@click.option("--timeline", is_flag=True, help="Print the genre of every 3 s that were heard, too.")
 @_shared
 @click.pass_context
-def classify(ctx: click.Context, files: tuple[str, ...], top_k: int | None) -> None:
+def classify(ctx: click.Context, files: tuple[str, ...], top_k: int | None, timeline: bool) -> None:
     """Tell the genre of each FILE; - is standard input."""
     settings = ctx.ensure_object(Settings)
     output = settings.output()
+    wanted = [*_USUAL, "timeline"] if timeline else None
     failed = False
     with settings.client() as client:
         for file in files:
-            outcome = _classified(client, file, top_k)
+            outcome = _classified(client, file, top_k, ["*"] if settings.json else wanted)
             failed |= isinstance(outcome, SegueError)
             output.classification(file, outcome)
     output.end()
@@ -136,7 +139,8 @@ def classify(ctx: click.Context, files: tuple[str, ...], top_k: int | None) -> N
 def recommend(settings: Settings, seed: str, limit: int | None) -> None:
     """Find the tracks that sound nearest to FILE, or to a track of the catalogue; - is standard input."""
     with settings.client() as client:
-        settings.output().recommendations(client.recommend(_seed(seed), limit=limit))
+        read_mask = ["*"] if settings.json else None
+        settings.output().recommendations(client.recommend(_seed(seed), limit=limit, read_mask=read_mask))
 
 
 @main.command()
@@ -173,9 +177,11 @@ def _give_up_stdout() -> None:
         os.dup2(nowhere.fileno(), sys.stdout.fileno())
 
 
-def _classified(client: Client, file: str, top_k: int | None) -> ClassifyResponse | SegueError:
+def _classified(
+    client: Client, file: str, top_k: int | None, read_mask: Sequence[str] | None
+) -> ClassifyResponse | SegueError:
     try:
-        return client.classify(_audio(file), top_k=top_k)
+        return client.classify(_audio(file), top_k=top_k, read_mask=read_mask)
     except SegueError as error:
         return error
 

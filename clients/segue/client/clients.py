@@ -1,7 +1,7 @@
 """The two clients: `Client` for plain code, `AsyncClient` for asyncio."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Iterable, Iterator
 from functools import cached_property
 from types import TracebackType
 from typing import Self, cast
@@ -46,23 +46,31 @@ class Client:
         self._channel = grpc.insecure_channel(address, options=CHANNEL_OPTIONS)
         self._stubs = Stubs(self._channel)
 
-    def classify(self, audio: AudioSource, *, top_k: int | None = None) -> ClassifyResponse:
+    def classify(
+        self, audio: AudioSource, *, top_k: int | None = None, read_mask: Iterable[str] | None = None
+    ) -> ClassifyResponse:
         """Scores the genres of a piece of music, the best first.
 
         Args:
             audio: The bytes of a whole audio file or its path, up to 16 MiB.
             top_k: How many genres to answer, [1, 100]; None leaves it to the server (10).
+            read_mask: The fields of the answer that are wanted, such as ["scores", "timeline", "embedding"], or ["*"];
+                None leaves it to the server (scores and quality_flags).
         """
-        return self._answer(calls.classify(audio, top_k))
+        return self._answer(calls.classify(audio, top_k, read_mask))
 
-    def recommend(self, seed: AudioSource | str, *, limit: int | None = None) -> RecommendResponse:
+    def recommend(
+        self, seed: AudioSource | str, *, limit: int | None = None, read_mask: Iterable[str] | None = None
+    ) -> RecommendResponse:
         """Finds the tracks that sound nearest to a seed, the nearest first.
 
         Args:
             seed: The bytes of a whole audio file or its path, up to 16 MiB; a str is the id of a track.
             limit: How many tracks to answer, [1, 100]; None leaves it to the server (10).
+            read_mask: The fields of the answer that are wanted, such as ["recommendations", "embedding"], or ["*"];
+                None leaves it to the server (recommendations and quality_flags).
         """
-        return self._answer(calls.recommend(seed, limit))
+        return self._answer(calls.recommend(seed, limit, read_mask))
 
     def get_track(self, track_id: str) -> Track:
         """Reads one track of the catalogue."""
@@ -117,13 +125,17 @@ class AsyncClient:
     ) -> None:
         self._endpoint = Endpoint(address, timeout, wait_for_ready)
 
-    async def classify(self, audio: AudioSource, *, top_k: int | None = None) -> ClassifyResponse:
+    async def classify(
+        self, audio: AudioSource, *, top_k: int | None = None, read_mask: Iterable[str] | None = None
+    ) -> ClassifyResponse:
         """Scores the genres of a piece of music; see `Client.classify`."""
-        return await self._answer(await asyncio.to_thread(calls.classify, audio, top_k))
+        return await self._answer(await asyncio.to_thread(calls.classify, audio, top_k, read_mask))
 
-    async def recommend(self, seed: AudioSource | str, *, limit: int | None = None) -> RecommendResponse:
+    async def recommend(
+        self, seed: AudioSource | str, *, limit: int | None = None, read_mask: Iterable[str] | None = None
+    ) -> RecommendResponse:
         """Finds the tracks that sound nearest to a seed; see `Client.recommend`."""
-        return await self._answer(await asyncio.to_thread(calls.recommend, seed, limit))
+        return await self._answer(await asyncio.to_thread(calls.recommend, seed, limit, read_mask))
 
     async def get_track(self, track_id: str) -> Track:
         """Reads one track of the catalogue."""

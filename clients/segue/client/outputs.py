@@ -64,13 +64,18 @@ class Tables:
         if isinstance(outcome, SegueError):
             _complain(outcome, "" if file in outcome.message else f"{file}: ")
             return
-        genres = tables.genres(outcome.scores, self._console)
-        self._print(Text(tables.printable(file), "bold"), genres, tables.revision(outcome.revision))
+        parts: list[RenderableType] = [
+            Text(tables.printable(file), "bold"),
+            tables.genres(outcome.scores, self._console),
+        ]
+        if outcome.timeline:
+            parts.append(tables.timeline(outcome.timeline))
+        self._print(*parts, *tables.flaws(outcome.quality_flags), tables.revision(outcome.revision))
 
     def recommendations(self, answer: RecommendResponse) -> None:
         """Prints tracks by rank."""
         ranking = tables.tracks(answer.recommendations, self._console, ranked=True)
-        self._print(ranking, tables.revision(answer.revision))
+        self._print(ranking, *tables.flaws(answer.quality_flags), tables.revision(answer.revision))
 
     def track(self, track: Track) -> None:
         """Prints all that is known of one track."""

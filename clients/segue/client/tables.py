@@ -1,17 +1,29 @@
 """The tables that the command prints for people."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
+from google.protobuf.duration_pb2 import Duration
 from rich import box
 from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from segue.v1.classification_service_pb2 import GenreScore
+from segue.v1 import audio_pb2
+from segue.v1.audio_pb2 import QualityFlag
+from segue.v1.classification_service_pb2 import GenreScore, ScoredWindow
 from segue.v1.recommendation_service_pb2 import Recommendation
 from segue.v1.revision_pb2 import Revision
 from segue.v1.track_pb2 import Track
 
+_FLAWS = {
+    audio_pb2.QUALITY_FLAG_SHORT: "Only one window of 3 s was heard.",
+    audio_pb2.QUALITY_FLAG_CLIPPED: "The sound is clipped.",
+    audio_pb2.QUALITY_FLAG_MOSTLY_SILENT: "Most of it is silent.",
+    audio_pb2.QUALITY_FLAG_LOW_RATE: "The sample rate is low: the genres are less to be trusted.",
+    audio_pb2.QUALITY_FLAG_TRUNCATED: "The file was cut off: only what is left was heard.",
+}
+# Nearly all music is recorded at a higher rate than networks hear.
+_HARMLESS = audio_pb2.QUALITY_FLAG_RESAMPLED
 _BAR_WIDTH = 20
 _WIDE = 110  # leaves a title and an artist some 30 columns beside the rest
 
@@ -23,9 +35,11 @@ def printable(text: str) -> str:
 
 def length(track: Track) -> str:
     """Writes how long a track plays as m:ss, or h:mm:ss from an hour on, or nothing where it is not known."""
-    if not track.HasField("duration"):
-        return ""
-    minutes, seconds = divmod(round(track.duration.ToTimedelta().total_seconds()), 60)
+    return _clock(track.duration) if track.HasField("duration") else ""
+
+
+def _clock(place: Duration) -> str:
+    minutes, seconds = divmod(round(place.ToTimedelta().total_seconds()), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
 
@@ -41,6 +55,24 @@ def genres(scores: Sequence[GenreScore], console: Console) -> Table:
         bar = block * round(score.score * _BAR_WIDTH)
         table.add_row(_text(score.genre), f"{score.score:.3f}", Text(bar, "green"))
     return table
+
+
+def timeline(windows: Sequence[ScoredWindow]) -> Table:
+    """Lays out the windows that were heard, each with the best genre of its own."""
+    table = _table()
+    for name in ("From", "To"):
+        table.add_column(name, justify="right")
+    table.add_column("Genre")
+    table.add_column("Score", justify="right")
+    for window in windows:
+        best = window.scores[0] if window.scores else GenreScore()
+        table.add_row(_clock(window.start), _clock(window.end), _text(best.genre), f"{best.score:.3f}")
+    return table
+
+
+def flaws(flags: Iterable[QualityFlag.ValueType]) -> list[Text]:
+    """Says in a line each what makes an answer less to be trusted; a flag newer than this client, by its number."""
+    return [Text(_FLAWS.get(flag, f"Quality flag {flag}."), "yellow") for flag in flags if flag != _HARMLESS]
 
 
 def tracks(rows: Sequence[Recommendation], console: Console, *, ranked: bool) -> Table:

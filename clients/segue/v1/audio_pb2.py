@@ -24,13 +24,15 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14segue/v1/audio.proto\x12\x08segue.v1\"\x18\n\x05\x41udio\x12\x0f\n\x07\x63ontent\x18\x01 \x01(\x0c\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14segue/v1/audio.proto\x12\x08segue.v1\"\x18\n\x05\x41udio\x12\x0f\n\x07\x63ontent\x18\x01 \x01(\x0c*\xd0\x01\n\x0bQualityFlag\x12\x1c\n\x18QUALITY_FLAG_UNSPECIFIED\x10\x00\x12\x16\n\x12QUALITY_FLAG_SHORT\x10\x01\x12\x18\n\x14QUALITY_FLAG_CLIPPED\x10\x02\x12\x1e\n\x1aQUALITY_FLAG_MOSTLY_SILENT\x10\x03\x12\x1a\n\x16QUALITY_FLAG_RESAMPLED\x10\x04\x12\x19\n\x15QUALITY_FLAG_LOW_RATE\x10\x05\x12\x1a\n\x16QUALITY_FLAG_TRUNCATED\x10\x06\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'segue.v1.audio_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_QUALITYFLAG']._serialized_start=61
+  _globals['_QUALITYFLAG']._serialized_end=269
   _globals['_AUDIO']._serialized_start=34
   _globals['_AUDIO']._serialized_end=58
 # @@protoc_insertion_point(module_scope)

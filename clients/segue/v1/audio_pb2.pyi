@@ -5,6 +5,7 @@ isort:skip_file
 
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -15,6 +16,58 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _QualityFlag:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _QualityFlagEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_QualityFlag.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    QUALITY_FLAG_UNSPECIFIED: _QualityFlag.ValueType  # 0
+    """Never answered."""
+    QUALITY_FLAG_SHORT: _QualityFlag.ValueType  # 1
+    """The piece holds only one window of the model (3 s)."""
+    QUALITY_FLAG_CLIPPED: _QualityFlag.ValueType  # 2
+    """At least 2 in 1,000 of the samples that were decoded are at full scale."""
+    QUALITY_FLAG_MOSTLY_SILENT: _QualityFlag.ValueType  # 3
+    """More than half of the windows are silent; they were left out."""
+    QUALITY_FLAG_RESAMPLED: _QualityFlag.ValueType  # 4
+    """The piece has another sample rate than the model hears (22,050 Hz for segue-fast). From a higher one nothing is lost
+    that the model hears.
+    """
+    QUALITY_FLAG_LOW_RATE: _QualityFlag.ValueType  # 5
+    """The piece has a lower sample rate than the model hears, so bands that the model listens to are empty, and the genres
+    are less to be trusted. QUALITY_FLAG_RESAMPLED comes with it.
+    """
+    QUALITY_FLAG_TRUNCATED: _QualityFlag.ValueType  # 6
+    """The file is an Ogg, MP3 or MP4 that ends too early; what is left was heard. Of an MP3 it is only known where the
+    encoder wrote its length, as nearly all do. A WAV, AU, AIFF or FLAC file that was cut off is AUDIO_UNDECODABLE.
+    """
+
+class QualityFlag(_QualityFlag, metaclass=_QualityFlagEnumTypeWrapper):
+    """What is wrong with the sound of a piece that could be heard all the same: a reason to trust the answer less."""
+
+QUALITY_FLAG_UNSPECIFIED: QualityFlag.ValueType  # 0
+"""Never answered."""
+QUALITY_FLAG_SHORT: QualityFlag.ValueType  # 1
+"""The piece holds only one window of the model (3 s)."""
+QUALITY_FLAG_CLIPPED: QualityFlag.ValueType  # 2
+"""At least 2 in 1,000 of the samples that were decoded are at full scale."""
+QUALITY_FLAG_MOSTLY_SILENT: QualityFlag.ValueType  # 3
+"""More than half of the windows are silent; they were left out."""
+QUALITY_FLAG_RESAMPLED: QualityFlag.ValueType  # 4
+"""The piece has another sample rate than the model hears (22,050 Hz for segue-fast). From a higher one nothing is lost
+that the model hears.
+"""
+QUALITY_FLAG_LOW_RATE: QualityFlag.ValueType  # 5
+"""The piece has a lower sample rate than the model hears, so bands that the model listens to are empty, and the genres
+are less to be trusted. QUALITY_FLAG_RESAMPLED comes with it.
+"""
+QUALITY_FLAG_TRUNCATED: QualityFlag.ValueType  # 6
+"""The file is an Ogg, MP3 or MP4 that ends too early; what is left was heard. Of an MP3 it is only known where the
+encoder wrote its length, as nearly all do. A WAV, AU, AIFF or FLAC file that was cut off is AUDIO_UNDECODABLE.
+"""
+Global___QualityFlag: _TypeAlias = QualityFlag  # noqa: Y015
 
 @_typing.final
 class Audio(_message.Message):

@@ -22,23 +22,27 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
+from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
 from segue.v1 import audio_pb2 as segue_dot_v1_dot_audio__pb2
 from segue.v1 import revision_pb2 as segue_dot_v1_dot_revision__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%segue/v1/classification_service.proto\x12\x08segue.v1\x1a\x14segue/v1/audio.proto\x1a\x17segue/v1/revision.proto\"O\n\x0f\x43lassifyRequest\x12\x1e\n\x05\x61udio\x18\x01 \x01(\x0b\x32\x0f.segue.v1.Audio\x12\x12\n\x05top_k\x18\x02 \x01(\x05H\x00\x88\x01\x01\x42\x08\n\x06_top_k\"^\n\x10\x43lassifyResponse\x12$\n\x06scores\x18\x01 \x03(\x0b\x32\x14.segue.v1.GenreScore\x12$\n\x08revision\x18\x02 \x01(\x0b\x32\x12.segue.v1.Revision\"*\n\nGenreScore\x12\r\n\x05genre\x18\x01 \x01(\t\x12\r\n\x05score\x18\x02 \x01(\x02\x32Z\n\x15\x43lassificationService\x12\x41\n\x08\x43lassify\x12\x19.segue.v1.ClassifyRequest\x1a\x1a.segue.v1.ClassifyResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%segue/v1/classification_service.proto\x12\x08segue.v1\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x14segue/v1/audio.proto\x1a\x17segue/v1/revision.proto\"~\n\x0f\x43lassifyRequest\x12\x1e\n\x05\x61udio\x18\x01 \x01(\x0b\x32\x0f.segue.v1.Audio\x12\x12\n\x05top_k\x18\x02 \x01(\x05H\x00\x88\x01\x01\x12-\n\tread_mask\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.FieldMaskB\x08\n\x06_top_k\"\xc9\x01\n\x10\x43lassifyResponse\x12$\n\x06scores\x18\x01 \x03(\x0b\x32\x14.segue.v1.GenreScore\x12$\n\x08revision\x18\x02 \x01(\x0b\x32\x12.segue.v1.Revision\x12,\n\rquality_flags\x18\x03 \x03(\x0e\x32\x15.segue.v1.QualityFlag\x12(\n\x08timeline\x18\x04 \x03(\x0b\x32\x16.segue.v1.ScoredWindow\x12\x11\n\tembedding\x18\x05 \x03(\x02\"\x86\x01\n\x0cScoredWindow\x12(\n\x05start\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12&\n\x03\x65nd\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12$\n\x06scores\x18\x03 \x03(\x0b\x32\x14.segue.v1.GenreScore\"*\n\nGenreScore\x12\r\n\x05genre\x18\x01 \x01(\t\x12\r\n\x05score\x18\x02 \x01(\x02\x32Z\n\x15\x43lassificationService\x12\x41\n\x08\x43lassify\x12\x19.segue.v1.ClassifyRequest\x1a\x1a.segue.v1.ClassifyResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'segue.v1.classification_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_CLASSIFYREQUEST']._serialized_start=98
-  _globals['_CLASSIFYREQUEST']._serialized_end=177
-  _globals['_CLASSIFYRESPONSE']._serialized_start=179
-  _globals['_CLASSIFYRESPONSE']._serialized_end=273
-  _globals['_GENRESCORE']._serialized_start=275
-  _globals['_GENRESCORE']._serialized_end=317
-  _globals['_CLASSIFICATIONSERVICE']._serialized_start=319
-  _globals['_CLASSIFICATIONSERVICE']._serialized_end=409
+  _globals['_CLASSIFYREQUEST']._serialized_start=164
+  _globals['_CLASSIFYREQUEST']._serialized_end=290
+  _globals['_CLASSIFYRESPONSE']._serialized_start=293
+  _globals['_CLASSIFYRESPONSE']._serialized_end=494
+  _globals['_SCOREDWINDOW']._serialized_start=497
+  _globals['_SCOREDWINDOW']._serialized_end=631
+  _globals['_GENRESCORE']._serialized_start=633
+  _globals['_GENRESCORE']._serialized_end=675
+  _globals['_CLASSIFICATIONSERVICE']._serialized_start=677
+  _globals['_CLASSIFICATIONSERVICE']._serialized_end=767
 # @@protoc_insertion_point(module_scope)

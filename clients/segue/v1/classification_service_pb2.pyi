@@ -5,6 +5,8 @@ isort:skip_file
 
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
+from google.protobuf import duration_pb2 as _duration_pb2
+from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
 from segue.v1 import audio_pb2 as _audio_pb2
@@ -28,6 +30,7 @@ class ClassifyRequest(_message.Message):
 
     AUDIO_FIELD_NUMBER: _builtins.int
     TOP_K_FIELD_NUMBER: _builtins.int
+    READ_MASK_FIELD_NUMBER: _builtins.int
     top_k: _builtins.int
     """How many of the best genres to answer, [1, 100]. Unset is 10; above 100 is taken as 100; 0 or below is
     MALFORMED_REQUEST.
@@ -36,15 +39,22 @@ class ClassifyRequest(_message.Message):
     def audio(self) -> _audio_pb2.Audio:
         """The piece of music. Required."""
 
+    @_builtins.property
+    def read_mask(self) -> _field_mask_pb2.FieldMask:
+        """Which fields of the answer are wanted, by their names: "scores", "quality_flags", "timeline", "embedding", or "*" for
+        all. The revision always comes. Unset is "scores" and "quality_flags"; any other path is MALFORMED_REQUEST.
+        """
+
     def __init__(
         self,
         *,
         audio: _audio_pb2.Audio | None = ...,
         top_k: _builtins.int | None = ...,
+        read_mask: _field_mask_pb2.FieldMask | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_top_k", b"_top_k", "audio", b"audio", "top_k", b"top_k"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_top_k", b"_top_k", "audio", b"audio", "read_mask", b"read_mask", "top_k", b"top_k"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_top_k", b"_top_k", "audio", b"audio", "top_k", b"top_k"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_top_k", b"_top_k", "audio", b"audio", "read_mask", b"read_mask", "top_k", b"top_k"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__top_k: _TypeAlias = _typing.Literal["top_k"]  # noqa: Y015
     _WhichOneofArgType__top_k: _TypeAlias = _typing.Literal["_top_k", b"_top_k"]  # noqa: Y015
@@ -60,6 +70,9 @@ class ClassifyResponse(_message.Message):
 
     SCORES_FIELD_NUMBER: _builtins.int
     REVISION_FIELD_NUMBER: _builtins.int
+    QUALITY_FLAGS_FIELD_NUMBER: _builtins.int
+    TIMELINE_FIELD_NUMBER: _builtins.int
+    EMBEDDING_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def scores(self) -> _containers.RepeatedCompositeFieldContainer[Global___GenreScore]:
         """The best genres first; equal scores in the order of their names. Fewer than asked where the model knows fewer."""
@@ -68,19 +81,74 @@ class ClassifyResponse(_message.Message):
     def revision(self) -> _revision_pb2.Revision:
         """The model that heard the piece, and the catalogue as it was."""
 
+    @_builtins.property
+    def quality_flags(self) -> _containers.RepeatedScalarFieldContainer[_audio_pb2.QualityFlag.ValueType]:
+        """What is wrong with the sound, in the order of the flags' numbers; empty where nothing is."""
+
+    @_builtins.property
+    def timeline(self) -> _containers.RepeatedCompositeFieldContainer[Global___ScoredWindow]:
+        """The windows that were heard, in the order of time: at most as many as the model takes (10 for segue-fast), spread over
+        the whole piece, without the silent ones. Only where read_mask asks for it.
+        """
+
+    @_builtins.property
+    def embedding(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """The embedding of the piece, a vector of length 1: the cosine between two of one model says how alike they sound. Only
+        where read_mask asks for it.
+        """
+
     def __init__(
         self,
         *,
         scores: _abc.Iterable[Global___GenreScore] | None = ...,
         revision: _revision_pb2.Revision | None = ...,
+        quality_flags: _abc.Iterable[_audio_pb2.QualityFlag.ValueType] | None = ...,
+        timeline: _abc.Iterable[Global___ScoredWindow] | None = ...,
+        embedding: _abc.Iterable[_builtins.float] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["revision", b"revision"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["revision", b"revision", "scores", b"scores"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["embedding", b"embedding", "quality_flags", b"quality_flags", "revision", b"revision", "scores", b"scores", "timeline", b"timeline"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ClassifyResponse: _TypeAlias = ClassifyResponse  # noqa: Y015
+
+@_typing.final
+class ScoredWindow(_message.Message):
+    """A part of a piece of music and its genres."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    START_FIELD_NUMBER: _builtins.int
+    END_FIELD_NUMBER: _builtins.int
+    SCORES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def start(self) -> _duration_pb2.Duration:
+        """Where the window begins, from the start of the piece."""
+
+    @_builtins.property
+    def end(self) -> _duration_pb2.Duration:
+        """Where it ends, 3 s later."""
+
+    @_builtins.property
+    def scores(self) -> _containers.RepeatedCompositeFieldContainer[Global___GenreScore]:
+        """The best genres of the window first, as many as the request asks for; equal scores in the order of their names."""
+
+    def __init__(
+        self,
+        *,
+        start: _duration_pb2.Duration | None = ...,
+        end: _duration_pb2.Duration | None = ...,
+        scores: _abc.Iterable[Global___GenreScore] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["end", b"end", "start", b"start"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["end", b"end", "scores", b"scores", "start", b"start"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ScoredWindow: _TypeAlias = ScoredWindow  # noqa: Y015
 
 @_typing.final
 class GenreScore(_message.Message):

@@ -22,24 +22,26 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
 from segue.v1 import audio_pb2 as segue_dot_v1_dot_audio__pb2
+from segue.v1 import classification_service_pb2 as segue_dot_v1_dot_classification__service__pb2
 from segue.v1 import revision_pb2 as segue_dot_v1_dot_revision__pb2
 from segue.v1 import track_pb2 as segue_dot_v1_dot_track__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%segue/v1/recommendation_service.proto\x12\x08segue.v1\x1a\x14segue/v1/audio.proto\x1a\x17segue/v1/revision.proto\x1a\x14segue/v1/track.proto\"n\n\x10RecommendRequest\x12 \n\x05\x61udio\x18\x01 \x01(\x0b\x32\x0f.segue.v1.AudioH\x00\x12\x12\n\x08track_id\x18\x02 \x01(\tH\x00\x12\x12\n\x05limit\x18\x03 \x01(\x05H\x01\x88\x01\x01\x42\x06\n\x04seedB\x08\n\x06_limit\"l\n\x11RecommendResponse\x12\x31\n\x0frecommendations\x18\x01 \x03(\x0b\x32\x18.segue.v1.Recommendation\x12$\n\x08revision\x18\x02 \x01(\x0b\x32\x12.segue.v1.Revision\"D\n\x0eRecommendation\x12\x1e\n\x05track\x18\x01 \x01(\x0b\x32\x0f.segue.v1.Track\x12\x12\n\nsimilarity\x18\x02 \x01(\x02\x32]\n\x15RecommendationService\x12\x44\n\tRecommend\x12\x1a.segue.v1.RecommendRequest\x1a\x1b.segue.v1.RecommendResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%segue/v1/recommendation_service.proto\x12\x08segue.v1\x1a google/protobuf/field_mask.proto\x1a\x14segue/v1/audio.proto\x1a%segue/v1/classification_service.proto\x1a\x17segue/v1/revision.proto\x1a\x14segue/v1/track.proto\"\x9d\x01\n\x10RecommendRequest\x12 \n\x05\x61udio\x18\x01 \x01(\x0b\x32\x0f.segue.v1.AudioH\x00\x12\x12\n\x08track_id\x18\x02 \x01(\tH\x00\x12\x12\n\x05limit\x18\x03 \x01(\x05H\x01\x88\x01\x01\x12-\n\tread_mask\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.FieldMaskB\x06\n\x04seedB\x08\n\x06_limit\"\xd7\x01\n\x11RecommendResponse\x12\x31\n\x0frecommendations\x18\x01 \x03(\x0b\x32\x18.segue.v1.Recommendation\x12$\n\x08revision\x18\x02 \x01(\x0b\x32\x12.segue.v1.Revision\x12,\n\rquality_flags\x18\x03 \x03(\x0e\x32\x15.segue.v1.QualityFlag\x12(\n\x08timeline\x18\x04 \x03(\x0b\x32\x16.segue.v1.ScoredWindow\x12\x11\n\tembedding\x18\x05 \x03(\x02\"D\n\x0eRecommendation\x12\x1e\n\x05track\x18\x01 \x01(\x0b\x32\x0f.segue.v1.Track\x12\x12\n\nsimilarity\x18\x02 \x01(\x02\x32]\n\x15RecommendationService\x12\x44\n\tRecommend\x12\x1a.segue.v1.RecommendRequest\x1a\x1b.segue.v1.RecommendResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'segue.v1.recommendation_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_RECOMMENDREQUEST']._serialized_start=120
-  _globals['_RECOMMENDREQUEST']._serialized_end=230
-  _globals['_RECOMMENDRESPONSE']._serialized_start=232
-  _globals['_RECOMMENDRESPONSE']._serialized_end=340
-  _globals['_RECOMMENDATION']._serialized_start=342
-  _globals['_RECOMMENDATION']._serialized_end=410
-  _globals['_RECOMMENDATIONSERVICE']._serialized_start=412
-  _globals['_RECOMMENDATIONSERVICE']._serialized_end=505
+  _globals['_RECOMMENDREQUEST']._serialized_start=194
+  _globals['_RECOMMENDREQUEST']._serialized_end=351
+  _globals['_RECOMMENDRESPONSE']._serialized_start=354
+  _globals['_RECOMMENDRESPONSE']._serialized_end=569
+  _globals['_RECOMMENDATION']._serialized_start=571
+  _globals['_RECOMMENDATION']._serialized_end=639
+  _globals['_RECOMMENDATIONSERVICE']._serialized_start=641
+  _globals['_RECOMMENDATIONSERVICE']._serialized_end=734
 # @@protoc_insertion_point(module_scope)

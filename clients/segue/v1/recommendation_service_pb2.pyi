@@ -5,9 +5,11 @@ isort:skip_file
 
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
+from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
 from segue.v1 import audio_pb2 as _audio_pb2
+from segue.v1 import classification_service_pb2 as _classification_service_pb2
 from segue.v1 import revision_pb2 as _revision_pb2
 from segue.v1 import track_pb2 as _track_pb2
 import builtins as _builtins
@@ -30,6 +32,7 @@ class RecommendRequest(_message.Message):
     AUDIO_FIELD_NUMBER: _builtins.int
     TRACK_ID_FIELD_NUMBER: _builtins.int
     LIMIT_FIELD_NUMBER: _builtins.int
+    READ_MASK_FIELD_NUMBER: _builtins.int
     track_id: _builtins.str
     """A track of the catalogue, by its id."""
     limit: _builtins.int
@@ -38,16 +41,24 @@ class RecommendRequest(_message.Message):
     def audio(self) -> _audio_pb2.Audio:
         """A piece of music, in the catalogue or not."""
 
+    @_builtins.property
+    def read_mask(self) -> _field_mask_pb2.FieldMask:
+        """Which fields of the answer are wanted, by their names: "recommendations", "quality_flags", "timeline", "embedding", or
+        "*" for all. The revision always comes. Unset is "recommendations" and "quality_flags"; any other path is
+        MALFORMED_REQUEST.
+        """
+
     def __init__(
         self,
         *,
         audio: _audio_pb2.Audio | None = ...,
         track_id: _builtins.str = ...,
         limit: _builtins.int | None = ...,
+        read_mask: _field_mask_pb2.FieldMask | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_limit", b"_limit", "audio", b"audio", "limit", b"limit", "seed", b"seed", "track_id", b"track_id"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_limit", b"_limit", "audio", b"audio", "limit", b"limit", "read_mask", b"read_mask", "seed", b"seed", "track_id", b"track_id"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_limit", b"_limit", "audio", b"audio", "limit", b"limit", "seed", b"seed", "track_id", b"track_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_limit", b"_limit", "audio", b"audio", "limit", b"limit", "read_mask", b"read_mask", "seed", b"seed", "track_id", b"track_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__limit: _TypeAlias = _typing.Literal["limit"]  # noqa: Y015
     _WhichOneofArgType__limit: _TypeAlias = _typing.Literal["_limit", b"_limit"]  # noqa: Y015
@@ -68,6 +79,9 @@ class RecommendResponse(_message.Message):
 
     RECOMMENDATIONS_FIELD_NUMBER: _builtins.int
     REVISION_FIELD_NUMBER: _builtins.int
+    QUALITY_FLAGS_FIELD_NUMBER: _builtins.int
+    TIMELINE_FIELD_NUMBER: _builtins.int
+    EMBEDDING_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def recommendations(self) -> _containers.RepeatedCompositeFieldContainer[Global___Recommendation]:
         """The nearest first; equal similarities in the order of their track ids. Fewer than asked where the catalogue holds
@@ -78,15 +92,32 @@ class RecommendResponse(_message.Message):
     def revision(self) -> _revision_pb2.Revision:
         """The model that heard the tracks, and the catalogue that was searched."""
 
+    @_builtins.property
+    def quality_flags(self) -> _containers.RepeatedScalarFieldContainer[_audio_pb2.QualityFlag.ValueType]:
+        """What is wrong with the sound of a seed that is a clip, in the order of the flags' numbers; empty where nothing is."""
+
+    @_builtins.property
+    def timeline(self) -> _containers.RepeatedCompositeFieldContainer[_classification_service_pb2.ScoredWindow]:
+        """The windows of a seed that is a clip, as in ClassifyResponse, each with its ten best genres. Only where read_mask asks
+        for it.
+        """
+
+    @_builtins.property
+    def embedding(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """The embedding of the seed, of length 1. Only where read_mask asks for it."""
+
     def __init__(
         self,
         *,
         recommendations: _abc.Iterable[Global___Recommendation] | None = ...,
         revision: _revision_pb2.Revision | None = ...,
+        quality_flags: _abc.Iterable[_audio_pb2.QualityFlag.ValueType] | None = ...,
+        timeline: _abc.Iterable[_classification_service_pb2.ScoredWindow] | None = ...,
+        embedding: _abc.Iterable[_builtins.float] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["revision", b"revision"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["recommendations", b"recommendations", "revision", b"revision"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["embedding", b"embedding", "quality_flags", b"quality_flags", "recommendations", b"recommendations", "revision", b"revision", "timeline", b"timeline"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

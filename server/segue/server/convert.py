@@ -9,11 +9,14 @@ from typing import Literal, NamedTuple
 
 from google.protobuf.duration_pb2 import Duration
 
+from segue.core.artifact import Manifest
 from segue.core.audio import MAX_UPLOAD_BYTES
 from segue.core.errors import AudioTooLong, MalformedRequest
 from segue.core.index import Neighbour
-from segue.core.model import Heard
+from segue.core.model import Floats
+from segue.core.quality import Quality
 from segue.core.store import Track
+from segue.server.engine import Hearing
 from segue.v1 import (
     audio_pb2,
     catalog_service_pb2,
@@ -116,23 +119,50 @@ def page_token(last_id: str) -> str:
     return base64.urlsafe_b64encode(last_id.encode()).decode()
 
 
-def genre_scores(heard: Heard, labels: Sequence[str], most: int) -> list[classification_service_pb2.GenreScore]:
-    """The best genres first; equal scores in the order of their names."""
-    pairs = sorted(zip(heard.posterior.tolist(), labels, strict=True), key=lambda pair: (-pair[0], pair[1]))
+def genre_scores(posterior: Floats, labels: Sequence[str], most: int) -> list[classification_service_pb2.GenreScore]:
+    """The best genres [genres] first; equal scores in the order of their names."""
+    pairs = sorted(zip(posterior.tolist(), labels, strict=True), key=lambda pair: (-pair[0], pair[1]))
     return [classification_service_pb2.GenreScore(genre=genre, score=score) for score, genre in pairs[:most]]
+
+
+def timeline(hearing: Hearing, manifest: Manifest, most: int) -> list[classification_service_pb2.ScoredWindow]:
+    """The windows that were heard, in the order of time, with their ``most`` best genres each."""
+    pairs = zip(hearing.piece.windows.starts.tolist(), hearing.heard.window_posterior, strict=True)
+    return [scored_window(start, posterior, manifest, most) for start, posterior in pairs]
+
+
+def scored_window(
+    start: float, posterior: Floats, manifest: Manifest, most: int
+) -> classification_service_pb2.ScoredWindow:
+    """A window that begins at ``start`` seconds, with its ``most`` best genres."""
+    return classification_service_pb2.ScoredWindow(
+        start=duration(start),
+        end=duration(start + manifest.features.window_seconds),
+        scores=genre_scores(posterior, manifest.labels, most),
+    )
+
+
+def quality_flags(quality: Quality) -> list[audio_pb2.QualityFlag.ValueType]:
+    """What is wrong with the sound of a piece."""
+    return [audio_pb2.QualityFlag.Value(f"QUALITY_FLAG_{flag}") for flag in quality.flags]
+
+
+def duration(seconds: float) -> Duration:
+    """A length or a place in time, to the millisecond."""
+    answer = Duration()
+    answer.FromMilliseconds(round(seconds * 1000))
+    return answer
 
 
 def track(track: Track) -> track_pb2.Track:
     """A track as the wire has it."""
-    duration = Duration()
-    duration.FromMilliseconds(round(track.seconds * 1000))
     return track_pb2.Track(
         track_id=track.track_id,
         title=track.title,
         artist=track.artist,
         album=track.album,
         genre=track.genre,
-        duration=duration,
+        duration=duration(track.seconds),
         tagged_genre=track.tagged_genre,
         path=track.path,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib.metadata import version
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import grpc
 
@@ -15,6 +15,8 @@ from segue.core.store import Track, TrackStore
 from segue.server import convert
 from segue.server.bootstrap import Parts
 from segue.server.catalogue import LiveCatalogue, tracks_of
+from segue.server.engine import Hearing
+from segue.server.masks import keep, wanted
 from segue.server.status import public_message
 from segue.v1 import (
     catalog_service_pb2,
@@ -25,6 +27,8 @@ from segue.v1 import (
     recommendation_service_pb2_grpc,
     revision_pb2,
 )
+from segue.v1.classification_service_pb2 import ClassifyResponse
+from segue.v1.recommendation_service_pb2 import RecommendResponse
 
 _SPARE = 10
 
@@ -49,12 +53,29 @@ class ClassificationService(_Service, classification_service_pb2_grpc.Classifica
 
     async def Classify(  # noqa: N802 - the contract's name
         self, request: classification_service_pb2.ClassifyRequest, context: Context
-    ) -> classification_service_pb2.ClassifyResponse:
+    ) -> ClassifyResponse:
         """Scores every genre that the model knows."""
-        most = convert.limit(request)
+        most, fields = convert.limit(request), wanted(request.read_mask, ClassifyResponse)
         hearing = await self._engine.hear(convert.audio_bytes(request.audio, "audio"))
-        scores = convert.genre_scores(hearing.heard, self._model.labels, most)
-        return classification_service_pb2.ClassifyResponse(scores=scores, revision=self._revision())
+        return keep(self._answer(hearing, most), fields)
+
+    def _answer(self, hearing: Hearing, most: int) -> ClassifyResponse:
+        """All that can be said of a piece."""
+        return ClassifyResponse(
+            scores=convert.genre_scores(hearing.heard.posterior, self._model.labels, most),
+            revision=self._revision(),
+            quality_flags=convert.quality_flags(hearing.piece.quality),
+            timeline=convert.timeline(hearing, self._model, most),
+            embedding=hearing.heard.embedding.tolist(),
+        )
+
+
+class _Seed(NamedTuple):
+    """What recommendations are to sound like; what was heard of it where it is a clip."""
+
+    track_id: str
+    embedding: Vectors
+    hearing: Hearing | None = None
 
 
 class RecommendationService(_Service, recommendation_service_pb2_grpc.RecommendationServiceServicer):
@@ -62,43 +83,46 @@ class RecommendationService(_Service, recommendation_service_pb2_grpc.Recommenda
 
     async def Recommend(  # noqa: N802 - the contract's name
         self, request: recommendation_service_pb2.RecommendRequest, context: Context
-    ) -> recommendation_service_pb2.RecommendResponse:
+    ) -> RecommendResponse:
         """Finds the tracks that sound nearest to the seed."""
-        most = convert.limit(request)
+        most, fields = convert.limit(request), wanted(request.read_mask, RecommendResponse)
         kind = convert.seed_kind(request)
         self._catalogue.searchable()  # before anything is decoded for nothing
-        seed, query = await self._seed(request, kind)
-        found, searched = await self._readers.run(_search, self._catalogue, query, most, seed)
-        return recommendation_service_pb2.RecommendResponse(
+        seed = await self._seed(request, kind)
+        found, searched = await self._readers.run(_search, self._catalogue, seed, most)
+        answer = RecommendResponse(
             recommendations=[convert.recommendation(neighbour, track) for neighbour, track in found],
             revision=convert.revision(self._model.model_id, searched),
+            embedding=seed.embedding.tolist(),
         )
+        if seed.hearing:
+            answer.quality_flags.extend(convert.quality_flags(seed.hearing.piece.quality))
+            answer.timeline.extend(convert.timeline(seed.hearing, self._model, convert.DEFAULT_LIMIT))
+        return keep(answer, fields)
 
     async def _seed(
         self, request: recommendation_service_pb2.RecommendRequest, kind: Literal["audio", "track_id"]
-    ) -> tuple[str, Vectors]:
-        """The seed's track id and its embedding."""
+    ) -> _Seed:
         if kind == "track_id":
             return await self._readers.run(_stored, self._catalogue.store, convert.track_id(request.track_id))
         audio = convert.audio_bytes(request.audio, "audio")
         hearing = await self._engine.hear(audio)
-        return await self._readers.run(id_of_audio, memoryview(audio)), hearing.heard.embedding
+        track_id = await self._readers.run(id_of_audio, memoryview(audio))
+        return _Seed(track_id, hearing.heard.embedding, hearing)
 
 
-def _stored(store: TrackStore, track_id: str) -> tuple[str, Vectors]:
+def _stored(store: TrackStore, track_id: str) -> _Seed:
     (embedding,) = store.embeddings([track_id])
     if embedding is None:
         raise TrackNotFound(track_id)
-    return track_id, embedding
+    return _Seed(track_id, embedding)
 
 
-def _search(
-    catalogue: LiveCatalogue, query: Vectors, most: int, seed: str
-) -> tuple[list[tuple[Neighbour, Track]], int]:
+def _search(catalogue: LiveCatalogue, seed: _Seed, most: int) -> tuple[list[tuple[Neighbour, Track]], int]:
     """What was found, and the revision of the catalogue that was searched."""
     view = catalogue.searchable()
     # A few more than are wanted, for those that were removed in this moment.
-    found = tracks_of(catalogue.store, view.search(query, most + _SPARE, {seed}))
+    found = tracks_of(catalogue.store, view.search(seed.embedding, most + _SPARE, {seed.track_id}))
     return found[:most], view.revision
 
 

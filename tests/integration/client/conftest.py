@@ -18,6 +18,7 @@ from google.rpc.error_details_pb2 import ErrorInfo
 from google.rpc.status_pb2 import Status
 
 from segue.client import AsyncClient, Client
+from segue.v1.audio_pb2 import QUALITY_FLAG_LOW_RATE
 from segue.v1.catalog_service_pb2 import (
     GetStatusRequest,
     GetStatusResponse,
@@ -27,7 +28,7 @@ from segue.v1.catalog_service_pb2 import (
     ListTracksResponse,
 )
 from segue.v1.catalog_service_pb2_grpc import CatalogServiceServicer, add_CatalogServiceServicer_to_server
-from segue.v1.classification_service_pb2 import ClassifyRequest, ClassifyResponse, GenreScore
+from segue.v1.classification_service_pb2 import ClassifyRequest, ClassifyResponse, GenreScore, ScoredWindow
 from segue.v1.classification_service_pb2_grpc import (
     ClassificationServiceServicer,
     add_ClassificationServiceServicer_to_server,
@@ -42,6 +43,13 @@ from segue.v1.track_pb2 import Track
 
 REVISION = Revision(model_id="segue-fast-1a2b3c4d", catalogue_revision=12)
 SCORES = [GenreScore(genre="blues", score=0.75), GenreScore(genre="jazz", score=0.25)]
+DETAILS: dict[str, Any] = {
+    "quality_flags": [QUALITY_FLAG_LOW_RATE],
+    "timeline": [
+        ScoredWindow(start=Duration(seconds=3), end=Duration(seconds=6), scores=[GenreScore(genre="jazz", score=0.5)])
+    ],
+    "embedding": [0.75, -0.5],
+}
 TRACKS = [
     Track(
         track_id=f"{number:032x}",
@@ -109,9 +117,9 @@ class Peer(ClassificationServiceServicer, RecommendationServiceServicer, Catalog
     received: list[Any] = field(default_factory=list)
 
     def Classify(self, request: ClassifyRequest, context: grpc.ServicerContext) -> ClassifyResponse:  # noqa: N802  the contract's name
-        """Answers the same scores for any audio."""
+        """Answers the same scores for any audio, and everything else, whether it is wanted or not."""
         self._take(request, context)
-        return ClassifyResponse(scores=SCORES, revision=REVISION)
+        return ClassifyResponse(scores=SCORES, revision=REVISION, **DETAILS)
 
     def Recommend(self, request: RecommendRequest, context: grpc.ServicerContext) -> RecommendResponse:  # noqa: N802  the contract's name
         """Answers the same tracks for any seed."""

@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from segue.client.cli import main
+from segue.v1.recommendation_service_pb2 import RecommendResponse
 from tests.integration.client.conftest import TRACKS, Peer, fails, hangs, info
 
 COMMAND = [sys.executable, "-c", "from segue.client.cli import main; main()"]
@@ -52,6 +53,22 @@ def test_classify(peer: Peer, clip: str) -> None:
     assert 3 == peer.received[0].top_k
 
 
+def test_timeline(peer: Peer, clip: str) -> None:
+    """With --timeline, each window is printed with its best genre, and what is wrong with the sound as ever."""
+    lines = [" ".join(line.split()) for line in segue(peer, "classify", clip, "--timeline").stdout.splitlines()]
+    assert "0:03 0:06 jazz 0.500" in lines
+    assert "The sample rate is low: the genres are less to be trusted." in lines
+    assert ["scores", "quality_flags", "timeline"] == list(peer.received[0].read_mask.paths)
+
+
+def test_no_timeline(peer: Peer, clip: str) -> None:
+    """Without --timeline nothing is asked for that is not printed, and JSON has everything."""
+    segue(peer, "classify", clip)
+    segue(peer, "classify", clip, "--json")
+    segue(peer, "recommend", clip, "--json")
+    assert [[], ["*"], ["*"]] == [list(request.read_mask.paths) for request in peer.received]
+
+
 def test_classify_several(peer: Peer, clip: str) -> None:
     """Files that fail are told one by one, the others are answered, and the exit code is 1."""
     peer.behaviours.append(SILENT)
@@ -72,6 +89,9 @@ def test_classify_as_json(peer: Peer, clip: str) -> None:
     assert {
         "file": clip,
         "scores": [{"genre": "blues", "score": 0.75}, {"genre": "jazz", "score": 0.25}],
+        "quality_flags": ["QUALITY_FLAG_LOW_RATE"],
+        "timeline": [{"start": "3s", "end": "6s", "scores": [{"genre": "jazz", "score": 0.5}]}],
+        "embedding": [0.75, -0.5],
         "revision": {"model_id": "segue-fast-1a2b3c4d", "catalogue_revision": "12"},
     } == second
 
@@ -99,7 +119,8 @@ def test_recommend_by_id(peer: Peer) -> None:
     """An id that is no file's name is sent as an id, and the answer is the contract's message as JSON."""
     answer = document(segue(peer, "recommend", TRACKS[0].track_id, "--json"))
     assert TRACKS[0].track_id == peer.received[0].track_id
-    assert ({"recommendations", "revision"}, 5) == (answer.keys(), len(answer["recommendations"]))
+    assert set(RecommendResponse.DESCRIPTOR.fields_by_name) == answer.keys()
+    assert 5 == len(answer["recommendations"])
     assert {"track", "similarity"} == answer["recommendations"][0].keys()
 
 

@@ -38,6 +38,14 @@ def test_unset_numbers_stay_unset() -> None:
     assert (False, True) == (unset.HasField("top_k"), zero.HasField("top_k"))
 
 
+def test_read_mask() -> None:
+    """The fields that are wanted are sent, none where that is left to the server; one word is not taken for a list."""
+    assert ["scores", "timeline"] == list(calls.classify(b"", None, ("scores", "timeline")).request.read_mask.paths)
+    assert not calls.recommend("id").request.HasField("read_mask")
+    with pytest.raises(TypeError, match="a list of fields"):
+        calls.classify(b"", None, "scores")
+
+
 @pytest.mark.parametrize(("number", "sent"), [(2**40, 2**31 - 1), (-(2**40), -(2**31)), (10_000, 10_000), (-1, -1)])
 def test_numbers_stay_on_the_wire(number: int, sent: int) -> None:
     """A number past what the wire carries is sent as the nearest that it does, for the server to judge."""

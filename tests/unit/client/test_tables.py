@@ -6,6 +6,7 @@ from rich.console import Console
 
 from segue.client import tables
 from segue.client.outputs import Tables
+from segue.v1.audio_pb2 import QUALITY_FLAG_RESAMPLED, QUALITY_FLAG_UNSPECIFIED, QualityFlag
 from segue.v1.classification_service_pb2 import ClassifyResponse, GenreScore
 from segue.v1.recommendation_service_pb2 import Recommendation, RecommendResponse
 from segue.v1.revision_pb2 import Revision
@@ -104,3 +105,12 @@ def test_empty_catalogue() -> None:
     output, shown = screen(80)
     output.tracks([])
     assert shown.getvalue().decode().endswith("0 tracks\n")
+
+
+def test_flaws() -> None:
+    """Every flag but the harmless one is a line, one that is newer than this client too."""
+    every = QualityFlag.values()
+    assert {QUALITY_FLAG_UNSPECIFIED, QUALITY_FLAG_RESAMPLED} == set(every) - set(tables._FLAWS)
+    lines = [line.plain for line in tables.flaws([*every, QualityFlag.ValueType(99)])]
+    assert len(every) == len(lines)
+    assert "Quality flag 99." == lines[-1]
