@@ -18,6 +18,7 @@ from segue.core.windows import Windows
 SIGNATURES = ("encode", "decide", "serving_default")
 # Every batch is filled up to one of these, so that TensorFlow meets only shapes that it has been warmed up with.
 BATCH_SIZES = (1, 2, 4, 8, 16)
+_MOST = BATCH_SIZES[-1]
 
 Floats = NDArray[np.float32]
 
@@ -78,35 +79,45 @@ class Model:
         Args:
             pieces: the windows of each piece, of this model's front end, at most ``manifest.windows`` each.
         """
-        most = BATCH_SIZES[-1]
-        batches = (pieces[start : start + most] for start in range(0, len(pieces), most))
+        batches = (pieces[start : start + _MOST] for start in range(0, len(pieces), _MOST))
         return [heard for batch in batches for heard in self._hear_batch(batch)]
 
+    def encode(self, windows: Floats) -> Floats:
+        """The features [n, d] of windows [n, bands, columns], at most 16 times ``manifest.windows`` of them."""
+        rows = next(size for size in BATCH_SIZES if size * self.manifest.windows >= len(windows))
+        padded = np.zeros((rows * self.manifest.windows, *windows.shape[1:]), np.float32)
+        padded[: len(windows)] = windows
+        features: Floats = self._encode(windows=padded)["features"].numpy()[: len(windows)]
+        return features
+
+    def decide(self, features: Sequence[Floats]) -> list[Heard]:
+        """What the network makes of pieces whose windows are encoded.
+
+        Args:
+            features: of each piece [w, d], at most ``manifest.windows`` rows in the order of time.
+        """
+        batches = (features[start : start + _MOST] for start in range(0, len(features), _MOST))
+        return [heard for batch in batches for heard in self._decide_batch(batch)]
+
     def _hear_batch(self, pieces: Sequence[Windows]) -> list[Heard]:
-        size = next(size for size in BATCH_SIZES if size >= len(pieces))
-        counts = [len(piece.values) for piece in pieces]
-        features = self._encode_windows(np.concatenate([piece.values for piece in pieces]))
-        most = self.manifest.windows
-        padded = np.zeros((size, most, features.shape[1]), np.float32)
-        mask = np.zeros((size, most), bool)
+        features = self.encode(np.concatenate([piece.values for piece in pieces]))
+        ends = np.cumsum([len(piece.values) for piece in pieces])
+        return self._decide_batch(np.split(features, ends[:-1]))
+
+    def _decide_batch(self, features: Sequence[Floats]) -> list[Heard]:
+        size = next(size for size in BATCH_SIZES if size >= len(features))
+        padded = np.zeros((size, self.manifest.windows, self.manifest.feature_width), np.float32)
+        mask = np.zeros((size, self.manifest.windows), bool)
         # A row without a window has no mean: the rows that fill the batch up hold one empty window each.
         mask[:, 0] = True
-        for row, part in enumerate(np.split(features, np.cumsum(counts)[:-1])):
+        for row, part in enumerate(features):
             padded[row, : len(part)] = part
             mask[row, : len(part)] = True
         decided = {name: value.numpy() for name, value in self._decide(features=padded, mask=mask).items()}
         return [
-            Heard(decided["posterior"][row], decided["embedding"][row], decided["window_posterior"][row, :count])
-            for row, count in enumerate(counts)
+            Heard(decided["posterior"][row], decided["embedding"][row], decided["window_posterior"][row, : len(part)])
+            for row, part in enumerate(features)
         ]
-
-    def _encode_windows(self, values: Floats) -> Floats:
-        """The features [n, d] of windows [n, bands, columns]."""
-        rows = next(size for size in BATCH_SIZES if size * self.manifest.windows >= len(values))
-        padded = np.zeros((rows * self.manifest.windows, *values.shape[1:]), np.float32)
-        padded[: len(values)] = values
-        features: Floats = self._encode(windows=padded)["features"].numpy()[: len(values)]
-        return features
 
 
 def _check_shapes(folder: Path, manifest: Manifest, saved: Any) -> None:  # noqa: ANN401 - TensorFlow ships no types

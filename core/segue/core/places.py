@@ -15,8 +15,26 @@ def default_data_folder() -> Path:
     return (Path(shared) if Path(shared).is_absolute() else Path.home() / ".local" / "share") / "segue"
 
 
+DEFAULT_MODEL = "segue-fast"
+
+
 def default_model() -> Path:
-    """The folder of the artifact that ships with Segue."""
+    """The folder of the artifact that is used where nobody names one."""
+    return shipped_models() / DEFAULT_MODEL
+
+
+def shipped_models() -> Path:
+    """The folder of the artifacts that ship with Segue."""
     shipped = Path(__file__).parent / "models"
     in_checkout = Path(__file__).parents[3] / "models"
-    return (shipped if shipped.is_dir() else in_checkout) / "segue-fast"
+    return shipped if shipped.is_dir() else in_checkout
+
+
+def named_model(name: str | Path) -> Path:
+    """The folder of an artifact by the name of one that ships, such as "segue-fast", or by its path.
+
+    A name is one word without a slash; ``./segue-fast`` is a path.
+    """
+    folder = shipped_models() / str(name)
+    is_name = os.sep not in str(name) and folder.is_dir() and not Path(name).is_dir()
+    return folder if is_name else Path(name)

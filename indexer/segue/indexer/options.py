@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import click
 
-from segue.core.places import default_data_folder, default_model
+from segue.core.places import DEFAULT_MODEL, default_data_folder, default_model, named_model
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -31,11 +31,12 @@ _CATALOGUE = (
 _HEARING = (
     click.option(
         "--model",
-        type=_FOLDER,
+        type=named_model,
+        metavar="NAME|DIR",
         default=default_model,
-        show_default="the one that ships",
+        show_default=DEFAULT_MODEL,
         envvar="SEGUE_MODEL",
-        help="The artifact that hears the music.",
+        help="The network that hears the music: one that ships, by its name, or an artifact's folder.",
     ),
     click.option(
         "--jobs",

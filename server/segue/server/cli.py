@@ -15,7 +15,7 @@ from click.core import ParameterSource
 
 from segue.core.errors import SegueError
 from segue.core.extras import require_extra
-from segue.core.places import default_model
+from segue.core.places import shipped_models
 from segue.server.config import effective
 from segue.server.options import Options, serving
 
@@ -52,7 +52,7 @@ def models(folders: tuple[Path, ...], *, as_json: bool) -> None:
     """
     from segue.server.models import find, show  # noqa: PLC0415 - so that --help is quick
 
-    found = find([default_model().parent, *folders])
+    found = find([shipped_models(), *folders])
     show(found, as_json=as_json)
     sys.exit(1 if any(model.problem for model in found) else 0)
 

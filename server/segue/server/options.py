@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import click
 
-from segue.core.places import default_data_folder, default_model
+from segue.core.places import DEFAULT_MODEL, default_data_folder, default_model, named_model
 from segue.server.config import Setting, read_config
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -80,10 +80,11 @@ _OPTIONS = (
     click.option(
         "--model",
         cls=Setting,
-        type=_FOLDER,
+        type=named_model,
+        metavar="NAME|DIR",
         default=default_model,
-        show_default="the one that ships",
-        help="The artifact's folder.",
+        show_default=DEFAULT_MODEL,
+        help="The network: one that ships, by its name, or an artifact's folder.",
     ),
     click.option(
         "--workers",

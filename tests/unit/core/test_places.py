@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from segue.core.places import default_data_folder, default_model
+from segue.core.places import default_data_folder, default_model, named_model
 
 
 @pytest.mark.parametrize(
@@ -30,6 +30,16 @@ def test_the_data_folder(environment: dict[str, str], expected: str, monkeypatch
 def test_the_model_that_ships() -> None:
     """The shipped artifact is where --model looks for it."""
     assert (default_model() / "manifest.json").is_file()
+
+
+def test_a_model_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One word is a model that ships, unless a folder of that name is there; anything else is a path."""
+    monkeypatch.chdir(tmp_path)
+    assert default_model() == named_model("segue-fast")
+    assert Path("./mine") == named_model("./mine")
+    assert Path("unknown") == named_model("unknown")
+    (tmp_path / "segue-fast").mkdir()
+    assert Path("segue-fast") == named_model("segue-fast")
 
 
 @pytest.mark.parametrize("program", ["server", "indexer", "trainer"])

@@ -15,7 +15,7 @@ import click
 
 from segue.core.errors import SegueError
 from segue.core.extras import require_extra
-from segue.core.places import default_model
+from segue.core.places import DEFAULT_MODEL, default_model, named_model
 from segue.core.quiet import without_chatter
 from segue.trainer.show import note
 
@@ -150,7 +150,15 @@ def save_split(*, source: Path, split: str, folds: int, fold: int, seed: int, ou
 
 
 @main.command()
-@click.option("--model", type=_FOLDER, default=default_model, envvar="SEGUE_MODEL", help="The artifact's folder.")
+@click.option(
+    "--model",
+    type=named_model,
+    metavar="NAME|DIR",
+    default=default_model,
+    show_default=DEFAULT_MODEL,
+    envvar="SEGUE_MODEL",
+    help="The network: one that ships, by its name, or an artifact's folder.",
+)
 @click.option("--input", "source", type=_INPUT, required=True, help=_INPUT_HELP)
 @click.option("--split", help=_SPLIT_HELP + "  [default: all of the input is judged]")
 @click.option(
