@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -55,15 +56,15 @@ def read_archive(path: Path, config: FeatureConfig) -> Dataset:
     """
     fields = _read_fields(path)
     check_recipe(_parse_recipe(path, fields["recipe"]), config, path)
-    codes, count = fields["X"], len(fields["genre"])
-    if codes.ndim != 3 or len(codes) != count or codes.shape[1] != config.n_mels or codes.shape[2] < config.columns:
-        raise DataUnusable(
-            f"{path}: X has the shape {codes.shape}, not [{count}, {config.n_mels}, {config.columns} or more]. "
-            "Make the archive again."
-        )
-    tracks = fields["track"] if "track" in fields else np.array([f"{number:05}" for number in range(count)])
-    decibels = codes * np.float32(fields["scale_db"]) + np.float32(fields["offset_db"])
-    clips = (Clip(str(tracks[i]), str(fields["genre"][i]), decibels[i]) for i in range(count))
+    count = fields["genre"].size
+    fields.setdefault("track", np.array([f"{number:05}" for number in range(count)]))
+    for complaint in _complaints(fields, count, config):
+        raise DataUnusable(f"{path}: {complaint}. Make the archive again.")
+    decibels = fields["X"] * np.float32(fields["scale_db"]) + np.float32(fields["offset_db"])
+    clips = (
+        Clip(str(track), str(genre), clip)
+        for track, genre, clip in zip(fields["track"], fields["genre"], decibels, strict=True)
+    )
     return Dataset(tuple(sorted(clips, key=lambda clip: clip.track)))
 
 
@@ -89,6 +90,27 @@ def check_recipe(recipe: dict[str, Any], config: FeatureConfig, path: Path) -> N
             f"{path} was made by another recipe: {'; '.join(differing)}. Make the archive again by the network's "
             "recipe, or give the folder of audio instead."
         )
+
+
+def _complaints(fields: Mapping[str, NDArray[Any]], count: int, config: FeatureConfig) -> Iterator[str]:
+    """What keeps the fields of an archive of so many clips from being read."""
+    for name in ("scale_db", "offset_db"):
+        value = fields[name]
+        if value.size != 1 or value.dtype.kind not in "iuf" or not np.isfinite(value).all():
+            yield f"{name} is not one finite number"
+    for name in ("genre", "track"):
+        if fields[name].shape != (count,) or fields[name].dtype.kind != "U" or not fields[name].astype(bool).all():
+            yield f"{name} is not a list of {count} names, one a clip"
+    names, times = np.unique(fields["track"], return_counts=True)
+    if (times > 1).any():
+        yield f"it names the track {names[times > 1][0]} more than once"
+    codes = fields["X"]
+    if codes.dtype.kind not in "iuf":
+        yield f"X holds {codes.dtype}, not numbers"
+    elif not np.isfinite(codes).all():
+        yield "X holds numbers that are not finite"
+    if codes.ndim != 3 or len(codes) != count or codes.shape[1] != config.n_mels or codes.shape[2] < config.columns:
+        yield f"X has the shape {codes.shape}, not [{count}, {config.n_mels}, {config.columns} or more]"
 
 
 def _read_fields(path: Path) -> dict[str, NDArray[Any]]:
