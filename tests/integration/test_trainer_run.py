@@ -17,7 +17,7 @@ from segue.core.model import Model
 from segue.core.render import render_clip
 from segue.trainer.cli import main
 from segue.trainer.data import Clip, Dataset
-from segue.trainer.errors import DataUnusable, TrainingDiverged
+from segue.trainer.errors import DataUnusable, SplitMismatch, TrainingDiverged
 from segue.trainer.run import Sides
 from segue.trainer.split import Split
 from segue.trainer.training import Plan, train
@@ -204,6 +204,27 @@ def test_a_loss_that_is_no_number_ends_the_run() -> None:
     data, plan = noisy_dataset(), Plan(epochs=1, clips=2, windows=2, learning_rate=1e30)
     with pytest.raises(TrainingDiverged, match="no longer a number"):
         train(data, data, ("-40", "0"), FeatureConfig(), plan)
+
+
+def test_a_recording_on_two_sides_is_refused() -> None:
+    """Two names for the same columns, one learnt from and one judged by, would flatter; a leaky split says so."""
+    data, sides = noisy_dataset(), {"a": "train", "b": "train", "c": "valid", "d": "valid"}
+    with pytest.raises(SplitMismatch, match="b and d are the same recording"):
+        Sides.of(data, Split("mine", sides))
+    assert 2 == len(Sides.of(data, Split("mine", sides, "chunk")).valid.clips)
+
+
+def test_a_genre_of_which_no_clip_can_be_used_is_refused(folder: Path, tmp_path: Path) -> None:
+    """A network that does not know it, though its folder was given, would surprise."""
+    for genre in GENRES[:2]:
+        (tmp_path / "music" / genre).parent.mkdir(exist_ok=True)
+        (tmp_path / "music" / genre).symlink_to(folder / genre)
+    (tmp_path / "music" / "noise").mkdir()
+    (tmp_path / "music" / "noise" / "a.wav").write_text("no music")
+    options = ("--output", tmp_path / "out", "--cache", folder.parent / "cache")
+    result = run("train", "--input", tmp_path / "music", *options)
+    assert 1 == result.exit_code
+    assert "No clip of noise can be used" in result.stderr
 
 
 def test_features_that_are_no_numbers_are_refused() -> None:

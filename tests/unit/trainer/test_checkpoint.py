@@ -204,10 +204,17 @@ def test_wall_time_counts_from_the_first_sitting(tmp_path: Path, before: float |
 
 def test_a_run_that_would_not_fit_is_told_before_it_starts() -> None:
     """Both what it takes and what there is are in the message."""
-    assert forecast(1000, CONFIG, 10) < 4 * 2**30 < forecast(10_000, CONFIG, 10)
+    assert forecast([387] * 1000, CONFIG, 10) < 4 * 2**30 < forecast([387] * 10_000, CONFIG, 10)
     with pytest.raises(TooLarge, match=r"10,000 clips.* 2\.0 GiB are free"):
-        refuse_too_large(10_000, CONFIG, 10, room=2 * 2**30)
-    refuse_too_large(443, CONFIG, 10, room=None)
+        refuse_too_large([387] * 10_000, CONFIG, 10, room=2 * 2**30)
+    refuse_too_large([387] * 443, CONFIG, 10, room=None)
+
+
+def test_long_and_short_tracks_take_what_they_hold() -> None:
+    """Of an hour all columns are held, and ten windows; of 6 s two windows."""
+    held = CONFIG.n_mels * 4
+    assert held * (46_000 - 387) == forecast([46_000], CONFIG, 10) - forecast([387], CONFIG, 10)
+    assert held * (387 - 78 + 4 * 8 * 39) == forecast([387], CONFIG, 10) - forecast([78], CONFIG, 10)
 
 
 def test_the_system_says_how_much_memory_is_free() -> None:

@@ -60,6 +60,20 @@ def test_options_out_of_range_are_named(tmp_path: Path, option: str, value: str)
     assert value in result.stderr
 
 
+@pytest.mark.parametrize("name", ["", "../net", "my net", "net\n", "-net", "n" * 65, "m\u00fcsik"])
+def test_a_name_that_is_no_part_of_a_path_is_refused(tmp_path: Path, name: str) -> None:
+    """It stands in the model id, which names folders, logs and catalogues."""
+    result = run("train", "--input", tmp_path, "--output", tmp_path / "out", "--name", name)
+    assert 2 == result.exit_code
+    assert "--name" in result.stderr
+
+
+def test_errors_do_not_move_the_cursor(tmp_path: Path) -> None:
+    """A path is written by strangers, and an escape in it is replaced."""
+    result = run("train", "--input", tmp_path / "\x1b[2Jnowhere", "--output", tmp_path / "out")
+    assert "\ufffd[2Jnowhere" in result.stderr
+
+
 def test_an_unknown_split_is_told_before_anything_is_read(tmp_path: Path) -> None:
     """The message lists the splits that there are."""
     (tmp_path / "rock").mkdir()

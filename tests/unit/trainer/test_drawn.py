@@ -40,6 +40,29 @@ def test_a_genre_with_one_track_cannot_be_split() -> None:
         random_split({"a/1": "a", "a/2": "a", "b/1": "b"}, seed=0)
 
 
+@pytest.mark.parametrize("name", ["a\tb", "a\nb", "a\u2028b", "a\udcff"], ids=ascii)
+@pytest.mark.parametrize("split", DRAWN)
+def test_a_name_that_would_break_a_table_is_refused(split: str, name: str) -> None:
+    """A split is saved as lines of names, and must be read back as it was."""
+    with pytest.raises(DataUnusable, match="Rename the file"):
+        SplitWish(split).draw({name: "a", "a/2": "a"})
+
+
+@pytest.mark.parametrize("name", ["random-tracks", "paper"])
+def test_copies_that_were_found_stay_together(name: str) -> None:
+    """Also where the copies have another genre."""
+    genres = {f"{genre}/{n}": genre for genre in ("a", "b") for n in range(20)}
+    copies = [("a/0", "a/19"), ("a/3", "b/7"), ("a/3", "b/8")]
+    splits = [SplitWish(name, seed).draw(genres, copies) for seed in range(20)]
+    assert [] == [pair for split in splits for pair in copies if split.side(pair[0]) != split.side(pair[1])]
+
+
+def test_a_genre_of_copies_alone_cannot_be_split() -> None:
+    """One recording cannot be learnt from and judged by."""
+    with pytest.raises(DataUnusable, match="'b' has one usable track"):
+        random_split({"a/1": "a", "a/2": "a", "b/1": "b", "b/2": "b"}, seed=0, copies=[("b/1", "b/2")])
+
+
 def test_the_paper_s_split_is_nine_to_one_twice() -> None:
     """Of the 1,000 tracks about 810 are learnt from, 90 validate and 100 test, and every genre has its share."""
     split = paper_split(GTZAN, seed=0)

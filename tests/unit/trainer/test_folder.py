@@ -41,6 +41,14 @@ def test_tracks_are_named_as_gtzan_names_them(tmp_path: Path) -> None:
     ]
 
 
+def test_a_genre_s_folders_are_walked(tmp_path: Path) -> None:
+    """Albums lie in a genre's folder as people keep them; what is hidden, or behind a link, is left alone."""
+    touch(tmp_path, "rock/Band/Album/one.mp3", "rock/two.mp3", "rock/.trash/three.mp3", "rock/Band/rock.00007.wav")
+    touch(tmp_path / ".elsewhere", "four.mp3")
+    (tmp_path / "rock" / "link").symlink_to(tmp_path / ".elsewhere")
+    assert ["rock.00007", "rock/Band/Album/one.mp3", "rock/two.mp3"] == [file.track for file in list_folder(tmp_path)]
+
+
 def test_a_track_in_two_formats_is_refused(tmp_path: Path) -> None:
     """It would stand on two sides of a split."""
     touch(tmp_path, "blues/blues.00000.au", "blues/blues.00000.wav")

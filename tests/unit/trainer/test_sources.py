@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
 from segue.core.features import FeatureConfig
 from segue.trainer.errors import DataUnusable, SplitMismatch
-from segue.trainer.sources import choose_side, list_input
+from segue.trainer.sources import choose_side, columns_of, list_input
 from segue.trainer.split import Split
 
 SPLIT = Split("mine", {"a": "train", "b": "valid", "c": "test", "d": "unused"})
@@ -37,6 +40,17 @@ def test_a_side_that_is_not_there_is_refused() -> None:
     """Figures of no tracks would be figures of nothing."""
     with pytest.raises(SplitMismatch, match=r"'test'.*there: train, valid"):
         choose_side(SPLIT, "test", "abx")
+
+
+def test_the_columns_of_clips_are_told_from_their_headers(tmp_path: Path, write_archive: Callable[..., Path]) -> None:
+    """A file that libsndfile does not know counts as a clip of 30 s; only what is wanted is counted."""
+    (tmp_path / "music" / "rock").mkdir(parents=True)
+    soundfile.write(tmp_path / "music" / "rock" / "a.wav", np.zeros(6 * 22_050), 22_050)
+    (tmp_path / "music" / "rock" / "b.m4a").write_text("no music")
+    (tmp_path / "music" / "rock" / "c.wav").touch()
+    config = FeatureConfig()
+    assert [78, 387] == columns_of(tmp_path / "music", config, lambda track: track != "rock/c.wav")
+    assert [387] == columns_of(write_archive(), config, lambda track: track == "rock.00002")
 
 
 def test_an_input_that_is_not_there_is_named(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable
@@ -37,6 +38,13 @@ def _default_cache() -> Path:
     from segue.trainer.cache import default_cache  # noqa: PLC0415 - needs NumPy, and --help does not
 
     return default_cache()
+
+
+def _slug(_context: click.Context, _option: click.Parameter, name: str | None) -> str | None:
+    """A name that is part of a model id: it stands in folders, logs and catalogues."""
+    if name is not None and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name):
+        raise click.BadParameter("up to 64 letters, digits, dots, dashes and underscores, a letter or digit first.")
+    return name
 
 
 def _split_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -99,7 +107,7 @@ def main() -> None:
 @_split_options
 @click.option("--output", type=_FOLDER, required=True, help="Where the artifact goes; an older one there is replaced.")
 @click.option("--network", type=click.Choice(NETWORKS), default=NETWORKS[0], help="Which network is trained.")
-@click.option("--name", help="What the network is called.  [default: as --network]")
+@click.option("--name", callback=_slug, help="What the network is called.  [default: as --network]")
 @click.option(
     "--epochs",
     type=click.IntRange(1, 1000),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from segue.trainer import show
 from segue.trainer.cache import FeatureCache
 from segue.trainer.data import Dataset, chunks_of, labels_of
 from segue.trainer.drawn import SplitWish
+from segue.trainer.errors import DataUnusable
 from segue.trainer.evaluating import show_figures
 from segue.trainer.fitting import Course
 from segue.trainer.going import identity_of, keep_going, refuse_output
@@ -20,7 +21,7 @@ from segue.trainer.gtzan import name_report
 from segue.trainer.memory import available, refuse_too_large
 from segue.trainer.recipes import RECIPES
 from segue.trainer.run import FRONT_END, Sides, train_artifact
-from segue.trainer.sources import list_input, read_input
+from segue.trainer.sources import columns_of, list_input, read_input
 from segue.trainer.split import SAVED, SHIPPED, TRAIN, VALID, Split
 from segue.trainer.training import WINDOWS
 
@@ -67,12 +68,13 @@ def train(settings: TrainSettings) -> None:
     listed = list_input(settings.source, FRONT_END)
     labels_of(listed.values())
     wanted = _of_a_run(known if known and not known.leaky else None)
-    refuse_too_large(sum(map(wanted, listed)), FRONT_END, WINDOWS, available())
+    refuse_too_large(columns_of(settings.source, FRONT_END, wanted), FRONT_END, WINDOWS, available())
     if settings.source.is_dir():
         for said in name_report(listed):
             show.note(said)
     dataset = _read(settings.source, settings.split, known, settings.cache)
-    split = known or settings.split.draw(dataset.genres)
+    _refuse_lost(listed, dataset)
+    split = known or settings.split.draw(dataset.genres, dataset.copies)
     sides = Sides.of(dataset, split)
     parts = "chunks" if split.leaky else "clips"
     show.note(
@@ -121,6 +123,15 @@ def _read(source: Path, wish: SplitWish, known: Split | None, folder: Path | Non
     if cache and cache.trouble:
         show.note(cache.trouble)
     return chunks_of(dataset, FRONT_END, WINDOWS) if by_chunk else dataset
+
+
+def _refuse_lost(listed: Mapping[str, str], dataset: Dataset) -> None:
+    """Refuses to train a network that would not know a genre because none of its clips can be used."""
+    lost = {listed[track] for track in dataset.dropped} - set(dataset.genres.values())
+    if lost:
+        raise DataUnusable(
+            f"No clip of {', '.join(sorted(lost))} can be used. Give the genre clips that can, or take its folder away."
+        )
 
 
 def _of_a_run(split: Split | None) -> Callable[[str], bool]:

@@ -22,6 +22,9 @@ from segue.trainer.split import (
 )
 
 RANDOM, PAPER, CHUNKS, ARTISTS = DRAWN = ("random-tracks", "paper", "chunk-random", "artist-grouped")
+Pairs = Iterable[tuple[str, str]]
+"""Tracks that are the same recording."""
+
 # The paper's shares: one in ten for testing, and one in ten of the rest for validation.
 _TEST_SHARE, _VALID_SHARE = 0.1, 0.09
 
@@ -66,42 +69,44 @@ class SplitWish:
             )
         return load_split(self.name)
 
-    def draw(self, genres: Mapping[str, str]) -> Split:
-        """Draws it from the genre of each track, or of each chunk.
+    def draw(self, genres: Mapping[str, str], copies: Pairs = ()) -> Split:
+        """Draws it from the genre of each track, or of each chunk; pairs of copies stay together.
 
         Raises:
-            DataUnusable: there are too few tracks, or too few artists are known.
+            DataUnusable: there are too few tracks, too few artists are known, or a name fits in no table.
         """
+        _refuse_odd(genres)
         if self.name == PAPER:
-            return paper_split(genres, self.seed)
+            return paper_split(genres, self.seed, copies)
         if self.name == CHUNKS:
             return chunk_random_split(genres, self.seed)
         if self.name == ARTISTS:
             return artist_grouped_split(genres, self.seed, self.folds, self.fold)
-        return random_split(genres, self.seed)
+        return random_split(genres, self.seed, copies=copies)
 
 
-def random_split(genres: Mapping[str, str], seed: int, share: float = 0.2) -> Split:
+def random_split(genres: Mapping[str, str], seed: int, share: float = 0.2, copies: Pairs = ()) -> Split:
     """Draws a share of every genre for validation, by track; copies of one recording stay together.
 
     Args:
         genres: the genre of each track.
         seed: another seed draws other tracks.
         share: of each genre, above 0 and below 1; at least one track is drawn and at least one is left.
+        copies: pairs of tracks that are one recording, beside GTZAN's known ones.
 
     Raises:
-        DataUnusable: a genre has fewer than two tracks.
+        DataUnusable: a genre has fewer than two recordings.
     """
-    return _draw(RANDOM, genres, seed, {VALID: share})
+    return _draw(RANDOM, genres, seed, {VALID: share}, copies)
 
 
-def paper_split(genres: Mapping[str, str], seed: int) -> Split:
+def paper_split(genres: Mapping[str, str], seed: int, copies: Pairs = ()) -> Split:
     """The paper's 9:1 and 9:1 again: of each genre 81 % train, 9 % validate and 10 % test, by track.
 
     Raises:
-        DataUnusable: a genre has fewer than three tracks.
+        DataUnusable: a genre has fewer than three recordings.
     """
-    return _draw(PAPER, genres, seed, {TEST: _TEST_SHARE, VALID: _VALID_SHARE})
+    return _draw(PAPER, genres, seed, {TEST: _TEST_SHARE, VALID: _VALID_SHARE}, copies)
 
 
 def chunk_random_split(genres: Mapping[str, str], seed: int) -> Split:
@@ -155,17 +160,32 @@ def artist_grouped_split(genres: Mapping[str, str], seed: int, folds: int, fold:
     return _checked(Split(f"{ARTISTS}-{fold}-of-{folds}", sides))
 
 
-def _draw(name: str, genres: Mapping[str, str], seed: int, shares: Mapping[str, float]) -> Split:
+def _refuse_odd(names: Iterable[str]) -> None:
+    """Refuses names that would break the table of a saved split: that of a file may hold anything."""
+    for name in names:
+        if "\t" in name or name.splitlines() != [name] or _is_no_text(name):
+            raise DataUnusable(
+                f"The name {name!a} holds a tab, an end of line or what is no text, and a split is a table of names. "
+                "Rename the file."
+            )
+
+
+def _is_no_text(name: str) -> bool:
+    """Whether a name holds bytes that are not UTF-8, which Python keeps as lone surrogates."""
+    return any("\ud800" <= letter <= "\udfff" for letter in name)
+
+
+def _draw(name: str, genres: Mapping[str, str], seed: int, shares: Mapping[str, float], copies: Pairs = ()) -> Split:
     """Draws shares of each genre, in units of copies of one recording, and leaves the rest to learn from."""
     random = np.random.default_rng(seed)
-    unit = _components(genres, known_duplicates())
+    unit = _components(genres, [*known_duplicates(), *copies])
     sides: dict[str, str] = {}
     for genre in sorted(set(genres.values())):
         tracks = sorted(track for track in genres if genres[track] == genre)
-        if len(tracks) <= len(shares):
-            usable = "one usable track" if len(tracks) == 1 else f"{len(tracks)} usable tracks"
-            raise DataUnusable(f"The genre {genre!r} has {usable}. Give it {len(shares) + 1} or more, or leave it out.")
         left = [track for track in tracks if unit[track] == track]
+        if len(left) <= len(shares):
+            usable = "one usable track" if len(left) == 1 else f"{len(left)} usable tracks that are no copies"
+            raise DataUnusable(f"The genre {genre!r} has {usable}. Give it {len(shares) + 1} or more, or leave it out.")
         for side, share in shares.items():
             count = min(len(left) - 1, max(1, round(share * len(tracks))))
             drawn = set(random.choice(left, count, replace=False).tolist())

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 import numpy as np
+import soundfile
 
 from segue.core.audio import open_audio
 from segue.core.errors import AudioError, AudioSilent, AudioTooShort
@@ -24,6 +25,7 @@ T = TypeVar("T")
 
 # The paper's rule for what it trains on.
 LEAST_SECONDS = 28.0
+_USUAL_SECONDS = 30.0
 # Lower than any 32-bit float decibel that a real window holds; windows are floored on their own, later.
 _NO_FLOOR_DB = -200.0
 
@@ -48,8 +50,9 @@ class AudioFile:
 def list_folder(folder: Path) -> list[AudioFile]:
     """The files of a folder in GTZAN's layout, in the order of their tracks.
 
-    A file named after its genre, as ``blues/blues.00000.au``, is the track ``blues.00000``; any other keeps its folder
-    and ending, since two folders may hold files of the same name.
+    A genre's folders are walked to any depth, but for hidden ones and links to folders. A file named after its genre,
+    as ``blues/blues.00000.au``, is the track ``blues.00000``; any other keeps its folders and ending, since two folders
+    may hold files of the same name.
 
     Raises:
         DataUnusable: it has no genres, a genre is empty, or two files are the same track.
@@ -57,13 +60,21 @@ def list_folder(folder: Path) -> list[AudioFile]:
     genres = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
     if not genres:
         raise DataUnusable(f"{folder} has no folders of clips. Lay it out as {folder}/<genre>/<clip>.")
-    found = {genre.name: _audio_in(genre) for genre in genres}
-    empty = [name for name, paths in found.items() if not paths]
+    found = {genre: _audio_in(genre) for genre in genres}
+    empty = [genre.name for genre, paths in found.items() if not paths]
     if empty:
         raise DataUnusable(f"{folder}: no clips in {', '.join(empty)}. Put clips there, or remove the folder.")
-    files = [AudioFile(path, _track(path, genre), genre) for genre, paths in found.items() for path in paths]
+    files = [AudioFile(path, _track(path, genre), genre.name) for genre, paths in found.items() for path in paths]
     _refuse_twice(files)
     return sorted(files, key=lambda file: file.track)
+
+
+def seconds_of(file: AudioFile) -> float:
+    """How long a file plays by its header; that of a usual clip where libsndfile does not read it."""
+    try:
+        return float(soundfile.info(file.path).duration)
+    except (soundfile.LibsndfileError, OSError):
+        return _USUAL_SECONDS
 
 
 def read_folder(
@@ -145,11 +156,16 @@ def _in_threads(work: Callable[[AudioFile], T], files: list[AudioFile]) -> Itera
 
 
 def _audio_in(genre: Path) -> list[Path]:
-    return sorted(path for path in genre.iterdir() if path.is_file() and not path.name.startswith("."))
+    paths = []
+    for folder, below, names in os.walk(genre):
+        below[:] = [name for name in below if not name.startswith(".")]
+        paths += [Path(folder, name) for name in names if not name.startswith(".")]
+    return sorted(path for path in paths if path.is_file())
 
 
-def _track(path: Path, genre: str) -> str:
-    return path.stem if path.name.startswith(f"{genre}.") else f"{genre}/{path.name}"
+def _track(path: Path, genre: Path) -> str:
+    inside = f"{genre.name}/{path.relative_to(genre).as_posix()}"
+    return path.stem if path.name.startswith(f"{genre.name}.") else inside
 
 
 def _refuse_twice(files: list[AudioFile]) -> None:

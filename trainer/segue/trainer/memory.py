@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from segue.core.features import FeatureConfig
@@ -18,19 +19,17 @@ _BATCH = 500 * 2**20
 _COPIES = 4
 
 
-def forecast(clips: int, config: FeatureConfig, most: int, seconds: float = 30.0) -> int:
+def forecast(columns: Sequence[int], config: FeatureConfig, most: int) -> int:
     """Bytes that a run takes at its highest.
 
     Args:
-        clips: that are learnt from and judged by.
+        columns: of each clip that is learnt from or judged by.
         config: the front end.
         most: the most windows of a clip.
-        seconds: how long a clip lasts.
     """
-    columns = max(config.columns, config.column_count(round(seconds * config.sample_rate)))
-    windows = len(spread_starts(columns, config.columns, most))
-    cells = config.n_mels * (columns + _COPIES * windows * config.columns)
-    return _PROGRAMS + _BATCH + clips * cells * _FLOAT
+    windows = sum(len(spread_starts(max(config.columns, held), config.columns, most)) for held in columns)
+    cells = config.n_mels * (sum(columns) + _COPIES * windows * config.columns)
+    return _PROGRAMS + _BATCH + cells * _FLOAT
 
 
 def available() -> int | None:
@@ -40,11 +39,11 @@ def available() -> int | None:
     return min(known) if known else None
 
 
-def refuse_too_large(clips: int, config: FeatureConfig, most: int, room: int | None) -> None:
+def refuse_too_large(columns: Sequence[int], config: FeatureConfig, most: int, room: int | None) -> None:
     """Refuses a run that would not fit.
 
     Args:
-        clips: that are learnt from and judged by.
+        columns: of each clip that is learnt from or judged by.
         config: the front end.
         most: the most windows of a clip.
         room: bytes that may be taken, or None where nobody knows.
@@ -52,11 +51,11 @@ def refuse_too_large(clips: int, config: FeatureConfig, most: int, room: int | N
     Raises:
         TooLarge: it takes more than there is.
     """
-    needed = forecast(clips, config, most)
+    needed = forecast(columns, config, most)
     if room is not None and needed > room:
         raise TooLarge(
-            f"Training on {clips:,} clips takes about {needed / 2**30:.1f} GiB of memory, and {room / 2**30:.1f} GiB "
-            "are free. Give it fewer clips, or a machine with more."
+            f"Training on {len(columns):,} clips takes about {needed / 2**30:.1f} GiB of memory, and "
+            f"{room / 2**30:.1f} GiB are free. Give it fewer clips, or a machine with more."
         )
 
 

@@ -15,7 +15,7 @@ from segue.core.model import Model
 from segue.trainer.analysis import analyse
 from segue.trainer.card import Story, write_card
 from segue.trainer.data import Dataset, labels_of, windows_of
-from segue.trainer.errors import CheckpointError, DataUnusable
+from segue.trainer.errors import CheckpointError, DataUnusable, SplitMismatch
 from segue.trainer.evaluation import judge, predict
 from segue.trainer.export import calibrate, write_artifact
 from segue.trainer.fitting import Course
@@ -53,6 +53,7 @@ class Sides:
         Raises:
             DataUnusable: a side is empty, there are fewer than two genres, a genre is only judged by, or a clip's
                 features are not finite.
+            SplitMismatch: a recording stands on two sides, and the split does not say that it leaks.
         """
         learnt = dataset.where(lambda track: split.side(track) == TRAIN)
         valid = dataset.where(lambda track: split.side(track) == VALID)
@@ -64,11 +65,21 @@ class Sides:
             raise DataUnusable(
                 f"No usable clip is on the side {side!r} of {split.name!r}. Name another input or split."
             )
+        _refuse_leak(learnt, valid, split)
         labels = labels_of(learnt.genres.values())
         stray = sorted(set(valid.genres.values()) - set(labels))
         if stray:
             raise DataUnusable(f"There are clips of {', '.join(stray)} to judge by, but none to learn from. Add some.")
         return cls(learnt, valid, labels, split)
+
+
+def _refuse_leak(learnt: Dataset, valid: Dataset, split: Split) -> None:
+    for one, other in Dataset(learnt.clips + valid.clips).copies if not split.leaky else ():
+        if split.side(one) != split.side(other):
+            raise SplitMismatch(
+                f"The split {split.name!r} leaks: {one} and {other} are the same recording, bit for bit, and stand on "
+                "two sides. Remove one, or put both on one side."
+            )
 
 
 def train_artifact(

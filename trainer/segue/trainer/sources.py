@@ -10,7 +10,7 @@ from segue.trainer.archive import read_archive
 from segue.trainer.cache import FeatureCache
 from segue.trainer.data import Dataset, Heard, windows_of
 from segue.trainer.errors import DataUnusable, SplitMismatch
-from segue.trainer.folder import Progress, hear_folder, list_folder, read_folder
+from segue.trainer.folder import Progress, hear_folder, list_folder, read_folder, seconds_of
 from segue.trainer.split import TEST, TRAIN, UNUSED, VALID, Split
 
 # What a network may be judged on, the sternest first.
@@ -47,6 +47,19 @@ def list_input(path: Path, config: FeatureConfig) -> dict[str, str]:
         return {file.track: file.genre for file in list_folder(path)}
     _refuse_missing(path)
     return read_archive(path, config).genres
+
+
+def columns_of(path: Path, config: FeatureConfig, wanted: Callable[[str], bool]) -> list[int]:
+    """How many columns each wanted clip of an input has, by the headers of its files.
+
+    Raises:
+        DataUnusable: there is no such input, or nothing in it can be used.
+        RecipeMismatch: the archive was made by another recipe.
+    """
+    if path.is_dir():
+        seconds = [seconds_of(file) for file in list_folder(path) if wanted(file.track)]
+        return [config.column_count(round(length * config.sample_rate)) for length in seconds]
+    return [clip.decibels.shape[1] for clip in read_archive(path, config).where(wanted).clips]
 
 
 def hear_input(
