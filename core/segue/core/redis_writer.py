@@ -14,6 +14,7 @@ from redis import Redis
 from redis.exceptions import ResponseError
 
 from segue.core.errors import CatalogueLocked
+from segue.core.failpoints import Failpoint, reach
 from segue.core.redis_client import reaches_redis
 from segue.core.redis_keys import RedisKeys
 from segue.core.redis_lock import WriterLock
@@ -215,7 +216,9 @@ class RedisWriter:
 
     def trim(self, revision: int) -> None:
         """Drops the events up to a revision; see ``TrackWriter.trim``."""
+        reach(Failpoint.BEFORE_TRIM)
         self._write([revision], lambda _: self._plan([], []), _Plan.trim)
+        reach(Failpoint.AFTER_TRIM)
 
     def mend(self, findings: Sequence[Sequence[Command]]) -> None:
         """Runs the commands of findings, those of each in one transaction; see ``RedisAudit``."""
@@ -256,7 +259,9 @@ class RedisWriter:
         return plan
 
     def _commit(self, plan: _Plan) -> int:
+        reach(Failpoint.BEFORE_COMMIT)
         answer = self._commit_script(plan.keys, [self._token, *plan.arguments])
+        reach(Failpoint.AFTER_COMMIT)
         if answer == b"taken":
             raise CatalogueLocked(
                 f"The catalogue at {self.address} was taken over by {self._lock.holder()}. What was written stays; "

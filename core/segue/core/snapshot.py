@@ -28,6 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segue.core.errors import CatalogueEmpty, SnapshotDamaged, SnapshotUnwritable
+from segue.core.failpoints import Failpoint, reach
 from segue.core.index import HnswIndex
 from segue.core.store import Identity, TrackStore, all_track_ids
 
@@ -193,13 +194,16 @@ def _write(folder: Path, identity: Identity, revision: int, track_ids: list[str]
     unfinished.mkdir()
     try:
         index.save(unfinished / INDEX)
+        reach(Failpoint.SNAPSHOT_WRITE)
         (unfinished / TRACK_IDS).write_text("".join(f"{track_id}\n" for track_id in track_ids), encoding="ascii")
         files = {file: _digest(unfinished / file) for file in (INDEX, TRACK_IDS)}
         header = Header(**asdict(identity), revision=revision, tracks=len(track_ids), files=files)
         (unfinished / HEADER).write_text(header.to_json(), encoding="ascii")
         for path in (*unfinished.iterdir(), unfinished):
             _sync(path)
+        reach(Failpoint.BEFORE_RENAME)
         unfinished.rename(folder / name)
+        reach(Failpoint.AFTER_RENAME)
     except OSError:
         shutil.rmtree(unfinished, ignore_errors=True)
         raise

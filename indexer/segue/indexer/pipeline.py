@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from segue.core.errors import WorkerError
+from segue.core.failpoints import Failpoint, reach
 from segue.core.model import Heard
 from segue.core.store import Addition, FailureRecord, Track, TrackWriter, is_unit
 from segue.core.windows import Windows
@@ -119,6 +120,7 @@ class Pipeline:
             self._keep_failures(at_least=BATCH)
         else:
             self._tally.decoded += 1
+            reach(Failpoint.AFTER_DECODE)
             yield file, examined
 
     def _fail(self, file: MusicFile, failure: Failure) -> None:

@@ -36,7 +36,7 @@ class Indexer:
 
     def add(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
         """Adds paths, and waits for the end."""
-        return subprocess.run(self.command(*arguments), capture_output=True, text=True, check=False, timeout=120)
+        return subprocess.run(self.command(*arguments), capture_output=True, text=True, check=False, timeout=280)
 
     def report(self, *arguments: str | Path) -> dict[str, Any]:
         """Adds paths, and answers the JSON document."""

@@ -1,0 +1,113 @@
+"""What happens to the machine around the indexer: its Redis dies, goes back in time, the disk is full."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from segue.core.connect import open_store
+from segue.core.redis_store import RedisStore
+from segue.core.snapshot import newest_revision, published
+from segue.core.store import all_track_ids
+from tests.integration.indexer.conftest import Indexer, made_up, run, write_library
+
+
+def tracks(data: Path) -> list[str]:
+    """The ids of all tracks."""
+    with open_store(data) as store:
+        return list(all_track_ids(store))
+
+
+@contextmanager
+def redis_killed_at(data: Path, count: int) -> Iterator[None]:
+    """While entered, the private Redis is killed once there are so many tracks."""
+
+    def kill() -> None:
+        with open_store(data) as store:
+            while store.count() < count:
+                time.sleep(0.002)
+            os.kill(int((data / "redis" / "redis.pid").read_text(encoding="ascii")), signal.SIGKILL)
+
+    thread = threading.Thread(target=kill, daemon=True)
+    thread.start()
+    yield
+    thread.join(60)
+    assert not thread.is_alive()
+
+
+def test_redis_dies_in_the_middle(indexer: Indexer, tmp_path: Path) -> None:
+    """The run ends with a sentence; the next one starts Redis again and goes on with what was not committed."""
+    library = write_library(tmp_path / "music", 120, seconds=3.0)
+    with redis_killed_at(indexer.data, 16):
+        failed = indexer.add(library, "--jobs", "1")
+    assert (1, True) == (failed.returncode, "does not answer" in failed.stderr)
+    before = len(tracks(indexer.data))
+    assert 16 <= before < 120
+
+    last = run("add", library, "--data", indexer.data, "--model", indexer.model)
+    assert f"{120 - before} added, {before} unchanged, 0 failed" in last.stdout
+    assert 0 == run("verify", "--data", indexer.data).exit_code
+
+
+def test_redis_is_replaced_by_an_older_backup_of_itself(tmp_path: Path, tiny_model: Path) -> None:
+    """What it has forgotten is heard again, and the index of its lost future is swept out."""
+    data, old, new = tmp_path / "data", tmp_path / "old", tmp_path / "new"
+    everything = ("add", old, new, "--data", data, "--model", tiny_model)
+    write_library(old, 20, seconds=3.0)
+    write_library(new, 40, seconds=3.0)
+    run("add", old, "--data", data, "--model", tiny_model)
+    shutil.copytree(data / "redis", tmp_path / "backup")
+    run(*everything)
+    whole = tracks(data)
+    shutil.rmtree(data / "redis")
+    (tmp_path / "backup").rename(data / "redis")
+    assert 1 == run("verify", "--data", data).exit_code
+
+    last = run(*everything)
+    assert (0, whole) == (last.exit_code, tracks(data))
+    assert 0 == run("verify", "--data", data).exit_code
+
+
+@contextmanager
+def small_disk(folder: Path, kibibytes: int) -> Iterator[Callable[[int], None]]:
+    """A disk of this size at a folder; the value makes it larger."""
+
+    def mount(options: str) -> None:
+        subprocess.run(["mount", "-t", "tmpfs", "-o", options, "segue-test", folder], check=True)  # noqa: S607 - where it lies differs
+
+    folder.mkdir()
+    mount(f"size={kibibytes}k")
+    try:
+        yield lambda more: mount(f"remount,size={more}k")
+    finally:
+        subprocess.run(["umount", folder], check=True)  # noqa: S607 - likewise
+
+
+@pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="mounts a small disk, which only root can")
+def test_the_disk_is_full_while_the_index_is_written(catalogue: RedisStore, tmp_path: Path) -> None:
+    """The older index stays and nothing is left of the new one; with more room the next run publishes it."""
+    with small_disk(tmp_path / "snapshots", kibibytes=24) as grow:
+        assert 0 == run("rebuild", "--data", tmp_path).exit_code
+        with catalogue.writer("model", "front end", 16) as writer:
+            writer.add([made_up(number) for number in range(100, 200)])
+        before = sorted((tmp_path / "snapshots").iterdir())
+
+        failed = run("rebuild", "--data", tmp_path)
+        assert (1, True) == (failed.exit_code, "Make room" in failed.stderr)
+        assert before == sorted((tmp_path / "snapshots").iterdir())
+        assert 0 == run("verify", "--data", tmp_path).exit_code
+
+        grow(1024)
+        assert 0 == run("rebuild", "--data", tmp_path).exit_code
+        assert (2, 120) == (len(published(tmp_path / "snapshots")), newest_revision(tmp_path))
+        assert 0 == run("verify", "--data", tmp_path).exit_code
