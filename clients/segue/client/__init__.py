@@ -5,7 +5,9 @@ They return the messages of the contract itself, from `segue.v1`.
 
 from segue.client.calls import DEFAULT_ADDRESS, MAX_AUDIO_BYTES, AudioSource
 from segue.client.clients import AsyncClient, Client
+from segue.client.credentials import Credentials
 from segue.client.errors import (
+    AccessError,
     AudioError,
     AudioSilentError,
     AudioTooLongError,
@@ -24,6 +26,9 @@ from segue.client.errors import (
     ServerUnreachableError,
     StartingError,
     StoreUnavailableError,
+    TokenMissingError,
+    TokenScopeError,
+    TokenUnknownError,
     TrackNotFoundError,
     TryAgainError,
 )
@@ -31,6 +36,7 @@ from segue.client.errors import (
 __all__ = [
     "DEFAULT_ADDRESS",
     "MAX_AUDIO_BYTES",
+    "AccessError",
     "AsyncClient",
     "AudioError",
     "AudioSilentError",
@@ -43,6 +49,7 @@ __all__ = [
     "CatalogueError",
     "CatalogueMismatchError",
     "Client",
+    "Credentials",
     "DeadlineExceededError",
     "MalformedRequestError",
     "MessageTooLargeError",
@@ -52,6 +59,9 @@ __all__ = [
     "ServerUnreachableError",
     "StartingError",
     "StoreUnavailableError",
+    "TokenMissingError",
+    "TokenScopeError",
+    "TokenUnknownError",
     "TrackNotFoundError",
     "TryAgainError",
 ]

@@ -4,13 +4,14 @@ import json
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, TypeAlias, TypeVar
 
 import grpc
 from google.protobuf.field_mask_pb2 import FieldMask
 
+from segue.client.credentials import Credentials
 from segue.client.errors import AudioTooLongError, AudioUnreadableError
 from segue.client.failures import from_rpc_error
 from segue.v1.audio_pb2 import Audio
@@ -93,25 +94,32 @@ class Call(Generic[Request, Answer]):
     request: Request
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Endpoint:
-    """Where the server is and how long to wait for it.
+    """Where the server is, how long to wait for it, and how to prove who asks.
 
     Raises:
-        ValueError: The timeout is not in (0, 86400] s.
+        ValueError: The timeout is not in (0, 86400] s, or the credentials cannot be used.
     """
 
     address: str
     timeout: float
     wait_for_ready: bool
+    credentials: Credentials
+    secured: grpc.ChannelCredentials | None = field(init=False)
+    metadata: tuple[tuple[str, str], ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         if not 0 < self.timeout <= MAX_TIMEOUT:
             raise ValueError(f"timeout is more than 0 and at most {MAX_TIMEOUT:g} seconds, not {self.timeout:g}")
+        object.__setattr__(self, "secured", self.credentials.for_channel())
+        object.__setattr__(self, "metadata", self.credentials.for_calls(self.address))
 
     def start(self, stubs: Stubs, call: Call[Request, Answer]) -> Answer:
         """Sends a call; on an asyncio channel what comes back is still to be awaited."""
-        return call.procedure(stubs)(call.request, timeout=self.timeout, wait_for_ready=self.wait_for_ready)
+        return call.procedure(stubs)(
+            call.request, timeout=self.timeout, wait_for_ready=self.wait_for_ready, metadata=self.metadata
+        )
 
     @contextmanager
     def typed_errors(self) -> Iterator[None]:

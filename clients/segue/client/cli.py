@@ -14,6 +14,7 @@ from click.core import ParameterSource
 
 from segue.client.calls import DEFAULT_ADDRESS, DEFAULT_TIMEOUT, MAX_AUDIO_BYTES, AudioSource
 from segue.client.clients import Client
+from segue.client.credentials import Credentials
 from segue.client.errors import AudioUnreadableError, SegueError
 from segue.client.outputs import Documents, Output, Tables
 from segue.v1.classification_service_pb2 import ClassifyResponse
@@ -31,11 +32,17 @@ class Settings:
     address: str = DEFAULT_ADDRESS
     timeout: float = DEFAULT_TIMEOUT
     json: bool = False
+    tls: bool = False
+    tls_ca: str | None = None
+    tls_certificate: str | None = None
+    tls_key: str | None = None
+    token: str | None = None
 
     def client(self) -> Client:
         """Makes the client, or says what is wrong with the options."""
         try:
-            return Client(self.address, timeout=self.timeout)
+            credentials = Credentials(self.tls, self.tls_ca, self.tls_certificate, self.tls_key, self.token)
+            return Client(self.address, timeout=self.timeout, credentials=credentials)
         except ValueError as error:
             raise click.UsageError(f"{error}.") from error
 
@@ -94,6 +101,35 @@ def _shared(command: _Command) -> _Command:
             help=f"How long one call may take.  [default: {DEFAULT_TIMEOUT:g}]",
         ),
         click.option("--json", is_flag=True, callback=_keep, expose_value=False, help="Print one JSON document."),
+        click.option("--tls", is_flag=True, callback=_keep, expose_value=False, help="Encrypt the connection."),
+        click.option(
+            "--tls-ca",
+            envvar="SEGUE_TLS_CA",
+            show_envvar=True,
+            metavar="FILE",
+            callback=_keep,
+            expose_value=False,
+            help="Roots that the server's certificate must come from, as PEM.  [default: the usual ones]",
+        ),
+        click.option(
+            "--tls-certificate",
+            metavar="FILE",
+            callback=_keep,
+            expose_value=False,
+            help="Your own certificate, as PEM, for a server that asks for one.",
+        ),
+        click.option(
+            "--tls-key", metavar="FILE", callback=_keep, expose_value=False, help="The key of your certificate, as PEM."
+        ),
+        click.option(
+            "--token",
+            envvar="SEGUE_TOKEN",
+            show_envvar=True,
+            metavar="TOKEN",
+            callback=_keep,
+            expose_value=False,
+            help="What the server knows you by; better in the environment, where other users do not see it.",
+        ),
     )
     for option in reversed(options):
         command = option(command)

@@ -20,6 +20,7 @@ from segue.client.calls import (
     Request,
     Stubs,
 )
+from segue.client.credentials import Credentials
 from segue.v1.catalog_service_pb2 import GetStatusResponse, ListTracksRequest, ListTracksResponse
 from segue.v1.classification_service_pb2 import ClassifyResponse
 from segue.v1.recommendation_service_pb2 import RecommendResponse
@@ -27,7 +28,7 @@ from segue.v1.track_pb2 import Track
 
 
 class Client:
-    """Calls a Segue server, over one plain-text channel that any number of threads may share.
+    """Calls a Segue server, over one channel that any number of threads may share.
 
     Every method raises a SegueError of the kind that says what went wrong. Where that is that the server or its store
     is not there for the moment (the code UNAVAILABLE), the call is first tried up to three times more, within the
@@ -37,13 +38,26 @@ class Client:
         address: HOST:PORT of the server.
         timeout: Seconds that one call may take, (0, 86400], its retries included; every page of a list is one.
         wait_for_ready: Whether a call waits for a server that is not there yet, up to the timeout.
+        credentials: TLS and a token; None is plain text, and no token.
+
+    Raises:
+        ValueError: The timeout is out of its range, or the credentials cannot be used.
     """
 
     def __init__(
-        self, address: str = DEFAULT_ADDRESS, *, timeout: float = DEFAULT_TIMEOUT, wait_for_ready: bool = False
+        self,
+        address: str = DEFAULT_ADDRESS,
+        *,
+        timeout: float = DEFAULT_TIMEOUT,
+        wait_for_ready: bool = False,
+        credentials: Credentials | None = None,
     ) -> None:
-        self._endpoint = Endpoint(address, timeout, wait_for_ready)
-        self._channel = grpc.insecure_channel(address, options=CHANNEL_OPTIONS)
+        self._endpoint = Endpoint(address, timeout, wait_for_ready, credentials or Credentials())
+        secured = self._endpoint.secured
+        if secured:
+            self._channel = grpc.secure_channel(address, secured, options=CHANNEL_OPTIONS)
+        else:
+            self._channel = grpc.insecure_channel(address, options=CHANNEL_OPTIONS)
         self._stubs = Stubs(self._channel)
 
     def classify(
@@ -118,12 +132,21 @@ class AsyncClient:
         address: HOST:PORT of the server.
         timeout: Seconds that one call may take, (0, 86400], its retries included; every page of a list is one.
         wait_for_ready: Whether a call waits for a server that is not there yet, up to the timeout.
+        credentials: TLS and a token; None is plain text, and no token.
+
+    Raises:
+        ValueError: The timeout is out of its range, or the credentials cannot be used.
     """
 
     def __init__(
-        self, address: str = DEFAULT_ADDRESS, *, timeout: float = DEFAULT_TIMEOUT, wait_for_ready: bool = False
+        self,
+        address: str = DEFAULT_ADDRESS,
+        *,
+        timeout: float = DEFAULT_TIMEOUT,
+        wait_for_ready: bool = False,
+        credentials: Credentials | None = None,
     ) -> None:
-        self._endpoint = Endpoint(address, timeout, wait_for_ready)
+        self._endpoint = Endpoint(address, timeout, wait_for_ready, credentials or Credentials())
 
     async def classify(
         self, audio: AudioSource, *, top_k: int | None = None, read_mask: Iterable[str] | None = None
@@ -168,7 +191,10 @@ class AsyncClient:
 
     @cached_property
     def _channel(self) -> grpc.aio.Channel:
-        return grpc.aio.insecure_channel(self._endpoint.address, options=CHANNEL_OPTIONS)
+        address, secured = self._endpoint.address, self._endpoint.secured
+        if secured:
+            return grpc.aio.secure_channel(address, secured, options=CHANNEL_OPTIONS)
+        return grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS)
 
     @cached_property
     def _stubs(self) -> Stubs:

@@ -12,6 +12,10 @@ SegueError
 ├── CatalogueError              the catalogue cannot answer as it is
 │   ├── CatalogueEmptyError     CATALOGUE_EMPTY
 │   └── CatalogueMismatchError  CATALOGUE_MISMATCH
+├── AccessError                 the server does not let the caller do this
+│   ├── TokenMissingError       TOKEN_MISSING
+│   ├── TokenUnknownError       TOKEN_UNKNOWN
+│   └── TokenScopeError         TOKEN_SCOPE
 ├── TryAgainError               the same call may succeed later
 │   ├── OverloadedError         OVERLOADED
 │   ├── StoreUnavailableError   STORE_UNAVAILABLE
@@ -121,6 +125,28 @@ class CatalogueMismatchError(CatalogueError):
     """The catalogue was made by another model than the server's."""
 
     reason = "CATALOGUE_MISMATCH"
+
+
+class AccessError(SegueError):
+    """The server does not let the caller do this."""
+
+
+class TokenMissingError(AccessError):
+    """The server answers only to those who have a token."""
+
+    reason = "TOKEN_MISSING"
+
+
+class TokenUnknownError(AccessError):
+    """The server does not know the token."""
+
+    reason = "TOKEN_UNKNOWN"
+
+
+class TokenScopeError(AccessError):
+    """The token is for other calls than this."""
+
+    reason = "TOKEN_SCOPE"
 
 
 class TryAgainError(SegueError):

@@ -23,6 +23,9 @@ _BY_REASON: dict[str, type[SegueError]] = {
         errors.TrackNotFoundError,
         errors.CatalogueEmptyError,
         errors.CatalogueMismatchError,
+        errors.TokenMissingError,
+        errors.TokenUnknownError,
+        errors.TokenScopeError,
         errors.OverloadedError,
         errors.StoreUnavailableError,
         errors.StartingError,
@@ -71,8 +74,13 @@ def _from_transport(error: grpc.RpcError, address: str, timeout: float) -> Segue
     """Names a failure that no handler of a Segue server described, since none was reached or another program was."""
     code, details = error.code(), error.details() or ""
     match code:
-        case grpc.StatusCode.UNAVAILABLE:
+        case grpc.StatusCode.UNAVAILABLE if "handshake failed" in details.lower():
             kind: type[SegueError] = errors.ServerUnreachableError
+            text = (
+                f"TLS with {address} failed: check which roots you trust, and the server's name. gRPC says: {details}"
+            )
+        case grpc.StatusCode.UNAVAILABLE:
+            kind = errors.ServerUnreachableError
             text = f"No Segue server answers at {address}: start one there with segue-server, or check the address."
         case grpc.StatusCode.DEADLINE_EXCEEDED:
             kind = errors.DeadlineExceededError

@@ -21,6 +21,10 @@
     ├── StoreUnavailable           Redis does not answer
     ├── Starting                   the server is not ready yet
     ├── Overloaded
+    ├── AccessError                the caller may not do this
+    │   ├── TokenMissing
+    │   ├── TokenUnknown
+    │   └── TokenScope             its token is for other calls
     ├── WorkerError                the process that was to do a job did not get to its end
     │   ├── WorkerDied
     │   ├── WorkerTimedOut
@@ -190,6 +194,28 @@ class WorkerOutOfMemory(WorkerError):
     """The job wanted more memory than it may have."""
 
     reason = "WORKER_OUT_OF_MEMORY"
+
+
+class AccessError(SegueError):
+    """The caller may not do what it asks for."""
+
+
+class TokenMissing(AccessError):
+    """The server answers only to those who have a token."""
+
+    reason = "TOKEN_MISSING"
+
+
+class TokenUnknown(AccessError):
+    """The server does not know the token."""
+
+    reason = "TOKEN_UNKNOWN"
+
+
+class TokenScope(AccessError):
+    """The token is for other calls than this."""
+
+    reason = "TOKEN_SCOPE"
 
 
 class ArtifactError(SegueError):

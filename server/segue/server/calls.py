@@ -84,6 +84,17 @@ def around(handler: Handler, wrap: Callable[[Method], Method]) -> Handler:
     )
 
 
+def refusing(error: Exception) -> Handler:
+    """A handler that raises an error whatever is called, and reads nothing of what was sent."""
+
+    async def refuse(_requests: AsyncIterator[bytes], _context: Context) -> AsyncIterator[bytes]:
+        raise error
+        yield b""
+
+    # A stream on both sides is right for a call of any kind.
+    return grpc.stream_stream_rpc_method_handler(refuse)
+
+
 def watched(method: Method, name: str, watchers: Sequence[Watcher]) -> Method:
     """A method like another, of which the watchers are told."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import signal
 import sys
 from pathlib import Path
@@ -18,6 +19,7 @@ from segue.core.extras import require_extra
 from segue.core.places import shipped_models
 from segue.server.config import effective
 from segue.server.options import Options, serving
+from segue.server.tokens import SCOPES, new_token
 
 _log = logging.getLogger(__name__)
 
@@ -32,7 +34,16 @@ def main(ctx: click.Context, /, **values: Any) -> None:  # noqa: ANN401 - the fi
     Without a command it serves. An option may also stand in the environment, as SEGUE_ and its name, or in the file
     that --config names; the command line goes before the environment, and that before the file.
     """
-    require_extra("server", "hnswlib", "redis", "tensorflow", "grpc_health", "grpc_reflection", "prometheus_client")
+    require_extra(
+        "server",
+        "hnswlib",
+        "redis",
+        "tensorflow",
+        "grpc_health",
+        "grpc_reflection",
+        "prometheus_client",
+        "cryptography",
+    )
     if ctx.invoked_subcommand is None:
         _serve(ctx, Options(**values))
     elif given := [name for name in values if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE]:
@@ -57,6 +68,35 @@ def models(folders: tuple[Path, ...], *, as_json: bool) -> None:
     sys.exit(1 if any(model.problem for model in found) else 0)
 
 
+@main.group()
+def token() -> None:
+    """Makes tokens, by which callers are told apart."""
+
+
+@token.command("new")
+@click.option("--name", help="Whose it is.  [default: made of its hash]")
+@click.option(
+    "--scope",
+    "scopes",
+    type=click.Choice(sorted(SCOPES)),
+    multiple=True,
+    required=True,
+    help="What it opens; repeat it for more.",
+)
+def new(name: str | None, scopes: tuple[str, ...]) -> None:
+    """Makes a token.
+
+    Prints the token, which cannot be shown again, on the standard output, and the line for the file that --tokens
+    names on the standard error.
+    """
+    if name is not None and not re.fullmatch(r"[\w-]+", name, re.ASCII):
+        raise click.BadParameter(f"{name!r} is not made of letters, digits, - and _.", param_hint="--name")
+    made, grant = new_token(name, scopes)
+    click.echo("# The line for the file that --tokens names:", err=True)
+    click.echo(grant.line, err=True)
+    click.echo(made)
+
+
 def _serve(ctx: click.Context, options: Options) -> None:
     signal.signal(signal.SIGTERM, _stop_starting)
     logging.basicConfig(level=logging.INFO, format="segue-server: %(message)s")
@@ -73,13 +113,15 @@ def _serve(ctx: click.Context, options: Options) -> None:
 
 def _run(options: Options) -> None:
     from segue.server.bootstrap import Settings  # noqa: PLC0415 - so that --help is quick
+    from segue.server.front import make_front  # noqa: PLC0415 - likewise
     from segue.server.lifecycle import serve  # noqa: PLC0415 - likewise
     from segue.server.metrics import Metrics, served  # noqa: PLC0415 - likewise
 
     metrics = Metrics()
     settings = Settings(options.data, options.redis, options.model, options.workers, options.most_waiting)
+    front = make_front(options, metrics)
     with served(metrics, options.metrics_listen):
-        asyncio.run(serve(settings, metrics, options.listen, options.grace))
+        asyncio.run(serve(settings, metrics, front))
 
 
 def _stop_starting(_number: int, _frame: FrameType | None) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, cast
 
 import grpc
 
 from segue.core.errors import Starting
+from segue.server.calls import refusing
 
 
 class LateServices(grpc.GenericRpcHandler):  # type: ignore[type-arg] # generic in its types alone
@@ -33,7 +34,7 @@ class LateServices(grpc.GenericRpcHandler):  # type: ignore[type-arg] # generic 
         """Finds what answers a call, or None where it is a call of no service of these."""
         if not self._there:
             service = handler_call_details.method.strip("/").partition("/")[0]
-            return _STARTING if service in self._names else None
+            return refusing(_starting()) if service in self._names else None
         found = (handler.service(handler_call_details) for handler in self._handlers)
         return next((handler for handler in found if handler), None)
 
@@ -45,10 +46,5 @@ class LateServices(grpc.GenericRpcHandler):  # type: ignore[type-arg] # generic 
         """Takes the same handlers another way, which asyncio servers do not need; for generated code."""
 
 
-async def _not_yet(_requests: AsyncIterator[bytes], _context: object) -> AsyncIterator[bytes]:
-    raise Starting("The server is starting: it loads its model and its catalogue. Try again in a second.")
-    yield b""
-
-
-# A stream on both sides is right for a call of any kind: nothing is read of it, and nothing is answered but a status.
-_STARTING = grpc.stream_stream_rpc_method_handler(_not_yet)
+def _starting() -> Starting:
+    return Starting("The server is starting: it loads its model and its catalogue. Try again in a second.")

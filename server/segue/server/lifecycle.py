@@ -6,12 +6,15 @@ import asyncio
 import logging
 import signal
 from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from segue.core.errors import MalformedRequest, StoreUnavailable
+from segue.server.access import TokenInterceptor
 from segue.server.bootstrap import Parts, Settings, assemble
 from segue.server.calls import CallInterceptor
 from segue.server.catalogue import POLL_SECONDS
@@ -19,6 +22,8 @@ from segue.server.late import LateServices
 from segue.server.metrics import Metrics
 from segue.server.services import CatalogService, ClassificationService, RecommendationService
 from segue.server.status import StatusInterceptor
+from segue.server.tls import Tls
+from segue.server.tokens import Tokens
 from segue.v1 import (
     catalog_service_pb2,
     catalog_service_pb2_grpc,
@@ -49,14 +54,30 @@ _SERVING, _NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.Heal
 _log = logging.getLogger(__name__)
 
 
-async def serve(settings: Settings, metrics: Metrics, address: str, grace: float) -> None:
+@dataclass(frozen=True)
+class Front:
+    """How the server meets its callers.
+
+    Attributes:
+        address: HOST:PORT, or unix:PATH; port 0 is any free one.
+        grace: how many seconds calls under way may take to finish after the signal.
+        tls: what secures the port, or None for plain text.
+        tokens: who may call, or None for everyone.
+    """
+
+    address: str
+    grace: float
+    tls: Tls | None = None
+    tokens: Tokens | None = None
+
+
+async def serve(settings: Settings, metrics: Metrics, front: Front) -> None:
     """Opens the port, loads, answers calls until SIGTERM or SIGINT, and ends in good order.
 
     Args:
         settings: what the parts are to be made of.
         metrics: where everything is counted.
-        address: HOST:PORT, or unix:PATH; port 0 is any free one.
-        grace: how many seconds calls under way may take to finish after the signal.
+        front: how callers are met.
 
     Raises:
         MalformedRequest: the address cannot be listened on.
@@ -64,13 +85,13 @@ async def serve(settings: Settings, metrics: Metrics, address: str, grace: float
         CatalogueMismatch: the catalogue was made by another model or front end.
     """
     server = grpc.aio.server(
-        interceptors=[CallInterceptor([metrics]), StatusInterceptor()],
+        interceptors=_interceptors(metrics, front.tokens),
         options=_OPTIONS,
         # Each may hold 32 MiB before a handler counts it; the rest is for health and what only reads.
         maximum_concurrent_rpcs=settings.most_waiting + _OTHER_CALLS,
     )
     checks, services = await _add_front(server)
-    bound = _bind(server, address)
+    bound = _bind(server, front)
     stop = _stop_signal()
     await server.start()
     _log.info("the port %s is open; loading the model and the catalogue", bound)
@@ -81,8 +102,13 @@ async def serve(settings: Settings, metrics: Metrics, address: str, grace: float
                 await _answer(parts, services, checks, bound, stop)
         finally:
             await checks.enter_graceful_shutdown()
-            await server.stop(grace)
+            await server.stop(front.grace)
     _log.info("stopped")
+
+
+def _interceptors(metrics: Metrics, tokens: Tokens | None) -> list[grpc.aio.ServerInterceptor[Any, Any]]:
+    """The outermost first: what counts sees how every other one ends a call."""
+    return [CallInterceptor([metrics]), StatusInterceptor(), *([TokenInterceptor(tokens)] if tokens else [])]
 
 
 async def _add_front(server: grpc.aio.Server) -> tuple[health.aio.HealthServicer, LateServices]:
@@ -116,10 +142,14 @@ def _add_services(server: grpc.aio.Server, parts: Parts) -> None:
     catalog_service_pb2_grpc.add_CatalogServiceServicer_to_server(CatalogService(parts), server)
 
 
-def _bind(server: grpc.aio.Server, address: str) -> str:
+def _bind(server: grpc.aio.Server, front: Front) -> str:
     """Opens the port and answers the address with the port that it really is."""
+    address = front.address
     try:
-        port = server.add_insecure_port(address)
+        if front.tls:
+            port = server.add_secure_port(address, front.tls.credentials())
+        else:
+            port = server.add_insecure_port(address)
     except RuntimeError as error:
         raise MalformedRequest(
             "listen", f"Cannot listen on {address}: the port is taken, or the address is not one of this machine's."

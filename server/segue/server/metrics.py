@@ -48,6 +48,8 @@ class Metrics:
         queue_age_seconds: how long the one that has waited longest has waited; the engine sets it.
         batch_windows: windows in each batch that the network was given.
         redis_seconds: how long each answer of Redis took.
+        tls_handshakes: connections that began, whether or not the caller was then refused.
+        certificate_expires: when the server's certificate ends, as a Unix time in seconds; 0 without TLS.
         store_up: 1 while Redis answers, else 0; the composition root says how to ask.
     """
 
@@ -57,6 +59,7 @@ class Metrics:
         Info("segue_server", "The version of Segue.", registry=self.registry).info({"version": version("segue")})
         self._model = Info("segue_model", "The network that answers.", registry=self.registry)
         self._make_calls()
+        self._make_certificates()
         self._make_stages()
         self._make_catalogue()
 
@@ -70,6 +73,14 @@ class Metrics:
             "segue_failures",
             "Calls that failed, by the reason that the caller was told.",
             ["reason"],
+            registry=self.registry,
+        )
+
+    def _make_certificates(self) -> None:
+        self.tls_handshakes = Counter("segue_tls_handshakes", "TLS connections that began.", registry=self.registry)
+        self.certificate_expires = Gauge(
+            "segue_certificate_expires_seconds",
+            "When the server's certificate ends, as a Unix time.",
             registry=self.registry,
         )
 

@@ -17,6 +17,7 @@ from segue.server.config import Setting, read_config
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 _FOLDER = click.Path(path_type=Path, file_okay=False)
+_FILE = click.Path(path_type=Path, dir_okay=False)
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,10 @@ class Options:
     most_waiting: int
     grace: float
     metrics_listen: str | None
+    tls_certificate: Path | None
+    tls_key: Path | None
+    tls_client_ca: Path | None
+    tokens: Path | None
 
 
 def _address(_ctx: click.Context, _option: click.Parameter, value: str) -> str:
@@ -54,7 +59,7 @@ def _is_tcp(value: str) -> bool:
 _OPTIONS = (
     click.option(
         "--config",
-        type=click.Path(path_type=Path, dir_okay=False),
+        type=_FILE,
         envvar="SEGUE_CONFIG",
         is_eager=True,
         expose_value=False,
@@ -113,6 +118,25 @@ _OPTIONS = (
         cls=Setting,
         callback=_tcp_address,
         help="HOST:PORT to show Prometheus metrics on.  [default: nowhere]",
+    ),
+    click.option(
+        "--tls-certificate",
+        cls=Setting,
+        type=_FILE,
+        help="PEM file of the server's certificate and those between it and a root.  [default: no TLS]",
+    ),
+    click.option("--tls-key", cls=Setting, type=_FILE, help="PEM file of the certificate's key.  [default: none]"),
+    click.option(
+        "--tls-client-ca",
+        cls=Setting,
+        type=_FILE,
+        help="PEM file of the roots that every client's certificate must come from.  [default: clients need none]",
+    ),
+    click.option(
+        "--tokens",
+        cls=Setting,
+        type=_FILE,
+        help="File of the tokens that may call, as `segue-server token new` makes them.  [default: everyone may]",
     ),
 )
 

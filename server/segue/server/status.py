@@ -34,6 +34,9 @@ _CODES: dict[type[errors.SegueError], grpc.StatusCode] = {
     errors.CatalogueMismatch: grpc.StatusCode.FAILED_PRECONDITION,
     errors.Overloaded: grpc.StatusCode.RESOURCE_EXHAUSTED,
     errors.StoreUnavailable: grpc.StatusCode.UNAVAILABLE,
+    errors.TokenMissing: grpc.StatusCode.UNAUTHENTICATED,
+    errors.TokenUnknown: grpc.StatusCode.UNAUTHENTICATED,
+    errors.TokenScope: grpc.StatusCode.PERMISSION_DENIED,
     errors.Starting: grpc.StatusCode.UNAVAILABLE,
 }
 

@@ -10,6 +10,7 @@ from segue.client import AsyncClient, AudioSilentError, Client, SegueError, erro
 SURFACE = [
     "DEFAULT_ADDRESS",
     "MAX_AUDIO_BYTES",
+    "AccessError",
     "AsyncClient",
     "AudioError",
     "AudioSilentError",
@@ -22,6 +23,7 @@ SURFACE = [
     "CatalogueError",
     "CatalogueMismatchError",
     "Client",
+    "Credentials",
     "DeadlineExceededError",
     "MalformedRequestError",
     "MessageTooLargeError",
@@ -31,6 +33,9 @@ SURFACE = [
     "ServerUnreachableError",
     "StartingError",
     "StoreUnavailableError",
+    "TokenMissingError",
+    "TokenScopeError",
+    "TokenUnknownError",
     "TrackNotFoundError",
     "TryAgainError",
 ]

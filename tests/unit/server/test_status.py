@@ -17,6 +17,9 @@ ALL = [
     errors.CatalogueMismatch("Index anew."),
     errors.Overloaded("Try again."),
     errors.StoreUnavailable("Start Redis."),
+    errors.TokenMissing("Send one."),
+    errors.TokenUnknown("Send another."),
+    errors.TokenScope("Send one for this."),
     errors.Starting("Try again."),
 ]
 

@@ -1,0 +1,219 @@
+"""A server that only some may call: TLS, certificates of clients, tokens."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+import grpc
+import pytest
+import trustme
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from segue.client import (
+    AsyncClient,
+    Client,
+    Credentials,
+    ServerUnreachableError,
+    TokenMissingError,
+    TokenScopeError,
+    TokenUnknownError,
+)
+from segue.server.tokens import new_token
+
+from .conftest import Running, running_server, wait_until
+from .test_metrics import list_services, reader
+
+CA, OTHER_CA = trustme.CA(), trustme.CA()
+READ = "/segue.v1.CatalogService/GetStatus"
+
+
+class Guarded(NamedTuple):
+    """A server that asks for certificates and tokens, and what opens it."""
+
+    running: Running
+    folder: Path
+    credentials: Credentials
+
+    @property
+    def address(self) -> str:
+        """Where it answers."""
+        return self.running.address
+
+    def counts(self, name: str, at_least: float) -> None:
+        """Waits until it has counted so many; a caller is answered a moment before its call is counted."""
+        wait_until(lambda: at_least <= self.figure(name))
+
+    def figure(self, name: str) -> float:
+        """What it has counted."""
+        found = re.search(r"metrics at (\S+)", self.running.said)
+        assert found
+        return reader(found[1])().get(name, 0)
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Iterator[Guarded]:
+    """A running server with everything that guards it."""
+    folder = tmp_path_factory.mktemp("guarded")
+    issue(CA, folder, "server", "127.0.0.1")
+    issue(CA, folder, "player", "player@example.org")
+    CA.cert_pem.write_to_path(str(folder / "ca.pem"))
+    token, grant = new_token("player", ["read"])
+    (folder / "tokens.toml").write_text(grant.line)
+    options = {
+        "--data": folder / "data",
+        "--model": tiny_model,
+        "--metrics-listen": "127.0.0.1:0",
+        "--tls-certificate": folder / "server.pem",
+        "--tls-key": folder / "server.key",
+        "--tls-client-ca": folder / "ca.pem",
+        "--tokens": folder / "tokens.toml",
+    }
+    with running_server(*(str(word) for pair in options.items() for word in pair)) as running:
+        yield Guarded(running, folder, Credentials(True, folder / "ca.pem", *player(folder), token))
+
+
+def issue(ca: trustme.CA, folder: Path, name: str, identity: str) -> None:
+    """Writes a certificate and its key."""
+    made = ca.issue_cert(identity)
+    (folder / f"{name}.key").write_bytes(made.private_key_pem.bytes())
+    (folder / f"{name}.pem").write_bytes(b"".join(pem.bytes() for pem in made.cert_chain_pems))
+
+
+def player(folder: Path) -> tuple[Path, Path]:
+    """The certificate and the key of a client."""
+    return folder / "player.pem", folder / "player.key"
+
+
+@contextmanager
+def secured(guarded: Guarded) -> Iterator[grpc.Channel]:
+    """A channel with the right certificate and no token."""
+    credentials = replace(guarded.credentials, token=None).for_channel()
+    assert credentials
+    with grpc.secure_channel(guarded.address, credentials) as channel:
+        yield channel
+
+
+def test_who_has_all(guarded: Guarded) -> None:
+    """With a certificate and a token a caller is answered, on either kind of client."""
+    with Client(guarded.address, credentials=guarded.credentials) as client:
+        assert client.status().revision.model_id.startswith("tiny-")
+
+
+async def test_who_has_all_and_awaits(guarded: Guarded) -> None:
+    """The asyncio client passes the same doors."""
+    async with AsyncClient(guarded.address, credentials=guarded.credentials) as client:
+        assert (await client.status()).revision.model_id.startswith("tiny-")
+
+
+@pytest.mark.parametrize(
+    ("token", "error"),
+    [(None, TokenMissingError), ("segue_other", TokenUnknownError)],
+)
+def test_a_wrong_token(
+    guarded: Guarded, token: str | None, error: type[TokenMissingError] | type[TokenUnknownError]
+) -> None:
+    """A call without a token, or with one that nobody gave, is refused, logged and counted."""
+    count = f'segue_requests_total{{code="UNAUTHENTICATED",method="{READ}"}}'
+    before, reasons = guarded.figure(count), guarded.figure(f'segue_failures_total{{reason="{error.reason}"}}')
+    credentials = replace(guarded.credentials, token=token)
+    with Client(guarded.address, credentials=credentials) as client, pytest.raises(error) as raised:
+        client.status()
+    assert grpc.StatusCode.UNAUTHENTICATED == raised.value.code
+    guarded.counts(count, before + 1)
+    guarded.counts(f'segue_failures_total{{reason="{error.reason}"}}', reasons + 1)
+
+
+def test_a_wrong_scope(guarded: Guarded) -> None:
+    """A call for which the token is not is refused before its audio is read, and counted."""
+    refused = pytest.raises(TokenScopeError, match="scope classify")
+    with Client(guarded.address, credentials=guarded.credentials) as client, refused as raised:
+        client.classify(bytes(8 * 2**20))
+    assert grpc.StatusCode.PERMISSION_DENIED == raised.value.code
+    guarded.counts('segue_failures_total{reason="TOKEN_SCOPE"}', 1)
+
+
+def test_health_is_open_and_reflection_is_not(guarded: Guarded) -> None:
+    """Whoever gets a connection may ask for health; what the contract is, only those with a token learn."""
+    with secured(guarded) as channel:
+        assert 1 == health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest()).status
+        with pytest.raises(grpc.RpcError, match="wants a token"):
+            list_services(channel)
+
+
+@pytest.mark.parametrize("ca", [None, OTHER_CA])
+def test_a_wrong_client_certificate(guarded: Guarded, tmp_path: Path, ca: trustme.CA | None) -> None:
+    """A client without a certificate, or with one from elsewhere, is refused at the handshake, which is counted."""
+    before = guarded.figure("segue_tls_handshakes_total")
+    credentials = replace(guarded.credentials, certificate=None, key=None)
+    if ca:
+        issue(ca, tmp_path, "player", "player@example.org")
+        certificate, key = player(tmp_path)
+        credentials = replace(credentials, certificate=certificate, key=key)
+    refused = pytest.raises(ServerUnreachableError)
+    with Client(guarded.address, timeout=10, credentials=credentials) as client, refused:
+        client.status()
+    assert before < guarded.figure("segue_tls_handshakes_total")
+
+
+def test_a_server_that_is_not_trusted(guarded: Guarded, tmp_path: Path) -> None:
+    """A client that trusts other roots says that TLS failed, and sends no token."""
+    OTHER_CA.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    credentials = replace(guarded.credentials, ca=tmp_path / "ca.pem")
+    refused = pytest.raises(ServerUnreachableError, match=f"TLS with {guarded.address} failed")
+    with Client(guarded.address, timeout=10, credentials=credentials) as client, refused:
+        client.status()
+
+
+def test_a_new_certificate(guarded: Guarded, tmp_path: Path) -> None:
+    """A certificate that is put in place of the old one meets the next connection, without a restart."""
+    OTHER_CA.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    kept = {name: (guarded.folder / name).read_bytes() for name in ("server.pem", "server.key")}
+    issue(OTHER_CA, guarded.folder, "server", "127.0.0.1")
+    try:
+        credentials = replace(guarded.credentials, ca=tmp_path / "ca.pem")
+        with Client(guarded.address, timeout=10, credentials=credentials) as client:
+            assert client.status().server_version
+    finally:
+        for name, content in kept.items():
+            (guarded.folder / name).write_bytes(content)
+
+
+def test_the_command(guarded: Guarded) -> None:
+    """`segue` takes certificates and the token as options, and the token from the environment."""
+    folder, credentials = guarded.folder, guarded.credentials
+    command = [sys.executable, "-m", "segue.client.cli", "status", "--address", guarded.address]
+    certificates = ["--tls-ca", "ca.pem", "--tls-certificate", "player.pem", "--tls-key", "player.key"]
+    ended = subprocess.run(
+        [*command, *certificates],
+        cwd=folder,
+        env={"SEGUE_TOKEN": str(credentials.token)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (0, "") == (ended.returncode, ended.stderr)
+
+
+@pytest.mark.parametrize("option", ["--tls-certificate", "--tokens"])
+def test_files_that_are_not_there(tmp_path: Path, tiny_model: Path, option: str) -> None:
+    """A server that cannot be guarded as it is told to does not start, and says which file it lacks."""
+    options = {"--tls-key": tmp_path / "key", "--tls-certificate": tmp_path / "file"}
+    if option == "--tokens":
+        options = {option: tmp_path / "file"}
+    words = [str(word) for pair in options.items() for word in pair]
+    ended = subprocess.run(
+        [sys.executable, "-m", "segue.server", "--listen", "127.0.0.1:0", "--model", str(tiny_model), *words],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert 1 == ended.returncode
+    assert f"{tmp_path / 'file'} cannot be read" in ended.stderr
