@@ -201,6 +201,22 @@ def test_the_command(guarded: Guarded) -> None:
     assert (0, "") == (ended.returncode, ended.stderr)
 
 
+def test_the_health_check(guarded: Guarded) -> None:
+    """The check that containers run trusts the certificate of its own server, and needs no token."""
+    ended = subprocess.run(
+        [sys.executable, "-m", "segue.server.healthcheck"],
+        env={
+            "SEGUE_LISTEN": guarded.address,
+            "SEGUE_TLS_CERTIFICATE": str(guarded.folder / "server.pem"),
+            "SEGUE_TLS_KEY": str(guarded.folder / "server.key"),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (0, "") == (ended.returncode, ended.stderr)
+
+
 @pytest.mark.parametrize("option", ["--tls-certificate", "--tokens"])
 def test_files_that_are_not_there(tmp_path: Path, tiny_model: Path, option: str) -> None:
     """A server that cannot be guarded as it is told to does not start, and says which file it lacks."""

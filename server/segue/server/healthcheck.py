@@ -1,12 +1,14 @@
 """``python -m segue.server.healthcheck [SERVICE]`` asks the server in this container how it is; 0 means well.
 
-Container engines run it every few seconds, so it imports nothing but gRPC.
+Container engines run it every few seconds, so it imports nothing but gRPC where there is no TLS. It reads the server's
+settings from the environment, as the server does in a container.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -39,7 +41,7 @@ def check(address: str, service: str = "", timeout: float = TIMEOUT_SECONDS) -> 
     Returns:
         What is wrong, or None.
     """
-    with grpc.insecure_channel(address, options=[("grpc.enable_http_proxy", 0)]) as channel:
+    with _channel(address) as channel:
         request = health_pb2.HealthCheckRequest(service=service)
         try:
             answer = health_pb2_grpc.HealthStub(channel).Check(request, timeout=timeout, wait_for_ready=True)
@@ -49,10 +51,32 @@ def check(address: str, service: str = "", timeout: float = TIMEOUT_SECONDS) -> 
     return None if status == "SERVING" else f"{service or 'the server'} is {status}"
 
 
+def _channel(address: str) -> grpc.Channel:
+    options: list[tuple[str, int | str]] = [("grpc.enable_http_proxy", 0)]
+    if not (certificate := os.environ.get("SEGUE_TLS_CERTIFICATE")):
+        return grpc.insecure_channel(address, options=options)
+    # It trusts what this very server shows, under whatever name, and shows the same where clients have to.
+    chain, key = Path(certificate).read_bytes(), Path(os.environ.get("SEGUE_TLS_KEY", "")).read_bytes()
+    options.append(("grpc.ssl_target_name_override", _name(chain)))
+    return grpc.secure_channel(address, grpc.ssl_channel_credentials(chain, key, chain), options=options)
+
+
+def _name(chain: bytes) -> str:
+    """One of the names that the first certificate is for."""
+    from cryptography import x509  # noqa: PLC0415 - only with TLS
+
+    (certificate, *_) = x509.load_pem_x509_certificates(chain)
+    names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    return str(next(iter(names)).value).replace("*", "health")
+
+
 def main() -> None:
     """Asks once, and exits with 1 and a sentence if anything is wrong."""
     address = reachable(os.environ.get("SEGUE_LISTEN") or DEFAULT_LISTEN)
-    problem = check(address, service=sys.argv[1] if len(sys.argv) > 1 else "")
+    try:
+        problem = check(address, service=sys.argv[1] if len(sys.argv) > 1 else "")
+    except OSError as error:
+        problem = f"{error.filename} cannot be read: {error.strerror}"
     sys.exit(f"healthcheck: {problem}" if problem else 0)
 
 
