@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -26,6 +27,7 @@ from segue.client import (
     TokenUnknownError,
 )
 from segue.server.tokens import new_token
+from segue.v1 import catalog_service_pb2, catalog_service_pb2_grpc
 
 from .conftest import Running, running_server, wait_until
 from .test_metrics import list_services, reader
@@ -52,7 +54,7 @@ class Guarded(NamedTuple):
 
     def figure(self, name: str) -> float:
         """What it has counted."""
-        found = re.search(r"metrics at (\S+)", self.running.said)
+        found = re.search(r"metrics at ([^\s\"]+)", self.running.said)
         assert found
         return reader(found[1])().get(name, 0)
 
@@ -74,6 +76,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Itera
         "--tls-key": folder / "server.key",
         "--tls-client-ca": folder / "ca.pem",
         "--tokens": folder / "tokens.toml",
+        "--log-format": "json",
     }
     with running_server(*(str(word) for pair in options.items() for word in pair)) as running:
         yield Guarded(running, folder, Credentials(True, folder / "ca.pem", *player(folder), token))
@@ -128,6 +131,22 @@ def test_a_wrong_token(
     assert grpc.StatusCode.UNAUTHENTICATED == raised.value.code
     guarded.counts(count, before + 1)
     guarded.counts(f'segue_failures_total{{reason="{error.reason}"}}', reasons + 1)
+
+
+def test_the_log(guarded: Guarded) -> None:
+    """Who is refused is logged in JSON with method, code, reason and request id, and no token is."""
+    token, request_id = "segue_secret_of_nobody", "request-of-nobody"
+    metadata = (("authorization", f"Bearer {token}"), ("x-request-id", request_id))
+    request = catalog_service_pb2.GetStatusRequest()
+    with secured(guarded) as channel, pytest.raises(grpc.RpcError):
+        catalog_service_pb2_grpc.CatalogServiceStub(channel).GetStatus(request, metadata=metadata)
+    assert guarded.running.process.stderr is not None
+    line = next(line for line in guarded.running.process.stderr if request_id in line)
+    assert token not in line
+    found = json.loads(line)
+    assert ("warning", READ, "UNAUTHENTICATED", "TOKEN_UNKNOWN", request_id) == tuple(
+        found[fact] for fact in ("level", "method", "code", "reason", "request_id")
+    )
 
 
 def test_a_wrong_scope(guarded: Guarded) -> None:

@@ -18,6 +18,7 @@ from segue.core.errors import SegueError
 from segue.core.extras import require_extra
 from segue.core.places import shipped_models
 from segue.server.config import effective
+from segue.server.logs import set_up
 from segue.server.options import Options, serving
 from segue.server.tokens import SCOPES, new_token
 
@@ -99,13 +100,13 @@ def new(name: str | None, scopes: tuple[str, ...]) -> None:
 
 def _serve(ctx: click.Context, options: Options) -> None:
     signal.signal(signal.SIGTERM, _stop_starting)
-    logging.basicConfig(level=logging.INFO, format="segue-server: %(message)s")
+    set_up(options.log_format, options.log_level)
     for key, value, whence in effective(ctx):
         _log.info("%s is %s, %s", key, value, whence)
     try:
         _run(options)
     except (SegueError, OSError) as error:
-        click.echo(f"segue-server: {error}", err=True)
+        _log.error("%s", error)
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)

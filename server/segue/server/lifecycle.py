@@ -19,6 +19,7 @@ from segue.server.bootstrap import Parts, Settings, assemble
 from segue.server.calls import CallInterceptor
 from segue.server.catalogue import POLL_SECONDS
 from segue.server.late import LateServices
+from segue.server.logs import CallLog
 from segue.server.metrics import Metrics
 from segue.server.services import CatalogService, ClassificationService, RecommendationService
 from segue.server.status import StatusInterceptor
@@ -108,7 +109,7 @@ async def serve(settings: Settings, metrics: Metrics, front: Front) -> None:
 
 def _interceptors(metrics: Metrics, tokens: Tokens | None) -> list[grpc.aio.ServerInterceptor[Any, Any]]:
     """The outermost first: what counts sees how every other one ends a call."""
-    return [CallInterceptor([metrics]), StatusInterceptor(), *([TokenInterceptor(tokens)] if tokens else [])]
+    return [CallInterceptor([metrics, CallLog()]), StatusInterceptor(), *([TokenInterceptor(tokens)] if tokens else [])]
 
 
 async def _add_front(server: grpc.aio.Server) -> tuple[health.aio.HealthServicer, LateServices]:

@@ -13,6 +13,7 @@ import click
 
 from segue.core.places import DEFAULT_MODEL, default_data_folder, default_model, named_model
 from segue.server.config import Setting, read_config
+from segue.server.logs import FORMATS, LEVELS, Format
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -36,6 +37,8 @@ class Options:
     tls_key: Path | None
     tls_client_ca: Path | None
     tokens: Path | None
+    log_format: Format
+    log_level: str
 
 
 def _address(_ctx: click.Context, _option: click.Parameter, value: str) -> str:
@@ -137,6 +140,20 @@ _OPTIONS = (
         cls=Setting,
         type=_FILE,
         help="File of the tokens that may call, as `segue-server token new` makes them.  [default: everyone may]",
+    ),
+    click.option(
+        "--log-format",
+        cls=Setting,
+        type=click.Choice(FORMATS),
+        default="text",
+        help="Lines for people, or a JSON object a line.",
+    ),
+    click.option(
+        "--log-level",
+        cls=Setting,
+        type=click.Choice(LEVELS),
+        default="info",
+        help="The least that is logged; debug has a line for every call, info for those that fail.",
     ),
 )
 

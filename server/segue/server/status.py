@@ -141,9 +141,9 @@ async def _told(context: Context) -> AsyncIterator[None]:
 async def _abort(error: Exception, call: str, context: Context) -> None:
     code, status = to_status(error, call)
     if code is grpc.StatusCode.INTERNAL:
-        _log.error("request %s failed", call, exc_info=error)
+        _log.error("request %s failed", call, exc_info=error, extra={"request_id": call})
     elif isinstance(error, errors.StoreUnavailable):
-        _log.warning("request %s: %s", call, error)
+        _log.warning("request %s: %s", call, error, extra={"request_id": call})
     trailing = [(REQUEST_ID, call), ("grpc-status-details-bin", status.SerializeToString())]
     if isinstance(error, _RETRIED):
         trailing.append(_PUSHBACK)

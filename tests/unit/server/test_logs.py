@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import json
+import logging
+import sys
+
+import pytest
+
+from segue.server.calls import Ended
+from segue.server.logs import CallLog, JsonLines
+
+CLASSIFY = "/segue.v1.ClassificationService/Classify"
+
+
+def call(code: str, reason: str = "") -> Ended:
+    """A call that has ended."""
+    return Ended(CLASSIFY, code, reason, 0.0123, "id-1")
+
+
+@pytest.mark.parametrize(
+    ("ended", "level"),
+    [
+        (call("OK"), logging.DEBUG),
+        (call("CANCELLED"), logging.DEBUG),
+        (call("INVALID_ARGUMENT", "AUDIO_SILENT"), logging.INFO),
+        (call("UNAUTHENTICATED", "TOKEN_MISSING"), logging.WARNING),
+        (call("PERMISSION_DENIED", "TOKEN_SCOPE"), logging.WARNING),
+    ],
+)
+def test_how_loud_a_call_is(ended: Ended, level: int, caplog: pytest.LogCaptureFixture) -> None:
+    """What is well is whispered, what failed is said, and who was refused is said aloud."""
+    with caplog.at_level(logging.DEBUG):
+        CallLog().ended(ended)
+    assert [level] == [record.levelno for record in caplog.records]
+
+
+def test_a_line_of_json(caplog: pytest.LogCaptureFixture) -> None:
+    """A call is one object with its facts, and with nothing that nobody named."""
+    with caplog.at_level(logging.DEBUG):
+        CallLog().ended(call("INVALID_ARGUMENT", "AUDIO_SILENT"))
+    caplog.records[0].token = "secret"  # noqa: S105 - of nobody
+    line = json.loads(JsonLines().format(caplog.records[0]))
+    assert line.pop("time").endswith("+00:00")
+    assert {
+        "level": "info",
+        "message": f"{CLASSIFY} INVALID_ARGUMENT AUDIO_SILENT in 12.3 ms",
+        "request_id": "id-1",
+        "method": CLASSIFY,
+        "code": "INVALID_ARGUMENT",
+        "reason": "AUDIO_SILENT",
+        "milliseconds": 12.3,
+    } == line
+
+
+def test_an_exception_stays_in_its_line() -> None:
+    """A traceback of many lines is one value of the object."""
+    try:
+        _ = 1 / 0
+    except ZeroDivisionError:
+        record = logging.LogRecord("segue", logging.ERROR, "", 0, "request %s failed", ("id-1",), sys.exc_info())
+    line = JsonLines().format(record)
+    assert 1 == len(line.splitlines())
+    assert "ZeroDivisionError" in json.loads(line)["traceback"]
+
+
+def test_many_that_fail(caplog: pytest.LogCaptureFixture) -> None:
+    """Of a flood of failures only some are logged, and how many were not is said."""
+    now = [100.0]
+    log = CallLog(clock=lambda: now[0])
+    with caplog.at_level(logging.INFO):
+        for _ in range(1000):
+            log.ended(call("RESOURCE_EXHAUSTED", "OVERLOADED"))
+        assert 20 == len(caplog.records)
+        now[0] += 1
+        log.ended(call("RESOURCE_EXHAUSTED", "OVERLOADED"))
+    assert "980 more calls failed in that second" == caplog.records[20].getMessage()
+    assert 22 == len(caplog.records)
