@@ -184,7 +184,7 @@ def test_catalogue_of_another_model(tmp_path: Path, tiny_model: Path) -> None:
 
 def test_overloaded(tmp_path: Path, tiny_model: Path) -> None:
     """One piece more than may wait is refused at once, with the time to try again."""
-    options = ("--data", str(tmp_path), "--model", str(tiny_model), "--workers", "1", "--most-waiting", "2")
+    options = ("--data", str(tmp_path), "--model", str(tiny_model), "--workers", "1", "--queue-seconds", "100")
     with running_server(*options) as running:
         stubs = Stubs(running.address)
         service = classification_service_pb2_grpc.ClassificationServiceStub(stubs.channel)

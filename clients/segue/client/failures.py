@@ -29,6 +29,7 @@ _BY_REASON: dict[str, type[SegueError]] = {
         errors.OverloadedError,
         errors.StoreUnavailableError,
         errors.StartingError,
+        errors.DeadlineExceededError,
     )
 }
 

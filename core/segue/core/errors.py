@@ -25,6 +25,7 @@
     │   ├── TokenMissing
     │   ├── TokenUnknown
     │   └── TokenScope             its token is for other calls
+    ├── DeadlinePassed             nobody waits for the answer any more
     ├── WorkerError                the process that was to do a job did not get to its end
     │   ├── WorkerDied
     │   ├── WorkerTimedOut
@@ -216,6 +217,23 @@ class TokenScope(AccessError):
     """The token is for other calls than this."""
 
     reason = "TOKEN_SCOPE"
+
+
+class DeadlinePassed(SegueError):
+    """Nobody waits for the answer any more, so the work on it was given up.
+
+    Attributes:
+        stage: what it was given up before.
+    """
+
+    reason = "DEADLINE_EXCEEDED"
+
+    def __init__(self, stage: str) -> None:
+        super().__init__(stage)
+        self.stage = stage
+
+    def __str__(self) -> str:
+        return "The call's deadline has passed. Give it longer, or try again when the server has less to do."
 
 
 class ArtifactError(SegueError):

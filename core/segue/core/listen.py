@@ -5,6 +5,7 @@ It is a pure function of the bytes and the settings, so that threads, processes 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,19 +31,21 @@ class Piece:
     quality: Quality
 
 
-def listen(audio: Path | bytes, config: FeatureConfig, most: int) -> Piece:
+def listen(audio: Path | bytes, config: FeatureConfig, most: int, decoded: Callable[[], None] = lambda: None) -> Piece:
     """Decodes what is needed of a piece of music and makes its windows.
 
     Args:
         audio: a file, or the bytes of a whole file.
         config: the settings of the front end.
         most: the most windows, at least 1.
+        decoded: called between decoding and the front end; whatever it raises ends the work.
 
     Raises:
         AudioError: it cannot be decoded, is too short or too long, or is silent.
         OSError: the file cannot be read.
     """
     with open_audio(audio, config.sample_rate) as source:
+        decoded()
         try:
             windows = hear(source, config, most)
         except AudioSilent as error:

@@ -119,7 +119,7 @@ def _run(options: Options) -> None:
     from segue.server.metrics import Metrics, served  # noqa: PLC0415 - likewise
 
     metrics = Metrics()
-    settings = Settings(options.data, options.redis, options.model, options.workers, options.most_waiting)
+    settings = Settings(options.data, options.redis, options.model, options.workers, options.queue_seconds)
     front = make_front(options, metrics)
     with served(metrics, options.metrics_listen):
         asyncio.run(serve(settings, metrics, front))

@@ -1,12 +1,30 @@
-"""Hears pieces of music for many callers at once, and refuses more than it can hear in time."""
+"""Hears pieces of music for many callers at once, and refuses more than it can hear in time.
+
+A piece goes through four hands: it is taken on or refused by how long it plays, waits for a worker process, is decoded
+there and becomes windows, and these go into the network with those of others. A caller who leaves takes it out of each.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
 from typing import NamedTuple
 
-from segue.core.listen import Piece, listen
+from segue.core.containers import playing_seconds
+from segue.core.errors import AudioUndecodable, DeadlinePassed, Overloaded, WorkerError
+from segue.core.listen import Piece
 from segue.core.model import Heard, Model
-from segue.server.threads import BoundedThreads
+from segue.core.workers import Workers
+from segue.server.admission import Admission, Visit, weight
+from segue.server.batching import SharedNetwork
+from segue.server.listening import Listened, Task
+from segue.server.metrics import Metrics, Stage
+
+# A caller whose deadline passes hangs up; that reaches the server a little before its own clock says so.
+_CLOCKS_APART = 0.1
 
 
 class Hearing(NamedTuple):
@@ -17,29 +35,92 @@ class Hearing(NamedTuple):
 
 
 class Engine:
-    """A loaded network and the threads that decode and hear for it.
+    """A loaded network and the processes that decode for it.
 
-    Decoding, the front end and TensorFlow all leave Python's lock, so threads use every core.
+    Attributes:
+        model: the network.
+        network: hears windows that were made elsewhere, with those of everybody.
     """
 
-    def __init__(self, model: Model, threads: BoundedThreads) -> None:
-        """Takes a warm model and the threads to run it in."""
+    def __init__(
+        self, model: Model, listeners: Workers[Task, Listened], queue_seconds: float, metrics: Metrics
+    ) -> None:
+        """Takes a warm model, the processes, and how many seconds of audio may wait or be heard at once."""
         self.model = model
-        self._threads = threads
+        self.network = SharedNetwork(model, metrics)
+        self._listeners = listeners
+        # Nothing waits in the processes' own queue, where what is given up would keep its bytes.
+        self._free = asyncio.Semaphore(listeners.jobs)
+        self._admission = Admission(queue_seconds)
+        self._metrics = metrics
+        metrics.queue_audio_seconds.set_function(self._admission.waiting_seconds)
+        metrics.queue_age_seconds.set_function(self._admission.age)
 
-    async def hear(self, audio: bytes) -> Hearing:
+    def close(self) -> None:
+        """Waits for what the network is hearing; whoever made the processes ends them."""
+        self.network.close()
+
+    async def hear(self, audio: bytes, seconds_left: float | None = None) -> Hearing:
         """What the network makes of one piece.
 
         Args:
             audio: the bytes of a whole file.
+            seconds_left: how long anybody waits for it, or None where that is not known.
 
         Raises:
-            Overloaded: too many pieces are waiting already; this one was not looked at.
+            Overloaded: too much is waiting already; this piece was not looked at.
             AudioError: it cannot be decoded, is too short or too long, or is silent.
+            DeadlinePassed: nobody waits for it any more.
         """
-        return await self._threads.run(self._hear, audio)
+        task = Task(audio, None if seconds_left is None else time.monotonic() + seconds_left)
+        with self._counting_refusals(), self._admission.admitted(_weight(audio)) as visit:
+            piece = await self._listen(task, visit)
+            with self._counting_leavers("network", task):
+                return Hearing(piece, await self.network.hear(piece.windows))
 
-    def _hear(self, audio: bytes) -> Hearing:
-        manifest = self.model.manifest
-        piece = listen(audio, manifest.features, manifest.windows)
-        return Hearing(piece, self.model.hear([piece.windows])[0])
+    async def _listen(self, task: Task, visit: Visit) -> Piece:
+        with self._counting_leavers("decode", task):
+            await self._free.acquire()
+        visit.waits = False
+        job = self._submit(task)
+        try:
+            with self._counting_leavers("network", task):
+                listened = await asyncio.wrap_future(job)
+        except WorkerError as error:
+            raise AudioUndecodable(f"The audio could not be decoded. {error} Send it whole and undamaged.") from error
+        self._metrics.took("queue", listened.begun - visit.since)
+        self._metrics.took("decode", listened.decoded - listened.begun)
+        self._metrics.took("features", listened.done - listened.decoded)
+        return listened.piece
+
+    def _submit(self, task: Task) -> Future[Listened]:
+        """Gives a task to a free process, which is free again when it is done, whether or not anybody waits for it."""
+        loop = asyncio.get_running_loop()
+        job = self._listeners.submit(task)
+        job.add_done_callback(lambda _: loop.call_soon_threadsafe(self._free.release))
+        return job
+
+    @contextmanager
+    def _counting_refusals(self) -> Iterator[None]:
+        try:
+            yield
+        except Overloaded:
+            self._metrics.dropped("queue", "overloaded")
+            raise
+        except DeadlinePassed as error:
+            self._metrics.dropped("features" if error.stage == "features" else "decode", "expired")
+            raise
+
+    @contextmanager
+    def _counting_leavers(self, stage: Stage, task: Task) -> Iterator[None]:
+        """Counts a caller who hangs up in here, and so spares the stage that would follow."""
+        try:
+            yield
+        except asyncio.CancelledError:
+            late = task.deadline is not None and time.monotonic() > task.deadline - _CLOCKS_APART
+            self._metrics.dropped(stage, "expired" if late else "cancelled")
+            raise
+
+
+def _weight(audio: bytes) -> float:
+    return weight(len(audio), playing_seconds(memoryview(audio)))

@@ -89,7 +89,7 @@ async def serve(settings: Settings, metrics: Metrics, front: Front) -> None:
         interceptors=_interceptors(metrics, front.tokens),
         options=_OPTIONS,
         # Each may hold 32 MiB before a handler counts it; the rest is for health and what only reads.
-        maximum_concurrent_rpcs=settings.most_waiting + _OTHER_CALLS,
+        maximum_concurrent_rpcs=settings.most_pieces + _OTHER_CALLS,
     )
     checks, services = await _add_front(server)
     bound = _bind(server, front)

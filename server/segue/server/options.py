@@ -30,7 +30,7 @@ class Options:
     redis: str | None
     model: Path
     workers: int
-    most_waiting: int
+    queue_seconds: float
     grace: float
     metrics_listen: str | None
     tls_certificate: Path | None
@@ -100,14 +100,14 @@ _OPTIONS = (
         type=click.IntRange(1, 256),
         default=lambda: os.cpu_count() or 1,
         show_default="one for each core",
-        help="How many pieces are heard at once.",
+        help="How many processes decode.",
     ),
     click.option(
-        "--most-waiting",
+        "--queue-seconds",
         cls=Setting,
-        type=click.IntRange(1, 10_000),
-        default=64,
-        help="How many pieces may wait or be heard; one more is answered OVERLOADED.",
+        type=click.FloatRange(1, 1_000_000),
+        default=2400.0,
+        help="Seconds of audio that may wait or be heard; what is more is answered OVERLOADED.",
     ),
     click.option(
         "--grace",

@@ -56,7 +56,8 @@ class ClassificationService(_Service, classification_service_pb2_grpc.Classifica
     ) -> ClassifyResponse:
         """Scores every genre that the model knows."""
         most, fields = convert.limit(request), wanted(request.read_mask, ClassifyResponse)
-        hearing = await self._engine.hear(convert.audio_bytes(request.audio, "audio"))
+        audio = convert.audio_bytes(request.audio, "audio")
+        hearing = await self._engine.hear(audio, context.time_remaining())
         return keep(self._answer(hearing, most), fields)
 
     def _answer(self, hearing: Hearing, most: int) -> ClassifyResponse:
@@ -88,7 +89,7 @@ class RecommendationService(_Service, recommendation_service_pb2_grpc.Recommenda
         most, fields = convert.limit(request), wanted(request.read_mask, RecommendResponse)
         kind = convert.seed_kind(request)
         self._catalogue.searchable()  # before anything is decoded for nothing
-        seed = await self._seed(request, kind)
+        seed = await self._seed(request, kind, context.time_remaining())
         found, searched = await self._readers.run(_search, self._catalogue, seed, most)
         answer = RecommendResponse(
             recommendations=[convert.recommendation(neighbour, track) for neighbour, track in found],
@@ -101,12 +102,15 @@ class RecommendationService(_Service, recommendation_service_pb2_grpc.Recommenda
         return keep(answer, fields)
 
     async def _seed(
-        self, request: recommendation_service_pb2.RecommendRequest, kind: Literal["audio", "track_id"]
+        self,
+        request: recommendation_service_pb2.RecommendRequest,
+        kind: Literal["audio", "track_id"],
+        seconds_left: float | None,
     ) -> _Seed:
         if kind == "track_id":
             return await self._readers.run(_stored, self._catalogue.store, convert.track_id(request.track_id))
         audio = convert.audio_bytes(request.audio, "audio")
-        hearing = await self._engine.hear(audio)
+        hearing = await self._engine.hear(audio, seconds_left)
         track_id = await self._readers.run(id_of_audio, memoryview(audio))
         return _Seed(track_id, hearing.heard.embedding, hearing)
 

@@ -38,6 +38,7 @@ _CODES: dict[type[errors.SegueError], grpc.StatusCode] = {
     errors.TokenUnknown: grpc.StatusCode.UNAUTHENTICATED,
     errors.TokenScope: grpc.StatusCode.PERMISSION_DENIED,
     errors.Starting: grpc.StatusCode.UNAVAILABLE,
+    errors.DeadlinePassed: grpc.StatusCode.DEADLINE_EXCEEDED,
 }
 
 _RETRIED = (errors.Overloaded, errors.StoreUnavailable, errors.Starting)

@@ -15,7 +15,7 @@ def test_what_is_no_address(address: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("option", "value"), [("--workers", "0"), ("--most-waiting", "0"), ("--grace", "-1"), ("--workers", "many")]
+    ("option", "value"), [("--workers", "0"), ("--queue-seconds", "0"), ("--grace", "-1"), ("--workers", "many")]
 )
 def test_out_of_range(option: str, value: str) -> None:
     """A value out of its range is named."""

@@ -34,11 +34,11 @@ def file(tmp_path: Path) -> Path:
 
 def test_what_goes_before_what(file: Path) -> None:
     """The command line goes before the environment, that before the file, that before the default."""
-    text = 'workers = 3\nmost-waiting = 7\ngrace = 2.5\nlisten = "127.0.0.1:1"\n'
-    ended = run(file, text, "--workers", "5", SEGUE_WORKERS="4", SEGUE_MOST_WAITING="8")
+    text = 'workers = 3\nqueue-seconds = 70\ngrace = 2.5\nlisten = "127.0.0.1:1"\n'
+    ended = run(file, text, "--workers", "5", SEGUE_WORKERS="4", SEGUE_QUEUE_SECONDS="80")
     lines = dict(line.split(" | ", 1) for line in ended.output.splitlines())
     assert "5 | on the command line" == lines["workers"]
-    assert "8 | from SEGUE_MOST_WAITING" == lines["most-waiting"]
+    assert "80.0 | from SEGUE_QUEUE_SECONDS" == lines["queue-seconds"]
     assert f"2.5 | in {file}" == lines["grace"]
     assert f"127.0.0.1:1 | in {file}" == lines["listen"]
     assert "none | by default" == lines["redis"]
