@@ -69,6 +69,19 @@ def models(folders: tuple[Path, ...], *, as_json: bool) -> None:
     sys.exit(1 if any(model.problem for model in found) else 0)
 
 
+@main.command()
+@serving
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def doctor(*, as_json: bool, **values: Any) -> None:  # noqa: ANN401 - the fields of Options
+    """Looks whether a server with these options could start and answer, and says what to do if not.
+
+    Exits with 1 if anything fails.
+    """
+    from segue.server.doctor import examine, show  # noqa: PLC0415 - so that --help is quick
+
+    sys.exit(0 if show(examine(Options(**values)), as_json=as_json) else 1)
+
+
 @main.group()
 def token() -> None:
     """Makes tokens, by which callers are told apart."""
