@@ -35,7 +35,8 @@ def test_every_call_has_a_handler(method: MethodDescriptor) -> None:
     """The server overrides each call of the generated base class."""
     service = getattr(services, method.containing_service.name)
     assert method.name in vars(service)
-    assert inspect.iscoroutinefunction(getattr(service, method.name))
+    handler = getattr(service, method.name)
+    assert (inspect.isasyncgenfunction if method.server_streaming else inspect.iscoroutinefunction)(handler)
 
 
 @pytest.mark.parametrize("client", [Client, AsyncClient])
@@ -48,8 +49,14 @@ def test_every_call_has_a_client_method(method: MethodDescriptor, client: type) 
 @pytest.mark.parametrize("method", METHODS)
 def test_every_call_is_tested(method: MethodDescriptor) -> None:
     """A test of the server makes each call, by the helper of the test's own stubs that is named after it."""
-    tree = ast.parse((ROOT / "tests" / "integration" / "test_server.py").read_text(encoding="utf-8"))
-    tests = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")]
+    files = ("test_server.py", "test_streams.py")
+    trees = [ast.parse((ROOT / "tests" / "integration" / file).read_text(encoding="utf-8")) for file in files]
+    tests = [
+        node
+        for tree in trees
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
+    ]
     attributes = [node for test in tests for node in ast.walk(test) if isinstance(node, ast.Attribute)]
     made = {node.attr for node in attributes if isinstance(node.value, ast.Name) and node.value.id == "stubs"}
     assert CLIENT_NAMES.get(method.name, snake(method.name)) in made

@@ -7,10 +7,10 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import grpc
 import pytest
@@ -35,6 +35,7 @@ from segue.v1 import (
     recommendation_service_pb2,
     recommendation_service_pb2_grpc,
 )
+from segue.v1.classification_service_pb2 import StreamingClassifyRequest
 
 
 class Running(NamedTuple):
@@ -147,6 +148,10 @@ class Stubs:
             audio=audio_pb2.Audio(content=content), top_k=top_k, read_mask=FieldMask(paths=read_mask)
         )
         return self._classification.Classify(request, timeout=60)
+
+    def streaming_classify(self, requests: Iterable[StreamingClassifyRequest]) -> Any:  # noqa: ANN401 - an iterator that is a call too
+        """Classifies what comes in parts."""
+        return self._classification.StreamingClassify(iter(requests), timeout=120)
 
     def recommend(
         self, seed: bytes | str, limit: int | None = None, read_mask: Sequence[str] = ()

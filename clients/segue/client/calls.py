@@ -110,8 +110,7 @@ class Endpoint:
     metadata: tuple[tuple[str, str], ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        if not 0 < self.timeout <= MAX_TIMEOUT:
-            raise ValueError(f"timeout is more than 0 and at most {MAX_TIMEOUT:g} seconds, not {self.timeout:g}")
+        check_timeout(self.timeout)
         object.__setattr__(self, "secured", self.credentials.for_channel())
         object.__setattr__(self, "metadata", self.credentials.for_calls(self.address))
 
@@ -130,11 +129,21 @@ class Endpoint:
             raise from_rpc_error(error, address=self.address, timeout=self.timeout) from error
 
 
+def check_timeout(timeout: float) -> None:
+    """Refuses what gRPC would take for the past.
+
+    Raises:
+        ValueError: It is not in (0, 86400] s.
+    """
+    if not 0 < timeout <= MAX_TIMEOUT:
+        raise ValueError(f"timeout is more than 0 and at most {MAX_TIMEOUT:g} seconds, not {timeout:g}")
+
+
 def classify(
     audio: AudioSource, top_k: int | None = None, read_mask: Iterable[str] | None = None
 ) -> Call[ClassifyRequest, ClassifyResponse]:
     """Describes Classify."""
-    request = ClassifyRequest(audio=_audio(audio), top_k=_int32(top_k), read_mask=_mask(read_mask))
+    request = ClassifyRequest(audio=_audio(audio), top_k=int32(top_k), read_mask=mask(read_mask))
     return Call(lambda stubs: stubs.classification.Classify, request)
 
 
@@ -142,7 +151,7 @@ def recommend(
     seed: AudioSource | str, limit: int | None = None, read_mask: Iterable[str] | None = None
 ) -> Call[RecommendRequest, RecommendResponse]:
     """Describes Recommend."""
-    request = RecommendRequest(limit=_int32(limit), read_mask=_mask(read_mask))
+    request = RecommendRequest(limit=int32(limit), read_mask=mask(read_mask))
     if isinstance(seed, str):
         request.track_id = _text(seed)
     else:
@@ -157,7 +166,7 @@ def get_track(track_id: str) -> Call[GetTrackRequest, GetTrackResponse]:
 
 def list_tracks(page_size: int | None, page_token: str = "") -> Call[ListTracksRequest, ListTracksResponse]:
     """Describes ListTracks, for the first page unless a token says which."""
-    request = ListTracksRequest(page_size=_int32(page_size) or 0, page_token=page_token)
+    request = ListTracksRequest(page_size=int32(page_size) or 0, page_token=page_token)
     return Call(lambda stubs: stubs.catalog.ListTracks, request)
 
 
@@ -173,12 +182,12 @@ def status() -> Call[GetStatusRequest, GetStatusResponse]:
     return Call(lambda stubs: stubs.catalog.GetStatus, GetStatusRequest())
 
 
-def _int32(number: int | None) -> int | None:
+def int32(number: int | None) -> int | None:
     """Keeps a number on the wire; the server takes all that lie past its own limits alike."""
     return None if number is None else max(_INT32_MIN, min(number, _INT32_MAX))
 
 
-def _mask(paths: Iterable[str] | None) -> FieldMask | None:
+def mask(paths: Iterable[str] | None) -> FieldMask | None:
     """Names the wanted fields of an answer; None leaves them to the server.
 
     Raises:

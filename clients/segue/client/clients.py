@@ -1,18 +1,19 @@
 """The two clients: `Client` for plain code, `AsyncClient` for asyncio."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Iterable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Iterable, Iterator
 from functools import cached_property
 from types import TracebackType
 from typing import Self, cast
 
 import grpc
 
-from segue.client import calls
+from segue.client import calls, streams
 from segue.client.calls import (
     CHANNEL_OPTIONS,
     DEFAULT_ADDRESS,
     DEFAULT_TIMEOUT,
+    MAX_TIMEOUT,
     Answer,
     AudioSource,
     Call,
@@ -21,8 +22,11 @@ from segue.client.calls import (
     Stubs,
 )
 from segue.client.credentials import Credentials
+from segue.client.statuses import answers_of
+from segue.client.streams import Stream
+from segue.v1.audio_pb2 import PcmFormat
 from segue.v1.catalog_service_pb2 import GetStatusResponse, ListTracksRequest, ListTracksResponse
-from segue.v1.classification_service_pb2 import ClassifyResponse
+from segue.v1.classification_service_pb2 import ClassifyResponse, StreamingClassifyResponse
 from segue.v1.recommendation_service_pb2 import RecommendResponse
 from segue.v1.track_pb2 import Track
 
@@ -73,6 +77,26 @@ class Client:
         """
         return self._answer(calls.classify(audio, top_k, read_mask))
 
+    def streaming_classify(
+        self,
+        chunks: Iterable[bytes],
+        *,
+        pcm: PcmFormat | None = None,
+        top_k: int | None = None,
+        read_mask: Iterable[str] | None = None,
+        stream_timeout: float = MAX_TIMEOUT,
+    ) -> Iterator[StreamingClassifyResponse]:
+        """Scores the genres of a piece of music while it arrives: every 3 s of it, and the whole at its end.
+
+        Args:
+            chunks: The bytes of a file one after the other, up to 16 MiB; each is sent as soon as it comes.
+            pcm: How the samples are written where the bytes are no file but bare samples.
+            top_k: How many genres to answer, as for `classify`.
+            read_mask: The fields of the result that are wanted, as for `classify`.
+            stream_timeout: Seconds that the whole stream may take, (0, 86400].
+        """
+        return self._answers(streams.streaming_classify(chunks, pcm, top_k, read_mask, stream_timeout))
+
     def recommend(
         self, seed: AudioSource | str, *, limit: int | None = None, read_mask: Iterable[str] | None = None
     ) -> RecommendResponse:
@@ -122,6 +146,14 @@ class Client:
         with self._endpoint.typed_errors():
             return self._endpoint.start(self._stubs, call)
 
+    def _answers(self, stream: Stream[Request, Answer]) -> Iterator[Answer]:
+        with stream.typed_errors(self._endpoint):
+            call = stream.open(self._stubs, self._endpoint, iter(stream.requests))
+            try:
+                yield from call
+            finally:
+                call.cancel()  # type: ignore[no-untyped-call]  # whoever wants no more answers need not send the rest
+
 
 class AsyncClient:
     """Calls a Segue server from asyncio; the same methods as `Client`, to be awaited.
@@ -153,6 +185,18 @@ class AsyncClient:
     ) -> ClassifyResponse:
         """Scores the genres of a piece of music; see `Client.classify`."""
         return await self._answer(await asyncio.to_thread(calls.classify, audio, top_k, read_mask))
+
+    def streaming_classify(
+        self,
+        chunks: Iterable[bytes] | AsyncIterable[bytes],
+        *,
+        pcm: PcmFormat | None = None,
+        top_k: int | None = None,
+        read_mask: Iterable[str] | None = None,
+        stream_timeout: float = MAX_TIMEOUT,
+    ) -> AsyncIterator[StreamingClassifyResponse]:
+        """Scores the genres of a piece of music while it arrives; see `Client.streaming_classify`."""
+        return self._answers(streams.streaming_classify(chunks, pcm, top_k, read_mask, stream_timeout))
 
     async def recommend(
         self, seed: AudioSource | str, *, limit: int | None = None, read_mask: Iterable[str] | None = None
@@ -203,3 +247,12 @@ class AsyncClient:
     async def _answer(self, call: Call[Request, Answer]) -> Answer:
         with self._endpoint.typed_errors():
             return await cast("Awaitable[Answer]", self._endpoint.start(self._stubs, call))
+
+    async def _answers(self, stream: Stream[Request, Answer]) -> AsyncIterator[Answer]:
+        with stream.typed_errors(self._endpoint):
+            call = stream.open(self._stubs, self._endpoint, aiter(stream.requests))
+            try:
+                async for answer in answers_of(call):
+                    yield answer
+            finally:
+                call.cancel()  # type: ignore[no-untyped-call]  # the stubs of grpc leave it so

@@ -22,6 +22,7 @@ SegueError
 │   ├── StartingError           STARTING
 │   ├── ServerUnreachableError  nothing answers at the address
 │   └── DeadlineExceededError   no answer came in time
+├── StreamStalledError         STREAM_STALLED
 ├── MessageTooLargeError        the transport refused the size of a request or an answer
 └── ServerError                 anything else that the server answered
 """
@@ -181,6 +182,12 @@ class DeadlineExceededError(TryAgainError):
     """No answer came within the timeout."""
 
     reason = "DEADLINE_EXCEEDED"
+
+
+class StreamStalledError(SegueError):
+    """Nothing was sent on a stream for too long."""
+
+    reason = "STREAM_STALLED"
 
 
 class MessageTooLargeError(SegueError):

@@ -28,6 +28,7 @@ _BY_REASON: dict[str, type[SegueError]] = {
         errors.TokenScopeError,
         errors.OverloadedError,
         errors.StoreUnavailableError,
+        errors.StreamStalledError,
         errors.StartingError,
         errors.DeadlineExceededError,
     )

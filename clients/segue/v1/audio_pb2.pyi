@@ -17,6 +17,30 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class _SampleEncoding:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _SampleEncodingEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_SampleEncoding.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    SAMPLE_ENCODING_UNSPECIFIED: _SampleEncoding.ValueType  # 0
+    """MALFORMED_REQUEST."""
+    SAMPLE_ENCODING_INT16: _SampleEncoding.ValueType  # 1
+    """A signed integer of 16 bits, the lower byte first; 32,768 is full scale."""
+    SAMPLE_ENCODING_FLOAT32: _SampleEncoding.ValueType  # 2
+    """A float of 32 bits (IEEE 754), the lowest byte first; 1.0 is full scale."""
+
+class SampleEncoding(_SampleEncoding, metaclass=_SampleEncodingEnumTypeWrapper):
+    """How one sample is written."""
+
+SAMPLE_ENCODING_UNSPECIFIED: SampleEncoding.ValueType  # 0
+"""MALFORMED_REQUEST."""
+SAMPLE_ENCODING_INT16: SampleEncoding.ValueType  # 1
+"""A signed integer of 16 bits, the lower byte first; 32,768 is full scale."""
+SAMPLE_ENCODING_FLOAT32: SampleEncoding.ValueType  # 2
+"""A float of 32 bits (IEEE 754), the lowest byte first; 1.0 is full scale."""
+Global___SampleEncoding: _TypeAlias = SampleEncoding  # noqa: Y015
+
 class _QualityFlag:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -94,3 +118,33 @@ class Audio(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Audio: _TypeAlias = Audio  # noqa: Y015
+
+@_typing.final
+class PcmFormat(_message.Message):
+    """How the samples of a stream are written when it is no file: one after the other, without a header."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SAMPLE_RATE_FIELD_NUMBER: _builtins.int
+    CHANNELS_FIELD_NUMBER: _builtins.int
+    SAMPLE_ENCODING_FIELD_NUMBER: _builtins.int
+    sample_rate: _builtins.int
+    """Samples a second of each channel, in Hz, [4000, 768000]."""
+    channels: _builtins.int
+    """How many channels there are, [1, 8]. The samples of all channels at one moment stand side by side."""
+    sample_encoding: Global___SampleEncoding.ValueType
+    """How one sample is written. Required."""
+    def __init__(
+        self,
+        *,
+        sample_rate: _builtins.int = ...,
+        channels: _builtins.int = ...,
+        sample_encoding: Global___SampleEncoding.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channels", b"channels", "sample_encoding", b"sample_encoding", "sample_rate", b"sample_rate"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PcmFormat: _TypeAlias = PcmFormat  # noqa: Y015

@@ -151,6 +151,110 @@ class ScoredWindow(_message.Message):
 Global___ScoredWindow: _TypeAlias = ScoredWindow  # noqa: Y015
 
 @_typing.final
+class StreamingClassifyRequest(_message.Message):
+    """A part of a stream: the configuration once, then chunks."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONFIG_FIELD_NUMBER: _builtins.int
+    CHUNK_FIELD_NUMBER: _builtins.int
+    chunk: _builtins.bytes
+    """The next bytes of the file, or of the samples; at least 1."""
+    @_builtins.property
+    def config(self) -> Global___StreamingClassifyConfig:
+        """What comes and what is wanted. It is the first message, and only that."""
+
+    def __init__(
+        self,
+        *,
+        config: Global___StreamingClassifyConfig | None = ...,
+        chunk: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["chunk", b"chunk", "config", b"config", "part", b"part"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chunk", b"chunk", "config", b"config", "part", b"part"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_part: _TypeAlias = _typing.Literal["config", "chunk"]  # noqa: Y015
+    _WhichOneofArgType_part: _TypeAlias = _typing.Literal["part", b"part"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_part) -> _WhichOneofReturnType_part | None: ...
+
+Global___StreamingClassifyRequest: _TypeAlias = StreamingClassifyRequest  # noqa: Y015
+
+@_typing.final
+class StreamingClassifyConfig(_message.Message):
+    """Says what comes and what is wanted."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PCM_FIELD_NUMBER: _builtins.int
+    TOP_K_FIELD_NUMBER: _builtins.int
+    READ_MASK_FIELD_NUMBER: _builtins.int
+    top_k: _builtins.int
+    """How many of the best genres to answer, as in ClassifyRequest."""
+    @_builtins.property
+    def pcm(self) -> _audio_pb2.PcmFormat:
+        """How bare samples are written. Unset is a file: WAV, AU, FLAC, Ogg Vorbis, Opus, MP3 and so on, as in Audio."""
+
+    @_builtins.property
+    def read_mask(self) -> _field_mask_pb2.FieldMask:
+        """Which fields of the result are wanted, as in ClassifyRequest."""
+
+    def __init__(
+        self,
+        *,
+        pcm: _audio_pb2.PcmFormat | None = ...,
+        top_k: _builtins.int | None = ...,
+        read_mask: _field_mask_pb2.FieldMask | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_top_k", b"_top_k", "pcm", b"pcm", "read_mask", b"read_mask", "top_k", b"top_k"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_top_k", b"_top_k", "pcm", b"pcm", "read_mask", b"read_mask", "top_k", b"top_k"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__top_k: _TypeAlias = _typing.Literal["top_k"]  # noqa: Y015
+    _WhichOneofArgType__top_k: _TypeAlias = _typing.Literal["_top_k", b"_top_k"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__top_k) -> _WhichOneofReturnType__top_k | None: ...
+
+Global___StreamingClassifyConfig: _TypeAlias = StreamingClassifyConfig  # noqa: Y015
+
+@_typing.final
+class StreamingClassifyResponse(_message.Message):
+    """One answer of several: windows in the order of time, then the result."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WINDOW_FIELD_NUMBER: _builtins.int
+    RESULT_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def window(self) -> Global___ScoredWindow:
+        """A window that has arrived. One that is silent has no scores."""
+
+    @_builtins.property
+    def result(self) -> Global___ClassifyResponse:
+        """The whole piece; nothing comes after it."""
+
+    @_builtins.property
+    def revision(self) -> _revision_pb2.Revision:
+        """The model that heard it, and the catalogue as it was."""
+
+    def __init__(
+        self,
+        *,
+        window: Global___ScoredWindow | None = ...,
+        result: Global___ClassifyResponse | None = ...,
+        revision: _revision_pb2.Revision | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "result", b"result", "revision", b"revision", "window", b"window"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "result", b"result", "revision", b"revision", "window", b"window"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_answer: _TypeAlias = _typing.Literal["window", "result"]  # noqa: Y015
+    _WhichOneofArgType_answer: _TypeAlias = _typing.Literal["answer", b"answer"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_answer) -> _WhichOneofReturnType_answer | None: ...
+
+Global___StreamingClassifyResponse: _TypeAlias = StreamingClassifyResponse  # noqa: Y015
+
+@_typing.final
 class GenreScore(_message.Message):
     """One genre and how sure the model is of it."""
 

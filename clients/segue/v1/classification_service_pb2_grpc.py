@@ -40,6 +40,11 @@ class ClassificationServiceStub(object):
                 request_serializer=segue_dot_v1_dot_classification__service__pb2.ClassifyRequest.SerializeToString,
                 response_deserializer=segue_dot_v1_dot_classification__service__pb2.ClassifyResponse.FromString,
                 _registered_method=True)
+        self.StreamingClassify = channel.stream_stream(
+                '/segue.v1.ClassificationService/StreamingClassify',
+                request_serializer=segue_dot_v1_dot_classification__service__pb2.StreamingClassifyRequest.SerializeToString,
+                response_deserializer=segue_dot_v1_dot_classification__service__pb2.StreamingClassifyResponse.FromString,
+                _registered_method=True)
 
 
 class ClassificationServiceServicer(object):
@@ -56,6 +61,24 @@ class ClassificationServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def StreamingClassify(self, request_iterator, context):
+        """Scores the genres of a piece of music while it arrives: each window of 3 s as soon as it is there, and the whole at
+        the end. The configuration comes first, then the audio in chunks of any size; the caller ends its side to say that it
+        was all. Altogether 16 MiB are taken.
+
+        The last answer is the result; it is what Classify answers for the same audio. It is made of windows spread over the whole
+        piece, as ever, and not of the answers before it, each of which is what Classify answers for those 3 s alone. Windows of
+        MP4, AAC, WMA and Matroska come with the end only; all other kinds are decoded as they come.
+
+        A caller from whom nothing comes for 30 s, or who does not read for 30 s, is dropped.
+
+        Errors: those of Classify for the whole; MALFORMED_REQUEST (INVALID_ARGUMENT) for messages out of their order;
+        STREAM_STALLED (DEADLINE_EXCEEDED).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ClassificationServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -63,6 +86,11 @@ def add_ClassificationServiceServicer_to_server(servicer, server):
                     servicer.Classify,
                     request_deserializer=segue_dot_v1_dot_classification__service__pb2.ClassifyRequest.FromString,
                     response_serializer=segue_dot_v1_dot_classification__service__pb2.ClassifyResponse.SerializeToString,
+            ),
+            'StreamingClassify': grpc.stream_stream_rpc_method_handler(
+                    servicer.StreamingClassify,
+                    request_deserializer=segue_dot_v1_dot_classification__service__pb2.StreamingClassifyRequest.FromString,
+                    response_serializer=segue_dot_v1_dot_classification__service__pb2.StreamingClassifyResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -93,6 +121,33 @@ class ClassificationService(object):
             '/segue.v1.ClassificationService/Classify',
             segue_dot_v1_dot_classification__service__pb2.ClassifyRequest.SerializeToString,
             segue_dot_v1_dot_classification__service__pb2.ClassifyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def StreamingClassify(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/segue.v1.ClassificationService/StreamingClassify',
+            segue_dot_v1_dot_classification__service__pb2.StreamingClassifyRequest.SerializeToString,
+            segue_dot_v1_dot_classification__service__pb2.StreamingClassifyResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -39,6 +39,20 @@ class ClassificationServiceStub:
     Errors: AUDIO_UNDECODABLE, AUDIO_TOO_SHORT, AUDIO_TOO_LONG, AUDIO_SILENT, MALFORMED_REQUEST (INVALID_ARGUMENT);
     OVERLOADED (RESOURCE_EXHAUSTED).
     """
+    StreamingClassify: _grpc.StreamStreamMultiCallable[_classification_service_pb2.StreamingClassifyRequest, _classification_service_pb2.StreamingClassifyResponse]
+    """Scores the genres of a piece of music while it arrives: each window of 3 s as soon as it is there, and the whole at
+    the end. The configuration comes first, then the audio in chunks of any size; the caller ends its side to say that it
+    was all. Altogether 16 MiB are taken.
+
+    The last answer is the result; it is what Classify answers for the same audio. It is made of windows spread over the whole
+    piece, as ever, and not of the answers before it, each of which is what Classify answers for those 3 s alone. Windows of
+    MP4, AAC, WMA and Matroska come with the end only; all other kinds are decoded as they come.
+
+    A caller from whom nothing comes for 30 s, or who does not read for 30 s, is dropped.
+
+    Errors: those of Classify for the whole; MALFORMED_REQUEST (INVALID_ARGUMENT) for messages out of their order;
+    STREAM_STALLED (DEADLINE_EXCEEDED).
+    """
 
 @_typing.type_check_only
 class ClassificationServiceAsyncStub(ClassificationServiceStub):
@@ -50,6 +64,20 @@ class ClassificationServiceAsyncStub(ClassificationServiceStub):
 
     Errors: AUDIO_UNDECODABLE, AUDIO_TOO_SHORT, AUDIO_TOO_LONG, AUDIO_SILENT, MALFORMED_REQUEST (INVALID_ARGUMENT);
     OVERLOADED (RESOURCE_EXHAUSTED).
+    """
+    StreamingClassify: _aio.StreamStreamMultiCallable[_classification_service_pb2.StreamingClassifyRequest, _classification_service_pb2.StreamingClassifyResponse]  # type: ignore[assignment]
+    """Scores the genres of a piece of music while it arrives: each window of 3 s as soon as it is there, and the whole at
+    the end. The configuration comes first, then the audio in chunks of any size; the caller ends its side to say that it
+    was all. Altogether 16 MiB are taken.
+
+    The last answer is the result; it is what Classify answers for the same audio. It is made of windows spread over the whole
+    piece, as ever, and not of the answers before it, each of which is what Classify answers for those 3 s alone. Windows of
+    MP4, AAC, WMA and Matroska come with the end only; all other kinds are decoded as they come.
+
+    A caller from whom nothing comes for 30 s, or who does not read for 30 s, is dropped.
+
+    Errors: those of Classify for the whole; MALFORMED_REQUEST (INVALID_ARGUMENT) for messages out of their order;
+    STREAM_STALLED (DEADLINE_EXCEEDED).
     """
 
 class ClassificationServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -65,6 +93,26 @@ class ClassificationServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Errors: AUDIO_UNDECODABLE, AUDIO_TOO_SHORT, AUDIO_TOO_LONG, AUDIO_SILENT, MALFORMED_REQUEST (INVALID_ARGUMENT);
         OVERLOADED (RESOURCE_EXHAUSTED).
+        """
+
+    @_abc_1.abstractmethod
+    def StreamingClassify(
+        self,
+        request_iterator: _MaybeAsyncIterator[_classification_service_pb2.StreamingClassifyRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_classification_service_pb2.StreamingClassifyResponse], _abc.AsyncIterator[_classification_service_pb2.StreamingClassifyResponse]]:
+        """Scores the genres of a piece of music while it arrives: each window of 3 s as soon as it is there, and the whole at
+        the end. The configuration comes first, then the audio in chunks of any size; the caller ends its side to say that it
+        was all. Altogether 16 MiB are taken.
+
+        The last answer is the result; it is what Classify answers for the same audio. It is made of windows spread over the whole
+        piece, as ever, and not of the answers before it, each of which is what Classify answers for those 3 s alone. Windows of
+        MP4, AAC, WMA and Matroska come with the end only; all other kinds are decoded as they come.
+
+        A caller from whom nothing comes for 30 s, or who does not read for 30 s, is dropped.
+
+        Errors: those of Classify for the whole; MALFORMED_REQUEST (INVALID_ARGUMENT) for messages out of their order;
+        STREAM_STALLED (DEADLINE_EXCEEDED).
         """
 
 def add_ClassificationServiceServicer_to_server(servicer: ClassificationServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

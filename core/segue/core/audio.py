@@ -11,7 +11,7 @@ import mmap
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from queue import Queue
 
@@ -77,25 +77,44 @@ class FileSource:
 
     def read(self, start: int, stop: int) -> Samples:
         """Mono samples [stop - start]; silence where the track has none."""
+        piece, offset = self._piece(start, stop, _BLOCK_SAMPLES)
+        return piece.read(start - offset, stop - offset)
+
+    def arrived(self, start: int, stop: int) -> tuple[ArraySource, int]:
+        """What there is from ``start`` on of a file that still arrives, up to ``stop`` or a little further.
+
+        Returns:
+            The samples, and which sample of the track is the first of them.
+        """
+        # Second by second: the one in which the file ends for now is lost, and there only.
+        return self._piece(start, stop, self._file.samplerate * self._file.channels, arriving=True)
+
+    def _piece(self, start: int, stop: int, block: int, *, arriving: bool = False) -> tuple[ArraySource, int]:
         # Pieces begin at whole seconds, where both rates have a sample, and reach one second further on both sides
         # than is asked for, so that resampling a piece gives the samples of resampling the whole.
         first = max(0, start // self._rate - 1)
         last = -(-stop // self._rate) + 1
         source_rate, frames = self._file.samplerate, (last - first) * self._file.samplerate
-        blocks = _mono_blocks(self._file, first * source_rate, frames, self.origin.meter)
-        piece = _gather(blocks, self.origin, self._rate, frames)
-        offset = start - first * self._rate
-        return piece.read(offset, offset + stop - start)
+        blocks = _mono_blocks(self._file, first * source_rate, frames, self.origin.meter, block)
+        piece = _gather(_up_to_damage(blocks) if arriving else blocks, self.origin, self._rate, frames)
+        return piece, first * self._rate
 
 
-def _mono_blocks(file: soundfile.SoundFile, start: int, frames: int, meter: Meter) -> Iterator[Samples]:
+def _up_to_damage(blocks: Iterator[Samples]) -> Iterator[Samples]:
+    with suppress(AudioUndecodable):
+        yield from blocks
+
+
+def _mono_blocks(
+    file: soundfile.SoundFile, start: int, frames: int, meter: Meter, block_samples: int = _BLOCK_SAMPLES
+) -> Iterator[Samples]:
     """The frames from ``start`` on with their channels averaged, ``frames`` or as many as there are, block by block.
 
     Raises:
         AudioUndecodable: the file was cut off, the decoder gives up, or a sample is not a finite number.
     """
     missing = max(0, min(frames, file.frames - start))
-    buffer = np.empty((min(missing, max(1, _BLOCK_SAMPLES // file.channels)), file.channels), np.float32)
+    buffer = np.empty((min(missing, max(1, block_samples // file.channels)), file.channels), np.float32)
     try:
         file.seek(min(start, file.frames))
         while missing and len(block := file.read(missing, always_2d=True, out=buffer[:missing])):
@@ -180,6 +199,26 @@ def open_audio(
             _open(view, audio, file.fileno(), rate, whole_seconds) as source,
         ):
             yield source
+
+
+@contextmanager
+def open_arriving(audio: bytes, rate: int) -> Iterator[FileSource]:
+    """Opens what has arrived of a piece of music so far.
+
+    Args:
+        audio: the first bytes of a file.
+        rate: the sample rate that ``arrived`` answers at, in Hz.
+
+    Raises:
+        AudioUndecodable: it is not audio that libsndfile decodes, or not enough of it to tell.
+    """
+    try:
+        file = soundfile.SoundFile(io.BytesIO(audio))
+    except soundfile.LibsndfileError as error:
+        raise AudioUndecodable("There is nothing yet that can be decoded.") from error
+    with file:
+        _check_form(file.samplerate, file.channels)
+        yield FileSource(file, rate, Origin(file.samplerate, Meter()))
 
 
 @contextmanager

@@ -10,7 +10,8 @@ from typing import NamedTuple
 from segue.core.errors import AudioUndecodable
 
 # What a recorder that cannot seek back writes in place of a length.
-_UNKNOWN_LENGTHS = {0, 0xFFFFFFFF, 0x7FFFFFFF, 0xFFFFFFFE}
+_UNKNOWN_LENGTH = 0xFFFFFFFF
+_UNKNOWN_LENGTHS = {0, _UNKNOWN_LENGTH, 0x7FFFFFFF, 0xFFFFFFFE}
 # An Ogg page is at most this long, its header included.
 _OGG_PAGE_BYTES = 27 + 255 + 255 * 255
 _OGG_END = 4
@@ -31,6 +32,39 @@ class Part(NamedTuple):
     name: bytes
     start: int
     stop: int
+
+
+class PcmForm(NamedTuple):
+    """How samples are written that stand one after the other without a header, the lowest byte of each first.
+
+    Attributes:
+        rate: Hz.
+        channels: 1 or more.
+        floats: whether a sample is a float of 32 bits; else it is an integer of 16.
+    """
+
+    rate: int
+    channels: int
+    floats: bool
+
+
+def wav_header(form: PcmForm, length: int | None) -> bytes:
+    """What makes a WAV file of samples when it stands before them.
+
+    Args:
+        form: how the samples are written.
+        length: how many bytes they take, or None where that is not known yet.
+    """
+    width = 4 if form.floats else 2
+    frame = width * form.channels
+    described = struct.pack(
+        "<HHIIHH", 3 if form.floats else 1, form.channels, form.rate, form.rate * frame, frame, 8 * width
+    )
+    data = _UNKNOWN_LENGTH if length is None else length // frame * frame
+    file = _UNKNOWN_LENGTH if length is None else data + 36
+    return (
+        struct.pack("<4sI4s4sI", b"RIFF", file, b"WAVE", b"fmt ", 16) + described + struct.pack("<4sI", b"data", data)
+    )
 
 
 def riff_chunks(data: memoryview) -> Iterator[Part]:

@@ -26,6 +26,7 @@
     │   ├── TokenUnknown
     │   └── TokenScope             its token is for other calls
     ├── DeadlinePassed             nobody waits for the answer any more
+    ├── StreamStalled              a caller stopped in the middle of a stream
     ├── WorkerError                the process that was to do a job did not get to its end
     │   ├── WorkerDied
     │   ├── WorkerTimedOut
@@ -173,6 +174,12 @@ class Overloaded(SegueError):
     """More work is waiting than the server takes on."""
 
     reason = "OVERLOADED"
+
+
+class StreamStalled(SegueError):
+    """Nothing came for too long from the caller of a stream."""
+
+    reason = "STREAM_STALLED"
 
 
 class WorkerError(SegueError):

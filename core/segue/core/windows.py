@@ -76,7 +76,7 @@ def hear(source: SampleSource, config: FeatureConfig, most: int) -> Windows:
         seconds = source.samples / config.sample_rate
         raise AudioTooShort(f"The audio lasts {seconds:.2f} s; at least {config.window_seconds:g} s are needed.")
     starts = spread_starts(columns, config.columns, most)
-    values = [_window(source, config, int(start)) for start in starts]
+    values = [window_at(source, config, int(start)) for start in starts]
     heard = [index for index, value in enumerate(values) if value is not None]
     if not heard:
         raise AudioSilent("Nothing can be heard: every part of the audio is below -72 dBFS. Send a louder recording.")
@@ -88,7 +88,7 @@ def hear(source: SampleSource, config: FeatureConfig, most: int) -> Windows:
     )
 
 
-def _window(source: SampleSource, config: FeatureConfig, column: int) -> NDArray[np.float32] | None:
+def window_at(source: SampleSource, config: FeatureConfig, column: int) -> NDArray[np.float32] | None:
     """The window that starts at ``column`` on the network's scale, or None where it is silent."""
     frames = config.grid.frames(column, config.columns)
     # One frame's worth of neighbours on both sides, so that the frames at the edges are those of the whole track.

@@ -10,7 +10,8 @@ from typing import Literal, NamedTuple
 from google.protobuf.duration_pb2 import Duration
 
 from segue.core.artifact import Manifest
-from segue.core.audio import MAX_UPLOAD_BYTES
+from segue.core.audio import MAX_CHANNELS, MAX_RATE, MAX_UPLOAD_BYTES, MIN_RATE
+from segue.core.containers import PcmForm
 from segue.core.errors import AudioTooLong, MalformedRequest
 from segue.core.index import Neighbour
 from segue.core.model import Floats
@@ -28,6 +29,7 @@ from segue.v1 import (
 
 DEFAULT_LIMIT, MAX_LIMIT = 10, 100
 DEFAULT_PAGE, MAX_PAGE = 100, 1_000
+_ENCODINGS = {audio_pb2.SAMPLE_ENCODING_INT16: False, audio_pb2.SAMPLE_ENCODING_FLOAT32: True}
 
 
 class Page(NamedTuple):
@@ -54,13 +56,17 @@ def audio_bytes(audio: audio_pb2.Audio, field: str) -> bytes:
     return audio.content
 
 
-def limit(request: classification_service_pb2.ClassifyRequest | recommendation_service_pb2.RecommendRequest) -> int:
+def limit(
+    request: classification_service_pb2.ClassifyRequest
+    | classification_service_pb2.StreamingClassifyConfig
+    | recommendation_service_pb2.RecommendRequest,
+) -> int:
     """How many answers are asked for, [1, 100].
 
     Raises:
         MalformedRequest: 0 or below.
     """
-    field = "top_k" if isinstance(request, classification_service_pb2.ClassifyRequest) else "limit"
+    field = "limit" if isinstance(request, recommendation_service_pb2.RecommendRequest) else "top_k"
     if not request.HasField(field):  # type: ignore[arg-type]  # the two requests name it differently
         return DEFAULT_LIMIT
     value: int = getattr(request, field)
@@ -69,6 +75,49 @@ def limit(request: classification_service_pb2.ClassifyRequest | recommendation_s
             field, f"{field} is {value}; ask for 1 to {MAX_LIMIT}, or leave it out for {DEFAULT_LIMIT}."
         )
     return min(value, MAX_LIMIT)
+
+
+def stream_config(
+    request: classification_service_pb2.StreamingClassifyRequest,
+) -> classification_service_pb2.StreamingClassifyConfig:
+    """The configuration that opens a stream.
+
+    Raises:
+        MalformedRequest: it is something else, or asks for what there is not.
+    """
+    if request.WhichOneof("part") != "config":
+        raise MalformedRequest("config", "The first message of a stream is its config; send it before any chunk.")
+    return request.config
+
+
+def pcm_form(config: classification_service_pb2.StreamingClassifyConfig) -> PcmForm | None:
+    """How the samples of a stream are written, or None where it is a file.
+
+    Raises:
+        MalformedRequest: a value is out of its range.
+    """
+    if not config.HasField("pcm"):
+        return None
+    pcm = config.pcm
+    for name, least, most in (("sample_rate", MIN_RATE, MAX_RATE), ("channels", 1, MAX_CHANNELS)):
+        if not least <= (value := getattr(pcm, name)) <= most:
+            raise MalformedRequest(f"config.pcm.{name}", f"{name} is {value}; it is {least:,} to {most:,}.")
+    if pcm.sample_encoding not in _ENCODINGS:
+        raise MalformedRequest("config.pcm.sample_encoding", "sample_encoding is to be INT16 or FLOAT32.")
+    return PcmForm(pcm.sample_rate, pcm.channels, _ENCODINGS[pcm.sample_encoding])
+
+
+def chunk(request: classification_service_pb2.StreamingClassifyRequest) -> bytes:
+    """The next bytes of a stream.
+
+    Raises:
+        MalformedRequest: there are none.
+    """
+    if request.WhichOneof("part") != "chunk":
+        raise MalformedRequest("config", "Behind the first message of a stream, which is its config, come chunks only.")
+    if not request.chunk:
+        raise MalformedRequest("chunk", "A chunk is empty; send at least one byte, or end the stream.")
+    return request.chunk
 
 
 def seed_kind(request: recommendation_service_pb2.RecommendRequest) -> Literal["audio", "track_id"]:
@@ -132,13 +181,13 @@ def timeline(hearing: Hearing, manifest: Manifest, most: int) -> list[classifica
 
 
 def scored_window(
-    start: float, posterior: Floats, manifest: Manifest, most: int
+    start: float, posterior: Floats | None, manifest: Manifest, most: int
 ) -> classification_service_pb2.ScoredWindow:
-    """A window that begins at ``start`` seconds, with its ``most`` best genres."""
+    """A window that begins at ``start`` seconds, with its ``most`` best genres, or none where it is silent."""
     return classification_service_pb2.ScoredWindow(
         start=duration(start),
         end=duration(start + manifest.features.window_seconds),
-        scores=genre_scores(posterior, manifest.labels, most),
+        scores=() if posterior is None else genre_scores(posterior, manifest.labels, most),
     )
 
 

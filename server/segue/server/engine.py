@@ -11,16 +11,18 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
+from segue.core.arriving import Arrived
 from segue.core.containers import playing_seconds
 from segue.core.errors import AudioUndecodable, DeadlinePassed, Overloaded, WorkerError
 from segue.core.listen import Piece
-from segue.core.model import Heard, Model
+from segue.core.model import Floats, Heard, Model
+from segue.core.windows import Windows
 from segue.core.workers import Workers
 from segue.server.admission import Admission, Visit, weight
 from segue.server.batching import SharedNetwork
-from segue.server.listening import Listened, Task
+from segue.server.listening import Listened, Rest, Task
 from segue.server.metrics import Metrics, Stage
 
 # A caller whose deadline passes hangs up; that reaches the server a little before its own clock says so.
@@ -32,6 +34,20 @@ class Hearing(NamedTuple):
 
     piece: Piece
     heard: Heard
+
+
+class Preview(NamedTuple):
+    """A window of a piece that is still arriving: where it begins in seconds, its posterior or None for silence."""
+
+    start: float
+    posterior: Floats | None
+
+
+class Arrival(NamedTuple):
+    """The next windows of a piece that is still arriving, and how many seconds of it there are."""
+
+    previews: list[Preview]
+    seconds: float
 
 
 class Engine:
@@ -72,13 +88,36 @@ class Engine:
             AudioError: it cannot be decoded, is too short or too long, or is silent.
             DeadlinePassed: nobody waits for it any more.
         """
-        task = Task(audio, None if seconds_left is None else time.monotonic() + seconds_left)
+        task = Task(audio, _deadline(seconds_left))
         with self._counting_refusals(), self._admission.admitted(_weight(audio)) as visit:
-            piece = await self._listen(task, visit)
+            piece = cast("Piece", await self._listen(task, visit))
             with self._counting_leavers("network", task):
                 return Hearing(piece, await self.network.hear(piece.windows))
 
-    async def _listen(self, task: Task, visit: Visit) -> Piece:
+    async def hear_on(self, audio: bytes, rest: Rest, seconds_left: float | None = None) -> Arrival:
+        """What the network makes of the next windows of a piece of which only the start is there.
+
+        Args:
+            audio: the bytes that are there so far.
+            rest: which windows are wanted.
+            seconds_left: how long anybody waits for it, or None where that is not known.
+
+        Raises:
+            Overloaded: too much is waiting already; this piece was not looked at.
+            AudioUndecodable: a decoder cannot bear it.
+            DeadlinePassed: nobody waits for it any more.
+        """
+        task = Task(audio, _deadline(seconds_left), rest)
+        with self._counting_refusals(), self._admission.admitted(_weight(audio)) as visit:
+            arrived = cast("Arrived", await self._listen(task, visit))
+            with self._counting_leavers("network", task):
+                posteriors = await asyncio.gather(*map(self._posterior, arrived.windows))
+        return Arrival(list(map(Preview, arrived.starts, posteriors)), arrived.seconds)
+
+    async def _posterior(self, windows: Windows | None) -> Floats | None:
+        return None if windows is None else (await self.network.hear(windows)).posterior
+
+    async def _listen(self, task: Task, visit: Visit) -> Piece | Arrived:
         with self._counting_leavers("decode", task):
             await self._free.acquire()
         visit.waits = False
@@ -120,6 +159,10 @@ class Engine:
             late = task.deadline is not None and time.monotonic() > task.deadline - _CLOCKS_APART
             self._metrics.dropped(stage, "expired" if late else "cancelled")
             raise
+
+
+def _deadline(seconds_left: float | None) -> float | None:
+    return None if seconds_left is None else time.monotonic() + seconds_left
 
 
 def _weight(audio: bytes) -> float:

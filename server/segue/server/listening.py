@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import soundfile
 
+from segue.core.arriving import Arrived, listen_on
 from segue.core.errors import DeadlinePassed
 from segue.core.features import FeatureConfig
 from segue.core.listen import Piece, listen
@@ -23,16 +24,31 @@ _NICENESS = 5
 
 
 @dataclass(frozen=True)
+class Rest:
+    """Which windows are wanted of a piece that is still arriving: those that are complete.
+
+    Attributes:
+        first: the number of the first one, from 0.
+        ended: whether no more bytes will come.
+    """
+
+    first: int
+    ended: bool
+
+
+@dataclass(frozen=True)
 class Task:
     """A piece that is to be listened to.
 
     Attributes:
         audio: the bytes of a whole file.
         deadline: when nobody waits for it any more, on the clock of ``time.monotonic``, or None for never.
+        rest: which windows are wanted of a piece that is still arriving, or None for a whole one.
     """
 
     audio: bytes
     deadline: float | None = None
+    rest: Rest | None = None
 
 
 @dataclass(frozen=True)
@@ -40,13 +56,13 @@ class Listened:
     """A piece as the network takes it, and when it was so far, on the clock of ``time.monotonic``.
 
     Attributes:
-        piece: the piece.
+        piece: the piece, or what has arrived of it.
         begun: when a process began with it.
         decoded: when its samples were there; of a track that is read window by window, only its header.
         done: when its windows were there.
     """
 
-    piece: Piece
+    piece: Piece | Arrived
     begun: float
     decoded: float
     done: float
@@ -65,7 +81,7 @@ class Listening:
     most: int
 
     def __call__(self, task: Task) -> Listened:
-        """Makes the windows of a piece.
+        """Makes the windows of a piece, or the next ones of what has arrived of it.
 
         Raises:
             DeadlinePassed: nobody waits for it any more; looked at before decoding and before the features.
@@ -80,7 +96,10 @@ class Listening:
             decoded.append(time.monotonic())
             check(task.deadline, "features")
 
-        piece = listen(task.audio, self.config, self.most, note_decoded)
+        if task.rest is None:
+            piece: Piece | Arrived = listen(task.audio, self.config, self.most, note_decoded)
+        else:
+            piece = listen_on(task.audio, self.config, task.rest.first, self.most, ended=task.rest.ended)
         return Listened(piece, begun, decoded[-1], time.monotonic())
 
     def try_out(self) -> Task:

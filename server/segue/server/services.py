@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from importlib.metadata import version
 from typing import Any, Literal, NamedTuple
 
@@ -15,9 +15,10 @@ from segue.core.store import Track, TrackStore
 from segue.server import convert
 from segue.server.bootstrap import Parts
 from segue.server.catalogue import LiveCatalogue, tracks_of
-from segue.server.engine import Hearing
+from segue.server.engine import Hearing, Preview
 from segue.server.masks import keep, wanted
 from segue.server.status import public_message
+from segue.server.streaming import ArrivingAudio, Streams, coming, soon_read
 from segue.v1 import (
     catalog_service_pb2,
     catalog_service_pb2_grpc,
@@ -27,7 +28,11 @@ from segue.v1 import (
     recommendation_service_pb2_grpc,
     revision_pb2,
 )
-from segue.v1.classification_service_pb2 import ClassifyResponse
+from segue.v1.classification_service_pb2 import (
+    ClassifyResponse,
+    StreamingClassifyRequest,
+    StreamingClassifyResponse,
+)
 from segue.v1.recommendation_service_pb2 import RecommendResponse
 
 _SPARE = 10
@@ -51,6 +56,10 @@ class _Service:
 class ClassificationService(_Service, classification_service_pb2_grpc.ClassificationServiceServicer):
     """Tells the genre of a piece of music."""
 
+    def __init__(self, parts: Parts) -> None:
+        super().__init__(parts)
+        self._streams = Streams()
+
     async def Classify(  # noqa: N802 - the contract's name
         self, request: classification_service_pb2.ClassifyRequest, context: Context
     ) -> ClassifyResponse:
@@ -59,6 +68,35 @@ class ClassificationService(_Service, classification_service_pb2_grpc.Classifica
         audio = convert.audio_bytes(request.audio, "audio")
         hearing = await self._engine.hear(audio, context.time_remaining())
         return keep(self._answer(hearing, most), fields)
+
+    async def StreamingClassify(  # noqa: N802 - the contract's name
+        self, request_iterator: AsyncIterator[StreamingClassifyRequest], context: Context
+    ) -> AsyncIterator[StreamingClassifyResponse]:
+        """Scores every genre of a piece while it arrives, and of the whole at its end."""
+        with self._streams.one():
+            async for answer in self._heard_while_it_comes(coming(request_iterator), context):
+                with soon_read():
+                    yield answer
+
+    async def _heard_while_it_comes(
+        self, requests: AsyncIterator[StreamingClassifyRequest], context: Context
+    ) -> AsyncIterator[StreamingClassifyResponse]:
+        config = convert.stream_config(await anext(requests, StreamingClassifyRequest()))
+        most, fields = convert.limit(config), wanted(config.read_mask, ClassifyResponse)
+        audio = ArrivingAudio(self._engine, convert.pcm_form(config))
+        async for request in requests:
+            audio.take(convert.chunk(request))
+            async for preview in audio.windows(context.time_remaining()):
+                yield self._preview(preview, most)
+        async for preview in audio.windows(context.time_remaining(), ended=True):
+            yield self._preview(preview, most)
+        hearing = await self._engine.hear(audio.whole(), context.time_remaining())
+        result = keep(self._answer(hearing, most), fields)
+        yield StreamingClassifyResponse(result=result, revision=result.revision)
+
+    def _preview(self, preview: Preview, most: int) -> StreamingClassifyResponse:
+        window = convert.scored_window(preview.start, preview.posterior, self._model, most)
+        return StreamingClassifyResponse(window=window, revision=self._revision())
 
     def _answer(self, hearing: Hearing, most: int) -> ClassifyResponse:
         """All that can be said of a piece."""

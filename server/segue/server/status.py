@@ -39,6 +39,7 @@ _CODES: dict[type[errors.SegueError], grpc.StatusCode] = {
     errors.TokenScope: grpc.StatusCode.PERMISSION_DENIED,
     errors.Starting: grpc.StatusCode.UNAVAILABLE,
     errors.DeadlinePassed: grpc.StatusCode.DEADLINE_EXCEEDED,
+    errors.StreamStalled: grpc.StatusCode.DEADLINE_EXCEEDED,
 }
 
 _RETRIED = (errors.Overloaded, errors.StoreUnavailable, errors.Starting)

@@ -1,6 +1,7 @@
 """A peer for the client: a real gRPC server on the loopback that answers fixed things and fails as it is told."""
 
 import asyncio
+import inspect
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -28,7 +29,14 @@ from segue.v1.catalog_service_pb2 import (
     ListTracksResponse,
 )
 from segue.v1.catalog_service_pb2_grpc import CatalogServiceServicer, add_CatalogServiceServicer_to_server
-from segue.v1.classification_service_pb2 import ClassifyRequest, ClassifyResponse, GenreScore, ScoredWindow
+from segue.v1.classification_service_pb2 import (
+    ClassifyRequest,
+    ClassifyResponse,
+    GenreScore,
+    ScoredWindow,
+    StreamingClassifyRequest,
+    StreamingClassifyResponse,
+)
 from segue.v1.classification_service_pb2_grpc import (
     ClassificationServiceServicer,
     add_ClassificationServiceServicer_to_server,
@@ -121,6 +129,16 @@ class Peer(ClassificationServiceServicer, RecommendationServiceServicer, Catalog
         self._take(request, context)
         return ClassifyResponse(scores=SCORES, revision=REVISION, **DETAILS)
 
+    def StreamingClassify(  # noqa: N802  the contract's name
+        self, request_iterator: Iterator[StreamingClassifyRequest], context: grpc.ServicerContext
+    ) -> Iterator[StreamingClassifyResponse]:
+        """Answers a window for each chunk, and the same scores at the end."""
+        for request in request_iterator:
+            self._take(request, context)
+            if request.WhichOneof("part") == "chunk":
+                yield StreamingClassifyResponse(window=DETAILS["timeline"][0], revision=REVISION)
+        yield StreamingClassifyResponse(result=ClassifyResponse(scores=SCORES, revision=REVISION), revision=REVISION)
+
     def Recommend(self, request: RecommendRequest, context: grpc.ServicerContext) -> RecommendResponse:  # noqa: N802  the contract's name
         """Answers the same tracks for any seed."""
         self._take(request, context)
@@ -175,7 +193,7 @@ def peer() -> Iterator[Peer]:
 
 
 class Ask(Protocol):
-    """Calls one method of a client, of whichever kind, and answers what it answers; a listing as a list."""
+    """Calls one method of a client, of whichever kind, and answers what it answers; a listing or a stream as a list."""
 
     async def __call__(self, address: str, method: str, *args: Any, timeout: float = 10, **kwargs: Any) -> Any: ...  # noqa: ANN401, ASYNC109, D102  any method's
 
@@ -184,7 +202,7 @@ async def _ask_plain(address: str, method: str, *args: Any, timeout: float = 10,
     def ask() -> Any:  # noqa: ANN401  any method's
         with Client(address, timeout=timeout) as client:
             answer = getattr(client, method)(*args, **kwargs)
-            return list(answer) if method == "list_tracks" else answer
+            return list(answer) if inspect.isgenerator(answer) else answer
 
     return await asyncio.to_thread(ask)
 
@@ -192,7 +210,7 @@ async def _ask_plain(address: str, method: str, *args: Any, timeout: float = 10,
 async def _ask_asyncio(address: str, method: str, *args: Any, timeout: float = 10, **kwargs: Any) -> Any:  # noqa: ANN401, ASYNC109  any method's
     async with AsyncClient(address, timeout=timeout) as client:
         answer = getattr(client, method)(*args, **kwargs)
-        return [track async for track in answer] if method == "list_tracks" else await answer
+        return [item async for item in answer] if inspect.isasyncgen(answer) else await answer
 
 
 @pytest.fixture(params=[_ask_plain, _ask_asyncio], ids=["plain", "asyncio"])

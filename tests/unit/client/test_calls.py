@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from segue.client import MAX_AUDIO_BYTES, AudioSource, AudioTooLongError, AudioUnreadableError, calls
+from segue.client import MAX_AUDIO_BYTES, AudioSource, AudioTooLongError, AudioUnreadableError, calls, streams
 from segue.v1 import catalog_service_pb2, classification_service_pb2, recommendation_service_pb2
 from segue.v1.catalog_service_pb2 import ListTracksResponse
 
@@ -21,6 +21,7 @@ def test_every_procedure_described() -> None:
         calls.get_track("id").request,
         calls.list_tracks(None).request,
         calls.status().request,
+        *streams.streaming_classify([]).requests,
     ]
     assert contract == {request.DESCRIPTOR.full_name for request in described}
 

@@ -1,0 +1,155 @@
+"""Streams: audio that arrives in parts, from callers who may stall."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from typing import TypeVar, cast
+
+from segue.core.audio import MAX_UPLOAD_BYTES
+from segue.core.containers import PcmForm, wav_header
+from segue.core.errors import AudioTooLong, MalformedRequest, Overloaded, StreamStalled
+from segue.server.engine import Engine, Preview
+from segue.server.listening import Rest
+
+STALL_SECONDS = 30.0
+"""How long nothing may come from a caller, and how long an answer may wait to be read."""
+
+MAX_STREAMS = 32
+"""How many streams there may be at once; each may hold 16 MiB."""
+
+# Less is a window of hardly any encoding.
+_FIRST_TRY_BYTES = 8 * 2**10
+# The neighbours that a window needs behind its end.
+_SPARE_SECONDS = 0.1
+
+Message = TypeVar("Message")
+
+
+class Streams:
+    """Counts the streams that are open."""
+
+    def __init__(self, most: int = MAX_STREAMS) -> None:
+        """Takes how many there may be, at least 1."""
+        self._most = most
+        self._open = 0
+
+    @contextmanager
+    def one(self) -> Iterator[None]:
+        """Holds a place for a stream.
+
+        Raises:
+            Overloaded: there are too many already.
+        """
+        if self._open >= self._most:
+            raise Overloaded(f"{self._open} streams are open already. Try again in a second.")
+        self._open += 1
+        try:
+            yield
+        finally:
+            self._open -= 1
+
+
+async def coming(messages: AsyncIterator[Message]) -> AsyncIterator[Message]:
+    """The messages of a caller, one at a time: the next is fetched when it is asked for.
+
+    Raises:
+        StreamStalled: none came for ``STALL_SECONDS``.
+    """
+    while True:
+        try:
+            async with asyncio.timeout(STALL_SECONDS):
+                message = await anext(messages)
+        except StopAsyncIteration:
+            return
+        except TimeoutError:
+            raise StreamStalled(
+                f"Nothing came for {STALL_SECONDS:g} s. Send the parts of a stream one on the other."
+            ) from None
+        yield message
+
+
+@contextmanager
+def soon_read() -> Iterator[None]:
+    """Ends the call where its caller does not read what is yielded in here within ``STALL_SECONDS``."""
+    task = cast("asyncio.Task[object]", asyncio.current_task())
+    # No status would reach a caller who does not read, so the call is just ended.
+    patience = asyncio.get_running_loop().call_later(STALL_SECONDS, task.cancel)
+    try:
+        yield
+    finally:
+        patience.cancel()
+
+
+class ArrivingAudio:
+    """The bytes of one stream, and how many of its windows have been heard."""
+
+    def __init__(self, engine: Engine, form: PcmForm | None) -> None:
+        """Takes what hears it, and how its samples are written, or None for the bytes of a file."""
+        self._engine = engine
+        self._form = form
+        self._bytes = bytearray(wav_header(form, None) if form else b"")
+        self._header_bytes = len(self._bytes)
+        self._windows = 0
+        self._due = _FIRST_TRY_BYTES
+
+    def take(self, chunk: bytes) -> None:
+        """Adds the next bytes.
+
+        Raises:
+            AudioTooLong: there are more than 16 MiB altogether.
+        """
+        taken = len(self._bytes) - self._header_bytes + len(chunk)
+        if taken > MAX_UPLOAD_BYTES:
+            raise AudioTooLong(
+                f"The stream has more than the {MAX_UPLOAD_BYTES:,} bytes that are taken. End it sooner."
+            )
+        self._bytes += chunk
+
+    async def windows(self, seconds_left: float | None, *, ended: bool = False) -> AsyncIterator[Preview]:
+        """The windows that have come to be complete since the last time.
+
+        Args:
+            seconds_left: how long anybody waits for them, or None where that is not known.
+            ended: whether no more bytes will come.
+
+        Raises:
+            Overloaded: the stream has ended, and too many pieces are waiting already; before the end it is put off.
+        """
+        most = self._engine.model.manifest.windows
+        while ended or len(self._bytes) >= self._due:
+            try:
+                arrived = await self._engine.hear_on(bytes(self._bytes), Rest(self._windows, ended), seconds_left)
+            except Overloaded:
+                if ended:
+                    raise
+                self._due = len(self._bytes) + _FIRST_TRY_BYTES
+                return
+            self._windows += len(arrived.previews)
+            self._due = self._next_due(arrived.seconds)
+            for preview in arrived.previews:
+                yield preview
+            if len(arrived.previews) < most:
+                return
+
+    def whole(self) -> bytes:
+        """The whole piece as the bytes of a file.
+
+        Raises:
+            MalformedRequest: nothing has come.
+        """
+        if len(self._bytes) == self._header_bytes:
+            raise MalformedRequest("chunk", "No chunk came. Send the bytes of a piece of music behind the config.")
+        if self._form is None:
+            return bytes(self._bytes)
+        samples = self._bytes[self._header_bytes :]
+        return wav_header(self._form, len(samples)) + samples
+
+    def _next_due(self, seconds: float) -> int:
+        """How many bytes will hold one window more, when so many hold ``seconds``."""
+        there = len(self._bytes)
+        if not seconds:
+            return 2 * there
+        needed = (self._windows + 1) * self._engine.model.manifest.features.window_seconds + _SPARE_SECONDS
+        return max(there + 1, int(there * needed / seconds))

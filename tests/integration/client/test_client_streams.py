@@ -1,0 +1,103 @@
+import time
+from collections.abc import AsyncIterator, Iterator
+
+import grpc
+import pytest
+
+from segue.client import AsyncClient, AudioSilentError, Client, DeadlineExceededError, ServerUnreachableError
+from segue.v1.audio_pb2 import SAMPLE_ENCODING_INT16, PcmFormat
+from tests.integration.client.conftest import SCORES, Ask, Peer, fails, hangs, info
+
+SILENT = fails(grpc.StatusCode.INVALID_ARGUMENT, "There is nothing to hear.", info("AUDIO_SILENT"))
+PCM = PcmFormat(sample_rate=8_000, channels=1, sample_encoding=SAMPLE_ENCODING_INT16)
+
+
+async def test_streaming_classify(peer: Peer, ask: Ask) -> None:
+    """The configuration goes first, then every chunk; the windows come back, and the result last."""
+    chunks = [b"one", b"two", b"three"]
+    answers = await ask(peer.address, "streaming_classify", chunks, pcm=PCM, top_k=3, read_mask=["scores"])
+    assert ["window"] * 3 + ["result"] == [answer.WhichOneof("answer") for answer in answers]
+    assert SCORES == list(answers[-1].result.scores)
+    config, *rest = peer.received
+    assert (PCM, 3, ["scores"]) == (config.config.pcm, config.config.top_k, list(config.config.read_mask.paths))
+    assert chunks == [request.chunk for request in rest]
+
+
+async def test_a_failure_in_a_stream(peer: Peer, ask: Ask) -> None:
+    """A stream that fails raises as any call does."""
+    peer.behaviours.append(SILENT)
+    with pytest.raises(AudioSilentError):
+        await ask(peer.address, "streaming_classify", [b"one"])
+
+
+async def test_a_failure_while_more_is_sent(peer: Peer, ask: Ask) -> None:
+    """What the server says of a stream is told however much is being written when it fails."""
+    for _ in range(30):
+        peer.behaviours.append(SILENT)
+        with pytest.raises(AudioSilentError):
+            await ask(peer.address, "streaming_classify", [bytes(100_000)] * 20)
+
+
+async def test_no_server(ask: Ask) -> None:
+    """A stream to nobody says so."""
+    with pytest.raises(ServerUnreachableError):
+        await ask("127.0.0.1:1", "streaming_classify", [b"one"])
+
+
+async def test_a_stream_that_takes_too_long(peer: Peer, ask: Ask) -> None:
+    """The timeout is for the whole stream, and is named."""
+    peer.behaviours.append(hangs)
+    with pytest.raises(DeadlineExceededError, match=r"within 0\.5 s"):
+        await ask(peer.address, "streaming_classify", [b"one"], stream_timeout=0.5)
+
+
+def broken() -> Iterator[bytes]:
+    """Chunks of which the second cannot be made."""
+    yield b"one"
+    raise LookupError("the microphone is gone")
+
+
+async def test_what_goes_wrong_in_making_a_chunk(peer: Peer, ask: Ask) -> None:
+    """An error of the caller's own comes back to the caller as it was."""
+    with pytest.raises(LookupError, match="microphone"):
+        await ask(peer.address, "streaming_classify", broken())
+
+
+async def test_chunks_from_asyncio(peer: Peer) -> None:
+    """The asyncio client takes chunks that are awaited, too."""
+
+    async def chunks() -> AsyncIterator[bytes]:
+        yield b"one"
+        yield b"two"
+
+    async with AsyncClient(peer.address) as client:
+        answers = [answer async for answer in client.streaming_classify(chunks())]
+    assert (3, [b"one", b"two"]) == (len(answers), [request.chunk for request in peer.received[1:]])
+
+
+def endless(sent: list[bytes]) -> Iterator[bytes]:
+    """Chunks for ever, which are kept."""
+    while True:
+        sent.append(b"more")
+        yield b"more"
+        time.sleep(0.01)
+
+
+def test_an_answer_is_enough(peer: Peer) -> None:
+    """Whoever stops reading stops sending."""
+    sent: list[bytes] = []
+    with Client(peer.address) as client:
+        answers = client.streaming_classify(endless(sent))
+        assert "window" == next(answers).WhichOneof("answer")
+        answers.close()  # type: ignore[attr-defined]  # a generator
+        time.sleep(0.2)
+        count = len(sent)
+        time.sleep(0.2)
+        assert count == len(sent)
+
+
+async def test_bytes_are_no_chunks(peer: Peer, ask: Ask) -> None:
+    """The bytes of a file in place of chunks are refused with what to do, and nothing is sent."""
+    with pytest.raises(TypeError, match="chunks"):
+        await ask(peer.address, "streaming_classify", b"RIFF")
+    assert [] == peer.received

@@ -1,0 +1,121 @@
+"""Callers of streams who stop sending, or stop reading."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import grpc
+import pytest
+
+from segue.core.errors import StreamStalled
+from segue.server import streaming
+from segue.server.status import StatusInterceptor
+from segue.server.streaming import coming, soon_read
+
+METHOD = "/test.Streams/Echo"
+
+
+async def echo(requests: AsyncIterator[bytes], _context: object) -> AsyncIterator[bytes]:
+    """Answers a megabyte to each message."""
+    async for _ in coming(requests):
+        with soon_read():
+            yield bytes(2**20)
+
+
+@asynccontextmanager
+async def served(ended: asyncio.Event) -> AsyncIterator[Callable[[], Any]]:
+    """What opens a stream to a server that echoes, and tells when a call has ended."""
+
+    async def watched(requests: AsyncIterator[bytes], context: object) -> AsyncIterator[bytes]:
+        try:
+            async for answer in echo(requests, context):
+                yield answer
+        finally:
+            ended.set()
+
+    server = grpc.aio.server(interceptors=[StatusInterceptor()])
+    handlers = {"Echo": grpc.stream_stream_rpc_method_handler(watched)}
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("test.Streams", handlers),))
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        opening: Any = channel.stream_stream
+        yield opening(METHOD)
+    await server.stop(None)
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half a second is enough to be called stalled."""
+    monkeypatch.setattr(streaming, "STALL_SECONDS", 0.5)
+
+
+async def test_whoever_sends_nothing_is_told() -> None:
+    """A stream on which nothing comes ends by its own reason."""
+    ended = asyncio.Event()
+    async with served(ended) as open_stream:
+        call = open_stream()
+        await call.write(b"one")
+        assert 2**20 == len(await call.read())
+        with pytest.raises(grpc.aio.AioRpcError, match=r"Nothing came for 0\.5 s") as error:
+            await call.read()
+        assert grpc.StatusCode.DEADLINE_EXCEEDED is error.value.code()
+        trailers: Any = error.value.trailing_metadata()
+        assert b"STREAM_STALLED" in dict(trailers)["grpc-status-details-bin"]
+        assert ended.is_set()
+
+
+async def test_whoever_does_not_read_is_dropped() -> None:
+    """A stream whose answers are not read ends, however eagerly it is written to, and the server goes on."""
+    ended = asyncio.Event()
+    async with served(ended) as open_stream:
+        call = open_stream()
+        writing = asyncio.create_task(_write_on(call))
+        await asyncio.wait_for(ended.wait(), 60)
+        writing.cancel()
+        other = open_stream()
+        await other.write(b"one")
+        assert 2**20 == len(await other.read())
+
+
+async def _write_on(call: Any) -> None:  # noqa: ANN401 - a stream
+    while True:
+        await call.write(b"more")
+        await asyncio.sleep(0.01)
+
+
+async def test_one_message_at_a_time() -> None:
+    """No message is fetched before it is asked for."""
+    fetched = []
+
+    async def messages() -> AsyncIterator[int]:
+        for number in range(10):
+            fetched.append(number)
+            yield number
+
+    taken = coming(messages())
+    assert [0, 1] == [await anext(taken), await anext(taken)]
+    assert [0, 1] == fetched
+
+
+async def test_a_message_that_comes_in_time() -> None:
+    """The patience begins anew with every message."""
+
+    async def slowly() -> AsyncIterator[int]:
+        for number in range(4):
+            await asyncio.sleep(0.3)
+            yield number
+        await asyncio.sleep(5)
+
+    taken: list[int] = []
+
+    async def take() -> None:
+        async for number in coming(slowly()):
+            taken.append(number)
+
+    with pytest.raises(StreamStalled):
+        await take()
+    assert [0, 1, 2, 3] == taken
