@@ -106,7 +106,8 @@ def test_what_a_redis_keeps(
     with Redis.from_url(named_redis) as client:
         client.config_set("appendonly", appendonly)
         client.config_set("save", save)
-    _, found = doctor("--data", tmp_path / "data", "--redis", named_redis, "--model", tiny_model, *FREE)
+    code, found = doctor("--data", tmp_path / "data", "--redis", named_redis, "--model", tiny_model, *FREE)
+    assert (0, "ok") == (code, found["data folder"].level)
     assert (level, True) == (found["persistence"].level, said in found["persistence"].text)
 
 

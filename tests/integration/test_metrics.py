@@ -12,6 +12,8 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
+from segue.server.metrics import STAGES
+
 from .conftest import Fill, Stubs, running_server, wait_until
 
 CATALOG, CLASSIFICATION = "/segue.v1.CatalogService", "/segue.v1.ClassificationService"
@@ -51,6 +53,12 @@ def test_calls_of_every_kind(tmp_path: Path, tiny_model: Path, fill: Fill, clips
         wait_until(lambda: expected == {name: figures().get(name) for name in expected})
         assert 0 < figures()["segue_catalogue_revision"]
         assert 1 == figures()[f'segue_model_info{{model_id="{stubs.status().revision.model_id}"}}']
+        ids = [track.track_id for track in stubs.list_tracks().tracks]
+        stubs.recommend(ids[0])
+        stubs.recommend(clips[5].read_bytes())
+        stages = {stage: figures()[f'segue_stage_seconds_count{{stage="{stage}"}}'] for stage in STAGES}
+        assert dict.fromkeys(STAGES, 1) | {"search": 2, "metadata": 2} == stages
+        assert 0 < figures()["segue_redis_seconds_count"]
         assert 10_000_000 < figures()["process_resident_memory_bytes"]
 
 

@@ -75,7 +75,12 @@ def _try_out(listeners: Workers[Task, Listened], manifest: Manifest) -> list[Fut
 
 
 def _catalogue(settings: Settings, manifest: Manifest, metrics: Metrics) -> LiveCatalogue:
-    catalogue = LiveCatalogue(settings.data, manifest, lambda: open_store(settings.data, settings.redis_url, BRISK))
+    catalogue = LiveCatalogue(
+        settings.data,
+        manifest,
+        lambda: open_store(settings.data, settings.redis_url, BRISK),
+        metrics.redis_seconds.time,
+    )
     metrics.searching(lambda: catalogue.view)
     metrics.store_up.set_function(lambda: not isinstance(catalogue.problem, StoreUnavailable))
     return catalogue

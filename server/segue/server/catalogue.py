@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Collection, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -86,8 +86,21 @@ class LiveCatalogue:
     """Follows a store; ``start`` and ``close`` it."""
 
     def __init__(
-        self, data: Path, manifest: Manifest, open_store: Callable[[], AbstractContextManager[TrackStore]]
+        self,
+        data: Path,
+        manifest: Manifest,
+        open_store: Callable[[], AbstractContextManager[TrackStore]],
+        time_answer: Callable[[], AbstractContextManager[object]] = nullcontext,
     ) -> None:
+        """Opens nothing yet.
+
+        Args:
+            data: the folder with the snapshots.
+            manifest: the model that the catalogue is to be of.
+            open_store: opens the store.
+            time_answer: entered while the store is asked the one question that every look at it begins with.
+        """
+        self._time_answer = time_answer
         self._data = data
         self._manifest = manifest
         self._open_store = open_store
@@ -187,7 +200,8 @@ class LiveCatalogue:
         self._problem = problem
 
     def _catch_up(self, store: TrackStore) -> None:
-        identity = store.identity()
+        with self._time_answer():
+            identity = store.identity()
         if identity is None:
             self._view = View()
             return

@@ -61,7 +61,7 @@ def examine(options: Options) -> Iterator[Finding]:
     yield _processor()
     model = _model(options.model)
     yield model[0]
-    yield from _data(options.data)
+    yield from _data(options.data, only_read=bool(options.redis))
     yield from _catalogue(options, model[1])
     yield _decoders()
     yield from _ports(options)
@@ -120,21 +120,29 @@ def _model(folder: Path) -> tuple[Finding, Manifest | None]:
     return Finding("model", "ok", f"{manifest.model_id} with {len(manifest.labels)} genres, from {folder}"), manifest
 
 
-def _data(folder: Path) -> Iterator[Finding]:
+def _data(folder: Path, *, only_read: bool) -> Iterator[Finding]:
+    """With a Redis of its own elsewhere a server only reads the snapshots, and may be kept from writing."""
     try:
+        if only_read and folder.is_dir():
+            list(folder.iterdir())
+            yield Finding("data folder", "ok", f"{folder} can be read")
+            return
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         probe = folder / f".doctor-{os.getpid()}"
         probe.touch()
         probe.unlink()
-        free = shutil.disk_usage(folder).free
     except OSError as error:
-        text = f"{folder} cannot be written: {error.strerror}"
-        yield Finding("data folder", "fail", text, "Name another with --data, or let this user write there.")
+        text = f"{folder} cannot be {'read' if only_read and folder.is_dir() else 'written'}: {error.strerror}"
+        yield Finding("data folder", "fail", text, "Name another with --data, or mend its permissions.")
         return
     yield Finding("data folder", "ok", f"{folder} can be written")
+    yield _space(shutil.disk_usage(folder).free)
+
+
+def _space(free: int) -> Finding:
     level: Level = "fail" if free < _NO_SPACE else "warn" if free < _LITTLE_SPACE else "ok"
     advice = "" if level == "ok" else "Make room: a new index is written beside the old ones."
-    yield Finding("disk", level, f"{free / 1e9:.1f} GB are free", advice)
+    return Finding("disk", level, f"{free / 1e9:.1f} GB are free", advice)
 
 
 def _catalogue(options: Options, manifest: Manifest | None) -> Iterator[Finding]:

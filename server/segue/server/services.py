@@ -17,6 +17,7 @@ from segue.server.bootstrap import Parts
 from segue.server.catalogue import LiveCatalogue, tracks_of
 from segue.server.engine import Hearing, Preview
 from segue.server.masks import keep, wanted
+from segue.server.metrics import Metrics
 from segue.server.status import public_message
 from segue.server.streaming import ArrivingAudio, Streams, coming, soon_read
 from segue.v1 import (
@@ -47,6 +48,7 @@ class _Service:
         self._engine = parts.engine
         self._catalogue = parts.catalogue
         self._readers = parts.readers
+        self._metrics = parts.metrics
         self._model = parts.engine.model.manifest
 
     def _revision(self) -> revision_pb2.Revision:
@@ -128,7 +130,7 @@ class RecommendationService(_Service, recommendation_service_pb2_grpc.Recommenda
         kind = convert.seed_kind(request)
         self._catalogue.searchable()  # before anything is decoded for nothing
         seed = await self._seed(request, kind, context.time_remaining())
-        found, searched = await self._readers.run(_search, self._catalogue, seed, most)
+        found, searched = await self._readers.run(_search, self._catalogue, seed, most, self._metrics)
         answer = RecommendResponse(
             recommendations=[convert.recommendation(neighbour, track) for neighbour, track in found],
             revision=convert.revision(self._model.model_id, searched),
@@ -160,11 +162,16 @@ def _stored(store: TrackStore, track_id: str) -> _Seed:
     return _Seed(track_id, embedding)
 
 
-def _search(catalogue: LiveCatalogue, seed: _Seed, most: int) -> tuple[list[tuple[Neighbour, Track]], int]:
+def _search(
+    catalogue: LiveCatalogue, seed: _Seed, most: int, metrics: Metrics
+) -> tuple[list[tuple[Neighbour, Track]], int]:
     """What was found, and the revision of the catalogue that was searched."""
     view = catalogue.searchable()
-    # A few more than are wanted, for those that were removed in this moment.
-    found = tracks_of(catalogue.store, view.search(seed.embedding, most + _SPARE, {seed.track_id}))
+    with metrics.stage("search"):
+        # A few more than are wanted, for those that were removed in this moment.
+        near = view.search(seed.embedding, most + _SPARE, {seed.track_id})
+    with metrics.stage("metadata"):
+        found = tracks_of(catalogue.store, near)
     return found[:most], view.revision
 
 
