@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from segue.core.features import FeatureConfig, relative_decibels
 from segue.trainer.data import Clip, Dataset, Floats, windows_of
+from segue.trainer.teacher import tag_count, tags_at
 
 # The step of the 8-bit codes in a log-mel archive: one clip in four of GTZAN's was requantised, and no network shall be
 # able to read single codes.
@@ -62,6 +63,7 @@ class ClipBatches(keras.utils.PyDataset):  # type: ignore[misc]  # keras ships n
         super().__init__()
         self._clips = dataset.clips
         self._targets = one_hot(dataset, labels)
+        self._tags = tag_count(dataset)
         self._config = config
         self._band_means = band_means
         self._augmentation = augmentation
@@ -78,23 +80,27 @@ class ClipBatches(keras.utils.PyDataset):  # type: ignore[misc]  # keras ships n
         return max(1, self._heard * len(self._clips) // (self._batch * self._windows))
 
     def __getitem__(self, index: int) -> tuple[dict[str, NDArray[np.generic]], dict[str, Floats]]:
-        """A batch: windows and mask in, one-hot genres of clips and of windows out."""
+        """A batch: windows and mask in, one-hot genres of clips and of windows out, and the windows' tags if taught."""
         random = np.random.default_rng([self._seed, self.epoch, index])
         chosen = random.choice(len(self._clips), self._batch, replace=False)
-        windows = np.stack([self._draw_windows(self._clips[clip], random) for clip in chosen])
-        targets = self._targets[chosen]
+        drawn = [self._draw_windows(self._clips[clip], random) for clip in chosen]
+        windows, genres = np.stack([windows for windows, _ in drawn]), self._targets[chosen]
+        targets = {"clip": genres, "window": np.repeat(genres[:, None], self._windows, axis=1)}
+        if self._tags:
+            targets["tags"] = np.stack([tags for _, tags in drawn])
         if self._augmentation.mixed:
             windows, targets = mix(windows, targets, self._augmentation.mixed, random)
-        inputs = {"windows": windows, "mask": draw_mask(self._batch, self._windows, random)}
-        return inputs, {"clip": targets, "window": np.repeat(targets[:, None], self._windows, axis=1)}
+        return {"windows": windows, "mask": draw_mask(self._batch, self._windows, random)}, targets
 
     def on_epoch_end(self) -> None:
         """The next epoch meets other windows."""
         self.epoch += 1
 
-    def _draw_windows(self, clip: Clip, random: np.random.Generator) -> Floats:
+    def _draw_windows(self, clip: Clip, random: np.random.Generator) -> tuple[Floats, Floats]:
+        """Windows [w, bands, columns] of a clip, and their tags [w, tags]."""
         places = np.sort(random.random(self._windows))
-        return np.stack([self._draw_window(clip.decibels, place, random) for place in places])
+        windows = np.stack([self._draw_window(clip.decibels, place, random) for place in places])
+        return windows, tags_at(clip, places, self._tags)
 
     def _draw_window(self, decibels: Floats, place: float, random: np.random.Generator) -> Floats:
         how, width = self._augmentation, self._config.columns
@@ -139,14 +145,20 @@ def draw_mask(clips: int, windows: int, random: np.random.Generator) -> NDArray[
     return present
 
 
-def mix(windows: Floats, targets: Floats, parameter: float, random: np.random.Generator) -> tuple[Floats, Floats]:
-    """Lays another clip under each, with its genre in proportion."""
+def mix(
+    windows: Floats, targets: dict[str, Floats], parameter: float, random: np.random.Generator
+) -> tuple[Floats, dict[str, Floats]]:
+    """Lays another clip under each, with its targets in proportion."""
     share = random.beta(parameter, parameter, len(windows)).astype(np.float32)
     share = np.maximum(share, 1 - share)
     other = random.permutation(len(windows))
-    across = share[:, None, None, None]
-    mixed = windows * across + windows[other] * (1 - across)
-    return mixed, targets * share[:, None] + targets[other] * (1 - share[:, None])
+
+    def blend(values: Floats) -> Floats:
+        across = share.reshape(-1, *[1] * (values.ndim - 1))
+        blended: Floats = values * across + values[other] * (1 - across)
+        return blended
+
+    return blend(windows), {name: blend(values) for name, values in targets.items()}
 
 
 def served_windows(dataset: Dataset, config: FeatureConfig, most: int) -> dict[str, NDArray[np.generic]]:

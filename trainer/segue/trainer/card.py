@@ -15,6 +15,7 @@ class Story:
     Attributes:
         split: the name of the split.
         learnt: clips that it learnt from.
+        taught: how many of those had a teacher's tags.
         valid: clips that chose the epoch and fitted the temperature.
         recipe: what was trained.
         plan: how it was trained.
@@ -26,6 +27,7 @@ class Story:
 
     split: str
     learnt: int
+    taught: int
     valid: int
     recipe: Recipe
     plan: AnyPlan
@@ -108,6 +110,7 @@ def _training(manifest: Manifest, story: Story) -> list[str]:
         "",
         f"From scratch on {story.learnt} {parts}, by the split {story.split} (digest {manifest.split_digest[:16]}), "
         f"seed {story.plan.seed}: {story.epochs} epochs of at most {story.plan.epochs}. {story.recipe.method} "
+        f"{_teaching(story)}"
         f"The {story.valid} validation {parts} chose epoch {story.best_epoch} and fitted the temperature "
         f"{manifest.temperature:.3f}; the run used nothing else of them. {_time(story)}"
         "The same command with the same seed gives the same network on the same machine.",
@@ -119,6 +122,16 @@ def _training(manifest: Manifest, story: Story) -> list[str]:
 
 def _time(story: Story) -> str:
     return "" if story.seconds is None else f"It took {story.seconds / 60:.0f} minutes. "
+
+
+def _teaching(story: Story) -> str:
+    """A sentence on the teacher, with a blank behind it; nothing where there was none."""
+    if not story.taught:
+        return ""
+    return (
+        f"{story.taught} of the clips had tags of another network, which this one learnt to say of its windows too; "
+        "what says them is not in it any more. "
+    )
 
 
 def _limits(story: Story) -> list[str]:

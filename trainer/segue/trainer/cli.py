@@ -113,6 +113,7 @@ def main() -> None:
     type=click.IntRange(1, 1000),
     help="The most epochs; each hears about ten windows of every clip.  [default: 40, or the paper's 50 and 150]",
 )
+@click.option("--tags", type=_FILE, help="A teacher's tags of the clips (npz), for segue-fast to learn too.")
 @click.option("--cache", type=_FOLDER, default=_default_cache, envvar="SEGUE_CACHE", help="Where features are kept.")
 @click.option("--resume", is_flag=True, help="Go on from the last finished epoch of a run that was stopped.")
 @click.option("--finish", is_flag=True, help="Write the best epoch of a run that was stopped, and train no further.")
@@ -127,17 +128,20 @@ def train(
     network: str,
     name: str | None,
     epochs: int | None,
+    tags: Path | None,
     cache: Path,
     resume: bool,
     finish: bool,
 ) -> None:
     """Trains a network, chooses its best epoch and writes its artifact."""
+    if tags and network != NETWORKS[0]:
+        raise click.UsageError(f"--tags: {network} learns from genres alone, as the paper has it.")
     with without_chatter():
         from segue.trainer import commands, drawn  # noqa: PLC0415 - TensorFlow takes seconds, --help does without
 
     wish = drawn.SplitWish(split, seed, folds, fold)
     settings = commands.TrainSettings(
-        source, wish, output, network, name or network, seed, epochs, resume, cache, finish
+        source, wish, output, network, name or network, seed, epochs, resume, cache, finish, tags
     )
     commands.train(settings)
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from segue.core.artifact import Manifest
 from segue.trainer import show
 from segue.trainer.cache import FeatureCache
-from segue.trainer.data import Dataset, chunks_of, labels_of
+from segue.trainer.data import Dataset, Floats, chunks_of, labels_of
 from segue.trainer.drawn import SplitWish
 from segue.trainer.errors import DataUnusable
 from segue.trainer.evaluating import show_figures
@@ -23,6 +23,7 @@ from segue.trainer.recipes import RECIPES
 from segue.trainer.run import FRONT_END, Sides, train_artifact
 from segue.trainer.sources import columns_of, list_input, read_input
 from segue.trainer.split import SAVED, SHIPPED, TRAIN, VALID, Split
+from segue.trainer.teacher import read_teacher, tag_count, taught_count, teach
 from segue.trainer.training import WINDOWS
 
 
@@ -40,6 +41,7 @@ class TrainSettings:
         epochs: the most, or None for the recipe's own number.
         resume: whether it goes on from the checkpoint of a run that was stopped.
         finish: whether it writes the best epoch of that checkpoint and trains no further.
+        tags: the file of a teacher's tags, or None.
         cache: the folder that features of audio are kept in, or None for none.
     """
 
@@ -53,6 +55,7 @@ class TrainSettings:
     resume: bool = False
     cache: Path | None = None
     finish: bool = False
+    tags: Path | None = None
 
 
 def train(settings: TrainSettings) -> None:
@@ -62,6 +65,7 @@ def train(settings: TrainSettings) -> None:
         SegueError: the input, the split or the training fails.
     """
     known = settings.split.known()
+    teacher = read_teacher(settings.tags) if settings.tags else None
     resume = settings.resume or settings.finish
     refuse_output(settings.output, resume=resume)
     # A folder that cannot be trained on is told before its audio is decoded.
@@ -75,7 +79,7 @@ def train(settings: TrainSettings) -> None:
     dataset = _read(settings.source, settings.split, known, settings.cache)
     _refuse_lost(listed, dataset)
     split = known or settings.split.draw(dataset.genres, dataset.copies)
-    sides = Sides.of(dataset, split)
+    sides = _taught(Sides.of(dataset, split), teacher)
     parts = "chunks" if split.leaky else "clips"
     show.note(
         f"{len(sides.learnt.clips)} {parts} to learn from, {len(sides.valid.clips)} to judge by, split {split.label}"
@@ -123,6 +127,15 @@ def _read(source: Path, wish: SplitWish, known: Split | None, folder: Path | Non
     if cache and cache.trouble:
         show.note(cache.trouble)
     return chunks_of(dataset, FRONT_END, WINDOWS) if by_chunk else dataset
+
+
+def _taught(sides: Sides, teacher: Mapping[str, Floats] | None) -> Sides:
+    """A run whose training clips have a teacher's tags; no others are used."""
+    if teacher is None:
+        return sides
+    learnt = teach(sides.learnt, teacher)
+    show.note(f"{taught_count(learnt)} of the clips to learn from have {tag_count(learnt)} tags of a teacher")
+    return replace(sides, learnt=learnt)
 
 
 def _refuse_lost(listed: Mapping[str, str], dataset: Dataset) -> None:

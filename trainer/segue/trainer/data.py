@@ -29,11 +29,14 @@ class Clip:
         track: its name, such as "blues.00000".
         genre: what it is.
         decibels: log-mel [bands, columns] relative to the clip's loudest cell, with columns for one window or more.
+        tags: what a teacher says of it, [patches, tags] in [0, 1], the patches spread evenly over the clip; None where
+            nobody taught it.
     """
 
     track: str
     genre: str
     decibels: Floats
+    tags: Floats | None = None
 
 
 @dataclass(frozen=True)
@@ -55,11 +58,13 @@ class Dataset:
 
     @property
     def digest(self) -> str:
-        """The SHA-256 of all names, genres and columns, in hexadecimal."""
+        """The SHA-256 of all names, genres, columns and tags, in hexadecimal."""
         whole = hashlib.sha256()
         for clip in self.clips:
             whole.update(f"{clip.track}\t{clip.genre}\n".encode())
             whole.update(clip.decibels.tobytes())
+            if clip.tags is not None:
+                whole.update(clip.tags.tobytes())
         return whole.hexdigest()
 
     @property

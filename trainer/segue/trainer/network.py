@@ -118,21 +118,27 @@ def build_linear(weights: Floats, bias: Floats) -> keras.Model:
 
 
 class ClipNetwork(keras.Model):  # type: ignore[misc]  # keras ships no types
-    """Encoder and decider as one, for learning: windows [clips, w, bands, columns] and mask [clips, w] in."""
+    """Encoder and decider as one, for learning: windows [clips, w, bands, columns] and mask [clips, w] in.
 
-    def __init__(self, encoder: keras.Model, decider: keras.Model) -> None:
+    Where a teacher gives tags, a head on the features learns them too; what is served goes without it.
+    """
+
+    def __init__(self, encoder: keras.Model, decider: keras.Model, tags: int = 0) -> None:
         super().__init__()
         self.encoder = encoder
         self.decider = decider
+        self.tags = layers.Dense(tags) if tags else None
+        if self.tags:  # the optimiser is built before the first batch
+            self.tags.build((None, encoder.output_shape[-1]))
 
     def call(self, inputs: dict[str, Any], training: bool = False) -> dict[str, Any]:
-        """Logits [clips, genres] of the clips and [clips, w, genres] of the windows."""
+        """Logits [clips, genres] of the clips, [clips, w, genres] of the windows and [clips, w, tags] of their tags."""
         windows = inputs["windows"]
         bands, columns = windows.shape[-2:]
         features = self.encoder(ops.reshape(windows, (-1, bands, columns)), training=training)
         by_clip = ops.reshape(features, (-1, ops.shape(windows)[1], features.shape[-1]))
         clip, window = self.decider([by_clip, inputs["mask"]], training=training)
-        return {"clip": clip, "window": window}
+        return {"clip": clip, "window": window} | ({"tags": self.tags(by_clip)} if self.tags else {})
 
 
 def _plane(x: keras.KerasTensor, shape: Shape) -> keras.KerasTensor:

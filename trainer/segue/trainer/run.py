@@ -24,6 +24,7 @@ from segue.trainer.recipes import AnyPlan, Recipe, settings_of
 from segue.trainer.record import Record, installed_versions
 from segue.trainer.report import write_report
 from segue.trainer.split import SAVED, SHIPPED, TRAIN, VALID, Split
+from segue.trainer.teacher import taught_count
 from segue.trainer.training import WINDOWS, Trained
 
 # Window-relative decibels on the paper's mel bands; docs/adr says how the floor was chosen.
@@ -115,6 +116,7 @@ def train_artifact(
     story = Story(
         split=sides.split.label,
         learnt=len(sides.learnt.clips),
+        taught=taught_count(sides.learnt),
         valid=len(sides.valid.clips),
         recipe=recipe,
         plan=plan,

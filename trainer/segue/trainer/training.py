@@ -26,6 +26,7 @@ from segue.trainer.network import (
     build_linear,
     build_statistics,
 )
+from segue.trainer.teacher import tag_count, tag_loss
 
 WINDOWS = 10
 Validation = tuple[dict[str, NDArray[np.generic]], dict[str, Floats]]
@@ -45,6 +46,7 @@ class Plan:
         weight_decay: of AdamW, as a share of the learning rate.
         label_smoothing: the share of a target that is spread over all genres, in [0, 1).
         averaging: the weights that are judged and kept are a running mean with this momentum, in [0, 1).
+        tag_weight: what the cross-entropy of a tag weighs beside that of the genre, where a teacher gives tags.
         regularisation: the inverse strength C of the linear path's ridge penalty, above 0.
         augmentation: how windows are varied.
     """
@@ -57,6 +59,7 @@ class Plan:
     weight_decay: float = 0.3
     label_smoothing: float = 0.1
     averaging: float = 0.99
+    tag_weight: float = 10.0
     regularisation: float = 3e-3
     augmentation: Augmentation = field(default_factory=Augmentation)
 
@@ -119,7 +122,8 @@ def train(
     statistics = build_statistics(shape, scale)
     genres = np.repeat(np.array([labels.index(clip.genre) for clip in learnt.clips]), served["mask"].sum(1))
     linear = fit_linear(statistics.predict(heard, verbose=0), genres, plan.regularisation)
-    network = ClipNetwork(build_encoder(shape, scale), build_decider(shape))
+    tags = tag_count(learnt)
+    network = ClipNetwork(build_encoder(shape, scale), build_decider(shape), tags)
     batches = ClipBatches(
         learnt,
         labels,
@@ -130,8 +134,8 @@ def train(
         windows=plan.windows,
         seed=plan.seed,
     )
-    _compile(network, plan, len(batches))
-    done = fit(network, batches, _validation(valid, labels, config), Limits(plan.epochs), course or Course())
+    _compile(network, plan, len(batches), taught=tags > 0)
+    done = fit(network, batches, _validation(valid, labels, config, tags), Limits(plan.epochs), course or Course())
     return Trained(network.encoder, network.decider, statistics, linear, shape, scale, **vars(done))
 
 
@@ -147,11 +151,14 @@ def fit_linear(statistics: Floats, genres: np.ndarray[Any, Any], regularisation:
     return build_linear(weights.astype(np.float32), (bias - scaler.mean_ @ weights).astype(np.float32))
 
 
-def _compile(network: ClipNetwork, plan: Plan, steps: int) -> None:
+def _compile(network: ClipNetwork, plan: Plan, steps: int, *, taught: bool) -> None:
+    losses = {name: (_loss(plan), 0.5) for name in ("clip", "window")}
+    if taught:
+        losses["tags"] = (tag_loss, plan.tag_weight)
     network.compile(
         optimizer=_optimizer(plan, steps),
-        loss={name: _loss(plan) for name in ("clip", "window")},
-        loss_weights={"clip": 0.5, "window": 0.5},
+        loss={name: loss for name, (loss, _) in losses.items()},
+        loss_weights={name: weight for name, (_, weight) in losses.items()},
         metrics={"clip": _judges()},
         jit_compile=False,
     )
@@ -179,6 +186,9 @@ def _judges() -> list[keras.metrics.Metric]:
     ]
 
 
-def _validation(valid: Dataset, labels: tuple[str, ...], config: FeatureConfig) -> Validation:
-    inputs, targets = served_windows(valid, config, WINDOWS), one_hot(valid, labels)
-    return inputs, {"clip": targets, "window": np.repeat(targets[:, None], WINDOWS, axis=1)}
+def _validation(valid: Dataset, labels: tuple[str, ...], config: FeatureConfig, tags: int) -> Validation:
+    inputs, genres = served_windows(valid, config, WINDOWS), one_hot(valid, labels)
+    targets = {"clip": genres, "window": np.repeat(genres[:, None], WINDOWS, axis=1)}
+    if tags:  # Nobody is judged by how well it says the tags.
+        targets["tags"] = np.full((len(genres), WINDOWS, tags), np.nan, np.float32)
+    return inputs, targets
