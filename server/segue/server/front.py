@@ -27,7 +27,7 @@ def make_front(options: Options, metrics: Metrics) -> Front:
     tokens = Tokens(options.tokens) if options.tokens else None
     for warning in exposures(options):
         _log.warning("%s", warning)
-    return Front(options.listen, options.grace, tls, tokens)
+    return Front(options.listen, options.grace, options.drain, options.max_connection_age, tls, tokens)
 
 
 def tls_files(options: Options) -> TlsFiles | None:

@@ -10,14 +10,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import grpc
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_health.v1 import health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from segue.core.errors import MalformedRequest, StoreUnavailable
+from segue.server import health
 from segue.server.access import TokenInterceptor
 from segue.server.bootstrap import Parts, Settings, assemble
 from segue.server.calls import CallInterceptor
 from segue.server.catalogue import POLL_SECONDS
+from segue.server.health import Health
 from segue.server.late import LateServices
 from segue.server.logs import CallLog
 from segue.server.metrics import Metrics
@@ -45,12 +47,21 @@ SERVICES = (CLASSIFICATION, RECOMMENDATION, CATALOG)
 _OPTIONS = [
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
     ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+    # A caller that is gone without a word is noticed after 80 s, and one that pings all the time is sent away.
+    ("grpc.keepalive_time_ms", 60_000),
+    ("grpc.keepalive_timeout_ms", 20_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
+    ("grpc.http2.max_ping_strikes", 2),
+    ("grpc.max_concurrent_streams", 256),
+    ("grpc.max_allowed_incoming_connections", 512),
     # Two servers on one port would share its calls without a word; the second must hear that the port is taken.
     ("grpc.so_reuseport", 0),
 ]
 
 _OTHER_CALLS = 64
-_SERVING, _NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
+# What calls under way have left when their connection has come of age.
+_AGE_GRACE_SECONDS = 300
 
 _log = logging.getLogger(__name__)
 
@@ -61,13 +72,17 @@ class Front:
 
     Attributes:
         address: HOST:PORT, or unix:PATH; port 0 is any free one.
-        grace: how many seconds calls under way may take to finish after the signal.
+        grace: how many seconds calls under way may take to finish after the signal and the time to drain.
+        drain: how many seconds calls are still taken after the signal, while health says NOT_SERVING.
+        connection_age: after how many seconds callers are asked to connect anew, 0 for never.
         tls: what secures the port, or None for plain text.
         tokens: who may call, or None for everyone.
     """
 
     address: str
     grace: float
+    drain: float = 0.0
+    connection_age: float = 0.0
     tls: Tls | None = None
     tokens: Tokens | None = None
 
@@ -87,11 +102,11 @@ async def serve(settings: Settings, metrics: Metrics, front: Front) -> None:
     """
     server = grpc.aio.server(
         interceptors=_interceptors(metrics, front.tokens),
-        options=_OPTIONS,
+        options=[*_OPTIONS, *_age(front.connection_age)],
         # Each may hold 32 MiB before a handler counts it; the rest is for health and what only reads.
         maximum_concurrent_rpcs=settings.most_pieces + _OTHER_CALLS,
     )
-    checks, services = await _add_front(server)
+    checks, services = _add_front(server)
     bound = _bind(server, front)
     stop = _stop_signal()
     await server.start()
@@ -101,8 +116,10 @@ async def serve(settings: Settings, metrics: Metrics, front: Front) -> None:
             parts = await asyncio.to_thread(stack.enter_context, assemble(settings, metrics))
             if not stop.is_set():
                 await _answer(parts, services, checks, bound, stop)
+                checks.stop()
+                await asyncio.sleep(front.drain)
         finally:
-            await checks.enter_graceful_shutdown()
+            checks.end()
             await server.stop(front.grace)
     _log.info("stopped")
 
@@ -112,24 +129,20 @@ def _interceptors(metrics: Metrics, tokens: Tokens | None) -> list[grpc.aio.Serv
     return [CallInterceptor([metrics, CallLog()]), StatusInterceptor(), *([TokenInterceptor(tokens)] if tokens else [])]
 
 
-async def _add_front(server: grpc.aio.Server) -> tuple[health.aio.HealthServicer, LateServices]:
+def _add_front(server: grpc.aio.Server) -> tuple[Health, LateServices]:
     """Adds what answers before anything is loaded."""
     services = LateServices(SERVICES)
     server.add_generic_rpc_handlers((services,))
-    checks = health.aio.HealthServicer()
-    for service in ("", *SERVICES):
-        await checks.set(service, _NOT_SERVING)
+    checks = Health(SERVICES)
     health_pb2_grpc.add_HealthServicer_to_server(checks, server)
-    reflection.enable_server_reflection((*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
+    reflection.enable_server_reflection((*SERVICES, health.SERVICE, reflection.SERVICE_NAME), server)
     return checks, services
 
 
-async def _answer(
-    parts: Parts, services: LateServices, checks: health.aio.HealthServicer, bound: str, stop: asyncio.Event
-) -> None:
+async def _answer(parts: Parts, services: LateServices, checks: Health, bound: str, stop: asyncio.Event) -> None:
     """Answers calls until it is told to stop."""
     services.arrive(lambda server: _add_services(server, parts))
-    await _tell_health(checks, parts)
+    _tell_health(checks, parts)
     follow = asyncio.create_task(_keep_telling_health(checks, parts))
     _log.info("listening on %s with %s and %d tracks", bound, parts.model_id, len(parts.catalogue.view))
     await stop.wait()
@@ -158,6 +171,14 @@ def _bind(server: grpc.aio.Server, front: Front) -> str:
     return address if address.startswith("unix:") else f"{address.rpartition(':')[0]}:{port}"
 
 
+def _age(seconds: float) -> list[tuple[str, int]]:
+    """Has callers connect anew from time to time, so that a balancer of connections spreads them."""
+    if not seconds:
+        return []
+    ages = {"grpc.max_connection_age_ms": seconds, "grpc.max_connection_age_grace_ms": _AGE_GRACE_SECONDS}
+    return [(name, int(1000 * value)) for name, value in ages.items()]
+
+
 def _stop_signal() -> asyncio.Event:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -165,16 +186,13 @@ def _stop_signal() -> asyncio.Event:
     return stop
 
 
-async def _tell_health(checks: health.aio.HealthServicer, parts: Parts) -> None:
+def _tell_health(checks: Health, parts: Parts) -> None:
     """Without the store only Classify works; the server as a whole ("") is well as long as it runs."""
     lost = isinstance(parts.catalogue.problem, StoreUnavailable)
-    for service in ("", CLASSIFICATION):
-        await checks.set(service, _SERVING)
-    for service in (RECOMMENDATION, CATALOG):
-        await checks.set(service, _NOT_SERVING if lost else _SERVING)
+    checks.tell({"": True, CLASSIFICATION: True, RECOMMENDATION: not lost, CATALOG: not lost})
 
 
-async def _keep_telling_health(checks: health.aio.HealthServicer, parts: Parts) -> None:
+async def _keep_telling_health(checks: Health, parts: Parts) -> None:
     while True:
         await asyncio.sleep(POLL_SECONDS)
-        await _tell_health(checks, parts)
+        _tell_health(checks, parts)

@@ -32,6 +32,8 @@ class Options:
     workers: int
     queue_seconds: float
     grace: float
+    drain: float
+    max_connection_age: float
     metrics_listen: str | None
     tls_certificate: Path | None
     tls_key: Path | None
@@ -114,7 +116,21 @@ _OPTIONS = (
         cls=Setting,
         type=click.FloatRange(0, 3600),
         default=10.0,
-        help="Seconds that calls under way may take to finish after SIGTERM.",
+        help="Seconds that calls under way may take to finish after SIGTERM and --drain.",
+    ),
+    click.option(
+        "--drain",
+        cls=Setting,
+        type=click.FloatRange(0, 3600),
+        default=0.0,
+        help="Seconds to take calls after SIGTERM while health says NOT_SERVING, so that balancers notice.",
+    ),
+    click.option(
+        "--max-connection-age",
+        cls=Setting,
+        type=click.FloatRange(0, 86_400),
+        default=3600.0,
+        help="Seconds after which callers are asked to connect anew, so that balancers spread them; 0 is never.",
     ),
     click.option(
         "--metrics-listen",

@@ -1,0 +1,72 @@
+"""The standard health service, ``grpc.health.v1``.
+
+The one of grpcio-health-checking forgets all who watch a service as soon as one of them leaves, and a server that stops
+waits for those who watch it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Collection, Mapping
+
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from segue.server.calls import Context
+
+SERVICE = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
+SERVING = health_pb2.HealthCheckResponse.SERVING
+NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
+_UNKNOWN = health_pb2.HealthCheckResponse.SERVICE_UNKNOWN
+
+
+class Health(health_pb2_grpc.HealthServicer):  # type: ignore[misc] # its types leave out the asyncio half
+    """What is known of the health of each service, and of the server as a whole, whose name is ""."""
+
+    def __init__(self, services: Collection[str]) -> None:
+        """Takes the full names of the services; none serves yet."""
+        self._status = dict.fromkeys(("", *services), NOT_SERVING)
+        self._changed = asyncio.Event()
+        self._stopping = False
+        self._ended = False
+
+    def tell(self, serving: Mapping[str, bool]) -> None:
+        """Notes whether services serve, unless the server is stopping."""
+        if not self._stopping:
+            self._status |= {service: SERVING if well else NOT_SERVING for service, well in serving.items()}
+            self._wake()
+
+    def stop(self) -> None:
+        """Says of every service that it does not serve, for good."""
+        self.tell(dict.fromkeys(self._status, False))
+        self._stopping = True
+
+    def end(self) -> None:
+        """Ends the calls of all who watch."""
+        self._ended = True
+        self._wake()
+
+    async def Check(  # noqa: N802 - the contract's name
+        self, request: health_pb2.HealthCheckRequest, context: Context
+    ) -> health_pb2.HealthCheckResponse:
+        """Tells how a service is."""
+        if request.service not in self._status:
+            await context.abort(grpc.StatusCode.NOT_FOUND, "There is no such service here.")
+        return health_pb2.HealthCheckResponse(status=self._status[request.service])
+
+    async def Watch(  # noqa: N802 - the contract's name
+        self, request: health_pb2.HealthCheckRequest, context: Context
+    ) -> AsyncIterator[health_pb2.HealthCheckResponse]:
+        """Tells how a service is, at once and whenever that changes."""
+        told = None
+        while not self._ended:
+            changed, status = self._changed, self._status.get(request.service, _UNKNOWN)
+            if status != told:
+                yield health_pb2.HealthCheckResponse(status=status)
+                told = status
+            else:
+                await changed.wait()
+
+    def _wake(self) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()

@@ -1,0 +1,105 @@
+"""A server's last seconds, and the limits of its connections."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from .conftest import Running, Stubs, running_server, wait_until, wav
+
+SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
+
+
+@pytest.fixture
+def draining(tmp_path: Path, tiny_model: Path) -> Iterator[Running]:
+    """A server that drains for as long as a test needs, and may not be long about the rest."""
+    with running_server("--data", str(tmp_path), "--model", str(tiny_model), "--drain", "5", "--grace", "60") as server:
+        yield server
+
+
+def watch(stubs: Stubs) -> Any:  # noqa: ANN401 - grpc has no name for a call that is iterated over
+    """Watches the health of the server."""
+    return health_pb2_grpc.HealthStub(stubs.channel).Watch(health_pb2.HealthCheckRequest(service=""), timeout=120)
+
+
+def test_drain(draining: Running) -> None:
+    """After SIGTERM health says NOT_SERVING, calls are still answered for the time to drain, and the exit code is 0."""
+    stubs = Stubs(draining.address)
+    watching = watch(stubs)
+    assert SERVING == next(watching).status
+    draining.process.send_signal(signal.SIGTERM)
+    assert NOT_SERVING == next(watching).status
+    assert stubs.classify(wav(4)).scores
+    assert NOT_SERVING == stubs.health("segue.v1.ClassificationService")
+    # Whoever watches is no call under way: the server does not wait for them, and ends their calls well.
+    assert [] == list(watching)
+    assert 0 == draining.process.wait(50)
+
+
+def test_watchers_do_not_depend_on_each_other(draining: Running) -> None:
+    """One who leaves takes nothing from others who watch the same service."""
+    leaving, staying = watch(Stubs(draining.address)), watch(Stubs(draining.address))
+    assert [SERVING, SERVING] == [next(leaving).status, next(staying).status]
+    leaving.cancel()
+    wait_until(lambda: not leaving.is_active())
+    draining.process.send_signal(signal.SIGTERM)
+    assert NOT_SERVING == next(staying).status
+
+
+def test_an_unknown_service(draining: Running) -> None:
+    """The health of what is not there is NOT_FOUND to who asks, and SERVICE_UNKNOWN to who watches."""
+    stubs = Stubs(draining.address)
+    with pytest.raises(grpc.RpcError) as error:
+        stubs.health("no.Service")
+    assert grpc.StatusCode.NOT_FOUND == error.value.code()
+    watching = health_pb2_grpc.HealthStub(stubs.channel).Watch(health_pb2.HealthCheckRequest(service="x"), timeout=60)
+    assert health_pb2.HealthCheckResponse.SERVICE_UNKNOWN == next(watching).status
+
+
+def test_calls_outlive_their_connection(tmp_path: Path, tiny_model: Path) -> None:
+    """A connection that comes of age is replaced under load, and no call fails for it."""
+    options = ("--data", str(tmp_path), "--model", str(tiny_model), "--max-connection-age", "1")
+    with running_server(*options) as server:
+        connections = Connections(server.address)
+        channel = grpc.insecure_channel(connections.address)
+        check = health_pb2_grpc.HealthStub(channel).Check
+        while connections.count < 3:
+            assert SERVING == check(health_pb2.HealthCheckRequest(), timeout=30).status
+        channel.close()
+
+
+class Connections:
+    """Stands before a server, and counts who connects."""
+
+    def __init__(self, server: str) -> None:
+        host, _, port = server.rpartition(":")
+        self._server = (host, int(port))
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.address = f"127.0.0.1:{self._listener.getsockname()[1]}"
+        self.count = 0
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        while True:
+            client, _ = self._listener.accept()
+            self.count += 1
+            server = socket.create_connection(self._server)
+            for source, target in ((client, server), (server, client)):
+                threading.Thread(target=_copy, args=(source, target), daemon=True).start()
+
+
+def _copy(source: socket.socket, target: socket.socket) -> None:
+    try:
+        while data := source.recv(2**16):
+            target.sendall(data)
+        target.shutdown(socket.SHUT_WR)
+    except OSError:
+        target.close()
