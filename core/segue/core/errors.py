@@ -14,10 +14,14 @@
     │   ├── CatalogueEmpty
     │   ├── CatalogueMismatch      it was made by another model or front end
     │   ├── CatalogueLocked        another writer is at work
-    │   └── RemovalRefused         so much would be removed that it looks like a mistake
+    │   ├── RemovalRefused         so much would be removed that it looks like a mistake
+    │   └── CatalogueNotEmpty      what is in it would be lost
+    ├── NoMusic                    a folder that is to be indexed has none
     ├── EmbeddingUnusable          a model made a vector that would poison every search
     ├── SnapshotDamaged            the index on disk is not what its header says
     ├── SnapshotUnwritable         the index cannot be put on disk
+    ├── BackupUnusable             a file is no backup, or a damaged one
+    ├── BackupUnwritable           a backup cannot be put on disk
     ├── StoreUnavailable           Redis does not answer
     ├── Starting                   the server is not ready yet
     ├── Overloaded
@@ -140,6 +144,18 @@ class RemovalRefused(CatalogueError):
     reason = "REMOVAL_REFUSED"
 
 
+class CatalogueNotEmpty(CatalogueError):
+    """What is in the catalogue would be lost."""
+
+    reason = "CATALOGUE_NOT_EMPTY"
+
+
+class NoMusic(SegueError):
+    """There is no music where it was said to be."""
+
+    reason = "NO_MUSIC"
+
+
 class EmbeddingUnusable(SegueError):
     """A vector has another width than the catalogue's, or no direction: no caller's fault, but a model's."""
 
@@ -156,6 +172,18 @@ class SnapshotUnwritable(SegueError):
     """The index cannot be put on disk."""
 
     reason = "SNAPSHOT_UNWRITABLE"
+
+
+class BackupUnusable(SegueError):
+    """A file is no backup of a catalogue, or a damaged one."""
+
+    reason = "BACKUP_UNUSABLE"
+
+
+class BackupUnwritable(SegueError):
+    """A backup cannot be put on disk."""
+
+    reason = "BACKUP_UNWRITABLE"
 
 
 class StoreUnavailable(SegueError):

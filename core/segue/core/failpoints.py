@@ -20,6 +20,9 @@ class Failpoint(StrEnum):
     SNAPSHOT_WRITE = "snapshot-write"
     BEFORE_RENAME = "before-rename"
     AFTER_RENAME = "after-rename"
+    WHILE_REMOVING = "while-removing"
+    BEFORE_SWITCH = "before-switch"
+    AFTER_SWITCH = "after-switch"
     BEFORE_TRIM = "before-trim"
     AFTER_TRIM = "after-trim"
 

@@ -12,8 +12,10 @@ class RedisKeys:
     so that one transaction reaches them. There is one partition today.
     """
 
-    def __init__(self, catalogue: str = "segue", partition: int = 0) -> None:
-        self._tag = f"{{{catalogue}:{partition}}}"
+    def __init__(self, catalogue: str = "segue", partition: int = 0, stage: str = "") -> None:
+        """``stage`` tells a catalogue that is being made from the one that is read; both lie on one node."""
+        self._names = (catalogue, partition)
+        self._tag = f"{{{catalogue}:{partition}}}{stage}"
         #: A pattern that all keys match.
         self.pattern = self._key("*")
         #: A hash: what the catalogue is and what made its embeddings.
@@ -29,6 +31,20 @@ class RedisKeys:
         #: A hash: the size, time, reason, detail and time of failure of each file that failed, by its path.
         self.failures = self._key("failures")
 
+    def beside(self) -> RedisKeys:
+        """The names of the catalogue that is being made beside this one."""
+        return RedisKeys(*self._names, stage="next")
+
+    @property
+    def whole(self) -> list[bytes]:
+        """The keys that there is one of, but for the writer's."""
+        return [self.identity, self.events, self.track_ids, self.files, self.failures]
+
+    @property
+    def of_tracks(self) -> list[bytes]:
+        """What the keys of each track begin with; its id follows."""
+        return [self.track(""), self.embedding(""), self.paths("")]
+
     def track(self, track_id: str) -> bytes:
         """A hash: what is known of a track."""
         return self._key("track", track_id)
@@ -43,8 +59,8 @@ class RedisKeys:
 
     def track_of(self, key: bytes) -> str | None:
         """The id of the track that a key is about, None where it is about none."""
-        for made in (self.track, self.embedding, self.paths):
-            if key.startswith(start := made("")):
+        for start in self.of_tracks:
+            if key.startswith(start):
                 return to_text(key[len(start) :])
         return None
 

@@ -56,9 +56,11 @@ class RedisStore:
             StoreUnavailable: it is not the address of a Redis.
         """
         self.address = address_of(url)
+        self._url = url
         self._client = connect(url, patience)
         self._keys = keys or RedisKeys()
         self._lock = WriterLock(self._client, self.address, self._keys, lease)
+        self._lease = lease
         self._durable = durable
         self._revive = revive
 
@@ -71,6 +73,15 @@ class RedisStore:
     def close(self) -> None:
         """Closes the connections."""
         self._client.close()
+
+    @contextmanager
+    def beside(self) -> Iterator[RedisStore]:
+        """A catalogue that is being made beside this one; see ``RedisWriter.switch``."""
+        store = RedisStore(self._url, self._keys.beside(), self._lease, self._durable)
+        try:
+            yield store
+        finally:
+            store.close()
 
     @reaches_redis
     def identity(self) -> Identity | None:

@@ -18,6 +18,7 @@ from segue.core.failpoints import Failpoint, reach
 from segue.core.redis_client import reaches_redis
 from segue.core.redis_keys import RedisKeys
 from segue.core.redis_lock import WriterLock
+from segue.core.redis_stage import clear, switch
 from segue.core.redis_text import (
     embedding_to_bytes,
     failure_to_bytes,
@@ -220,6 +221,20 @@ class RedisWriter:
         self._write([revision], lambda _: self._plan([], []), _Plan.trim)
         reach(Failpoint.AFTER_TRIM)
 
+    @reaches_redis
+    def switch(self) -> None:
+        """Puts the catalogue that was made beside this one into its place, all at once; see ``redis_stage``."""
+        reach(Failpoint.BEFORE_SWITCH)
+        with self._turn:
+            if not switch(self._client, self._keys, self._token):
+                raise self._taken_over()
+        reach(Failpoint.AFTER_SWITCH)
+
+    @reaches_redis
+    def clear_beside(self) -> None:
+        """Removes what there is of a catalogue that was to be made beside this one."""
+        clear(self._client, self._keys.beside())
+
     def mend(self, findings: Sequence[Sequence[Command]]) -> None:
         """Runs the commands of findings, those of each in one transaction; see ``RedisAudit``."""
         self._write(findings, lambda _: self._plan([], []), _Plan.mend)
@@ -263,16 +278,19 @@ class RedisWriter:
         answer = self._commit_script(plan.keys, [self._token, *plan.arguments])
         reach(Failpoint.AFTER_COMMIT)
         if answer == b"taken":
-            raise CatalogueLocked(
-                f"The catalogue at {self.address} was taken over by {self._lock.holder()}. What was written stays; "
-                "wait until the other is done, then run the same command again."
-            )
+            raise self._taken_over()
         if answer == b"changed":
             raise CatalogueLocked(
                 f"The catalogue at {self.address} is not at revision {plan.before} any more: its Redis was "
                 "restored from older data, or something else writes to it. Run the same command again."
             )
         return plan.revision
+
+    def _taken_over(self) -> CatalogueLocked:
+        return CatalogueLocked(
+            f"The catalogue at {self.address} was taken over by {self._lock.holder()}. What was written stays; "
+            "wait until the other is done, then run the same command again."
+        )
 
 
 def stream_bounds(client: Redis, keys: RedisKeys) -> tuple[int, int]:

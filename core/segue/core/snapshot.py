@@ -20,6 +20,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -270,7 +271,16 @@ def _remove_old(folder: Path, newest: Path, header: Header) -> None:
     """Keeps the snapshot just published and the newest before it; whatever else is there nobody can use any more."""
     others = (path for path in published(folder) if path != newest)
     for path in list(_unusable(others, header)):
-        shutil.rmtree(path, ignore_errors=True)
+        remove(path)
+
+
+def remove(snapshot: Path) -> None:
+    """Removes a snapshot, whole or not; should the program die meanwhile, none is left that looks like one."""
+    unnamed = snapshot.with_name(f"{_UNFINISHED}{snapshot.name}")
+    with suppress(OSError):
+        snapshot.rename(unnamed)
+    reach(Failpoint.WHILE_REMOVING)
+    shutil.rmtree(unnamed, ignore_errors=True)
 
 
 def _unusable(others: Iterator[Path], published: Header) -> Iterator[Path]:

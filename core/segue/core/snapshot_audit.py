@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -60,8 +59,3 @@ def _followed(snapshot: Snapshot, store: TrackStore) -> set[str] | None:
                     return None
                 (tracks.add if event.kind == "add" else tracks.discard)(event.track_id)
     return tracks if after == store.revision() else None
-
-
-def remove_snapshot(data: Path, name: str) -> None:
-    """Removes a snapshot, whole or not."""
-    shutil.rmtree(data / "snapshots" / name, ignore_errors=True)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from segue.indexer.bootstrap import Parts, Settings, assemble
+from segue.indexer.bootstrap import Parts, assemble
 from segue.indexer.interrupt import Interrupt
 from segue.indexer.pipeline import Pipeline
 from segue.indexer.publishing import conclude
+from segue.indexer.settings import Settings
 from segue.indexer.sources import find_music, look_up
 from segue.indexer.tally import Tally
 

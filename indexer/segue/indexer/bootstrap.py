@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,32 +18,12 @@ from segue.core.redis_writer import RedisWriter
 from segue.core.store import TrackWriter, WritableStore
 from segue.core.windows import Windows
 from segue.core.workers import Limits, Workers
+from segue.indexer.settings import Settings
 from segue.indexer.work import Examined, Failure, examine
 
 # Loaded once, and shared by every process that examines files.
 _PRELOADED = ("segue.indexer.work", "librosa.filters")
 _MIB = 2**20
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What the indexer is told at its start.
-
-    Attributes:
-        data: the folder where Segue keeps its state.
-        redis_url: the Redis to use, or None for a private one in ``data``.
-        model: the artifact's folder.
-        jobs: how many files are examined at once, at least 1.
-        file_seconds: how long one file may take.
-        file_memory: how much memory one file may take, in MiB.
-    """
-
-    data: Path
-    redis_url: str | None
-    model: Path
-    jobs: int
-    file_seconds: float
-    file_memory: int
 
 
 class LazyModel:
@@ -81,14 +62,44 @@ def assemble(settings: Settings) -> Iterator[Parts]:
         StoreUnavailable: Redis does not answer.
     """
     manifest = read_manifest(settings.model)
+    with open_store(settings.data, settings.redis_url) as store, _hearing(settings, manifest, store) as parts:
+        yield parts
+
+
+@contextmanager
+def assemble_beside(settings: Settings) -> Iterator[tuple[RedisStore, RedisWriter, Parts]]:
+    """Builds the parts over a catalogue that is being made beside the one that stands: that one, its writer, the parts.
+
+    What a run over the same model left unfinished there is gone on with; what another left is removed.
+
+    Raises:
+        ArtifactError: the model cannot be used.
+        CatalogueEmpty: there is no catalogue that this one could take the place of.
+        CatalogueLocked: another indexer is at work.
+        StoreUnavailable: Redis does not answer.
+    """
+    manifest = read_manifest(settings.model)
+    with reopen(settings.data, settings.redis_url) as (store, writer), store.beside() as beside:
+        maker = (manifest.model_id, manifest.features.fingerprint, manifest.embedding_width)
+        begun = beside.identity()
+        if begun is not None and (begun.model_id, begun.fingerprint, begun.width) != maker:
+            writer.clear_beside()
+        with _hearing(settings, manifest, beside) as parts:
+            yield store, writer, parts
+
+
+@contextmanager
+def _hearing(settings: Settings, manifest: Manifest, store: RedisStore) -> Iterator[Parts]:
+    """The parts over a store, which is locked."""
     features = manifest.features
     limits = Limits(settings.file_seconds, settings.file_memory * _MIB)
     work = partial(examine, config=features, most=manifest.windows)
     with (
-        open_store(settings.data, settings.redis_url) as store,
         store.writer(manifest.model_id, features.fingerprint, manifest.embedding_width) as writer,
         Workers(settings.jobs, work, preload=_PRELOADED, limits=limits) as workers,
     ):
+        # Only now: a private Redis that was started for this run may be shared with a server.
+        os.nice(settings.nice)
         yield Parts(store, writer, workers, LazyModel(settings.model, manifest))
 
 

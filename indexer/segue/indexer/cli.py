@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
 import click
 
-from segue.core.errors import SegueError
 from segue.core.extras import require_extra
 from segue.indexer import options
+from segue.indexer.settings import Manner, Settings
 
 
 @click.group(context_settings={"show_default": True, "max_content_width": 120})
@@ -24,23 +23,9 @@ def main() -> None:
 
 @main.command()
 @options.paths
-@options.catalogue
 @options.hearing
 @options.dry_run
-def add(
-    *,
-    paths: tuple[Path, ...],
-    data: Path,
-    redis: str | None,
-    model: Path,
-    jobs: int,
-    file_seconds: float,
-    file_memory: int,
-    allow_failures: int,
-    as_json: bool,
-    quiet: bool,
-    dry_run: bool,
-) -> None:
+def add(*, paths: tuple[Path, ...], settings: Settings, manner: Manner, dry_run: bool) -> None:
     """Adds the music under each PATH, a file or a folder, to the catalogue.
 
     Files that are as they were when they were added are not opened again, so it costs little to run this again. A file
@@ -49,96 +34,81 @@ def add(
     done, with 2 if the command is wrong, and with 130 after Ctrl-C.
     """
     from segue.indexer.add import add as run  # noqa: PLC0415 - so that --help is quick
-    from segue.indexer.bootstrap import Settings  # noqa: PLC0415 - likewise
-    from segue.indexer.running import Manner, carry_out  # noqa: PLC0415 - likewise
+    from segue.indexer.running import carry_out, told  # noqa: PLC0415 - likewise
     from segue.indexer.survey import survey  # noqa: PLC0415 - likewise
 
-    settings = Settings(data, redis, model, jobs, file_seconds, file_memory)
-    with _told():
+    with told(manner.as_json) as tally:
         total = _count(paths)
         if total == 0:
-            _refuse_empty(paths, "Name another folder, or the files themselves.")
+            raise _no_music(paths, "Name another folder, or the files themselves.")
         work = partial(survey if dry_run else run, paths, settings)
-        sys.exit(carry_out(work, total, Manner(as_json, quiet, allow_failures)))
+        sys.exit(carry_out(work, total, manner, tally))
 
 
 @main.command()
 @options.paths
-@options.catalogue
 @options.hearing
 @options.dry_run
-@click.option("--allow-removals", is_flag=True, help="Remove however many tracks have no file any more.")
-def sync(
-    *,
-    paths: tuple[Path, ...],
-    data: Path,
-    redis: str | None,
-    model: Path,
-    jobs: int,
-    file_seconds: float,
-    file_memory: int,
-    allow_failures: int,
-    as_json: bool,
-    quiet: bool,
-    dry_run: bool,
-    allow_removals: bool,
-) -> None:
+@options.allow_removals
+def sync(*, paths: tuple[Path, ...], settings: Settings, manner: Manner, dry_run: bool, allow_removals: bool) -> None:
     """Makes the catalogue match the folders: does what add does, and forgets the files under each PATH that are gone.
 
     A track goes with its last file; a renamed file is the same track still. Since an unmounted disk looks like a
     deletion, more than 20 % of the catalogue is only removed with --allow-removals, and so is all that is under a PATH
     without music. A dry run opens no file: it counts a renamed one as added and as removed. Exits as add does.
     """
-    from segue.indexer.bootstrap import Settings  # noqa: PLC0415 - so that --help is quick
-    from segue.indexer.running import Manner, carry_out  # noqa: PLC0415 - likewise
+    from segue.indexer.running import carry_out, told  # noqa: PLC0415 - so that --help is quick
     from segue.indexer.survey import survey  # noqa: PLC0415 - likewise
     from segue.indexer.sync import sync as run  # noqa: PLC0415 - likewise
 
-    settings = Settings(data, redis, model, jobs, file_seconds, file_memory)
-    with _told():
+    with told(manner.as_json) as tally:
         total = _count(paths)
         if not allow_removals and (empty := _without_music(paths)):
-            _refuse_empty(empty, "Mount the disk, or say --allow-removals to have all under it removed.")
+            raise _no_music(empty, "Mount the disk, or say --allow-removals to have all under it removed.")
         work = (
             partial(survey, paths, settings, matching=True)
             if dry_run
             else partial(run, paths, settings, allow_removals=allow_removals)
         )
-        sys.exit(carry_out(work, total, Manner(as_json, quiet, allow_failures)))
+        sys.exit(carry_out(work, total, manner, tally))
 
 
 @main.command()
-@options.catalogue
 @options.hearing
 @options.dry_run
 @click.option("--reason", metavar="REASON", help="Only what failed for this reason, as status names it.")
-def retry(
-    *,
-    data: Path,
-    redis: str | None,
-    model: Path,
-    jobs: int,
-    file_seconds: float,
-    file_memory: int,
-    allow_failures: int,
-    as_json: bool,
-    quiet: bool,
-    dry_run: bool,
-    reason: str | None,
-) -> None:
+def retry(*, settings: Settings, manner: Manner, dry_run: bool, reason: str | None) -> None:
     """Hears what failed before once more, since add and sync pass over a bad file until it changes.
 
     For files that a new decoder, more memory or another Segue may make something of. Exits as add does.
     """
-    from segue.indexer.bootstrap import Settings  # noqa: PLC0415 - so that --help is quick
-    from segue.indexer.retry import count_failed, rehearse  # noqa: PLC0415 - likewise
+    from segue.indexer.retry import count_failed, rehearse  # noqa: PLC0415 - so that --help is quick
     from segue.indexer.retry import retry as run  # noqa: PLC0415 - likewise
-    from segue.indexer.running import Manner, carry_out  # noqa: PLC0415 - likewise
+    from segue.indexer.running import carry_out, told  # noqa: PLC0415 - likewise
 
-    settings = Settings(data, redis, model, jobs, file_seconds, file_memory)
-    with _told():
+    with told(manner.as_json) as tally:
         work = partial(rehearse if dry_run else run, settings, reason)
-        sys.exit(carry_out(work, count_failed(settings, reason), Manner(as_json, quiet, allow_failures)))
+        sys.exit(carry_out(work, count_failed(settings, reason), manner, tally))
+
+
+@main.command()
+@options.hearing
+@options.dry_run
+@options.allow_removals
+def reindex(*, settings: Settings, manner: Manner, dry_run: bool, allow_removals: bool) -> None:
+    """Hears every file of the catalogue again with --model, and replaces the catalogue by what comes of it.
+
+    The old catalogue stays as it is, and is answered from, until all is heard; Ctrl-C keeps what was heard, and the
+    same command goes on. Then start the servers with the new model. More than 20 % of the tracks are only lost with
+    --allow-removals. Exits as add does.
+    """
+    from segue.indexer.reindex import count_files, rehearse_reindex  # noqa: PLC0415 - so that --help is quick
+    from segue.indexer.reindex import reindex as run  # noqa: PLC0415 - likewise
+    from segue.indexer.running import carry_out, told  # noqa: PLC0415 - likewise
+
+    with told(manner.as_json) as tally:
+        work = partial(rehearse_reindex, settings) if dry_run else partial(run, settings, allow_removals=allow_removals)
+        sys.exit(carry_out(work, count_files(settings), manner, tally))
 
 
 @main.command()
@@ -153,10 +123,9 @@ def remove(*, targets: tuple[str, ...], data: Path, redis: str | None, as_json: 
     """
     from segue.indexer.remove import remove as run  # noqa: PLC0415 - so that --help is quick
     from segue.indexer.report import finish, removal  # noqa: PLC0415 - likewise
-    from segue.indexer.tally import Tally  # noqa: PLC0415 - likewise
+    from segue.indexer.running import told  # noqa: PLC0415 - likewise
 
-    tally = Tally(dry_run=dry_run)
-    with _told():
+    with told(as_json, dry_run) as tally:
         run(targets, data, redis, tally)
     finish(tally, as_json, quiet=False, summary=removal(tally))
     sys.exit(int(tally.failed > 0))
@@ -164,20 +133,54 @@ def remove(*, targets: tuple[str, ...], data: Path, redis: str | None, as_json: 
 
 @main.command()
 @options.catalogue
-def rebuild(*, data: Path, redis: str | None, as_json: bool) -> None:
+@options.dry_run
+def rebuild(*, data: Path, redis: str | None, as_json: bool, dry_run: bool) -> None:
     """Makes the index again from Redis alone, and publishes it; no music is opened.
 
     For an index that was lost or damaged; a server goes over to the new one by itself.
     """
     from segue.indexer.rebuild import rebuild as run  # noqa: PLC0415 - so that --help is quick
-    from segue.indexer.report import finish  # noqa: PLC0415 - likewise
-    from segue.indexer.tally import Tally  # noqa: PLC0415 - likewise
+    from segue.indexer.report import finish, renewal  # noqa: PLC0415 - likewise
+    from segue.indexer.running import told  # noqa: PLC0415 - likewise
 
-    tally = Tally()
-    with _told():
-        header = run(data, redis, tally)
-    made = f"The index of revision {header.revision} is published: {header.tracks} tracks, in {tally.seconds:.1f} s."
-    finish(tally, as_json, quiet=False, summary=made)
+    with told(as_json, dry_run) as tally:
+        revision = run(data, redis, tally)
+    finish(tally, as_json, quiet=False, summary=renewal(tally, revision))
+
+
+@main.command()
+@options.backup_file
+@options.catalogue
+@options.dry_run
+@click.option("--replace", is_flag=True, help="Replace the file if it is there already.")
+def backup(*, file: Path, data: Path, redis: str | None, as_json: bool, dry_run: bool, replace: bool) -> None:
+    """Writes all that the catalogue knows into one FILE, from which restore makes it again; no music is in it."""
+    from segue.indexer.backup import backup as run  # noqa: PLC0415 - so that --help is quick
+    from segue.indexer.report import finish, kept  # noqa: PLC0415 - likewise
+    from segue.indexer.running import told  # noqa: PLC0415 - likewise
+
+    with told(as_json, dry_run) as tally:
+        run(file, data, redis, replace, tally)
+    finish(tally, as_json, quiet=False, summary=kept(tally, f"written to {file}"))
+
+
+@main.command()
+@options.backup_file
+@options.catalogue
+@options.dry_run
+@click.option("--replace", is_flag=True, help="Replace a catalogue that is not empty.")
+def restore(*, file: Path, data: Path, redis: str | None, as_json: bool, dry_run: bool, replace: bool) -> None:
+    """Makes the catalogue of a backup FILE and its index; it has a UUID of its own: servers read it anew.
+
+    The catalogue that there is stays as it is until all of FILE is in Redis.
+    """
+    from segue.indexer.backup import restore as run  # noqa: PLC0415 - so that --help is quick
+    from segue.indexer.report import finish, kept  # noqa: PLC0415 - likewise
+    from segue.indexer.running import told  # noqa: PLC0415 - likewise
+
+    with told(as_json, dry_run) as tally:
+        run(file, data, redis, replace, tally)
+    finish(tally, as_json, quiet=False, summary=kept(tally, f"restored from {file}"))
 
 
 @main.command()
@@ -189,12 +192,11 @@ def verify(*, data: Path, redis: str | None, as_json: bool, repair: bool) -> Non
     What was lost cannot be made up: --repair removes a track of which something is missing or damaged, and its file is
     heard again when it is added again. Exits with 1 if something does not agree, or could not be mended.
     """
-    from segue.indexer.tally import Tally  # noqa: PLC0415 - so that --help is quick
+    from segue.indexer.running import told  # noqa: PLC0415 - so that --help is quick
     from segue.indexer.verify import print_verdict  # noqa: PLC0415 - likewise
     from segue.indexer.verify import verify as run  # noqa: PLC0415 - likewise
 
-    tally = Tally()
-    with _told():
+    with told(as_json) as tally:
         verdict = run(data, redis, repair, tally)
     print_verdict(verdict, tally, as_json)
     sys.exit(int(bool(verdict.left)))
@@ -205,23 +207,11 @@ def verify(*, data: Path, redis: str | None, as_json: bool, repair: bool) -> Non
 @click.option("--failures", is_flag=True, help="Name every file that failed.")
 def status(*, data: Path, redis: str | None, as_json: bool, failures: bool) -> None:
     """Shows what is in the catalogue, and how many files failed for which reason."""
-    from segue.indexer.status import print_status  # noqa: PLC0415 - so that --help is quick
+    from segue.indexer.running import told  # noqa: PLC0415 - so that --help is quick
+    from segue.indexer.status import print_status  # noqa: PLC0415 - likewise
 
-    with _told():
+    with told(as_json):
         print_status(data, redis, as_json, failures)
-
-
-@contextmanager
-def _told() -> Iterator[None]:
-    """Turns what went wrong into a sentence and an exit code."""
-    try:
-        yield
-    except (SegueError, OSError) as error:
-        click.echo(f"segue-indexer: {error}", err=True)
-        sys.exit(1)
-    except KeyboardInterrupt:
-        click.echo("Stopped at once. What was committed is kept: run the same command again to go on.", err=True)
-        sys.exit(130)
 
 
 def _count(paths: tuple[Path, ...]) -> int:
@@ -234,16 +224,13 @@ def _count(paths: tuple[Path, ...]) -> int:
     return sum(1 for _ in find_music(paths))
 
 
-def _refuse_empty(paths: Sequence[Path], advice: str) -> None:
-    """Ends the program where there is no music under these paths: that is nearly always a wrong path."""
-    from segue.indexer.sources import ENDINGS  # noqa: PLC0415 - so that --help is quick
+def _no_music(paths: Sequence[Path], advice: str) -> Exception:
+    """There is no music under these paths: that is nearly always a wrong path."""
+    from segue.core.errors import NoMusic  # noqa: PLC0415 - so that --help is quick
+    from segue.indexer.sources import ENDINGS  # noqa: PLC0415 - likewise
 
     where = ", ".join(map(str, paths))
-    click.echo(
-        f"segue-indexer: There is no music under {where}: no file there ends in {', '.join(sorted(ENDINGS))}. {advice}",
-        err=True,
-    )
-    sys.exit(1)
+    return NoMusic(f"There is no music under {where}: no file there ends in {', '.join(sorted(ENDINGS))}. {advice}")
 
 
 def _without_music(paths: Sequence[Path]) -> list[Path]:

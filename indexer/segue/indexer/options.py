@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from functools import reduce
+from dataclasses import fields
+from functools import reduce, wraps
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 from segue.core.places import DEFAULT_MODEL, default_data_folder, default_model, named_model
+from segue.indexer.settings import Manner, Settings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -61,10 +63,25 @@ _HEARING = (
         help="How much memory the decoding of one file may take; one that wants more has failed. Linux only.",
     ),
     click.option(
+        "--nice",
+        type=click.IntRange(0, 19),
+        default=0,
+        envvar="SEGUE_NICE",
+        help="How far to step back behind other programs that want the processor.",
+    ),
+    click.option(
         "--allow-failures", type=click.IntRange(0), default=0, metavar="N", help="Exit with 0 if at most N files fail."
     ),
     click.option("--quiet", is_flag=True, help="Say nothing but what failed."),
 )
+
+allow_removals = click.option(
+    "--allow-removals", is_flag=True, help="Remove however many tracks cannot be found any more."
+)
+"""Declares ``allow_removals``."""
+
+backup_file = click.argument("file", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE")
+"""Declares ``file``, a backup."""
 
 dry_run = click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 """Declares ``dry_run``."""
@@ -80,12 +97,15 @@ def catalogue(command: Command) -> Command:
     return _declare(_CATALOGUE, command)
 
 
-def hearing(command: Command) -> Command:
-    """Declares the options of a run that hears music.
+def hearing(command: Callable[..., None]) -> Callable[..., None]:
+    """Declares the options of a run that hears music, those of ``catalogue`` among them: ``settings``, ``manner``."""
 
-    They are ``model``, ``jobs``, ``file_seconds``, ``file_memory``, ``allow_failures`` and ``quiet``.
-    """
-    return _declare(_HEARING, command)
+    @wraps(command)
+    def gathered(*, as_json: bool, quiet: bool, allow_failures: int, redis: str | None, **given: Any) -> None:  # noqa: ANN401 - the command's own options are among them
+        told = {field.name: given.pop(field.name) for field in fields(Settings) if field.name in given}
+        command(settings=Settings(redis_url=redis, **told), manner=Manner(as_json, quiet, allow_failures), **given)
+
+    return _declare(_CATALOGUE + _HEARING, gathered)
 
 
 def _declare(options: tuple[Callable[[Command], Command], ...], command: Command) -> Command:

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from segue.core.snapshot import Header
 from segue.indexer.bootstrap import reopen
 from segue.indexer.publishing import renew
 from segue.indexer.tally import Tally
 
 
-def rebuild(data: Path, redis_url: str | None, tally: Tally) -> Header:
+def rebuild(data: Path, redis_url: str | None, tally: Tally) -> int:
     """Makes the index anew and publishes it, whatever index there was.
 
     Args:
         data: the folder where Segue keeps its state.
         redis_url: the Redis that holds the catalogue, or None for the private one in ``data``.
-        tally: gets the number of tracks and the time that it took.
+        tally: gets the number of tracks and the time that it took. If it is of a dry run, these are only counted.
 
     Returns:
-        What stands in the index's header.
+        The revision of the index.
 
     Raises:
         CatalogueEmpty: nothing was ever written.
@@ -28,6 +27,9 @@ def rebuild(data: Path, redis_url: str | None, tally: Tally) -> Header:
         StoreUnavailable: Redis does not answer.
     """
     with tally.timed(), reopen(data, redis_url) as (store, writer):
+        if tally.dry_run:
+            tally.tracks = store.count()
+            return store.revision()
         header = renew(data, store, writer)
         tally.tracks = header.tracks
-    return header
+        return header.revision

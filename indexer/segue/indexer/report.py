@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from segue.indexer.settings import Manner
 from segue.indexer.tally import MOST_REMOVED, Tally
 from segue.indexer.work import Failure
 
@@ -33,16 +34,21 @@ class _Rate(ProgressColumn):
 
 
 @contextmanager
-def progress(total: int, quiet: bool) -> Iterator[Show]:
-    """Shows how far a run is, on stderr: as a bar on a terminal, in lines elsewhere, not at all if ``quiet``."""
-    if quiet:
+def progress(total: int, manner: Manner) -> Iterator[Show]:
+    """Shows how far a run is, on stderr: as a bar on a terminal, in lines elsewhere.
+
+    With ``manner.as_json`` each line is a document, with ``manner.quiet`` there is none.
+    """
+    if manner.quiet:
         yield lambda _tally: None
+    elif manner.as_json:
+        yield _now_and_then(lambda tally, seconds: json.dumps(_progress(tally, total, seconds)))
     elif sys.stderr.isatty():
         # A descriptor of its own: the bar goes on while stderr is kept quiet.
         with os.fdopen(os.dup(2), "w", encoding="utf-8") as terminal, _bar(Console(file=terminal), total) as show:
             yield show
     else:
-        yield _lines(total)
+        yield _now_and_then(lambda tally, seconds: _line_of_progress(tally, total, seconds))
 
 
 @contextmanager
@@ -59,7 +65,8 @@ def _bar(console: Console, total: int) -> Iterator[Show]:
         yield lambda tally: bar.update(task, completed=tally.done, counts=_counts(tally))
 
 
-def _lines(total: int) -> Show:
+def _now_and_then(line: Callable[[Tally, float], str]) -> Show:
+    """Says a line about the tally and the seconds until then, from time to time."""
     started = last = time.monotonic()
 
     def show(tally: Tally) -> None:
@@ -68,11 +75,27 @@ def _lines(total: int) -> Show:
         if now - last < _LINE_SECONDS:
             return
         last = now
-        rate = tally.done / (now - started)
-        left = (total - tally.done) / rate if rate else 0.0
-        _say(f"{tally.done} of {total} files, {rate:.1f} a second, {left:.0f} s left: {_counts(tally)}")
+        _say(line(tally, now - started))
 
     return show
+
+
+def _line_of_progress(tally: Tally, total: int, seconds: float) -> str:
+    left = seconds * (total - tally.done) / tally.done if tally.done else 0.0
+    return f"{tally.done} of {total} files, {tally.done / seconds:.1f} a second, {left:.0f} s left: {_counts(tally)}"
+
+
+def _progress(tally: Tally, total: int, seconds: float) -> dict[str, float | None]:
+    """How far a run is, for a program."""
+    counts = ("added", "updated", "unchanged", "skipped", "failed", "decoded")
+    left = round(seconds * (total - tally.done) / tally.done, 1) if tally.done else None
+    return {
+        "done": tally.done,
+        "total": total,
+        **{name: getattr(tally, name) for name in counts},
+        "seconds": round(seconds, 1),
+        "seconds_left": left,
+    }
 
 
 def _counts(tally: Tally) -> str:
@@ -106,6 +129,20 @@ def finish(tally: Tally, as_json: bool, quiet: bool, summary: str | None = None)
         _say(f"... and {len(tally.failures) - _MOST_FAILURES} more; --json names them all.")
     if not quiet:
         print(_summary(tally) if summary is None else summary)  # noqa: T201 - likewise
+
+
+def renewal(tally: Tally, revision: int) -> str:
+    """What a person reads of an index that was made again."""
+    if tally.dry_run:
+        return f"The index of revision {revision} would be published: {tally.tracks} tracks; nothing was done."
+    return f"The index of revision {revision} is published: {tally.tracks} tracks, in {tally.seconds:.1f} s."
+
+
+def kept(tally: Tally, done: str) -> str:
+    """What a person reads of a backup, and of what was done with it."""
+    if tally.dry_run:
+        return f"{tally.tracks} tracks would be {done}; nothing was done."
+    return f"{tally.tracks} tracks were {done} in {tally.seconds:.1f} s."
 
 
 def removal(tally: Tally) -> str:

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from segue.core.connect import open_store
 from segue.core.store import TrackStore
-from segue.indexer.bootstrap import Settings, assemble
+from segue.indexer.bootstrap import assemble
 from segue.indexer.interrupt import Interrupt
 from segue.indexer.pipeline import Pipeline
 from segue.indexer.publishing import conclude
+from segue.indexer.settings import Settings
 from segue.indexer.sources import Source, find_again, look_at
 from segue.indexer.tally import Tally
 from segue.indexer.work import Failure

@@ -1,42 +1,31 @@
-"""A run over files, from the command line's side: progress, Ctrl-C, the report and the exit code."""
+"""A run, from the command line's side: progress, Ctrl-C, the report, what went wrong, and the exit code."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import click
 
 from segue.core.errors import SegueError
 from segue.indexer.interrupt import Interrupt
 from segue.indexer.report import Show, finish, progress
+from segue.indexer.settings import Manner
 from segue.indexer.tally import Tally
 
 Work = Callable[[Tally, Interrupt, Show], None]
 
 
-@dataclass(frozen=True)
-class Manner:
-    """How a run speaks, and what it puts up with.
-
-    Attributes:
-        as_json: the report is one document.
-        quiet: it names nothing but what failed.
-        allow_failures: so many files may fail.
-    """
-
-    as_json: bool
-    quiet: bool
-    allow_failures: int = 0
-
-
-def carry_out(work: Work, total: int, manner: Manner) -> int:
+def carry_out(work: Work, total: int, manner: Manner, tally: Tally) -> int:
     """Does the work, shows how far it is, and reports.
 
     Args:
         work: takes the tally that it fills, the wish to stop, and what to call when the tally has changed.
         total: how many files it will deal with.
         manner: how it speaks.
+        tally: counts what is done.
 
     Returns:
         The exit code.
@@ -44,10 +33,9 @@ def carry_out(work: Work, total: int, manner: Manner) -> int:
     Raises:
         SegueError: as ``work`` does; what was done by then is reported.
     """
-    tally = Tally()
     with Interrupt() as interrupt:
         try:
-            with progress(total, manner.quiet) as show:
+            with progress(total, manner) as show:
                 work(tally, interrupt, show)
         except (SegueError, OSError):
             if tally.done and not manner.as_json:
@@ -61,3 +49,23 @@ def carry_out(work: Work, total: int, manner: Manner) -> int:
         err=True,
     )
     return 128 + interrupt.signal
+
+
+@contextmanager
+def told(as_json: bool, dry_run: bool = False) -> Iterator[Tally]:
+    """Turns what goes wrong inside into a sentence, the document that was asked for, and an exit code.
+
+    The value is the tally that the document is made of.
+    """
+    tally = Tally(dry_run=dry_run)
+    try:
+        yield tally
+    except (SegueError, OSError) as error:
+        click.echo(f"segue-indexer: {error}", err=True)
+        if as_json:
+            tally.error = {"reason": getattr(error, "reason", "SYSTEM"), "message": str(error)}
+            click.echo(json.dumps(tally.to_dict(), indent=2))
+        sys.exit(1)
+    except KeyboardInterrupt:
+        click.echo("Stopped at once. What was committed is kept: run the same command again to go on.", err=True)
+        sys.exit(130)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from segue.core.connect import open_store
 from segue.core.store import TrackStore
-from segue.indexer.bootstrap import Settings
 from segue.indexer.interrupt import Interrupt
 from segue.indexer.leaving import gone, orphaned
+from segue.indexer.settings import Settings
 from segue.indexer.sources import absolute, find_music, look_up
 from segue.indexer.tally import Tally
 from segue.indexer.work import readable

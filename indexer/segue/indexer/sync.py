@@ -8,11 +8,12 @@ from pathlib import Path
 from segue.core.errors import RemovalRefused
 from segue.core.store import TrackStore
 from segue.indexer.add import take
-from segue.indexer.bootstrap import Settings, assemble
+from segue.indexer.bootstrap import assemble
 from segue.indexer.interrupt import Interrupt
 from segue.indexer.leaving import gone, orphaned
 from segue.indexer.publishing import conclude
 from segue.indexer.report import printable
+from segue.indexer.settings import Settings
 from segue.indexer.sources import absolute
 from segue.indexer.tally import MOST_REMOVED, Tally
 from segue.indexer.work import readable

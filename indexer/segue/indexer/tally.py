@@ -31,6 +31,7 @@ class Tally:
         seconds: how long the run took.
         dry_run: whether nothing was done: these are the counts of what would be.
         failures: the files that could not be indexed.
+        error: why the run could not be done or not be finished, a ``reason`` and a ``message``; None if it was.
     """
 
     tracks: int | None = None
@@ -44,6 +45,7 @@ class Tally:
     seconds: float = 0.0
     dry_run: bool = False
     failures: list[Failure] = field(default_factory=list)
+    error: dict[str, str] | None = None
 
     @property
     def failed(self) -> int:

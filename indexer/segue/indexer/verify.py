@@ -9,7 +9,8 @@ from pathlib import Path
 from segue.core.redis_audit import Finding
 from segue.core.redis_store import RedisStore
 from segue.core.redis_writer import RedisWriter
-from segue.core.snapshot_audit import audit_snapshots, remove_snapshot
+from segue.core.snapshot import remove
+from segue.core.snapshot_audit import audit_snapshots
 from segue.core.store import Identity
 from segue.indexer.bootstrap import reopen
 from segue.indexer.publishing import conclude
@@ -74,7 +75,7 @@ def _mend(data: Path, store: RedisStore, writer: RedisWriter, identity: Identity
     for part in store.audit(identity.width).parts * 2:
         writer.mend([finding.commands for finding in part()])
     for finding in audit_snapshots(data, store, identity):
-        remove_snapshot(data, finding.what)
+        remove(data / "snapshots" / finding.what)
 
 
 def print_verdict(verdict: Verdict, tally: Tally, as_json: bool) -> None:

@@ -37,6 +37,8 @@ STAGES = [
 # One for each stage, and ten to be killed at random over.
 SHELVES, CLIPS = len(STAGES) + 10, 24
 TRIMMING = [Failpoint.BEFORE_TRIM, Failpoint.AFTER_TRIM]
+# These are hit where what they are about is tested.
+ELSEWHERE = [Failpoint.WHILE_REMOVING, Failpoint.BEFORE_SWITCH, Failpoint.AFTER_SWITCH]
 PROGRAM = [sys.executable, "-m", "segue.indexer"]
 
 
@@ -114,7 +116,7 @@ def killed_at_random(dice: random.Random, command: list[str], store: RedisStore)
 def test_killed_at_every_stage(indexer: Indexer, library: Library) -> None:
     """Every good file is in exactly once, none was decoded twice, and all is as after an undisturbed run."""
     dice = random.Random(5)
-    assert set(Failpoint) == {stage.partition(":")[0] for stage in STAGES}.union(TRIMMING)
+    assert set(Failpoint) == {stage.partition(":")[0] for stage in STAGES}.union(TRIMMING, ELSEWHERE)
     with indexer.store() as store:
         for number, stage in enumerate(STAGES):
             killed_at(stage, indexer.command(library.shelf(number)))
@@ -169,6 +171,18 @@ def _matrix(store: RedisStore, ids: list[str]) -> Vector:
 
 def _failed(store: RedisStore) -> set[tuple[str, str]]:
     return {(failure.path, failure.reason) for failure in store.all_failures()}
+
+
+@pytest.mark.usefixtures("catalogue")
+def test_killed_while_an_old_snapshot_is_removed(tmp_path: Path) -> None:
+    """What is left of it is not taken for a snapshot, and the next run sweeps it out."""
+    for _ in range(2):
+        assert 0 == run("rebuild", "--data", tmp_path).exit_code
+
+    killed_at(Failpoint.WHILE_REMOVING, [*PROGRAM, "rebuild", "--data", str(tmp_path)])
+    assert 0 == run("verify", "--data", tmp_path).exit_code
+    assert 0 == run("rebuild", "--data", tmp_path).exit_code
+    assert 2 == len(list((tmp_path / "snapshots").iterdir()))
 
 
 @pytest.mark.parametrize("stage", TRIMMING)

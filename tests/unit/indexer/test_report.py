@@ -7,6 +7,7 @@ import pytest
 from rich.console import Console
 
 from segue.indexer.report import _bar, finish, printable, progress
+from segue.indexer.settings import Manner
 from segue.indexer.tally import Tally
 from segue.indexer.work import Failure
 
@@ -22,6 +23,7 @@ KEYS = {
     "decoded",
     "seconds",
     "dry_run",
+    "error",
     "failures",
 }
 
@@ -71,7 +73,7 @@ def test_a_log_gets_lines(capsys: pytest.CaptureFixture[str], monkeypatch: pytes
     """Where stderr is no terminal a line comes every few seconds, with count, rate and the time that is left."""
     now = 0.0
     monkeypatch.setattr("time.monotonic", lambda: now)
-    with progress(total=100, quiet=False) as show:
+    with progress(100, Manner(as_json=False, quiet=False)) as show:
         show(Tally(added=1))
         now = 10.0
         show(Tally(added=49, updated=1))
@@ -81,6 +83,19 @@ def test_a_log_gets_lines(capsys: pytest.CaptureFixture[str], monkeypatch: pytes
         "50 of 100 files, 5.0 a second, 10 s left: 49 added, 1 updated, 0 unchanged, 0 failed\n"
         == capsys.readouterr().err
     )
+
+
+def test_a_program_gets_documents(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """With --json each line is a document of its own: the counts, the seconds, and those that are left."""
+    now = 0.0
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    with progress(100, Manner(as_json=True, quiet=False)) as show:
+        now = 10.0
+        show(Tally(added=49, updated=1, decoded=50))
+
+    counts = {"added": 49, "updated": 1, "unchanged": 0, "skipped": 0, "failed": 0, "decoded": 50}
+    expected = {"done": 50, "total": 100, **counts, "seconds": 10.0, "seconds_left": 10.0}
+    assert expected == json.loads(capsys.readouterr().err)
 
 
 def test_a_terminal_gets_a_bar() -> None:

@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from segue.core.artifact import read_manifest, write_manifest
+from segue.core.connect import open_store
+from segue.core.failpoints import Failpoint
+from segue.core.store import Identity
+from tests.integration.indexer.conftest import run, write_library
+from tests.integration.indexer.test_kills import PROGRAM, killed_at
+
+CLIPS = 40
+
+
+@pytest.fixture
+def other_model(tiny_model: Path, tmp_path: Path) -> Path:
+    """Another model: it has another id, as after any training."""
+    folder = tmp_path / "other-model"
+    shutil.copytree(tiny_model, folder)
+    write_manifest(folder, replace(read_manifest(folder), name="other"))
+    return folder
+
+
+@pytest.fixture
+def data(tmp_path: Path, tiny_model: Path) -> Path:
+    """A catalogue of forty clips, and a file that is none."""
+    music = write_library(tmp_path / "music", CLIPS, seconds=3.0)
+    (music / "no-music.flac").write_bytes(b"no music")
+    assert 1 == run("add", music, "--data", tmp_path / "data", "--model", tiny_model).exit_code
+    return tmp_path / "data"
+
+
+def identity(data: Path) -> Identity:
+    """What the catalogue is."""
+    with open_store(data) as store:
+        found = store.identity()
+    assert found is not None
+    return found
+
+
+def test_a_catalogue_goes_over_to_another_model(data: Path, other_model: Path, tmp_path: Path) -> None:
+    """Every file is heard again, the bad one too; the catalogue is the other model's, with an index, and no old one."""
+    before = identity(data)
+    options = ("--data", data, "--model", other_model)
+    assert f"{CLIPS + 1} added" in run("reindex", *options, "--dry-run").stdout
+    assert before == identity(data)
+    done = json.loads(run("reindex", *options, "--json").stdout)
+
+    assert (CLIPS, CLIPS, CLIPS, 1) == (done["tracks"], done["added"], done["decoded"], done["failed"])
+    after = identity(data)
+    assert (read_manifest(other_model).model_id, False) == (after.model_id, before.uuid == after.uuid)
+    assert (0, "") == ((verified := run("verify", "--data", data)).exit_code, verified.stderr)
+    assert f"{CLIPS} unchanged" in run("add", tmp_path / "music", *options).stdout
+
+
+@pytest.mark.parametrize("stage", ["after-commit:2", Failpoint.BEFORE_SWITCH, Failpoint.AFTER_SWITCH])
+def test_killed_in_the_middle(data: Path, other_model: Path, stage: str) -> None:
+    """Until all is heard the old catalogue is whole; the next run hears only what is left."""
+    before = identity(data)
+    command = ("reindex", "--data", data, "--model", other_model)
+    killed_at(stage, [*PROGRAM, *map(str, command)])
+
+    switched = stage == Failpoint.AFTER_SWITCH
+    assert switched == (before != identity(data))
+    if not switched:
+        assert 0 == run("verify", "--data", data).exit_code
+        heard = {"after-commit:2": 32, Failpoint.BEFORE_SWITCH: CLIPS}[stage]
+        done = json.loads(run(*command, "--json").stdout)
+        assert (heard, CLIPS - heard, CLIPS) == (done["unchanged"], done["decoded"], done["tracks"])
+    else:
+        assert 0 == run("rebuild", "--data", data).exit_code
+    assert 0 == run("verify", "--data", data).exit_code
+
+
+def test_what_another_model_left_unfinished_is_not_mixed_in(data: Path, other_model: Path, tiny_model: Path) -> None:
+    """A run with a third model begins anew."""
+    killed_at("after-commit:1", [*PROGRAM, "reindex", "--data", str(data), "--model", str(other_model)])
+    done = json.loads(run("reindex", "--data", data, "--model", tiny_model, "--json").stdout)
+
+    assert (0, CLIPS, CLIPS) == (done["unchanged"], done["decoded"], done["tracks"])
+
+
+def test_a_missing_disk_is_no_reason_to_lose_tracks(data: Path, other_model: Path, tmp_path: Path) -> None:
+    """With more than a fifth of the files gone the old catalogue stays, unless it is told to go."""
+    before = identity(data)
+    for clip in sorted((tmp_path / "music").iterdir())[:10]:
+        clip.unlink()
+    command = ("reindex", "--data", data, "--model", other_model, "--allow-failures", "1")
+    refused = run(*command, "--json")
+    assert (1, "REMOVAL_REFUSED") == (refused.exit_code, json.loads(refused.stdout)["error"]["reason"])
+    assert before == identity(data)
+
+    assert 0 == run(*command, "--allow-removals").exit_code
+    assert 0 == run("verify", "--data", data).exit_code
+    with open_store(data) as store:
+        assert CLIPS - 10 == store.count()
