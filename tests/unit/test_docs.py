@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -53,11 +55,12 @@ def test_every_option_is_documented(typed: str, command: click.Command) -> None:
     assert [] == [name for name in (*words, *names, *variables) if not re.search(rf"`{name}(?![\w-])", text)]
 
 
-def test_every_reason_is_documented() -> None:
-    """Each reason that a caller can meet stands in the README."""
+@pytest.mark.parametrize("document", ["README.md", "docs/operations.md"])
+def test_every_reason_is_documented(document: str) -> None:
+    """Each reason that a caller can meet stands in the README, and what the operator does in docs/operations.md."""
     kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.SegueError)]
     reasons = {kind.reason for kind in kinds if to_status(made(kind), "id")[0].name != "INTERNAL"}
-    text = (ROOT / "README.md").read_text()
+    text = (ROOT / document).read_text()
     assert [] == sorted(reason for reason in reasons if f"`{reason}`" not in text)
 
 
@@ -70,3 +73,24 @@ def test_every_decision_is_listed() -> None:
     """The index of decisions names each page."""
     index = (ROOT / "docs" / "adr" / "README.md").read_text()
     assert [] == [page.name for page in (ROOT / "docs" / "adr").glob("0*.md") if page.name not in index]
+
+
+def test_every_alert_is_documented() -> None:
+    """docs/operations.md has a row for each alert, and each goes by metrics that docs/metrics.md has."""
+    rules = (ROOT / "docker" / "prometheus" / "alerts.yml").read_text()
+    operations, metrics = ((ROOT / "docs" / name).read_text() for name in ("operations.md", "metrics.md"))
+    alerts = re.findall(r"alert: (\w+)", rules)
+    assert alerts == re.findall(r"^\| `(Segue\w+)` \|", operations, re.MULTILINE)
+    used = {name.removesuffix("_bucket") for name in re.findall(r"\bsegue_\w+", rules)}
+    assert [] == sorted(name for name in used if f"| `{name}` |" not in metrics)
+
+
+def test_alerts_rise_when_they_should() -> None:
+    """Prometheus's own tool finds the rules right, silent for a server that is well and loud for one that is not."""
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        pytest.skip("no promtool on the PATH: install prometheus to try the alerts")
+    folder = ROOT / "docker" / "prometheus"
+    for command in (["check", "rules", "alerts.yml"], ["test", "rules", "alerts_test.yml"]):
+        ended = subprocess.run([promtool, *command], cwd=folder, capture_output=True, text=True, check=False)
+        assert 0 == ended.returncode, ended.stdout + ended.stderr
