@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
+from tensorflow.core.protobuf.fingerprint_pb2 import FingerprintDef
 
 from segue.core.artifact import SAVED_MODEL, Manifest, write_manifest
 from segue.core.features import FeatureConfig
@@ -61,12 +62,20 @@ def write_artifact(
         fresh = Path(beside) / folder.name
         signatures = {"encode": network.encode, "decide": network.decide, "serving_default": network.both}
         tf.saved_model.save(network, str(fresh / SAVED_MODEL), signatures=signatures)
+        _settle_fingerprint(fresh / SAVED_MODEL / "fingerprint.pb")
         plain = write_manifest(fresh, manifest)
         metrics, card = describe(fresh)
         (fresh / CARD).write_text(card, encoding="utf-8")
         written = write_manifest(fresh, replace(plain, metrics=metrics))
         _put(fresh, folder, Path(beside) / "older")
     return written
+
+
+def _settle_fingerprint(path: Path) -> None:
+    """Replaces the random number that TensorFlow puts into every SavedModel: the same network has the same model id."""
+    fingerprint = FingerprintDef.FromString(path.read_bytes())
+    fingerprint.uuid = str(fingerprint.saved_model_checksum << 64 | fingerprint.checkpoint_hash)
+    path.write_bytes(fingerprint.SerializeToString(deterministic=True))
 
 
 def _put(fresh: Path, folder: Path, older: Path) -> None:
