@@ -67,7 +67,7 @@ def test_the_artifact_is_whole(artifact: Path) -> None:
 def test_the_card_tells_the_figures_and_how_to_print_them(artifact: Path) -> None:
     """Accuracy with its interval, and the command that was not made up."""
     card, metrics = (artifact / "model-card.md").read_text(), read_manifest(artifact).metrics
-    assert f"{metrics['accuracy']:.3f} (95 % interval by Wilson: {metrics['accuracy_low']:.3f}" in card
+    assert f"{metrics['accuracy']:.3f} (95 % interval: {metrics['accuracy_low']:.3f}" in card
     assert "segue-trainer evaluate --model" in card
 
 
@@ -93,8 +93,9 @@ def test_evaluation_prints_what_the_card_says(artifact: Path, folder: Path, tmp_
     result = run("evaluate", *options, "--json", "--predictions", tmp_path / "said.npz")
     figures, metrics = json.loads(result.stdout), read_manifest(artifact).metrics
     names = ("accuracy", "n", "log_loss", "ece", "macro_f1", "precision_at_5", "precision_at_10")
+    assert set(names) <= set(figures)
     for name in names:
-        assert pytest.approx(metrics[name], abs=1e-3) == figures[name], name
+        assert pytest.approx(metrics.get(name), abs=1e-3) == figures[name], name
     with np.load(tmp_path / "said.npz") as said:
         assert {"track", "genres", "posterior", "embedding"} == set(said.files)
         assert (3,) == said["track"].shape
@@ -114,9 +115,9 @@ def test_evaluation_writes_nothing_into_the_artifact(artifact: Path, folder: Pat
 
 def test_a_pool_of_the_judged_tracks_leaves_each_out_for_itself(artifact: Path, folder: Path) -> None:
     """Recommended from its own side, no track is its own neighbour."""
-    options = ("--model", artifact, "--input", folder, "--split", artifact / "split.tsv", "--side", "valid", "--json")
-    alone, pooled = (json.loads(run("evaluate", *options, *more).stdout) for more in ((), ("--pool", "valid")))
-    assert alone["precision_at_5"] == pooled["precision_at_5"]
+    options = ("--model", artifact, "--input", folder, "--split", artifact / "split.tsv", "--side", "train", "--json")
+    alone, pooled = (json.loads(run("evaluate", *options, *more).stdout) for more in ((), ("--pool", "train")))
+    assert alone["precision_at_5"] == pooled["precision_at_5"] > 0
 
 
 def test_evaluation_writes_a_report(artifact: Path, folder: Path, tmp_path: Path) -> None:

@@ -12,9 +12,11 @@ from segue.trainer.baselines import band_statistics, chance, regression_on_bands
 from segue.trainer.cli import main
 from segue.trainer.compare import MEASURES, Estimate, Row, Run, measures_of
 from segue.trainer.data import Dataset
+from segue.trainer.metrics import bootstrap_interval
 from segue.trainer.network import BandScale, Shape, build_statistics
 from segue.trainer.results import Section, page, verdict
 from segue.trainer.split import shipped_split
+from segue.trainer.summary import BEGIN, END, put_summary
 
 CHANCE = {"accuracy": 0.5, "log_loss": 0.693, "precision": 0.5}
 
@@ -22,13 +24,15 @@ CHANCE = {"accuracy": 0.5, "log_loss": 0.693, "precision": 0.5}
 def row(name: str, right: float, seeds: tuple[int, ...] = (0,)) -> Row:
     """A network that is right so often, with measures that go along."""
     clips = (np.arange(200) < 200 * right).astype(float)
-    return Row(name, seeds, dict.fromkeys(MEASURES, clips), "some layer", (12,), (7.4,))
+    tracks = tuple(f"a.{number:05}" for number in range(200))
+    return Row(name, seeds, tracks, dict.fromkeys(MEASURES, clips), "some layer", (12,), (7.4,))
 
 
 def section(*rows: Row, label: str = "fault-filtered") -> Section:
     """A split with two networks wanted by two seeds."""
     wanted = tuple(Run(label, name, seed) for name in ("paper-cnn", "paper-cnn-lstm") for seed in (0, 1))
-    return Section(label, "ab" * 32, 10, 200, rows, row("regression", 0.5, ()), CHANCE, wanted)
+    baselines = (row("regression", 0.5, ()), row("the same, by its posterior", 0.6, ()))
+    return Section(label, "ab" * 32, 10, 200, rows, baselines, CHANCE, wanted)
 
 
 def test_what_was_not_run_is_said() -> None:
@@ -71,6 +75,59 @@ def test_an_order_holds_where_its_interval_is_above_zero(low: float, high: float
     assert holds == (verdict(Estimate((low + high) / 2, low, high)) == "holds")
 
 
+def test_chunks_of_one_track_are_drawn_together() -> None:
+    """Two hundred chunks of twenty tracks tell no more than twenty values do."""
+    values = np.repeat(np.arange(20) % 2, 10).astype(float)
+    chunks = [f"a.{number // 10:05}#{number % 10 * 3:02}s" for number in range(200)]
+    assert pytest.approx(bootstrap_interval(values[::10]), abs=1e-9) == bootstrap_interval(values, chunks)
+    assert bootstrap_interval(values, chunks)[0] < bootstrap_interval(values)[0]
+
+
+def test_the_short_table_is_put_between_its_marks(tmp_path: Path) -> None:
+    """The rest of the page stays, the paper's figures and claims are there, and a second time changes nothing."""
+    readme = tmp_path / "README.md"
+    readme.write_text(f"# Title\n\n{BEGIN}\nold\n{END}\n\nThe end.\n")
+    sections = [section(row("paper-cnn", 0.6)), section(label="chunk-random (LEAKY)")]
+    for _ in range(2):
+        put_summary(readme, sections)
+    text = readme.read_text()
+    assert text.startswith(f"# Title\n\n{BEGIN}\n")
+    assert text.endswith(f"{END}\n\nThe end.\n")
+    assert "old" not in text
+    for part in (
+        "| the paper's CNN | not stated | 0.62 | 2.413 |",
+        "| paper-cnn | fault-filtered, 1 seed | 0.600 [",
+        "| paper-cnn | chunk-random (LEAKY) | UNMEASURED |",
+        "| some layer |",
+        "paper-cnn-lstm above paper-cnn, P@10: UNMEASURED",
+    ):
+        assert part in text
+
+
+def test_a_page_without_marks_is_told_before_anything_is_measured(tmp_path: Path) -> None:
+    """The message has the lines that it needs."""
+    (tmp_path / "README.md").write_text("# Title\n")
+    options = ["--input", "nowhere", "--runs", str(tmp_path), "--output", str(tmp_path / "results.md")]
+    result = CliRunner().invoke(main, ["compare", *options, "--readme", str(tmp_path / "README.md")])
+    assert 1 == result.exit_code
+    assert BEGIN in result.stderr
+
+
+def test_the_readme_has_the_figures_of_the_results() -> None:
+    """Every figure of the short table stands in docs/results.md, in a row of the same network."""
+    root = Path(__file__).parents[3]
+    page = (root / "docs" / "results.md").read_text().splitlines()
+    _, _, rest = (root / "README.md").read_text().partition(BEGIN)
+    rows = [line.strip("| ").split(" | ") for line in rest.partition(END)[0].splitlines() if line.startswith("| ")]
+    measured = [(row[0], cell) for row in rows for cell in row if "[" in cell]
+    assert measured
+    assert [] == [
+        (name, cell)
+        for name, cell in measured
+        if not any(line.startswith(f"| {name} |") and f"| {cell} |" in line for line in page)
+    ]
+
+
 def test_the_statistics_are_those_of_the_network() -> None:
     """Mean, spread and step of each band, as the linear path of segue-fast has them before it scales."""
     windows = -60 * np.random.default_rng(0).random((3, 128, 39), np.float32)
@@ -95,7 +152,7 @@ def test_measured_networks_stand_on_the_page(write_archive: Callable[..., Path],
         [track for track in sorted(split.sides) if track.startswith(genre) and split.side(track) == side][place]
         for genre in ("blues", "rock")
         for side in ("train", "valid")
-        for place in (0, 1)
+        for place in range(10)
     ]
     codes = np.random.default_rng(0).integers(0, 256, (len(tracks), 128, 387), np.uint8)
     genres = np.array([track.split(".")[0] for track in tracks])

@@ -40,7 +40,7 @@ def test_a_genre_with_one_track_cannot_be_split() -> None:
         random_split({"a/1": "a", "a/2": "a", "b/1": "b"}, seed=0)
 
 
-@pytest.mark.parametrize("name", ["a\tb", "a\nb", "a\u2028b", "a\udcff"], ids=ascii)
+@pytest.mark.parametrize("name", ["a\tb", "a\nb", "a\u2028b", "a\udcff", "a "], ids=ascii)
 @pytest.mark.parametrize("split", DRAWN)
 def test_a_name_that_would_break_a_table_is_refused(split: str, name: str) -> None:
     """A split is saved as lines of names, and must be read back as it was."""

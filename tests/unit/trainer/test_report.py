@@ -10,11 +10,11 @@ import pytest
 from segue.core.artifact import Manifest
 from segue.core.features import FeatureConfig
 from segue.trainer.analysis import analyse, cross_fitted, reliability, window_agreement
-from segue.trainer.evaluation import Predictions
-from segue.trainer.metrics import expected_calibration_error, fit_temperature, log_softmax
+from segue.trainer.evaluation import Predictions, judge
+from segue.trainer.metrics import bootstrap_interval, expected_calibration_error, fit_temperature, log_softmax
 from segue.trainer.record import Record, read_record
 from segue.trainer.report import write_report
-from segue.trainer.retrieval import bootstrap_interval, precision_table
+from segue.trainer.retrieval import precision_table
 from segue.trainer.split import gtzan_artists
 
 LABELS = ("blues", "jazz", "rock")
@@ -59,9 +59,19 @@ def test_cross_fitting_softens_by_what_others_need() -> None:
 
 
 def test_few_clips_are_not_fitted() -> None:
-    """Four clips tell no temperature."""
+    """Four clips tell no temperature, and no figure passes for one at a temperature that they were not fitted on."""
     judged = predictions(4)
-    assert judged.posterior is cross_fitted(judged.posterior, judged.genres)
+    assert cross_fitted(judged.posterior, judged.genres) is None
+    assert [] == [name for name in analyse(judged, None, 1.0).figures if "cross_fitted" in name]
+
+
+def test_clips_that_fitted_nothing_are_judged_as_served(tmp_path: Path) -> None:
+    """The temperature is one of other clips already: the test side is never used to fit another."""
+    judged = predictions(sharp=4.0)
+    analysis = analyse(judged, None, 2.0, refit=False)
+    assert reliability(judged.posterior, judged.genres) == analysis.after
+    write_report(tmp_path, MANIFEST, analysis, None, "60 clips")
+    assert "temperature fitted on other clips |" not in (tmp_path / "report.md").read_text()
 
 
 def test_reliability_adds_up_to_the_calibration_error() -> None:
@@ -96,6 +106,24 @@ def test_recommendations_stand_beside_random_and_exact_search() -> None:
     assert pytest.approx(exact.mean) == graph.mean
     assert pytest.approx(19 / 59) == exact.random
     assert exact.low < exact.mean < exact.high
+
+
+@pytest.mark.parametrize(("count", "names"), [(5, []), (6, ["at_5"]), (11, ["at_5", "at_10"])])
+def test_fewer_tracks_than_are_recommended_have_no_precision(count: int, names: list[str]) -> None:
+    """The first ten of seven would be another figure than the first ten."""
+    figures = judge(predictions(count))
+    assert names == [name.removeprefix("precision_") for name in figures if name.startswith("precision")]
+    assert {int(name.removeprefix("at_")) for name in names} == {
+        row.k for row in precision_table(predictions(count), None) if row.what == "leave-one-out"
+    }
+
+
+def test_chunks_are_judged_by_their_tracks() -> None:
+    """Ten chunks of each of six tracks leave more open than sixty tracks do."""
+    tracks = predictions()
+    chunks = Predictions(**{**vars(tracks), "tracks": tuple(f"a{n // 10}#{n % 10:02}s" for n in range(60))})
+    assert judge(tracks)["accuracy"] == judge(chunks)["accuracy"]
+    assert judge(tracks)["accuracy_low"] != judge(chunks)["accuracy_low"]
 
 
 def test_no_track_of_the_seed_s_artist_is_recommended() -> None:

@@ -70,6 +70,21 @@ def test_a_damaged_split_is_named(tmp_path: Path, text: str, complaint: str) -> 
         load_split(str(path))
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\ufefftrack\tsplit\na\ttrain\nb\tvalid\n",
+        "track \t split\r\na\ttrain \r\n b\tvalid\r\n\r\n",
+        "# name mine\n\ntrack\tsplit\tremark\na\ttrain\tgood\nb\tvalid\n",
+    ],
+    ids=["mark of a spreadsheet", "spaces", "empty lines and more columns"],
+)
+def test_a_split_that_another_program_wrote_is_read(tmp_path: Path, text: str) -> None:
+    """What nobody sees in a table makes no other track or side of it."""
+    (tmp_path / "mine.tsv").write_bytes(text.encode())
+    assert {"a": "train", "b": "valid"} == load_split(str(tmp_path / "mine.tsv")).sides
+
+
 def test_a_saved_split_says_its_name_and_digest(tmp_path: Path) -> None:
     """The name is kept when the file is renamed, and a side that was changed by hand is noticed."""
     split = Split("mine", {"a": "train", "b": "valid"})

@@ -44,12 +44,13 @@ class Analysis:
 
     Attributes:
         judged: the answers.
-        figures: those of ``judge``, those of the posterior before its temperature (``_raw``) and at temperatures that
-            were fitted on other clips (``_cross_fitted``), and ``window_agreement``.
+        figures: those of ``judge``, those of the posterior before its temperature (``_raw``) and, where the judged
+            clips fitted it, at temperatures that were fitted on others of them (``_cross_fitted``), and
+            ``window_agreement``.
         confusion: clips [true genre, answered genre].
         genres: each genre, in the order of the posterior.
         before: reliability before the temperature.
-        after: reliability at the cross-fitted temperatures.
+        after: reliability at the cross-fitted temperatures where there are such, else as served.
         precisions: of the recommendations.
     """
 
@@ -62,20 +63,22 @@ class Analysis:
     precisions: tuple[Precision, ...]
 
 
-def analyse(judged: Predictions, pool: Predictions | None, temperature: float) -> Analysis:
+def analyse(judged: Predictions, pool: Predictions | None, temperature: float, *, refit: bool = True) -> Analysis:
     """Judges answers in every way that a report has.
 
     Args:
         judged: the answers, with the temperature in them.
         pool: other tracks to recommend from, or None.
         temperature: the one in the answers, above 0.
+        refit: whether it was fitted on clips among the judged ones, so that it must be judged by others.
     """
     raw = np.exp(log_softmax(temperature * _log(judged.posterior)))
-    fitted = cross_fitted(raw, judged.genres)
+    fitted = cross_fitted(raw, judged.genres) if refit else None
     figures = judge(judged)
     for name, posterior in (("raw", raw), ("cross_fitted", fitted)):
-        found = classification_metrics(posterior, judged.genres)
-        figures |= {f"{metric}_{name}": found[metric] for metric in ("log_loss", "ece")}
+        if posterior is not None:
+            found = classification_metrics(posterior, judged.genres)
+            figures |= {f"{metric}_{name}": found[metric] for metric in ("log_loss", "ece")}
     every = np.arange(len(judged.labels))
     return Analysis(
         judged=judged,
@@ -83,19 +86,20 @@ def analyse(judged: Predictions, pool: Predictions | None, temperature: float) -
         confusion=confusion_matrix(judged.genres, judged.posterior.argmax(1), labels=every),
         genres=_genre_rows(judged),
         before=reliability(raw, judged.genres),
-        after=reliability(fitted, judged.genres),
+        after=reliability(judged.posterior if fitted is None else fitted, judged.genres),
         precisions=tuple(precision_table(judged, pool)),
     )
 
 
-def cross_fitted(posterior: Floats, genres: NDArray[np.int64]) -> Floats:
+def cross_fitted(posterior: Floats, genres: NDArray[np.int64]) -> Floats | None:
     """A posterior [n, genres] at temperatures that never saw the clip: each fifth by that of the other four.
 
-    A temperature that is judged by the clips that it was fitted on looks better than it is.
+    A temperature that is judged by the clips that it was fitted on looks better than it is. Fewer than five clips
+    cannot be parted so: None.
     """
     logits, count = _log(posterior), len(genres)
     if count < _FOLDS:
-        return posterior
+        return None
     rare = np.unique(genres, return_counts=True)[1].min() < _FOLDS
     folder = (KFold if rare else StratifiedKFold)(_FOLDS, shuffle=True, random_state=0)
     fitted = np.empty_like(logits)

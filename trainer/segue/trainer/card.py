@@ -69,9 +69,9 @@ def _head(manifest: Manifest, story: Story) -> list[str]:
 def _figures(figures: dict[str, float], story: Story) -> list[str]:
     low, high = figures["accuracy_low"], figures["accuracy_high"]
     rows = [
-        ("accuracy per clip", f"{figures['accuracy']:.3f} (95 % interval by Wilson: {low:.3f} to {high:.3f})"),
+        ("accuracy per clip", f"{figures['accuracy']:.3f} (95 % interval: {low:.3f} to {high:.3f})"),
         ("log-loss, nats", f"{figures['log_loss']:.3f}"),
-        ("log-loss at a temperature fitted on other clips", f"{figures['log_loss_cross_fitted']:.3f}"),
+        ("log-loss at a temperature fitted on other clips", _shown(figures.get("log_loss_cross_fitted"))),
         ("expected calibration error", f"{figures['ece']:.3f}"),
         ("macro-F1", f"{figures['macro_f1']:.3f}"),
         ("genre precision at 5 and 10, training clips recommended", _precisions(figures, "_from_train")),
@@ -98,8 +98,11 @@ def _figures(figures: dict[str, float], story: Story) -> list[str]:
 
 
 def _precisions(figures: dict[str, float], pool: str = "") -> str:
-    found = [figures.get(f"precision_at_{k}{pool}") for k in (5, 10)]
-    return " and ".join("none" if precision is None else f"{precision:.3f}" for precision in found)
+    return " and ".join(_shown(figures.get(f"precision_at_{k}{pool}")) for k in (5, 10))
+
+
+def _shown(figure: float | None) -> str:
+    return "none (too few clips)" if figure is None else f"{figure:.3f}"
 
 
 def _training(manifest: Manifest, story: Story) -> list[str]:

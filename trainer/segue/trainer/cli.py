@@ -216,9 +216,10 @@ def evaluate(
 @click.option("--output", type=_FILE, required=True, help="The page (Markdown).")
 @click.option("--train", is_flag=True, help="Train what is missing, and go on with what was stopped; takes hours.")
 @click.option("--cache", type=_FOLDER, default=_default_cache, envvar="SEGUE_CACHE", help="Where features are kept.")
-def compare(*, source: Path, runs: Path, output: Path, train: bool, cache: Path) -> None:
+@click.option("--readme", type=_FILE, help="Write the short table into this page too, between its two marks.")
+def compare(*, source: Path, runs: Path, output: Path, train: bool, cache: Path, readme: Path | None) -> None:
     """Compares the networks on GTZAN: fault-filtered by three seeds, and the leaky split by one."""
     with without_chatter():
         from segue.trainer import comparing  # noqa: PLC0415 - TensorFlow takes seconds, and --help does not need it
 
-    comparing.compare(comparing.CompareSettings(source, runs, output, train, cache))
+    comparing.compare(comparing.CompareSettings(source, runs, output, train, cache, readme))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +20,14 @@ from segue.trainer.errors import DataUnusable, SplitMismatch
 from segue.trainer.evaluation import FEW, MANY, Predictions, predict
 from segue.trainer.fitting import Course, Watch
 from segue.trainer.going import identity_of, keep_going
-from segue.trainer.metrics import log_softmax, precision_of_each
+from segue.trainer.metrics import bootstrap_interval, log_softmax, precision_of_each
 from segue.trainer.recipes import RECIPES
 from segue.trainer.record import Record, read_record
-from segue.trainer.retrieval import bootstrap_interval
 from segue.trainer.run import FRONT_END, Sides, train_artifact
 
 Floats = NDArray[np.floating[Any]]
+REGRESSION = "logistic regression on band statistics"
+BY_POSTERIOR = "the same, recommending by its posterior"
 MEASURES = ("accuracy", "log_loss_raw", "log_loss", "precision_at_5", "precision_at_10")
 
 
@@ -45,16 +46,16 @@ class Run:
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean over clips and seeds, and its 95 % interval by resampling the clips."""
+    """A mean over clips and seeds, and its 95 % interval by resampling the tracks."""
 
     mean: float
     low: float
     high: float
 
     @classmethod
-    def of(cls, values: Floats) -> Estimate:
-        """From values of clips [n]."""
-        return cls(float(values.mean()), *bootstrap_interval(values))
+    def of(cls, values: Floats, tracks: Sequence[str]) -> Estimate:
+        """From values of clips or chunks [n], and which each is."""
+        return cls(float(values.mean()), *bootstrap_interval(values, tracks))
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,7 @@ class Row:
     Attributes:
         name: of the network.
         seeds: those that were measured.
+        tracks: the clips or chunks that were judged.
         clips: the measures of each clip, mean over the seeds, by name.
         embedding: which layer it is.
         epochs: run, of each seed that has a record.
@@ -72,6 +74,7 @@ class Row:
 
     name: str
     seeds: tuple[int, ...]
+    tracks: tuple[str, ...]
     clips: dict[str, Floats]
     embedding: str
     epochs: tuple[int, ...] = ()
@@ -79,11 +82,11 @@ class Row:
 
     def estimate(self, measure: str) -> Estimate:
         """One of ``MEASURES``."""
-        return Estimate.of(self.clips[measure])
+        return Estimate.of(self.clips[measure], self.tracks)
 
     def gain(self, other: Row, measure: str) -> Estimate:
         """How much higher than another network's a measure is, clip by clip."""
-        return Estimate.of(self.clips[measure] - other.clips[measure])
+        return Estimate.of(self.clips[measure] - other.clips[measure], self.tracks)
 
 
 def train_run(run: Run, sides: Sides, folder: Path, watch: Watch) -> None:
@@ -125,6 +128,7 @@ def measure_networks(runs: Sequence[Run], sides: Sides, folder: Path) -> list[Ro
             Row(
                 name=network,
                 seeds=tuple(run.seed for run in mine),
+                tracks=tuple(clip.track for clip in sides.valid.clips),
                 clips={name: np.mean([clips[name] for clips in measured], axis=0) for name in MEASURES},
                 embedding=RECIPES[network].embedding,
                 epochs=tuple(record.epochs for record in records),
@@ -134,11 +138,20 @@ def measure_networks(runs: Sequence[Run], sides: Sides, folder: Path) -> list[Ro
     return rows
 
 
-def measure_regression(sides: Sides) -> tuple[Row, Predictions, Predictions]:
-    """Judges logistic regression on band statistics; also answers its answers to the judged clips and to the others."""
+def measure_regression(sides: Sides) -> tuple[tuple[Row, Row], Predictions, Predictions]:
+    """Judges logistic regression on band statistics.
+
+    Returns:
+        It with the statistics as embedding, and with its posterior; its answers to the judged clips and to the others.
+    """
     judged, pool = regression_on_bands(sides.learnt, sides.valid, sides.labels, FRONT_END)
-    row = Row("logistic regression on band statistics", (), measures_of(judged, pool, 1.0), "the statistics themselves")
-    return row, judged, pool
+    by_posterior = measures_of(_by_posterior(judged), _by_posterior(pool), 1.0)
+    plain = Row(REGRESSION, (), judged.tracks, measures_of(judged, pool, 1.0), "the statistics themselves")
+    return (plain, Row(BY_POSTERIOR, (), judged.tracks, by_posterior, "its posterior")), judged, pool
+
+
+def _by_posterior(said: Predictions) -> Predictions:
+    return replace(said, embedding=said.posterior / np.linalg.norm(said.posterior, axis=1, keepdims=True))
 
 
 def measures_of(judged: Predictions, pool: Predictions, temperature: float) -> dict[str, Floats]:
@@ -152,14 +165,20 @@ def measures_of(judged: Predictions, pool: Predictions, temperature: float) -> d
     Returns:
         Whether the first genre is right, the log-loss before the temperature and at one that was fitted on other
         clips, and the precision of the first 5 and 10 recommendations.
+
+    Raises:
+        DataUnusable: fewer than five clips are judged.
     """
     raw = np.exp(log_softmax(temperature * np.log(np.maximum(judged.posterior.astype(np.float64), 1e-30))))
+    fitted = cross_fitted(raw, judged.genres)
+    if fitted is None:
+        raise DataUnusable(f"{len(judged.tracks)} clips are too few to compare networks by. Give it five or more.")
     similarity = judged.embedding @ pool.embedding.T
     each = np.arange(len(judged.genres))
     return {
         "accuracy": (judged.posterior.argmax(1) == judged.genres).astype(np.float64),
         "log_loss_raw": -np.log(np.maximum(raw[each, judged.genres], 1e-30)),
-        "log_loss": -np.log(np.maximum(cross_fitted(raw, judged.genres)[each, judged.genres], 1e-30)),
+        "log_loss": -np.log(np.maximum(fitted[each, judged.genres], 1e-30)),
         "precision_at_5": precision_of_each(FEW, similarity, judged.genres, pool.genres),
         "precision_at_10": precision_of_each(MANY, similarity, judged.genres, pool.genres),
     }

@@ -19,6 +19,7 @@ from segue.trainer.recipes import RECIPES
 from segue.trainer.results import Section, page
 from segue.trainer.run import FRONT_END, Sides
 from segue.trainer.sources import read_input
+from segue.trainer.summary import parts_of, put_summary
 from segue.trainer.training import WINDOWS
 
 # What the page is about: the split that parts artists, by three seeds, and the one that leaks, by one.
@@ -35,6 +36,7 @@ class CompareSettings:
         output: the page.
         train: whether missing networks are trained.
         cache: the folder that features of audio are kept in.
+        readme: the page that the short table is written into, or None.
     """
 
     source: Path
@@ -42,6 +44,7 @@ class CompareSettings:
     output: Path
     train: bool
     cache: Path
+    readme: Path | None = None
 
 
 def compare(settings: CompareSettings) -> None:
@@ -51,6 +54,8 @@ def compare(settings: CompareSettings) -> None:
         SegueError: the input or an artifact cannot be used, or a training fails.
     """
     refuse_unwritable(settings.output)
+    if settings.readme:
+        parts_of(settings.readme)
     with show.bar("reading clips") as bar:
         kept = FeatureCache(settings.cache, FRONT_END)
         dataset = read_input(settings.source, FRONT_END, lambda track: True, bar, kept)
@@ -69,17 +74,20 @@ def compare(settings: CompareSettings) -> None:
     ]
     settings.output.write_text(page(sections, _again(settings)), encoding="utf-8")
     show.note(f"written to {settings.output}")
+    if settings.readme:
+        put_summary(settings.readme, sections)
+        show.note(f"written into {settings.readme}")
 
 
 def _section(wanted: tuple[Run, ...], sides: Sides, runs: Path) -> Section:
-    baseline, judged, pool = measure_regression(sides)
+    baselines, judged, pool = measure_regression(sides)
     return Section(
         label=sides.split.label,
         digest=sides.split.digest,
         learnt=len(sides.learnt.clips),
         judged=len(sides.valid.clips),
         rows=tuple(measure_networks(wanted, sides, runs)),
-        baseline=baseline,
+        baselines=baselines,
         chance=chance(judged, pool),
         wanted=wanted,
     )
@@ -99,4 +107,4 @@ def _watch(run: Run) -> Watch:
 
 def _again(settings: CompareSettings) -> str:
     source = "FOLDER" if settings.source.is_dir() else "ARCHIVE"
-    return f"segue-trainer compare --train --input {source} --runs RUNS --output docs/results.md"
+    return f"segue-trainer compare --train --input {source} --runs RUNS --output docs/results.md --readme README.md"

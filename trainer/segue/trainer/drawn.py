@@ -163,10 +163,10 @@ def artist_grouped_split(genres: Mapping[str, str], seed: int, folds: int, fold:
 def _refuse_odd(names: Iterable[str]) -> None:
     """Refuses names that would break the table of a saved split: that of a file may hold anything."""
     for name in names:
-        if "\t" in name or name.splitlines() != [name] or _is_no_text(name):
+        if "\t" in name or name.splitlines() != [name] or name != name.strip() or _is_no_text(name):
             raise DataUnusable(
-                f"The name {name!a} holds a tab, an end of line or what is no text, and a split is a table of names. "
-                "Rename the file."
+                f"The name {name!a} holds a tab, an end of line, spaces around it or what is no text, and a split is a "
+                "table of names. Rename the file."
             )
 
 

@@ -14,12 +14,15 @@ from segue.trainer import show
 from segue.trainer.analysis import analyse
 from segue.trainer.data import chunks_heard
 from segue.trainer.errors import DataUnusable
-from segue.trainer.evaluation import Predictions, judge, predict
+from segue.trainer.evaluation import FEW, MANY, Predictions, judge, predict
 from segue.trainer.exposure import Exposure, exposure_of, split_of
 from segue.trainer.record import read_record
 from segue.trainer.report import REPORT, write_report
 from segue.trainer.sources import choose_side, hear_input, list_input
 from segue.trainer.split import TEST, Split, load_split
+
+# What too few tracks do not have is null, rather than missing.
+_LACKING = {f"precision_at_{k}": None for k in (FEW, MANY)}
 
 
 @dataclass(frozen=True)
@@ -69,11 +72,11 @@ def evaluate(settings: EvaluateSettings) -> dict[str, Any]:
     if settings.report:
         where = f"side {side or 'all'} of {split.label}" if split else "the whole input"
         judged_on = ", ".join([f"{len(judged.tracks)} tracks", where, *met.sentences()])
-        analysis = analyse(judged, pool, model.manifest.temperature)
+        analysis = analyse(judged, pool, model.manifest.temperature, refit=met.chosen_by != 0)
         write_report(settings.report, model.manifest, analysis, read_record(settings.model), judged_on)
         show.note(f"report written to {settings.report / REPORT}")
     about = {"split": split.label, "split_digest": split.digest, "side": side, "pool": settings.pool} if split else {}
-    return {"model_id": model.manifest.model_id, **about, **asdict(met), **judge(judged, pool)}
+    return {"model_id": model.manifest.model_id, **about, **asdict(met), **_LACKING, **judge(judged, pool)}
 
 
 def show_figures(figures: Mapping[str, Any]) -> None:
@@ -81,7 +84,8 @@ def show_figures(figures: Mapping[str, Any]) -> None:
     side = f", {figures['side'] or 'all'} of {figures['split']}" if "split" in figures else ""
     pool = f"the side {figures['pool']}" if figures.get("pool") else "among themselves, each left out for itself"
     met = {name: figures[name] for name in ("learnt_from", "chosen_by") if name in figures}
-    numbers = {name: value for name, value in figures.items() if isinstance(value, (int, float)) and name not in met}
+    shown = {name: value for name, value in figures.items() if isinstance(value, (int, float)) or name in _LACKING}
+    numbers = {name: value for name, value in shown.items() if name not in met}
     remarks = Exposure(**met).sentences() if met else []
     title = "\n".join([f"{figures['model_id']}{side}", *remarks, f"recommended: {pool}"])
     Console().print(show.figures_table(numbers, title))

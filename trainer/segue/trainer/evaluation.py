@@ -10,9 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segue.core.model import Model
-from segue.trainer.data import Floats, Heard
+from segue.trainer.data import Floats, Heard, track_of
 from segue.trainer.errors import DataUnusable
-from segue.trainer.metrics import classification_metrics, precision_at, precision_leave_one_out, wilson_interval
+from segue.trainer.metrics import (
+    bootstrap_interval,
+    classification_metrics,
+    precision_at,
+    precision_leave_one_out,
+    wilson_interval,
+)
 
 FEW, MANY = 5, 10
 
@@ -83,19 +89,28 @@ def judge(predictions: Predictions, pool: Predictions | None = None) -> dict[str
         pool: the tracks that are recommended from; None for the judged tracks, each left out for itself.
 
     Returns:
-        n, accuracy, accuracy_low and accuracy_high (its 95 % interval by Wilson), log_loss (nats), ece, macro_f1, and
-        precision_at_5 and precision_at_10, which one track alone does not have.
+        n, accuracy, accuracy_low and accuracy_high (its 95 % interval: Wilson's, or by resampling the tracks where
+        chunks are judged), log_loss (nats), ece, macro_f1, and precision_at_5 and precision_at_10 where there are as
+        many tracks to recommend.
     """
     count = len(predictions.tracks)
-    right = int((predictions.posterior.argmax(1) == predictions.genres).sum())
-    low, high = wilson_interval(right, count)
+    low, high = _interval(predictions)
+    choice = len(pool.tracks) if pool else count - 1
     return {
         "n": count,
         **classification_metrics(predictions.posterior, predictions.genres),
         "accuracy_low": low,
         "accuracy_high": high,
-        **{f"precision_at_{k}": _precision(k, predictions, pool) for k in (FEW, MANY) if pool or count > 1},
+        **{f"precision_at_{k}": _precision(k, predictions, pool) for k in (FEW, MANY) if k <= choice},
     }
+
+
+def _interval(predictions: Predictions) -> tuple[float, float]:
+    right = predictions.posterior.argmax(1) == predictions.genres
+    # Chunks of one track are right or wrong together.
+    if any(track_of(track) != track for track in predictions.tracks):
+        return bootstrap_interval(right.astype(np.float64), predictions.tracks)
+    return wilson_interval(int(right.sum()), len(right))
 
 
 def _precision(k: int, asked: Predictions, pool: Predictions | None) -> float:

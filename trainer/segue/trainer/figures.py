@@ -82,16 +82,16 @@ def reliability(analysis: Analysis) -> Figure:
     """Accuracy against confidence, before the temperature and after, each bin with its clips."""
     figure = Figure((8.5, 4.4), layout="constrained")
     figures = analysis.figures
-    for axes, bins, name, suffix in zip(
+    after = ("after, cross-fitted", "_cross_fitted") if "ece_cross_fitted" in figures else ("as served", "")
+    for axes, bins, (name, suffix) in zip(
         figure.subplots(1, 2, sharey=True),
         (analysis.before, analysis.after),
-        ("before the temperature", "after, cross-fitted"),
-        ("raw", "cross_fitted"),
+        (("before the temperature", "_raw"), after),
         strict=True,
     ):
         _draw_bins(axes, bins)
         axes.set_title(
-            f"{name}: log-loss {figures[f'log_loss_{suffix}']:.3f}, ECE {figures[f'ece_{suffix}']:.3f}", fontsize=10
+            f"{name}: log-loss {figures[f'log_loss{suffix}']:.3f}, ECE {figures[f'ece{suffix}']:.3f}", fontsize=10
         )
     return figure
 

@@ -16,7 +16,8 @@ REPORT, FIGURES = "report.md", "figures"
 _TELLS = {
     "curves.png": "Training and validation by epoch.",
     "confusion.png": "Confusion matrix: rows are the true genres.",
-    "reliability.png": "Reliability before the temperature, and at temperatures fitted on other clips.",
+    "reliability.png": "Reliability before the temperature, and at one that was fitted on other clips where there are "
+    "such.",
     "map.png": "The embeddings in two dimensions, coloured by genre.",
 }
 
@@ -61,18 +62,25 @@ def _leak(judged_on: str) -> list[str]:
 
 def _figures(analysis: Analysis) -> list[str]:
     found = analysis.figures
+    fitted = [
+        (what, f"{found[name]:.3f}")
+        for what, name in (
+            ("log-loss, temperature fitted on other clips", "log_loss_cross_fitted"),
+            ("ECE, temperature fitted on other clips", "ece_cross_fitted"),
+        )
+        if name in found
+    ]
     rows = [
         (
             "accuracy",
-            f"{found['accuracy']:.3f} (95 % by Wilson: {found['accuracy_low']:.3f} to {found['accuracy_high']:.3f})",
+            f"{found['accuracy']:.3f} (95 % interval: {found['accuracy_low']:.3f} to {found['accuracy_high']:.3f})",
         ),
         ("macro-F1", f"{found['macro_f1']:.3f}"),
         ("log-loss, nats: as served", f"{found['log_loss']:.3f}"),
         ("log-loss before the temperature", f"{found['log_loss_raw']:.3f}"),
-        ("log-loss, temperature fitted on other clips", f"{found['log_loss_cross_fitted']:.3f}"),
         ("calibration error (ECE): as served", f"{found['ece']:.3f}"),
         ("ECE before the temperature", f"{found['ece_raw']:.3f}"),
-        ("ECE, temperature fitted on other clips", f"{found['ece_cross_fitted']:.3f}"),
+        *fitted,
         ("windows that agree with their clip", f"{found['window_agreement']:.3f}"),
     ]
     return ["## Figures", "", *table(("figure", "value"), rows)]

@@ -12,11 +12,10 @@ from numpy.typing import NDArray
 
 from segue.core.index import HnswIndex
 from segue.trainer.evaluation import FEW, MANY, Predictions
-from segue.trainer.metrics import precision_of_each
+from segue.trainer.metrics import bootstrap_interval, precision_of_each
 from segue.trainer.split import gtzan_artists
 
 Floats = NDArray[np.floating[Any]]
-_RESAMPLES = 2_000
 
 
 @dataclass(frozen=True)
@@ -27,7 +26,7 @@ class Precision:
         what: from what is recommended, and how it is searched.
         k: how many are recommended.
         mean: over the seeds, in [0, 1].
-        low: the lower end of its 95 % interval, by resampling the seeds (Efron 1979).
+        low: the lower end of its 95 % interval, by resampling the seeds, or the tracks that they are chunks of.
         high: the upper end.
         random: what recommending at random has.
     """
@@ -49,7 +48,7 @@ def precision_table(judged: Predictions, pool: Predictions | None) -> list[Preci
 
     Returns:
         Leave-one-out by exact search, by hnswlib where it is installed, and without tracks of the seed's artist where
-        every artist is known; from the pool likewise.
+        every artist is known; from the pool likewise. Where a seed has fewer than k to be recommended from, no row.
     """
     rows = []
     if len(judged.tracks) > 1:
@@ -67,13 +66,6 @@ def precision_table(judged: Predictions, pool: Predictions | None) -> list[Preci
     return rows
 
 
-def bootstrap_interval(values: Floats, seed: int = 0) -> tuple[float, float]:
-    """The 95 % interval of a mean over values [n], by drawing n of them with replacement 2,000 times."""
-    drawn = np.random.default_rng(seed).integers(0, len(values), (_RESAMPLES, len(values)))
-    low, high = np.quantile(values[drawn].mean(1), [0.025, 0.975])
-    return float(low), float(high)
-
-
 def _rows(
     what: str, similarity: Floats, allowed: NDArray[np.bool_], judged: Predictions, pool: Predictions
 ) -> list[Precision]:
@@ -82,9 +74,9 @@ def _rows(
     by_chance = (same & allowed).sum(1) / np.maximum(allowed.sum(1), 1)
     most = int(allowed.sum(1).min())
     return [
-        _precision(what, k, precision_of_each(min(k, most), masked, judged.genres, pool.genres), by_chance)
+        _precision(what, k, judged.tracks, precision_of_each(k, masked, judged.genres, pool.genres), by_chance)
         for k in (FEW, MANY)
-        if most
+        if k <= most
     ]
 
 
@@ -100,7 +92,13 @@ def _graph_rows(judged: Predictions) -> list[Precision]:
         ]
         by_chance = np.full(len(found), row.random)
         rows.append(
-            _precision("leave-one-out, hnswlib's graph", row.k, np.array([np.mean(hits) for hits in found]), by_chance)
+            _precision(
+                "leave-one-out, hnswlib's graph",
+                row.k,
+                judged.tracks,
+                np.array([np.mean(hits) for hits in found]),
+                by_chance,
+            )
         )
     return rows
 
@@ -125,5 +123,5 @@ def _artists(tracks: Sequence[str]) -> NDArray[np.str_] | None:
     return np.array([known[name].casefold().strip() or name for name in names])
 
 
-def _precision(what: str, k: int, each: Floats, by_chance: Floats) -> Precision:
-    return Precision(what, k, float(each.mean()), *bootstrap_interval(each), float(by_chance.mean()))
+def _precision(what: str, k: int, seeds: Sequence[str], each: Floats, by_chance: Floats) -> Precision:
+    return Precision(what, k, float(each.mean()), *bootstrap_interval(each, seeds), float(by_chance.mean()))

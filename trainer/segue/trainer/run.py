@@ -193,4 +193,5 @@ def measure(model: Model, folder: Path, sides: Sides, record: Record) -> dict[st
     judged_on = f"the {len(valid.tracks)} tracks on the side {VALID} of {sides.split.label}"
     write_report(folder, model.manifest, analysis, record, judged_on)
     from_train = judge(valid, learnt)
-    return analysis.figures | {f"{name}_from_train": from_train[name] for name in ("precision_at_5", "precision_at_10")}
+    names = [name for name in from_train if name.startswith("precision")]
+    return analysis.figures | {f"{name}_from_train": from_train[name] for name in names}

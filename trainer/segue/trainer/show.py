@@ -17,7 +17,7 @@ T = TypeVar("T")
 _TITLES = {
     "n": "tracks",
     "accuracy": "accuracy per track",
-    "accuracy_low": "  95 % interval (Wilson), from",
+    "accuracy_low": "  95 % interval, from",
     "accuracy_high": "  to",
     "log_loss": "log-loss, nats",
     "log_loss_raw": "log-loss before the temperature",
@@ -95,12 +95,13 @@ def dropped(reasons: Mapping[str, str]) -> None:
         note(_printable(f"left out {track}: {reason}"))
 
 
-def figures_table(figures: Mapping[str, float], title: str) -> Table:
-    """Figures as a person reads them."""
+def figures_table(figures: Mapping[str, float | None], title: str) -> Table:
+    """Figures as a person reads them; None is what too few tracks do not have."""
     lines = "\n".join(map(_printable, title.split("\n")))
     table = Table("figure", "value", title=Text(lines, "table.title", justify="center"))
     for name, value in figures.items():
-        table.add_row(_TITLES.get(name, name), f"{value:.0f}" if name == "n" else f"{value:.3f}")
+        shown = "too few tracks" if value is None else f"{value:.0f}" if name == "n" else f"{value:.3f}"
+        table.add_row(_TITLES.get(name, name), shown)
     return table
 
 

@@ -90,7 +90,7 @@ def load_split(name: str) -> Split:
     if path.suffix != ".tsv":
         return shipped_split(name)
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")  # a spreadsheet begins its files with a mark
         split = _read(text, path)
     except (OSError, UnicodeDecodeError, KeyError) as error:
         raise SplitMismatch(
@@ -144,6 +144,11 @@ def _rows(name: str) -> list[dict[str, str]]:
     return _parse((files("segue.trainer") / "splits" / name).read_text(encoding="utf-8"), name)
 
 
+def _plain(row: Mapping[str | None, str | None]) -> dict[str, str]:
+    """A row without the spaces that surround its cells, which nobody sees."""
+    return {(name or "").strip(): (value or "").strip() for name, value in row.items() if isinstance(value, str | None)}
+
+
 def _read(text: str, path: Path) -> Split:
     rows = _parse(text, str(path))
     kind: Kind = "chunk" if rows and "chunk" in rows[0] else "track"
@@ -161,8 +166,8 @@ def _is_remark(line: str) -> bool:
 
 
 def _parse(text: str, name: str) -> list[dict[str, str]]:
-    lines = dropwhile(_is_remark, text.splitlines())
-    rows = list(csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE))
+    lines = [line for line in dropwhile(_is_remark, text.splitlines()) if line.strip()]
+    rows = [_plain(row) for row in csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)]
     seen: set[str] = set()
     for row in rows:
         track = row["chunk" if "chunk" in row else "track"]
