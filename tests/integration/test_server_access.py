@@ -27,9 +27,11 @@ from segue.client import (
     TokenUnknownError,
 )
 from segue.server.tokens import new_token
-from segue.v1 import catalog_service_pb2, catalog_service_pb2_grpc
+from segue.v1 import catalog_service_pb2, catalog_service_pb2_grpc, classification_service_pb2_grpc
+from segue.v1.audio_pb2 import Audio
+from segue.v1.classification_service_pb2 import ClassifyRequest
 
-from .conftest import Running, running_server, wait_until
+from .conftest import UNLIMITED, Running, running_server, wait_until
 from .test_metrics import list_services, reader
 
 CA, OTHER_CA = trustme.CA(), trustme.CA()
@@ -99,7 +101,7 @@ def secured(guarded: Guarded) -> Iterator[grpc.Channel]:
     """A channel with the right certificate and no token."""
     credentials = replace(guarded.credentials, token=None).for_channel()
     assert credentials
-    with grpc.secure_channel(guarded.address, credentials) as channel:
+    with grpc.secure_channel(guarded.address, credentials, UNLIMITED) as channel:
         yield channel
 
 
@@ -150,12 +152,20 @@ def test_the_log(guarded: Guarded) -> None:
 
 
 def test_a_wrong_scope(guarded: Guarded) -> None:
-    """A call for which the token is not is refused before its audio is read, and counted."""
+    """A call for which the token is not is refused and counted."""
     refused = pytest.raises(TokenScopeError, match="scope classify")
     with Client(guarded.address, credentials=guarded.credentials) as client, refused as raised:
         client.classify(bytes(8 * 2**20))
     assert grpc.StatusCode.PERMISSION_DENIED == raised.value.code
     guarded.counts('segue_failures_total{reason="TOKEN_SCOPE"}', 1)
+
+
+def test_nothing_is_read_of_who_is_refused(guarded: Guarded) -> None:
+    """A message that is too large for the server is never looked at where the token is wrong already."""
+    request = ClassifyRequest(audio=Audio(content=bytes(40 * 2**20)))
+    metadata = guarded.credentials.for_calls(guarded.address)
+    with secured(guarded) as channel, pytest.raises(grpc.RpcError, match="scope classify"):
+        classification_service_pb2_grpc.ClassificationServiceStub(channel).Classify(request, metadata=metadata)
 
 
 def test_health_is_open_and_reflection_is_not(guarded: Guarded) -> None:

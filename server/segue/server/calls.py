@@ -6,7 +6,7 @@ import asyncio
 import inspect
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
@@ -104,8 +104,9 @@ def watched(method: Method, name: str, watchers: Sequence[Watcher]) -> Method:
 
     async def stream(request: Any, context: Context) -> AsyncIterator[Any]:  # noqa: ANN401 - likewise
         with _told(name, context, watchers):
-            async for message in method(request, context):
-                yield message
+            async with aclosing(method(request, context)) as messages:
+                async for message in messages:
+                    yield message
 
     return stream if inspect.isasyncgenfunction(method) else answer
 

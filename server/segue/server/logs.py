@@ -31,6 +31,12 @@ def set_up(form: Format, level: str) -> None:
     handler.setFormatter(JsonLines() if form == "json" else logging.Formatter("segue-server: %(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     logging.getLogger("segue").setLevel(level.upper())
+    logging.getLogger("grpc._cython.cygrpc").addFilter(_concerns_us)
+
+
+def _concerns_us(record: logging.LogRecord) -> bool:
+    """Not what gRPC says, with a traceback, of each answer to a caller who hung up while it was sent."""
+    return not record.getMessage().startswith("ExecuteBatchError")
 
 
 class JsonLines(logging.Formatter):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import logging
+import subprocess
 import sys
 
 import pytest
@@ -75,3 +76,31 @@ def test_many_that_fail(caplog: pytest.LogCaptureFixture) -> None:
         log.ended(call("RESOURCE_EXHAUSTED", "OVERLOADED"))
     assert "980 more calls failed in that second" == caplog.records[20].getMessage()
     assert 22 == len(caplog.records)
+
+
+PROGRAM = """
+import logging
+from segue.server.logs import set_up
+set_up({form!r}, "warning")
+logging.getLogger("segue.server").info("below the level")
+logging.getLogger("segue.server").warning("a warning")
+logging.getLogger("grpc._cython.cygrpc").error("ExecuteBatchError raised in core by servicer method [x]")
+logging.getLogger("grpc._cython.cygrpc").error("something else")
+"""
+
+
+def lines(form: str) -> list[str]:
+    """What a process logs in a form."""
+    command = [sys.executable, "-c", PROGRAM.format(form=form)]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stderr.splitlines()
+
+
+def test_text_for_people() -> None:
+    """Text is the program's name and the message; what is below the level, and gRPC's word of who hung up, is not."""
+    assert ["segue-server: a warning", "segue-server: something else"] == lines("text")
+
+
+def test_json_for_machines() -> None:
+    """The same in JSON, every line for itself."""
+    found = [json.loads(line) for line in lines("json")]
+    assert [("warning", "a warning"), ("error", "something else")] == [(one["level"], one["message"]) for one in found]
