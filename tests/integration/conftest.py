@@ -36,6 +36,7 @@ from segue.v1 import (
     recommendation_service_pb2_grpc,
 )
 from segue.v1.classification_service_pb2 import StreamingClassifyRequest
+from segue.v1.recommendation_service_pb2 import StreamingRecommendRequest
 
 
 class Running(NamedTuple):
@@ -163,6 +164,10 @@ class Stubs:
         else:
             request.track_id = seed
         return self._recommendation.Recommend(request, timeout=60)
+
+    def streaming_recommend(self, requests: Iterable[StreamingRecommendRequest]) -> Any:  # noqa: ANN401 - likewise
+        """Recommends for each of many."""
+        return self._recommendation.StreamingRecommend(iter(requests), timeout=120)
 
     def get_track(self, track_id: str) -> catalog_service_pb2.GetTrackResponse:
         """Reads a track."""

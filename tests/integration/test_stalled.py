@@ -13,7 +13,7 @@ import pytest
 from segue.core.errors import StreamStalled
 from segue.server import streaming
 from segue.server.status import StatusInterceptor
-from segue.server.streaming import coming, soon_read
+from segue.server.streaming import MOST_AT_ONCE, coming, side_by_side, soon_read
 
 METHOD = "/test.Streams/Echo"
 
@@ -119,3 +119,67 @@ async def test_a_message_that_comes_in_time() -> None:
     with pytest.raises(StreamStalled):
         await take()
     assert [0, 1, 2, 3] == taken
+
+
+async def test_no_more_at_once() -> None:
+    """Only so many messages are worked on at once, and no more are fetched than one beyond."""
+    fetched: list[int] = []
+    free = asyncio.Event()
+
+    async def messages() -> AsyncIterator[int]:
+        for number in range(50):
+            fetched.append(number)
+            yield number
+
+    async def work(number: int) -> int:
+        await free.wait()
+        return number
+
+    answers = side_by_side(messages(), work)
+    first = asyncio.ensure_future(anext(answers))
+    await asyncio.sleep(0.2)
+    assert MOST_AT_ONCE + 1 >= len(fetched)
+    free.set()
+    assert list(range(50)) == sorted([await first] + [answer async for answer in answers])
+
+
+async def test_work_is_no_stall() -> None:
+    """Whoever waits for an answer is not stalled; whoever has them all and sends no more is."""
+
+    async def messages() -> AsyncIterator[int]:
+        yield 1
+        await asyncio.sleep(60)
+
+    async def work(number: int) -> int:
+        await asyncio.sleep(1)
+        return number
+
+    answers = side_by_side(messages(), work)
+    assert 1 == await anext(answers)
+    with pytest.raises(StreamStalled):
+        await anext(answers)
+
+
+async def test_whoever_leaves_stops_the_work() -> None:
+    """What is worked on when the answers are no longer wanted is given up."""
+    stopped = asyncio.Event()
+
+    async def messages() -> AsyncIterator[int]:
+        yield 0
+        yield 1
+        await asyncio.sleep(60)
+
+    async def work(number: int) -> int:
+        try:
+            await asyncio.sleep(2 * number)
+        except asyncio.CancelledError:
+            stopped.set()
+            raise
+        return number
+
+    answers = side_by_side(messages(), work)
+    assert 0 == await anext(answers)
+    following = asyncio.ensure_future(anext(answers))
+    await asyncio.sleep(0.2)
+    following.cancel()
+    await asyncio.wait_for(stopped.wait(), 10)

@@ -22,8 +22,9 @@ from segue.client.calls import (
     Stubs,
 )
 from segue.client.credentials import Credentials
+from segue.client.errors import SegueError
 from segue.client.statuses import answers_of
-from segue.client.streams import Stream
+from segue.client.streams import Stream, outcome
 from segue.v1.audio_pb2 import PcmFormat
 from segue.v1.catalog_service_pb2 import GetStatusResponse, ListTracksRequest, ListTracksResponse
 from segue.v1.classification_service_pb2 import ClassifyResponse, StreamingClassifyResponse
@@ -109,6 +110,27 @@ class Client:
                 None leaves it to the server (recommendations and quality_flags).
         """
         return self._answer(calls.recommend(seed, limit, read_mask))
+
+    def streaming_recommend(
+        self,
+        seeds: Iterable[AudioSource | str],
+        *,
+        limit: int | None = None,
+        read_mask: Iterable[str] | None = None,
+        stream_timeout: float = MAX_TIMEOUT,
+    ) -> Iterator[tuple[int, RecommendResponse | SegueError]]:
+        """Finds the tracks that sound nearest to each seed of many, over one stream.
+
+        Answers come as soon as they are there, each with the number of its seed, from 0. A seed that the server cannot
+        use is answered by its error; it is not raised, and the others go on.
+
+        Args:
+            seeds: What `recommend` takes, any number of them.
+            limit: How many tracks to answer for each, as for `recommend`.
+            read_mask: The fields of the answers that are wanted, as for `recommend`.
+            stream_timeout: Seconds that the whole stream may take, (0, 86400].
+        """
+        return map(outcome, self._answers(streams.streaming_recommend(seeds, limit, read_mask, stream_timeout)))
 
     def get_track(self, track_id: str) -> Track:
         """Reads one track of the catalogue."""
@@ -203,6 +225,18 @@ class AsyncClient:
     ) -> RecommendResponse:
         """Finds the tracks that sound nearest to a seed; see `Client.recommend`."""
         return await self._answer(await asyncio.to_thread(calls.recommend, seed, limit, read_mask))
+
+    async def streaming_recommend(
+        self,
+        seeds: Iterable[AudioSource | str] | AsyncIterable[AudioSource | str],
+        *,
+        limit: int | None = None,
+        read_mask: Iterable[str] | None = None,
+        stream_timeout: float = MAX_TIMEOUT,
+    ) -> AsyncIterator[tuple[int, RecommendResponse | SegueError]]:
+        """Finds the tracks that sound nearest to each seed of many; see `Client.streaming_recommend`."""
+        async for answer in self._answers(streams.streaming_recommend(seeds, limit, read_mask, stream_timeout)):
+            yield outcome(answer)
 
     async def get_track(self, track_id: str) -> Track:
         """Reads one track of the catalogue."""

@@ -49,7 +49,7 @@ def from_rpc_error(error: grpc.RpcError, *, address: str, timeout: float) -> Seg
     status = _status(trailers.get("grpc-status-details-bin"))
     info = _detail(status, ErrorInfo)
     if info and info.domain == _DOMAIN:
-        failure = _from_details(error, status, info)
+        failure = _from_details(error.code(), status, info)
     else:
         failure = _from_transport(error, address, timeout)
     request_id = trailers.get("x-request-id")
@@ -57,13 +57,22 @@ def from_rpc_error(error: grpc.RpcError, *, address: str, timeout: float) -> Seg
     return failure
 
 
-def _from_details(error: grpc.RpcError, status: Status, info: ErrorInfo) -> SegueError:
+def from_status(status: Status) -> SegueError:
+    """Makes the error that says why one item of a stream failed, while the others went on."""
+    code = next((code for code in grpc.StatusCode if code.value[0] == status.code), grpc.StatusCode.UNKNOWN)
+    info = _detail(status, ErrorInfo) or ErrorInfo(reason=code.name)
+    failure = _from_details(code, status, info)
+    failure.request_id = info.metadata.get("request_id")
+    return failure
+
+
+def _from_details(code: grpc.StatusCode, status: Status, info: ErrorInfo) -> SegueError:
     """Reads a failure that a handler of the server described."""
     bad_request = _detail(status, BadRequest)
     retry = _detail(status, RetryInfo)
     failure = _BY_REASON.get(info.reason, errors.ServerError)(
-        status.message or error.details() or info.reason,
-        code=error.code(),
+        status.message or info.reason,
+        code=code,
         metadata=info.metadata,
         field=next((violation.field for violation in bad_request.field_violations), None) if bad_request else None,
         retry_after=retry.retry_delay.ToTimedelta().total_seconds() if retry else None,

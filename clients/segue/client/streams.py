@@ -2,20 +2,38 @@
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
+import os
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Generic, TypeVar, cast
 
 import grpc
 
-from segue.client.calls import MAX_TIMEOUT, Answer, Endpoint, Request, Stubs, check_timeout, int32, mask
-from segue.client.failures import from_rpc_error
+from segue.client.calls import (
+    MAX_TIMEOUT,
+    Answer,
+    AudioSource,
+    Endpoint,
+    Request,
+    Stubs,
+    check_timeout,
+    int32,
+    mask,
+    recommend,
+)
+from segue.client.errors import SegueError
+from segue.client.failures import from_rpc_error, from_status
 from segue.v1.audio_pb2 import PcmFormat
 from segue.v1.classification_service_pb2 import (
     StreamingClassifyConfig,
     StreamingClassifyRequest,
     StreamingClassifyResponse,
+)
+from segue.v1.recommendation_service_pb2 import (
+    RecommendResponse,
+    StreamingRecommendRequest,
+    StreamingRecommendResponse,
 )
 
 Item = TypeVar("Item")
@@ -107,22 +125,52 @@ def streaming_classify(
         raise TypeError("chunks are an iterable of bytes, not bytes: send [content], or ask classify")
     config = StreamingClassifyConfig(pcm=pcm, top_k=int32(top_k), read_mask=mask(read_mask))
     first = StreamingClassifyRequest(config=config)
-    requests = _mapped(first, chunks, lambda chunk: StreamingClassifyRequest(chunk=chunk))
+    requests = _mapped([first], chunks, lambda chunk: StreamingClassifyRequest(chunk=chunk))
     return Stream(lambda stubs: stubs.classification.StreamingClassify, Outgoing(requests), timeout)
 
 
+def streaming_recommend(
+    seeds: Iterable[AudioSource | str] | AsyncIterable[AudioSource | str],
+    limit: int | None = None,
+    read_mask: Iterable[str] | None = None,
+    timeout: float = MAX_TIMEOUT,
+) -> Stream[StreamingRecommendRequest, StreamingRecommendResponse]:
+    """Describes StreamingRecommend; an item is known by its number.
+
+    Raises:
+        TypeError: The seeds are one seed.
+    """
+    if isinstance(seeds, (str, bytes, os.PathLike)):
+        raise TypeError("seeds are an iterable of seeds, not one: send [seed], or ask recommend")
+    numbers = itertools.count()
+    paths = None if read_mask is None else tuple(read_mask)
+
+    def request(seed: AudioSource | str) -> StreamingRecommendRequest:
+        return StreamingRecommendRequest(item_id=str(next(numbers)), request=recommend(seed, limit, paths).request)
+
+    return Stream(lambda stubs: stubs.recommendation.StreamingRecommend, Outgoing(_mapped([], seeds, request)), timeout)
+
+
+def outcome(answer: StreamingRecommendResponse) -> tuple[int, RecommendResponse | SegueError]:
+    """The number of a seed, from 0, and what came of it."""
+    if answer.HasField("status"):
+        return int(answer.item_id), from_status(answer.status)
+    return int(answer.item_id), answer.response
+
+
 def _mapped(
-    first: Request, items: Iterable[Item] | AsyncIterable[Item], make: Callable[[Item], Request]
+    first: Sequence[Request], items: Iterable[Item] | AsyncIterable[Item], make: Callable[[Item], Request]
 ) -> Iterable[Request] | AsyncIterable[Request]:
-    """A message, and one for each item behind it; of the same kind of iterable as the items."""
+    """Messages, and one for each item behind them; of the same kind of iterable as the items."""
     if isinstance(items, AsyncIterable):
         return _mapped_async(first, items, make)
-    return itertools.chain([first], map(make, items))
+    return itertools.chain(first, map(make, items))
 
 
 async def _mapped_async(
-    first: Request, items: AsyncIterable[Item], make: Callable[[Item], Request]
+    first: Sequence[Request], items: AsyncIterable[Item], make: Callable[[Item], Request]
 ) -> AsyncIterator[Request]:
-    yield first
+    for message in first:
+        yield message
     async for item in items:
         yield make(item)

@@ -8,6 +8,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
+from google.rpc import status_pb2 as _status_pb2
 from segue.v1 import audio_pb2 as _audio_pb2
 from segue.v1 import classification_service_pb2 as _classification_service_pb2
 from segue.v1 import revision_pb2 as _revision_pb2
@@ -70,6 +71,72 @@ class RecommendRequest(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType_seed) -> _WhichOneofReturnType_seed | None: ...
 
 Global___RecommendRequest: _TypeAlias = RecommendRequest  # noqa: Y015
+
+@_typing.final
+class StreamingRecommendRequest(_message.Message):
+    """One request of many."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ITEM_ID_FIELD_NUMBER: _builtins.int
+    REQUEST_FIELD_NUMBER: _builtins.int
+    item_id: _builtins.str
+    """What the answer is to be known by, such as a number; it comes back as it is. At most 128 characters, more is
+    MALFORMED_REQUEST.
+    """
+    @_builtins.property
+    def request(self) -> Global___RecommendRequest:
+        """What is asked for."""
+
+    def __init__(
+        self,
+        *,
+        item_id: _builtins.str = ...,
+        request: Global___RecommendRequest | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["request", b"request"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["item_id", b"item_id", "request", b"request"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StreamingRecommendRequest: _TypeAlias = StreamingRecommendRequest  # noqa: Y015
+
+@_typing.final
+class StreamingRecommendResponse(_message.Message):
+    """The answer to one request of many."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ITEM_ID_FIELD_NUMBER: _builtins.int
+    RESPONSE_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    item_id: _builtins.str
+    """The item_id of the request."""
+    @_builtins.property
+    def response(self) -> Global___RecommendResponse:
+        """The tracks."""
+
+    @_builtins.property
+    def status(self) -> _status_pb2.Status:
+        """Why there are none: code, message and details are those with which Recommend would have failed."""
+
+    def __init__(
+        self,
+        *,
+        item_id: _builtins.str = ...,
+        response: Global___RecommendResponse | None = ...,
+        status: _status_pb2.Status | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["outcome", b"outcome", "response", b"response", "status", b"status"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["item_id", b"item_id", "outcome", b"outcome", "response", b"response", "status", b"status"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_outcome: _TypeAlias = _typing.Literal["response", "status"]  # noqa: Y015
+    _WhichOneofArgType_outcome: _TypeAlias = _typing.Literal["outcome", b"outcome"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_outcome) -> _WhichOneofReturnType_outcome | None: ...
+
+Global___StreamingRecommendResponse: _TypeAlias = StreamingRecommendResponse  # noqa: Y015
 
 @_typing.final
 class RecommendResponse(_message.Message):

@@ -40,6 +40,11 @@ class RecommendationServiceStub(object):
                 request_serializer=segue_dot_v1_dot_recommendation__service__pb2.RecommendRequest.SerializeToString,
                 response_deserializer=segue_dot_v1_dot_recommendation__service__pb2.RecommendResponse.FromString,
                 _registered_method=True)
+        self.StreamingRecommend = channel.stream_stream(
+                '/segue.v1.RecommendationService/StreamingRecommend',
+                request_serializer=segue_dot_v1_dot_recommendation__service__pb2.StreamingRecommendRequest.SerializeToString,
+                response_deserializer=segue_dot_v1_dot_recommendation__service__pb2.StreamingRecommendResponse.FromString,
+                _registered_method=True)
 
 
 class RecommendationServiceServicer(object):
@@ -56,6 +61,19 @@ class RecommendationServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def StreamingRecommend(self, request_iterator, context):
+        """Answers any number of requests, each as Recommend would, as soon as it is done: not in the order in which they were
+        sent. Up to 8 are worked on at once; the next is read when one of them is answered. A request that fails is answered
+        by its status, and the others are answered all the same.
+
+        A caller from whom nothing comes for 30 s while nothing is worked on, or who does not read for 30 s, is dropped.
+
+        Errors: STREAM_STALLED (DEADLINE_EXCEEDED); OVERLOADED (RESOURCE_EXHAUSTED) for too many streams.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_RecommendationServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -63,6 +81,11 @@ def add_RecommendationServiceServicer_to_server(servicer, server):
                     servicer.Recommend,
                     request_deserializer=segue_dot_v1_dot_recommendation__service__pb2.RecommendRequest.FromString,
                     response_serializer=segue_dot_v1_dot_recommendation__service__pb2.RecommendResponse.SerializeToString,
+            ),
+            'StreamingRecommend': grpc.stream_stream_rpc_method_handler(
+                    servicer.StreamingRecommend,
+                    request_deserializer=segue_dot_v1_dot_recommendation__service__pb2.StreamingRecommendRequest.FromString,
+                    response_serializer=segue_dot_v1_dot_recommendation__service__pb2.StreamingRecommendResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -93,6 +116,33 @@ class RecommendationService(object):
             '/segue.v1.RecommendationService/Recommend',
             segue_dot_v1_dot_recommendation__service__pb2.RecommendRequest.SerializeToString,
             segue_dot_v1_dot_recommendation__service__pb2.RecommendResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def StreamingRecommend(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/segue.v1.RecommendationService/StreamingRecommend',
+            segue_dot_v1_dot_recommendation__service__pb2.StreamingRecommendRequest.SerializeToString,
+            segue_dot_v1_dot_recommendation__service__pb2.StreamingRecommendResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -39,6 +39,15 @@ class RecommendationServiceStub:
     Errors: MALFORMED_REQUEST (INVALID_ARGUMENT), and those of Classify for a clip; TRACK_NOT_FOUND (NOT_FOUND) for an unknown id; CATALOGUE_EMPTY and
     CATALOGUE_MISMATCH (FAILED_PRECONDITION); STORE_UNAVAILABLE (UNAVAILABLE); OVERLOADED (RESOURCE_EXHAUSTED).
     """
+    StreamingRecommend: _grpc.StreamStreamMultiCallable[_recommendation_service_pb2.StreamingRecommendRequest, _recommendation_service_pb2.StreamingRecommendResponse]
+    """Answers any number of requests, each as Recommend would, as soon as it is done: not in the order in which they were
+    sent. Up to 8 are worked on at once; the next is read when one of them is answered. A request that fails is answered
+    by its status, and the others are answered all the same.
+
+    A caller from whom nothing comes for 30 s while nothing is worked on, or who does not read for 30 s, is dropped.
+
+    Errors: STREAM_STALLED (DEADLINE_EXCEEDED); OVERLOADED (RESOURCE_EXHAUSTED) for too many streams.
+    """
 
 @_typing.type_check_only
 class RecommendationServiceAsyncStub(RecommendationServiceStub):
@@ -50,6 +59,15 @@ class RecommendationServiceAsyncStub(RecommendationServiceStub):
 
     Errors: MALFORMED_REQUEST (INVALID_ARGUMENT), and those of Classify for a clip; TRACK_NOT_FOUND (NOT_FOUND) for an unknown id; CATALOGUE_EMPTY and
     CATALOGUE_MISMATCH (FAILED_PRECONDITION); STORE_UNAVAILABLE (UNAVAILABLE); OVERLOADED (RESOURCE_EXHAUSTED).
+    """
+    StreamingRecommend: _aio.StreamStreamMultiCallable[_recommendation_service_pb2.StreamingRecommendRequest, _recommendation_service_pb2.StreamingRecommendResponse]  # type: ignore[assignment]
+    """Answers any number of requests, each as Recommend would, as soon as it is done: not in the order in which they were
+    sent. Up to 8 are worked on at once; the next is read when one of them is answered. A request that fails is answered
+    by its status, and the others are answered all the same.
+
+    A caller from whom nothing comes for 30 s while nothing is worked on, or who does not read for 30 s, is dropped.
+
+    Errors: STREAM_STALLED (DEADLINE_EXCEEDED); OVERLOADED (RESOURCE_EXHAUSTED) for too many streams.
     """
 
 class RecommendationServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -65,6 +83,21 @@ class RecommendationServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Errors: MALFORMED_REQUEST (INVALID_ARGUMENT), and those of Classify for a clip; TRACK_NOT_FOUND (NOT_FOUND) for an unknown id; CATALOGUE_EMPTY and
         CATALOGUE_MISMATCH (FAILED_PRECONDITION); STORE_UNAVAILABLE (UNAVAILABLE); OVERLOADED (RESOURCE_EXHAUSTED).
+        """
+
+    @_abc_1.abstractmethod
+    def StreamingRecommend(
+        self,
+        request_iterator: _MaybeAsyncIterator[_recommendation_service_pb2.StreamingRecommendRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_recommendation_service_pb2.StreamingRecommendResponse], _abc.AsyncIterator[_recommendation_service_pb2.StreamingRecommendResponse]]:
+        """Answers any number of requests, each as Recommend would, as soon as it is done: not in the order in which they were
+        sent. Up to 8 are worked on at once; the next is read when one of them is answered. A request that fails is answered
+        by its status, and the others are answered all the same.
+
+        A caller from whom nothing comes for 30 s while nothing is worked on, or who does not read for 30 s, is dropped.
+
+        Errors: STREAM_STALLED (DEADLINE_EXCEEDED); OVERLOADED (RESOURCE_EXHAUSTED) for too many streams.
         """
 
 def add_RecommendationServiceServicer_to_server(servicer: RecommendationServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -28,6 +28,7 @@ from segue.v1 import (
 )
 
 DEFAULT_LIMIT, MAX_LIMIT = 10, 100
+MAX_ITEM_ID = 128
 DEFAULT_PAGE, MAX_PAGE = 100, 1_000
 _ENCODINGS = {audio_pb2.SAMPLE_ENCODING_INT16: False, audio_pb2.SAMPLE_ENCODING_FLOAT32: True}
 
@@ -118,6 +119,19 @@ def chunk(request: classification_service_pb2.StreamingClassifyRequest) -> bytes
     if not request.chunk:
         raise MalformedRequest("chunk", "A chunk is empty; send at least one byte, or end the stream.")
     return request.chunk
+
+
+def item_id(item: recommendation_service_pb2.StreamingRecommendRequest) -> str:
+    """What one request of many is known by.
+
+    Raises:
+        MalformedRequest: it is too long.
+    """
+    if len(item.item_id) > MAX_ITEM_ID:
+        raise MalformedRequest(
+            "item_id", f"item_id has {len(item.item_id):,} characters; at most {MAX_ITEM_ID} are taken."
+        )
+    return item.item_id
 
 
 def seed_kind(request: recommendation_service_pb2.RecommendRequest) -> Literal["audio", "track_id"]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
 from importlib.metadata import version
 from typing import Any, Literal, NamedTuple
 
@@ -18,8 +19,8 @@ from segue.server.catalogue import LiveCatalogue, tracks_of
 from segue.server.engine import Hearing, Preview
 from segue.server.masks import keep, wanted
 from segue.server.metrics import Metrics
-from segue.server.status import public_message
-from segue.server.streaming import ArrivingAudio, Streams, coming, soon_read
+from segue.server.status import item_status, public_message
+from segue.server.streaming import ArrivingAudio, Streams, coming, side_by_side, soon_read
 from segue.v1 import (
     catalog_service_pb2,
     catalog_service_pb2_grpc,
@@ -34,7 +35,11 @@ from segue.v1.classification_service_pb2 import (
     StreamingClassifyRequest,
     StreamingClassifyResponse,
 )
-from segue.v1.recommendation_service_pb2 import RecommendResponse
+from segue.v1.recommendation_service_pb2 import (
+    RecommendResponse,
+    StreamingRecommendRequest,
+    StreamingRecommendResponse,
+)
 
 _SPARE = 10
 
@@ -76,13 +81,14 @@ class ClassificationService(_Service, classification_service_pb2_grpc.Classifica
     ) -> AsyncIterator[StreamingClassifyResponse]:
         """Scores every genre of a piece while it arrives, and of the whole at its end."""
         with self._streams.one():
-            async for answer in self._heard_while_it_comes(coming(request_iterator), context):
-                with soon_read():
-                    yield answer
+            async with aclosing(self._heard_while_it_comes(coming(request_iterator), context)) as answers:
+                async for answer in answers:
+                    with soon_read():
+                        yield answer
 
     async def _heard_while_it_comes(
         self, requests: AsyncIterator[StreamingClassifyRequest], context: Context
-    ) -> AsyncIterator[StreamingClassifyResponse]:
+    ) -> AsyncGenerator[StreamingClassifyResponse, None]:
         config = convert.stream_config(await anext(requests, StreamingClassifyRequest()))
         most, fields = convert.limit(config), wanted(config.read_mask, ClassifyResponse)
         audio = ArrivingAudio(self._engine, convert.pcm_form(config))
@@ -122,6 +128,10 @@ class _Seed(NamedTuple):
 class RecommendationService(_Service, recommendation_service_pb2_grpc.RecommendationServiceServicer):
     """Tells what to play next."""
 
+    def __init__(self, parts: Parts) -> None:
+        super().__init__(parts)
+        self._streams = Streams()
+
     async def Recommend(  # noqa: N802 - the contract's name
         self, request: recommendation_service_pb2.RecommendRequest, context: Context
     ) -> RecommendResponse:
@@ -140,6 +150,25 @@ class RecommendationService(_Service, recommendation_service_pb2_grpc.Recommenda
             answer.quality_flags.extend(convert.quality_flags(seed.hearing.piece.quality))
             answer.timeline.extend(convert.timeline(seed.hearing, self._model, convert.DEFAULT_LIMIT))
         return keep(answer, fields)
+
+    async def StreamingRecommend(  # noqa: N802 - the contract's name
+        self, request_iterator: AsyncIterator[StreamingRecommendRequest], context: Context
+    ) -> AsyncIterator[StreamingRecommendResponse]:
+        """Answers each request of many, some of them at the same time."""
+        with self._streams.one():
+            async with aclosing(side_by_side(request_iterator, lambda item: self._item(item, context))) as answers:
+                async for answer in answers:
+                    with soon_read():
+                        yield answer
+
+    async def _item(self, item: StreamingRecommendRequest, context: Context) -> StreamingRecommendResponse:
+        try:
+            item_id = convert.item_id(item)
+            response = await self.Recommend(item.request, context)
+        except Exception as error:  # noqa: BLE001 - an item fails alone, whatever went wrong with it
+            status = item_status(error, context)
+            return StreamingRecommendResponse(item_id=item.item_id[: convert.MAX_ITEM_ID], status=status)
+        return StreamingRecommendResponse(item_id=item_id, response=response)
 
     async def _seed(
         self,

@@ -140,12 +140,23 @@ async def _told(context: Context) -> AsyncIterator[None]:
         raise
 
 
-async def _abort(error: Exception, call: str, context: Context) -> None:
+def item_status(error: Exception, context: Context) -> status_pb2.Status:
+    """What the caller of a stream is told of one item that failed, while the stream goes on."""
+    call = next((str(value) for key, value in context.trailing_metadata() or () if key == REQUEST_ID), "")
+    return _logged(error, call)[1]
+
+
+def _logged(error: Exception, call: str) -> tuple[grpc.StatusCode, status_pb2.Status]:
     code, status = to_status(error, call)
     if code is grpc.StatusCode.INTERNAL:
         _log.error("request %s failed", call, exc_info=error, extra={"request_id": call})
     elif isinstance(error, errors.StoreUnavailable):
         _log.warning("request %s: %s", call, error, extra={"request_id": call})
+    return code, status
+
+
+async def _abort(error: Exception, call: str, context: Context) -> None:
+    code, status = _logged(error, call)
     trailing = [(REQUEST_ID, call), ("grpc-status-details-bin", status.SerializeToString())]
     if isinstance(error, _RETRIED):
         trailing.append(_PUSHBACK)

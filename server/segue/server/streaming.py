@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar, cast
 
@@ -17,7 +17,10 @@ STALL_SECONDS = 30.0
 """How long nothing may come from a caller, and how long an answer may wait to be read."""
 
 MAX_STREAMS = 32
-"""How many streams there may be at once; each may hold 16 MiB."""
+"""How many streams of a kind there may be at once; each may hold 16 MiB."""
+
+MOST_AT_ONCE = 8
+"""How many requests of one stream are worked on at once, for each of them may hold 16 MiB."""
 
 # Less is a window of hardly any encoding.
 _FIRST_TRY_BYTES = 8 * 2**10
@@ -25,6 +28,7 @@ _FIRST_TRY_BYTES = 8 * 2**10
 _SPARE_SECONDS = 0.1
 
 Message = TypeVar("Message")
+Answer = TypeVar("Answer")
 
 
 class Streams:
@@ -64,10 +68,51 @@ async def coming(messages: AsyncIterator[Message]) -> AsyncIterator[Message]:
         except StopAsyncIteration:
             return
         except TimeoutError:
-            raise StreamStalled(
-                f"Nothing came for {STALL_SECONDS:g} s. Send the parts of a stream one on the other."
-            ) from None
+            raise _stalled() from None
         yield message
+
+
+async def side_by_side(
+    messages: AsyncIterator[Message], work: Callable[[Message], Awaitable[Answer]]
+) -> AsyncGenerator[Answer, None]:
+    """The answers to the messages of a caller, each as soon as it is there; ``MOST_AT_ONCE`` are worked on at once.
+
+    Raises:
+        StreamStalled: none came for ``STALL_SECONDS`` while nothing was worked on.
+    """
+    working: set[asyncio.Task[Answer]] = set()
+    reading = asyncio.create_task(_next(messages))
+    more = True
+    try:
+        while more or working:
+            waited_for = {*working, *([reading] if more and len(working) < MOST_AT_ONCE else [])}
+            done, _ = await asyncio.wait(
+                waited_for, timeout=None if working else STALL_SECONDS, return_when=asyncio.FIRST_COMPLETED
+            )
+            if not done:
+                raise _stalled()
+            for ready in [task for task in working if task in done]:
+                working.remove(ready)
+                yield ready.result()
+            if reading in done:
+                more = bool(found := reading.result())
+                working |= {asyncio.ensure_future(work(message)) for message in found}
+                reading = asyncio.create_task(_next(messages)) if more else reading
+    finally:
+        for task in (reading, *working):
+            task.cancel()
+
+
+async def _next(messages: AsyncIterator[Message]) -> list[Message]:
+    """The next message, or none after the last."""
+    try:
+        return [await anext(messages)]
+    except StopAsyncIteration:
+        return []
+
+
+def _stalled() -> StreamStalled:
+    return StreamStalled(f"Nothing came for {STALL_SECONDS:g} s. Send the parts of a stream one on the other.")
 
 
 @contextmanager

@@ -41,7 +41,13 @@ from segue.v1.classification_service_pb2_grpc import (
     ClassificationServiceServicer,
     add_ClassificationServiceServicer_to_server,
 )
-from segue.v1.recommendation_service_pb2 import Recommendation, RecommendRequest, RecommendResponse
+from segue.v1.recommendation_service_pb2 import (
+    Recommendation,
+    RecommendRequest,
+    RecommendResponse,
+    StreamingRecommendRequest,
+    StreamingRecommendResponse,
+)
 from segue.v1.recommendation_service_pb2_grpc import (
     RecommendationServiceServicer,
     add_RecommendationServiceServicer_to_server,
@@ -145,6 +151,22 @@ class Peer(ClassificationServiceServicer, RecommendationServiceServicer, Catalog
         ranking = [Recommendation(track=track, similarity=1 - 0.125 * rank) for rank, track in enumerate(TRACKS)]
         return RecommendResponse(recommendations=ranking, revision=REVISION)
 
+    def StreamingRecommend(  # noqa: N802  the contract's name
+        self, request_iterator: Iterator[StreamingRecommendRequest], context: grpc.ServicerContext
+    ) -> Iterator[StreamingRecommendResponse]:
+        """Answers the same tracks for any seed, the last one first; a seed of no length fails."""
+        for request in reversed(list(request_iterator)):
+            self._take(request, context)
+            if request.request.track_id:
+                ranking = [Recommendation(track=TRACKS[0], similarity=1)]
+                response = RecommendResponse(recommendations=ranking, revision=REVISION)
+                yield StreamingRecommendResponse(item_id=request.item_id, response=response)
+            else:
+                missing = Status(
+                    code=5, message="No track.", details=[packed(info("TRACK_NOT_FOUND", request_id="r-1"))]
+                )
+                yield StreamingRecommendResponse(item_id=request.item_id, status=missing)
+
     def GetTrack(self, request: GetTrackRequest, context: grpc.ServicerContext) -> GetTrackResponse:  # noqa: N802  the contract's name
         """Answers the same track for any id."""
         self._take(request, context)
@@ -202,7 +224,7 @@ async def _ask_plain(address: str, method: str, *args: Any, timeout: float = 10,
     def ask() -> Any:  # noqa: ANN401  any method's
         with Client(address, timeout=timeout) as client:
             answer = getattr(client, method)(*args, **kwargs)
-            return list(answer) if inspect.isgenerator(answer) else answer
+            return list(answer) if isinstance(answer, Iterator) else answer
 
     return await asyncio.to_thread(ask)
 

@@ -1,12 +1,20 @@
 import time
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import grpc
 import pytest
 
-from segue.client import AsyncClient, AudioSilentError, Client, DeadlineExceededError, ServerUnreachableError
+from segue.client import (
+    AsyncClient,
+    AudioSilentError,
+    Client,
+    DeadlineExceededError,
+    ServerUnreachableError,
+    TrackNotFoundError,
+)
 from segue.v1.audio_pb2 import SAMPLE_ENCODING_INT16, PcmFormat
-from tests.integration.client.conftest import SCORES, Ask, Peer, fails, hangs, info
+from tests.integration.client.conftest import SCORES, TRACKS, Ask, Peer, fails, hangs, info
 
 SILENT = fails(grpc.StatusCode.INVALID_ARGUMENT, "There is nothing to hear.", info("AUDIO_SILENT"))
 PCM = PcmFormat(sample_rate=8_000, channels=1, sample_encoding=SAMPLE_ENCODING_INT16)
@@ -101,3 +109,26 @@ async def test_bytes_are_no_chunks(peer: Peer, ask: Ask) -> None:
     with pytest.raises(TypeError, match="chunks"):
         await ask(peer.address, "streaming_classify", b"RIFF")
     assert [] == peer.received
+
+
+async def test_streaming_recommend(peer: Peer, ask: Ask) -> None:
+    """Each answer comes with the number of its seed, and a seed that fails is answered by its error."""
+    answers = await ask(peer.address, "streaming_recommend", ["a", "", b"RIFF", "d"], limit=7, read_mask=["embedding"])
+    assert [3, 2, 1, 0] == [number for number, _ in answers]
+    by_number = dict(answers)
+    assert TRACKS[0] == by_number[0].recommendations[0].track
+    assert isinstance(by_number[1], TrackNotFoundError)
+    assert ("No track.", "r-1", grpc.StatusCode.NOT_FOUND) == (
+        by_number[1].message,
+        by_number[1].request_id,
+        by_number[1].code,
+    )
+    assert {(7, "embedding")} == {(item.request.limit, *item.request.read_mask.paths) for item in peer.received}
+    assert b"RIFF" == peer.received[1].request.audio.content
+
+
+@pytest.mark.parametrize("seeds", ["id", b"RIFF", Path("a.wav")])
+async def test_one_seed_is_not_many(peer: Peer, ask: Ask, seeds: object) -> None:
+    """One seed in place of many is refused with what to do."""
+    with pytest.raises(TypeError, match="ask recommend"):
+        await ask(peer.address, "streaming_recommend", seeds)

@@ -62,7 +62,7 @@ def test_clients_alike() -> None:
         assert difference == {name for name in plain if kind(plain[name]) != kind(awaited[name])}
 
 
-STREAMS = {"streaming_classify"}
+STREAMS = {"streaming_classify", "streaming_recommend"}
 
 
 def parameters(signatures: dict[str, inspect.Signature]) -> dict[str, list[tuple[str, object, object]]]:
