@@ -27,6 +27,7 @@ from segue.v1 import (
 from .conftest import Fill, Stubs, failure, running_server, wait_until, wav
 
 UNKNOWN = "0" * 32
+SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
 
 
 def test_empty_catalogue_then_tracks(tmp_path: Path, tiny_model: Path, fill: Fill, clips: list[Path]) -> None:
@@ -85,6 +86,7 @@ def test_a_private_redis_that_died(tmp_path: Path, tiny_model: Path, fill: Fill,
 def test_a_redis_that_hangs(tmp_path: Path, tiny_model: Path, fill: Fill, clips: list[Path]) -> None:
     """While Redis answers nothing, nobody waits for it for long, and once it answers again all is as before."""
     ids = fill(tmp_path, clips[:3])
+    others = tuple(sorted(ids[1:]))
     with running_server("--data", str(tmp_path), "--model", str(tiny_model)) as running:
         stubs = Stubs(running.address)
         with open_store(tmp_path) as store:
@@ -96,9 +98,14 @@ def test_a_redis_that_hangs(tmp_path: Path, tiny_model: Path, fill: Fill, clips:
                 stubs.get_track(ids[0])
             assert ("UNAVAILABLE", "STORE_UNAVAILABLE") == failure(error)[:2]
             assert stubs.classify(clips[0].read_bytes()).scores
+            assert [others, True] == recommended(stubs, ids[0])
+            assert [others, True] == recommended(stubs, clips[0].read_bytes())
+            assert SERVING == stubs.health("segue.v1.RecommendationService")
+            assert NOT_SERVING == stubs.health("segue.v1.CatalogService")
         finally:
             os.kill(pid, signal.SIGCONT)
         wait_until(lambda: answers(stubs, ids[0]), 30)
+        assert [others, False] == recommended(stubs, ids[0])
 
 
 def test_sigterm_beside_a_redis_that_hangs(tmp_path: Path, tiny_model: Path, fill: Fill, clips: list[Path]) -> None:
@@ -140,6 +147,12 @@ def redis_pid(store: RedisStore) -> int:
     """The process of a private Redis, as it says itself."""
     with Redis(unix_socket_path=store.address.removeprefix("unix://")) as client:
         return int(client.info("server")["process_id"])
+
+
+def recommended(stubs: Stubs, seed: bytes | str) -> list[object]:
+    """Which tracks are recommended, in the order of their ids, and whether the answer is stale."""
+    answer = stubs.recommend(seed)
+    return [tuple(sorted(found.track.track_id for found in answer.recommendations)), answer.revision.stale]
 
 
 def answers(stubs: Stubs, track_id: str) -> bool:

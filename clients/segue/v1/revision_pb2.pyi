@@ -24,6 +24,7 @@ class Revision(_message.Message):
 
     MODEL_ID_FIELD_NUMBER: _builtins.int
     CATALOGUE_REVISION_FIELD_NUMBER: _builtins.int
+    STALE_FIELD_NUMBER: _builtins.int
     model_id: _builtins.str
     """The model's name and the start of its digest, such as "segue-fast-1a2b3c4d"."""
     catalogue_revision: _builtins.int
@@ -31,15 +32,20 @@ class Revision(_message.Message):
     a catalogue that is made anew, or restored from a backup, has smaller ones. 0 is a catalogue in which nothing was
     ever written.
     """
+    stale: _builtins.bool
+    """Whether the catalogue could not be asked in this moment, so that the answer goes by what the server last knew of it:
+    tracks may have been added, removed or renamed since.
+    """
     def __init__(
         self,
         *,
         model_id: _builtins.str = ...,
         catalogue_revision: _builtins.int = ...,
+        stale: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["catalogue_revision", b"catalogue_revision", "model_id", b"model_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["catalogue_revision", b"catalogue_revision", "model_id", b"model_id", "stale", b"stale"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

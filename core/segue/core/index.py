@@ -50,6 +50,10 @@ class VectorIndex(Protocol):
         """
         ...
 
+    def vectors(self, track_ids: Sequence[str]) -> list[Vectors | None]:
+        """The embeddings [e] of these tracks, None for each that it does not hold."""
+        ...
+
 
 class ExactIndex:
     """Compares the query with every track. The oracle for every other index."""
@@ -72,6 +76,15 @@ class ExactIndex:
         least = np.partition(similarities, -wanted)[-wanted]
         rows = np.flatnonzero(similarities >= least).tolist()
         return ranked([Neighbour(self._track_ids[row], float(similarities[row])) for row in rows], k, without)
+
+    def vectors(self, track_ids: Sequence[str]) -> list[Vectors | None]:
+        """The embeddings [e] of these tracks; see ``VectorIndex``."""
+        rows = [self._rows.get(track_id) for track_id in track_ids]
+        return [None if row is None else self._vectors[row] for row in rows]
+
+    @cached_property
+    def _rows(self) -> dict[str, int]:
+        return {track_id: row for row, track_id in enumerate(self._track_ids)}
 
 
 class HnswIndex:
@@ -144,6 +157,10 @@ class HnswIndex:
             for row, distance in zip(rows[0], distances[0], strict=True)
         ]
         return ranked(found, k, without)
+
+    def vectors(self, track_ids: Sequence[str]) -> list[Vectors | None]:
+        """The embeddings [e] of these tracks; see ``VectorIndex``."""
+        return self._exact.vectors(track_ids)
 
     @cached_property
     def _exact(self) -> ExactIndex:

@@ -79,7 +79,7 @@ def _catalogue(settings: Settings, manifest: Manifest, metrics: Metrics) -> Live
         settings.data,
         manifest,
         lambda: open_store(settings.data, settings.redis_url, BRISK),
-        metrics.redis_seconds.time,
+        metrics,
     )
     metrics.searching(lambda: catalogue.view)
     metrics.store_up.set_function(lambda: not isinstance(catalogue.problem, StoreUnavailable))

@@ -8,78 +8,45 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Collection, Sequence
-from contextlib import AbstractContextManager, ExitStack, nullcontext
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
-
-import numpy as np
+from typing import NamedTuple
 
 from segue.core import snapshot
 from segue.core.artifact import Manifest
-from segue.core.errors import CatalogueEmpty, CatalogueMismatch, SegueError, StoreUnavailable
-from segue.core.index import ExactIndex, Neighbour, VectorIndex, Vectors, ranked
-from segue.core.store import Event, Identity, Track, TrackStore, all_track_ids
+from segue.core.errors import CatalogueEmpty, CatalogueMismatch, SegueError, StoreUnavailable, TrackNotFound
+from segue.core.index import Neighbour, Vectors
+from segue.core.store import Identity, Track, TrackStore, all_track_ids
+from segue.server.compaction import Compactor
+from segue.server.metrics import Metrics
+from segue.server.remembered import RememberedTracks
+from segue.server.view import View
 
 POLL_SECONDS = 0.25
 # While something is wrong it is looked at less and less often, down to this.
-_SLOWEST_POLL_SECONDS = 2.0
+_SLOWEST_POLL_SECONDS = 0.5
 _CLOSE_SECONDS = 20.0
 _EVENTS_AT_ONCE = 10_000
+_REMEMBERED_AT_ONCE = 1_000
+# A few more than are wanted, for those that were removed in this moment.
+_SPARE = 10
 
 _log = logging.getLogger(__name__)
 
 
-NOTHING = ExactIndex([], np.zeros((0, 1), np.float32))
-
-
-@dataclass(frozen=True)
-class View:
-    """One state of the catalogue.
+class Found(NamedTuple):
+    """What is near to a seed.
 
     Attributes:
-        identity: which catalogue, or None before anything was ever written.
-        revision: the last event that this view has seen.
-        base: the index of the snapshot.
-        base_ids: the tracks in it.
-        gone: those of them that were removed or replaced since.
-        fresh: the embeddings of the tracks that were added since, by id.
+        tracks: the nearest first.
+        revision: of the catalogue that was searched.
+        stale: whether the store did not answer, and this is what was last known.
     """
 
-    identity: Identity | None = None
-    revision: int = 0
-    base: VectorIndex = NOTHING
-    base_ids: frozenset[str] = frozenset()
-    gone: frozenset[str] = frozenset()
-    fresh: dict[str, Vectors] = field(default_factory=dict)
-
-    @cached_property
-    def fresh_index(self) -> VectorIndex:
-        """What finds the tracks that were added since."""
-        return ExactIndex(list(self.fresh), np.stack(list(self.fresh.values()))) if self.fresh else NOTHING
-
-    def __len__(self) -> int:
-        """How many tracks can be recommended."""
-        return len(self.base) - len(self.gone) + len(self.fresh)
-
-    def search(self, query: Vectors, k: int, without: Collection[str] = ()) -> list[Neighbour]:
-        """The ``k`` nearest tracks; see ``VectorIndex``."""
-        hidden = self.gone.union(without)
-        return ranked([*self.base.search(query, k, hidden), *self.fresh_index.search(query, k, without)], k)
-
-    def after(self, events: Sequence[Event], store: TrackStore) -> View:
-        """The view after some more events, at least one."""
-        last = {event.track_id: event for event in events}
-        added = [track_id for track_id, event in last.items() if event.kind == "add"]
-        vectors = {
-            track_id: vector
-            for track_id, vector in zip(added, store.embeddings(added), strict=True)
-            if vector is not None  # removed again by a later event
-        }
-        kept = {track_id: vector for track_id, vector in self.fresh.items() if track_id not in last}
-        gone = self.gone | (self.base_ids & last.keys())
-        return replace(self, revision=events[-1].revision, gone=gone, fresh=kept | vectors)
+    tracks: list[tuple[Neighbour, Track]]
+    revision: int
+    stale: bool
 
 
 class LiveCatalogue:
@@ -90,7 +57,7 @@ class LiveCatalogue:
         data: Path,
         manifest: Manifest,
         open_store: Callable[[], AbstractContextManager[TrackStore]],
-        time_answer: Callable[[], AbstractContextManager[object]] = nullcontext,
+        metrics: Metrics | None = None,
     ) -> None:
         """Opens nothing yet.
 
@@ -98,9 +65,12 @@ class LiveCatalogue:
             data: the folder with the snapshots.
             manifest: the model that the catalogue is to be of.
             open_store: opens the store.
-            time_answer: entered while the store is asked the one question that every look at it begins with.
+            metrics: where searches and the one question that every look at the store begins with are timed.
         """
-        self._time_answer = time_answer
+        self._metrics = metrics or Metrics()
+        self._remembered = RememberedTracks()
+        self._complete: View | None = None
+        self._compactor = Compactor(View.compacted)
         self._data = data
         self._manifest = manifest
         self._open_store = open_store
@@ -129,6 +99,7 @@ class LiveCatalogue:
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join(_CLOSE_SECONDS)
+        self._compactor.close()
         self._resources.close()
 
     @property
@@ -167,6 +138,73 @@ class LiveCatalogue:
             raise self._problem or StoreUnavailable("Redis has not answered yet. Try again in a second.")
         return self._store
 
+    @property
+    def stale(self) -> bool:
+        """Whether the store does not answer, so that the view is what was last known."""
+        return isinstance(self._problem, StoreUnavailable)
+
+    @property
+    def recommends(self) -> bool:
+        """Whether every recommendation can be answered, by the store or from memory."""
+        return not self.stale or (len(self._view) > 0 and self._view is self._complete)
+
+    def embedding(self, track_id: str) -> Vectors:
+        """The embedding [e] of a track, from memory where the store does not answer.
+
+        Raises:
+            TrackNotFound: there is no such track.
+            StoreUnavailable: the store does not answer, and memory knows no such track.
+        """
+        try:
+            (found,) = self.store.embeddings([track_id])
+        except StoreUnavailable as error:
+            self._note(error)
+            (found,) = self._view.embeddings([track_id])
+            if found is None:
+                raise
+        if found is None:
+            raise TrackNotFound(track_id)
+        return found
+
+    def nearest(self, query: Vectors, k: int, seed: str) -> Found:
+        """The ``k`` tracks nearest to an embedding [e], without the seed; from memory where the store does not answer.
+
+        Raises:
+            CatalogueMismatch: the catalogue was made anew by another model.
+            StoreUnavailable: the store does not answer, and not all that is needed is remembered.
+            CatalogueEmpty: nothing was indexed.
+        """
+        view = self.searchable()
+        with self._metrics.stage("search"):
+            near = view.search(query, k + _SPARE, {seed})
+        try:
+            with self._metrics.stage("metadata"):
+                tracks = tracks_of(self.store, near)
+        except StoreUnavailable as error:
+            self._note(error)
+            return Found(self._from_memory(near[:k], error), view.revision, stale=True)
+        self._remembered.keep(track for _, track in tracks)
+        return Found(tracks[:k], view.revision, stale=False)
+
+    def _from_memory(self, near: Sequence[Neighbour], error: StoreUnavailable) -> list[tuple[Neighbour, Track]]:
+        known = self._remembered.get([neighbour.track_id for neighbour in near])
+        found = [(neighbour, track) for neighbour, track in zip(near, known, strict=True) if track is not None]
+        if len(found) < len(near):
+            raise error
+        return found
+
+    def _remember(self, store: TrackStore) -> None:
+        """Reads what is not remembered of the view's tracks, a part at each look."""
+        view = self._view
+        if view is self._complete:
+            return
+        missing = self._remembered.missing(view.track_ids())
+        if missing:
+            found = store.get(missing[:_REMEMBERED_AT_ONCE])
+            self._remembered.keep(track for track in found if track is not None)
+        if len(missing) <= _REMEMBERED_AT_ONCE and len(view) <= len(self._remembered):
+            self._complete = view
+
     def _follow(self) -> None:
         wait = POLL_SECONDS
         while not self._stop.wait(wait):
@@ -192,6 +230,7 @@ class LiveCatalogue:
         elif isinstance(self._problem, StoreUnavailable):
             self._store.ping()
         self._catch_up(self._store)
+        self._remember(self._store)
 
     def _note(self, problem: SegueError, cause: Exception | None = None) -> None:
         """Remembers what is wrong, and logs it when it is news."""
@@ -200,7 +239,7 @@ class LiveCatalogue:
         self._problem = problem
 
     def _catch_up(self, store: TrackStore) -> None:
-        with self._time_answer():
+        with self._metrics.redis_seconds.time():
             identity = store.identity()
         if identity is None:
             self._view = View()
@@ -213,9 +252,16 @@ class LiveCatalogue:
         if lost or published != self._snapshot_seen:
             view = self._load(store, identity, newest)
             self._snapshot_seen = published
+        view = self._compacted(view)
         while events := store.events(view.revision, _EVENTS_AT_ONCE):
             view = view.after(events, store)
         self._view = view
+        self._compactor.offer(view)
+
+    def _compacted(self, view: View) -> View:
+        """What the compactor has made of an earlier view with the same index, or the view as it is."""
+        made = self._compactor.finished()
+        return made[1] if made and made[0].base is view.base else view
 
     def _check(self, identity: Identity) -> None:
         features = self._manifest.features.fingerprint

@@ -236,6 +236,6 @@ def recommendation(neighbour: Neighbour, found: Track) -> recommendation_service
     return recommendation_service_pb2.Recommendation(track=track(found), similarity=neighbour.similarity)
 
 
-def revision(model_id: str, catalogue_revision: int) -> revision_pb2.Revision:
-    """What produced an answer."""
-    return revision_pb2.Revision(model_id=model_id, catalogue_revision=catalogue_revision)
+def revision(model_id: str, catalogue_revision: int, stale: bool) -> revision_pb2.Revision:
+    """What produced an answer; it is stale where the catalogue could not be asked."""
+    return revision_pb2.Revision(model_id=model_id, catalogue_revision=catalogue_revision, stale=stale)

@@ -13,7 +13,7 @@ import grpc
 from grpc_health.v1 import health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from segue.core.errors import MalformedRequest, StoreUnavailable
+from segue.core.errors import MalformedRequest
 from segue.server import health
 from segue.server.access import TokenInterceptor
 from segue.server.bootstrap import Parts, Settings, assemble
@@ -187,9 +187,9 @@ def _stop_signal() -> asyncio.Event:
 
 
 def _tell_health(checks: Health, parts: Parts) -> None:
-    """Without the store only Classify works; the server as a whole ("") is well as long as it runs."""
-    lost = isinstance(parts.catalogue.problem, StoreUnavailable)
-    checks.tell({"": True, CLASSIFICATION: True, RECOMMENDATION: not lost, CATALOG: not lost})
+    """Without the store only Classify works for sure; the server as a whole ("") is well as long as it runs."""
+    catalogue = parts.catalogue
+    checks.tell({"": True, CLASSIFICATION: True, RECOMMENDATION: catalogue.recommends, CATALOG: not catalogue.stale})
 
 
 async def _keep_telling_health(checks: Health, parts: Parts) -> None:

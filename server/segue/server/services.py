@@ -11,14 +11,12 @@ import grpc
 
 from segue.core.errors import SegueError, TrackNotFound
 from segue.core.identity import track_id as id_of_audio
-from segue.core.index import Neighbour, Vectors
+from segue.core.index import Vectors
 from segue.core.store import Track, TrackStore
 from segue.server import convert
 from segue.server.bootstrap import Parts
-from segue.server.catalogue import LiveCatalogue, tracks_of
 from segue.server.engine import Hearing, Preview
 from segue.server.masks import keep, wanted
-from segue.server.metrics import Metrics
 from segue.server.status import item_status, public_message
 from segue.server.streaming import ArrivingAudio, Streams, coming, side_by_side, soon_read
 from segue.v1 import (
@@ -57,7 +55,7 @@ class _Service:
         self._model = parts.engine.model.manifest
 
     def _revision(self) -> revision_pb2.Revision:
-        return convert.revision(self._model.model_id, self._catalogue.view.revision)
+        return convert.revision(self._model.model_id, self._catalogue.view.revision, self._catalogue.stale)
 
 
 class ClassificationService(_Service, classification_service_pb2_grpc.ClassificationServiceServicer):
@@ -140,10 +138,10 @@ class RecommendationService(_Service, recommendation_service_pb2_grpc.Recommenda
         kind = convert.seed_kind(request)
         self._catalogue.searchable()  # before anything is decoded for nothing
         seed = await self._seed(request, kind, context.time_remaining())
-        found, searched = await self._readers.run(_search, self._catalogue, seed, most, self._metrics)
+        found = await self._readers.run(self._catalogue.nearest, seed.embedding, most, seed.track_id)
         answer = RecommendResponse(
-            recommendations=[convert.recommendation(neighbour, track) for neighbour, track in found],
-            revision=convert.revision(self._model.model_id, searched),
+            recommendations=[convert.recommendation(neighbour, track) for neighbour, track in found.tracks],
+            revision=convert.revision(self._model.model_id, found.revision, found.stale),
             embedding=seed.embedding.tolist(),
         )
         if seed.hearing:
@@ -177,31 +175,12 @@ class RecommendationService(_Service, recommendation_service_pb2_grpc.Recommenda
         seconds_left: float | None,
     ) -> _Seed:
         if kind == "track_id":
-            return await self._readers.run(_stored, self._catalogue.store, convert.track_id(request.track_id))
+            track_id = convert.track_id(request.track_id)
+            return _Seed(track_id, await self._readers.run(self._catalogue.embedding, track_id))
         audio = convert.audio_bytes(request.audio, "audio")
         hearing = await self._engine.hear(audio, seconds_left)
         track_id = await self._readers.run(id_of_audio, memoryview(audio))
         return _Seed(track_id, hearing.heard.embedding, hearing)
-
-
-def _stored(store: TrackStore, track_id: str) -> _Seed:
-    (embedding,) = store.embeddings([track_id])
-    if embedding is None:
-        raise TrackNotFound(track_id)
-    return _Seed(track_id, embedding)
-
-
-def _search(
-    catalogue: LiveCatalogue, seed: _Seed, most: int, metrics: Metrics
-) -> tuple[list[tuple[Neighbour, Track]], int]:
-    """What was found, and the revision of the catalogue that was searched."""
-    view = catalogue.searchable()
-    with metrics.stage("search"):
-        # A few more than are wanted, for those that were removed in this moment.
-        near = view.search(seed.embedding, most + _SPARE, {seed.track_id})
-    with metrics.stage("metadata"):
-        found = tracks_of(catalogue.store, near)
-    return found[:most], view.revision
 
 
 class CatalogService(_Service, catalog_service_pb2_grpc.CatalogServiceServicer):

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +17,8 @@ from segue.core.memory_store import MemoryStore
 from segue.core.snapshot import publish
 from segue.core.store import Addition, PathRecord, Track, TrackStore
 from segue.server.catalogue import LiveCatalogue
+from segue.server.remembered import RememberedTracks
+from segue.server.view import View
 
 WIDTH = 8
 MANIFEST = Manifest(
@@ -235,3 +239,114 @@ def test_whatever_goes_wrong_is_a_problem(tmp_path: Path) -> None:
     assert isinstance(catalogue.problem, StoreUnavailable)
     with pytest.raises(StoreUnavailable):
         _ = catalogue.store
+
+
+class Away(MemoryStore):
+    """A store that can be away, and answers nothing then."""
+
+    away = False
+
+    def __getattribute__(self, name: str) -> Any:  # noqa: ANN401 - whatever the store has
+        if name != "away" and self.away and callable(getattr(TrackStore, name, None)):
+            raise StoreUnavailable("it is away")
+        return super().__getattribute__(name)
+
+
+def neighbours(catalogue: LiveCatalogue, number: int, k: int) -> tuple[list[str], bool]:
+    """What is recommended for a track, and whether it is stale."""
+    found = catalogue.nearest(catalogue.embedding(name(number)), k, name(number))
+    return [track.track_id for _, track in found.tracks], found.stale
+
+
+@pytest.mark.parametrize("in_snapshot", [5, 0, 10])
+def test_from_memory(tmp_path: Path, in_snapshot: int) -> None:
+    """While the store is away all is answered as before, and said to be stale; when it is back it is not."""
+    store = Away()
+    add(store, *range(in_snapshot))
+    if in_snapshot:
+        publish(tmp_path, store)
+    add(store, *range(in_snapshot, 10))
+    with following(tmp_path, store) as catalogue:
+        before = neighbours(catalogue, 3, 4)
+        assert (4, False) == (len(before[0]), before[1])
+        store.away = True
+        assert (before[0], True) == neighbours(catalogue, 3, 4)
+        assert catalogue.stale
+        assert catalogue.recommends
+        store.away = False
+        catalogue.refresh()
+        assert before == neighbours(catalogue, 3, 4)
+        assert not catalogue.stale
+
+
+def test_what_memory_does_not_hold(tmp_path: Path) -> None:
+    """What is not remembered cannot be answered while the store is away."""
+    store = Away()
+    add(store, *range(3))
+    with following(tmp_path, store) as catalogue:
+        catalogue._remembered = RememberedTracks(most=1)
+        catalogue._complete = None
+        catalogue.refresh()
+        store.away = True
+        with pytest.raises(StoreUnavailable, match="away"):
+            neighbours(catalogue, 1, 2)
+        with pytest.raises(StoreUnavailable, match="away"):
+            catalogue.embedding(name(99))
+        assert not catalogue.recommends
+
+
+def test_a_removed_track_is_not_remembered(tmp_path: Path) -> None:
+    """What was removed before the store went away is neither recommended nor a seed."""
+    store = Away()
+    add(store, *range(5))
+    publish(tmp_path, store)
+    with following(tmp_path, store) as catalogue:
+        remove(store, 2)
+        catalogue.refresh()
+        store.away = True
+        assert {name(0), name(3), name(4)} == set(neighbours(catalogue, 1, 4)[0])
+        with pytest.raises(StoreUnavailable):
+            catalogue.embedding(name(2))
+
+
+def test_the_oldest_is_forgotten() -> None:
+    """Memory is bounded: who was read longest ago makes room."""
+    memory = RememberedTracks(most=2)
+    for number in (1, 2, 1, 3):
+        memory.keep([Track(name(number), title=str(number), posterior={"a": 1.0})])
+    assert [None, "1", "3"] == [track and track.title for track in memory.get([name(2), name(1), name(3)])]
+    assert {} == (memory.get([name(1)])[0] or Track("", "")).posterior
+    assert [] == memory.missing([name(4)])
+
+
+def test_compaction(tmp_path: Path) -> None:
+    """What grew beside the snapshot becomes one index, and changes that came meanwhile are not lost."""
+    store = MemoryStore()
+    add(store, *range(200))
+    publish(tmp_path, store)
+    add(store, *range(100, 6_000), version=1)
+    with following(tmp_path, store) as catalogue:
+        remove(store, 5, 3_000)
+        add(store, 6_000)
+        wait_until(lambda: refreshed(catalogue).changes < 10)
+        assert 3 == catalogue.view.changes
+        ids = store.track_ids("", 10_000)
+        assert ids == sorted(catalogue.view.track_ids())
+        query = embedding(1_150)  # of a track that was replaced
+        expected = ExactIndex(ids, np.stack(store.embeddings(ids))).search(query, 10)  # type: ignore[arg-type] # all are there
+        found = catalogue.view.search(query, 10)
+        assert [neighbour.track_id for neighbour in expected] == [neighbour.track_id for neighbour in found]
+
+
+def refreshed(catalogue: LiveCatalogue) -> View:
+    """The view after one more look."""
+    catalogue.refresh()
+    return catalogue.view
+
+
+def wait_until(true: Callable[[], bool]) -> None:
+    """Waits for up to a minute."""
+    end = time.monotonic() + 60
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.01)

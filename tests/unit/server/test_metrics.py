@@ -9,8 +9,8 @@ import pytest
 
 from segue.core.errors import MalformedRequest
 from segue.server.calls import Ended
-from segue.server.catalogue import View
 from segue.server.metrics import STAGES, Metrics, served
+from segue.server.view import View
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "metrics.md"
 STATUS = "/segue.v1.CatalogService/GetStatus"
