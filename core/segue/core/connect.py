@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
+from functools import partial
 from pathlib import Path
+from typing import Any
+
+from redis.exceptions import RedisError
 
 from segue.core.errors import StoreUnavailable
 from segue.core.local_redis import open_local_redis
-from segue.core.redis_client import PATIENT, Patience
+from segue.core.redis_client import PATIENT, Patience, address_of, connect
 from segue.core.redis_store import RedisStore
+
+log = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -31,14 +38,30 @@ def open_store(data: Path, redis_url: str | None = None, patience: Patience = PA
             f"The data folder {data} cannot be made ({error.strerror}). Name another with --data or SEGUE_DATA."
         ) from error
     if redis_url:
-        with _opened(RedisStore(redis_url, patience=patience)) as store:
+        warned = partial(_warned_unless_kept, redis_url, patience)
+        with _opened(RedisStore(redis_url, durable=warned, patience=patience)) as store:
             yield store
         return
     with (
         open_local_redis(data / "redis") as local,
+        local.explained(),
         _opened(RedisStore(local.url, durable=local.durable, revive=local.revive, patience=patience)) as store,
     ):
         yield store
+
+
+@contextmanager
+def _warned_unless_kept(url: str, patience: Patience) -> Iterator[None]:
+    """Warns where a Redis may lose what is about to be written; one that does not let us ask knows what it does."""
+    with closing(connect(url, patience)) as client, suppress(RedisError):
+        settings: Any = client.config_get("appendonly")
+        if settings.get("appendonly") == "no":
+            log.warning(
+                "The Redis at %s keeps no log of commands: what is written since its last dump is lost when it dies. "
+                "Set appendonly to yes there.",
+                address_of(url),
+            )
+    yield
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
+import re
 import socket
 import subprocess
 import time
@@ -41,6 +42,9 @@ _OPTIONS = (
 # Long enough for a server that loads, or saves, a catalogue of millions.
 _PATIENCE_SECONDS = 300.0
 _START_SECONDS = 10.0
+
+# What it says in its log when a disk takes no more, whatever the system's own words are.
+_DISK_FULL = re.compile("Short write|No space left")
 
 log = logging.getLogger(__name__)
 
@@ -115,6 +119,22 @@ class LocalRedis:
             self._leave(users)
             raise
         self._users = users
+
+    @contextmanager
+    def explained(self) -> Iterator[None]:
+        """Tells why the server is gone, where it is: with a full disk under it, it says so in its log and ends.
+
+        Raises:
+            StoreUnavailable: in place of the one that was raised inside, if the server died.
+        """
+        try:
+            yield
+        except StoreUnavailable as error:
+            if self._lives():
+                raise
+            log_ends = self._end_of_log()
+            died = "died: its disk is full" if _DISK_FULL.search(log_ends) else "died"
+            raise StoreUnavailable(f"{self._complaint(died)} {log_ends}") from error
 
     @contextmanager
     def durable(self) -> Iterator[None]:

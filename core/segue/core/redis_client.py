@@ -65,6 +65,7 @@ def connect(url: str, patience: Patience = PATIENT) -> Redis:
     """
     try:
         _check_password(url)
+        _check_database(url)
         # Every answer has the same shape under RESP2, whatever the client's and the server's versions.
         return Redis.from_url(
             url,
@@ -100,6 +101,13 @@ def _check_password(url: str) -> None:
         raise ValueError("an @ behind the address")
 
 
+def _check_database(url: str) -> None:
+    """Refuses a database that is no number: redis-py would take the first one, in which anything may lie."""
+    parts = urlsplit(url)
+    if parts.scheme != "unix" and parts.path.strip("/") and not parts.path.strip("/").isdecimal():
+        raise ValueError("a database that is no number")
+
+
 @contextmanager
 def reaching(address: str) -> Iterator[None]:
     """Turns what Redis raises into a sentence.
@@ -125,6 +133,8 @@ def reaches_redis(method: Callable[Concatenate[S, P], R]) -> Callable[Concatenat
 
 
 def _what_happened(error: RedisError) -> str:
+    if str(error).startswith("MISCONF"):
+        return f"cannot write to its disk ({error}). Make room there (see its log), then run the same command again."
     for kinds, sentence in _SENTENCES:
         if isinstance(error, kinds):
             return sentence.format(error=str(error).rstrip("."))

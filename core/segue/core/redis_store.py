@@ -77,7 +77,7 @@ class RedisStore:
     @contextmanager
     def beside(self) -> Iterator[RedisStore]:
         """A catalogue that is being made beside this one; see ``RedisWriter.switch``."""
-        store = RedisStore(self._url, self._keys.beside(), self._lease, self._durable)
+        store = RedisStore(self._url, self._keys.beside(), self._lease)  # it lasts as what is written here does
         try:
             yield store
         finally:

@@ -9,7 +9,7 @@ from dataclasses import fields
 
 import numpy as np
 
-from segue.core.errors import EmbeddingUnusable
+from segue.core.errors import CatalogueMismatch, EmbeddingUnusable
 from segue.core.store import FailureRecord, Identity, PathRecord, Track, Vector, is_unit
 
 DIGEST = b"digest"
@@ -107,13 +107,23 @@ def failure_from_bytes(path: str, raw: bytes) -> FailureRecord:
 
 
 def identity_from_hash(raw: Mapping[bytes, bytes]) -> Identity:
-    """What the catalogue is."""
-    return Identity(
-        uuid=to_text(raw[b"uuid"]),
-        model_id=to_text(raw[b"model_id"]),
-        fingerprint=to_text(raw[b"fingerprint"]),
-        width=int(raw[b"width"]),
-    )
+    """What the catalogue is.
+
+    Raises:
+        CatalogueMismatch: it does not say any more; something else wrote to it.
+    """
+    try:
+        return Identity(
+            uuid=to_text(raw[b"uuid"]),
+            model_id=to_text(raw[b"model_id"]),
+            fingerprint=to_text(raw[b"fingerprint"]),
+            width=int(raw[b"width"]),
+        )
+    except (KeyError, ValueError) as error:
+        raise CatalogueMismatch(
+            f"The catalogue does not say any more what it is: its identity is damaged ({error}). Give --data a new "
+            "folder, and restore a backup there or add the music again."
+        ) from error
 
 
 _TEXT_FIELDS = [field.name for field in fields(Track) if field.name not in {"track_id", "seconds", "posterior"}]

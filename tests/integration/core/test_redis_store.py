@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from redis import Redis
 
-from segue.core.errors import CatalogueLocked, StoreUnavailable
+from segue.core.errors import CatalogueLocked, CatalogueMismatch, StoreUnavailable
 from segue.core.local_redis import LocalRedis
 from segue.core.redis_keys import RedisKeys
 from segue.core.redis_lock import WriterLock
@@ -287,3 +287,13 @@ def test_a_full_redis_takes_nothing_by_halves(local_redis: LocalRedis, redis_sto
             client.config_set("maxmemory", 0)
         assert (0, 0) == (redis_store.count(), redis_store.revision())
         assert 1 == writer.add([addition(1)])
+
+
+@pytest.mark.parametrize("damage", ["", "many"])
+def test_a_damaged_identity_is_told(redis_store: RedisStore, client: Redis, keys: RedisKeys, damage: str) -> None:
+    """A catalogue that does not say any more how wide its embeddings are is neither read nor written."""
+    with redis_store.writer("model", "front-end", 4):
+        pass
+    client.hset(keys.identity, "width", damage) if damage else client.hdel(keys.identity, "width")
+    with pytest.raises(CatalogueMismatch, match="its identity is damaged"):
+        redis_store.identity()

