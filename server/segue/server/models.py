@@ -70,15 +70,16 @@ def show(models: Sequence[Listed], *, as_json: bool) -> None:
     table = Table(box=None)
     for heading in ("model", "id", "accuracy", "P@10", "cost", "size"):
         table.add_column(heading, no_wrap=True)
-    table.add_column("folder", overflow="fold")
+    table.add_column("folder", no_wrap=True)
     for model in models:
         figures = [_figure(value) for value in (model.accuracy, model.precision_at_10, model.cost)]
         table.add_row(model.name, model.model_id, *figures, f"{model.bytes / 1e6:.1f} MB", model.folder)
-    console = Console(soft_wrap=True)
+    # A folder is for copying, so a line may be longer than the terminal.
+    console = Console(width=max(80, 72 + max((len(model.folder) for model in models), default=0)))
     console.print(table)
     for model in models:
         if model.problem:
-            console.print(model.problem, markup=False, highlight=False)
+            console.print(model.problem, markup=False, highlight=False, soft_wrap=True)
 
 
 def _figure(value: float | None) -> str:
