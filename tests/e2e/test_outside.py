@@ -39,10 +39,12 @@ def test_fresh_stubs_in_an_empty_environment(server: str, clips: list[Path], tmp
     if not uv.exists():
         pytest.skip("uv is not in this environment: scripts/test has it")
     called(uv, "venv", "--quiet", "--python", sys.executable, tmp_path / "venv")
-    called(uv, "pip", "install", "--quiet", "--python", python, "grpcio-tools")
+    called(uv, "pip", "install", "--quiet", "--python", python, "grpcio-tools", "googleapis-common-protos")
     protos = sorted((ROOT / "proto").rglob("*.proto"))
     out = [f"--{kind}_out={tmp_path}" for kind in ("python", "grpc_python")]
-    called(python, "-m", "grpc_tools.protoc", f"--proto_path={ROOT / 'proto'}", *out, *protos)
+    (googleapis,) = (tmp_path / "venv" / "lib").glob("*/site-packages")
+    paths = [f"--proto_path={path}" for path in (ROOT / "proto", googleapis)]
+    called(python, "-m", "grpc_tools.protoc", *paths, *out, *protos)
     (tmp_path / "stranger.py").write_text(STRANGER)
     answer = called(python, tmp_path / "stranger.py", server, clips[0])
     assert answer.startswith("10 segue-fast-")

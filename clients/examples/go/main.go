@@ -1,0 +1,53 @@
+// Command classify asks a Segue server for the genres of one audio file.
+package main
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"os"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+
+	segue "segue.example/classify/segue/v1"
+)
+
+// A message holds up to 16 MiB of audio, and gRPC takes 4 MiB unless it is told.
+const maxMessageBytes = 32 << 20
+
+func main() {
+	if len(os.Args) != 3 {
+		log.Fatal("usage: classify HOST:PORT FILE")
+	}
+	if err := classify(os.Args[1], os.Args[2]); err != nil {
+		log.Fatal(err)
+	}
+}
+
+func classify(address, file string) error {
+	content, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	connection, err := grpc.NewClient(address,
+		grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithDefaultCallOptions(grpc.MaxCallSendMsgSize(maxMessageBytes), grpc.MaxCallRecvMsgSize(maxMessageBytes)))
+	if err != nil {
+		return err
+	}
+	defer connection.Close()
+
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	answer, err := segue.NewClassificationServiceClient(connection).Classify(ctx,
+		&segue.ClassifyRequest{Audio: &segue.Audio{Content: content}})
+	if err != nil {
+		return err
+	}
+	for _, score := range answer.Scores {
+		fmt.Printf("%s\t%.3f\n", score.Genre, score.Score)
+	}
+	return nil
+}
