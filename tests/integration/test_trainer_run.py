@@ -90,13 +90,13 @@ def test_rendered_styles_are_learnt(artifact: Path) -> None:
 def test_evaluation_prints_what_the_card_says(artifact: Path, folder: Path, tmp_path: Path) -> None:
     """The saved split gives the same figures from the audio as the run had, and the predictions go to a file."""
     options = ("--model", artifact, "--input", folder, "--split", artifact / "split.tsv", "--side", "valid")
-    result = run("evaluate", *options, "--json", "--predictions", tmp_path / "said.npz")
+    result = run("evaluate", *options, "--json", "--predictions", tmp_path / "new" / "said.npz")
     figures, metrics = json.loads(result.stdout), read_manifest(artifact).metrics
     names = ("accuracy", "n", "log_loss", "ece", "macro_f1", "precision_at_5", "precision_at_10")
     assert set(names) <= set(figures)
     for name in names:
         assert pytest.approx(metrics.get(name), abs=1e-3) == figures[name], name
-    with np.load(tmp_path / "said.npz") as said:
+    with np.load(tmp_path / "new" / "said.npz") as said:
         assert {"track", "genres", "posterior", "embedding"} == set(said.files)
         assert (3,) == said["track"].shape
         assert list(GENRES) == said["genres"].tolist()
@@ -111,6 +111,15 @@ def test_evaluation_writes_nothing_into_the_artifact(artifact: Path, folder: Pat
     assert 1 == result.exit_code
     assert "lies in the artifact" in result.stderr
     assert not (artifact / "said").exists()
+
+
+@pytest.mark.parametrize("option", ["--report", "--predictions"])
+def test_evaluation_tells_at_once_what_it_cannot_write(tmp_path: Path, folder: Path, option: str) -> None:
+    """Before a model is loaded."""
+    (tmp_path / "file").touch()
+    result = run("evaluate", "--model", tmp_path / "none", "--input", folder, option, tmp_path / "file" / "said")
+    assert 1 == result.exit_code
+    assert "Nothing can be written to" in result.stderr
 
 
 def test_a_pool_of_the_judged_tracks_leaves_each_out_for_itself(artifact: Path, folder: Path) -> None:

@@ -59,7 +59,7 @@ def test_copies_that_were_found_stay_together(name: str) -> None:
 
 def test_a_genre_of_copies_alone_cannot_be_split() -> None:
     """One recording cannot be learnt from and judged by."""
-    with pytest.raises(DataUnusable, match="'b' has one usable track"):
+    with pytest.raises(DataUnusable, match="'b' has too few usable recordings, 1 of 2 tracks"):
         random_split({"a/1": "a", "a/2": "a", "b/1": "b", "b/2": "b"}, seed=0, copies=[("b/1", "b/2")])
 
 

@@ -122,8 +122,9 @@ def measure_networks(runs: Sequence[Run], sides: Sides, folder: Path) -> list[Ro
     rows = []
     for network in dict.fromkeys(run.network for run in there):
         mine = [run for run in there if run.network == network]
-        records = [record for run in mine if (record := _record_of(run, folder))]
+        # First what checks every file of an artifact, its record among them.
         measured = [_measure_artifact(run.folder(folder), sides) for run in mine]
+        records = [record for run in mine if (record := _record_of(run, folder))]
         rows.append(
             Row(
                 name=network,

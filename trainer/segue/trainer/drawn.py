@@ -184,8 +184,10 @@ def _draw(name: str, genres: Mapping[str, str], seed: int, shares: Mapping[str, 
         tracks = sorted(track for track in genres if genres[track] == genre)
         left = [track for track in tracks if unit[track] == track]
         if len(left) <= len(shares):
-            usable = "one usable track" if len(left) == 1 else f"{len(left)} usable tracks that are no copies"
-            raise DataUnusable(f"The genre {genre!r} has {usable}. Give it {len(shares) + 1} or more, or leave it out.")
+            raise DataUnusable(
+                f"The genre {genre!r} has too few usable recordings, {len(left)} of {len(tracks)} tracks when copies "
+                f"count once. Give it {len(shares) + 1} or more, or leave it out."
+            )
         for side, share in shares.items():
             count = min(len(left) - 1, max(1, round(share * len(tracks))))
             drawn = set(random.choice(left, count, replace=False).tolist())

@@ -16,6 +16,7 @@ from segue.trainer.data import chunks_heard
 from segue.trainer.errors import DataUnusable
 from segue.trainer.evaluation import FEW, MANY, Predictions, judge, predict
 from segue.trainer.exposure import Exposure, exposure_of, split_of
+from segue.trainer.going import refuse_unwritable
 from segue.trainer.record import read_record
 from segue.trainer.report import REPORT, write_report
 from segue.trainer.sources import choose_side, hear_input, list_input
@@ -58,7 +59,7 @@ def evaluate(settings: EvaluateSettings) -> dict[str, Any]:
     Raises:
         SegueError: the artifact, the input or the split cannot be used.
     """
-    _spare_the_artifact(settings)
+    _refuse_outputs(settings)
     model = Model.load(settings.model)
     split = load_split(settings.split) if settings.split else None
     side = _side(settings, split, model) if split else None
@@ -91,12 +92,13 @@ def show_figures(figures: Mapping[str, Any]) -> None:
     Console().print(show.figures_table(numbers, title))
 
 
-def _spare_the_artifact(settings: EvaluateSettings) -> None:
-    """Refuses to write into the artifact: a file that its manifest does not name makes it unusable."""
+def _refuse_outputs(settings: EvaluateSettings) -> None:
+    """Refuses to write where that fails, or into the artifact, which a file that it does not name makes unusable."""
     model = settings.model.resolve()
-    for path in (settings.report, settings.predictions):
-        if path and path.resolve().is_relative_to(model):
+    for path in filter(None, (settings.report, settings.predictions)):
+        if path.resolve().is_relative_to(model):
             raise DataUnusable(f"{path} lies in the artifact that is judged. Name a place outside {settings.model}.")
+        refuse_unwritable(path)
 
 
 def _side(settings: EvaluateSettings, split: Split, model: Model) -> str | None:

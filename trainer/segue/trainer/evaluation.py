@@ -45,6 +45,7 @@ class Predictions:
 
     def save(self, path: Path) -> None:
         """Writes ``track`` [n], ``genres`` [genres], ``posterior`` [n, genres] and ``embedding`` [n, e] as npz."""
+        path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("wb") as file:
             np.savez(
                 file,

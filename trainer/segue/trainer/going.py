@@ -53,7 +53,7 @@ def refuse_unwritable(output: Path) -> None:
             pass
     except OSError as error:
         raise DataUnusable(
-            f"Nothing can be written to {output}: {error.strerror or error}. Name another folder by --output."
+            f"Nothing can be written to {output}: {error.strerror or error}. Name another place."
         ) from error
 
 

@@ -151,9 +151,15 @@ def train_artifact(
         return write_artifact(folder, network, manifest, describe)
     except tf.errors.OpError as error:
         raise CheckpointError(
-            f"The network cannot be written to {folder}: {error.message}. Make room, and go on with --resume where "
+            f"The network cannot be written to {folder}: {_plain(error)}. Make room, and go on with --resume where "
             "there is a checkpoint."
         ) from error
+
+
+def _plain(error: tf.errors.OpError) -> str:
+    """What TensorFlow says without the names of its own parts, which stand before and behind it."""
+    said: str = error.message.rpartition("; ")[2].partition(" [Op:")[0]
+    return said
 
 
 def data_digest(sides: Sides) -> str:
