@@ -80,6 +80,19 @@ def test_quality_flags(stubs: Stubs) -> None:
     assert [QUALITY_FLAG_SHORT, QUALITY_FLAG_RESAMPLED, QUALITY_FLAG_LOW_RATE] == list(flags)
 
 
+def test_an_error_has_its_figures(stubs: Stubs) -> None:
+    """How much too long or too short a piece is can be read without reading a sentence."""
+    figures = {}
+    for content in (wav(0.5), bytes(17 * 2**20)):
+        with pytest.raises(grpc.RpcError) as error:
+            stubs.classify(content)
+        _, reason, details = failure(error)
+        figures[reason] = dict(details["ErrorInfo"].metadata)  # type: ignore[attr-defined] # an ErrorInfo
+    assert ("3", "0.5") == (figures["AUDIO_TOO_SHORT"]["least_seconds"], figures["AUDIO_TOO_SHORT"]["actual_seconds"])
+    assert str(2**24) == figures["AUDIO_TOO_LONG"]["limit_bytes"]
+    assert str(17 * 2**20) == figures["AUDIO_TOO_LONG"]["actual_bytes"]
+
+
 def test_the_timeline(stubs: Stubs, clips: list[Path], loaded_tiny_model: Model) -> None:
     """The timeline has the windows that the network heard, where they are, with its scores of each."""
     manifest = loaded_tiny_model.manifest

@@ -265,7 +265,9 @@ def _check_length(file: soundfile.SoundFile) -> None:
     if file.frames > MAX_SECONDS * file.samplerate:
         hours = file.frames / file.samplerate / 3600
         raise AudioTooLong(
-            f"The audio lasts {hours:.1f} h; at most {MAX_SECONDS // 3600} h are taken. Send a part of it."
+            f"The audio lasts {hours:.1f} h; at most {MAX_SECONDS // 3600} h are taken. Send a part of it.",
+            limit_seconds=MAX_SECONDS,
+            actual_seconds=round(3600 * hours),
         )
     if file.frames == 0:
         raise AudioTooShort("The file holds no sound at all. Send a piece of music.")
@@ -332,4 +334,7 @@ def _ffmpeg_blocks(pieces: Iterable[bytes], channels: int, most: int, meter: Met
 
 
 def _too_long_for_ffmpeg() -> AudioTooLong:
-    return AudioTooLong("AAC, WMA and Matroska audio is taken up to 1 h. Send a part of it, or FLAC or MP3.")
+    return AudioTooLong(
+        "AAC, WMA and Matroska audio is taken up to 1 h. Send a part of it, or FLAC or MP3.",
+        limit_seconds=MAX_FFMPEG_SECONDS,
+    )

@@ -44,6 +44,8 @@ Each message is a sentence for the person who meets it: what happened, where, wh
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import ClassVar
 
 
@@ -52,13 +54,19 @@ class SegueError(Exception):
 
     Attributes:
         reason: the machine-readable name that travels over gRPC and in JSON, upper snake case.
+        facts: what the message says in figures, by name, for programs.
     """
 
     reason: ClassVar[str] = "INTERNAL"
+    facts: Mapping[str, str] = MappingProxyType({})
 
 
 class AudioError(SegueError):
     """The piece of music cannot be used."""
+
+    def __init__(self, message: str, **facts: float) -> None:
+        super().__init__(message)
+        self.facts = {name: f"{value:g}" if isinstance(value, float) else str(value) for name, value in facts.items()}
 
 
 class AudioUndecodable(AudioError):

@@ -74,7 +74,11 @@ def hear(source: SampleSource, config: FeatureConfig, most: int) -> Windows:
     columns = config.column_count(source.samples)
     if columns < config.columns:
         seconds = source.samples / config.sample_rate
-        raise AudioTooShort(f"The audio lasts {seconds:.2f} s; at least {config.window_seconds:g} s are needed.")
+        raise AudioTooShort(
+            f"The audio lasts {seconds:.2f} s; at least {config.window_seconds:g} s are needed.",
+            least_seconds=config.window_seconds,
+            actual_seconds=round(seconds, 2),
+        )
     starts = spread_starts(columns, config.columns, most)
     values = [window_at(source, config, int(start)) for start in starts]
     heard = [index for index, value in enumerate(values) if value is not None]

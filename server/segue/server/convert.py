@@ -52,7 +52,9 @@ def audio_bytes(audio: audio_pb2.Audio, field: str) -> bytes:
     if len(audio.content) > MAX_UPLOAD_BYTES:
         raise AudioTooLong(
             f"{field}.content has {len(audio.content):,} bytes; at most {MAX_UPLOAD_BYTES:,} are taken. "
-            "Send a part of the piece, or a compressed file."
+            "Send a part of the piece, or a compressed file.",
+            limit_bytes=MAX_UPLOAD_BYTES,
+            actual_bytes=len(audio.content),
         )
     return audio.content
 

@@ -57,7 +57,8 @@ def to_status(error: Exception, request_id: str) -> tuple[grpc.StatusCode, statu
     reason = error.reason if known and isinstance(error, errors.SegueError) else "INTERNAL"
     internal = f"Something went wrong inside Segue. Report it with the request id {request_id}."
     message = public_message(error) if known else internal
-    info = error_details_pb2.ErrorInfo(reason=reason, domain=DOMAIN, metadata={"request_id": request_id})
+    facts = error.facts if known and isinstance(error, errors.SegueError) else {}
+    info = error_details_pb2.ErrorInfo(reason=reason, domain=DOMAIN, metadata={"request_id": request_id, **facts})
     details = [info, *_help(error, message)]
     number: int = code.value[0]
     return code, status_pb2.Status(code=number, message=message, details=[_packed(detail) for detail in details])

@@ -148,7 +148,8 @@ class ArrivingAudio:
         taken = len(self._bytes) - self._header_bytes + len(chunk)
         if taken > MAX_UPLOAD_BYTES:
             raise AudioTooLong(
-                f"The stream has more than the {MAX_UPLOAD_BYTES:,} bytes that are taken. End it sooner."
+                f"The stream has more than the {MAX_UPLOAD_BYTES:,} bytes that are taken. End it sooner.",
+                limit_bytes=MAX_UPLOAD_BYTES,
             )
         self._bytes += chunk
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pickle
+
 import pytest
 from google.rpc import error_details_pb2
 
@@ -21,6 +23,7 @@ ALL = [
     errors.TokenUnknown("Send another."),
     errors.TokenScope("Send one for this."),
     errors.Starting("Try again."),
+    errors.StreamStalled("Send more."),
 ]
 
 
@@ -33,6 +36,16 @@ def test_every_error_has_one_error_info(error: errors.SegueError) -> None:
     assert 1 == len(infos)
     assert (error.reason, "segue.v1", "id-1") == (info.reason, info.domain, info.metadata["request_id"])
     assert (code.value[0], public_message(error)) == (status.code, status.message)
+
+
+def test_the_figures_of_a_message_are_for_programs_too() -> None:
+    """What a sentence says in figures stands in the metadata by name, also of an error that another process raised."""
+    error = pickle.loads(pickle.dumps(errors.AudioTooShort("It lasts 0.5 s.", least_seconds=3.0, actual_seconds=0.5)))  # noqa: S301 - our own bytes
+    _, status = to_status(error, "id-1")
+    info = error_details_pb2.ErrorInfo()
+    assert status.details[0].Unpack(info)
+    assert {"request_id": "id-1", "least_seconds": "3", "actual_seconds": "0.5"} == dict(info.metadata)
+    assert "It lasts 0.5 s." == status.message
 
 
 def test_the_address_of_the_store_stays_here() -> None:
