@@ -28,18 +28,16 @@ def test_a_clip_has_ten_windows() -> None:
 
 
 def test_a_long_track_is_heard_over_its_whole_length() -> None:
-    """The windows of a long track are spread from its start to its end, no more of them than of a clip."""
+    """The windows of a long track are spread over all of it but its intro and ending, as many as of a clip."""
     windows = hear(source(render_clip(0, 300.0)), CONFIG, 10)
-    assert 10 == len(windows.values)
-    assert windows.starts[0] < 0.1
-    assert 296.5 < windows.starts[-1] < 297.1
+    np.testing.assert_allclose(np.linspace(12, 285, 10), windows.starts, atol=0.1)
 
 
 @given(st.integers(39, 100_000), st.integers(1, 20))
 def test_windows_stay_inside_the_track(columns: int, most: int) -> None:
     """No window begins before the track or ends behind it, and none stands twice."""
     starts = spread_starts(columns, 39, most)
-    assert 0 == starts[0]
+    assert 0 <= starts[0]
     assert starts[-1] + 39 <= columns
     assert len(set(starts.tolist())) == len(starts) <= most
 
