@@ -18,6 +18,7 @@ from segue.core.errors import SegueError
 from segue.core.extras import require_extra
 from segue.core.places import DEFAULT_MODEL, default_model, named_model
 from segue.core.quiet import without_chatter
+from segue.trainer import accurate_cli
 from segue.trainer.show import note
 
 _FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -171,7 +172,8 @@ def save_split(*, source: Path, split: str, folds: int, fold: int, seed: int, ou
     envvar="SEGUE_MODEL",
     help="The network: one that ships, by its name, or an artifact's folder.",
 )
-@click.option("--input", "source", type=_INPUT, required=True, help=_INPUT_HELP)
+@click.option("--input", "source", type=_INPUT, help=_INPUT_HELP)
+@click.option("--tags", type=_FILE, help="Judge the network's head alone, by a file of tags (segue-trainer tag).")
 @click.option("--split", help=_SPLIT_HELP + "  [default: all of the input is judged]")
 @click.option(
     "--side",
@@ -189,7 +191,8 @@ def save_split(*, source: Path, split: str, folds: int, fold: int, seed: int, ou
 def evaluate(
     *,
     model: Path,
-    source: Path,
+    source: Path | None,
+    tags: Path | None,
     split: str | None,
     side: str | None,
     pool: str | None,
@@ -200,10 +203,16 @@ def evaluate(
     """Judges an artifact on tracks whose genre is known."""
     if split is None and (side or pool):
         raise click.UsageError("--side and --pool are sides of a split: name it by --split.")
+    judged = tags or source
+    if judged is None or (tags and source):
+        raise click.UsageError("Name what to judge by: either --input or --tags.")
     with without_chatter():
         from segue.trainer import evaluating  # noqa: PLC0415 - TensorFlow takes seconds, and --help does without
 
-    figures = evaluating.evaluate(evaluating.EvaluateSettings(model, source, split, side, pool, predictions, report))
+    settings = evaluating.EvaluateSettings(
+        model, judged, split, side, pool, predictions, report, tagged=tags is not None
+    )
+    figures = evaluating.evaluate(settings)
     if as_json:
         click.echo(json.dumps(figures, indent=2))
     else:
@@ -223,3 +232,7 @@ def compare(*, source: Path, runs: Path, output: Path, train: bool, cache: Path,
         from segue.trainer import comparing  # noqa: PLC0415 - TensorFlow takes seconds, and --help does not need it
 
     comparing.compare(comparing.CompareSettings(source, runs, output, train, cache, readme))
+
+
+for command in accurate_cli.COMMANDS:
+    main.add_command(command)

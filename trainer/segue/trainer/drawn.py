@@ -139,7 +139,7 @@ def artist_grouped_split(genres: Mapping[str, str], seed: int, folds: int, fold:
             "for GTZAN's names. Choose another split."
         )
     tracks = sorted(genres)
-    groups = _components(tracks, [*known_duplicates(), *_same_artist(tracks, artists)])
+    groups = artist_groups(tracks)
     folder = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
     kinds = np.array([genres[track] for track in tracks])
     try:
@@ -173,6 +173,16 @@ def _refuse_odd(names: Iterable[str]) -> None:
 def _is_no_text(name: str) -> bool:
     """Whether a name holds bytes that are not UTF-8, which Python keeps as lone surrogates."""
     return any("\ud800" <= letter <= "\udfff" for letter in name)
+
+
+def artist_groups(tracks: Iterable[str]) -> dict[str, str]:
+    """For each track the first of those that must stay together: of its artist, or the same recording.
+
+    A track whose artist GTZAN's index does not know is on its own.
+    """
+    listed, artists = sorted(tracks), gtzan_artists()
+    known = [track for track in listed if track in artists]
+    return _components(listed, [*known_duplicates(), *_same_artist(known, artists)])
 
 
 def _draw(name: str, genres: Mapping[str, str], seed: int, shares: Mapping[str, float], copies: Pairs = ()) -> Split:

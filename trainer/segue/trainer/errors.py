@@ -8,6 +8,7 @@
         ├── RecipeMismatch      an archive's log-mel was made by another recipe
         ├── SplitMismatch       a split is unknown, or does not fit the tracks
         ├── TrainingDiverged    the loss is no longer a number
+        ├── BackboneUnusable    the weights of MusiCNN cannot be had or used
         ├── TooLarge            the run would not fit in memory
         └── CheckpointError     a run cannot be kept, or taken up again
             └── CheckpointMismatch  there is no checkpoint of this run
@@ -44,6 +45,12 @@ class TrainingDiverged(TrainingError):
     """The loss is no longer a number."""
 
     reason = "TRAINING_DIVERGED"
+
+
+class BackboneUnusable(TrainingError):
+    """The weights of MusiCNN cannot be had, or are not the ones that are known."""
+
+    reason = "BACKBONE_UNUSABLE"
 
 
 class TooLarge(TrainingError):

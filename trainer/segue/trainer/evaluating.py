@@ -14,13 +14,14 @@ from segue.trainer import show
 from segue.trainer.analysis import analyse
 from segue.trainer.data import chunks_heard
 from segue.trainer.errors import DataUnusable
-from segue.trainer.evaluation import FEW, MANY, Predictions, judge, predict
+from segue.trainer.evaluation import FEW, MANY, Predictions, judge, predict, predict_tagged
 from segue.trainer.exposure import Exposure, exposure_of, split_of
 from segue.trainer.going import refuse_unwritable
 from segue.trainer.record import read_record
 from segue.trainer.report import REPORT, write_report
 from segue.trainer.sources import choose_side, hear_input, list_input
 from segue.trainer.split import TEST, Split, load_split
+from segue.trainer.tags import read_tags
 
 # What too few tracks do not have is null, rather than missing.
 _LACKING = {f"precision_at_{k}": None for k in (FEW, MANY)}
@@ -32,12 +33,13 @@ class EvaluateSettings:
 
     Attributes:
         model: the artifact's folder.
-        source: a folder of audio, or an archive.
+        source: a folder of audio or an archive, or a file of tags where ``tagged``.
         split: the name or the path of a split, or None for all of the input.
         side: the side that is judged, or None for the sternest that the input has.
         pool: the side that is recommended from, or None for the judged tracks.
         predictions: where they are written, or None.
         report: the folder that a report is written into, or None.
+        tagged: whether the head of a network over tags is judged alone, by a file of tags.
     """
 
     model: Path
@@ -47,6 +49,7 @@ class EvaluateSettings:
     pool: str | None
     predictions: Path | None
     report: Path | None = None
+    tagged: bool = False
 
 
 def evaluate(settings: EvaluateSettings) -> dict[str, Any]:
@@ -63,10 +66,10 @@ def evaluate(settings: EvaluateSettings) -> dict[str, Any]:
     model = Model.load(settings.model)
     split = load_split(settings.split) if settings.split else None
     side = _side(settings, split, model) if split else None
-    judged = _predict(model, settings.source, split, side)
+    judged = _predict(model, settings, split, side)
     # Recommended from its own side, a track is left out for itself.
     others = settings.pool if settings.pool != side else None
-    pool = _predict(model, settings.source, split, others) if others else None
+    pool = _predict(model, settings, split, others) if others else None
     met = exposure_of(split_of(settings.model, model.manifest), judged.tracks)
     if settings.predictions:
         judged.save(settings.predictions)
@@ -105,16 +108,21 @@ def _side(settings: EvaluateSettings, split: Split, model: Model) -> str | None:
     """The side that is judged, or None for all of an archive that has none of the split."""
     if split.leaky:
         return settings.side or TEST
-    tracks = list_input(settings.source, model.manifest.features)
+    if settings.tagged:
+        tracks = {track.track: track.genre for track in read_tags(settings.source)}
+    else:
+        tracks = list_input(settings.source, model.manifest.features)
     if settings.side or settings.source.is_dir() or any(track in split.sides for track in tracks):
         return choose_side(split, settings.side, tracks)
     show.note(f"{settings.source} has no track of the split {split.label}: all of it is judged")
     return None
 
 
-def _predict(model: Model, source: Path, split: Split | None, side: str | None) -> Predictions:
-    features, most = model.manifest.features, model.manifest.windows
+def _predict(model: Model, settings: EvaluateSettings, split: Split | None, side: str | None) -> Predictions:
+    source, features, most = settings.source, model.manifest.features, model.manifest.windows
     wanted = _on(split, side)
+    if settings.tagged:
+        return predict_tagged(model, [track for track in read_tags(source) if wanted(track.track)])
     with show.bar("hearing tracks") as bar:
         if split and split.leaky:
             whole, dropped = hear_input(source, features, most, lambda track: True, bar)

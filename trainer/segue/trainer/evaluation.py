@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from segue.core.model import Heard as Answer
 from segue.core.model import Model
 from segue.trainer.data import Floats, Heard, track_of
 from segue.trainer.errors import DataUnusable
@@ -19,6 +20,8 @@ from segue.trainer.metrics import (
     precision_leave_one_out,
     wilson_interval,
 )
+from segue.trainer.musicnn import FEATURES, TAGS
+from segue.trainer.tags import TaggedTrack
 
 FEW, MANY = 5, 10
 
@@ -62,20 +65,47 @@ def predict(model: Model, heard: Sequence[Heard]) -> Predictions:
     Raises:
         DataUnusable: there are none, or one has a genre that the network does not know.
     """
-    labels = model.manifest.labels
-    if not heard:
+    genres = _known(model.manifest.labels, [clip.genre for clip in heard])
+    answers = model.hear([clip.windows for clip in heard])
+    return _predictions(model, [clip.track for clip in heard], genres, answers)
+
+
+def predict_tagged(model: Model, tagged: Sequence[TaggedTrack]) -> Predictions:
+    """Asks the head of a network over tags, its signature ``decide``, about tracks whose tags are known.
+
+    Raises:
+        DataUnusable: there are none, one has a genre that the network does not know, or the network is of another kind.
+    """
+    manifest = model.manifest
+    if manifest.features != FEATURES or manifest.feature_width != TAGS:
+        raise DataUnusable(
+            f"{manifest.model_id} does not decide on MusiCNN's {TAGS} tags. Name one that does by --model, such as "
+            "segue-accurate, or judge this one by audio (--input)."
+        )
+    genres = _known(manifest.labels, [track.genre for track in tagged])
+    answers = model.decide([track.spread(manifest.windows) for track in tagged])
+    return _predictions(model, [track.track for track in tagged], genres, answers)
+
+
+def _known(labels: Sequence[str], genres: Sequence[str]) -> NDArray[np.int64]:
+    """The genres of tracks as positions among the labels."""
+    if not genres:
         raise DataUnusable("There are no tracks to judge the network by. Name another input, split or side.")
-    unknown = sorted({clip.genre for clip in heard} - set(labels))
-    if unknown:
+    if unknown := sorted(set(genres) - set(labels)):
         raise DataUnusable(
             f"The network does not know {', '.join(unknown)}; it tells {', '.join(labels)} apart. "
             "Leave those clips out, or train a network on them."
         )
-    answers = model.hear([clip.windows for clip in heard])
+    return np.array([labels.index(genre) for genre in genres])
+
+
+def _predictions(
+    model: Model, tracks: Sequence[str], genres: NDArray[np.int64], answers: Sequence[Answer]
+) -> Predictions:
     return Predictions(
-        tracks=tuple(clip.track for clip in heard),
-        genres=np.array([labels.index(clip.genre) for clip in heard]),
-        labels=labels,
+        tracks=tuple(tracks),
+        genres=genres,
+        labels=model.manifest.labels,
         posterior=np.stack([answer.posterior for answer in answers]),
         embedding=np.stack([answer.embedding for answer in answers]),
         window_posteriors=tuple(answer.window_posterior for answer in answers),

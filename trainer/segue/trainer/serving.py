@@ -20,15 +20,22 @@ class Served(tf.Module):  # type: ignore[misc]  # TensorFlow ships no types
         embedding_width: the length of a clip's embedding.
     """
 
-    def __init__(self, shape: Shape, embedding_width: int) -> None:
+    def __init__(self, cells: tuple[int, int], windows: int, feature_width: int, embedding_width: int) -> None:
+        """Declares the signatures.
+
+        Args:
+            cells: bands and columns of a window.
+            windows: the most windows of a clip.
+            feature_width: the length of a window's feature vector.
+            embedding_width: the length of a clip's embedding.
+        """
         super().__init__(name="segue")
-        self._width = shape.width
-        self.feature_width, self.embedding_width = shape.width + shape.genres, embedding_width
-        windows = tf.TensorSpec([None, shape.bands, shape.columns], tf.float32, "windows")
-        clips = tf.TensorSpec([None, WINDOWS, shape.bands, shape.columns], tf.float32, "windows")
-        features = tf.TensorSpec([None, WINDOWS, self.feature_width], tf.float32, "features")
-        mask = tf.TensorSpec([None, WINDOWS], tf.bool, "mask")
-        self.encode = tf.function(self._encode, input_signature=[windows])
+        self.windows, self.feature_width, self.embedding_width = windows, feature_width, embedding_width
+        single = tf.TensorSpec([None, *cells], tf.float32, "windows")
+        clips = tf.TensorSpec([None, windows, *cells], tf.float32, "windows")
+        features = tf.TensorSpec([None, windows, feature_width], tf.float32, "features")
+        mask = tf.TensorSpec([None, windows], tf.bool, "mask")
+        self.encode = tf.function(self._encode, input_signature=[single])
         self.decide = tf.function(self._decide, input_signature=[features, mask])
         self.both = tf.function(self._both, input_signature=[clips, mask])
 
@@ -40,7 +47,7 @@ class Served(tf.Module):  # type: ignore[misc]  # TensorFlow ships no types
 
     def _both(self, windows: tf.Tensor, mask: tf.Tensor) -> dict[str, tf.Tensor]:
         flat = tf.reshape(windows, [-1, *windows.shape[2:]])
-        features = tf.reshape(self._encode(flat)["features"], [-1, WINDOWS, self.feature_width])
+        features = tf.reshape(self._encode(flat)["features"], [-1, self.windows, self.feature_width])
         return self._decide(features, mask)
 
 
@@ -53,7 +60,8 @@ class ServedNetwork(Served):
     """
 
     def __init__(self, trained: Trained, centre: Floats, temperature: float) -> None:
-        super().__init__(trained.shape, trained.shape.width + trained.shape.genres)
+        super().__init__(*_sizes(trained.shape), trained.shape.width + trained.shape.genres)
+        self._width = trained.shape.width
         self._encoder, self._decider = trained.encoder, trained.decider
         self._statistics, self._linear = trained.statistics, trained.linear
         self._centre, self._temperature = tf.constant(centre), tf.constant(temperature, tf.float32)
@@ -88,7 +96,8 @@ class ServedPaper(Served):
     """
 
     def __init__(self, trained: PaperTrained, centre: Floats, temperature: float) -> None:
-        super().__init__(trained.shape, trained.shape.width)
+        super().__init__(*_sizes(trained.shape), trained.shape.width)
+        self._width = trained.shape.width
         self._encoder, self._head = trained.encoder, trained.head
         self._centre, self._temperature = tf.constant(centre), tf.constant(temperature, tf.float32)
 
@@ -121,6 +130,11 @@ def serve(trained: Trained | PaperTrained, centre: Floats, temperature: float) -
     if isinstance(trained, PaperTrained):
         return ServedPaper(trained, centre, temperature)
     return ServedNetwork(trained, centre, temperature)
+
+
+def _sizes(shape: Shape) -> tuple[tuple[int, int], int, int]:
+    """Cells and windows, and the width of features that have the logits of the genres behind them."""
+    return (shape.bands, shape.columns), WINDOWS, shape.width + shape.genres
 
 
 def mean_over_windows(values: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
