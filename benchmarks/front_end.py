@@ -1,6 +1,7 @@
 """What hearing a clip costs beside librosa's own log-mel of it, on one core, in one run.
 
     OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python benchmarks/front_end.py CLIP...
+    SEGUE_MODEL=segue-accurate ... the same for another network
 
 Prints processor seconds a clip and their ratio: for decoding and the windows alone, and with the network.
 """
@@ -23,7 +24,7 @@ import soundfile
 
 from segue.core.listen import listen
 from segue.core.model import Model
-from segue.core.places import default_model
+from segue.core.places import default_model, named_model
 
 ROUNDS = 5
 
@@ -53,7 +54,7 @@ def main() -> None:
     clips = [Path(name) for name in sys.argv[1:]]
     if not clips:
         sys.exit(__doc__)
-    model = Model.load(default_model())
+    model = Model.load(named_model(os.environ.get("SEGUE_MODEL", default_model())))
     config, most = model.manifest.features, model.manifest.windows
     theirs = cost(librosa_log_mel, clips)
     windows = cost(lambda clip: listen(clip, config, most), clips)

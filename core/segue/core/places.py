@@ -15,7 +15,7 @@ def default_data_folder() -> Path:
     return (Path(shared) if Path(shared).is_absolute() else Path.home() / ".local" / "share") / "segue"
 
 
-DEFAULT_MODEL = "segue-fast"
+DEFAULT_MODEL = "segue-accurate"
 
 
 def default_model() -> Path:

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from segue.core.artifact import read_manifest
-from segue.core.places import default_model
+from segue.core.places import named_model
 from segue.trainer.cli import main
 from segue.trainer.exposure import Exposure, exposure_of, split_of
 from segue.trainer.split import Split, shipped_split
@@ -37,7 +37,9 @@ def test_what_a_network_has_met_is_counted(split: Split | None, tracks: list[str
 
 def test_the_shipped_network_was_trained_by_the_shipped_split() -> None:
     """No file beside it says so: the digest of the split does."""
-    assert shipped_split("fault-filtered") == split_of(default_model(), read_manifest(default_model()))
+    assert shipped_split("fault-filtered") == split_of(
+        named_model("segue-fast"), read_manifest(named_model("segue-fast"))
+    )
 
 
 def test_an_archive_that_has_none_of_a_split_is_judged_whole(
@@ -56,8 +58,7 @@ def test_training_tracks_are_told_of_the_shipped_network(write_archive: Callable
     split = shipped_split("fault-filtered")
     tracks = [f"{genre}.{number:05}" for genre in ("blues", "rock") for number in range(3)]
     learnt = sum(split.side(track) == "train" for track in tracks)
-    result = CliRunner().invoke(
-        main, ["evaluate", "--input", str(write_archive(track=np.array(tracks)))], catch_exceptions=False
-    )
+    options = ["evaluate", "--model", "segue-fast", "--input", str(write_archive(track=np.array(tracks)))]
+    result = CliRunner().invoke(main, options, catch_exceptions=False)
     assert 0 < learnt
     assert f"{learnt} of them LEARNT FROM" in result.stdout
