@@ -21,6 +21,7 @@ from segue.server.listening import LIMITS, PRELOADED, Listened, Listening, Task
 from segue.server.metrics import Metrics
 
 from .conftest import wav
+from .processes import busy_ticks, decoder
 
 Listeners = Workers[Task, Listened]
 
@@ -157,7 +158,7 @@ async def test_what_cannot_be_heard(rig: Rig) -> None:
 async def test_a_process_that_dies(rig: Rig) -> None:
     """A process that dies costs the piece that it worked on; the next one is heard by another."""
     await rig.engine.hear(wav(4))
-    process = decoder()
+    process = decoder(os.getpid())
     spent = busy_ticks(process)
     (first,) = await rig.begun(LONG)
     while busy_ticks(process) < spent + 2 and not first.done():  # noqa: ASYNC110 - the system tells nobody
@@ -166,35 +167,3 @@ async def test_a_process_that_dies(rig: Rig) -> None:
     with pytest.raises(AudioUndecodable, match="could not be decoded"):
         await first
     assert (await rig.engine.hear(wav(4))).heard.posterior.shape == (10,)
-
-
-def decoder() -> int:
-    """The process that decodes: the only child of the fork server that has a group of its own."""
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdecimal() and is_decoder(int(entry.name)):
-            return int(entry.name)
-    raise AssertionError("no process decodes")
-
-
-def busy_ticks(pid: int) -> int:
-    """How many hundredths of a second a process has worked."""
-    return sum(int(ticks) for ticks in fields(pid)[11:13])
-
-
-def is_decoder(pid: int) -> bool:
-    """Whether a process leads its group and descends from this one through a fork server."""
-    try:
-        parent, group = (int(number) for number in fields(pid)[1:3])
-        return pid == group and os.getpid() == int(fields(parent)[1]) and b"forkserver" in cmdline(parent)
-    except OSError:
-        return False
-
-
-def fields(pid: int) -> list[str]:
-    """What the system says of a process, from its state on."""
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
-
-
-def cmdline(pid: int) -> bytes:
-    """How a process was started."""
-    return Path(f"/proc/{pid}/cmdline").read_bytes()

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import grpc
@@ -25,6 +25,7 @@ from segue.v1 import (
 )
 
 from .conftest import Fill, Stubs, failure, running_server, wait_until, wav
+from .processes import decoder
 
 UNKNOWN = "0" * 32
 SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
@@ -208,6 +209,29 @@ def test_overloaded(tmp_path: Path, tiny_model: Path) -> None:
         assert grpc.StatusCode.RESOURCE_EXHAUSTED in codes
         assert {grpc.StatusCode.OK, grpc.StatusCode.RESOURCE_EXHAUSTED} == set(codes)
         assert stubs.classify(wav(5)).scores
+
+
+def test_overloaded_before_a_byte_is_read(tmp_path: Path, tiny_model: Path) -> None:
+    """While the queue is full, a call that brings audio is refused before it has sent any."""
+    options = ("--data", str(tmp_path), "--model", str(tiny_model), "--workers", "1", "--queue-seconds", "1")
+    with running_server(*options) as running:
+        service = classification_service_pb2_grpc.ClassificationServiceStub(Stubs(running.address).channel)
+        process = decoder(running.process.pid)
+        os.kill(process, signal.SIGSTOP)
+        request = classification_service_pb2.ClassifyRequest(audio=audio_pb2.Audio(content=wav(5)))
+        first = service.Classify.future(request, timeout=60)
+        wait_until(lambda: "RESOURCE_EXHAUSTED" == service.StreamingClassify(silent(), timeout=1).code().name, 30)
+        with pytest.raises(grpc.RpcError) as error:
+            list(service.StreamingClassify(silent(), timeout=60))
+        assert ("RESOURCE_EXHAUSTED", "OVERLOADED") == failure(error)[:2]
+        os.kill(process, signal.SIGCONT)
+        assert first.result().scores
+
+
+def silent() -> Iterator[classification_service_pb2.StreamingClassifyRequest]:
+    """A caller that says nothing for a while."""
+    time.sleep(5)
+    yield from ()
 
 
 def test_sigterm_finishes_what_is_under_way(tmp_path: Path, tiny_model: Path) -> None:

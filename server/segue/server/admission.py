@@ -52,8 +52,8 @@ class Admission:
         Raises:
             Overloaded: too much is waiting already.
         """
-        if self._visits and self._seconds + seconds > self._most_seconds:
-            raise Overloaded(f"{self._seconds:.0f} s of audio are waiting already. Try again in a second.")
+        if refusal := self._refusal(seconds):
+            raise refusal
         visit = Visit(seconds, time.monotonic())
         self._visits[visit] = None
         self._seconds += seconds
@@ -62,6 +62,15 @@ class Admission:
         finally:
             del self._visits[visit]
             self._seconds -= seconds
+
+    def full(self) -> Overloaded | None:
+        """Why not even the lightest of the pieces that are here now would be taken on, or None if it would."""
+        return self._refusal(min((visit.seconds for visit in self._visits), default=LEAST_SECONDS))
+
+    def _refusal(self, seconds: float) -> Overloaded | None:
+        if self._visits and self._seconds + seconds > self._most_seconds:
+            return Overloaded(f"{self._seconds:.0f} s of audio are waiting already. Try again in a second.")
+        return None
 
     def waiting_seconds(self) -> float:
         """How many seconds of audio wait."""

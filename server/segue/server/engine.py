@@ -76,6 +76,12 @@ class Engine:
         """Waits for what the network is hearing; whoever made the processes ends them."""
         self.network.close()
 
+    def refusal(self) -> Overloaded | None:
+        """Why a piece would be refused, before its bytes are here, or None if it may be taken on."""
+        if refusal := self._admission.full():
+            self._metrics.dropped("queue", "overloaded")
+        return refusal
+
     async def hear(self, audio: bytes, seconds_left: float | None = None) -> Hearing:
         """What the network makes of one piece.
 

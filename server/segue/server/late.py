@@ -1,40 +1,49 @@
-"""Services that come after their port: until they are there, each of their calls is answered STARTING."""
+"""Services that come after their port, and whose calls may be refused before their messages are read."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from typing import Any, cast
 
 import grpc
 
-from segue.core.errors import Starting
-from segue.server.calls import refusing
+from segue.core.errors import SegueError, Starting
+
+Refusal = Callable[[str], SegueError | None]
+"""Answers why a method, by its full name, is not answered now, or None where it is."""
+
+
+def _starting(_method: str) -> SegueError:
+    return Starting("The server is starting: it loads its model and its catalogue. Try again in a second.")
 
 
 class LateServices(grpc.GenericRpcHandler):  # type: ignore[type-arg] # generic in its types alone
-    """Stands for services in a server that is started before they can be made."""
+    """Stands for services in a server that is started before they can be made; until then each call is STARTING."""
 
     def __init__(self, names: Collection[str]) -> None:
         """Takes the full names of the services; the methods of all others are left to other handlers."""
         self._names = frozenset(names)
         self._handlers: list[grpc.GenericRpcHandler[Any, Any]] = []
-        self._there = False
+        self._refusal: Refusal = _starting
 
-    def arrive(self, add_services: Callable[[grpc.aio.Server], None]) -> None:
+    def arrive(self, add_services: Callable[[grpc.aio.Server], None], refusal: Refusal) -> None:
         """Answers by the services that ``add_services`` adds, from now on.
 
         Args:
             add_services: calls the generated ``add_..._to_server`` of each service on what it is given.
+            refusal: asked before the message of a call is read, in the event loop.
         """
         # gRPC takes no handlers once a server is started, so the generated code adds them here.
         add_services(cast("grpc.aio.Server", self))
-        self._there = True
+        self._refusal = refusal
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[Any, Any] | None:
         """Finds what answers a call, or None where it is a call of no service of these."""
-        if not self._there:
-            service = handler_call_details.method.strip("/").partition("/")[0]
-            return refusing(_starting()) if service in self._names else None
+        method = handler_call_details.method
+        if method.strip("/").partition("/")[0] not in self._names:
+            return None
+        if error := self._refusal(method):
+            return _refusing(error)
         found = (handler.service(handler_call_details) for handler in self._handlers)
         return next((handler for handler in found if handler), None)
 
@@ -46,5 +55,11 @@ class LateServices(grpc.GenericRpcHandler):  # type: ignore[type-arg] # generic 
         """Takes the same handlers another way, which asyncio servers do not need; for generated code."""
 
 
-def _starting() -> Starting:
-    return Starting("The server is starting: it loads its model and its catalogue. Try again in a second.")
+def _refusing(error: SegueError) -> grpc.RpcMethodHandler[Any, Any]:
+    """Answers a call of any kind by an error; as a stream on both sides, of which nothing is read."""
+
+    async def refuse(_requests: AsyncIterator[bytes], _context: object) -> AsyncIterator[bytes]:
+        raise error
+        yield b""
+
+    return grpc.stream_stream_rpc_method_handler(refuse)

@@ -13,7 +13,7 @@ import grpc
 from grpc_health.v1 import health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from segue.core.errors import MalformedRequest
+from segue.core.errors import MalformedRequest, SegueError
 from segue.server import health
 from segue.server.access import TokenInterceptor
 from segue.server.bootstrap import Parts, Settings, assemble
@@ -141,13 +141,18 @@ def _add_front(server: grpc.aio.Server) -> tuple[Health, LateServices]:
 
 async def _answer(parts: Parts, services: LateServices, checks: Health, bound: str, stop: asyncio.Event) -> None:
     """Answers calls until it is told to stop."""
-    services.arrive(lambda server: _add_services(server, parts))
+    services.arrive(lambda server: _add_services(server, parts), lambda method: _refusal(parts, method))
     _tell_health(checks, parts)
     follow = asyncio.create_task(_keep_telling_health(checks, parts))
     _log.info("listening on %s with %s and %d tracks", bound, parts.model_id, len(parts.catalogue.view))
     await stop.wait()
     _log.info("stopping; calls under way are finished")
     follow.cancel()
+
+
+def _refusal(parts: Parts, method: str) -> SegueError | None:
+    """Refuses what would only be refused once its megabytes are here: they cost others their time."""
+    return parts.engine.refusal() if method.rpartition("/")[0] == f"/{CLASSIFICATION}" else None
 
 
 def _add_services(server: grpc.aio.Server, parts: Parts) -> None:

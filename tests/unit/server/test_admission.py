@@ -50,3 +50,14 @@ def test_who_waits() -> None:
         assert 0 == admission.age()
         with pytest.raises(Overloaded), admission.admitted(11):
             pass
+
+
+def test_full() -> None:
+    """Who is like those that are here knows beforehand that there is no room; who comes first is always taken on."""
+    admission = Admission(70)
+    assert admission.full() is None
+    with admission.admitted(30):
+        assert admission.full() is None
+        with admission.admitted(30):
+            assert isinstance(admission.full(), Overloaded)
+    assert admission.full() is None
