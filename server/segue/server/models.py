@@ -14,6 +14,8 @@ from segue.core.artifact import MANIFEST, read_manifest
 from segue.core.errors import ArtifactError
 
 _NO_FIGURE = "-"
+# The sternest first.
+_PRECISIONS = ("precision_at_10_other_artists", "precision_at_10_from_train", "precision_at_10")
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ def _read(folder: Path) -> Listed:
         return Listed(str(folder), folder.name, bytes=size, problem=str(error))
     figures = manifest.metrics
     # A network is judged by recommendations from clips that it was not asked about.
-    precision = figures.get("precision_at_10_from_train", figures.get("precision_at_10"))
+    precision = next((figures[name] for name in _PRECISIONS if name in figures), None)
     return Listed(
         str(folder), manifest.name, manifest.model_id, figures.get("accuracy"), precision, figures.get("cost"), size
     )

@@ -9,11 +9,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from segue.core.artifact import Manifest, read_manifest
+from segue.core.artifact import Manifest
+from segue.core.model import Model
 from segue.trainer import show
 from segue.trainer.accurate_card import write_card
 from segue.trainer.analysis import analyse
 from segue.trainer.backbone import read_backbone
+from segue.trainer.cost import relative_cost
 from segue.trainer.data import Floats, labels_of
 from segue.trainer.evaluation import Predictions
 from segue.trainer.export import write_artifact
@@ -113,7 +115,8 @@ def _describer(
     """Writes the report and the split into the fresh folder, and answers the figures and the card."""
 
     def describe(fresh: Path) -> tuple[dict[str, float], str]:
-        manifest = read_manifest(fresh)
+        model = Model.load(fresh)
+        manifest = model.manifest
         split.save(fresh / SAVED)
         judged = _predictions(manifest, tracks, found)
         analysis = analyse(judged, None, manifest.temperature)
@@ -125,6 +128,7 @@ def _describer(
             "precision_at_10_of_mean_tags": float(found.precision_of_tags.mean()),
             "accuracy_of_linear_head": linear["accuracy"],
             "log_loss_of_linear_head": linear["log_loss"],
+            "cost": relative_cost(model),
         }
         return figures, write_card(manifest, figures, len(tracks), asdict(plan))
 

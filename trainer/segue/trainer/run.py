@@ -14,6 +14,7 @@ from segue.core.features import FeatureConfig
 from segue.core.model import Model
 from segue.trainer.analysis import analyse
 from segue.trainer.card import Story, write_card
+from segue.trainer.cost import relative_cost
 from segue.trainer.data import Dataset, labels_of, windows_of
 from segue.trainer.errors import CheckpointError, DataUnusable, SplitMismatch
 from segue.trainer.evaluation import judge, predict
@@ -142,7 +143,7 @@ def train_artifact(
         model = Model.load(fresh)
         record = _record(sides, recipe, plan, trained)
         record.save(fresh)
-        figures = measure(model, fresh, sides, record)
+        figures = measure(model, fresh, sides, record) | {"cost": relative_cost(model)}
         if sides.split.name not in SHIPPED:
             sides.split.save(fresh / SAVED)
         return figures, write_card(model.manifest, figures, story)

@@ -31,6 +31,11 @@ _TITLES = {
     "precision_at_10": "genre precision at 10",
     "precision_at_5_from_train": "genre precision at 5, training tracks recommended",
     "precision_at_10_from_train": "genre precision at 10, training tracks recommended",
+    "precision_at_10_other_artists": "genre precision at 10, no track of the seed's artist",
+    "precision_at_10_of_mean_tags": "  the same by the cosine of mean tags",
+    "accuracy_of_linear_head": "accuracy of logistic regression on mean tags",
+    "log_loss_of_linear_head": "  its log-loss, nats",
+    "cost": "cost of a clip beside librosa's log-mel of it",
 }
 
 
