@@ -59,11 +59,13 @@ class Health(health_pb2_grpc.HealthServicer):  # type: ignore[misc] # its types 
     ) -> AsyncIterator[health_pb2.HealthCheckResponse]:
         """Tells how a service is, at once and whenever that changes."""
         told = None
-        while not self._ended:
+        while True:
             changed, status = self._changed, self._status.get(request.service, _UNKNOWN)
             if status != told:
                 yield health_pb2.HealthCheckResponse(status=status)
                 told = status
+            elif self._ended:
+                return
             else:
                 await changed.wait()
 
