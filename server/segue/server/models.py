@@ -26,9 +26,10 @@ class Listed:
         folder: where it is.
         name: what it is called.
         model_id: which network it holds, or empty where that cannot be told.
+        clips: how many clips it was judged by; its card says which, and figures from other clips are no match for it.
         accuracy: of its genres per clip, in [0, 1].
         precision_at_10: the share of the first ten recommendations that are of the seed's genre, in [0, 1].
-        cost: what a clip of 30 s costs beside librosa's log-mel of it.
+        cost: what a clip of 30 s costs beside librosa's log-mel of it, in processor seconds over processor seconds.
         bytes: the size of all its files.
         problem: why it cannot be used, or empty.
     """
@@ -36,6 +37,7 @@ class Listed:
     folder: str
     name: str
     model_id: str = ""
+    clips: int = 0
     accuracy: float | None = None
     precision_at_10: float | None = None
     cost: float | None = None
@@ -57,10 +59,15 @@ def _read(folder: Path) -> Listed:
     except ArtifactError as error:
         return Listed(str(folder), folder.name, bytes=size, problem=str(error))
     figures = manifest.metrics
-    # A network is judged by recommendations from clips that it was not asked about.
-    precision = next((figures[name] for name in _PRECISIONS if name in figures), None)
     return Listed(
-        str(folder), manifest.name, manifest.model_id, figures.get("accuracy"), precision, figures.get("cost"), size
+        folder=str(folder),
+        name=manifest.name,
+        model_id=manifest.model_id,
+        clips=int(figures.get("n", 0)),
+        accuracy=figures.get("accuracy"),
+        precision_at_10=next((figures[name] for name in _PRECISIONS if name in figures), None),
+        cost=figures.get("cost"),
+        bytes=size,
     )
 
 
@@ -70,14 +77,21 @@ def show(models: Sequence[Listed], *, as_json: bool) -> None:
         print(json.dumps({"models": [asdict(model) for model in models]}, indent=2))  # noqa: T201 - it is the answer
         return
     table = Table(box=None)
-    for heading in ("model", "id", "accuracy", "P@10", "cost", "size"):
+    for heading in ("model", "id", "clips", "accuracy", "P@10", "cost", "size"):
         table.add_column(heading, no_wrap=True)
     table.add_column("folder", no_wrap=True)
     for model in models:
         figures = [_figure(value) for value in (model.accuracy, model.precision_at_10, model.cost)]
-        table.add_row(model.name, model.model_id, *figures, f"{model.bytes / 1e6:.1f} MB", model.folder)
+        table.add_row(
+            model.name,
+            model.model_id,
+            str(model.clips or _NO_FIGURE),
+            *figures,
+            f"{model.bytes / 1e6:.1f} MB",
+            model.folder,
+        )
     # A folder is for copying, so a line may be longer than the terminal.
-    console = Console(width=max(80, 72 + max((len(model.folder) for model in models), default=0)))
+    console = Console(width=100 + max((len(model.folder) for model in models), default=0))
     console.print(table)
     for model in models:
         if model.problem:
