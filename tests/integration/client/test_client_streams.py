@@ -132,3 +132,12 @@ async def test_one_seed_is_not_many(peer: Peer, ask: Ask, seeds: object) -> None
     """One seed in place of many is refused with what to do."""
     with pytest.raises(TypeError, match="ask recommend"):
         await ask(peer.address, "streaming_recommend", seeds)
+
+
+async def test_a_stream_is_tried_again(peer: Peer, ask: Ask) -> None:
+    """A stream that finds no server ready is sent once more, whole, and longer than gRPC keeps unless it is told."""
+    peer.behaviours.append(fails(grpc.StatusCode.UNAVAILABLE))
+    chunks = [bytes([number]) * 100_000 for number in range(20)]
+    answers = await ask(peer.address, "streaming_classify", iter(chunks))
+    assert "result" == answers[-1].WhichOneof("answer")
+    assert chunks == [request.chunk for request in peer.received[-20:]]
