@@ -19,6 +19,9 @@ SIGNATURES = ("encode", "decide", "serving_default")
 # Every batch is filled up to one of these, so that TensorFlow meets only shapes that it has been warmed up with.
 BATCH_SIZES = (1, 2, 4, 8, 16)
 _MOST = BATCH_SIZES[-1]
+# So many pieces' windows go through the CNN at once: more are no quicker, and the maps of segue-accurate's CNN for 16
+# pieces would take a gigabyte.
+_MOST_ENCODED = 4
 
 Floats = NDArray[np.float32]
 
@@ -83,7 +86,12 @@ class Model:
         return [heard for batch in batches for heard in self._hear_batch(batch)]
 
     def encode(self, windows: Floats) -> Floats:
-        """The features [n, d] of windows [n, bands, columns], at most 16 times ``manifest.windows`` of them."""
+        """The features [n, d] of windows [n, bands, columns], 1 or more."""
+        most = _MOST_ENCODED * self.manifest.windows
+        parts = (windows[start : start + most] for start in range(0, len(windows), most))
+        return np.concatenate([self._encode_part(part) for part in parts])
+
+    def _encode_part(self, windows: Floats) -> Floats:
         rows = next(size for size in BATCH_SIZES if size * self.manifest.windows >= len(windows))
         padded = np.zeros((rows * self.manifest.windows, *windows.shape[1:]), np.float32)
         padded[: len(windows)] = windows
