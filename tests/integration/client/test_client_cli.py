@@ -92,7 +92,7 @@ def test_classify_as_json(peer: Peer, clip: str) -> None:
         "quality_flags": ["QUALITY_FLAG_LOW_RATE"],
         "timeline": [{"start": "3s", "end": "6s", "scores": [{"genre": "jazz", "score": 0.5}]}],
         "embedding": [0.75, -0.5],
-        "revision": {"model_id": "segue-fast-1a2b3c4d", "catalogue_revision": "12"},
+        "revision": {"model_id": "segue-fast-1a2b3c4d", "catalogue_revision": "12", "stale": False},
     } == second
 
 
