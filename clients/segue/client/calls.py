@@ -42,8 +42,14 @@ MAX_AUDIO_BYTES = 16 * 1024 * 1024
 
 _MAX_MESSAGE_BYTES = 2 * MAX_AUDIO_BYTES
 _INT32_MIN, _INT32_MAX = -(2**31), 2**31 - 1
+# gRPC now and then loses a message of a stream that it sends once more, so it is to send none.
+_STREAMS = [
+    {"service": "segue.v1.ClassificationService", "method": "StreamingClassify"},
+    {"service": "segue.v1.RecommendationService", "method": "StreamingRecommend"},
+]
 _RETRIES = {
     "methodConfig": [
+        {"name": _STREAMS},
         {
             "name": [{}],
             "retryPolicy": {
@@ -53,7 +59,7 @@ _RETRIES = {
                 "backoffMultiplier": 2,
                 "retryableStatusCodes": ["UNAVAILABLE"],
             },
-        }
+        },
     ],
     # A server in trouble is not sent every clip four times: retries stop after some failures in a row.
     "retryThrottling": {"maxTokens": 20, "tokenRatio": 0.5},

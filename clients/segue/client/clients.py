@@ -89,6 +89,8 @@ class Client:
     ) -> Iterator[StreamingClassifyResponse]:
         """Scores the genres of a piece of music while it arrives: every 3 s of it, and the whole at its end.
 
+        A stream is never tried again by itself.
+
         Args:
             chunks: The bytes of a file one after the other, up to 16 MiB; each is sent as soon as it comes.
             pcm: How the samples are written where the bytes are no file but bare samples.
@@ -122,7 +124,7 @@ class Client:
         """Finds the tracks that sound nearest to each seed of many, over one stream.
 
         Answers come as soon as they are there, each with the number of its seed, from 0. A seed that the server cannot
-        use is answered by its error; it is not raised, and the others go on.
+        use is answered by its error; it is not raised, and the others go on. A stream is never tried again by itself.
 
         Args:
             seeds: What `recommend` takes, any number of them.
