@@ -12,6 +12,7 @@ import pytest
 from segue.core.artifact import Manifest, write_manifest
 from segue.core.features import FeatureConfig
 from segue.core.render import STYLES, render_folder
+from segue.trainer.npz import Fields, write_npz
 
 ROOT = Path(__file__).parents[1]
 GTZAN = Path(os.environ.get("SEGUE_GTZAN", ROOT.parent / "shared" / "data" / "gtzan"))
@@ -63,6 +64,40 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     write_manifest(folder, manifest)
     return folder
+
+
+@pytest.fixture(scope="session")
+def random_weights() -> Fields:
+    """The variables of MusiCNN with fewer filters and with random values, by their names in the checkpoint."""
+    random = np.random.default_rng(11)
+    timbre, tempo, middle, dense = 8, 4, 6, 12
+    front = 2 * timbre + 3 * tempo
+    every = 2 * (front + 3 * middle)
+    kernels = {
+        **{name: (7, bands, 1, timbre) for name, bands in (("conv2d", 38), ("conv2d_1", 67))},
+        **{name: (columns, 1, 1, tempo) for name, columns in (("conv2d_2", 128), ("conv2d_3", 64), ("conv2d_4", 32))},
+        **{name: (7, width, 1, middle) for name, width in (("conv2d_5", front), ("conv2d_6", 6), ("conv2d_7", 6))},
+        "dense": (every, dense),
+        "dense_1": (dense, 50),
+    }
+    widths = (1, timbre, timbre, tempo, tempo, tempo, middle, middle, middle, every, dense)
+    weights: Fields = {}
+    for name, shape in kernels.items():
+        weights[f"{name}/kernel"] = random.standard_normal(shape) / np.sqrt(np.prod(shape[:-1]))
+        weights[f"{name}/bias"] = random.standard_normal(shape[-1]) / 10
+    for number, width in enumerate(widths):
+        name = f"batch_normalization_{number}" if number else "batch_normalization"
+        weights |= {f"{name}/{part}": random.random(width) + 0.5 for part in ("gamma", "moving_variance")}
+        weights |= {f"{name}/{part}": random.standard_normal(width) for part in ("beta", "moving_mean")}
+    return {name: values.astype(np.float32) for name, values in weights.items()}
+
+
+@pytest.fixture(scope="session")
+def backbone_file(tmp_path_factory: pytest.TempPathFactory, random_weights: Fields) -> Path:
+    """Those weights as segue-trainer import-backbone writes them."""
+    path = tmp_path_factory.mktemp("backbone") / "weights.npz"
+    write_npz(path, random_weights)
+    return path
 
 
 def _save_tiny_network(folder: Path, config: FeatureConfig) -> None:

@@ -7,7 +7,6 @@ Its fields are ``X`` uint8 [n, bands, columns], ``scale_db`` and ``offset_db`` (
 from __future__ import annotations
 
 import json
-import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 from segue.core.features import GTZAN_GRID, FeatureConfig
 from segue.trainer.data import Clip, Dataset
 from segue.trainer.errors import DataUnusable, RecipeMismatch
+from segue.trainer.npz import Fields, read_npz
 
 NEEDED = ("X", "scale_db", "offset_db", "genre", "recipe")
 _COLUMNS = "frame ((2*j+1)*n_frames-1)//775 of the hop-512 log-mel, j=0..386"
@@ -113,11 +113,10 @@ def _complaints(fields: Mapping[str, NDArray[Any]], count: int, config: FeatureC
         yield f"X has the shape {codes.shape}, not [{count}, {config.n_mels}, {config.columns} or more]"
 
 
-def _read_fields(path: Path) -> dict[str, NDArray[Any]]:
+def _read_fields(path: Path) -> Fields:
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            fields = {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, AttributeError, TypeError) as error:
+        fields = read_npz(path)
+    except (OSError, ValueError) as error:
         raise DataUnusable(
             f"{path} is not a log-mel archive (npz), or it is damaged. Name a folder of clips or an archive."
         ) from error

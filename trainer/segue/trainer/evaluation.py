@@ -21,6 +21,7 @@ from segue.trainer.metrics import (
     wilson_interval,
 )
 from segue.trainer.musicnn import FEATURES, TAGS
+from segue.trainer.npz import write_npz
 from segue.trainer.tags import TaggedTrack
 
 FEW, MANY = 5, 10
@@ -48,15 +49,8 @@ class Predictions:
 
     def save(self, path: Path) -> None:
         """Writes ``track`` [n], ``genres`` [genres], ``posterior`` [n, genres] and ``embedding`` [n, e] as npz."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("wb") as file:
-            np.savez(
-                file,
-                track=np.array(self.tracks),
-                genres=np.array(self.labels),
-                posterior=self.posterior,
-                embedding=self.embedding,
-            )
+        fields = {"track": np.array(self.tracks), "genres": np.array(self.labels)}
+        write_npz(path, fields | {"posterior": self.posterior, "embedding": self.embedding})
 
 
 def predict(model: Model, heard: Sequence[Heard]) -> Predictions:

@@ -1,12 +1,10 @@
 """A teacher's tags: what a network learns to say beside the genre, and then forgets again (Hinton et al. 2015).
 
-They come as an npz of ``tags`` float [patches, tags] in [0, 1] and ``track`` [patches]; the patches of a track are in
-the order of time and spread evenly over it.
+They come as a file of tags (``segue.trainer.tag_file``); a patch is what a window is there.
 """
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +17,7 @@ from numpy.typing import NDArray
 
 from segue.trainer.data import Clip, Dataset, Floats
 from segue.trainer.errors import DataUnusable
+from segue.trainer.tag_file import read_tag_file
 
 
 def read_teacher(path: Path) -> Mapping[str, Floats]:
@@ -27,17 +26,7 @@ def read_teacher(path: Path) -> Mapping[str, Floats]:
     Raises:
         DataUnusable: there is no such file, it is damaged, or its fields do not fit each other.
     """
-    fields = _read_fields(path)
-    tags, tracks = fields["tags"], fields["track"]
-    if tags.ndim != 2 or not tags.shape[1] or tags.dtype.kind != "f" or tracks.shape != tags.shape[:1]:
-        raise DataUnusable(
-            f"{path}: tags have the shape {tags.shape} and track {tracks.shape}, not [patches, tags] of numbers and "
-            "[patches]. Make the file again."
-        )
-    if not ((tags >= 0) & (tags <= 1)).all():  # NaN is in no range
-        raise DataUnusable(f"{path}: tags are not all numbers in [0, 1]. Make the file again.")
-    values = tags.astype(np.float32)
-    return {str(track): values[tracks == track] for track in np.unique(tracks)}
+    return read_tag_file(path)
 
 
 def teach(dataset: Dataset, tags: Mapping[str, Floats]) -> Dataset:
@@ -86,15 +75,3 @@ def tag_loss(tags: Any, logits: Any) -> Any:  # noqa: ANN401 - tensors; keras sh
     known = ops.logical_not(ops.isnan(tags))
     loss = keras.ops.binary_crossentropy(ops.where(known, tags, 0.0), logits, from_logits=True)
     return ops.where(known, loss, 0.0)
-
-
-def _read_fields(path: Path) -> dict[str, NDArray[Any]]:
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in ("tags", "track")}
-    except KeyError as error:
-        raise DataUnusable(f"{path} is not a file of tags: it lacks tags or track. Name another by --tags.") from error
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, AttributeError, TypeError) as error:
-        raise DataUnusable(
-            f"{path} is not a file of tags (npz), or it is damaged or missing. Name another by --tags."
-        ) from error

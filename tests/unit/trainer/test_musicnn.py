@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import keras
+import librosa
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from segue.core.features import log_scale, mel_power
+from segue.core.render import render_clip
+from segue.trainer.musicnn import FEATURES, build_backbone
+from segue.trainer.npz import Fields
+
+
+@pytest.fixture(scope="module")
+def network(random_weights: Fields) -> keras.Model:
+    """MusiCNN as it was never trained."""
+    return build_backbone(random_weights.__getitem__)
+
+
+def windows(count: int) -> NDArray[np.float32]:
+    """Log-mel of rendered pieces, [count, 96, 187]."""
+    seconds = FEATURES.window_seconds + 0.1
+    frames = np.arange(FEATURES.columns)
+    clips = [render_clip(style, seconds, FEATURES.sample_rate) for style in range(count)]
+    return np.stack([log_scale(mel_power(clip, frames, FEATURES), FEATURES) for clip in clips])
+
+
+def test_tags_are_in_their_range(network: keras.Model) -> None:
+    """Of each window 50, each in [0, 1], and not the same for all windows."""
+    tags = network.predict(windows(4), verbose=0)
+    assert (4, 50) == tags.shape
+    assert ((tags >= 0) & (tags <= 1)).all()
+    assert (tags.std(0) > 1e-6).any()
+
+
+def test_silence_and_the_loudest_sound_have_tags(network: keras.Model) -> None:
+    """The ends of the scale, and far above it, are no reason for NaN."""
+    ends = np.stack([np.full((96, 187), level, np.float32) for level in (0.0, 4.0, 9.0)])
+    assert np.isfinite(network.predict(ends, verbose=0)).all()
+
+
+@pytest.mark.parametrize(("first", "last", "heard"), [(95, 96, False), (94, 95, True), (0, 1, True)])
+def test_the_uppermost_band_is_not_heard(network: keras.Model, first: int, last: int, heard: bool) -> None:
+    """It is guessed from the one below: audio at 16 kHz has something there, and resampled audio has not."""
+    plain = windows(1)
+    louder = plain.copy()
+    louder[:, first:last] += 1
+    expected, actual = network.predict(plain, verbose=0), network.predict(louder, verbose=0)
+    assert heard == bool((np.abs(expected - actual) > 1e-6).any())
+
+
+def test_only_the_uppermost_bands_are_changed(network: keras.Model) -> None:
+    """The first layer sees every other band as it is, and those on average softer."""
+    first = keras.Model(network.input, network.get_layer("batch_normalization").input)
+    plain = windows(2)
+    seen = first.predict(plain, verbose=0)[..., 0].transpose(0, 2, 1)
+    np.testing.assert_allclose(seen[:, :93], plain[:, :93], atol=1e-6)
+    assert (seen[:, 93:].mean((0, 2)) < plain[:, 93:].mean((0, 2))).all()
+
+
+def test_the_weights_are_frozen(network: keras.Model) -> None:
+    """Nothing of it is ever trained."""
+    assert [] == network.trainable_weights
+
+
+def test_the_front_end_is_the_published_one() -> None:
+    """Librosa's mel spectrogram at 16 kHz, n_fft 512, hop 256, 96 bands; log10(1 + 10,000 x)."""
+    clip = render_clip(3, 4.0, FEATURES.sample_rate)
+    mel = librosa.feature.melspectrogram(y=clip, sr=16_000, n_fft=512, hop_length=256, n_mels=96)
+    expected = np.log10(10_000 * mel[:, 2:189] + 1)
+    actual = log_scale(mel_power(clip, np.arange(2, 189), FEATURES), FEATURES)
+    np.testing.assert_allclose(actual, expected, atol=1e-3)
+    assert (16_000, 187, 2.992) == (FEATURES.sample_rate, FEATURES.columns, round(187 * 256 / 16_000, 3))

@@ -1,0 +1,46 @@
+"""Files of arrays (npz): whatever is wrong with one is an OSError or a ValueError, and none is ever half written."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Fields = dict[str, NDArray[Any]]
+
+# What NumPy and zipfile raise of a file that is something else, or of a damaged one; nothing documents them.
+_DAMAGE = (EOFError, zipfile.BadZipFile, zlib.error, AttributeError, TypeError, RuntimeError, MemoryError)
+
+
+def read_npz(path: Path) -> Fields:
+    """All arrays of a file, by their names.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is not an npz, or it is damaged.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
+    except _DAMAGE as error:
+        raise ValueError(f"{path} is not an npz, or it is damaged: {error}") from error
+
+
+def write_npz(path: Path, fields: Fields) -> None:
+    """Writes arrays; an older file in their place is only replaced once the new one is whole.
+
+    Raises:
+        OSError: it cannot be written, as on a full disk.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.partial")
+    try:
+        with beside.open("wb") as file:
+            np.savez_compressed(file, allow_pickle=False, **fields)
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
