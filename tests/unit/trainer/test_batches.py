@@ -7,6 +7,7 @@ from segue.core.features import FeatureConfig
 from segue.trainer.batches import Augmentation, ClipBatches, draw_mask, served_windows
 from segue.trainer.data import Dataset, labels_of, windows_of
 from segue.trainer.errors import DataUnusable
+from segue.trainer.teacher import beliefs_of
 
 CONFIG = FeatureConfig()
 LABELS = ("high", "low")
@@ -16,7 +17,8 @@ def batches(dataset: Dataset, seed: int = 0, how: Augmentation | None = None) ->
     """Batches of four clips with three windows each."""
     means = np.full(128, -30, np.float32)
     augmentation = how or Augmentation()
-    return ClipBatches(dataset, LABELS, CONFIG, means, augmentation=augmentation, clips=4, windows=3, seed=seed)
+    beliefs = beliefs_of(dataset, LABELS, 0.0)
+    return ClipBatches(dataset, beliefs, CONFIG, means, augmentation=augmentation, clips=4, windows=3, seed=seed)
 
 
 def test_a_batch_follows_from_seed_epoch_and_number(noisy_dataset: Dataset) -> None:

@@ -16,7 +16,7 @@ from segue.trainer.evaluation import Predictions
 from segue.trainer.metrics import log_softmax
 
 Floats = NDArray[np.floating[Any]]
-# The same as beside segue-fast's network.
+# As segue-fast's first linear path had it, before it knew more than bands.
 REGULARISATION = 3e-3
 _WINDOWS = 10
 

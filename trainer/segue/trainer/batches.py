@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import keras
@@ -9,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segue.core.features import FeatureConfig, relative_decibels
-from segue.trainer.data import Clip, Dataset, Floats, windows_of
-from segue.trainer.teacher import tag_count, tags_at
+from segue.trainer.data import Dataset, Floats, windows_of
+from segue.trainer.teacher import nearest
 
 # The step of the 8-bit codes in a log-mel archive: one clip in four of GTZAN's was requantised, and no network shall be
 # able to read single codes.
@@ -45,13 +46,14 @@ class Augmentation:
 class ClipBatches(keras.utils.PyDataset):  # type: ignore[misc]  # keras ships no types
     """Batches of clips, a few windows of each in the order of time.
 
+    A clip is learnt as its beliefs say (see ``segue.trainer.teacher.beliefs_of``).
     Batch b of epoch e follows from the seed, e and b alone, so a run that is resumed meets what it would have met.
     """
 
     def __init__(  # noqa: PLR0913 - each is its own setting, named where it is called
         self,
         dataset: Dataset,
-        labels: tuple[str, ...],
+        beliefs: Sequence[Floats],
         config: FeatureConfig,
         band_means: Floats,
         *,
@@ -62,8 +64,7 @@ class ClipBatches(keras.utils.PyDataset):  # type: ignore[misc]  # keras ships n
     ) -> None:
         super().__init__()
         self._clips = dataset.clips
-        self._targets = one_hot(dataset, labels)
-        self._tags = tag_count(dataset)
+        self._beliefs = beliefs
         self._config = config
         self._band_means = band_means
         self._augmentation = augmentation
@@ -80,14 +81,12 @@ class ClipBatches(keras.utils.PyDataset):  # type: ignore[misc]  # keras ships n
         return max(1, self._heard * len(self._clips) // (self._batch * self._windows))
 
     def __getitem__(self, index: int) -> tuple[dict[str, NDArray[np.generic]], dict[str, Floats]]:
-        """A batch: windows and mask in, one-hot genres of clips and of windows out, and the windows' tags if taught."""
+        """A batch: windows and mask in, genres of clips and of windows out."""
         random = np.random.default_rng([self._seed, self.epoch, index])
         chosen = random.choice(len(self._clips), self._batch, replace=False)
-        drawn = [self._draw_windows(self._clips[clip], random) for clip in chosen]
-        windows, genres = np.stack([windows for windows, _ in drawn]), self._targets[chosen]
-        targets = {"clip": genres, "window": np.repeat(genres[:, None], self._windows, axis=1)}
-        if self._tags:
-            targets["tags"] = np.stack([tags for _, tags in drawn])
+        drawn = [self._draw(clip, random) for clip in chosen]
+        windows = np.stack([windows for windows, _ in drawn])
+        targets = {name: np.stack([targets[name] for _, targets in drawn]) for name in drawn[0][1]}
         if self._augmentation.mixed:
             windows, targets = mix(windows, targets, self._augmentation.mixed, random)
         return {"windows": windows, "mask": draw_mask(self._batch, self._windows, random)}, targets
@@ -96,11 +95,12 @@ class ClipBatches(keras.utils.PyDataset):  # type: ignore[misc]  # keras ships n
         """The next epoch meets other windows."""
         self.epoch += 1
 
-    def _draw_windows(self, clip: Clip, random: np.random.Generator) -> tuple[Floats, Floats]:
-        """Windows [w, bands, columns] of a clip, and their tags [w, tags]."""
+    def _draw(self, number: int, random: np.random.Generator) -> tuple[Floats, dict[str, Floats]]:
+        """Windows [w, bands, columns] of a clip, and what they are learnt as."""
+        clip, beliefs = self._clips[number], self._beliefs[number]
         places = np.sort(random.random(self._windows))
         windows = np.stack([self._draw_window(clip.decibels, place, random) for place in places])
-        return windows, tags_at(clip, places, self._tags)
+        return windows, {"clip": beliefs.mean(0), "window": nearest(beliefs, places)}
 
     def _draw_window(self, decibels: Floats, place: float, random: np.random.Generator) -> Floats:
         how, width = self._augmentation, self._config.columns

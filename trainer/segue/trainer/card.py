@@ -132,8 +132,8 @@ def _teaching(story: Story) -> str:
     if not story.taught:
         return ""
     return (
-        f"{story.taught} of the clips had tags of another network, which this one learnt to say of its windows too; "
-        "what says them is not in it any more. "
+        f"Of {story.taught} clips the tags of another network were known, and their windows were learnt in part as the "
+        "genre that those tags sound like to a regression that had not met the clip. "
     )
 
 

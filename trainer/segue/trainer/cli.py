@@ -114,7 +114,7 @@ def main() -> None:
     type=click.IntRange(1, 1000),
     help="The most epochs; each hears about ten windows of every clip.  [default: 40, or the paper's 50 and 150]",
 )
-@click.option("--tags", type=_FILE, help="A teacher's tags of the clips (npz), for segue-fast to learn too.")
+@click.option("--tags", type=_FILE, help="A teacher's tags of the clips (npz), for segue-fast.")
 @click.option("--cache", type=_FOLDER, default=_default_cache, envvar="SEGUE_CACHE", help="Where features are kept.")
 @click.option("--resume", is_flag=True, help="Go on from the last finished epoch of a run that was stopped.")
 @click.option("--finish", is_flag=True, help="Write the best epoch of a run that was stopped, and train no further.")

@@ -23,7 +23,8 @@ from segue.trainer.recipes import RECIPES
 from segue.trainer.run import FRONT_END, Sides, train_artifact
 from segue.trainer.sources import columns_of, list_input, read_input
 from segue.trainer.split import SAVED, SHIPPED, TRAIN, VALID, Split
-from segue.trainer.teacher import read_teacher, tag_count, taught_count, teach
+from segue.trainer.tag_file import read_tag_file
+from segue.trainer.teacher import taught_count, teach
 from segue.trainer.training import WINDOWS
 
 
@@ -65,7 +66,7 @@ def train(settings: TrainSettings) -> None:
         SegueError: the input, the split or the training fails.
     """
     known = settings.split.known()
-    teacher = read_teacher(settings.tags) if settings.tags else None
+    teacher = read_tag_file(settings.tags) if settings.tags else None
     resume = settings.resume or settings.finish
     refuse_output(settings.output, resume=resume)
     # A folder that cannot be trained on is told before its audio is decoded.
@@ -134,7 +135,7 @@ def _taught(sides: Sides, teacher: Mapping[str, Floats] | None) -> Sides:
     if teacher is None:
         return sides
     learnt = teach(sides.learnt, teacher)
-    show.note(f"{taught_count(learnt)} of the clips to learn from have {tag_count(learnt)} tags of a teacher")
+    show.note(f"{taught_count(learnt)} of the clips to learn from have the tags of a teacher")
     return replace(sides, learnt=learnt)
 
 

@@ -6,7 +6,7 @@
       ├── 2-D convolutions: what sounds where on the frequency axis ──┐
       ├── 1-D convolutions along time over all bands ─────────────────┴─ features ──┬── mean over windows ── logits
       │                                                                             └── LSTM over windows ── + logits
-      └── mean, spread and flux of each band ── logistic regression ── logits of the linear path
+      └── statistics of bands, cepstra and peaks ── logistic regression ── logits of the linear path
 
 The posterior is the normalised product of what the network and the linear path hold for likely.
 """
@@ -100,14 +100,6 @@ def build_decider(shape: Shape, windows: int | None = None) -> keras.Model:
     return keras.Model([features, mask], [mean + correction, window_logits], name="decider")
 
 
-def build_statistics(shape: Shape, scale: BandScale) -> keras.Model:
-    """Windows [n, bands, columns] in; mean, spread and mean step of each band [n, 3 * bands] out."""
-    windows = keras.Input((shape.bands, shape.columns))
-    x = scale.layer()(windows)
-    flux = ops.mean(ops.abs(x[:, :, 1:] - x[:, :, :-1]), -1)
-    return keras.Model(windows, ops.concatenate([ops.mean(x, -1), ops.std(x, -1), flux], -1), name="statistics")
-
-
 def build_linear(weights: Floats, bias: Floats) -> keras.Model:
     """A layer with given weights [statistics, genres] and bias [genres], which is not trained any more."""
     statistics = keras.Input((len(weights),))
@@ -118,27 +110,21 @@ def build_linear(weights: Floats, bias: Floats) -> keras.Model:
 
 
 class ClipNetwork(keras.Model):  # type: ignore[misc]  # keras ships no types
-    """Encoder and decider as one, for learning: windows [clips, w, bands, columns] and mask [clips, w] in.
+    """Encoder and decider as one, for learning: windows [clips, w, bands, columns] and mask [clips, w] in."""
 
-    Where a teacher gives tags, a head on the features learns them too; what is served goes without it.
-    """
-
-    def __init__(self, encoder: keras.Model, decider: keras.Model, tags: int = 0) -> None:
+    def __init__(self, encoder: keras.Model, decider: keras.Model) -> None:
         super().__init__()
         self.encoder = encoder
         self.decider = decider
-        self.tags = layers.Dense(tags) if tags else None
-        if self.tags:  # the optimiser is built before the first batch
-            self.tags.build((None, encoder.output_shape[-1]))
 
     def call(self, inputs: dict[str, Any], training: bool = False) -> dict[str, Any]:
-        """Logits [clips, genres] of the clips, [clips, w, genres] of the windows and [clips, w, tags] of their tags."""
+        """Logits [clips, genres] of the clips and [clips, w, genres] of the windows."""
         windows = inputs["windows"]
         bands, columns = windows.shape[-2:]
         features = self.encoder(ops.reshape(windows, (-1, bands, columns)), training=training)
         by_clip = ops.reshape(features, (-1, ops.shape(windows)[1], features.shape[-1]))
         clip, window = self.decider([by_clip, inputs["mask"]], training=training)
-        return {"clip": clip, "window": window} | ({"tags": self.tags(by_clip)} if self.tags else {})
+        return {"clip": clip, "window": window}
 
 
 def _plane(x: keras.KerasTensor, shape: Shape) -> keras.KerasTensor:

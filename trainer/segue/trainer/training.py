@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
+from scipy.optimize import minimize
 from sklearn.preprocessing import StandardScaler
 
 from segue.core.features import FeatureConfig
 from segue.trainer.batches import Augmentation, ClipBatches, one_hot, served_windows
 from segue.trainer.data import Dataset, Floats
 from segue.trainer.fitting import LOG_LOSS, Course, Limits, fit
+from segue.trainer.metrics import log_softmax
 from segue.trainer.network import (
     BandScale,
     ClipNetwork,
@@ -24,9 +23,9 @@ from segue.trainer.network import (
     build_decider,
     build_encoder,
     build_linear,
-    build_statistics,
 )
-from segue.trainer.teacher import tag_count, tag_loss
+from segue.trainer.statistics import build_statistics
+from segue.trainer.teacher import beliefs_of, nearest
 
 WINDOWS = 10
 Validation = tuple[dict[str, NDArray[np.generic]], dict[str, Floats]]
@@ -46,8 +45,9 @@ class Plan:
         weight_decay: of AdamW, as a share of the learning rate.
         label_smoothing: the share of a target that is spread over all genres, in [0, 1).
         averaging: the weights that are judged and kept are a running mean with this momentum, in [0, 1).
-        tag_weight: what the cross-entropy of a tag weighs beside that of the genre, where a teacher gives tags.
+        trust: the part of a genre that is replaced by what the teacher's tags sound like, in [0, 1].
         regularisation: the inverse strength C of the linear path's ridge penalty, above 0.
+        linear_weight: what the linear path's logits count beside those of the CNN and the LSTM, above 0.
         augmentation: how windows are varied.
     """
 
@@ -59,8 +59,9 @@ class Plan:
     weight_decay: float = 0.3
     label_smoothing: float = 0.1
     averaging: float = 0.99
-    tag_weight: float = 10.0
-    regularisation: float = 3e-3
+    trust: float = 0.6
+    regularisation: float = 1e-2
+    linear_weight: float = 1.5
     augmentation: Augmentation = field(default_factory=Augmentation)
 
 
@@ -71,7 +72,7 @@ class Trained:
     Attributes:
         encoder: windows to features.
         decider: features of any number of windows to logits.
-        statistics: windows to the statistics of their bands.
+        statistics: windows to the statistics of their sound.
         linear: those to logits.
         shape: the sizes.
         scale: of the bands.
@@ -120,13 +121,15 @@ def train(
     scale = BandScale.of(heard)
     shape = Shape(config.n_mels, config.columns, len(labels))
     statistics = build_statistics(shape, scale)
-    genres = np.repeat(np.array([labels.index(clip.genre) for clip in learnt.clips]), served["mask"].sum(1))
-    linear = fit_linear(statistics.predict(heard, verbose=0), genres, plan.regularisation)
-    tags = tag_count(learnt)
-    network = ClipNetwork(build_encoder(shape, scale), build_decider(shape), tags)
+    beliefs = beliefs_of(learnt, labels, plan.trust)
+    genres = [
+        nearest(belief, np.linspace(0, 1, count)) for belief, count in zip(beliefs, served["mask"].sum(1), strict=True)
+    ]
+    linear = fit_linear(statistics.predict(heard, verbose=0), np.concatenate(genres), plan)
+    network = ClipNetwork(build_encoder(shape, scale), build_decider(shape))
     batches = ClipBatches(
         learnt,
-        labels,
+        beliefs,
         config,
         scale.mean,
         augmentation=plan.augmentation,
@@ -134,31 +137,50 @@ def train(
         windows=plan.windows,
         seed=plan.seed,
     )
-    _compile(network, plan, len(batches), taught=tags > 0)
-    done = fit(network, batches, _validation(valid, labels, config, tags), Limits(plan.epochs), course or Course())
+    _compile(network, plan, len(batches))
+    done = fit(network, batches, _validation(valid, labels, config), Limits(plan.epochs), course or Course())
     return Trained(network.encoder, network.decider, statistics, linear, shape, scale, **vars(done))
 
 
-def fit_linear(statistics: Floats, genres: np.ndarray[Any, Any], regularisation: float) -> keras.Model:
-    """Logistic regression on the statistics [n, s] of windows, as a layer."""
+def fit_linear(statistics: Floats, genres: Floats, plan: Plan) -> keras.Model:
+    """Logistic regression on the statistics of windows, as a layer; every genre counts as much as another.
+
+    Args:
+        statistics: of the windows [n, s].
+        genres: how far each window is of each genre [n, genres]; rows sum to 1.
+        plan: how strong the penalty is, and how much the layer counts.
+    """
     scaler = StandardScaler()
-    regression = LogisticRegression(C=regularisation, max_iter=500)
-    make_pipeline(scaler, regression).fit(statistics, genres)
-    coefficients, bias = regression.coef_, regression.intercept_
-    if len(coefficients) == 1:  # scikit-learn keeps one row for two classes
-        coefficients, bias = np.vstack([-coefficients, coefficients]) / 2, np.hstack([-bias, bias]) / 2
-    weights = (coefficients / scaler.scale_).T
-    return build_linear(weights.astype(np.float32), (bias - scaler.mean_ @ weights).astype(np.float32))
+    scaled = np.hstack([scaler.fit_transform(statistics.astype(np.float64)), np.ones((len(statistics), 1))])
+    weighed = genres * balance(genres)[:, None]
+
+    def objective(flat: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        weights = flat.reshape(scaled.shape[1], -1)
+        penalty = np.vstack([weights[:-1], np.zeros_like(weights[-1:])]) / plan.regularisation
+        beliefs = log_softmax(scaled @ weights)
+        slope = scaled.T @ (np.exp(beliefs) * weighed.sum(1, keepdims=True) - weighed) + penalty
+        return float((weights * penalty).sum() / 2 - (weighed * beliefs).sum()), slope.ravel()
+
+    start = np.zeros(scaled.shape[1] * genres.shape[1])
+    found = minimize(objective, start, jac=True, method="L-BFGS-B", options={"maxiter": 500}).x
+    weights, bias = np.split(plan.linear_weight * found.reshape(scaled.shape[1], -1), [-1])
+    weights /= scaler.scale_[:, None]
+    return build_linear(weights.astype(np.float32), (bias[0] - scaler.mean_ @ weights).astype(np.float32))
 
 
-def _compile(network: ClipNetwork, plan: Plan, steps: int, *, taught: bool) -> None:
-    losses = {name: (_loss(plan), 0.5) for name in ("clip", "window")}
-    if taught:
-        losses["tags"] = (tag_loss, plan.tag_weight)
+def balance(genres: Floats) -> Floats:
+    """What each window [n] weighs, so that its likeliest genre has the weight of every other; the mean is 1."""
+    likeliest = genres.argmax(1)
+    _, place, counts = np.unique(likeliest, return_inverse=True, return_counts=True)
+    weights: Floats = (len(genres) / len(counts) / counts)[place].astype(np.float32)
+    return weights
+
+
+def _compile(network: ClipNetwork, plan: Plan, steps: int) -> None:
     network.compile(
         optimizer=_optimizer(plan, steps),
-        loss={name: loss for name, (loss, _) in losses.items()},
-        loss_weights={name: weight for name, (_, weight) in losses.items()},
+        loss={name: _loss(plan) for name in ("clip", "window")},
+        loss_weights={"clip": 0.5, "window": 0.5},
         metrics={"clip": _judges()},
         jit_compile=False,
     )
@@ -186,9 +208,6 @@ def _judges() -> list[keras.metrics.Metric]:
     ]
 
 
-def _validation(valid: Dataset, labels: tuple[str, ...], config: FeatureConfig, tags: int) -> Validation:
-    inputs, genres = served_windows(valid, config, WINDOWS), one_hot(valid, labels)
-    targets = {"clip": genres, "window": np.repeat(genres[:, None], WINDOWS, axis=1)}
-    if tags:  # Nobody is judged by how well it says the tags.
-        targets["tags"] = np.full((len(genres), WINDOWS, tags), np.nan, np.float32)
-    return inputs, targets
+def _validation(valid: Dataset, labels: tuple[str, ...], config: FeatureConfig) -> Validation:
+    inputs, targets = served_windows(valid, config, WINDOWS), one_hot(valid, labels)
+    return inputs, {"clip": targets, "window": np.repeat(targets[:, None], WINDOWS, axis=1)}
