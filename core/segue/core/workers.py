@@ -28,6 +28,9 @@ Answer = TypeVar("Answer")
 _ONE_THREAD_EACH = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "NUMBA_NUM_THREADS"), "1"
 )
+# What one job gave back the next one takes: glibc would return it to the system, and fault in every page again. It is
+# told in the environment, and by nobody else's C library understood.
+_KEEP_MEMORY = {"MALLOC_TRIM_THRESHOLD_": str(2**26), "MALLOC_MMAP_THRESHOLD_": str(2**25)}
 # A process that hangs in the system, on a disk that does not answer, outlives even SIGKILL; nobody waits for it longer.
 _SECONDS_TO_DIE = 5.0
 
@@ -259,7 +262,7 @@ def _start_fork_server(preload: list[str]) -> None:
     multiprocessing.set_forkserver_preload(preload)
     # The fork server starts it otherwise, and Python 3.11 lets every signal through after that.
     resource_tracker.ensure_running()
-    with _environment(_ONE_THREAD_EACH), _without_interrupts():
+    with _environment(_ONE_THREAD_EACH | _KEEP_MEMORY), _without_interrupts():
         forkserver.ensure_running()
 
 
