@@ -55,13 +55,13 @@ class Memory:
     """Watches how much memory a process and all that it started hold, in MiB."""
 
     def __init__(self, pid: int) -> None:
-        self._pid = pid
+        self.pid = pid
         self.most = 0.0
         threading.Thread(target=self._watch, daemon=True).start()
 
     def now(self) -> float:
         """What they hold now."""
-        return sum(_resident(pid) for pid in _family(self._pid)) / 2**20
+        return sum(resident(pid) for pid in _family(self.pid)) / 2**20
 
     def _watch(self) -> None:
         while True:
@@ -77,7 +77,7 @@ def _family(pid: int) -> Iterator[int]:
                 yield from _family(int(child))
 
 
-def _resident(pid: int) -> int:
+def resident(pid: int) -> int:
     """What a process holds for itself, bytes: what it shares with the others is counted once, in the first."""
     with suppress(OSError, ValueError):
         resident, shared = (int(pages) for pages in Path(f"/proc/{pid}/statm").read_text().split()[1:3])

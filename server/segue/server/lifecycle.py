@@ -22,6 +22,7 @@ from segue.server.catalogue import POLL_SECONDS
 from segue.server.health import Health
 from segue.server.late import LateServices
 from segue.server.logs import CallLog
+from segue.server.memory import give_back_memory
 from segue.server.metrics import Metrics
 from segue.server.services import CatalogService, ClassificationService, RecommendationService
 from segue.server.status import StatusInterceptor
@@ -100,6 +101,7 @@ async def serve(settings: Settings, metrics: Metrics, front: Front) -> None:
         ArtifactError: the model cannot be used.
         CatalogueMismatch: the catalogue was made by another model or front end.
     """
+    give_back_memory()
     server = grpc.aio.server(
         interceptors=_interceptors(metrics, front.tokens),
         options=[*_OPTIONS, *_age(front.connection_age)],

@@ -1,0 +1,73 @@
+"""Five hundred inputs that mean harm: none of them is answered by anything but a typed status, and all others go on."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import grpc
+import pytest
+
+from segue.v1 import audio_pb2, classification_service_pb2, classification_service_pb2_grpc
+
+from ..load.hostile import inputs
+from .conftest import Running, Stubs, failure, running_server, wav
+
+MISTAKES = {"AUDIO_UNDECODABLE", "AUDIO_TOO_SHORT", "AUDIO_TOO_LONG", "AUDIO_SILENT", "MALFORMED_REQUEST"}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Iterator[Running]:
+    """A server without a catalogue."""
+    with running_server("--data", str(tmp_path_factory.mktemp("data")), "--model", str(tiny_model)) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def stubs(server: Running) -> Stubs:
+    """What calls the server."""
+    return Stubs(server.address)
+
+
+def outcome(stubs: Stubs, content: bytes) -> str:
+    """OK, or the reason of what was answered."""
+    try:
+        return "OK" if stubs.classify(content).scores else "nothing"
+    except grpc.RpcError as error:
+        return failure(pytest.ExceptionInfo.from_exception(error))[1]
+
+
+def test_five_hundred(stubs: Stubs, server: Running) -> None:
+    """Each is heard, or refused as the caller's mistake; and honest music is heard afterwards as before."""
+    before = stubs.classify(wav(5)).scores
+    outcomes = {what: outcome(stubs, content) for what, content in inputs(500)}
+    assert {} == {what: reason for what, reason in outcomes.items() if reason not in {"OK", *MISTAKES}}
+    assert 0.5 < sum(reason in MISTAKES for reason in outcomes.values()) / len(outcomes)
+    assert before == stubs.classify(wav(5)).scores
+    assert server.process.poll() is None
+
+
+def test_callers_who_leave(stubs: Stubs, server: Running) -> None:
+    """Calls that are cancelled at any moment, or have next to no time, harm nobody."""
+    service = classification_service_pb2_grpc.ClassificationServiceStub(stubs.channel)
+    request = classification_service_pb2.ClassifyRequest(audio=audio_pb2.Audio(content=wav(10)))
+    rng = random.Random(0)
+    calls = []
+    for _ in range(100):
+        calls.append(service.Classify.future(request, timeout=rng.choice([0.001, 0.01, 0.1, 60])))
+        if rng.random() < 0.7:
+            rng.choice(calls).cancel()  # type: ignore[no-untyped-call] # as grpc-stubs have it
+    codes = {call.code().name for call in calls}
+    assert codes <= {"OK", "CANCELLED", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED"}
+    assert stubs.classify(wav(5)).scores
+    assert server.process.poll() is None
+
+
+def test_oversized_metadata(stubs: Stubs) -> None:
+    """Metadata of megabytes is refused, and the next call is answered."""
+    service = classification_service_pb2_grpc.ClassificationServiceStub(stubs.channel)
+    with pytest.raises(grpc.RpcError) as error:
+        service.Classify(classification_service_pb2.ClassifyRequest(), metadata=(("x-harm", "a" * 2**20),), timeout=60)
+    assert grpc.StatusCode.RESOURCE_EXHAUSTED == error.value.code()
+    assert stubs.classify(wav(5)).scores

@@ -1,0 +1,80 @@
+"""Whether a server forgets what it has answered: ``python -m tests.load.soak [--calls N]``.
+
+Sends hostile inputs and honest clips, and compares the memory of the server's own process after a tenth of the calls
+with that at the end. Exits with 1 where it grew by more than 20 MiB.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import grpc
+
+from segue.core.render import render_clip
+from segue.v1 import audio_pb2, classification_service_pb2, classification_service_pb2_grpc
+
+from .hostile import encoded, inputs
+from .servers import Redis, resident, segue_server
+
+_MOST_MIB = 20.0
+_DIFFERENT = 200
+
+
+def _contents() -> Iterator[bytes]:
+    """Two hostile inputs, then an honest one, over and over."""
+    honest = [encoded(render_clip(seed, 10, 22_050), 22_050) for seed in range(5)]
+    rng = random.Random(0)
+    for content in itertools.cycle([content for _, content in inputs(_DIFFERENT)]):
+        yield content
+        if rng.random() < 0.5:
+            yield rng.choice(honest)
+
+
+def _send(address: str, contents: Iterator[bytes]) -> Counter[str]:
+    """Sends calls one after the other, a tenth of which are given up; counts what came of them."""
+    outcomes: Counter[str] = Counter()
+    with grpc.insecure_channel(address, [("grpc.max_send_message_length", -1)]) as channel:
+        service = classification_service_pb2_grpc.ClassificationServiceStub(channel)
+        for number, content in enumerate(contents):
+            request = classification_service_pb2.ClassifyRequest(audio=audio_pb2.Audio(content=content))
+            call = service.Classify.future(request, timeout=0.01 if number % 10 == 0 else 60)
+            outcomes[call.code().name] += 1
+    return outcomes
+
+
+@click.command()
+@click.option("--calls", type=click.IntRange(100), default=5_000, show_default=True, help="How many in all.")
+def main(calls: int) -> None:
+    """Sends calls and looks at the server's memory."""
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "redis").mkdir()
+        redis = Redis(Path(folder) / "redis")
+        try:
+            with segue_server(Path(folder), redis.url) as (address, memory):
+                grown = _soak(address, memory.pid, calls)
+        finally:
+            redis.stop()
+    sys.exit(1 if grown > _MOST_MIB else 0)
+
+
+def _soak(address: str, pid: int, calls: int) -> float:
+    """By how many MiB the server's own process grew after the first tenth of the calls."""
+    contents, start = _contents(), resident(pid) / 2**20
+    outcomes = _send(address, itertools.islice(contents, calls // 10))
+    before = resident(pid) / 2**20
+    outcomes += _send(address, itertools.islice(contents, calls - calls // 10))
+    after = resident(pid) / 2**20
+    click.echo(f"{calls:,} calls: {dict(outcomes)}")
+    click.echo(f"{start:.1f} MiB at the start, {before:.1f} MiB after {calls // 10:,} calls, {after:.1f} MiB after all")
+    return after - before
+
+
+if __name__ == "__main__":
+    main()
