@@ -31,11 +31,14 @@ CLASSIFY = "segue.v1.ClassificationService.Classify"
 RECOMMEND = "segue.v1.RecommendationService.Recommend"
 _TRACKS = 5_000
 _AWAY_SECONDS = 20.0
+# Twenty clips: twice the capacity must fill it while a load lasts, also on a slow machine.
+_QUEUE_SECONDS = 600
 _HEAD = """# The server under load
 
 `python -m tests.load.run` on {day}, Python {python}. ghz, the server and whatever else ran shared {cores} cores,
 which had a load of {load} before. The clips are {kind} ones of 30 s as WAV; the catalogue has {tracks} tracks; a load
-lasts {seconds} s. The bare service takes the same bytes by the same gRPC and does nothing with them."""
+lasts {seconds} s, and {queue} s of audio may wait. The bare service takes the same bytes by the same gRPC and does
+nothing with them."""
 
 
 @dataclass
@@ -201,6 +204,7 @@ def head(seconds: float) -> str:
         kind=kind(),
         tracks=f"{_TRACKS:,}",
         seconds=f"{seconds:g}",
+        queue=_QUEUE_SECONDS,
     )
 
 
@@ -210,7 +214,8 @@ def measure(page: Page, folder: Path, seconds: float) -> None:
     redis = Redis(folder / "redis")
     try:
         add_tracks(folder, redis.url, manifest, 0, _TRACKS)
-        with segue_server(folder, redis.url) as (address, memory), bare_server() as bare:
+        options = ("--queue-seconds", str(_QUEUE_SECONDS))
+        with segue_server(folder, redis.url, *options) as (address, memory), bare_server() as bare:
             bench = Bench(page, folder, redis, manifest, small_and_large(folder), seconds, address, memory)
             capacity = closed_loop(bench, bare)
             half = open_loop(bench, capacity)

@@ -71,8 +71,10 @@ class Model:
     def warm_up(self, most: int = BATCH_SIZES[-1]) -> None:
         """Runs every batch size up to ``most`` once, so that no caller pays for a first time."""
         config = self.manifest.features
-        windows = Windows(np.zeros((1, config.n_mels, config.columns), np.float32), np.zeros(1))
         for size in BATCH_SIZES:
+            # Whole pieces as far as the CNN takes them at once; above that one window each is enough for the rest.
+            count = self.manifest.windows if size <= _MOST_ENCODED else 1
+            windows = Windows(np.zeros((count, config.n_mels, config.columns), np.float32), np.zeros(count))
             if size <= most:
                 self.hear([windows] * size)
 

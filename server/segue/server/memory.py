@@ -17,5 +17,5 @@ def give_back_memory() -> None:
     """
     with suppress(OSError, AttributeError):
         mallopt = ctypes.CDLL(None).mallopt
-        mallopt(_MMAP_THRESHOLD, 2**18)
+        mallopt(_MMAP_THRESHOLD, 2**20)
         mallopt(_ARENA_MAX, 4)
