@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from segue.core.connect import open_store
+from segue.core.redis_store import RedisStore
 from segue.core.snapshot import load_newest
 from segue.core.store import FailureRecord
 from segue.indexer.report import printable
@@ -32,9 +33,17 @@ def read_status(data: Path, redis_url: str | None, list_failures: bool = False) 
             "index": None
             if snapshot is None
             else {"revision": snapshot.header.revision, "tracks": len(snapshot.index)},
+            "beside": _beside(store),
             "failed": dict(Counter(failure.reason for failure in failures.values()).most_common()),
             "failures": [_failure(failures[path]) for path in sorted(failures)] if list_failures else None,
         }
+
+
+def _beside(store: RedisStore) -> dict[str, Any] | None:
+    """What an unfinished reindex has made so far, None where there is none."""
+    with store.beside() as beside:
+        identity = beside.identity()
+        return None if identity is None else {"model_id": identity.model_id, "tracks": beside.count()}
 
 
 def _failure(failure: FailureRecord) -> dict[str, str]:
@@ -62,6 +71,8 @@ def _text(status: dict[str, Any]) -> str:
         f"index      {'none' if index is None else 'of revision {revision}, {tracks} tracks'.format(**index)}",
         f"failed     {failed or 'none'}",
     ]
+    if beside := status["beside"]:
+        lines.append("beside     {tracks} tracks by {model_id}, of a reindex that did not end".format(**beside))
     for failure in status["failures"] or []:
         lines.append("{time} {path}: {message} [{reason}]".format(**{k: printable(v) for k, v in failure.items()}))
     return "\n".join(lines)

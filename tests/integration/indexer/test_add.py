@@ -209,6 +209,7 @@ def test_status_shows_the_catalogue(indexed: Indexed, tmp_path: Path) -> None:
         "revision": 0,
         "catalogue": None,
         "index": None,
+        "beside": None,
         "failed": {},
         "failures": None,
     }

@@ -67,6 +67,8 @@ def test_killed_in_the_middle(data: Path, other_model: Path, stage: str) -> None
 
     switched = stage == Failpoint.AFTER_SWITCH
     assert switched == (before != identity(data))
+    status = json.loads(run("status", "--data", data, "--json").stdout)
+    assert switched == (status["beside"] is None)
     if not switched:
         assert 0 == run("verify", "--data", data).exit_code
         heard = {"after-commit:2": 32, Failpoint.BEFORE_SWITCH: CLIPS}[stage]
