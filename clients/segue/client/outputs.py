@@ -1,15 +1,15 @@
 """How the command answers: tables for people, or one JSON document for programs."""
 
 import json
+import os
+import shutil
 import sys
 from collections.abc import Iterable
-from typing import Any, Protocol
+from typing import Any, Protocol, TextIO
 
 import click
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
-from rich.console import Console, Group, RenderableType
-from rich.text import Text
 
 from segue.client import tables
 from segue.client.errors import SegueError
@@ -51,12 +51,13 @@ class Tables:
     """Prints tables on standard output and errors as one sentence each on standard error.
 
     Args:
-        console: Where to print the tables; None is standard output.
+        file: Where to print the tables; None is standard output.
+        width: How many columns it has; None is those of the terminal, or as many as are needed where there is none.
     """
 
-    def __init__(self, console: Console | None = None) -> None:
-        terminal = sys.stdout and sys.stdout.isatty()
-        self._console = console or Console(width=None if terminal else _PIPE_WIDTH, highlight=False)
+    def __init__(self, file: TextIO | None = None, width: int | None = None) -> None:
+        self._file = file
+        self._screen = _screen(file or sys.stdout, width)
         self._printed = False
 
     def classification(self, file: str, outcome: ClassifyResponse | SegueError) -> None:
@@ -64,23 +65,21 @@ class Tables:
         if isinstance(outcome, SegueError):
             _complain(outcome, "" if file in outcome.message else f"{file}: ")
             return
-        parts: list[RenderableType] = [
-            Text(tables.printable(file), "bold"),
-            tables.genres(outcome.scores, self._console),
-        ]
+        parts = [click.style(tables.printable(file), bold=True), tables.genres(outcome.scores, self._screen)]
         if outcome.timeline:
-            parts.append(tables.timeline(outcome.timeline))
-        self._print(*parts, *tables.flaws(outcome.quality_flags), tables.revision(outcome.revision))
+            parts.append(tables.timeline(outcome.timeline, self._screen))
+        self._print(*parts, *tables.flaws(outcome.quality_flags), tables.revision(outcome.revision, self._screen))
 
     def recommendations(self, answer: RecommendResponse) -> None:
         """Prints tracks by rank."""
-        ranking = tables.tracks(answer.recommendations, self._console, ranked=True)
-        self._print(ranking, *tables.flaws(answer.quality_flags), tables.revision(answer.revision))
+        ranking = tables.tracks(answer.recommendations, self._screen, ranked=True)
+        self._print(ranking, *tables.flaws(answer.quality_flags), tables.revision(answer.revision, self._screen))
 
     def track(self, track: Track) -> None:
         """Prints all that is known of one track."""
         self._print(
             tables.facts(
+                self._screen,
                 ("Title", track.title),
                 ("Artist", track.artist),
                 ("Album", track.album),
@@ -95,13 +94,14 @@ class Tables:
     def tracks(self, tracks: Iterable[Track]) -> None:
         """Prints tracks in the order in which they come."""
         rows = [Recommendation(track=track) for track in tracks]
-        count = Text("1 track" if len(rows) == 1 else f"{len(rows):,} tracks", "dim")
-        self._print(tables.tracks(rows, self._console, ranked=False), count)
+        count = click.style("1 track" if len(rows) == 1 else f"{len(rows):,} tracks", dim=True)
+        self._print(tables.tracks(rows, self._screen, ranked=False), count)
 
     def status(self, address: str, answer: GetStatusResponse) -> None:
         """Prints the state of the server at an address."""
         self._print(
             tables.facts(
+                self._screen,
                 ("Server", f"{address}, version {answer.server_version}"),
                 ("Model", answer.revision.model_id),
                 ("Genres", ", ".join(answer.genres)),
@@ -118,9 +118,18 @@ class Tables:
     def end(self) -> None:
         """Does nothing: every file was printed as soon as it was answered."""
 
-    def _print(self, *parts: RenderableType) -> None:
-        self._console.print(Group(*([""] if self._printed else []), *parts))
+    def _print(self, *parts: str) -> None:
+        text = "\n".join(["", *parts] if self._printed else parts)
+        plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+        click.echo(text, self._file, color=False if plain else None)
         self._printed = True
+
+
+def _screen(file: TextIO | None, width: int | None) -> tables.Screen:
+    terminal = bool(file and file.isatty())
+    columns = width or (shutil.get_terminal_size().columns if terminal else _PIPE_WIDTH)
+    encoding = getattr(file, "encoding", None) or "utf-8"
+    return tables.Screen(columns, drawn=encoding.lower().startswith("utf"))
 
 
 class Documents:
