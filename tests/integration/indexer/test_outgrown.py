@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,7 +21,7 @@ from segue.core.features import FeatureConfig
 from segue.core.render import render_clip
 from segue.core.workers import Limits, Workers
 from segue.indexer.work import Examined, Failure, examine
-from tests.integration.indexer.conftest import run
+from tests.integration.indexer.conftest import Indexer, run
 
 
 @pytest.fixture
@@ -76,6 +79,22 @@ def test_a_file_that_takes_too_much_fails(
     assert [reason] == [failure["reason"] for failure in report("add", clip.parent, *options, option)["failures"]]
     assert 1 == report("add", clip.parent, *options)["skipped"]
     assert 1 == report("retry", "--reason", reason, *options)["added"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_a_run_steps_back_behind_others(tmp_path: Path, tiny_model: Path, clip: Path) -> None:
+    """With --nice it and its workers leave the processor to whoever wants it."""
+    command = Indexer(tmp_path / "data", tiny_model).command(clip, "--nice", "7")
+    seen = set[str]()
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+        while process.poll() is None:
+            with suppress(OSError):
+                stat = Path(f"/proc/{process.pid}/stat").read_text(encoding="utf-8")
+                seen.add(stat.rpartition(")")[2].split()[16])
+            time.sleep(0.01)
+
+    assert 0 == process.returncode
+    assert "7" in seen
 
 
 def report(*arguments: str | Path) -> dict[str, Any]:

@@ -54,3 +54,11 @@ def test_only_the_writer_publishes(catalogue: RedisStore, tmp_path: Path) -> Non
     assert 1 == done.exit_code
     assert f"process {os.getpid()}" in done.stderr
     assert not (tmp_path / "snapshots").exists()
+
+
+def test_a_dry_run_publishes_nothing(catalogue: RedisStore, tmp_path: Path) -> None:
+    """It says what would be in the index."""
+    done = run("rebuild", "--data", tmp_path, "--dry-run")
+
+    assert f"revision {catalogue.revision()} would be published: 20 tracks" in done.stdout
+    assert not (tmp_path / "snapshots").exists()
