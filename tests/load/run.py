@@ -20,7 +20,7 @@ import click
 import grpc
 
 from segue.core.artifact import Manifest, read_manifest
-from segue.core.places import default_model
+from segue.core.places import DEFAULT_MODEL, default_model
 from segue.v1 import recommendation_service_pb2, recommendation_service_pb2_grpc
 
 from .ghz import ROOT, Load, Measured, begin, end, send
@@ -36,9 +36,9 @@ _QUEUE_SECONDS = 600
 _HEAD = """# The server under load
 
 `python -m tests.load.run` on {day}, Python {python}. ghz, the server and whatever else ran shared {cores} cores,
-which had a load of {load} before. The clips are {kind} ones of 30 s as WAV; the catalogue has {tracks} tracks; a load
-lasts {seconds} s, and {queue} s of audio may wait. The bare service takes the same bytes by the same gRPC and does
-nothing with them."""
+which had a load of {load} before. The network is {network}. The clips are {kind} ones of 30 s as WAV; the catalogue has
+{tracks} tracks; a load lasts {seconds} s, and {queue} s of audio may wait. The bare service takes the same bytes by the
+same gRPC and does nothing with them."""
 
 
 @dataclass
@@ -201,6 +201,7 @@ def head(seconds: float) -> str:
         python=platform.python_version(),
         cores=os.cpu_count(),
         load=f"{os.getloadavg()[0]:.1f}",
+        network=DEFAULT_MODEL,
         kind=kind(),
         tracks=f"{_TRACKS:,}",
         seconds=f"{seconds:g}",
