@@ -61,7 +61,7 @@ def _parse(file: Path) -> dict[str, Any]:
         return tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise click.UsageError(f"{file} cannot be read: {error.strerror}.") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise click.UsageError(f"{file} is not TOML: {error}.") from error
 
 
@@ -73,7 +73,7 @@ def _check(file: Path, key: str, value: object, settings: Mapping[str, Setting])
     flag = settings[key].is_flag
     if not isinstance(value, bool if flag else (str, int, float)) or (isinstance(value, bool) and not flag):
         wanted = "true or false" if flag else "one text or number"
-        raise click.UsageError(f"{key} in {file} is {type(value).__name__} {value!r}; give it {wanted}.")
+        raise click.UsageError(f"{key} in {file} is {type(value).__name__} {masked(repr(value))}; give it {wanted}.")
 
 
 def effective(ctx: click.Context) -> Iterator[tuple[str, str, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -45,7 +46,7 @@ class Options:
 
 def _address(_ctx: click.Context, _option: click.Parameter, value: str) -> str:
     # gRPC would take a port modulo 65,536, and 443 where there is none.
-    if not value.startswith("unix:") and not _is_tcp(value):
+    if not value.removeprefix("unix:") or (not value.startswith("unix:") and not _is_tcp(value)):
         raise click.BadParameter(f"{value!r} is no address; write HOST:PORT with a port of 0 to 65535, or unix:PATH.")
     return value
 
@@ -58,7 +59,25 @@ def _tcp_address(_ctx: click.Context, _option: click.Parameter, value: str | Non
 
 def _is_tcp(value: str) -> bool:
     host, _, port = value.rpartition(":")
-    return bool(host) and port.isdecimal() and int(port) < 2**16
+    return _is_host(host) and port.isascii() and port.isdecimal() and int(port) < 2**16
+
+
+def _is_host(name: str) -> bool:
+    try:
+        return bool(name.encode("idna"))
+    except UnicodeError:  # which whoever looks the name up would raise, too
+        return False
+
+
+class _Seconds(click.FloatRange):
+    """A number in a range, in which NaN is not, though no comparison says so."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:  # noqa: ANN401 - click's own signature
+        """Reads it, or says what is wrong."""
+        number: float = super().convert(value, param, ctx)
+        if math.isnan(number):
+            self.fail(f"{value} is not in the range {self._describe_range()}.", param, ctx)
+        return number
 
 
 _OPTIONS = (
@@ -107,28 +126,28 @@ _OPTIONS = (
     click.option(
         "--queue-seconds",
         cls=Setting,
-        type=click.FloatRange(1, 1_000_000),
+        type=_Seconds(1, 1_000_000),
         default=2400.0,
         help="Seconds of audio that may wait or be heard; what is more is answered OVERLOADED.",
     ),
     click.option(
         "--grace",
         cls=Setting,
-        type=click.FloatRange(0, 3600),
+        type=_Seconds(0, 3600),
         default=10.0,
         help="Seconds that calls under way may take to finish after SIGTERM and --drain.",
     ),
     click.option(
         "--drain",
         cls=Setting,
-        type=click.FloatRange(0, 3600),
+        type=_Seconds(0, 3600),
         default=0.0,
         help="Seconds to take calls after SIGTERM while health says NOT_SERVING, so that balancers notice.",
     ),
     click.option(
         "--max-connection-age",
         cls=Setting,
-        type=click.FloatRange(0, 86_400),
+        type=_Seconds(0, 86_400),
         default=3600.0,
         help="Seconds after which callers are asked to connect anew, so that balancers spread them; 0 is never.",
     ),

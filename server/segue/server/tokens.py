@@ -70,7 +70,7 @@ def read_grants(file: Path) -> list[Grant]:
         entries = tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise MalformedRequest("tokens", f"{file} cannot be read: {error.strerror}. See --tokens.") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise MalformedRequest("tokens", f"{file} is not TOML: {error}.") from error
     return [_grant(file, name, entry) for name, entry in entries.items()]
 
@@ -78,7 +78,7 @@ def read_grants(file: Path) -> list[Grant]:
 def _grant(file: Path, name: str, entry: object) -> Grant:
     match entry:
         case {"sha256": str(digest), "scopes": [*scopes], **others} if not others and scopes:
-            if re.fullmatch("[0-9a-f]{64}", digest) and all(scope in SCOPES for scope in scopes):
+            if re.fullmatch("[0-9a-f]{64}", digest) and all(str(scope) in SCOPES for scope in scopes):
                 return Grant(name, digest, frozenset(scopes))
     raise MalformedRequest(
         "tokens",

@@ -68,6 +68,7 @@ def test_the_file_is_read_again(file: Path, caplog: pytest.LogCaptureFixture) ->
         'player = { sha256 = "00", scopes = ["read"] }',
         f'player = {{ sha256 = "{"0" * 64}", scopes = ["write"] }}',
         f'player = {{ sha256 = "{"0" * 64}", scopes = [] }}',
+        f'player = {{ sha256 = "{"0" * 64}", scopes = [["read"]] }}',
         f'player = {{ sha256 = "{"0" * 64}" }}',
         f'player = {{ sha256 = "{"0" * 64}", scopes = ["read"], until = 1 }}',
     ],
@@ -76,6 +77,13 @@ def test_lines_that_say_something_else(file: Path, text: str) -> None:
     """A line that is not understood is named, and never taken for one that opens something."""
     file.write_text(text)
     with pytest.raises(MalformedRequest, match=f"player in {file} is not .*segue-server token new"):
+        read_grants(file)
+
+
+def test_a_file_that_is_nothing_but_brackets(file: Path) -> None:
+    """A file that no parser can follow is no file of tokens."""
+    file.write_text("player = " + 5_000 * "[")
+    with pytest.raises(MalformedRequest, match="is not TOML"):
         read_grants(file)
 
 
