@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+import tensorflow as tf
 from numpy.typing import NDArray
 
 from segue.core.artifact import Manifest
@@ -17,10 +18,11 @@ from segue.trainer.analysis import analyse
 from segue.trainer.backbone import read_backbone
 from segue.trainer.cost import relative_cost
 from segue.trainer.data import Floats, labels_of
+from segue.trainer.errors import SplitMismatch
 from segue.trainer.evaluation import Predictions
 from segue.trainer.export import write_artifact
 from segue.trainer.folds import FOLDS, CrossValidated, cross_validate
-from segue.trainer.going import refuse_output
+from segue.trainer.going import refuse_output, refuse_unwritable
 from segue.trainer.head import WINDOWS, Head, HeadPlan, train_head
 from segue.trainer.metrics import classification_metrics, fit_temperature
 from segue.trainer.musicnn import FEATURES
@@ -40,7 +42,7 @@ class AccurateSettings:
         split: the name or the path of a split whose training side is learnt from, or None for all tracks.
         output: the artifact's folder.
         name: what it is called.
-        seed: of everything that is drawn.
+        plan: how the head is trained.
     """
 
     tags: Path
@@ -48,7 +50,7 @@ class AccurateSettings:
     split: str | None
     output: Path
     name: str
-    seed: int
+    plan: HeadPlan
 
 
 def tag(source: Path, backbone: Path, output: Path) -> None:
@@ -57,6 +59,7 @@ def tag(source: Path, backbone: Path, output: Path) -> None:
     Raises:
         SegueError: the backbone or the folder cannot be used.
     """
+    refuse_unwritable(output)
     network = read_backbone(backbone)
     with show.bar("hearing tracks") as bar:
         tracks, dropped = tag_folder(source, network, bar)
@@ -74,11 +77,13 @@ def train_accurate(settings: AccurateSettings) -> Manifest:
     refuse_output(settings.output, resume=False)
     backbone = read_backbone(settings.backbone)
     tracks = _learnt(settings)
-    labels, plan = labels_of(track.genre for track in tracks), HeadPlan(seed=settings.seed)
+    labels, plan = labels_of(track.genre for track in tracks), settings.plan
     show.note(f"{len(tracks)} tracks to learn from; {FOLDS} folds over their artists judge the head first")
 
     def answer(head: Head, tags: Floats, mask: NDArray[np.bool_]) -> dict[str, Floats]:
-        decided = ServedTags(backbone, head, 1.0).decide(features=tags, mask=mask)
+        # Called as a function, each fold's would be counted, and warned of, as one that is traced too often.
+        decide = ServedTags(backbone, head, 1.0).decide.get_concrete_function()
+        decided = decide(features=tf.constant(tags), mask=tf.constant(mask))
         return {name: value.numpy() for name, value in decided.items()}
 
     found = cross_validate(tracks, labels, plan, answer, lambda fold: show.note(f"fold {fold + 1} of {FOLDS}"))
@@ -106,7 +111,13 @@ def _learnt(settings: AccurateSettings) -> tuple[TaggedTrack, ...]:
     if settings.split is None:
         return tracks
     split = load_split(settings.split)
-    return tuple(track for track in tracks if split.side(track.track) == TRAIN)
+    learnt = tuple(track for track in tracks if split.side(track.track) == TRAIN)
+    if not learnt:
+        raise SplitMismatch(
+            f"The split {split.label} has none of the {len(tracks)} tracks of {settings.tags} on its training side. "
+            "Name a split of these tracks."
+        )
+    return learnt
 
 
 def _describer(
@@ -124,12 +135,13 @@ def _describer(
         write_report(fresh, manifest, analysis, None, said)
         linear = classification_metrics(found.linear, found.genres)
         figures = analysis.figures | {
-            "precision_at_10_other_artists": float(found.precision.mean()),
-            "precision_at_10_of_mean_tags": float(found.precision_of_tags.mean()),
             "accuracy_of_linear_head": linear["accuracy"],
             "log_loss_of_linear_head": linear["log_loss"],
             "cost": relative_cost(model),
         }
+        if not np.isnan(found.precision).any():
+            figures["precision_at_10_other_artists"] = float(found.precision.mean())
+            figures["precision_at_10_of_mean_tags"] = float(found.precision_of_tags.mean())
         return figures, write_card(manifest, figures, len(tracks), asdict(plan))
 
     return describe

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from segue.core.artifact import Manifest
+from segue.trainer.card import shown
 from segue.trainer.report import table
 
 
@@ -52,8 +53,8 @@ def _figures(figures: Mapping[str, float], tracks: int) -> list[str]:
         ("macro-F1", f"{figures['macro_f1']:.3f}", ""),
         (
             "genre precision at 10, tracks of other artists recommended",
-            f"{figures['precision_at_10_other_artists']:.3f}",
-            f"{figures['precision_at_10_of_mean_tags']:.3f}",
+            shown(figures.get("precision_at_10_other_artists")),
+            shown(figures.get("precision_at_10_of_mean_tags")),
         ),
     ]
     return [
@@ -93,7 +94,7 @@ _LIMITS = [
     "",
     "## Limits",
     "",
-    "- Blues, rock, reggae and pop blur into their neighbours, as they do for people; the report says how often.",
+    "- Genres blur into their neighbours, as they do for people; the report says which, and how often.",
     "- The tags are those that listeners of an American web radio gave in the 2000s to the music that they knew: what "
     "they did not know is heard in their words.",
     "- Genre precision stands in for what people would like to hear next; nobody was asked.",

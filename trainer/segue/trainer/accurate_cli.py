@@ -8,9 +8,7 @@ import click
 
 from segue.core.places import default_data_folder
 from segue.core.quiet import without_chatter
-
-_FOLDER = click.Path(path_type=Path, file_okay=False)
-_FILE = click.Path(path_type=Path, dir_okay=False)
+from segue.trainer.options import FILE, FOLDER, slug
 
 
 def _default_backbone() -> Path:
@@ -19,7 +17,7 @@ def _default_backbone() -> Path:
 
 _BACKBONE = click.option(
     "--backbone",
-    type=_FILE,
+    type=FILE,
     default=_default_backbone,
     show_default="msd-musicnn.npz in your data folder",
     help="The weights of MusiCNN.",
@@ -28,7 +26,7 @@ _BACKBONE = click.option(
 
 @click.command("import-backbone")
 @_BACKBONE
-@click.option("--wheel", type=_FILE, help="musicnn-0.1.0-py3-none-any.whl.  [default: downloaded with pip]")
+@click.option("--wheel", type=FILE, help="musicnn-0.1.0-py3-none-any.whl.  [default: downloaded with pip]")
 def import_backbone(*, backbone: Path, wheel: Path | None) -> None:
     """Takes the weights of MusiCNN out of their wheel, which is known by its digest and is not installed."""
     with without_chatter():
@@ -39,9 +37,9 @@ def import_backbone(*, backbone: Path, wheel: Path | None) -> None:
 
 
 @click.command("tag")
-@click.option("--input", "source", type=_FOLDER, required=True, help="A folder of <genre>/<clip>.")
+@click.option("--input", "source", type=FOLDER, required=True, help="A folder of <genre>/<clip>.")
 @_BACKBONE
-@click.option("--output", type=_FILE, required=True, help="The file of tags (npz).")
+@click.option("--output", type=FILE, required=True, help="The file of tags (npz).")
 def tag(*, source: Path, backbone: Path, output: Path) -> None:
     """Tags the windows of a folder's clips with MusiCNN, for train-accurate and evaluate --tags."""
     with without_chatter():
@@ -51,11 +49,11 @@ def tag(*, source: Path, backbone: Path, output: Path) -> None:
 
 
 @click.command("train-accurate")
-@click.option("--tags", type=_FILE, required=True, help="The tags to learn from (npz), made by segue-trainer tag.")
+@click.option("--tags", type=FILE, required=True, help="The tags to learn from (npz), made by segue-trainer tag.")
 @_BACKBONE
 @click.option("--split", help="Learn from the training side of this split alone.  [default: from all tracks]")
-@click.option("--output", type=_FOLDER, required=True, help="Where the artifact goes; an older one there is replaced.")
-@click.option("--name", default="segue-accurate", help="What the network is called.")
+@click.option("--output", type=FOLDER, required=True, help="Where the artifact goes; an older one there is replaced.")
+@click.option("--name", default="segue-accurate", callback=slug, help="What the network is called.")
 @click.option(
     "--seed", type=click.IntRange(0, 2**20), default=0, help="The same seed gives the same network on the same machine."
 )
@@ -64,8 +62,10 @@ def train_accurate(*, tags: Path, backbone: Path, split: str | None, output: Pat
     with without_chatter():
         from segue.trainer import accurate  # noqa: PLC0415 - TensorFlow takes seconds
         from segue.trainer.evaluating import show_figures  # noqa: PLC0415 - likewise
+        from segue.trainer.head import HeadPlan  # noqa: PLC0415 - likewise
 
-    manifest = accurate.train_accurate(accurate.AccurateSettings(tags, backbone, split, output, name, seed))
+    settings = accurate.AccurateSettings(tags, backbone, split, output, name, HeadPlan(seed=seed))
+    manifest = accurate.train_accurate(settings)
     show_figures({"model_id": manifest.model_id, **manifest.metrics})
 
 

@@ -71,7 +71,7 @@ def _figures(figures: dict[str, float], story: Story) -> list[str]:
     rows = [
         ("accuracy per clip", f"{figures['accuracy']:.3f} (95 % interval: {low:.3f} to {high:.3f})"),
         ("log-loss, nats", f"{figures['log_loss']:.3f}"),
-        ("log-loss at a temperature fitted on other clips", _shown(figures.get("log_loss_cross_fitted"))),
+        ("log-loss at a temperature fitted on other clips", shown(figures.get("log_loss_cross_fitted"))),
         ("expected calibration error", f"{figures['ece']:.3f}"),
         ("macro-F1", f"{figures['macro_f1']:.3f}"),
         ("genre precision at 5 and 10, training clips recommended", _precisions(figures, "_from_train")),
@@ -98,10 +98,11 @@ def _figures(figures: dict[str, float], story: Story) -> list[str]:
 
 
 def _precisions(figures: dict[str, float], pool: str = "") -> str:
-    return " and ".join(_shown(figures.get(f"precision_at_{k}{pool}")) for k in (5, 10))
+    return " and ".join(shown(figures.get(f"precision_at_{k}{pool}")) for k in (5, 10))
 
 
-def _shown(figure: float | None) -> str:
+def shown(figure: float | None) -> str:
+    """A figure as a card has it; None is what too few clips do not have."""
     return "none (too few clips)" if figure is None else f"{figure:.3f}"
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import signal
 import sys
 from collections.abc import Callable
@@ -19,10 +18,9 @@ from segue.core.extras import require_extra
 from segue.core.places import DEFAULT_MODEL, default_model, named_model
 from segue.core.quiet import without_chatter
 from segue.trainer import accurate_cli
+from segue.trainer.options import FILE, FOLDER, slug
 from segue.trainer.show import note
 
-_FOLDER = click.Path(path_type=Path, file_okay=False)
-_FILE = click.Path(path_type=Path, dir_okay=False)
 _INPUT = click.Path(path_type=Path)
 _INPUT_HELP = "A folder of <genre>/<clip>, or a log-mel archive (npz)."
 _SPLIT_HELP = "fault-filtered (GTZAN's, shipped), or the path of a saved split (tsv)."
@@ -39,13 +37,6 @@ def _default_cache() -> Path:
     from segue.trainer.cache import default_cache  # noqa: PLC0415 - needs NumPy, and --help does not
 
     return default_cache()
-
-
-def _slug(_context: click.Context, _option: click.Parameter, name: str | None) -> str | None:
-    """A name that is part of a model id: it stands in folders, logs and catalogues."""
-    if name is not None and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name):
-        raise click.BadParameter("up to 64 letters, digits, dots, dashes and underscores, a letter or digit first.")
-    return name
 
 
 def _split_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -106,16 +97,16 @@ def main() -> None:
 @main.command()
 @click.option("--input", "source", type=_INPUT, required=True, help=_INPUT_HELP)
 @_split_options
-@click.option("--output", type=_FOLDER, required=True, help="Where the artifact goes; an older one there is replaced.")
+@click.option("--output", type=FOLDER, required=True, help="Where the artifact goes; an older one there is replaced.")
 @click.option("--network", type=click.Choice(NETWORKS), default=NETWORKS[0], help="Which network is trained.")
-@click.option("--name", callback=_slug, help="What the network is called.  [default: as --network]")
+@click.option("--name", callback=slug, help="What the network is called.  [default: as --network]")
 @click.option(
     "--epochs",
     type=click.IntRange(1, 1000),
     help="The most epochs; each hears about ten windows of every clip.  [default: 40, or the paper's 50 and 150]",
 )
-@click.option("--tags", type=_FILE, help="A teacher's tags of the clips (npz), for segue-fast.")
-@click.option("--cache", type=_FOLDER, default=_default_cache, envvar="SEGUE_CACHE", help="Where features are kept.")
+@click.option("--tags", type=FILE, help="A teacher's tags of the clips (npz), for segue-fast.")
+@click.option("--cache", type=FOLDER, default=_default_cache, envvar="SEGUE_CACHE", help="Where features are kept.")
 @click.option("--resume", is_flag=True, help="Go on from the last finished epoch of a run that was stopped.")
 @click.option("--finish", is_flag=True, help="Write the best epoch of a run that was stopped, and train no further.")
 def train(
@@ -150,7 +141,7 @@ def train(
 @main.command("split")
 @click.option("--input", "source", type=_INPUT, required=True, help=_INPUT_HELP)
 @_split_options
-@click.option("--output", type=_FILE, required=True, help="The split's file (tsv).")
+@click.option("--output", type=FILE, required=True, help="The split's file (tsv).")
 def save_split(*, source: Path, split: str, folds: int, fold: int, seed: int, output: Path) -> None:
     """Draws a split and saves it with its digest."""
     if output.suffix != ".tsv":
@@ -173,7 +164,7 @@ def save_split(*, source: Path, split: str, folds: int, fold: int, seed: int, ou
     help="The network: one that ships, by its name, or an artifact's folder.",
 )
 @click.option("--input", "source", type=_INPUT, help=_INPUT_HELP)
-@click.option("--tags", type=_FILE, help="Judge the network's head alone, by a file of tags (segue-trainer tag).")
+@click.option("--tags", type=FILE, help="Judge the network's head alone, by a file of tags (segue-trainer tag).")
 @click.option("--split", help=_SPLIT_HELP + "  [default: all of the input is judged]")
 @click.option(
     "--side",
@@ -186,8 +177,8 @@ def save_split(*, source: Path, split: str, folds: int, fold: int, seed: int, ou
     help="The side to recommend from.  [default: the judged tracks, each left out for itself]",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document, for programs.")
-@click.option("--predictions", type=_FILE, help="Write track, genres, posterior and embedding to this npz.")
-@click.option("--report", type=_FOLDER, help="Write report.md and its figures into this folder.")
+@click.option("--predictions", type=FILE, help="Write track, genres, posterior and embedding to this npz.")
+@click.option("--report", type=FOLDER, help="Write report.md and its figures into this folder.")
 def evaluate(
     *,
     model: Path,
@@ -221,11 +212,11 @@ def evaluate(
 
 @main.command()
 @click.option("--input", "source", type=_INPUT, required=True, help=_INPUT_HELP)
-@click.option("--runs", type=_FOLDER, required=True, help="Where the networks lie, as <split>/<network>-s<seed>.")
-@click.option("--output", type=_FILE, required=True, help="The page (Markdown).")
+@click.option("--runs", type=FOLDER, required=True, help="Where the networks lie, as <split>/<network>-s<seed>.")
+@click.option("--output", type=FILE, required=True, help="The page (Markdown).")
 @click.option("--train", is_flag=True, help="Train what is missing, and go on with what was stopped; takes hours.")
-@click.option("--cache", type=_FOLDER, default=_default_cache, envvar="SEGUE_CACHE", help="Where features are kept.")
-@click.option("--readme", type=_FILE, help="Write the short table into this page too, between its two marks.")
+@click.option("--cache", type=FOLDER, default=_default_cache, envvar="SEGUE_CACHE", help="Where features are kept.")
+@click.option("--readme", type=FILE, help="Write the short table into this page too, between its two marks.")
 def compare(*, source: Path, runs: Path, output: Path, train: bool, cache: Path, readme: Path | None) -> None:
     """Compares the networks on GTZAN: fault-filtered by three seeds, and the leaky split by one."""
     with without_chatter():

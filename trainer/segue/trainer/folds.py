@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -13,11 +14,14 @@ from sklearn.model_selection import StratifiedGroupKFold
 from segue.trainer.data import Floats
 from segue.trainer.drawn import artist_groups
 from segue.trainer.errors import DataUnusable
-from segue.trainer.head import WINDOWS, Head, HeadPlan, train_head
+from segue.trainer.evaluation import MANY
+from segue.trainer.head import LEAST_TRACKS, WINDOWS, Head, HeadPlan, train_head
+from segue.trainer.metrics import precision_of_each
 from segue.trainer.musicnn import TAGS
 from segue.trainer.tags import TaggedTrack
 
 FOLDS = 5
+_REMEDY = "Give it tracks of more artists; a track that GTZAN's index does not know is an artist of its own."
 _LINEAR_C = 10.0
 
 Answer = Callable[[Head, Floats, NDArray[np.bool_]], dict[str, Floats]]
@@ -34,7 +38,8 @@ class CrossValidated:
         embedding: [n, e], likewise.
         window_posteriors: of each track's windows, [w, genres].
         linear: [n, genres] by what must be beaten: logistic regression (C = 10) on the mean tags, in the same folds.
-        precision: at 10 of each track [n], with every track of another artist recommended by the same head.
+        precision: at 10 of each track [n], with every track of another artist recommended by the same head; NaN where
+            there are fewer than 10.
         precision_of_tags: the same by the cosine of the mean tags.
     """
 
@@ -138,25 +143,38 @@ def padded(tracks: Sequence[TaggedTrack]) -> tuple[Floats, NDArray[np.bool_]]:
 
 def _folds(heard: _Heard, labels: tuple[str, ...], seed: int) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
     """The tracks that are learnt from and those that are held back, five times."""
+    _refuse_few_artists(heard, labels)
     folder = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed)
     try:
-        parts = list(folder.split(heard.genres, heard.genres, heard.groups))
+        with warnings.catch_warnings():
+            # A genre with fewer tracks than folds is not judged in each of them, which is no harm.
+            warnings.filterwarnings("ignore", "The least populated class", UserWarning)
+            parts = list(folder.split(heard.genres, heard.genres, heard.groups))
     except ValueError as error:
-        raise DataUnusable(f"The tracks cannot be parted into {FOLDS} folds: {error} Give every genre more.") from error
-    for learnt, _ in parts:
-        known = set(heard.genres[learnt].tolist())
-        if lost := [label for genre, label in enumerate(labels) if genre not in known]:
-            raise DataUnusable(
-                f"A fold has nothing left to learn {', '.join(lost)} from. Give it tracks of more artists."
-            )
+        raise DataUnusable(f"Every genre has fewer than {FOLDS} tracks. {_REMEDY}") from error
+    for learnt, held in parts:
+        counts = np.bincount(heard.genres[learnt], minlength=len(labels))
+        if lost := [label for label, count in zip(labels, counts, strict=True) if count < LEAST_TRACKS]:
+            raise DataUnusable(f"A fold has too little left to learn {', '.join(lost)} from. {_REMEDY}")
+        if not len(held):
+            raise DataUnusable(f"The artists are too few for {FOLDS} folds. {_REMEDY}")
     return parts
 
 
+def _refuse_few_artists(heard: _Heard, labels: tuple[str, ...]) -> None:
+    for genre, label in enumerate(labels):
+        if len(np.unique(heard.groups[heard.genres == genre])) < LEAST_TRACKS:
+            raise DataUnusable(f"All tracks of {label} are of one artist, and none is left to judge by. {_REMEDY}")
+
+
 def _precision(heard: _Heard, seeds: NDArray[np.int64], vectors: Floats) -> NDArray[np.float64]:
-    """The share of a seed's genre in its first 10 recommendations [seeds], none of them of the seed's own artist."""
+    """The share of a seed's genre in its first 10 recommendations [seeds], none of them of the seed's own artist.
+
+    NaN where there are fewer than 10 tracks of other artists.
+    """
     unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
     cosine = unit[seeds] @ unit.T
-    cosine[heard.groups[seeds][:, None] == heard.groups] = -np.inf
-    nearest = np.argsort(-cosine, 1, kind="stable")[:, :10]
-    shares: NDArray[np.float64] = (heard.genres[nearest] == heard.genres[seeds][:, None]).mean(1)
-    return shares
+    own = heard.groups[seeds][:, None] == heard.groups
+    cosine[own] = -np.inf
+    shares = precision_of_each(MANY, cosine, heard.genres[seeds], heard.genres)
+    return np.where((~own).sum(1) < MANY, np.nan, shares)

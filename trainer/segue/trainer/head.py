@@ -25,6 +25,9 @@ from segue.trainer.tags import TaggedTrack
 WINDOWS = 5
 """The most windows of a track that are heard in service."""
 
+LEAST_TRACKS = 2
+"""How many tracks of a genre it takes to learn it: one has no spread."""
+
 LEAST_TAG = 1e-3
 """Tags below it, and above 1 less it, count as this: the network was never sure of more."""
 
@@ -99,10 +102,10 @@ def logits_of(tags: Floats) -> Floats:
 
 
 def train_head(tracks: Sequence[TaggedTrack], labels: tuple[str, ...], plan: HeadPlan) -> Head:
-    """Trains a head on tracks of two or more windows and genres.
+    """Trains a head on tracks of two or more genres.
 
     Args:
-        tracks: at least two of every genre.
+        tracks: at least ``LEAST_TRACKS`` of every genre.
         labels: the genres, in the order of the posterior.
         plan: how.
     """

@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from segue.trainer.data import Floats
+from segue.trainer.errors import DataUnusable
+from segue.trainer.folds import cross_validate
+from segue.trainer.head import Head, HeadPlan
+from segue.trainer.split import gtzan_artists
+from segue.trainer.tags import TaggedTrack
+
+PLAN = HeadPlan(networks=1, steps=2)
+
+
+def tagged(names: list[str]) -> list[TaggedTrack]:
+    """Three windows of each track; each genre has a tag of its own."""
+    random, genres = np.random.default_rng(0), sorted({name.split(".")[0] for name in names})
+    tracks = []
+    for name in names:
+        tags = 0.3 * random.random((3, 50), np.float32)
+        own = 5 * genres.index(name.split(".")[0])
+        tags[:, own : own + 5] += 0.5
+        tracks.append(TaggedTrack(name, name.split(".")[0], tags))
+    return tracks
+
+
+def own_tags(head: Head, tags: Floats, mask: NDArray[np.bool_]) -> dict[str, Floats]:
+    """What the discriminants of a head say, and the mean logits of the tags for an embedding."""
+    mean = np.stack([head.scale(clip[there]).mean(0) for clip, there in zip(tags, mask, strict=True)])
+    scores = np.exp(mean @ head.weights + head.bias)
+    posterior = scores / scores.sum(1, keepdims=True)
+    windows = np.repeat(posterior[:, None], tags.shape[1], 1)
+    return {"posterior": posterior, "embedding": mean, "window_posterior": windows}
+
+
+def of_one_artist(genre: str) -> list[str]:
+    """The tracks of the artist of whom GTZAN has the most in a genre."""
+    artists = {track: artist for track, artist in gtzan_artists().items() if artist and track.startswith(f"{genre}.")}
+    most = max(set(artists.values()), key=list(artists.values()).count)
+    return sorted(track for track, artist in artists.items() if artist == most)
+
+
+def test_every_track_is_judged_once_by_its_own_windows() -> None:
+    """Answers come in the order of the tracks, and genres that are told apart plainly are told apart."""
+    tracks = tagged([f"{genre}.x{number}" for number in range(8) for genre in "ab"])
+    folds: list[int] = []
+    found = cross_validate(tracks, ("a", "b"), PLAN, own_tags, folds.append)
+    assert [0, 1] * 8 == found.genres.tolist() == found.posterior.argmax(1).tolist() == found.linear.argmax(1).tolist()
+    assert [0, 1, 2, 3, 4] == folds
+    assert [(3, 2)] * 16 == [windows.shape for windows in found.window_posteriors]
+    assert (16,) == found.precision.shape == found.precision_of_tags.shape
+
+
+def test_no_track_of_the_seeds_artist_is_recommended() -> None:
+    """A seed whose artist made most of its genre finds only the four others of it, though those are nearest to it."""
+    blues = of_one_artist("blues")[:12]
+    others = [f"rock.x{number}" for number in range(12)]
+    alone = [f"blues.x{number}" for number in range(4)]
+    tracks = tagged([*blues, *alone, *others])
+    found = cross_validate(tracks, ("blues", "rock"), PLAN, own_tags)
+    assert (found.precision[:12] <= 0.4).all()
+    assert (found.precision_of_tags[:12] <= 0.4).all()
+    assert (found.precision[12:16] >= 0.9).all()
+
+
+def test_too_few_tracks_of_other_artists_have_no_precision() -> None:
+    """Ten recommendations cannot be made of nine tracks, and the seed's own are not taken instead."""
+    found = cross_validate(
+        tagged([f"{genre}.x{number}" for number in range(5) for genre in "ab"]), ("a", "b"), PLAN, own_tags
+    )
+    assert np.isnan(found.precision).all()
+    assert np.isnan(found.precision_of_tags).all()
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        ([*of_one_artist("blues")[:8], *(f"rock.x{number}" for number in range(8))], "All tracks of blues are of one"),
+        ([f"{genre}.x0" for genre in "abcdef"], "All tracks of a are of one artist"),
+        ([f"{genre}.x{number}" for number in range(2) for genre in "abcdef"], "fewer than 5 tracks"),
+        ([*(f"a.x{number}" for number in range(9)), "b.x0", "b.x1"], "too little left to learn b from"),
+        ([f"{genre}.x{number}" for number in range(2) for genre in "ab"], "fewer than 5 tracks"),
+    ],
+    ids=["one artist", "one track a genre", "two tracks a genre", "two tracks of one", "four tracks"],
+)
+def test_too_few_artists_are_a_sentence(names: list[str], said: str) -> None:
+    """The genre is named, no warning of a library stands beside it, and it says what to give."""
+    labels = tuple(sorted({name.split(".")[0] for name in names}))
+    with pytest.raises(DataUnusable, match=said) as refused:
+        cross_validate(tagged(names), labels, PLAN, own_tags)
+    assert "Give it tracks of more artists" in str(refused.value)
+
+
+def test_two_artists_a_genre_are_too_few() -> None:
+    """Five folds of four artists are no folds: whichever is empty or lacks a genre, it is told."""
+    names = [name for genre in ("blues", "reggae") for name in of_one_artist(genre)[:10]] + ["blues.x0", "reggae.x0"]
+    with pytest.raises(DataUnusable, match="Give it tracks of more artists"):
+        cross_validate(tagged(names), ("blues", "reggae"), PLAN, own_tags)
