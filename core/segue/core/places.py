@@ -35,6 +35,7 @@ def named_model(name: str | Path) -> Path:
 
     A name is one word without a slash; ``./segue-fast`` is a path.
     """
-    folder = shipped_models() / str(name)
-    is_name = os.sep not in str(name) and folder.is_dir() and not Path(name).is_dir()
-    return folder if is_name else Path(name)
+    # os.path takes what no file system bears, such as a name of 300 letters, for no folder; pathlib raises.
+    is_folder = os.path.isdir(name)  # noqa: PTH112 - as said
+    is_name = os.sep not in str(name) and str(name) in os.listdir(shipped_models())  # noqa: PTH208 - as said
+    return shipped_models() / name if is_name and not is_folder else Path(name)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -40,6 +41,27 @@ def test_a_model_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert Path("unknown") == named_model("unknown")
     (tmp_path / "segue-fast").mkdir()
     assert Path("segue-fast") == named_model("segue-fast")
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "segue-fast/", "./segue-fast", "n" * 300, "seg\0ue", "file"])
+def test_what_is_no_name_is_a_path(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever opens it says what is wrong with it; to look it up never fails."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").touch()
+    assert Path(name) == named_model(name)
+
+
+@pytest.mark.parametrize(("program", "command"), [("server", "doctor"), ("indexer", "add"), ("trainer", "evaluate")])
+def test_a_model_of_a_name_that_is_too_long_is_a_sentence(program: str, command: str, tmp_path: Path) -> None:
+    """In every program that takes one."""
+    (tmp_path / "a.wav").touch()
+    options = {"trainer": ["--input", str(tmp_path)], "indexer": [str(tmp_path)]}.get(program, [])
+    call = [sys.executable, "-m", f"segue.{program}", command, *options, "--model", "n" * 300]
+    environment = os.environ | {"SEGUE_DATA": str(tmp_path / "data")}
+    ended = subprocess.run(call, capture_output=True, text=True, check=False, env=environment)
+    assert 1 == ended.returncode
+    assert "There is no model in nnn" in ended.stdout + ended.stderr
+    assert "Traceback" not in ended.stderr
 
 
 @pytest.mark.parametrize("program", ["server", "indexer", "trainer"])
