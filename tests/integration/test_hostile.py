@@ -71,3 +71,12 @@ def test_oversized_metadata(stubs: Stubs) -> None:
         service.Classify(classification_service_pb2.ClassifyRequest(), metadata=(("x-harm", "a" * 2**20),), timeout=60)
     assert grpc.StatusCode.RESOURCE_EXHAUSTED == error.value.code()
     assert stubs.classify(wav(5)).scores
+
+
+@pytest.mark.parametrize("method", ["Classify", "StreamingClassify"])
+def test_bytes_that_are_no_message(stubs: Stubs, method: str) -> None:
+    """What is no message of the contract is the caller's mistake, and counted and logged as one."""
+    call = stubs.channel.stream_stream(f"/segue.v1.ClassificationService/{method}")
+    with pytest.raises(grpc.RpcError) as error:
+        list(call(iter([b"\xff\xff"]), timeout=60))
+    assert ("INVALID_ARGUMENT", "MALFORMED_REQUEST") == failure(error)[:2]

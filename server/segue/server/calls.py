@@ -74,12 +74,12 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg] # g
         return handler and around(handler, lambda method: watched(method, name, self._watchers))
 
 
-def around(handler: Handler, wrap: Callable[[Method], Method]) -> Handler:
-    """A handler like another, with its method wrapped."""
+def around(handler: Handler, wrap: Callable[[Method], Method], read: Callable[[bytes], Any] | None = None) -> Handler:
+    """A handler like another, with its method wrapped, and its messages read by ``read`` where that is given."""
     kind, make = next((kind, make) for kind, make in _KINDS.items() if getattr(handler, kind))
     return make(
         wrap(getattr(handler, kind)),
-        request_deserializer=handler.request_deserializer,
+        request_deserializer=read or handler.request_deserializer,
         response_serializer=handler.response_serializer,
     )
 

@@ -13,11 +13,11 @@ from typing import Any
 import grpc
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.duration_pb2 import Duration
-from google.protobuf.message import Message
+from google.protobuf.message import DecodeError, Message
 from google.rpc import error_details_pb2, status_pb2
 
 from segue.core import errors
-from segue.server.calls import Context, Method, around
+from segue.server.calls import Context, Handler, Method, around
 
 DOMAIN = "segue.v1"
 REQUEST_ID = "x-request-id"
@@ -106,25 +106,46 @@ class StatusInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg] #
 
     async def intercept_service(
         self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any]]],
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler]],
         handler_call_details: grpc.HandlerCallDetails,
-    ) -> grpc.RpcMethodHandler[Any, Any]:
+    ) -> Handler:
         """Wraps the handler, of a unary call or of a stream."""
         handler = await continuation(handler_call_details)
-        return handler and around(handler, _answering)
+        return handler and around(_reading(handler), _answering)
+
+
+def _reading(handler: Handler) -> Handler:
+    """A handler like another, to which bytes that are no message of its kind are a mistake of the caller."""
+
+    def read(content: bytes) -> Any:  # noqa: ANN401 - any method's messages
+        try:
+            return handler.request_deserializer(content) if handler.request_deserializer else content
+        except DecodeError:
+            error = errors.MalformedRequest("request", "The message is none that this call takes. Make it by proto/.")
+            if handler.request_streaming:
+                raise error from None
+            return error  # of what is raised before the method begins, gRPC makes a status of its own
+
+    return around(handler, lambda method: method, read)
 
 
 def _answering(method: Method) -> Method:
     async def answer(request: Any, context: Context) -> Any:  # noqa: ANN401 - any method's messages
         async with _told(context):
-            return await method(request, context)
+            return await method(_readable(request), context)
 
     async def stream(request: Any, context: Context) -> AsyncIterator[Any]:  # noqa: ANN401 - likewise
-        async with _told(context), aclosing(method(request, context)) as messages:
+        async with _told(context), aclosing(method(_readable(request), context)) as messages:
             async for message in messages:
                 yield message
 
     return stream if inspect.isasyncgenfunction(method) else answer
+
+
+def _readable(request: Any) -> Any:  # noqa: ANN401 - likewise
+    if isinstance(request, errors.MalformedRequest):
+        raise request
+    return request
 
 
 @asynccontextmanager
