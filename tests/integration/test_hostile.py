@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -76,7 +77,8 @@ def test_oversized_metadata(stubs: Stubs) -> None:
 @pytest.mark.parametrize("method", ["Classify", "StreamingClassify"])
 def test_bytes_that_are_no_message(stubs: Stubs, method: str) -> None:
     """What is no message of the contract is the caller's mistake, and counted and logged as one."""
-    call = stubs.channel.stream_stream(f"/segue.v1.ClassificationService/{method}")
+    opening: Any = stubs.channel.stream_stream
+    call = opening(f"/segue.v1.ClassificationService/{method}")
     with pytest.raises(grpc.RpcError) as error:
         list(call(iter([b"\xff\xff"]), timeout=60))
     assert ("INVALID_ARGUMENT", "MALFORMED_REQUEST") == failure(error)[:2]
