@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import threading
+import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import grpc
@@ -13,6 +15,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from segue.server.metrics import STAGES
+from segue.v1.classification_service_pb2 import StreamingClassifyConfig, StreamingClassifyRequest
 
 from .conftest import Fill, Stubs, running_server, wait_until
 
@@ -71,6 +74,33 @@ def reader(url: str) -> Callable[[], dict[str, float]]:
         return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines)}
 
     return read
+
+
+def test_who_leaves_has_not_failed(tmp_path: Path, tiny_model: Path) -> None:
+    """A stream that its caller gives up is counted as given up, at whatever moment, and never as a failure."""
+    options = ("--data", str(tmp_path), "--model", str(tiny_model), "--metrics-listen", "127.0.0.1:0")
+    with running_server(*options) as running:
+        found = re.search(r"metrics at (\S+)", running.said)
+        assert found
+        figures = reader(found[1])
+        stubs = Stubs(running.address)
+        for _ in range(60):
+            over = threading.Event()
+            call = stubs.streaming_classify(configuration_until(over))
+            time.sleep(0.02)
+            call.cancel()
+            over.set()
+        streams = f'method="{CLASSIFICATION}/StreamingClassify"'
+        wait_until(lambda: 0 == figures()[f"segue_requests_in_flight{{{streams}}}"])
+        assert {f'segue_requests_total{{code="CANCELLED",{streams}}}'} == {
+            name for name in figures() if name.startswith(("segue_requests_total", "segue_failures_total"))
+        }
+
+
+def configuration_until(over: threading.Event) -> Iterator[StreamingClassifyRequest]:
+    """The first message of a stream, and then nothing until it is over."""
+    yield StreamingClassifyRequest(config=StreamingClassifyConfig())
+    over.wait(60)
 
 
 def watch_and_leave(channel: grpc.Channel) -> None:

@@ -124,14 +124,23 @@ def _told(method: str, context: Context, watchers: Sequence[Watcher]) -> Iterato
         code = _code(context)
         raise
     except (asyncio.CancelledError, GeneratorExit):
-        left = context.time_remaining()
-        late = left is not None and left < _CLOCKS_APART
-        code = grpc.StatusCode.DEADLINE_EXCEEDED if late else grpc.StatusCode.CANCELLED
+        code = _left(context)
+        raise
+    except Exception:
+        # Where the call is over, its status found nobody to be sent to.
+        code = _left(context) if context.done() else code
         raise
     finally:
         ended = _ended(method, code, time.perf_counter() - start, context)
         for watcher in watchers:
             watcher.ended(ended)
+
+
+def _left(context: Context) -> grpc.StatusCode:
+    """Why a caller left."""
+    left = context.time_remaining()
+    late = left is not None and left < _CLOCKS_APART
+    return grpc.StatusCode.DEADLINE_EXCEEDED if late else grpc.StatusCode.CANCELLED
 
 
 def _code(context: Context) -> grpc.StatusCode:
@@ -143,7 +152,9 @@ def _code(context: Context) -> grpc.StatusCode:
 def _ended(method: str, code: grpc.StatusCode, seconds: float, context: Context) -> Ended:
     trailing = {str(key): value for key, value in context.trailing_metadata() or ()}
     request_id = str(trailing.get("x-request-id", ""))
-    return Ended(method, code.name, _reason(trailing.get("grpc-status-details-bin", b"")), seconds, request_id)
+    # Whoever left was told nothing, whatever was about to be said.
+    told = b"" if code is grpc.StatusCode.CANCELLED else trailing.get("grpc-status-details-bin", b"")
+    return Ended(method, code.name, _reason(told), seconds, request_id)
 
 
 def _reason(status: bytes | str) -> str:
