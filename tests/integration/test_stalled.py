@@ -121,6 +121,19 @@ async def test_a_message_that_comes_in_time() -> None:
     assert [0, 1, 2, 3] == taken
 
 
+async def test_a_trickle(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever sends a little in time, again and again, is told when that has lasted as long as any piece plays."""
+    monkeypatch.setattr(streaming, "LONGEST_SECONDS", 0.8)
+
+    async def drop_by_drop() -> AsyncIterator[bytes]:
+        while True:
+            yield b"a"
+            await asyncio.sleep(0.1)
+
+    with pytest.raises(StreamStalled, match=r"lasted 0\.8 s"):
+        assert [] == [message async for message in coming(drop_by_drop()) if message != b"a"]
+
+
 async def test_no_more_at_once() -> None:
     """Only so many messages are worked on at once, and no more are fetched than one beyond."""
     fetched: list[int] = []

@@ -62,7 +62,13 @@ class SegueError(Exception):
 
 
 class AudioError(SegueError):
-    """The piece of music cannot be used."""
+    """The piece of music cannot be used.
+
+    Attributes:
+        field: the name of what brought it, as the caller wrote it.
+    """
+
+    field = "audio.content"
 
     def __init__(self, message: str, **facts: float) -> None:
         super().__init__(message)

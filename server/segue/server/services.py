@@ -18,7 +18,7 @@ from segue.server.bootstrap import Parts
 from segue.server.engine import Hearing, Preview
 from segue.server.masks import keep, wanted
 from segue.server.status import item_status, public_message
-from segue.server.streaming import ArrivingAudio, Streams, coming, side_by_side, soon_read
+from segue.server.streaming import ArrivingAudio, Streams, coming, of_chunks, side_by_side, soon_read
 from segue.v1 import (
     catalog_service_pb2,
     catalog_service_pb2_grpc,
@@ -78,7 +78,7 @@ class ClassificationService(_Service, classification_service_pb2_grpc.Classifica
         self, request_iterator: AsyncIterator[StreamingClassifyRequest], context: Context
     ) -> AsyncIterator[StreamingClassifyResponse]:
         """Scores every genre of a piece while it arrives, and of the whole at its end."""
-        with self._streams.one():
+        with self._streams.one(), of_chunks():
             async with aclosing(self._heard_while_it_comes(coming(request_iterator), context)) as answers:
                 async for answer in answers:
                     with soon_read():

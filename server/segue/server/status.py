@@ -74,11 +74,8 @@ def public_message(error: Exception) -> str:
 
 def _help(error: Exception, message: str) -> list[Message]:
     """The standard details that go with an error beside its ErrorInfo."""
-    if isinstance(error, errors.MalformedRequest):
+    if isinstance(error, (errors.MalformedRequest, errors.AudioError)):
         violation = error_details_pb2.BadRequest.FieldViolation(field=error.field, description=message)
-        return [error_details_pb2.BadRequest(field_violations=[violation])]
-    if isinstance(error, errors.AudioError):
-        violation = error_details_pb2.BadRequest.FieldViolation(field="audio.content", description=message)
         return [error_details_pb2.BadRequest(field_violations=[violation])]
     if isinstance(error, errors.TrackNotFound):
         return [error_details_pb2.ResourceInfo(resource_type="segue.v1.Track", resource_name=error.track_id)]

@@ -7,14 +7,17 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from contextlib import contextmanager
 from typing import TypeVar, cast
 
-from segue.core.audio import MAX_UPLOAD_BYTES
+from segue.core.audio import MAX_SECONDS, MAX_UPLOAD_BYTES
 from segue.core.containers import PcmForm, wav_header
-from segue.core.errors import AudioTooLong, MalformedRequest, Overloaded, StreamStalled
+from segue.core.errors import AudioError, AudioTooLong, MalformedRequest, Overloaded, StreamStalled
 from segue.server.engine import Engine, Preview
 from segue.server.listening import Rest
 
 STALL_SECONDS = 30.0
 """How long nothing may come from a caller, and how long an answer may wait to be read."""
+
+LONGEST_SECONDS = float(MAX_SECONDS)
+"""How long a piece may arrive: as long as the longest plays."""
 
 MAX_STREAMS = 32
 """How many streams of a kind there may be at once; each may hold 16 MiB."""
@@ -59,9 +62,13 @@ async def coming(messages: AsyncIterator[Message]) -> AsyncIterator[Message]:
     """The messages of a caller, one at a time: the next is fetched when it is asked for.
 
     Raises:
-        StreamStalled: none came for ``STALL_SECONDS``.
+        StreamStalled: none came for ``STALL_SECONDS``, or they have been coming for ``LONGEST_SECONDS``.
     """
+    clock = asyncio.get_running_loop().time
+    latest = clock() + LONGEST_SECONDS
     while True:
+        if clock() >= latest:
+            raise StreamStalled(f"The stream has lasted {LONGEST_SECONDS:g} s. Send what plays so long in parts.")
         try:
             async with asyncio.timeout(STALL_SECONDS):
                 message = await anext(messages)
@@ -125,6 +132,16 @@ def soon_read() -> Iterator[None]:
         yield
     finally:
         patience.cancel()
+
+
+@contextmanager
+def of_chunks() -> Iterator[None]:
+    """Names the chunks in what is wrong with a piece that came in them."""
+    try:
+        yield
+    except AudioError as error:
+        error.field = "chunk"
+        raise
 
 
 class ArrivingAudio:
