@@ -84,7 +84,7 @@ def find_music(paths: Iterable[Path]) -> Iterator[Path | Failure]:
             them are left out, among them the ``._*`` files of other systems.
 
     Yields:
-        Absolute paths; a failure for a folder that cannot be read.
+        Absolute paths; a failure for a folder that cannot be read, and for a link that cannot be followed.
     """
     seen: set[tuple[int, int]] = set()
     for path in paths:
@@ -114,9 +114,14 @@ def _walk(folder: Path, seen: set[tuple[int, int]]) -> Iterator[Path | Failure]:
         return
     # Linked folders last, so that a folder is found under its own name where it has one here.
     for entry in sorted(entries, key=lambda entry: (entry.is_symlink(), entry.name)):
-        if entry.is_dir():
+        try:
+            is_folder, is_file = entry.is_dir(), entry.is_file()
+        except OSError as error:  # a link to itself, or into a folder that cannot be read
+            yield Failure.of(Path(entry.path), error)
+            continue
+        if is_folder:
             yield from _walk(Path(entry.path), seen)
-        elif entry.is_file() and os.path.splitext(entry.name)[1].lower() in ENDINGS:  # noqa: PTH122 - a name, no path
+        elif is_file and os.path.splitext(entry.name)[1].lower() in ENDINGS:  # noqa: PTH122 - a name, no path
             yield Path(entry.path)
 
 

@@ -77,6 +77,18 @@ def test_what_is_no_file_is_left_out(tmp_path: Path) -> None:
     assert [] == list(find_music([tmp_path]))
 
 
+def test_a_link_to_itself_is_a_failure(tmp_path: Path) -> None:
+    """What cannot be followed is named, and costs no other file."""
+    touch(tmp_path, "a.mp3", "z.mp3")
+    (tmp_path / "loop.mp3").symlink_to("loop.mp3")
+
+    *music, failure = find_music([tmp_path])
+
+    assert [tmp_path / "a.mp3", tmp_path / "z.mp3"] == music
+    assert isinstance(failure, Failure)
+    assert (str(tmp_path / "loop.mp3"), "FILE_UNREADABLE") == (failure.path, failure.reason)
+
+
 def test_a_folder_that_cannot_be_read_is_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What cannot be walked is named, and the walk goes on."""
     touch(tmp_path, "a/x.mp3", "b/y.mp3")
