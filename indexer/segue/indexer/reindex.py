@@ -11,12 +11,14 @@ from segue.core.errors import RemovalRefused
 from segue.core.store import TrackStore
 from segue.indexer.bootstrap import assemble_beside
 from segue.indexer.interrupt import Interrupt
+from segue.indexer.leaving import orphaned
 from segue.indexer.pipeline import Pipeline
 from segue.indexer.publishing import renew
 from segue.indexer.retry import failed_paths
 from segue.indexer.settings import Settings
 from segue.indexer.sources import find_again, look_up
 from segue.indexer.tally import MOST_REMOVED, Tally
+from segue.indexer.work import readable
 
 
 def count_files(settings: Settings) -> int:
@@ -61,10 +63,13 @@ def reindex(
         pipeline.run(look_up(there, parts.store), interrupt.came)
         if interrupt.came():
             return
+        # What left the catalogue or its folder since an earlier run heard it is not to come back.
+        left = set(_paths(parts.store)).difference(map(readable, there))
         tally.forgotten = len(paths) - len(there)
-        tally.removed = max(0, store.count() - parts.store.count())
+        tally.removed = max(0, store.count() - parts.store.count() + len(orphaned(left, parts.store)))
         if tally.removed > MOST_REMOVED * store.count() and not allow_removals:
             raise _refusal(tally.removed, store.count())
+        parts.writer.forget(sorted(left))
         writer.switch()
         renew(settings.data, store, writer)
         tally.tracks = store.count()

@@ -87,6 +87,22 @@ def test_what_another_model_left_unfinished_is_not_mixed_in(data: Path, other_mo
     assert (0, CLIPS, CLIPS) == (done["unchanged"], done["decoded"], done["tracks"])
 
 
+def test_what_left_meanwhile_does_not_come_back(data: Path, other_model: Path, tmp_path: Path) -> None:
+    """A track that was removed, and a file that was deleted, after they were heard are not in the new catalogue."""
+    clips = sorted((tmp_path / "music").glob("[0-9]*"))
+    reindex = ["reindex", "--data", str(data), "--model", str(other_model), "--allow-failures", "1"]
+    killed_at(Failpoint.BEFORE_SWITCH, [*PROGRAM, *reindex])
+    assert 0 == run("remove", clips[0], "--data", data).exit_code
+    clips[1].unlink()
+
+    done = json.loads(run(*reindex, "--json").stdout)
+
+    assert (0, 1, 1, CLIPS - 2) == (done["decoded"], done["forgotten"], done["removed"], done["tracks"])
+    with open_store(data) as store:
+        assert [None, None] == store.files([str(clip) for clip in clips[:2]])
+    assert 0 == run("verify", "--data", data).exit_code
+
+
 def test_a_missing_disk_is_no_reason_to_lose_tracks(data: Path, other_model: Path, tmp_path: Path) -> None:
     """With more than a fifth of the files gone the old catalogue stays, unless it is told to go."""
     before = identity(data)
