@@ -11,7 +11,7 @@ from segue.core.errors import BackupUnusable, BackupUnwritable, CatalogueNotEmpt
 from segue.core.redis_store import RedisStore
 from segue.core.store import FailureRecord, Identity, TrackStore, TrackWriter, all_track_ids
 from segue.indexer.backup_file import Entry, read_backup, write_backup
-from segue.indexer.bootstrap import reopen
+from segue.indexer.bootstrap import reopen, required
 from segue.indexer.publishing import renew
 from segue.indexer.tally import Tally
 
@@ -36,16 +36,24 @@ def backup(path: Path, data: Path, redis_url: str | None, replace: bool, tally: 
     """
     if path.exists() and not replace:
         raise BackupUnwritable(f"{path} is there already. Name another file, or say --replace.")
-    with tally.timed(), reopen(data, redis_url) as (store, _):
-        identity, tally.tracks = store.identity(), store.count()
-        if tally.dry_run or identity is None:
+    if path.exists() and not path.is_file():
+        raise BackupUnwritable(f"{path} is no file, and would be lost. Name another.")
+    with tally.timed():
+        if tally.dry_run:
+            with open_store(data, redis_url) as store:
+                required(store)
+                tally.tracks = store.count()
             return
-        try:
-            write_backup(path, identity, _entries(store))
-        except OSError as error:
-            raise BackupUnwritable(
-                f"{path} cannot be written: {error.strerror or error}. Name another file."
-            ) from error
+        with reopen(data, redis_url) as (store, _):
+            tally.tracks = store.count()
+            _write(path, store)
+
+
+def _write(path: Path, store: RedisStore) -> None:
+    try:
+        write_backup(path, required(store), _entries(store))
+    except OSError as error:
+        raise BackupUnwritable(f"{path} cannot be written: {error.strerror or error}. Name another file.") from error
 
 
 def restore(path: Path, data: Path, redis_url: str | None, replace: bool, tally: Tally) -> None:

@@ -85,6 +85,8 @@ def read_backup(path: Path) -> Iterator[tuple[Identity, Iterator[Entry | Failure
         BackupUnusable: it is something else, of another format, or damaged.
         OSError: it cannot be read.
     """
+    if path.exists() and not path.is_file():  # it is read twice, which a pipe does not allow
+        raise BackupUnusable(f"{path} is no file. Name a file that segue-indexer backup wrote.")
     with path.open("rb") as file:
         head = file.read(_HEAD_BYTES)
         if not head.startswith(b"segue-backup "):

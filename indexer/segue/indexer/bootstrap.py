@@ -15,7 +15,7 @@ from segue.core.errors import CatalogueEmpty, CatalogueMismatch
 from segue.core.model import Heard, Model
 from segue.core.redis_store import RedisStore
 from segue.core.redis_writer import RedisWriter
-from segue.core.store import TrackWriter, WritableStore
+from segue.core.store import Identity, TrackWriter, WritableStore
 from segue.core.windows import Windows
 from segue.core.workers import Limits, Workers
 from segue.indexer.settings import Settings
@@ -82,7 +82,7 @@ def assemble_beside(settings: Settings) -> Iterator[tuple[RedisStore, RedisWrite
     with reopen(settings.data, settings.redis_url) as (store, writer), store.beside() as beside:
         maker = (manifest.model_id, manifest.features.fingerprint, manifest.embedding_width)
         begun = beside.identity()
-        if begun is not None and (begun.model_id, begun.fingerprint, begun.width) != maker:
+        if begun is None or (begun.model_id, begun.fingerprint, begun.width) != maker:
             writer.clear_beside()
         with _hearing(settings, manifest, beside) as parts:
             yield store, writer, parts
@@ -94,6 +94,7 @@ def _hearing(settings: Settings, manifest: Manifest, store: RedisStore) -> Itera
     features = manifest.features
     limits = Limits(settings.file_seconds, settings.file_memory * _MIB)
     work = partial(examine, config=features, most=manifest.windows)
+    standing(store)
     with (
         store.writer(manifest.model_id, features.fingerprint, manifest.embedding_width) as writer,
         Workers(settings.jobs, work, preload=_PRELOADED, limits=limits) as workers,
@@ -114,13 +115,37 @@ def reopen(data: Path, redis_url: str | None) -> Iterator[tuple[RedisStore, Redi
         StoreUnavailable: Redis does not answer.
     """
     with open_store(data, redis_url) as store:
-        identity = store.identity()
-        if identity is None and store.count():
-            raise CatalogueMismatch(
-                f"The catalogue at {store.address} has {store.count()} tracks, and does not say any more which model "
-                "made them. Bring a backup of this Redis back, or give --data a new folder and add the music again."
-            )
-        if identity is None:
-            raise CatalogueEmpty("There is no catalogue yet. Run segue-indexer add FOLDER first.")
+        identity = required(store)
         with store.writer(identity.model_id, identity.fingerprint, identity.width) as writer:
             yield store, writer
+
+
+def required(store: RedisStore) -> Identity:
+    """What the catalogue is.
+
+    Raises:
+        CatalogueEmpty: nothing was ever written.
+        CatalogueMismatch: there are tracks, and it is lost what made them.
+        StoreUnavailable: Redis does not answer.
+    """
+    identity = standing(store)
+    if identity is None:
+        raise CatalogueEmpty("There is no catalogue yet. Run segue-indexer add FOLDER first.")
+    return identity
+
+
+def standing(store: RedisStore) -> Identity | None:
+    """What the catalogue is, None where nothing was ever written.
+
+    Raises:
+        CatalogueMismatch: there are tracks, and it is lost what made them.
+        StoreUnavailable: Redis does not answer.
+    """
+    identity = store.identity()
+    if identity is None and store.count():
+        raise CatalogueMismatch(
+            f"The catalogue at {store.address} has {store.count()} tracks, and does not say any more which model "
+            "made them. Bring a backup of this Redis back, run segue-indexer restore FILE --replace, or give --data a "
+            "new folder and add the music again."
+        )
+    return identity

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from segue.indexer.bootstrap import reopen
+from segue.core.connect import open_store
+from segue.indexer.bootstrap import reopen, required
 from segue.indexer.publishing import renew
 from segue.indexer.tally import Tally
 
@@ -26,10 +27,13 @@ def rebuild(data: Path, redis_url: str | None, tally: Tally) -> int:
         SnapshotUnwritable: the disk is full, or the folder cannot be written.
         StoreUnavailable: Redis does not answer.
     """
-    with tally.timed(), reopen(data, redis_url) as (store, writer):
+    with tally.timed():
         if tally.dry_run:
-            tally.tracks = store.count()
-            return store.revision()
-        header = renew(data, store, writer)
-        tally.tracks = header.tracks
-        return header.revision
+            with open_store(data, redis_url) as store:
+                required(store)
+                tally.tracks = store.count()
+                return store.revision()
+        with reopen(data, redis_url) as (store, writer):
+            header = renew(data, store, writer)
+            tally.tracks = header.tracks
+            return header.revision

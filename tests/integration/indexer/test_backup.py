@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 from pathlib import Path
 
@@ -134,3 +135,15 @@ def test_killed_while_restoring(backup: Path, catalogue: RedisStore, tmp_path: P
     assert "event" not in run("verify", "--data", data).stderr
     assert 0 == run("restore", backup, "--data", data, "--replace").exit_code
     assert_same(data, catalogue)
+
+
+def test_what_is_no_file_is_left_alone(catalogue: RedisStore, tmp_path: Path) -> None:
+    """A device or a pipe is neither replaced by a backup nor waited for by restore."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+
+    for command in ("backup", "restore"):
+        done = run(command, pipe, "--data", tmp_path, "--replace")
+        assert (1, True) == (done.exit_code, f"{pipe} is no file" in done.stderr)
+    assert pipe.is_fifo()
+    assert 20 == catalogue.count()

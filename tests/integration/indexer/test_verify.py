@@ -14,7 +14,7 @@ from segue.core.redis_keys import RedisKeys
 from segue.core.redis_store import RedisStore
 from segue.core.snapshot import HEADER, INDEX, TRACK_IDS, load_newest
 from segue.core.store import all_track_ids
-from tests.integration.indexer.conftest import made_up, run, track_id
+from tests.integration.indexer.conftest import made_up, run, track_id, write_library
 
 KEYS = RedisKeys()
 # The damaged track has two files, or one.
@@ -190,14 +190,24 @@ def test_a_missing_index_is_found(catalogue: RedisStore, tmp_path: Path) -> None
     assert 20 == catalogue.count()
 
 
-def test_what_cannot_be_mended_says_so(data: Path, client: Any) -> None:  # noqa: ANN401 - see above
-    """Without its identity no one knows what made the tracks: nothing is touched."""
+@pytest.mark.parametrize("command", ["verify --repair", "add", "sync", "retry", "reindex", "remove /music", "rebuild"])
+def test_what_cannot_be_mended_says_so(
+    data: Path,
+    client: Any,  # noqa: ANN401 - see above
+    tiny_model: Path,
+    command: str,
+) -> None:
+    """Without its identity no one knows what made the tracks: nothing is touched, whatever is asked for."""
     client.delete(KEYS.identity)
-    done = run("verify", "--data", data, "--repair")
+    name, *arguments = command.split()
+    if name in {"add", "sync"}:
+        arguments = [str(write_library(data / "music", 1, seconds=3.0))]
+    model: list[str | Path] = ["--model", tiny_model] if name in {"add", "sync", "retry", "reindex"} else []
+    done = run(name, *arguments, "--data", data, *model)
 
     assert 1 == done.exit_code
     assert "does not say any more which model made them. Bring a backup" in done.stderr
-    assert 19 == client.zcard(KEYS.track_ids)
+    assert (19, 0) == (client.zcard(KEYS.track_ids), client.exists(KEYS.identity))
 
 
 def test_a_person_reads_what_is_wrong(data: Path, client: Any) -> None:  # noqa: ANN401 - see above
