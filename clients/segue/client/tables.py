@@ -67,10 +67,11 @@ def _clock(place: Duration) -> str:
 def genres(scores: Sequence[GenreScore], screen: Screen) -> str:
     """Lays out genres with a bar each, whose full length is a score of 1."""
     block = "█" if screen.drawn else "#"
+    bars = [block * round(score.score * _BAR_WIDTH) for score in scores]
     columns = {
         "Genre": [printable(score.genre) for score in scores],
         "Score": [f"{score.score:.3f}" for score in scores],
-        "": [click.style(block * round(score.score * _BAR_WIDTH), "green") for score in scores],
+        "": [bar and click.style(bar, "green") for bar in bars],
     }
     return _table(columns, screen, right=["Score"])
 
