@@ -13,7 +13,9 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from .conftest import Running, Stubs, running_server, wait_until, wav
+from segue.server.health import MOST_WATCHING
+
+from .conftest import Running, Stubs, failure, running_server, wait_until, wav
 
 SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
 
@@ -52,6 +54,28 @@ def test_watchers_do_not_depend_on_each_other(draining: Running) -> None:
     wait_until(lambda: not leaving.is_active())
     draining.process.send_signal(signal.SIGTERM)
     assert NOT_SERVING == next(staying).status
+
+
+def test_watchers_leave_room_for_others(draining: Running) -> None:
+    """However many want to watch, only so many do, and all other calls are answered; a place that is left is free."""
+    stubs = Stubs(draining.address)
+    watching = [watch(stubs) for _ in range(MOST_WATCHING)]
+    assert {SERVING} == {next(one).status for one in watching}
+    for _ in range(20):
+        with pytest.raises(grpc.RpcError) as error:
+            next(watch(stubs))
+        assert ("RESOURCE_EXHAUSTED", "OVERLOADED") == failure(error)[:2]
+    assert stubs.classify(wav(4)).scores
+    watching[0].cancel()
+    wait_until(lambda: watches(stubs))
+
+
+def watches(stubs: Stubs) -> bool:
+    """Whether one more may watch."""
+    try:
+        return bool(SERVING == next(watch(stubs)).status)
+    except grpc.RpcError:
+        return False
 
 
 def test_an_unknown_service(draining: Running) -> None:

@@ -13,10 +13,13 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from segue.server.calls import Context
+from segue.server.places import Places
 
 SERVICE = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
+MOST_WATCHING = 128
+"""How many may watch at once: whoever watches holds a call for as long as it likes, and needs no token."""
 _UNKNOWN = health_pb2.HealthCheckResponse.SERVICE_UNKNOWN
 
 
@@ -27,6 +30,7 @@ class Health(health_pb2_grpc.HealthServicer):  # type: ignore[misc] # its types 
         """Takes the full names of the services; none serves yet."""
         self._status = dict.fromkeys(("", *services), NOT_SERVING)
         self._changed = asyncio.Event()
+        self._watching = Places(MOST_WATCHING, "callers watch the health")
         self._stopping = False
         self._ended = False
 
@@ -58,9 +62,14 @@ class Health(health_pb2_grpc.HealthServicer):  # type: ignore[misc] # its types 
         self, request: health_pb2.HealthCheckRequest, context: Context
     ) -> AsyncIterator[health_pb2.HealthCheckResponse]:
         """Tells how a service is, at once and whenever that changes."""
+        with self._watching.one():
+            async for answer in self._changes(request.service):
+                yield answer
+
+    async def _changes(self, service: str) -> AsyncIterator[health_pb2.HealthCheckResponse]:
         told = None
         while True:
-            changed, status = self._changed, self._status.get(request.service, _UNKNOWN)
+            changed, status = self._changed, self._status.get(service, _UNKNOWN)
             if status != told:
                 yield health_pb2.HealthCheckResponse(status=status)
                 told = status

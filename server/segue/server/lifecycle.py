@@ -106,7 +106,7 @@ async def serve(settings: Settings, metrics: Metrics, front: Front) -> None:
         interceptors=_interceptors(metrics, front.tokens),
         options=[*_OPTIONS, *_age(front.connection_age)],
         # Each may hold 32 MiB before a handler counts it; the rest is for health and what only reads.
-        maximum_concurrent_rpcs=settings.most_pieces + _OTHER_CALLS,
+        maximum_concurrent_rpcs=settings.most_pieces + _OTHER_CALLS + health.MOST_WATCHING,
     )
     checks, services = _add_front(server)
     bound = _bind(server, front)

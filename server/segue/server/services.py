@@ -17,8 +17,9 @@ from segue.server import convert
 from segue.server.bootstrap import Parts
 from segue.server.engine import Hearing, Preview
 from segue.server.masks import keep, wanted
+from segue.server.places import Places
 from segue.server.status import item_status, public_message
-from segue.server.streaming import ArrivingAudio, Streams, coming, of_chunks, side_by_side, soon_read
+from segue.server.streaming import MAX_STREAMS, ArrivingAudio, coming, of_chunks, side_by_side, soon_read
 from segue.v1 import (
     catalog_service_pb2,
     catalog_service_pb2_grpc,
@@ -63,7 +64,7 @@ class ClassificationService(_Service, classification_service_pb2_grpc.Classifica
 
     def __init__(self, parts: Parts) -> None:
         super().__init__(parts)
-        self._streams = Streams()
+        self._streams = Places(MAX_STREAMS, "streams are open")
 
     async def Classify(  # noqa: N802 - the contract's name
         self, request: classification_service_pb2.ClassifyRequest, context: Context
@@ -128,7 +129,7 @@ class RecommendationService(_Service, recommendation_service_pb2_grpc.Recommenda
 
     def __init__(self, parts: Parts) -> None:
         super().__init__(parts)
-        self._streams = Streams()
+        self._streams = Places(MAX_STREAMS, "streams are open")
 
     async def Recommend(  # noqa: N802 - the contract's name
         self, request: recommendation_service_pb2.RecommendRequest, context: Context

@@ -34,30 +34,6 @@ Message = TypeVar("Message")
 Answer = TypeVar("Answer")
 
 
-class Streams:
-    """Counts the streams that are open."""
-
-    def __init__(self, most: int = MAX_STREAMS) -> None:
-        """Takes how many there may be, at least 1."""
-        self._most = most
-        self._open = 0
-
-    @contextmanager
-    def one(self) -> Iterator[None]:
-        """Holds a place for a stream.
-
-        Raises:
-            Overloaded: there are too many already.
-        """
-        if self._open >= self._most:
-            raise Overloaded(f"{self._open} streams are open already. Try again in a second.")
-        self._open += 1
-        try:
-            yield
-        finally:
-            self._open -= 1
-
-
 async def coming(messages: AsyncIterator[Message]) -> AsyncIterator[Message]:
     """The messages of a caller, one at a time: the next is fetched when it is asked for.
 
