@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import mmap
+import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -282,11 +283,22 @@ def _decode_by_ffmpeg(audio: Path | bytes, rate: int, *, truncated: bool) -> Arr
         )
     if isinstance(audio, Path):
         return _read_ffmpeg(audio, rate, truncated=truncated)
-    # ffmpeg must be able to seek: an MP4 file may have its table of contents at its end.
-    with tempfile.NamedTemporaryFile(suffix=".audio") as file:
+    with _on_disk(audio) as path:
+        return _read_ffmpeg(path, rate, truncated=truncated)
+
+
+@contextmanager
+def _on_disk(audio: bytes) -> Iterator[Path]:
+    """A file for ffmpeg, which must be able to seek: an MP4 file may have its table of contents at its end.
+
+    On Linux no folder holds it, so that nothing stays when this process is killed.
+    """
+    descriptors = Path(f"/proc/{os.getpid()}/fd")
+    nameless = descriptors.is_dir()
+    with tempfile.TemporaryFile() if nameless else tempfile.NamedTemporaryFile(suffix=".audio") as file:
         file.write(audio)
         file.flush()
-        return _read_ffmpeg(Path(file.name), rate, truncated=truncated)
+        yield descriptors / str(file.fileno()) if nameless else Path(file.name)
 
 
 def _read_ffmpeg(path: Path, rate: int, *, truncated: bool) -> ArraySource:
