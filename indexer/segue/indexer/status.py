@@ -40,7 +40,7 @@ def read_status(data: Path, redis_url: str | None, list_failures: bool = False) 
 
 
 def _beside(store: RedisStore) -> dict[str, Any] | None:
-    """What an unfinished reindex has made so far, None where there is none."""
+    """What an unfinished reindex or restore has made so far, None where there is none."""
     with store.beside() as beside:
         identity = beside.identity()
         return None if identity is None else {"model_id": identity.model_id, "tracks": beside.count()}
@@ -72,7 +72,9 @@ def _text(status: dict[str, Any]) -> str:
         f"failed     {failed or 'none'}",
     ]
     if beside := status["beside"]:
-        lines.append("beside     {tracks} tracks by {model_id}, of a reindex that did not end".format(**beside))
+        lines.append(
+            "beside     {tracks} tracks by {model_id}, of a reindex or a restore that did not end".format(**beside)
+        )
     for failure in status["failures"] or []:
         lines.append("{time} {path}: {message} [{reason}]".format(**{k: printable(v) for k, v in failure.items()}))
     return "\n".join(lines)
