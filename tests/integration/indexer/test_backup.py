@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import gzip
+import hashlib
 import json
 import os
 import random
@@ -104,6 +106,27 @@ def test_another_file_is_no_backup(tmp_path: Path, content: bytes) -> None:
 
     assert (1, "BACKUP_UNUSABLE") == (failed.exit_code, json.loads(failed.stdout)["error"]["reason"])
     assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [],
+        [{"tracks": 3}],
+        [{"identity": {"uuid": "u", "model_id": "m", "fingerprint": "f", "width": 16}}, {"track": {"colour": "red"}}],
+    ],
+)
+@pytest.mark.parametrize("dry_run", [[], ["--dry-run"]])
+def test_what_another_segue_meant_is_not_guessed(tmp_path: Path, lines: list[object], dry_run: list[str]) -> None:
+    """A file with the right digest that says something else is told in a sentence, and there is no catalogue of it."""
+    packed = gzip.compress(b"".join(json.dumps(line).encode("ascii") + b"\n" for line in lines))
+    head = f"segue-backup 1 {hashlib.sha256(packed).hexdigest()}\n".encode("ascii")
+    (tmp_path / "foreign").write_bytes(head + packed)
+    done = run("restore", tmp_path / "foreign", "--data", tmp_path / "data", "--json", *dry_run)
+
+    assert (1, "BACKUP_UNUSABLE") == (done.exit_code, json.loads(done.stdout)["error"]["reason"])
+    with open_store(tmp_path / "data") as store:
+        assert 0 == store.count()
 
 
 def test_a_disk_without_room_keeps_nothing_by_halves(catalogue: RedisStore, tmp_path: Path) -> None:
