@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -124,16 +125,38 @@ def test_sigterm_beside_a_redis_that_hangs(tmp_path: Path, tiny_model: Path, fil
     wait_until(lambda: not alive(pid), 30)
 
 
-def test_sigterm_while_starting(tmp_path: Path, tiny_model: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_stopped_while_starting(tmp_path: Path, tiny_model: Path, number: signal.Signals) -> None:
     """A server that is told to stop before it serves leaves no Redis behind."""
     command = [sys.executable, "-m", "segue.server", "--data", str(tmp_path), "--model", str(tiny_model)]
     with subprocess.Popen([*command, "--listen", "127.0.0.1:0"], stderr=subprocess.DEVNULL) as process:
         pid_file = tmp_path / "redis" / "redis.pid"
         wait_until(lambda: pid_file.exists() and pid_file.read_text().strip() != "", 60)
         pid = int(pid_file.read_text())
-        process.terminate()
+        process.send_signal(number)
         assert 0 == process.wait(60)
     wait_until(lambda: not alive(pid), 30)
+
+
+def test_a_terminal_that_is_closed(tmp_path: Path, tiny_model: Path) -> None:
+    """A server that loses its terminal ends in good order, with its private Redis."""
+    with running_server("--data", str(tmp_path), "--model", str(tiny_model)) as running:
+        pid = int((tmp_path / "redis" / "redis.pid").read_text())
+        running.process.send_signal(signal.SIGHUP)
+        assert 0 == running.process.wait(60)
+    wait_until(lambda: not alive(pid), 30)
+
+
+def test_a_data_folder_that_vanishes(tmp_path: Path, tiny_model: Path) -> None:
+    """A server whose data folder is removed goes on classifying, and still stops well."""
+    data = tmp_path / "data"
+    with running_server("--data", str(data), "--model", str(tiny_model)) as running:
+        pid = int((data / "redis" / "redis.pid").read_text())
+        shutil.rmtree(data)
+        assert Stubs(running.address).classify(wav(4)).scores
+        running.process.terminate()
+        assert 0 == running.process.wait(60)
+    os.kill(pid, signal.SIGTERM)
 
 
 def alive(pid: int) -> bool:

@@ -99,9 +99,12 @@ class LocalRedis:
         """Ends this use, and stops the server if nobody else uses it."""
         if self._users is None:
             return
-        with self._starting():
-            users, self._users = self._users, None
-            self._leave(users)
+        users, self._users = self._users, None
+        try:
+            with self._starting():
+                self._leave(users)
+        except FileNotFoundError:
+            log.warning("%s is gone, and the Redis in it is left to itself: end the process of that name", self._folder)
 
     def _leave(self, users: int) -> None:
         try:

@@ -20,6 +20,7 @@ from segue.core.places import shipped_models
 from segue.server.config import effective
 from segue.server.logs import set_up
 from segue.server.options import Options, serving
+from segue.server.signals import stop_signals
 from segue.server.tokens import SCOPES, new_token
 
 _log = logging.getLogger(__name__)
@@ -112,7 +113,9 @@ def new(name: str | None, scopes: tuple[str, ...]) -> None:
 
 
 def _serve(ctx: click.Context, options: Options) -> None:
-    signal.signal(signal.SIGTERM, _stop_starting)
+    for number in stop_signals():
+        if number is not signal.SIGINT:
+            signal.signal(number, _stop_starting)
     set_up(options.log_format, options.log_level)
     for key, value, whence in effective(ctx):
         _log.info("%s is %s, %s", key, value, whence)

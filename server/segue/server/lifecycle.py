@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import signal
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
@@ -25,6 +24,7 @@ from segue.server.logs import CallLog
 from segue.server.memory import give_back_memory
 from segue.server.metrics import Metrics
 from segue.server.services import CatalogService, ClassificationService, RecommendationService
+from segue.server.signals import stop_signals
 from segue.server.status import StatusInterceptor
 from segue.server.tls import Tls
 from segue.server.tokens import Tokens
@@ -89,7 +89,7 @@ class Front:
 
 
 async def serve(settings: Settings, metrics: Metrics, front: Front) -> None:
-    """Opens the port, loads, answers calls until SIGTERM or SIGINT, and ends in good order.
+    """Opens the port, loads, answers calls until SIGTERM, SIGINT or SIGHUP, and ends in good order.
 
     Args:
         settings: what the parts are to be made of.
@@ -188,7 +188,7 @@ def _age(seconds: float) -> list[tuple[str, int]]:
 
 def _stop_signal() -> asyncio.Event:
     stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in stop_signals():
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     return stop
 
