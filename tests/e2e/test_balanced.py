@@ -48,9 +48,14 @@ def secrets(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if shutil.which("openssl") is None:
         pytest.skip("no openssl on the PATH: install it to make certificates")
     folder = tmp_path_factory.mktemp("secrets")
-    paths = {"SEGUE_SECRETS": str(folder), "PATH": f"{BIN}:{os.environ['PATH']}"}
-    subprocess.run([DOCKER / "new-secrets"], env=os.environ | paths, check=True, timeout=60)
+    new_secrets(folder)
     return folder
+
+
+def new_secrets(folder: Path, *names: str) -> None:
+    """Runs the script that makes them."""
+    paths = {"SEGUE_SECRETS": str(folder), "PATH": f"{BIN}:{os.environ['PATH']}"}
+    subprocess.run([DOCKER / "new-secrets", *names], env=os.environ | paths, check=True, timeout=60)
 
 
 @pytest.fixture(scope="module")
@@ -157,6 +162,28 @@ class Callers:
         enough = self.answered + more
         while self.answered < enough and not self.failed:
             time.sleep(0.02)
+
+
+def test_a_certificate_is_renewed(secrets: Path, tmp_path: Path) -> None:
+    """Made again, there is a new certificate for one more name, from the same root, and the token stays."""
+    folder = tmp_path / "secrets"
+    shutil.copytree(secrets, folder)
+    new_secrets(folder, "music.example")
+    kept = [name for name in ("ca.key", "ca.pem", "token", "tokens.toml") if same(secrets / name, folder / name)]
+    assert ["ca.key", "ca.pem", "token", "tokens.toml"] == kept
+    assert not same(secrets / "server.pem", folder / "server.pem")
+    verify = ["openssl", "verify", "-CAfile", "ca.pem", "-verify_hostname", "music.example", "server.pem"]
+    assert "server.pem: OK\n" == subprocess.run(verify, cwd=folder, capture_output=True, text=True, check=False).stdout
+
+
+def test_secrets_are_for_their_owner(secrets: Path) -> None:
+    """Nobody else comes into the folder, and the key of the root is read by no container."""
+    assert (0o700, 0o600) == (secrets.stat().st_mode & 0o777, (secrets / "ca.key").stat().st_mode & 0o777)
+
+
+def same(one: Path, other: Path) -> bool:
+    """Whether two files hold the same."""
+    return one.read_bytes() == other.read_bytes()
 
 
 def test_genres_and_recommendations(balanced: Balanced, clips: list[Path]) -> None:
