@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import NoReturn
 
 import click
 
@@ -62,10 +63,15 @@ def told(as_json: bool, dry_run: bool = False) -> Iterator[Tally]:
         yield tally
     except (SegueError, OSError) as error:
         click.echo(f"segue-indexer: {error}", err=True)
-        if as_json:
-            tally.error = {"reason": getattr(error, "reason", "SYSTEM"), "message": str(error)}
-            click.echo(json.dumps(tally.to_dict(), indent=2))
-        sys.exit(1)
+        _end(tally, as_json, getattr(error, "reason", "SYSTEM"), str(error), 1)
     except KeyboardInterrupt:
-        click.echo("Stopped at once. What was committed is kept: run the same command again to go on.", err=True)
-        sys.exit(130)
+        message = "Stopped at once. What was committed is kept: run the same command again to go on."
+        click.echo(message, err=True)
+        _end(tally, as_json, "STOPPED", message, 130)
+
+
+def _end(tally: Tally, as_json: bool, reason: str, message: str, code: int) -> NoReturn:
+    if as_json:
+        tally.error = {"reason": reason, "message": message}
+        click.echo(json.dumps(tally.to_dict(), indent=2))
+    sys.exit(code)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from segue.indexer.cli import main
+from segue.indexer.running import told
 
 
 def run(*arguments: str | Path) -> Result:
@@ -67,3 +69,17 @@ def test_help_is_quick() -> None:
     assert "--allow-failures" in done.stdout
     assert "tensorflow" not in done.stderr
     assert "librosa" not in done.stderr
+
+
+def test_a_run_that_is_stopped_at_once_has_its_document(capsys: pytest.CaptureFixture[str]) -> None:
+    """A program that waits for JSON reads what was done until then, and that it was not the end."""
+
+    def stopped() -> None:
+        with told(as_json=True) as tally:
+            tally.added = 3
+            raise KeyboardInterrupt
+
+    with pytest.raises(SystemExit) as ended:
+        stopped()
+    document = json.loads(capsys.readouterr().out)
+    assert (130, 3, "STOPPED") == (ended.value.code, document["added"], document["error"]["reason"])
