@@ -1,6 +1,7 @@
 """The two clients: `Client` for plain code, `AsyncClient` for asyncio."""
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Iterable, Iterator
 from functools import cached_property
 from types import TracebackType
@@ -124,7 +125,8 @@ class Client:
         """Finds the tracks that sound nearest to each seed of many, over one stream.
 
         Answers come as soon as they are there, each with the number of its seed, from 0. A seed that the server cannot
-        use is answered by its error; it is not raised, and the others go on. A stream is never tried again by itself.
+        use is answered by its error, and a file that cannot be read at the end; nothing of it is raised, and the others
+        go on. A stream is never tried again by itself.
 
         Args:
             seeds: What `recommend` takes, any number of them.
@@ -132,7 +134,8 @@ class Client:
             read_mask: The fields of the answers that are wanted, as for `recommend`.
             stream_timeout: Seconds that the whole stream may take, (0, 86400].
         """
-        return map(outcome, self._answers(streams.streaming_recommend(seeds, limit, read_mask, stream_timeout)))
+        stream, unsent = streams.streaming_recommend(seeds, limit, read_mask, stream_timeout)
+        return itertools.chain(map(outcome, self._answers(stream)), unsent)
 
     def get_track(self, track_id: str) -> Track:
         """Reads one track of the catalogue."""
@@ -237,8 +240,11 @@ class AsyncClient:
         stream_timeout: float = MAX_TIMEOUT,
     ) -> AsyncIterator[tuple[int, RecommendResponse | SegueError]]:
         """Finds the tracks that sound nearest to each seed of many; see `Client.streaming_recommend`."""
-        async for answer in self._answers(streams.streaming_recommend(seeds, limit, read_mask, stream_timeout)):
+        stream, unsent = streams.streaming_recommend(seeds, limit, read_mask, stream_timeout)
+        async for answer in self._answers(stream):
             yield outcome(answer)
+        for pair in unsent:
+            yield pair
 
     async def get_track(self, track_id: str) -> Track:
         """Reads one track of the catalogue."""

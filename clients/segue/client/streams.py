@@ -72,6 +72,20 @@ class Outgoing(Generic[Request]):
             raise
 
 
+class Unsent:
+    """The seeds of a stream that could not be sent, by their numbers; complete when the stream has ended."""
+
+    def __init__(self) -> None:
+        self._seeds: list[tuple[int, SegueError]] = []
+
+    def add(self, number: int, error: SegueError) -> None:
+        """Keeps a seed, and what is wrong with it."""
+        self._seeds.append((number, error))
+
+    def __iter__(self) -> Iterator[tuple[int, SegueError]]:
+        return iter(self._seeds)
+
+
 @dataclass(frozen=True, slots=True)
 class Stream(Generic[Request, Answer]):
     """One call with many messages on both sides.
@@ -134,8 +148,8 @@ def streaming_recommend(
     limit: int | None = None,
     read_mask: Iterable[str] | None = None,
     timeout: float = MAX_TIMEOUT,
-) -> Stream[StreamingRecommendRequest, StreamingRecommendResponse]:
-    """Describes StreamingRecommend; an item is known by its number.
+) -> tuple[Stream[StreamingRecommendRequest, StreamingRecommendResponse], Unsent]:
+    """Describes StreamingRecommend, and which seeds were not sent; an item is known by its number.
 
     Raises:
         TypeError: The seeds are one seed.
@@ -144,11 +158,18 @@ def streaming_recommend(
         raise TypeError("seeds are an iterable of seeds, not one: send [seed], or ask recommend")
     numbers = itertools.count()
     paths = None if read_mask is None else tuple(read_mask)
+    unsent = Unsent()
 
-    def request(seed: AudioSource | str) -> StreamingRecommendRequest:
-        return StreamingRecommendRequest(item_id=str(next(numbers)), request=recommend(seed, limit, paths).request)
+    def request(seed: AudioSource | str) -> StreamingRecommendRequest | None:
+        number = next(numbers)
+        try:
+            return StreamingRecommendRequest(item_id=str(number), request=recommend(seed, limit, paths).request)
+        except SegueError as error:
+            unsent.add(number, error)
+            return None
 
-    return Stream(lambda stubs: stubs.recommendation.StreamingRecommend, Outgoing(_mapped([], seeds, request)), timeout)
+    requests = Outgoing(_mapped([], seeds, request))
+    return Stream(lambda stubs: stubs.recommendation.StreamingRecommend, requests, timeout), unsent
 
 
 def outcome(answer: StreamingRecommendResponse) -> tuple[int, RecommendResponse | SegueError]:
@@ -159,18 +180,19 @@ def outcome(answer: StreamingRecommendResponse) -> tuple[int, RecommendResponse 
 
 
 def _mapped(
-    first: Sequence[Request], items: Iterable[Item] | AsyncIterable[Item], make: Callable[[Item], Request]
+    first: Sequence[Request], items: Iterable[Item] | AsyncIterable[Item], make: Callable[[Item], Request | None]
 ) -> Iterable[Request] | AsyncIterable[Request]:
-    """Messages, and one for each item behind them; of the same kind of iterable as the items."""
+    """Messages, and behind them one for each item that has one; of the same kind of iterable as the items."""
     if isinstance(items, AsyncIterable):
         return _mapped_async(first, items, make)
-    return itertools.chain(first, map(make, items))
+    return itertools.chain(first, (message for item in items if (message := make(item)) is not None))
 
 
 async def _mapped_async(
-    first: Sequence[Request], items: AsyncIterable[Item], make: Callable[[Item], Request]
+    first: Sequence[Request], items: AsyncIterable[Item], make: Callable[[Item], Request | None]
 ) -> AsyncIterator[Request]:
-    for message in first:
-        yield message
+    for opening in first:
+        yield opening
     async for item in items:
-        yield make(item)
+        if (message := make(item)) is not None:
+            yield message

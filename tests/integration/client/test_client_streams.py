@@ -8,6 +8,7 @@ import pytest
 from segue.client import (
     AsyncClient,
     AudioSilentError,
+    AudioUnreadableError,
     Client,
     DeadlineExceededError,
     ServerUnreachableError,
@@ -127,6 +128,16 @@ async def test_streaming_recommend(peer: Peer, ask: Ask) -> None:
     )
     assert {(7, "embedding")} == {(item.request.limit, *item.request.read_mask.paths) for item in peer.received}
     assert b"RIFF" == peer.received[1].request.audio.content
+
+
+@pytest.mark.parametrize(("seeds", "sent"), [([Path("no.wav"), "b", Path("no.flac")], 1), ([Path("no.wav")], 0)])
+async def test_a_file_that_cannot_be_read(peer: Peer, ask: Ask, seeds: list[Path | str], sent: int) -> None:
+    """A file that cannot be sent fails alone, by its number, wherever it stands; the other seeds are answered."""
+    by_number = dict(await ask(peer.address, "streaming_recommend", seeds))
+    assert set(range(len(seeds))) == set(by_number)
+    unread = {number for number, answer in by_number.items() if isinstance(answer, AudioUnreadableError)}
+    assert {number for number, seed in enumerate(seeds) if isinstance(seed, Path)} == unread
+    assert sent == len(peer.received)
 
 
 @pytest.mark.parametrize("seeds", ["id", b"RIFF", Path("a.wav")])

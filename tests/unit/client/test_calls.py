@@ -22,7 +22,7 @@ def test_every_procedure_described() -> None:
         calls.list_tracks(None).request,
         calls.status().request,
         *streams.streaming_classify([]).requests,
-        *streams.streaming_recommend(["id"]).requests,
+        *streams.streaming_recommend(["id"])[0].requests,
     ]
     assert contract == {request.DESCRIPTOR.full_name for request in described}
 
