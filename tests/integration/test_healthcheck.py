@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import grpc
 import pytest
@@ -71,3 +72,13 @@ def test_command(address: str, service: list[str], code: int) -> None:
     command = [sys.executable, "-m", "segue.server.healthcheck", *service]
     ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
     assert (code, bool(code)) == (ended.returncode, "ill.Service is NOT_SERVING" in ended.stderr)
+
+
+def test_a_certificate_that_is_none(address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A certificate that cannot be used is named in a sentence, as one that is not there is."""
+    file = tmp_path / "server.pem"
+    monkeypatch.setenv("SEGUE_TLS_CERTIFICATE", str(file))
+    monkeypatch.setenv("SEGUE_TLS_KEY", str(file))
+    assert f"{file} cannot be read: No such file or directory" == check(address)
+    file.write_text("garbage")
+    assert f"{file} cannot be used" in str(check(address))

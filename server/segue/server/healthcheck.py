@@ -41,7 +41,13 @@ def check(address: str, service: str = "", timeout: float = TIMEOUT_SECONDS) -> 
     Returns:
         What is wrong, or None.
     """
-    with _channel(address) as channel:
+    try:
+        opened = _channel(address)
+    except OSError as error:
+        return f"{error.filename} cannot be read: {error.strerror}"
+    except ValueError as error:
+        return f"{os.environ['SEGUE_TLS_CERTIFICATE']} cannot be used: {error}"
+    with opened as channel:
         request = health_pb2.HealthCheckRequest(service=service)
         try:
             answer = health_pb2_grpc.HealthStub(channel).Check(request, timeout=timeout, wait_for_ready=True)
@@ -62,21 +68,25 @@ def _channel(address: str) -> grpc.Channel:
 
 
 def _name(chain: bytes) -> str:
-    """One of the names that the first certificate is for."""
+    """One of the names that the first certificate is for.
+
+    Raises:
+        ValueError: it is no certificate, or names nothing.
+    """
     from cryptography import x509  # noqa: PLC0415 - only with TLS
 
     (certificate, *_) = x509.load_pem_x509_certificates(chain)
-    names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    try:
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound as error:
+        raise ValueError("it names no host") from error
     return str(next(iter(names)).value).replace("*", "health")
 
 
 def main() -> None:
     """Asks once, and exits with 1 and a sentence if anything is wrong."""
     address = reachable(os.environ.get("SEGUE_LISTEN") or DEFAULT_LISTEN)
-    try:
-        problem = check(address, service=sys.argv[1] if len(sys.argv) > 1 else "")
-    except OSError as error:
-        problem = f"{error.filename} cannot be read: {error.strerror}"
+    problem = check(address, service=sys.argv[1] if len(sys.argv) > 1 else "")
     sys.exit(f"healthcheck: {problem}" if problem else 0)
 
 

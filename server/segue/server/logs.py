@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import sys
@@ -35,8 +36,9 @@ def set_up(form: Format, level: str) -> None:
 
 
 def _concerns_us(record: logging.LogRecord) -> bool:
-    """Not what gRPC says, with a traceback, of each answer to a caller who hung up while it was sent."""
-    return not record.getMessage().startswith("ExecuteBatchError")
+    """Not what gRPC says, with a traceback, of each caller who hung up, and of each call that outlasts the grace."""
+    cancelled = record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError)
+    return not cancelled and not record.getMessage().startswith("ExecuteBatchError")
 
 
 class JsonLines(logging.Formatter):

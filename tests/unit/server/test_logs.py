@@ -79,12 +79,14 @@ def test_many_that_fail(caplog: pytest.LogCaptureFixture) -> None:
 
 
 PROGRAM = """
+import asyncio
 import logging
 from segue.server.logs import set_up
 set_up({form!r}, "warning")
 logging.getLogger("segue.server").info("below the level")
 logging.getLogger("segue.server").warning("a warning")
 logging.getLogger("grpc._cython.cygrpc").error("ExecuteBatchError raised in core by servicer method [x]")
+logging.getLogger("grpc._cython.cygrpc").error("not handled", exc_info=asyncio.CancelledError())
 logging.getLogger("grpc._cython.cygrpc").error("something else")
 """
 
