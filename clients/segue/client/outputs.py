@@ -83,6 +83,7 @@ class Tables:
                 ("Title", track.title),
                 ("Artist", track.artist),
                 ("Album", track.album),
+                ("Year", str(track.year or "")),
                 ("Genre heard", track.genre),
                 ("Genre tagged", track.tagged_genre),
                 ("Length", tables.length(track)),

@@ -31,6 +31,7 @@ class Track(_message.Message):
     DURATION_FIELD_NUMBER: _builtins.int
     TAGGED_GENRE_FIELD_NUMBER: _builtins.int
     PATH_FIELD_NUMBER: _builtins.int
+    YEAR_FIELD_NUMBER: _builtins.int
     track_id: _builtins.str
     """The track's name for ever: 32 lower-case hexadecimal digits that come from its audio, not from its name or tags."""
     title: _builtins.str
@@ -45,6 +46,8 @@ class Track(_message.Message):
     """The genre in the file's tags, or empty. It is what somebody wrote there, not what was heard."""
     path: _builtins.str
     """Where the indexer found the file, as a path on the indexer's machine."""
+    year: _builtins.int
+    """The year in the file's tags, in [1, 9999], or 0 where they do not say."""
     @_builtins.property
     def duration(self) -> _duration_pb2.Duration:
         """How long the whole track plays."""
@@ -60,10 +63,11 @@ class Track(_message.Message):
         duration: _duration_pb2.Duration | None = ...,
         tagged_genre: _builtins.str = ...,
         path: _builtins.str = ...,
+        year: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["duration", b"duration"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["album", b"album", "artist", b"artist", "duration", b"duration", "genre", b"genre", "path", b"path", "tagged_genre", b"tagged_genre", "title", b"title", "track_id", b"track_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["album", b"album", "artist", b"artist", "duration", b"duration", "genre", b"genre", "path", b"path", "tagged_genre", b"tagged_genre", "title", b"title", "track_id", b"track_id", "year", b"year"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -33,6 +33,7 @@ class Track:
         album: from the tags, or empty.
         genre: the best of the posterior.
         tagged_genre: from the tags, or empty.
+        year: four digits from the tags, or empty.
         seconds: how long it plays.
         path: where it was found.
         posterior: the model's probability of each genre.
@@ -44,6 +45,7 @@ class Track:
     album: str = ""
     genre: str = ""
     tagged_genre: str = ""
+    year: str = ""
     seconds: float = 0.0
     path: str = ""
     posterior: dict[str, float] = field(default_factory=dict)

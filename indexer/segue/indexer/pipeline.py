@@ -167,6 +167,7 @@ def addition(file: MusicFile, examined: Examined, heard: Heard, labels: Sequence
         album=examined.tags.album,
         genre=max(posterior, key=lambda label: posterior[label]),
         tagged_genre=examined.tags.genre,
+        year=examined.tags.year,
         seconds=examined.seconds,
         path=path,
         posterior=posterior,

@@ -230,6 +230,7 @@ def track(track: Track) -> track_pb2.Track:
         duration=duration(track.seconds),
         tagged_genre=track.tagged_genre,
         path=track.path,
+        year=int(track.year or 0),
     )
 
 

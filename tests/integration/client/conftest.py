@@ -70,6 +70,7 @@ TRACKS = [
         title=f"Song {number}",
         artist="Somebody",
         album="An Album",
+        year=1959,
         genre="blues",
         duration=Duration(seconds=180 + number),
         path=f"music/song-{number}.flac",

@@ -92,6 +92,7 @@ def test_what_was_added_is_read_back(store: WritableStore) -> None:
         album="B",
         genre="jazz",
         tagged_genre="Jazz",
+        year="1959",
         seconds=187.123456789,
         path=path,
         posterior={"jazz": 0.75, "blues": 0.25},

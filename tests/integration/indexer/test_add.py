@@ -83,7 +83,7 @@ def _write_others(folder: Path) -> None:
 
 def _write_tagged(path: Path, title: str, style: int, album: str = "Some album") -> None:
     with soundfile.SoundFile(path, "w", 22_050, 1) as file:
-        file.title, file.artist, file.album, file.genre = title, "Someone", album, "Polka"
+        file.title, file.artist, file.album, file.genre, file.date = title, "Someone", album, "Polka", "1959"
         file.write(render_clip(style, 4.0))
 
 
@@ -133,7 +133,7 @@ def test_tracks_hold_what_is_known_of_them(indexed: Indexed) -> None:
     albums = indexed.music / "albums"
     track = _track(indexed.indexer, albums / "tagged.flac")
 
-    assert ("A title", "Someone", "Polka") == (track.title, track.artist, track.tagged_genre)
+    assert ("A title", "Someone", "Polka", "1959") == (track.title, track.artist, track.tagged_genre, track.year)
     assert 4.0 == track.seconds
     assert {style.name for style in STYLES} == set(track.posterior)
     assert track.genre == max(track.posterior, key=lambda genre: track.posterior[genre])

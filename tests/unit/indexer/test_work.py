@@ -21,7 +21,7 @@ def write(path: Path, seconds: float = 4.0, title: str = "") -> Path:
     """Writes a rendered clip, with a title in its tags."""
     with soundfile.SoundFile(path, "w", 22_050, 1) as file:
         if title:
-            file.title, file.artist, file.album = title, "Someone", "Some album"
+            file.title, file.artist, file.album, file.date = title, "Someone", "Some album", "1959-08-17"
         file.write(render_clip(1, seconds))
     return path
 
@@ -47,11 +47,11 @@ def test_the_windows_are_those_that_everyone_hears(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["flac", "ogg", "mp3", "wav"])
 def test_tags_are_read_from_the_bytes(tmp_path: Path, kind: str) -> None:
-    """Title, artist and album come from every kind of file, told by its bytes: endings may lie."""
+    """Title, artist, album and year come from every kind of file, told by its bytes: endings may lie."""
     written = write(tmp_path / f"a.{kind}", title="A title")
     path = written.rename(tmp_path / "a.snd")
 
-    assert Tags("A title", "Someone", "Some album", "") == read_tags(path)
+    assert Tags("A title", "Someone", "Some album", year="1959") == read_tags(path)
 
 
 def test_wild_tags_become_a_line_of_text(tmp_path: Path) -> None:
@@ -114,3 +114,15 @@ def test_whatever_a_decoder_raises_costs_one_file(tmp_path: Path, monkeypatch: p
 
     assert isinstance(failure, Failure)
     assert "INTERNAL" == failure.reason
+
+
+@pytest.mark.parametrize(
+    ("date", "year"), [("1959", "1959"), ("17.08.1959", "1959"), ("0000-00-00", ""), ("a while ago, 19590817", "")]
+)
+def test_the_year_of_any_date(tmp_path: Path, date: str, year: str) -> None:
+    """Dates are written in many ways; what has no year of four digits has none."""
+    with soundfile.SoundFile(tmp_path / "a.flac", "w", 22_050, 1) as file:
+        file.date = date
+        file.write(render_clip(1, 1.0))
+
+    assert year == read_tags(tmp_path / "a.flac").year
