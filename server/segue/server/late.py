@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, cast
 
 import grpc
 
 from segue.core.errors import SegueError, Starting
+from segue.server.calls import refusing
 
 Refusal = Callable[[str], SegueError | None]
 """Answers why a method, by its full name, is not answered now, or None where it is."""
@@ -43,7 +44,7 @@ class LateServices(grpc.GenericRpcHandler):  # type: ignore[type-arg] # generic 
         if method.strip("/").partition("/")[0] not in self._names:
             return None
         if error := self._refusal(method):
-            return _refusing(error)
+            return refusing(error)
         found = (handler.service(handler_call_details) for handler in self._handlers)
         return next((handler for handler in found if handler), None)
 
@@ -53,13 +54,3 @@ class LateServices(grpc.GenericRpcHandler):  # type: ignore[type-arg] # generic 
 
     def add_registered_method_handlers(self, service: str, handlers: object) -> None:
         """Takes the same handlers another way, which asyncio servers do not need; for generated code."""
-
-
-def _refusing(error: SegueError) -> grpc.RpcMethodHandler[Any, Any]:
-    """Answers a call of any kind by an error; as a stream on both sides, of which nothing is read."""
-
-    async def refuse(_requests: AsyncIterator[bytes], _context: object) -> AsyncIterator[bytes]:
-        raise error
-        yield b""
-
-    return grpc.stream_stream_rpc_method_handler(refuse)

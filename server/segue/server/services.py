@@ -40,8 +40,6 @@ from segue.v1.recommendation_service_pb2 import (
     StreamingRecommendResponse,
 )
 
-_SPARE = 10
-
 Context = grpc.aio.ServicerContext[Any, Any]
 
 
