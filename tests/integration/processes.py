@@ -13,11 +13,6 @@ def decoder(program: int) -> int:
     raise AssertionError("no process decodes")
 
 
-def busy_ticks(pid: int) -> int:
-    """How many hundredths of a second a process has worked."""
-    return sum(int(ticks) for ticks in _fields(pid)[11:13])
-
-
 def _is_decoder(pid: int, program: int) -> bool:
     try:
         parent, group = (int(number) for number in _fields(pid)[1:3])
