@@ -15,7 +15,7 @@ from segue.core.errors import CatalogueEmpty, CatalogueMismatch
 from segue.core.model import Heard, Model
 from segue.core.redis_store import RedisStore
 from segue.core.redis_writer import RedisWriter
-from segue.core.store import Identity, TrackWriter, WritableStore
+from segue.core.store import Identity, TrackWriter, WritableStore, check_same_maker
 from segue.core.windows import Windows
 from segue.core.workers import Limits, Workers
 from segue.indexer.settings import Settings
@@ -118,6 +118,22 @@ def reopen(data: Path, redis_url: str | None) -> Iterator[tuple[RedisStore, Redi
         identity = required(store)
         with store.writer(identity.model_id, identity.fingerprint, identity.width) as writer:
             yield store, writer
+
+
+@contextmanager
+def rehearsing(settings: Settings) -> Iterator[RedisStore]:
+    """The catalogue for a dry run, not locked; what a run would be refused for, this is refused for too.
+
+    Raises:
+        ArtifactError: the model cannot be used.
+        CatalogueMismatch: the catalogue was made by another model or front end, or it is lost by which.
+        StoreUnavailable: Redis does not answer.
+    """
+    manifest = read_manifest(settings.model)
+    wanted = Identity("", manifest.model_id, manifest.features.fingerprint, manifest.embedding_width)
+    with open_store(settings.data, settings.redis_url) as store:
+        check_same_maker(standing(store), wanted, store.address)
+        yield store
 
 
 def required(store: RedisStore) -> Identity:

@@ -9,7 +9,7 @@ from pathlib import Path
 from segue.core.connect import open_store
 from segue.core.errors import RemovalRefused
 from segue.core.store import TrackStore
-from segue.indexer.bootstrap import assemble_beside
+from segue.indexer.bootstrap import assemble_beside, required
 from segue.indexer.interrupt import Interrupt
 from segue.indexer.leaving import orphaned
 from segue.indexer.pipeline import Pipeline
@@ -79,10 +79,11 @@ def rehearse_reindex(settings: Settings, tally: Tally, interrupt: Interrupt, sho
     """Counts what ``reindex`` would hear from the beginning; no file is opened, and nothing is written.
 
     Raises:
-        StoreUnavailable: Redis does not answer.
+        SegueError: as ``reindex`` would.
     """
     tally.dry_run = True
     with tally.timed(), open_store(settings.data, settings.redis_url) as store:
+        required(store)
         for text in _paths(store):
             if interrupt.came():
                 return

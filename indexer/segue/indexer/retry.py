@@ -8,7 +8,7 @@ from pathlib import Path
 
 from segue.core.connect import open_store
 from segue.core.store import TrackStore
-from segue.indexer.bootstrap import assemble
+from segue.indexer.bootstrap import assemble, rehearsing
 from segue.indexer.interrupt import Interrupt
 from segue.indexer.pipeline import Pipeline
 from segue.indexer.publishing import conclude
@@ -73,10 +73,10 @@ def rehearse(
     """Counts what ``retry`` would hear; no file is opened, and nothing is written.
 
     Raises:
-        StoreUnavailable: Redis does not answer.
+        SegueError: as ``retry`` would.
     """
     tally.dry_run = True
-    with tally.timed(), open_store(settings.data, settings.redis_url) as store:
+    with tally.timed(), rehearsing(settings) as store:
         missing = list[str]()
         for source in _again(failed_paths(store, reason), store, missing):
             if interrupt.came():

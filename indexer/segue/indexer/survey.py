@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from segue.core.connect import open_store
 from segue.core.store import TrackStore
+from segue.indexer.bootstrap import rehearsing
 from segue.indexer.interrupt import Interrupt
 from segue.indexer.leaving import gone, orphaned
 from segue.indexer.settings import Settings
@@ -35,10 +35,10 @@ def survey(
             opens the files can tell a renamed one from a new one.
 
     Raises:
-        StoreUnavailable: Redis does not answer.
+        SegueError: as a run would.
     """
     tally.dry_run = True
-    with tally.timed(), open_store(settings.data, settings.redis_url) as store:
+    with tally.timed(), rehearsing(settings) as store:
         for source in look_up(find_music(paths), store, named=paths):
             if interrupt.came():
                 return

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ import pytest
 import soundfile
 from click.testing import CliRunner, Result
 
+from segue.core.artifact import read_manifest, write_manifest
 from segue.core.connect import open_store
 from segue.core.redis_store import RedisStore
 from segue.core.render import render_clip
@@ -56,6 +59,15 @@ class Indexer:
 def indexer(tmp_path: Path, tiny_model: Path) -> Indexer:
     """An indexer without a catalogue yet."""
     return Indexer(tmp_path / "data", tiny_model)
+
+
+@pytest.fixture
+def other_model(tiny_model: Path, tmp_path: Path) -> Path:
+    """Another model: it has another id, as after any training."""
+    folder = tmp_path / "other-model"
+    shutil.copytree(tiny_model, folder)
+    write_manifest(folder, replace(read_manifest(folder), name="other"))
+    return folder
 
 
 WIDTH = 16

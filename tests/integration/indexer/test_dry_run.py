@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from segue.core.artifact import read_manifest
 from segue.core.connect import open_store
 from segue.core.redis_client import connect
 from segue.core.redis_store import RedisStore
@@ -53,3 +54,15 @@ def test_a_dry_run_changes_nothing(
         assert (0, 3, True) == (done.exit_code, (told := json.loads(done.stdout))["tracks"], told["dry_run"])
         assert before == key_space(store)
         assert files == sorted(tried.parent.rglob("*"))
+
+
+@pytest.mark.parametrize("command", ["add music", "sync music", "retry"])
+def test_a_dry_run_is_refused_what_the_run_would_be(
+    tried: Path, tiny_model: Path, other_model: Path, command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A catalogue of another model is none that could be added to, also where nobody adds yet: both are named."""
+    monkeypatch.chdir(tried.parent)
+    done = run(*command.split(), "--data", tried, "--model", other_model, "--dry-run")
+
+    assert 1 == done.exit_code
+    assert all(read_manifest(model).model_id in done.stderr for model in (tiny_model, other_model))

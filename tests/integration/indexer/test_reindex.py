@@ -1,13 +1,11 @@
 from __future__ import annotations
 
 import json
-import shutil
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from segue.core.artifact import read_manifest, write_manifest
+from segue.core.artifact import read_manifest
 from segue.core.connect import open_store
 from segue.core.failpoints import Failpoint
 from segue.core.store import Identity
@@ -15,15 +13,6 @@ from tests.integration.indexer.conftest import run, write_library
 from tests.integration.indexer.test_kills import PROGRAM, killed_at
 
 CLIPS = 40
-
-
-@pytest.fixture
-def other_model(tiny_model: Path, tmp_path: Path) -> Path:
-    """Another model: it has another id, as after any training."""
-    folder = tmp_path / "other-model"
-    shutil.copytree(tiny_model, folder)
-    write_manifest(folder, replace(read_manifest(folder), name="other"))
-    return folder
 
 
 @pytest.fixture
