@@ -13,6 +13,7 @@ from segue.core.connect import open_store
 from segue.core.redis_store import RedisStore
 from segue.core.snapshot import load_newest
 from segue.core.store import FailureRecord
+from segue.indexer.bootstrap import standing
 from segue.indexer.report import printable
 
 
@@ -20,10 +21,11 @@ def read_status(data: Path, redis_url: str | None, list_failures: bool = False) 
     """What is in the catalogue, as JSON has it; the files that failed are named only where that is asked for.
 
     Raises:
+        CatalogueMismatch: there are tracks, and it is lost what made them.
         StoreUnavailable: Redis does not answer.
     """
     with open_store(data, redis_url) as store:
-        identity, revision = store.identity(), store.revision()
+        identity, revision = standing(store), store.revision()
         snapshot = None if identity is None else load_newest(data, identity)
         failures = {failure.path: failure for failure in store.all_failures()}
         return {

@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import random
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,8 @@ import pytest
 
 from segue.core.connect import open_store
 from segue.core.failpoints import Failpoint
+from segue.core.redis_client import connect
+from segue.core.redis_keys import RedisKeys
 from segue.core.redis_store import RedisStore
 from segue.core.snapshot import load_newest
 from segue.core.store import FailureRecord, all_track_ids
@@ -106,6 +109,16 @@ def test_another_file_is_no_backup(tmp_path: Path, content: bytes) -> None:
 
     assert (1, "BACKUP_UNUSABLE") == (failed.exit_code, json.loads(failed.stdout)["error"]["reason"])
     assert not (tmp_path / "data").exists()
+
+
+def test_a_catalogue_that_lost_its_identity_is_replaced(backup: Path, catalogue: RedisStore, tmp_path: Path) -> None:
+    """It says no more what made its tracks; those of the backup do, and take their place."""
+    with closing(connect(catalogue.address)) as client:
+        client.delete(RedisKeys().identity)
+    done = run("restore", backup, "--data", tmp_path, "--replace")
+
+    assert (0, "", 20) == (done.exit_code, done.stderr, catalogue.count())
+    assert 0 == run("verify", "--data", tmp_path).exit_code
 
 
 @pytest.mark.parametrize(

@@ -190,7 +190,9 @@ def test_a_missing_index_is_found(catalogue: RedisStore, tmp_path: Path) -> None
     assert 20 == catalogue.count()
 
 
-@pytest.mark.parametrize("command", ["verify --repair", "add", "sync", "retry", "reindex", "remove /music", "rebuild"])
+@pytest.mark.parametrize(
+    "command", ["verify --repair", "status", "add", "sync", "retry", "reindex", "remove /music", "rebuild"]
+)
 def test_what_cannot_be_mended_says_so(
     data: Path,
     client: Any,  # noqa: ANN401 - see above
