@@ -47,7 +47,7 @@ def test_fresh_stubs_in_an_empty_environment(server: str, clips: list[Path], tmp
     called(python, "-m", "grpc_tools.protoc", *paths, *out, *protos)
     (tmp_path / "stranger.py").write_text(STRANGER)
     answer = called(python, tmp_path / "stranger.py", server, clips[0])
-    assert answer.startswith("10 segue-fast-")
+    assert answer.startswith("10 segue-accurate-")
 
 
 @pytest.fixture(scope="module")
