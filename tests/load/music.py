@@ -46,16 +46,27 @@ def _samples() -> Samples:
 
 
 def _message(path: Path, samples: Samples, rate: int) -> Path:
+    request = classification_service_pb2.ClassifyRequest(audio=_audio(samples, rate))
+    path.write_bytes(request.SerializeToString())
+    return path
+
+
+def _audio(samples: Samples, rate: int) -> audio_pb2.Audio:
     file = io.BytesIO()
     soundfile.write(file, samples, rate, format="WAV", subtype="PCM_16")
-    audio = audio_pb2.Audio(content=file.getvalue())
-    path.write_bytes(classification_service_pb2.ClassifyRequest(audio=audio).SerializeToString())
-    return path
+    return audio_pb2.Audio(content=file.getvalue())
 
 
 def recommend_message(path: Path) -> Path:
     """A serialized request for what is near to the first track."""
     path.write_bytes(recommendation_service_pb2.RecommendRequest(track_id=f"{0:032x}").SerializeToString())
+    return path
+
+
+def recommend_by_clip(path: Path) -> Path:
+    """A serialized request for what is near to the small clip."""
+    request = recommendation_service_pb2.RecommendRequest(audio=_audio(_samples(), _RATE))
+    path.write_bytes(request.SerializeToString())
     return path
 
 

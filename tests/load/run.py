@@ -24,7 +24,7 @@ from segue.core.places import DEFAULT_MODEL, default_model
 from segue.v1 import recommendation_service_pb2, recommendation_service_pb2_grpc
 
 from .ghz import ROOT, Load, Measured, begin, end, send
-from .music import add_tracks, kind, recommend_message, small_and_large
+from .music import add_tracks, kind, recommend_by_clip, recommend_message, small_and_large
 from .servers import Memory, Redis, bare_server, segue_server
 
 CLASSIFY = "segue.v1.ClassificationService.Classify"
@@ -97,6 +97,20 @@ def closed_loop(bench: Bench, bare: str) -> float:
             _row(bench.page, name, str(callers), measured, base)
             best = max(best, measured.rate if name == "1.3 MB" else 0.0)
     return best
+
+
+def recommending(bench: Bench, bare: str) -> None:
+    """Callers that wait for recommendations, by a track of the catalogue and by a clip."""
+    seeds = {
+        "a track's id": recommend_message(bench.data / "track"),
+        "1.3 MB": recommend_by_clip(bench.data / "clip"),
+    }
+    bench.page.table("seed", "callers", "calls/s", "p50 ms", "p90 ms", "p99 ms", "not OK", "bare p50 ms", "p50 / bare")
+    for name, message in seeds.items():
+        for callers in (1, 8):
+            load = Load(RECOMMEND, message, callers)
+            base, measured = send(bare, load, bench.seconds / 3), send(bench.address, load, bench.seconds)
+            _row(bench.page, name, str(callers), measured, base)
 
 
 def _row(page: Page, name: str, how: str, measured: Measured, base: Measured) -> None:
@@ -219,6 +233,7 @@ def measure(page: Page, folder: Path, seconds: float) -> None:
         with segue_server(folder, redis.url, *options) as (address, memory), bare_server() as bare:
             bench = Bench(page, folder, redis, manifest, small_and_large(folder), seconds, address, memory)
             capacity = closed_loop(bench, bare)
+            recommending(bench, bare)
             half = open_loop(bench, capacity)
             snapshot_swaps(bench, half, capacity)
             redis_away(bench)

@@ -114,8 +114,11 @@ async def _nothing(_request: bytes, _context: object) -> bytes:
 
 async def _serve_bare() -> None:
     server = grpc.aio.server(options=_OPTIONS)
-    methods = {"Classify": grpc.unary_unary_rpc_method_handler(_nothing)}
-    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("segue.v1.ClassificationService", methods),))
+    handler = grpc.unary_unary_rpc_method_handler(_nothing)
+    calls = {"segue.v1.ClassificationService": "Classify", "segue.v1.RecommendationService": "Recommend"}
+    server.add_generic_rpc_handlers(
+        [grpc.method_handlers_generic_handler(service, {method: handler}) for service, method in calls.items()]
+    )
     sys.stdout.write(f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}\n")
     sys.stdout.flush()
     await server.start()
