@@ -7,7 +7,7 @@ waits for those who watch it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -29,21 +29,26 @@ class Health(health_pb2_grpc.HealthServicer):  # type: ignore[misc] # its types 
     def __init__(self, services: Collection[str]) -> None:
         """Takes the full names of the services; none serves yet."""
         self._status = dict.fromkeys(("", *services), NOT_SERVING)
+        self._look: Callable[[], Mapping[str, bool]] = dict
         self._changed = asyncio.Event()
         self._watching = Places(MOST_WATCHING, "callers watch the health")
-        self._stopping = False
         self._ended = False
 
-    def tell(self, serving: Mapping[str, bool]) -> None:
-        """Notes whether services serve, unless the server is stopping."""
-        if not self._stopping:
-            self._status |= {service: SERVING if well else NOT_SERVING for service, well in serving.items()}
+    def follow(self, look: Callable[[], Mapping[str, bool]]) -> None:
+        """Takes what tells, at no cost, whether each service serves now."""
+        self._look = look
+        self.look_again()
+
+    def look_again(self) -> None:
+        """Notes whether services serve, and tells those who watch; whoever asks has it looked at anyway."""
+        told = self._status
+        self._status = told | {name: SERVING if well else NOT_SERVING for name, well in self._look().items()}
+        if self._status != told:
             self._wake()
 
     def stop(self) -> None:
         """Says of every service that it does not serve, for good."""
-        self.tell(dict.fromkeys(self._status, False))
-        self._stopping = True
+        self.follow(lambda: dict.fromkeys(self._status, False))
 
     def end(self) -> None:
         """Ends the calls of all who watch."""
@@ -56,6 +61,7 @@ class Health(health_pb2_grpc.HealthServicer):  # type: ignore[misc] # its types 
         """Tells how a service is."""
         if request.service not in self._status:
             await context.abort(grpc.StatusCode.NOT_FOUND, "There is no such service here.")
+        self.look_again()
         return health_pb2.HealthCheckResponse(status=self._status[request.service])
 
     async def Watch(  # noqa: N802 - the contract's name

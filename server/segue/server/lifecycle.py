@@ -17,7 +17,7 @@ from segue.server import health
 from segue.server.access import TokenInterceptor
 from segue.server.bootstrap import Parts, Settings, assemble
 from segue.server.calls import CallInterceptor
-from segue.server.catalogue import POLL_SECONDS
+from segue.server.catalogue import POLL_SECONDS, LiveCatalogue
 from segue.server.health import Health
 from segue.server.late import LateServices
 from segue.server.logs import CallLog
@@ -144,12 +144,12 @@ def _add_front(server: grpc.aio.Server) -> tuple[Health, LateServices]:
 async def _answer(parts: Parts, services: LateServices, checks: Health, bound: str, stop: asyncio.Event) -> None:
     """Answers calls until it is told to stop."""
     services.arrive(lambda server: _add_services(server, parts), lambda method: _refusal(parts, method))
-    _tell_health(checks, parts)
-    follow = asyncio.create_task(_keep_telling_health(checks, parts))
+    checks.follow(lambda: _serving(parts.catalogue))
+    watch = asyncio.create_task(_keep_looking(checks))
     _log.info("listening on %s with %s and %d tracks", bound, parts.model_id, len(parts.catalogue.view))
     await stop.wait()
     _log.info("stopping; calls under way are finished")
-    follow.cancel()
+    watch.cancel()
 
 
 def _refusal(parts: Parts, method: str) -> SegueError | None:
@@ -193,13 +193,12 @@ def _stop_signal() -> asyncio.Event:
     return stop
 
 
-def _tell_health(checks: Health, parts: Parts) -> None:
+def _serving(catalogue: LiveCatalogue) -> dict[str, bool]:
     """Without the store only Classify works for sure; the server as a whole ("") is well as long as it runs."""
-    catalogue = parts.catalogue
-    checks.tell({"": True, CLASSIFICATION: True, RECOMMENDATION: catalogue.recommends, CATALOG: not catalogue.stale})
+    return {"": True, CLASSIFICATION: True, RECOMMENDATION: catalogue.recommends, CATALOG: not catalogue.stale}
 
 
-async def _keep_telling_health(checks: Health, parts: Parts) -> None:
+async def _keep_looking(checks: Health) -> None:
     while True:
         await asyncio.sleep(POLL_SECONDS)
-        _tell_health(checks, parts)
+        checks.look_again()
