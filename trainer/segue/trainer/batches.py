@@ -30,7 +30,6 @@ class Augmentation:
         masks: how many bars of bands, and of columns, are hidden behind the band's mean.
         mask_bands: the widest bar of bands.
         mask_columns: the widest bar of columns.
-        mixed: the parameter of the Beta distribution by which two clips are mixed; 0 mixes none (Zhang et al. 2018).
     """
 
     stretch: float = 0.1
@@ -40,7 +39,6 @@ class Augmentation:
     masks: int = 2
     mask_bands: int = 16
     mask_columns: int = 6
-    mixed: float = 0.0
 
 
 class ClipBatches(keras.utils.PyDataset):  # type: ignore[misc]  # keras ships no types
@@ -87,8 +85,6 @@ class ClipBatches(keras.utils.PyDataset):  # type: ignore[misc]  # keras ships n
         drawn = [self._draw(clip, random) for clip in chosen]
         windows = np.stack([windows for windows, _ in drawn])
         targets = {name: np.stack([targets[name] for _, targets in drawn]) for name in drawn[0][1]}
-        if self._augmentation.mixed:
-            windows, targets = mix(windows, targets, self._augmentation.mixed, random)
         return {"windows": windows, "mask": draw_mask(self._batch, self._windows, random)}, targets
 
     def on_epoch_end(self) -> None:
@@ -143,22 +139,6 @@ def draw_mask(clips: int, windows: int, random: np.random.Generator) -> NDArray[
     counts = np.where(random.random(clips) < 0.5, windows, random.integers(1, windows + 1, clips))
     present: NDArray[np.bool_] = np.arange(windows) < counts[:, None]
     return present
-
-
-def mix(
-    windows: Floats, targets: dict[str, Floats], parameter: float, random: np.random.Generator
-) -> tuple[Floats, dict[str, Floats]]:
-    """Lays another clip under each, with its targets in proportion."""
-    share = random.beta(parameter, parameter, len(windows)).astype(np.float32)
-    share = np.maximum(share, 1 - share)
-    other = random.permutation(len(windows))
-
-    def blend(values: Floats) -> Floats:
-        across = share.reshape(-1, *[1] * (values.ndim - 1))
-        blended: Floats = values * across + values[other] * (1 - across)
-        return blended
-
-    return blend(windows), {name: blend(values) for name, values in targets.items()}
 
 
 def served_windows(dataset: Dataset, config: FeatureConfig, most: int) -> dict[str, NDArray[np.generic]]:
