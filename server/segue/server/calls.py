@@ -24,8 +24,8 @@ _KINDS = {
     "stream_stream": grpc.stream_stream_rpc_method_handler,
 }
 
-# A caller whose deadline passes hangs up; that reaches the server a little before its own clock says so.
-_CLOCKS_APART = 0.1
+CLOCKS_APART = 0.1
+"""A caller whose deadline passes hangs up, and that reaches the server so many seconds before its own clock says so."""
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,7 @@ def _told(method: str, context: Context, watchers: Sequence[Watcher]) -> Iterato
 def _left(context: Context) -> grpc.StatusCode:
     """Why a caller left."""
     left = context.time_remaining()
-    late = left is not None and left < _CLOCKS_APART
+    late = left is not None and left < CLOCKS_APART
     return grpc.StatusCode.DEADLINE_EXCEEDED if late else grpc.StatusCode.CANCELLED
 
 

@@ -22,11 +22,9 @@ from segue.core.windows import Windows
 from segue.core.workers import Workers
 from segue.server.admission import Admission, Visit, weight
 from segue.server.batching import SharedNetwork
+from segue.server.calls import CLOCKS_APART
 from segue.server.listening import Listened, Rest, Task
 from segue.server.metrics import Metrics, Stage
-
-# A caller whose deadline passes hangs up; that reaches the server a little before its own clock says so.
-_CLOCKS_APART = 0.1
 
 
 class Hearing(NamedTuple):
@@ -162,7 +160,7 @@ class Engine:
         try:
             yield
         except asyncio.CancelledError:
-            late = task.deadline is not None and time.monotonic() > task.deadline - _CLOCKS_APART
+            late = task.deadline is not None and time.monotonic() > task.deadline - CLOCKS_APART
             self._metrics.dropped(stage, "expired" if late else "cancelled")
             raise
 
