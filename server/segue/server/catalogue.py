@@ -241,6 +241,8 @@ class LiveCatalogue:
     def _catch_up(self, store: TrackStore) -> None:
         with self._metrics.redis_seconds.time():
             identity = store.identity()
+        if identity != self._view.identity:
+            self._remembered = RememberedTracks()
         if identity is None:
             self._view = View()
             return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
 from segue.core.store import Track
@@ -37,7 +37,11 @@ class RememberedTracks:
         """The tracks with these ids, None for each that is not remembered."""
         return [self._tracks.get(track_id) for track_id in track_ids]
 
-    def missing(self, track_ids: Iterable[str]) -> list[str]:
-        """Those of some tracks that are not remembered and still find room."""
+    def missing(self, track_ids: Collection[str]) -> list[str]:
+        """Forgets all but these tracks, and answers those that are not remembered and still find room."""
+        gone = set(self._tracks).difference(track_ids)
         unknown = [track_id for track_id in track_ids if track_id not in self._tracks]
-        return unknown[: max(0, self._most - len(self._tracks))]
+        with self._lock:
+            for track_id in gone:
+                self._tracks.pop(track_id, None)
+            return unknown[: max(0, self._most - len(self._tracks))]

@@ -258,6 +258,11 @@ def neighbours(catalogue: LiveCatalogue, number: int, k: int) -> tuple[list[str]
     return [track.track_id for _, track in found.tracks], found.stale
 
 
+def titles(catalogue: LiveCatalogue) -> list[str]:
+    """What is recommended for the first track, by title."""
+    return [track.title for _, track in catalogue.nearest(embedding(1), 1, name(1)).tracks]
+
+
 @pytest.mark.parametrize("in_snapshot", [5, 0, 10])
 def test_from_memory(tmp_path: Path, in_snapshot: int) -> None:
     """While the store is away all is answered as before, and said to be stale; when it is back it is not."""
@@ -316,7 +321,30 @@ def test_the_oldest_is_forgotten() -> None:
         memory.keep([Track(name(number), title=str(number), posterior={"a": 1.0})])
     assert [None, "1", "3"] == [track and track.title for track in memory.get([name(2), name(1), name(3)])]
     assert {} == (memory.get([name(1)])[0] or Track("", "")).posterior
-    assert [] == memory.missing([name(4)])
+
+
+def test_room_for_the_tracks_that_there_are() -> None:
+    """What is no track of the catalogue any more makes room for those that are."""
+    memory = RememberedTracks(most=2)
+    memory.keep([Track(name(number), title="") for number in (1, 2)])
+    assert [] == memory.missing([name(1), name(2), name(3)])
+    assert [name(3)] == memory.missing([name(2), name(3)])
+    assert [None] == memory.get([name(1)])
+
+
+def test_a_catalogue_made_anew_is_remembered_anew(tmp_path: Path) -> None:
+    """The same music in another catalogue is told by what is known of it there."""
+    first, second = Away(), Away()
+    add(first, 1, 2)
+    add(second, 1, 2)
+    with second.writer(MANIFEST.model_id, MANIFEST.features.fingerprint, WIDTH) as writer:
+        writer.add([Addition(Track(name(2), title="new"), embedding(2), PathRecord("2.wav", 2, 2, name(2)))])
+    with following(tmp_path, first) as catalogue:
+        assert ["track 2"] == titles(catalogue)
+        catalogue._store = second
+        catalogue.refresh()
+        second.away = True
+        assert ["new"] == titles(catalogue)
 
 
 def test_compaction(tmp_path: Path) -> None:
