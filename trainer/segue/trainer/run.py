@@ -24,6 +24,7 @@ from segue.trainer.paper import PaperTrained
 from segue.trainer.recipes import AnyPlan, Recipe, settings_of
 from segue.trainer.record import Record, installed_versions
 from segue.trainer.report import write_report
+from segue.trainer.serving import Served
 from segue.trainer.split import SAVED, SHIPPED, TRAIN, VALID, Split
 from segue.trainer.teacher import taught_count
 from segue.trainer.training import WINDOWS, Trained
@@ -114,29 +115,8 @@ def train_artifact(
     """
     trained = recipe.run(sides.learnt, sides.valid, sides.labels, FRONT_END, plan, course or Course())
     network, temperature = calibrate(trained, sides.learnt, sides.valid, sides.labels, FRONT_END)
-    story = Story(
-        split=sides.split.label,
-        learnt=len(sides.learnt.clips),
-        taught=taught_count(sides.learnt),
-        valid=len(sides.valid.clips),
-        recipe=recipe,
-        plan=plan,
-        epochs=len(trained.history["loss"]),
-        best_epoch=trained.best_epoch,
-        seconds=trained.seconds,
-        command=command,
-    )
-    manifest = Manifest(
-        name=name,
-        model_id="",
-        labels=sides.labels,
-        windows=WINDOWS,
-        feature_width=network.feature_width,
-        embedding_width=network.embedding_width,
-        features=FRONT_END,
-        temperature=temperature,
-        split_digest=sides.split.digest,
-    )
+    manifest = _manifest(sides, network, temperature, name)
+    story = _story(sides, recipe, plan, trained, command)
 
     def describe(fresh: Path) -> tuple[dict[str, float], str]:
         # First: what is written beside it from here on, its first manifest does not name.
@@ -155,6 +135,35 @@ def train_artifact(
             f"The network cannot be written to {folder}: {_plain(error)}. Make room, and go on with --resume where "
             "there is a checkpoint."
         ) from error
+
+
+def _manifest(sides: Sides, network: Served, temperature: float, name: str) -> Manifest:
+    return Manifest(
+        name=name,
+        model_id="",
+        labels=sides.labels,
+        windows=WINDOWS,
+        feature_width=network.feature_width,
+        embedding_width=network.embedding_width,
+        features=FRONT_END,
+        temperature=temperature,
+        split_digest=sides.split.digest,
+    )
+
+
+def _story(sides: Sides, recipe: Recipe, plan: AnyPlan, trained: Trained | PaperTrained, command: str) -> Story:
+    return Story(
+        split=sides.split.label,
+        learnt=len(sides.learnt.clips),
+        taught=taught_count(sides.learnt),
+        valid=len(sides.valid.clips),
+        recipe=recipe,
+        plan=plan,
+        epochs=len(trained.history["loss"]),
+        best_epoch=trained.best_epoch,
+        seconds=trained.seconds,
+        command=command,
+    )
 
 
 def _plain(error: tf.errors.OpError) -> str:
