@@ -206,7 +206,8 @@ def test_port_taken(tmp_path: Path, tiny_model: Path) -> None:
     """A port that another server has is named."""
     options = ("--data", str(tmp_path), "--model", str(tiny_model))
     with running_server(*options) as first:
-        assert f"Cannot listen on {first.address}" in refused("--listen", first.address, *options)
+        for when in ((), ("--listen-when-ready",)):
+            assert f"Cannot listen on {first.address}" in refused("--listen", first.address, *options, *when)
 
 
 def test_catalogue_of_another_model(tmp_path: Path, tiny_model: Path) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import signal
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -93,3 +95,16 @@ def test_sigterm_while_loading(starting: Starting, slow_model: Path, tiny_model:
     starting.process.send_signal(signal.SIGTERM)
     let_load(slow_model, tiny_model)
     assert 0 == starting.process.wait(60)
+
+
+def test_a_port_that_opens_when_all_is_loaded(tmp_path: Path, slow_model: Path, tiny_model: Path) -> None:
+    """Where that is wanted, nobody listens while the model loads, and the first call is answered."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        host, port = free.getsockname()
+    options = ("--listen", f"{host}:{port}", "--listen-when-ready", "--model", str(slow_model))
+    with starting_server(*options, "--data", str(tmp_path / "data")) as starting:
+        # Opened by its reader, the server, which loads from here on.
+        with (slow_model / "manifest.json").open("wb") as manifest:
+            assert errno.ECONNREFUSED == socket.socket().connect_ex((host, port))
+            manifest.write((tiny_model / "manifest.json").read_bytes())
+        assert Stubs(starting.listening()).classify(wav(5)).scores

@@ -29,12 +29,22 @@ def kind() -> str:
 
 def small_and_large(folder: Path) -> dict[str, Path]:
     """Serialized requests of 1.3 MB (22,050 Hz, mono) and 5.3 MB (44,100 Hz, stereo), WAV of 16 bits."""
-    samples = _samples()
-    doubled = soxr.resample(samples, _RATE, 2 * _RATE)
     return {
-        "1.3 MB": _message(folder / "small", samples, _RATE),
-        "5.3 MB": _message(folder / "large", np.stack([doubled, doubled], 1), 2 * _RATE),
+        "1.3 MB": _message(folder / "small", _samples(), _RATE),
+        "5.3 MB": _message(folder / "large", _doubled(), 2 * _RATE),
     }
+
+
+def large_clip(path: Path) -> Path:
+    """The clip of 5.3 MB as a file."""
+    path.write_bytes(_audio(_doubled(), 2 * _RATE).content)
+    return path
+
+
+def _doubled() -> Samples:
+    """The clip with twice the rate and two channels."""
+    samples: Samples = soxr.resample(_samples(), _RATE, 2 * _RATE)
+    return np.stack([samples, samples], 1)
 
 
 def _samples() -> Samples:

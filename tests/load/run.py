@@ -23,6 +23,7 @@ from segue.core.artifact import Manifest, read_manifest
 from segue.core.places import DEFAULT_MODEL, default_model
 from segue.v1 import recommendation_service_pb2, recommendation_service_pb2_grpc
 
+from . import balanced, rolling
 from .ghz import ROOT, Load, Measured, begin, end, send
 from .music import add_tracks, kind, recommend_by_clip, recommend_message, small_and_large
 from .servers import Memory, Redis, bare_server, segue_server
@@ -208,6 +209,17 @@ def snapshot_swaps(bench: Bench, half: Measured, capacity: float) -> None:
     bench.page.promise("p99 is at most 2 times the quiet p99", ratio <= 2, f"{ratio:.2f}")
 
 
+def rolling_restart(page: Page, folder: Path, redis: Redis) -> None:
+    """Starts two servers behind a balancer anew, one after the other, under load."""
+    page.table("two servers behind nginx started anew in turn, clips of 5.3 MB", "measured", "kept")
+    if not balanced.NGINX.exists():
+        page.row("no call fails", "nginx: not run", "not known")
+        return
+    rolled = rolling.measure(folder, redis, 2, 4)
+    measured = f"{rolled.calls} calls, {len(rolled.failed)} failed, {len(rolled.codes)} restarts"
+    page.promise("no call fails, and every server ends with 0", rolled.well, measured)
+
+
 def head(seconds: float) -> str:
     """What was measured, on what."""
     return _HEAD.format(
@@ -237,6 +249,7 @@ def measure(page: Page, folder: Path, seconds: float) -> None:
             half = open_loop(bench, capacity)
             snapshot_swaps(bench, half, capacity)
             redis_away(bench)
+        rolling_restart(page, folder, redis)
     finally:
         redis.stop()
 

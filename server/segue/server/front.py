@@ -27,7 +27,15 @@ def make_front(options: Options, metrics: Metrics) -> Front:
     tokens = Tokens(options.tokens) if options.tokens else None
     for warning in exposures(options):
         _log.warning("%s", warning)
-    return Front(options.listen, options.grace, options.drain, options.max_connection_age, tls, tokens)
+    return Front(
+        address=options.listen,
+        grace=options.grace,
+        drain=options.drain,
+        connection_age=options.max_connection_age,
+        when_ready=options.listen_when_ready,
+        tls=tls,
+        tokens=tokens,
+    )
 
 
 def tls_files(options: Options) -> TlsFiles | None:

@@ -76,6 +76,7 @@ class Front:
         grace: how many seconds calls under way may take to finish after the signal and the time to drain.
         drain: how many seconds calls are still taken after the signal, while health says NOT_SERVING.
         connection_age: after how many seconds callers are asked to connect anew, 0 for never.
+        when_ready: whether the port opens only once everything is loaded.
         tls: what secures the port, or None for plain text.
         tokens: who may call, or None for everyone.
     """
@@ -84,12 +85,15 @@ class Front:
     grace: float
     drain: float = 0.0
     connection_age: float = 0.0
+    when_ready: bool = False
     tls: Tls | None = None
     tokens: Tokens | None = None
 
 
 async def serve(settings: Settings, metrics: Metrics, front: Front) -> None:
     """Opens the port, loads, answers calls until SIGTERM, SIGINT or SIGHUP, and ends in good order.
+
+    A port that is to open when everything is loaded opens then.
 
     Args:
         settings: what the parts are to be made of.
@@ -109,15 +113,18 @@ async def serve(settings: Settings, metrics: Metrics, front: Front) -> None:
         maximum_concurrent_rpcs=settings.most_pieces + _OTHER_CALLS + health.MOST_WATCHING,
     )
     checks, services = _add_front(server)
-    bound = _bind(server, front)
     stop = _stop_signal()
-    await server.start()
-    _log.info("the port %s is open; loading the model and the catalogue", bound)
     with ExitStack() as stack:
         try:
+            bound = None if front.when_ready else await _open(server, front)
             parts = await asyncio.to_thread(stack.enter_context, assemble(settings, metrics))
             if not stop.is_set():
-                await _answer(parts, services, checks, bound, stop)
+                watch = _begin(parts, services, checks)
+                bound = bound or await _open(server, front)
+                _log.info("listening on %s with %s and %d tracks", bound, parts.model_id, len(parts.catalogue.view))
+                await stop.wait()
+                _log.info("stopping; calls under way are finished")
+                watch.cancel()
                 checks.stop()
                 await asyncio.sleep(front.drain)
         finally:
@@ -141,15 +148,11 @@ def _add_front(server: grpc.aio.Server) -> tuple[Health, LateServices]:
     return checks, services
 
 
-async def _answer(parts: Parts, services: LateServices, checks: Health, bound: str, stop: asyncio.Event) -> None:
-    """Answers calls until it is told to stop."""
+def _begin(parts: Parts, services: LateServices, checks: Health) -> asyncio.Task[None]:
+    """Answers calls by these parts; the task keeps looking whether they are well."""
     services.arrive(lambda server: _add_services(server, parts), lambda method: _refusal(parts, method))
     checks.follow(lambda: _serving(parts.catalogue))
-    watch = asyncio.create_task(_keep_looking(checks))
-    _log.info("listening on %s with %s and %d tracks", bound, parts.model_id, len(parts.catalogue.view))
-    await stop.wait()
-    _log.info("stopping; calls under way are finished")
-    watch.cancel()
+    return asyncio.create_task(_keep_looking(checks))
 
 
 def _refusal(parts: Parts, method: str) -> SegueError | None:
@@ -163,8 +166,15 @@ def _add_services(server: grpc.aio.Server, parts: Parts) -> None:
     catalog_service_pb2_grpc.add_CatalogServiceServicer_to_server(CatalogService(parts), server)
 
 
-def _bind(server: grpc.aio.Server, front: Front) -> str:
+async def _open(server: grpc.aio.Server, front: Front) -> str:
     """Opens the port and answers the address with the port that it really is."""
+    bound = _bind(server, front)
+    await server.start()
+    _log.info("the port %s is open", bound)
+    return bound
+
+
+def _bind(server: grpc.aio.Server, front: Front) -> str:
     address = front.address
     try:
         if front.tls:

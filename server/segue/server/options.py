@@ -27,6 +27,7 @@ class Options:
     """What the server was told, by the names of its options; see ``--help``."""
 
     listen: str
+    listen_when_ready: bool
     data: Path
     redis: str | None
     model: Path
@@ -96,6 +97,12 @@ _OPTIONS = (
         default="127.0.0.1:50051",
         callback=_address,
         help="HOST:PORT or unix:PATH to answer on.",
+    ),
+    click.option(
+        "--listen-when-ready",
+        cls=Setting,
+        is_flag=True,
+        help="Open the port only when everything is loaded, for a balancer that does not ask for the health.",
     ),
     click.option(
         "--data",
