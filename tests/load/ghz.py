@@ -18,7 +18,7 @@ from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSe
 from segue.v1 import classification_service_pb2, recommendation_service_pb2
 
 ROOT = Path(__file__).parents[2]
-_INSTALL = "GOBIN=$PWD/.tools go install github.com/bojand/ghz/cmd/ghz@latest"
+_MODULE = "github.com/bojand/ghz/cmd/ghz@v0.93.0"
 
 
 @dataclass(frozen=True)
@@ -27,13 +27,13 @@ class Load:
 
     Attributes:
         call: the method, such as "segue.v1.ClassificationService.Classify".
-        message: a file with the serialized request.
+        messages: a file with an array of requests in JSON, which are sent in turn.
         concurrency: how many calls are under way in a closed loop, each on its own connection up to 8.
         rate: calls a second of an open loop, or None for a closed one.
     """
 
     call: str
-    message: Path
+    messages: Path
     concurrency: int = 1
     rate: float | None = None
 
@@ -69,10 +69,14 @@ class Measured:
 
 
 def find_ghz() -> Path:
-    """Where ghz is."""
-    found = shutil.which("ghz", path=f"{ROOT / '.tools'}{os.pathsep}{os.environ.get('PATH', '')}")
+    """Where ghz is. Go builds it where it is not; without Go that is the end, with the words "ghz: not run"."""
+    tools = ROOT / ".tools"
+    found = shutil.which("ghz", path=f"{tools}{os.pathsep}{os.environ.get('PATH', '')}")
+    if found is None and shutil.which("go"):
+        subprocess.run(["go", "install", _MODULE], env=os.environ | {"GOBIN": str(tools)}, check=False)  # noqa: S607 - the PATH's own
+        found = shutil.which("ghz", path=tools)
     if found is None:
-        sys.exit(f"ghz, the load generator, is not there. Install Go, then: {_INSTALL}")
+        sys.exit(f"ghz: not run, for it is not here; install Go, then: GOBIN=$PWD/.tools go install {_MODULE}")
     return Path(found)
 
 
@@ -80,7 +84,7 @@ def begin(address: str, load: Load, seconds: float) -> subprocess.Popen[str]:
     """Starts a load that lasts for some seconds; ``end`` waits for it."""
     command = [
         *(str(find_ghz()), "--insecure", "--format=json", f"--call={load.call}"),
-        *(f"--protoset={_contract(load.message.parent)}", f"--binary-file={load.message}"),
+        *(f"--protoset={_contract(load.messages.parent)}", f"--data-file={load.messages}"),
         *(f"--duration={seconds:g}s", "--duration-stop=wait", "--timeout=60s"),
         *(["--async", f"--rps={load.rate:.0f}", "--concurrency=64", "--connections=8"] if load.rate else []),
         *([] if load.rate else [f"--concurrency={load.concurrency}", f"--connections={min(8, load.concurrency)}"]),

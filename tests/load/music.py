@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import io
+import json
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import soundfile
 import soxr
+from google.protobuf import json_format
+from google.protobuf.message import Message
 
 from segue.core.artifact import Manifest
 from segue.core.connect import open_store
@@ -20,6 +24,8 @@ from segue.v1 import audio_pb2, classification_service_pb2, recommendation_servi
 
 GTZAN = Path(os.environ.get("SEGUE_GTZAN", Path(__file__).parents[3] / "shared" / "data" / "gtzan"))
 _RATE = 22_050
+_SECONDS = 30
+CLIPS = 6
 
 
 def kind() -> str:
@@ -28,37 +34,47 @@ def kind() -> str:
 
 
 def small_and_large(folder: Path) -> dict[str, Path]:
-    """Serialized requests of 1.3 MB (22,050 Hz, mono) and 5.3 MB (44,100 Hz, stereo), WAV of 16 bits."""
+    """Requests of 1.3 MB (22,050 Hz, mono) and 5.3 MB (44,100 Hz, stereo), WAV of 16 bits, of several clips each."""
+    clips = _clips()
     return {
-        "1.3 MB": _message(folder / "small", _samples(), _RATE),
-        "5.3 MB": _message(folder / "large", _doubled(), 2 * _RATE),
+        "1.3 MB": _messages(folder / "small.json", (_classify(clip, _RATE) for clip in clips)),
+        "5.3 MB": _messages(folder / "large.json", (_classify(_stereo(clip), 2 * _RATE) for clip in clips)),
     }
 
 
 def large_clip(path: Path) -> Path:
-    """The clip of 5.3 MB as a file."""
-    path.write_bytes(_audio(_doubled(), 2 * _RATE).content)
+    """A clip of 5.3 MB as a file."""
+    path.write_bytes(_audio(_stereo(_clips()[0]), 2 * _RATE).content)
     return path
 
 
-def _doubled() -> Samples:
-    """The clip with twice the rate and two channels."""
-    samples: Samples = soxr.resample(_samples(), _RATE, 2 * _RATE)
-    return np.stack([samples, samples], 1)
+def _clips() -> list[Samples]:
+    """Clips from here and there in the archive, so that they are of different genres."""
+    files = sorted((GTZAN / "audio").glob("*/*.flac"))
+    if not files:
+        return [render_clip(style, _SECONDS, _RATE) for style in range(CLIPS)]
+    chosen = files[:: max(1, len(files) // CLIPS)][:CLIPS]
+    return [soundfile.read(file, _SECONDS * _RATE, dtype="float32")[0] for file in chosen]
 
 
-def _samples() -> Samples:
-    clips = sorted((GTZAN / "audio").glob("*/*.flac"))
-    if not clips:
-        return render_clip(1, 30, _RATE)
-    samples: Samples = soundfile.read(clips[0], dtype="float32")[0]
-    return samples[: 30 * _RATE]
+def _stereo(clip: Samples) -> Samples:
+    """The clip at twice the rate, in two channels."""
+    doubled: Samples = soxr.resample(clip, _RATE, 2 * _RATE)
+    return np.stack([doubled, doubled], 1)
 
 
-def _message(path: Path, samples: Samples, rate: int) -> Path:
-    request = classification_service_pb2.ClassifyRequest(audio=_audio(samples, rate))
-    path.write_bytes(request.SerializeToString())
+def _messages(path: Path, messages: Iterable[Message]) -> Path:
+    """A file of requests, which ghz sends in turn.
+
+    In JSON: ghz takes what it gets for a template, and fails at bytes that happen to look like the beginning of one.
+    """
+    fields = [json_format.MessageToDict(message, preserving_proto_field_name=True) for message in messages]
+    path.write_text(json.dumps(fields), encoding="utf-8")
     return path
+
+
+def _classify(samples: Samples, rate: int) -> Message:
+    return classification_service_pb2.ClassifyRequest(audio=_audio(samples, rate))
 
 
 def _audio(samples: Samples, rate: int) -> audio_pb2.Audio:
@@ -67,17 +83,16 @@ def _audio(samples: Samples, rate: int) -> audio_pb2.Audio:
     return audio_pb2.Audio(content=file.getvalue())
 
 
-def recommend_message(path: Path) -> Path:
-    """A serialized request for what is near to the first track."""
-    path.write_bytes(recommendation_service_pb2.RecommendRequest(track_id=f"{0:032x}").SerializeToString())
-    return path
+def recommend_by_id(path: Path) -> Path:
+    """Requests for what is near to tracks of the catalogue."""
+    requests = (recommendation_service_pb2.RecommendRequest(track_id=f"{number:032x}") for number in range(CLIPS))
+    return _messages(path, requests)
 
 
 def recommend_by_clip(path: Path) -> Path:
-    """A serialized request for what is near to the small clip."""
-    request = recommendation_service_pb2.RecommendRequest(audio=_audio(_samples(), _RATE))
-    path.write_bytes(request.SerializeToString())
-    return path
+    """Requests for what is near to the small clips."""
+    clips = (recommendation_service_pb2.RecommendRequest(audio=_audio(clip, _RATE)) for clip in _clips())
+    return _messages(path, clips)
 
 
 def add_tracks(data: Path, redis: str, manifest: Manifest, first: int, count: int) -> None:
