@@ -55,7 +55,7 @@ def test_the_file_may_stand_in_the_environment(file: Path) -> None:
     ("text", "said"),
     [
         ("worker = 3", "has an unknown key, worker. Did you mean workers?"),
-        ("x = 3", "has an unknown key, x. There are listen, data,"),
+        ("x = 3", "has an unknown key, x. There are listen, listen-when-ready,"),
         ("[server]\nworkers = 3", "has an unknown key, server."),
         ("workers = 0", "0 is not in the range 1<=x<=256"),
         ("workers = 2.5", "'2.5' is not a valid integer"),
