@@ -74,6 +74,16 @@ def test_oversized_metadata(stubs: Stubs) -> None:
     assert stubs.classify(wav(5)).scores
 
 
+def test_a_bomb_of_compressed_bytes(stubs: Stubs) -> None:
+    """A compressed message, of which a megabyte may be a gigabyte, is refused before it is unpacked."""
+    service = classification_service_pb2_grpc.ClassificationServiceStub(stubs.channel)
+    request = classification_service_pb2.ClassifyRequest(audio=audio_pb2.Audio(content=bytes(64 * 2**20)))
+    with pytest.raises(grpc.RpcError) as error:
+        service.Classify(request, compression=grpc.Compression.Gzip, timeout=60)
+    assert grpc.StatusCode.UNIMPLEMENTED == error.value.code()
+    assert stubs.classify(wav(5)).scores
+
+
 @pytest.mark.parametrize("method", ["Classify", "StreamingClassify"])
 def test_bytes_that_are_no_message(stubs: Stubs, method: str) -> None:
     """What is no message of the contract is the caller's mistake, and counted and logged as one."""
