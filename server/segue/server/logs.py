@@ -36,9 +36,9 @@ def set_up(form: Format, level: str) -> None:
 
 
 def _concerns_us(record: logging.LogRecord) -> bool:
-    """Not what gRPC says, with a traceback, of each caller who hung up, and of each call that outlasts the grace."""
+    """Not what gRPC says, at length, of whoever hung up or sent no text as metadata, nor of what outlasts the grace."""
     cancelled = record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError)
-    return not cancelled and not record.getMessage().startswith("ExecuteBatchError")
+    return not cancelled and not record.getMessage().startswith(("ExecuteBatchError", "Invalid encoding"))
 
 
 class JsonLines(logging.Formatter):

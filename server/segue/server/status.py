@@ -93,7 +93,8 @@ def _packed(detail: Message) -> AnyMessage:
 def request_id(context: Context) -> str:
     """The caller's own id of this call where it sent a sensible one, else a new one."""
     for key, value in context.invocation_metadata() or ():
-        if key == REQUEST_ID and re.fullmatch(r"[\w.:-]{1,128}", str(value)):
+        # In ASCII: gRPC sends no other text back, and then not the status either.
+        if key == REQUEST_ID and re.fullmatch(r"[\w.:-]{1,128}", str(value), re.ASCII):
             return str(value)
     return uuid.uuid4().hex
 

@@ -87,6 +87,7 @@ logging.getLogger("segue.server").info("below the level")
 logging.getLogger("segue.server").warning("a warning")
 logging.getLogger("grpc._cython.cygrpc").error("ExecuteBatchError raised in core by servicer method [x]")
 logging.getLogger("grpc._cython.cygrpc").error("not handled", exc_info=asyncio.CancelledError())
+logging.getLogger("grpc._cython.cygrpc").error("Invalid encoding on b'x'", exc_info=UnicodeError())
 logging.getLogger("grpc._cython.cygrpc").error("something else")
 """
 

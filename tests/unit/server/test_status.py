@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import pickle
+from typing import Any
 
 import pytest
 from google.rpc import error_details_pb2
 
 from segue.core import errors
-from segue.server.status import public_message, to_status
+from segue.server.status import public_message, request_id, to_status
 
 ALL = [
     errors.AudioUndecodable("Send a whole file."),
@@ -64,3 +65,33 @@ def test_nothing_internal_leaks(error: Exception) -> None:
     assert "INTERNAL" == code.name
     assert "id-2" in status.message
     assert "secret" not in str(status)
+
+
+class Called:
+    """A call with a request id of the caller's own."""
+
+    def __init__(self, brought: str) -> None:
+        self._brought = brought
+
+    def invocation_metadata(self) -> tuple[tuple[str, str], ...]:
+        """What the caller sent."""
+        return (("x-request-id", self._brought),)
+
+
+@pytest.mark.parametrize(
+    ("brought", "kept"),
+    [
+        ("mine-4.2:a_b", True),
+        ("x" * 128, True),
+        ("x" * 129, False),
+        ("", False),
+        ("two words", False),
+        ("a\nb", False),
+        ("é", False),
+        ("\u0661", False),
+    ],
+)
+def test_a_sensible_request_id_is_kept(brought: str, kept: bool) -> None:
+    """What gRPC could not send back, or a log not hold in a word, is replaced; else the status would reach nobody."""
+    context: Any = Called(brought)
+    assert kept == (brought == request_id(context))
