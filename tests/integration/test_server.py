@@ -187,7 +187,7 @@ def test_an_endless_id(stubs: Stubs) -> None:
     assert ("NOT_FOUND", "TRACK_NOT_FOUND") == failure(error)[:2]
 
 
-@pytest.mark.parametrize(("size", "token"), [(-1, ""), (0, "not ours"), (0, "!!!!"), (0, "////")])
+@pytest.mark.parametrize(("size", "token"), [(-1, ""), (0, "not ours"), (0, "!!!!"), (0, "////"), (0, "AAAA")])
 def test_bad_pages(stubs: Stubs, size: int, token: str) -> None:
     """A negative size and a made-up token are errors."""
     with pytest.raises(grpc.RpcError) as error:

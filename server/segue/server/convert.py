@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
@@ -30,6 +31,7 @@ from segue.v1 import (
 DEFAULT_LIMIT, MAX_LIMIT = 10, 100
 MAX_ITEM_ID = 128
 DEFAULT_PAGE, MAX_PAGE = 100, 1_000
+_TRACK_ID = re.compile("([0-9a-f]{32})?")
 _ENCODINGS = {audio_pb2.SAMPLE_ENCODING_INT16: False, audio_pb2.SAMPLE_ENCODING_FLOAT32: True}
 
 
@@ -169,19 +171,27 @@ def page(request: catalog_service_pb2.ListTracksRequest) -> Page:
         raise MalformedRequest(
             "page_size", f"page_size is {request.page_size}; ask for 1 to {MAX_PAGE}, or 0 for {DEFAULT_PAGE}."
         )
-    try:
-        after = base64.b64decode(request.page_token.encode(), altchars=b"-_", validate=True).decode("ascii")
-    except (binascii.Error, UnicodeError) as error:
+    after = _id_in(request.page_token)
+    if after is None:
         raise MalformedRequest(
             "page_token",
             "page_token is not one of ours; send next_page_token as it came, or nothing for the first page.",
-        ) from error
+        )
     return Page(after, min(request.page_size or DEFAULT_PAGE, MAX_PAGE))
 
 
 def page_token(last_id: str) -> str:
     """What leads to the page behind ``last_id``."""
     return base64.urlsafe_b64encode(last_id.encode()).decode()
+
+
+def _id_in(token: str) -> str | None:
+    """What ``page_token`` has made a token of, empty for none, or None where it did not make it."""
+    try:
+        last_id = base64.urlsafe_b64decode(token.encode()).decode("ascii")
+    except (binascii.Error, UnicodeError):
+        return None
+    return last_id if token == page_token(last_id) and _TRACK_ID.fullmatch(last_id) else None
 
 
 def genre_scores(posterior: Floats, labels: Sequence[str], most: int) -> list[classification_service_pb2.GenreScore]:
