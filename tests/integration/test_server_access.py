@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -84,9 +85,9 @@ def guarded(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Itera
         yield Guarded(running, folder, Credentials(True, folder / "ca.pem", *player(folder), token))
 
 
-def issue(ca: trustme.CA, folder: Path, name: str, identity: str) -> None:
+def issue(ca: trustme.CA, folder: Path, name: str, identity: str, not_after: datetime | None = None) -> None:
     """Writes a certificate and its key."""
-    made = ca.issue_cert(identity)
+    made = ca.issue_cert(identity, not_after=not_after)
     (folder / f"{name}.key").write_bytes(made.private_key_pem.bytes())
     (folder / f"{name}.pem").write_bytes(b"".join(pem.bytes() for pem in made.cert_chain_pems))
 
@@ -176,19 +177,27 @@ def test_health_is_open_and_reflection_is_not(guarded: Guarded) -> None:
             list_services(channel)
 
 
-@pytest.mark.parametrize("ca", [None, OTHER_CA])
-def test_a_wrong_client_certificate(guarded: Guarded, tmp_path: Path, ca: trustme.CA | None) -> None:
-    """A client without a certificate, or with one from elsewhere, is refused at the handshake, which is counted."""
-    before = guarded.figure("segue_tls_handshakes_total")
-    credentials = replace(guarded.credentials, certificate=None, key=None)
-    if ca:
-        issue(ca, tmp_path, "player", "player@example.org")
-        certificate, key = player(tmp_path)
-        credentials = replace(credentials, certificate=certificate, key=key)
-    refused = pytest.raises(ServerUnreachableError)
-    with Client(guarded.address, timeout=10, credentials=credentials) as client, refused:
-        client.status()
-    assert before < guarded.figure("segue_tls_handshakes_total")
+def test_a_wrong_client_certificate(guarded: Guarded, tmp_path: Path) -> None:
+    """Clients with no certificate, one from elsewhere and one that has ended are refused, logged and counted."""
+    begun, failed = "segue_tls_handshakes_total", "segue_tls_failures_total"
+    before = guarded.figure(begun), guarded.figure(failed)
+    issue(OTHER_CA, tmp_path, "other", "player@example.org")
+    issue(CA, tmp_path, "ended", "player@example.org", not_after=datetime(2020, 1, 2, tzinfo=UTC))
+    for certificate in (None, tmp_path / "other.pem", tmp_path / "ended.pem"):
+        key = certificate and certificate.with_suffix(".key")
+        credentials = replace(guarded.credentials, certificate=certificate, key=key)
+        refused = pytest.raises(ServerUnreachableError)
+        with Client(guarded.address, timeout=10, credentials=credentials) as client, refused:
+            client.status()
+    # Beside them two that are well: one is short, and the other never calls.
+    test_who_has_all(guarded)
+    with secured(guarded) as channel:
+        grpc.channel_ready_future(channel).result(10)
+        wait_until(lambda: guarded.figure(begun) - before[0] == guarded.figure(failed) - before[1] + 2, 30)
+    assert 3 <= guarded.figure(failed) - before[1]
+    assert guarded.running.process.stderr is not None
+    line = next(line for line in guarded.running.process.stderr if "TLS handshakes failed" in line)
+    assert "warning" == json.loads(line)["level"]
 
 
 def test_a_server_that_is_not_trusted(guarded: Guarded, tmp_path: Path) -> None:

@@ -50,8 +50,8 @@ class Ended:
 class Watcher(Protocol):
     """Whoever is told of calls; both methods are called in the event loop and must not block."""
 
-    def began(self, method: str) -> None:
-        """A call was taken up."""
+    def began(self, method: str, peer: str) -> None:
+        """A call was taken up, from a connection that gRPC names so."""
 
     def ended(self, call: Ended) -> None:
         """A call that was taken up has ended, however it did."""
@@ -116,7 +116,7 @@ def _told(method: str, context: Context, watchers: Sequence[Watcher]) -> Iterato
     start = time.perf_counter()
     code = grpc.StatusCode.UNKNOWN  # what gRPC answers to an exception that nobody has made a status of
     for watcher in watchers:
-        watcher.began(method)
+        watcher.began(method, context.peer())
     try:
         yield
         code = _code(context)

@@ -13,10 +13,10 @@ from grpc_health.v1 import health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from segue.core.errors import MalformedRequest, SegueError
-from segue.server import health
+from segue.server import handshakes, health
 from segue.server.access import TokenInterceptor
 from segue.server.bootstrap import Parts, Settings, assemble
-from segue.server.calls import CallInterceptor
+from segue.server.calls import CallInterceptor, Watcher
 from segue.server.catalogue import POLL_SECONDS, LiveCatalogue
 from segue.server.health import Health
 from segue.server.late import LateServices
@@ -109,8 +109,8 @@ async def serve(settings: Settings, metrics: Metrics, front: Front) -> None:
     """
     give_back_memory()
     server = grpc.aio.server(
-        interceptors=_interceptors(metrics, front.tokens),
-        options=[*_OPTIONS, *_age(front.connection_age)],
+        interceptors=_interceptors(metrics, front),
+        options=[*_OPTIONS, *_age(front.connection_age), *([handshakes.OPTION] if front.tls else [])],
         # Each may hold 32 MiB before a handler counts it; the rest is for health and what only reads.
         maximum_concurrent_rpcs=settings.most_pieces + _OTHER_CALLS + health.MOST_WATCHING,
     )
@@ -135,9 +135,11 @@ async def serve(settings: Settings, metrics: Metrics, front: Front) -> None:
     _log.info("stopped")
 
 
-def _interceptors(metrics: Metrics, tokens: Tokens | None) -> list[grpc.aio.ServerInterceptor[Any, Any]]:
+def _interceptors(metrics: Metrics, front: Front) -> list[grpc.aio.ServerInterceptor[Any, Any]]:
     """The outermost first: what counts sees how every other one ends a call."""
-    return [CallInterceptor([metrics, CallLog()]), StatusInterceptor(), *([TokenInterceptor(tokens)] if tokens else [])]
+    watchers: list[Watcher] = [metrics, CallLog(), *([front.tls.handshakes] if front.tls else [])]
+    access = [TokenInterceptor(front.tokens)] if front.tokens else []
+    return [CallInterceptor(watchers), StatusInterceptor(), *access]
 
 
 def _add_front(server: grpc.aio.Server) -> tuple[Health, LateServices]:
@@ -172,6 +174,9 @@ async def _open(server: grpc.aio.Server, front: Front) -> str:
     """Opens the port and answers the address with the port that it really is."""
     bound = _bind(server, front)
     await server.start()
+    # All who come by a Unix socket have one name there, and are not told apart.
+    if front.tls and not bound.startswith("unix:"):
+        front.tls.handshakes.keep_looking()
     _log.info("the port %s is open", bound)
     return bound
 

@@ -49,6 +49,7 @@ class Metrics:
         batch_windows: windows in each batch that the network was given.
         redis_seconds: how long each answer of Redis took.
         tls_handshakes: connections that began, whether or not the caller was then refused.
+        tls_failures: those of which no connection came.
         certificate_expires: when the server's certificate ends, as a Unix time in seconds; 0 without TLS.
         store_up: 1 while Redis answers, else 0; the composition root says how to ask.
     """
@@ -78,6 +79,9 @@ class Metrics:
 
     def _make_certificates(self) -> None:
         self.tls_handshakes = Counter("segue_tls_handshakes", "TLS connections that began.", registry=self.registry)
+        self.tls_failures = Counter(
+            "segue_tls_failures", "TLS handshakes of which no connection came.", registry=self.registry
+        )
         self.certificate_expires = Gauge(
             "segue_certificate_expires_seconds",
             "When the server's certificate ends, as a Unix time.",
@@ -119,7 +123,7 @@ class Metrics:
             "segue_redis_seconds", "How long Redis took to answer.", buckets=_SECONDS, registry=self.registry
         )
 
-    def began(self, method: str) -> None:
+    def began(self, method: str, _peer: str) -> None:
         """Counts a call that was taken up."""
         self._in_flight.labels(method).inc()
 

@@ -14,6 +14,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
 from segue.core.errors import MalformedRequest
+from segue.server.handshakes import Handshakes
 from segue.server.metrics import Metrics
 from segue.server.watched import WatchedFiles
 
@@ -95,7 +96,11 @@ def _public_key(path: Path, pem: bytes) -> bytes:
 
 
 class Tls:
-    """What a port is secured with. New connections meet new certificates as soon as the files change."""
+    """What a port is secured with. New connections meet new certificates as soon as the files change.
+
+    Attributes:
+        handshakes: what came of those that began.
+    """
 
     def __init__(self, files: TlsFiles, metrics: Metrics) -> None:
         """Reads the files.
@@ -103,6 +108,7 @@ class Tls:
         Raises:
             MalformedRequest: they cannot be used.
         """
+        self.handshakes = Handshakes(metrics)
         self._files = files
         self._metrics = metrics
         self._watched = WatchedFiles(files.certificate, files.key, *([files.client_ca] if files.client_ca else []))
@@ -119,7 +125,7 @@ class Tls:
 
     def _handshake(self) -> grpc.ServerCertificateConfiguration | None:
         """Asked by gRPC, in a thread of its own, before every handshake; None leaves all as it is."""
-        self._metrics.tls_handshakes.inc()
+        self.handshakes.begin()
         return _configuration(self._current) if self._read_again() else None
 
     def _read_again(self) -> bool:
