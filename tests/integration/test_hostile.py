@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,11 @@ from typing import Any
 import grpc
 import pytest
 
+from segue.server.streaming import MAX_STREAMS
 from segue.v1 import audio_pb2, classification_service_pb2, classification_service_pb2_grpc
 
 from ..load.hostile import inputs
-from .conftest import Running, Stubs, failure, running_server, wav
+from .conftest import Running, Stubs, failure, running_server, wait_until, wav
 
 MISTAKES = {"AUDIO_UNDECODABLE", "AUDIO_TOO_SHORT", "AUDIO_TOO_LONG", "AUDIO_SILENT", "MALFORMED_REQUEST"}
 
@@ -82,6 +84,45 @@ def test_a_bomb_of_compressed_bytes(stubs: Stubs) -> None:
         service.Classify(request, compression=grpc.Compression.Gzip, timeout=60)
     assert grpc.StatusCode.UNIMPLEMENTED == error.value.code()
     assert stubs.classify(wav(5)).scores
+
+
+@pytest.mark.parametrize(
+    "method",
+    [
+        "segue.v1.ClassificationService/Classify",
+        "segue.v1.RecommendationService/Recommend",
+        "segue.v1.CatalogService/GetStatus",
+        "grpc.health.v1.Health/Check",
+        "grpc.health.v1.Health/Watch",
+    ],
+)
+def test_no_message(stubs: Stubs, method: str) -> None:
+    """A call whose caller is done before a message is answered, and does not wait for ever."""
+    opening: Any = stubs.channel.stream_stream
+    with pytest.raises(grpc.RpcError) as error:
+        list(opening(f"/{method}")(iter([]), timeout=60))
+    assert ("INVALID_ARGUMENT", "MALFORMED_REQUEST") == failure(error)[:2]
+
+
+def test_reflection_without_end(stubs: Stubs) -> None:
+    """Who asks what there is, and stays, takes no more places than there are for that, and none of the others'."""
+    over = threading.Event()
+    opening: Any = stubs.channel.stream_stream
+    calls = [opening("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo") for _ in range(MAX_STREAMS + 1)]
+    asked = [call(until(over), timeout=60) for call in calls]
+    wait_until(lambda: any(call.done() for call in asked))
+    (refused,) = [call for call in asked if call.done()]
+    with pytest.raises(grpc.RpcError) as error:
+        list(refused)
+    assert ("RESOURCE_EXHAUSTED", "OVERLOADED") == failure(error)[:2]
+    over.set()
+    assert [[]] * MAX_STREAMS == [list(call) for call in asked if call is not refused]
+
+
+def until(over: threading.Event) -> Iterator[bytes]:
+    """Nothing, for as long as it is not over."""
+    over.wait(60)
+    yield from ()
 
 
 @pytest.mark.parametrize("method", ["Classify", "StreamingClassify"])

@@ -11,7 +11,8 @@ import grpc
 import pytest
 
 from segue.core.errors import StreamStalled
-from segue.server import streaming
+from segue.server import messages, streaming
+from segue.server.messages import MessageInterceptor
 from segue.server.status import StatusInterceptor
 from segue.server.streaming import MOST_AT_ONCE, coming, side_by_side, soon_read
 
@@ -85,6 +86,26 @@ async def _write_on(call: Any) -> None:  # noqa: ANN401 - a stream
     while True:
         await call.write(b"more")
         await asyncio.sleep(0.01)
+
+
+async def test_a_message_that_never_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A unary call is ended that would wait for its message as long as its caller likes."""
+    monkeypatch.setattr(messages, "MESSAGE_SECONDS", 0.5)
+
+    async def answer(_request: bytes, _context: object) -> bytes:
+        raise AssertionError("there is nothing to answer")
+
+    server = grpc.aio.server(interceptors=[StatusInterceptor(), MessageInterceptor()])
+    handlers = {"Echo": grpc.unary_unary_rpc_method_handler(answer)}
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("test.Streams", handlers),))
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        opening: Any = channel.stream_stream
+        with pytest.raises(grpc.aio.AioRpcError, match=r"not come within 0\.5 s") as error:
+            await opening(METHOD)().read()
+    assert grpc.StatusCode.DEADLINE_EXCEEDED is error.value.code()
+    await server.stop(None)
 
 
 async def test_one_message_at_a_time() -> None:

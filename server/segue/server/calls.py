@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import aclosing, contextmanager
@@ -16,13 +15,6 @@ from google.rpc import error_details_pb2, status_pb2
 Method = Callable[..., Any]
 Context = grpc.aio.ServicerContext[Any, Any]
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
-
-_KINDS = {
-    "unary_unary": grpc.unary_unary_rpc_method_handler,
-    "unary_stream": grpc.unary_stream_rpc_method_handler,
-    "stream_unary": grpc.stream_unary_rpc_method_handler,
-    "stream_stream": grpc.stream_stream_rpc_method_handler,
-}
 
 CLOCKS_APART = 0.1
 """A caller whose deadline passes hangs up, and that reaches the server so many seconds before its own clock says so."""
@@ -68,17 +60,17 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg] # g
         continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler]],
         handler_call_details: grpc.HandlerCallDetails,
     ) -> Handler:
-        """Wraps the handler, of a unary call or of a stream."""
+        """Wraps the handler, which ``MessageInterceptor`` has made one of streams."""
         handler = await continuation(handler_call_details)
         name = handler_call_details.method
         return handler and around(handler, lambda method: watched(method, name, self._watchers))
 
 
 def around(handler: Handler, wrap: Callable[[Method], Method], read: Callable[[bytes], Any] | None = None) -> Handler:
-    """A handler like another, with its method wrapped, and its messages read by ``read`` where that is given."""
-    kind, make = next((kind, make) for kind, make in _KINDS.items() if getattr(handler, kind))
-    return make(
-        wrap(getattr(handler, kind)),
+    """A handler of streams like another, its method wrapped, and its messages read by ``read`` where that is given."""
+    method: Any = handler.stream_stream
+    return grpc.stream_stream_rpc_method_handler(
+        wrap(method),
         request_deserializer=read or handler.request_deserializer,
         response_serializer=handler.response_serializer,
     )
@@ -98,17 +90,13 @@ def refusing(error: Exception) -> Handler:
 def watched(method: Method, name: str, watchers: Sequence[Watcher]) -> Method:
     """A method like another, of which the watchers are told."""
 
-    async def answer(request: Any, context: Context) -> Any:  # noqa: ANN401 - any method's messages
+    async def stream(requests: Any, context: Context) -> AsyncIterator[Any]:  # noqa: ANN401 - any method's messages
         with _told(name, context, watchers):
-            return await method(request, context)
-
-    async def stream(request: Any, context: Context) -> AsyncIterator[Any]:  # noqa: ANN401 - likewise
-        with _told(name, context, watchers):
-            async with aclosing(method(request, context)) as messages:
+            async with aclosing(method(requests, context)) as messages:
                 async for message in messages:
                     yield message
 
-    return stream if inspect.isasyncgenfunction(method) else answer
+    return stream
 
 
 @contextmanager

@@ -10,7 +10,6 @@ from typing import Any
 
 import grpc
 from grpc_health.v1 import health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
 
 from segue.core.errors import MalformedRequest, SegueError
 from segue.server import handshakes, health
@@ -22,7 +21,9 @@ from segue.server.health import Health
 from segue.server.late import LateServices
 from segue.server.logs import CallLog
 from segue.server.memory import give_back_memory
+from segue.server.messages import MessageInterceptor
 from segue.server.metrics import Metrics
+from segue.server.reflection import add_reflection
 from segue.server.services import CatalogService, ClassificationService, RecommendationService
 from segue.server.signals import stop_signals
 from segue.server.status import StatusInterceptor
@@ -139,7 +140,7 @@ def _interceptors(metrics: Metrics, front: Front) -> list[grpc.aio.ServerInterce
     """The outermost first: what counts sees how every other one ends a call."""
     watchers: list[Watcher] = [metrics, CallLog(), *([front.tls.handshakes] if front.tls else [])]
     access = [TokenInterceptor(front.tokens)] if front.tokens else []
-    return [CallInterceptor(watchers), StatusInterceptor(), *access]
+    return [CallInterceptor(watchers), StatusInterceptor(), *access, MessageInterceptor()]
 
 
 def _add_front(server: grpc.aio.Server) -> tuple[Health, LateServices]:
@@ -148,7 +149,7 @@ def _add_front(server: grpc.aio.Server) -> tuple[Health, LateServices]:
     server.add_generic_rpc_handlers((services,))
     checks = Health(SERVICES)
     health_pb2_grpc.add_HealthServicer_to_server(checks, server)
-    reflection.enable_server_reflection((*SERVICES, health.SERVICE, reflection.SERVICE_NAME), server)
+    add_reflection((*SERVICES, health.SERVICE), server)
     return checks, services
 
 

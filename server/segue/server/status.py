@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import logging
 import re
 import uuid
@@ -107,7 +106,7 @@ class StatusInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg] #
         continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler]],
         handler_call_details: grpc.HandlerCallDetails,
     ) -> Handler:
-        """Wraps the handler, of a unary call or of a stream."""
+        """Wraps the handler, which ``MessageInterceptor`` has made one of streams."""
         handler = await continuation(handler_call_details)
         return handler and around(_reading(handler), _answering)
 
@@ -119,31 +118,20 @@ def _reading(handler: Handler) -> Handler:
         try:
             return handler.request_deserializer(content) if handler.request_deserializer else content
         except DecodeError:
-            error = errors.MalformedRequest("request", "The message is none that this call takes. Make it by proto/.")
-            if handler.request_streaming:
-                raise error from None
-            return error  # of what is raised before the method begins, gRPC makes a status of its own
+            raise errors.MalformedRequest(
+                "request", "The message is none that this call takes. Make it by proto/."
+            ) from None
 
     return around(handler, lambda method: method, read)
 
 
 def _answering(method: Method) -> Method:
-    async def answer(request: Any, context: Context) -> Any:  # noqa: ANN401 - any method's messages
-        async with _told(context):
-            return await method(_readable(request), context)
-
-    async def stream(request: Any, context: Context) -> AsyncIterator[Any]:  # noqa: ANN401 - likewise
-        async with _told(context), aclosing(method(_readable(request), context)) as messages:
+    async def stream(requests: Any, context: Context) -> AsyncIterator[Any]:  # noqa: ANN401 - any method's messages
+        async with _told(context), aclosing(method(requests, context)) as messages:
             async for message in messages:
                 yield message
 
-    return stream if inspect.isasyncgenfunction(method) else answer
-
-
-def _readable(request: Any) -> Any:  # noqa: ANN401 - likewise
-    if isinstance(request, errors.MalformedRequest):
-        raise request
-    return request
+    return stream
 
 
 @asynccontextmanager
