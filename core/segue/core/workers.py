@@ -124,13 +124,19 @@ class Workers(Generic[Job, Answer]):
             answer: _Reply[Answer] = connection.recv()
         except (EOFError, OSError):
             raise WorkerDied(f"The process that worked on it died ({self._bury()}).") from None
-        return self._open(answer)
+        try:
+            return self._open(answer)
+        finally:
+            del answer  # an error holds the frames that it came through: that would be a cycle around the job
 
     def _open(self, answer: _Reply[Answer]) -> Answer:
         if isinstance(answer, _Done):
             return answer.value
         if isinstance(answer, _Raised):
-            raise answer.error
+            try:
+                raise answer.error
+            finally:
+                del answer  # likewise
         self._bury()
         raise WorkerOutOfMemory(f"It wanted more memory than the {_mebibytes(self._limits)} that it may have.")
 

@@ -125,10 +125,10 @@ class Engine:
         with self._counting_leavers("decode", task):
             await self._free.acquire()
         visit.waits = False
-        job = self._submit(task)
         try:
             with self._counting_leavers("network", task):
-                listened = await asyncio.wrap_future(job)
+                # Not by a name: what it raises holds this frame, and with it the audio.
+                listened = await asyncio.wrap_future(self._submit(task))
         except WorkerError as error:
             raise AudioUndecodable(f"The audio could not be decoded. {error} Send it whole and undamaged.") from error
         self._metrics.took("queue", listened.begun - visit.since)

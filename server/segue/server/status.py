@@ -143,9 +143,8 @@ async def _told(context: Context) -> AsyncIterator[None]:
         yield
     except grpc.aio.AbortError:
         raise
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - whatever it is, the call ends by it, and by nothing else
         await _abort(error, call, context)
-        raise
 
 
 def item_status(error: Exception, context: Context) -> status_pb2.Status:
@@ -168,4 +167,9 @@ async def _abort(error: Exception, call: str, context: Context) -> None:
     trailing = [(REQUEST_ID, call), ("grpc-status-details-bin", status.SerializeToString())]
     if isinstance(error, _RETRIED):
         trailing.append(_PUSHBACK)
-    await context.abort(code, status.message, tuple(trailing))
+    try:
+        await context.abort(code, status.message, tuple(trailing))
+    except grpc.aio.AbortError as aborted:
+        # gRPC raises it again when the method has returned, and the call holds it. It must not hold the call in turn,
+        # with all that was sent: that would be memory until the next full collection of garbage, hours later.
+        aborted.__traceback__ = aborted.__context__ = None

@@ -42,17 +42,25 @@ async def coming(messages: AsyncIterator[Message]) -> AsyncIterator[Message]:
     """
     clock = asyncio.get_running_loop().time
     latest = clock() + LONGEST_SECONDS
-    while True:
-        if clock() >= latest:
-            raise StreamStalled(f"The stream has lasted {LONGEST_SECONDS:g} s. Send what plays so long in parts.")
-        try:
-            async with asyncio.timeout(STALL_SECONDS):
-                message = await anext(messages)
-        except StopAsyncIteration:
-            return
-        except TimeoutError:
-            raise _stalled() from None
-        yield message
+    try:
+        while True:
+            if clock() >= latest:
+                raise StreamStalled(f"The stream has lasted {LONGEST_SECONDS:g} s. Send what plays so long in parts.")
+            try:
+                async with asyncio.timeout(STALL_SECONDS):
+                    message = await anext(messages)
+            except StopAsyncIteration:
+                return
+            except TimeoutError:
+                raise _stalled() from None
+            yield message
+    finally:
+        await _let_go(messages)
+
+
+async def _let_go(messages: AsyncIterator[object]) -> None:
+    """Ends the reading of messages: gRPC's own reader is a cycle, and holds the last one until it is collected."""
+    await cast("AsyncGenerator[object, None]", aiter(messages)).aclose()
 
 
 async def side_by_side(
@@ -84,6 +92,8 @@ async def side_by_side(
     finally:
         for task in (reading, *working):
             task.cancel()
+        await asyncio.wait({reading, *working})
+        await _let_go(messages)
 
 
 async def _next(messages: AsyncIterator[Message]) -> list[Message]:
