@@ -28,3 +28,4 @@ RUN --mount=type=secret,id=ca,required=false \
 # Of a ghz that was built already: GOBIN=$PWD/.tools go install github.com/bojand/ghz/cmd/ghz@v0.93.0
 FROM ${BASE_IMAGE} AS load
 COPY ghz /usr/local/bin/
+USER 10001:10001
