@@ -16,6 +16,7 @@ from redis.exceptions import (
     AuthorizationError,
     BusyLoadingError,
     NoPermissionError,
+    NoScriptError,
     OutOfMemoryError,
     ReadOnlyError,
     RedisError,
@@ -149,6 +150,10 @@ _SENTENCES: tuple[tuple[tuple[type[RedisError], ...], str], ...] = (
     ),
     ((BusyLoadingError,), "is still loading its data. Try again in a moment."),
     ((OutOfMemoryError,), "is full ({error}). Give it more memory (maxmemory), then run the same command again."),
+    (
+        (NoScriptError,),
+        "was started anew while it was asked. Its log says why (a full disk?); then run the same command again.",
+    ),
     ((ReadOnlyError,), "is a replica that cannot be written. Name the primary."),
     (
         (RedisConnectionError, RedisTimeoutError),

@@ -89,9 +89,12 @@ class WriterLock:
             self._release(token)
 
     @reaches_redis
-    def holder(self) -> str:
-        """Who has the lock, or had it last."""
-        return _describe(self._client.hgetall(self._key))
+    def loss(self) -> str:
+        """How it came that the lock is held no longer, as the end of a sentence about the catalogue."""
+        holder = self._client.hgetall(self._key)
+        if not holder:
+            return "has no lock any more: its Redis was emptied, or started anew without its data"
+        return f"was taken over by {_describe(holder)}"
 
     @reaches_redis
     def _acquire(self) -> str:
@@ -142,4 +145,4 @@ def _process(holder: dict[bytes, bytes]) -> Process:
 
 
 def _describe(holder: Any) -> str:  # noqa: ANN401 - redis-py types its answers for every protocol at once
-    return f"{_process(holder)}, since {to_text(holder[b'since'])}" if holder else "nobody"
+    return f"{_process(holder)}, since {to_text(holder[b'since'])}"

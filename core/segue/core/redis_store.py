@@ -202,7 +202,7 @@ class RedisStore:
             [token, str(uuid.uuid4()), wanted.model_id, wanted.fingerprint, wanted.width],
         )
         if not made:
-            raise CatalogueLocked(f"The catalogue at {self.address} was taken over by {self._lock.holder()}.")
+            raise CatalogueLocked(f"The catalogue at {self.address} {self._lock.loss()}.")
         return self.identity()
 
 

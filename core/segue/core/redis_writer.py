@@ -288,8 +288,8 @@ class RedisWriter:
 
     def _taken_over(self) -> CatalogueLocked:
         return CatalogueLocked(
-            f"The catalogue at {self.address} was taken over by {self._lock.holder()}. What was written stays; "
-            "wait until the other is done, then run the same command again."
+            f"The catalogue at {self.address} {self._lock.loss()}. What was written there stays; when nobody else "
+            "writes, run the same command again."
         )
 
 

@@ -16,6 +16,7 @@ from redis import Redis
 
 from segue.core.errors import CatalogueLocked, CatalogueMismatch, StoreUnavailable
 from segue.core.local_redis import LocalRedis
+from segue.core.redis_client import reaching
 from segue.core.redis_keys import RedisKeys
 from segue.core.redis_lock import WriterLock
 from segue.core.redis_store import RedisStore
@@ -106,6 +107,20 @@ def test_a_writer_who_lost_the_lock_writes_nothing(opened: Open, oversleep: Call
             assert [None] == next_one.files(["/2"])
     with sleeper.writer(*MAKER) as writer:
         assert 3 == writer.add([addition(2)])
+
+
+def test_a_writer_whose_redis_lost_everything(opened: Open, client: Redis, keys: RedisKeys) -> None:
+    """Nobody has taken the lock over when it is gone with all else, and the writer says so."""
+    with opened().writer(*MAKER) as writer:
+        client.delete(keys.writer)
+        with pytest.raises(CatalogueLocked, match="has no lock any more: its Redis was emptied"):
+            writer.add([addition(1)])
+
+
+def test_a_redis_that_was_started_anew(client: Redis) -> None:
+    """One that does not know its script any more was started anew in the middle of a call, and is not too old."""
+    with pytest.raises(StoreUnavailable, match=r"redis://here was started anew .* full disk"), reaching("redis://here"):
+        client.evalsha("0" * 40, 0)
 
 
 def test_a_lost_lock_is_not_given_back_twice(opened: Open, oversleep: Callable[[], object]) -> None:
