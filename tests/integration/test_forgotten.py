@@ -19,6 +19,7 @@ from segue.server.calls import CallInterceptor
 from segue.server.engine import Engine
 from segue.server.listening import LIMITS, PRELOADED, Listening, Task
 from segue.server.logs import CallLog
+from segue.server.messages import MessageInterceptor
 from segue.server.metrics import Metrics
 from segue.server.status import StatusInterceptor
 from segue.server.streaming import MOST_AT_ONCE, coming, side_by_side
@@ -48,6 +49,11 @@ async def refuse(_request: Sent, _context: object) -> bytes:
     raise AudioUndecodable("It is none.")
 
 
+async def answer(_request: Sent, _context: object) -> bytes:
+    """Answers every request."""
+    return b"answer"
+
+
 async def refuse_more(requests: AsyncIterator[Sent], _context: object) -> AsyncIterator[bytes]:
     """Answers the first message of a stream, and no more."""
     async for _ in coming(requests):
@@ -70,8 +76,9 @@ async def _work_on(request: Sent) -> Sent:
 @asynccontextmanager
 async def served() -> AsyncIterator[Any]:
     """A way to a server with the interceptors of the real one."""
-    server = grpc.aio.server(interceptors=[CallInterceptor([CallLog()]), StatusInterceptor()])
+    server = grpc.aio.server(interceptors=[CallInterceptor([CallLog()]), StatusInterceptor(), MessageInterceptor()])
     handlers = {
+        "Well": grpc.unary_unary_rpc_method_handler(answer, request_deserializer=Sent),
         "One": grpc.unary_unary_rpc_method_handler(refuse, request_deserializer=Sent),
         "Many": grpc.stream_stream_rpc_method_handler(refuse_more, request_deserializer=Sent),
         "Together": grpc.stream_stream_rpc_method_handler(answer_none, request_deserializer=Sent),
@@ -97,6 +104,13 @@ async def test_a_call_that_failed() -> None:
         with pytest.raises(grpc.aio.AioRpcError, match=r"It is none\.") as error:
             await channel.unary_unary("/test.Calls/One")(b"audio")
         assert grpc.StatusCode.INVALID_ARGUMENT is error.value.code()
+        await until(lambda: not LEFT)
+
+
+async def test_a_call_that_is_answered() -> None:
+    """Its message is gone too."""
+    async with served() as channel:
+        assert b"answer" == await channel.unary_unary("/test.Calls/Well")(b"audio")
         await until(lambda: not LEFT)
 
 

@@ -12,6 +12,7 @@ from segue.core.containers import PcmForm, wav_header
 from segue.core.errors import AudioError, AudioTooLong, MalformedRequest, Overloaded, StreamStalled
 from segue.server.engine import Engine, Preview
 from segue.server.listening import Rest
+from segue.server.messages import let_go
 
 STALL_SECONDS = 30.0
 """How long nothing may come from a caller, and how long an answer may wait to be read."""
@@ -55,12 +56,7 @@ async def coming(messages: AsyncIterator[Message]) -> AsyncIterator[Message]:
                 raise _stalled() from None
             yield message
     finally:
-        await _let_go(messages)
-
-
-async def _let_go(messages: AsyncIterator[object]) -> None:
-    """Ends the reading of messages: gRPC's own reader is a cycle, and holds the last one until it is collected."""
-    await cast("AsyncGenerator[object, None]", aiter(messages)).aclose()
+        await let_go(messages)
 
 
 async def side_by_side(
@@ -93,7 +89,7 @@ async def side_by_side(
         for task in (reading, *working):
             task.cancel()
         await asyncio.wait({reading, *working})
-        await _let_go(messages)
+        await let_go(messages)
 
 
 async def _next(messages: AsyncIterator[Message]) -> list[Message]:
