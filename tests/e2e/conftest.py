@@ -6,10 +6,13 @@ import os
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from ..integration.processes import ended
 
 BIN = Path(sys.executable).parent
 
@@ -45,13 +48,13 @@ def server(data: Path) -> Iterator[str]:
     try:
         yield wait_for_address(process, log)
     finally:
-        process.terminate()
-        assert 0 == process.wait(30)
+        assert 0 == ended(process)
 
 
 def wait_for_address(process: subprocess.Popen[bytes], log: Path) -> str:
     """The address that a server says it listens on."""
     while process.poll() is None:
-        if found := re.search(r"listening on (\S+)", log.read_text()):
+        if found := re.search(r"listening on (\S+) with ", log.read_text()):
             return found[1]
+        time.sleep(0.05)
     pytest.fail(log.read_text())

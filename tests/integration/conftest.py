@@ -6,7 +6,7 @@ import io
 import re
 import subprocess
 import sys
-import time
+import urllib.request
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,6 +38,8 @@ from segue.v1 import (
 from segue.v1.classification_service_pb2 import StreamingClassifyRequest
 from segue.v1.recommendation_service_pb2 import StreamingRecommendRequest
 
+from .processes import ended
+
 
 class Running(NamedTuple):
     """A server process that answers at ``address``, and what it said until then."""
@@ -45,6 +47,14 @@ class Running(NamedTuple):
     address: str
     process: subprocess.Popen[str]
     said: str
+
+    def figures(self) -> dict[str, float]:
+        """All that a server with --metrics-listen has counted, by full names; a call is when it has ended there."""
+        found = re.search(r"metrics at ([^\s\"]+)", self.said)
+        assert found
+        with urllib.request.urlopen(found[1]) as page:  # noqa: S310 - our own server's address
+            lines = [line for line in page.read().decode().splitlines() if not line.startswith("#")]
+        return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines)}
 
 
 class Starting:
@@ -82,8 +92,7 @@ def starting_server(*options: str) -> Iterator[Starting]:
         try:
             yield Starting(process)
         finally:
-            process.terminate()
-            process.wait(30)
+            ended(process)
 
 
 @contextmanager
@@ -216,11 +225,3 @@ def wav(seconds: float, gain: float = 1.0, rate: int = 22_050) -> bytes:
     file = io.BytesIO()
     soundfile.write(file, gain * render_clip(1, seconds, rate), rate, format="WAV", subtype="FLOAT")
     return file.getvalue()
-
-
-def wait_until(true: Callable[[], bool], seconds: float = 5) -> None:
-    """Waits until something is so."""
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.05)

@@ -1,8 +1,36 @@
-"""Finds the processes that a program has started, on Linux."""
+"""Processes that tests start, end, stop for a while, or find, the last on Linux."""
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+from ..waiting import PATIENCE_SECONDS
+
+
+def ended(process: subprocess.Popen[Any]) -> int:
+    """Ends a program by SIGTERM, and answers its exit code; one that does not end is killed, and that is an error."""
+    process.terminate()
+    try:
+        return process.wait(PATIENCE_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        raise
+
+
+@contextmanager
+def stopped(pid: int) -> Iterator[None]:
+    """While entered, a process does nothing."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
 
 
 def decoder(program: int) -> int:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import re
 import threading
 import time
-import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import grpc
@@ -17,7 +15,8 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from segue.server.metrics import STAGES
 from segue.v1.classification_service_pb2 import StreamingClassifyConfig, StreamingClassifyRequest
 
-from .conftest import Fill, Stubs, running_server, wait_until
+from ..waiting import wait_until
+from .conftest import Fill, Stubs, running_server
 
 CATALOG, CLASSIFICATION = "/segue.v1.CatalogService", "/segue.v1.ClassificationService"
 WATCH = "/grpc.health.v1.Health/Watch"
@@ -29,16 +28,13 @@ def test_calls_of_every_kind(tmp_path: Path, tiny_model: Path, fill: Fill, clips
     fill(tmp_path, clips[:3])
     options = ("--data", str(tmp_path), "--model", str(tiny_model), "--metrics-listen", "127.0.0.1:0")
     with running_server(*options) as running:
-        found = re.search(r"metrics at (\S+)", running.said)
-        assert found
-        figures = reader(found[1])
         stubs = Stubs(running.address)
         stubs.status()
         with pytest.raises(grpc.RpcError):
             stubs.classify(b"no music")
         watch_and_leave(stubs.channel)
         with pytest.raises(grpc.RpcError):
-            watch_for(stubs.channel, seconds=0.2)
+            watch_for(stubs.channel, seconds=1)
         list_services(stubs.channel)
         expected = {
             f'segue_requests_total{{code="OK",method="{CATALOG}/GetStatus"}}': 1,
@@ -53,47 +49,34 @@ def test_calls_of_every_kind(tmp_path: Path, tiny_model: Path, fill: Fill, clips
             "segue_store_up": 1,
         }
         # A stream that its caller has given up ends a moment later here.
-        wait_until(lambda: expected == {name: figures().get(name) for name in expected})
-        assert 0 < figures()["segue_catalogue_revision"]
-        assert 1 == figures()[f'segue_model_info{{model_id="{stubs.status().revision.model_id}"}}']
+        wait_until(lambda: expected == {name: running.figures().get(name) for name in expected})
+        assert 0 < running.figures()["segue_catalogue_revision"]
+        assert 1 == running.figures()[f'segue_model_info{{model_id="{stubs.status().revision.model_id}"}}']
         ids = [track.track_id for track in stubs.list_tracks().tracks]
         stubs.recommend(ids[0])
         stubs.recommend(clips[5].read_bytes())
-        stages = {stage: figures()[f'segue_stage_seconds_count{{stage="{stage}"}}'] for stage in STAGES}
+        stages = {stage: running.figures()[f'segue_stage_seconds_count{{stage="{stage}"}}'] for stage in STAGES}
         assert dict.fromkeys(STAGES, 1) | {"search": 2, "metadata": 2} == stages
-        assert 0 < figures()["segue_redis_seconds_count"]
-        assert 10_000_000 < figures()["process_resident_memory_bytes"]
-
-
-def reader(url: str) -> Callable[[], dict[str, float]]:
-    """What reads all figures by their full names."""
-
-    def read() -> dict[str, float]:
-        with urllib.request.urlopen(url) as page:  # noqa: S310 - our own server's address
-            lines = [line for line in page.read().decode().splitlines() if not line.startswith("#")]
-        return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines)}
-
-    return read
+        assert 0 < running.figures()["segue_redis_seconds_count"]
+        assert 10_000_000 < running.figures()["process_resident_memory_bytes"]
 
 
 def test_who_leaves_has_not_failed(tmp_path: Path, tiny_model: Path) -> None:
     """A stream that its caller gives up is counted as given up, at whatever moment, and never as a failure."""
     options = ("--data", str(tmp_path), "--model", str(tiny_model), "--metrics-listen", "127.0.0.1:0")
     with running_server(*options) as running:
-        found = re.search(r"metrics at (\S+)", running.said)
-        assert found
-        figures = reader(found[1])
         stubs = Stubs(running.address)
-        for _ in range(60):
+        streams = f'method="{CLASSIFICATION}/StreamingClassify"'
+        for number in range(60):
             over = threading.Event()
             call = stubs.streaming_classify(configuration_until(over))
-            time.sleep(0.02)
+            time.sleep(number % 20 / 500)
             call.cancel()
             over.set()
-        streams = f'method="{CLASSIFICATION}/StreamingClassify"'
-        wait_until(lambda: 0 == figures()[f"segue_requests_in_flight{{{streams}}}"])
+            if number % 20 == 19:  # no more than may be open at once, however late it is noticed that they are not
+                wait_until(lambda: 0 == running.figures().get(f"segue_requests_in_flight{{{streams}}}"))
         assert {f'segue_requests_total{{code="CANCELLED",{streams}}}'} == {
-            name for name in figures() if name.startswith(("segue_requests_total", "segue_failures_total"))
+            name for name in running.figures() if name.startswith(("segue_requests_total", "segue_failures_total"))
         }
 
 

@@ -20,7 +20,8 @@ from segue.v1 import (
     recommendation_service_pb2_grpc,
 )
 
-from .conftest import Fill, Running, Stubs, addition, failure, running_server, wait_until, wav
+from ..waiting import wait_until
+from .conftest import Fill, Running, Stubs, addition, failure, running_server, wav
 
 UNKNOWN = "0" * 32
 

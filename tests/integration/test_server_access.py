@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -32,8 +31,9 @@ from segue.v1 import catalog_service_pb2, catalog_service_pb2_grpc, classificati
 from segue.v1.audio_pb2 import Audio
 from segue.v1.classification_service_pb2 import ClassifyRequest
 
-from .conftest import UNLIMITED, Running, running_server, wait_until
-from .test_metrics import list_services, reader
+from ..waiting import PATIENCE_SECONDS, wait_until
+from .conftest import UNLIMITED, Running, running_server
+from .test_metrics import list_services
 
 CA, OTHER_CA = trustme.CA(), trustme.CA()
 READ = "/segue.v1.CatalogService/GetStatus"
@@ -57,9 +57,7 @@ class Guarded(NamedTuple):
 
     def figure(self, name: str) -> float:
         """What it has counted."""
-        found = re.search(r"metrics at ([^\s\"]+)", self.running.said)
-        assert found
-        return reader(found[1])().get(name, 0)
+        return self.running.figures().get(name, 0)
 
 
 @pytest.fixture(scope="module")
@@ -187,13 +185,13 @@ def test_a_wrong_client_certificate(guarded: Guarded, tmp_path: Path) -> None:
         key = certificate and certificate.with_suffix(".key")
         credentials = replace(guarded.credentials, certificate=certificate, key=key)
         refused = pytest.raises(ServerUnreachableError)
-        with Client(guarded.address, timeout=10, credentials=credentials) as client, refused:
+        with Client(guarded.address, credentials=credentials) as client, refused:
             client.status()
     # Beside them two that are well: one is short, and the other never calls.
     test_who_has_all(guarded)
     with secured(guarded) as channel:
-        grpc.channel_ready_future(channel).result(10)
-        wait_until(lambda: guarded.figure(begun) - before[0] == guarded.figure(failed) - before[1] + 2, 30)
+        grpc.channel_ready_future(channel).result(PATIENCE_SECONDS)
+        wait_until(lambda: guarded.figure(begun) - before[0] == guarded.figure(failed) - before[1] + 2)
     assert 3 <= guarded.figure(failed) - before[1]
     assert guarded.running.process.stderr is not None
     line = next(line for line in guarded.running.process.stderr if "TLS handshakes failed" in line)
@@ -205,7 +203,7 @@ def test_a_server_that_is_not_trusted(guarded: Guarded, tmp_path: Path) -> None:
     OTHER_CA.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
     credentials = replace(guarded.credentials, ca=tmp_path / "ca.pem")
     refused = pytest.raises(ServerUnreachableError, match=f"TLS with {guarded.address} failed")
-    with Client(guarded.address, timeout=10, credentials=credentials) as client, refused:
+    with Client(guarded.address, credentials=credentials) as client, refused:
         client.status()
 
 
@@ -216,7 +214,7 @@ def test_a_new_certificate(guarded: Guarded, tmp_path: Path) -> None:
     issue(OTHER_CA, guarded.folder, "server", "127.0.0.1")
     try:
         credentials = replace(guarded.credentials, ca=tmp_path / "ca.pem")
-        with Client(guarded.address, timeout=10, credentials=credentials) as client:
+        with Client(guarded.address, credentials=credentials) as client:
             assert client.status().server_version
     finally:
         for name, content in kept.items():

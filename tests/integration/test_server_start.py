@@ -14,7 +14,9 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from .conftest import Starting, Stubs, failure, starting_server, wait_until, wav
+from ..ports import free_port
+from ..waiting import PATIENCE_SECONDS, wait_until
+from .conftest import Starting, Stubs, failure, starting_server, wav
 
 SERVICES = ("", "segue.v1.ClassificationService", "segue.v1.RecommendationService", "segue.v1.CatalogService")
 SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
@@ -74,7 +76,7 @@ def test_calls_are_answered_starting(starting: Starting, slow_model: Path, tiny_
         assert ("UNAVAILABLE", "STARTING") == (code, reason)
         assert "RetryInfo" in details
     let_load(slow_model, tiny_model)
-    wait_until(lambda: stubs.health("") == SERVING, 60)
+    wait_until(lambda: stubs.health("") == SERVING)
 
 
 def test_an_unknown_call(starting: Starting, slow_model: Path, tiny_model: Path) -> None:
@@ -94,13 +96,12 @@ def test_sigterm_while_loading(starting: Starting, slow_model: Path, tiny_model:
     starting.opened()
     starting.process.send_signal(signal.SIGTERM)
     let_load(slow_model, tiny_model)
-    assert 0 == starting.process.wait(60)
+    assert 0 == starting.process.wait(PATIENCE_SECONDS)
 
 
 def test_a_port_that_opens_when_all_is_loaded(tmp_path: Path, slow_model: Path, tiny_model: Path) -> None:
     """Where that is wanted, nobody listens while the model loads, and the first call is answered."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        host, port = free.getsockname()
+    host, port = "127.0.0.1", free_port()
     options = ("--listen", f"{host}:{port}", "--listen-when-ready", "--model", str(slow_model))
     with starting_server(*options, "--data", str(tmp_path / "data")) as starting:
         # Opened by its reader, the server, which loads from here on.

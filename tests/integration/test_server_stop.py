@@ -15,16 +15,17 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from segue.server.health import MOST_WATCHING
 
-from .conftest import Running, Stubs, failure, running_server, wait_until, wav
+from ..waiting import PATIENCE_SECONDS, wait_until
+from .conftest import Running, Stubs, failure, running_server, wav
 
 SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
 
 
 @pytest.fixture
-def draining(tmp_path: Path, tiny_model: Path) -> Iterator[Running]:
-    """A server that drains for as long as a test needs, and may not be long about the rest."""
-    with running_server("--data", str(tmp_path), "--model", str(tiny_model), "--drain", "5", "--grace", "60") as server:
-        yield server
+def server(tmp_path: Path, tiny_model: Path) -> Iterator[Running]:
+    """A server that stops at once when it is told to, and gives calls under way all the time that they need."""
+    with running_server("--data", str(tmp_path), "--model", str(tiny_model), "--grace", "60") as running:
+        yield running
 
 
 def watch(stubs: Stubs) -> Any:  # noqa: ANN401 - grpc has no name for a call that is iterated over
@@ -32,33 +33,35 @@ def watch(stubs: Stubs) -> Any:  # noqa: ANN401 - grpc has no name for a call th
     return health_pb2_grpc.HealthStub(stubs.channel).Watch(health_pb2.HealthCheckRequest(service=""), timeout=120)
 
 
-def test_drain(draining: Running) -> None:
+def test_drain(tmp_path: Path, tiny_model: Path) -> None:
     """After SIGTERM health says NOT_SERVING, calls are still answered for the time to drain, and the exit code is 0."""
-    stubs = Stubs(draining.address)
-    watching = watch(stubs)
-    assert SERVING == next(watching).status
-    draining.process.send_signal(signal.SIGTERM)
-    assert NOT_SERVING == next(watching).status
-    assert stubs.classify(wav(4)).scores
-    assert NOT_SERVING == stubs.health("segue.v1.ClassificationService")
-    # Whoever watches is no call under way: the server does not wait for them, and ends their calls well.
-    assert [] == list(watching)
-    assert 0 == draining.process.wait(50)
+    options = ("--data", str(tmp_path), "--model", str(tiny_model), "--drain", "10", "--grace", "3600")
+    with running_server(*options) as server:
+        stubs = Stubs(server.address)
+        watching = watch(stubs)
+        assert SERVING == next(watching).status
+        server.process.send_signal(signal.SIGTERM)
+        assert NOT_SERVING == next(watching).status
+        assert stubs.classify(wav(4)).scores
+        assert NOT_SERVING == stubs.health("segue.v1.ClassificationService")
+        # Whoever watches is no call under way: the server does not wait for them, and ends their calls well.
+        assert [] == list(watching)
+        assert 0 == server.process.wait(PATIENCE_SECONDS)
 
 
-def test_watchers_do_not_depend_on_each_other(draining: Running) -> None:
+def test_watchers_do_not_depend_on_each_other(server: Running) -> None:
     """One who leaves takes nothing from others who watch the same service."""
-    leaving, staying = watch(Stubs(draining.address)), watch(Stubs(draining.address))
+    leaving, staying = watch(Stubs(server.address)), watch(Stubs(server.address))
     assert [SERVING, SERVING] == [next(leaving).status, next(staying).status]
     leaving.cancel()
     wait_until(lambda: not leaving.is_active())
-    draining.process.send_signal(signal.SIGTERM)
+    server.process.send_signal(signal.SIGTERM)
     assert NOT_SERVING == next(staying).status
 
 
-def test_watchers_leave_room_for_others(draining: Running) -> None:
+def test_watchers_leave_room_for_others(server: Running) -> None:
     """However many want to watch, only so many do, and all other calls are answered; a place that is left is free."""
-    stubs = Stubs(draining.address)
+    stubs = Stubs(server.address)
     watching = [watch(stubs) for _ in range(MOST_WATCHING)]
     assert {SERVING} == {next(one).status for one in watching}
     for _ in range(20):
@@ -78,9 +81,9 @@ def watches(stubs: Stubs) -> bool:
         return False
 
 
-def test_an_unknown_service(draining: Running) -> None:
+def test_an_unknown_service(server: Running) -> None:
     """The health of what is not there is NOT_FOUND to who asks, and SERVICE_UNKNOWN to who watches."""
-    stubs = Stubs(draining.address)
+    stubs = Stubs(server.address)
     with pytest.raises(grpc.RpcError) as error:
         stubs.health("no.Service")
     assert grpc.StatusCode.NOT_FOUND == error.value.code()

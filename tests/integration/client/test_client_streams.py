@@ -18,6 +18,7 @@ from segue.client import (
 from segue.v1 import classification_service_pb2, recommendation_service_pb2
 from segue.v1.audio_pb2 import SAMPLE_ENCODING_INT16, PcmFormat
 from tests.integration.client.conftest import SCORES, TRACKS, Ask, Peer, fails, hangs, info
+from tests.waiting import wait_until
 
 SILENT = fails(grpc.StatusCode.INVALID_ARGUMENT, "There is nothing to hear.", info("AUDIO_SILENT"))
 PCM = PcmFormat(sample_rate=8_000, channels=1, sample_encoding=SAMPLE_ENCODING_INT16)
@@ -101,10 +102,14 @@ def test_an_answer_is_enough(peer: Peer) -> None:
         answers = client.streaming_classify(endless(sent))
         assert "window" == next(answers).WhichOneof("answer")
         answers.close()  # type: ignore[attr-defined]  # a generator
-        time.sleep(0.2)
-        count = len(sent)
-        time.sleep(0.2)
-        assert count == len(sent)
+        wait_until(lambda: stands_still(sent))
+
+
+def stands_still(sent: list[bytes]) -> bool:
+    """Whether nothing is added for half a second."""
+    count = len(sent)
+    time.sleep(0.5)
+    return count == len(sent)
 
 
 async def test_bytes_are_no_chunks(peer: Peer, ask: Ask) -> None:

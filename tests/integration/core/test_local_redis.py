@@ -23,6 +23,7 @@ from redis.exceptions import RedisError
 from segue.core.errors import StoreUnavailable
 from segue.core.local_redis import LocalRedis, open_local_redis
 from segue.core.redis_places import LONGEST_SOCKET_PATH, find_server
+from tests.waiting import PATIENCE_SECONDS
 
 USER = """
 import sys
@@ -74,7 +75,7 @@ def url_of(user: subprocess.Popen[str]) -> str:
 
 def leave(user: subprocess.Popen[str]) -> None:
     """Has a user leave in good order."""
-    user.communicate("\n", timeout=20)
+    user.communicate("\n", timeout=PATIENCE_SECONDS)
     assert 0 == user.returncode
 
 
@@ -260,7 +261,7 @@ def test_one_at_a_time_starts_or_stops(folder: Path) -> None:
                 user.result(timeout=0.3)
             assert ["start.lock"] == [path.name for path in folder.iterdir()]
             fcntl.flock(start, fcntl.LOCK_UN)
-            user.result(timeout=60)
+            user.result(PATIENCE_SECONDS)
     assert server_pid(waiting.url) is not None
     waiting.close()
     assert server_pid(waiting.url) is None

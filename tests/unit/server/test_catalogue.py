@@ -1,7 +1,6 @@
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from segue.core.store import Addition, PathRecord, Track, TrackStore
 from segue.server.catalogue import LiveCatalogue
 from segue.server.remembered import RememberedTracks
 from segue.server.view import View
+from tests.waiting import wait_until
 
 WIDTH = 8
 MANIFEST = Manifest(
@@ -370,11 +370,3 @@ def refreshed(catalogue: LiveCatalogue) -> View:
     """The view after one more look."""
     catalogue.refresh()
     return catalogue.view
-
-
-def wait_until(true: Callable[[], bool]) -> None:
-    """Waits for up to a minute."""
-    end = time.monotonic() + 60
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.01)
