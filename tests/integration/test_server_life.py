@@ -192,7 +192,9 @@ def refused(*options: str) -> str:
 
 def test_no_model(tmp_path: Path) -> None:
     """A folder without a model is named."""
-    assert f"no model in {tmp_path}" in refused("--data", str(tmp_path), "--model", str(tmp_path))
+    assert f"no model in {tmp_path}" in refused(
+        "--data", str(tmp_path), "--model", str(tmp_path), "--listen", "127.0.0.1:0"
+    )
 
 
 def test_port_taken(tmp_path: Path, tiny_model: Path) -> None:
