@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import random
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
+from google.protobuf.message import Message
 
 from segue.server.streaming import MAX_STREAMS
 from segue.v1 import audio_pb2, classification_service_pb2, classification_service_pb2_grpc
+from segue.v1.classification_service_pb2 import StreamingClassifyRequest
 
 from ..load.hostile import inputs
 from ..waiting import wait_until
@@ -68,6 +71,29 @@ def test_callers_who_leave(stubs: Stubs, server: Running) -> None:
     wait_until(lambda: "OVERLOADED" != outcome(stubs, wav(5)))
     assert stubs.classify(wav(5)).scores
     assert server.process.poll() is None
+
+
+FAILING: dict[str, tuple[str, list[Message]]] = {
+    "no music": ("Classify", [classification_service_pb2.ClassifyRequest(audio=audio_pb2.Audio(content=b"no music"))]),
+    "no audio": ("Classify", [classification_service_pb2.ClassifyRequest()]),
+    "no message": ("Classify", []),
+    "no such method": ("Nothing", []),
+    "a stream of nothing": ("StreamingClassify", []),
+    "a stream without its beginning": ("StreamingClassify", [StreamingClassifyRequest(chunk=b"1234")]),
+}
+
+
+@pytest.mark.parametrize("kind", FAILING)
+def test_a_connection_on_which_all_fails(server: Running, kind: str) -> None:
+    """However many calls of a connection fail, it takes the next: none of them keeps its place there."""
+    method, messages = FAILING[kind]
+    content = [message.SerializeToString() for message in messages]
+    # What the client would do again by itself is to be seen.
+    with grpc.insecure_channel(server.address, [("grpc.enable_retries", 0)]) as channel:
+        opening: Any = channel.stream_stream
+        call = opening(f"/segue.v1.ClassificationService/{method}")
+        codes = Counter(call(iter(content), timeout=60).code().name for _ in range(700))
+    assert {"UNIMPLEMENTED" if method == "Nothing" else "INVALID_ARGUMENT": 700} == codes
 
 
 def test_oversized_metadata(stubs: Stubs) -> None:
