@@ -71,12 +71,16 @@ def test_nothing_is_well(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("days", "level"), [(-3, "fail"), (5, "warn"), (15, "ok")])
 def test_a_certificate_that_ends(tmp_path: Path, tiny_model: Path, days: int, level: str) -> None:
-    """A certificate that ends within a fortnight is warned of, one that has ended fails."""
+    """One that ends within a fortnight is warned of, and one that has ended fails, be it its own or a balancer's."""
     certificate, key = issue(tmp_path, days)
     _, found = doctor(
         *("--data", tmp_path / "data", "--model", tiny_model, "--tls-certificate", certificate, "--tls-key", key, *FREE)
     )
     assert level == found["certificate"].level
+    _, before = doctor(
+        *("--data", tmp_path / "data", "--model", tiny_model, "--balancer-certificate", certificate, *FREE)
+    )
+    assert level == before["certificate"].level
 
 
 def test_a_catalogue_of_another_model(tmp_path: Path, tiny_model: Path) -> None:

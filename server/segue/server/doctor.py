@@ -27,7 +27,7 @@ from segue.core.store import Identity
 from segue.server.front import exposures, is_local, tls_files
 from segue.server.healthcheck import check, reachable
 from segue.server.options import Options
-from segue.server.tls import read_certificates
+from segue.server.tls import certificate_end, read_certificates
 from segue.server.tokens import read_grants
 
 Level = Literal["ok", "warn", "fail"]
@@ -234,13 +234,21 @@ def _taken(what: str, address: str, problem: str) -> Finding:
 
 def _certificates(options: Options) -> Iterator[Finding]:
     try:
-        files = tls_files(options)
-        certificates = read_certificates(files) if files else None
+        end = _shown_until(options)
     except SegueError as error:
         yield Finding("certificate", "fail", str(error))
         return
-    if certificates:
-        yield _lifetime((certificates.not_after - datetime.now(UTC)).total_seconds() / 86_400)
+    if end:
+        yield _lifetime((end - datetime.now(UTC)).total_seconds() / 86_400)
+
+
+def _shown_until(options: Options) -> datetime | None:
+    """When the certificate ends that callers are shown, by this server or by a balancer before it."""
+    if files := tls_files(options):
+        return read_certificates(files).not_after
+    if options.balancer_certificate:
+        return certificate_end("balancer-certificate", options.balancer_certificate)
+    return None
 
 
 def _lifetime(days: float) -> Finding:
@@ -252,7 +260,7 @@ def _lifetime(days: float) -> Finding:
         return Finding(
             "certificate", "warn", f"it ends in {days:.0f} days", "Renew it; the server reads it again by itself."
         )
-    return Finding("certificate", "ok", f"it fits its key, and ends in {days:.0f} days")
+    return Finding("certificate", "ok", f"it can be used, and ends in {days:.0f} days")
 
 
 def _tokens(options: Options) -> Iterator[Finding]:

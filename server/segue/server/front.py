@@ -10,7 +10,7 @@ from segue.core.errors import MalformedRequest
 from segue.server.lifecycle import Front
 from segue.server.metrics import Metrics
 from segue.server.options import Options
-from segue.server.tls import Tls, TlsFiles
+from segue.server.tls import Tls, TlsFiles, watch_balancer
 from segue.server.tokens import Tokens
 
 _log = logging.getLogger(__name__)
@@ -24,6 +24,8 @@ def make_front(options: Options, metrics: Metrics) -> Front:
     """
     files = tls_files(options)
     tls = Tls(files, metrics) if files else None
+    if options.balancer_certificate and not tls:
+        watch_balancer(options.balancer_certificate, metrics)
     tokens = Tokens(options.tokens) if options.tokens else None
     for warning in exposures(options):
         _log.warning("%s", warning)

@@ -50,7 +50,7 @@ class Metrics:
         redis_seconds: how long each answer of Redis took.
         tls_handshakes: connections that began, whether or not the caller was then refused.
         tls_failures: those of which no connection came.
-        certificate_expires: when the server's certificate ends, as a Unix time in seconds; 0 without TLS.
+        certificate_expires: when the certificate ends that callers are shown, as a Unix time in seconds; 0 without.
         store_up: 1 while Redis answers, else 0; the composition root says how to ask.
     """
 
@@ -84,7 +84,7 @@ class Metrics:
         )
         self.certificate_expires = Gauge(
             "segue_certificate_expires_seconds",
-            "When the server's certificate ends, as a Unix time.",
+            "When the certificate ends that callers are shown, as a Unix time.",
             registry=self.registry,
         )
 

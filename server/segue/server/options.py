@@ -40,6 +40,7 @@ class Options:
     tls_certificate: Path | None
     tls_key: Path | None
     tls_client_ca: Path | None
+    balancer_certificate: Path | None
     tokens: Path | None
     log_format: Format
     log_level: str
@@ -176,6 +177,13 @@ _OPTIONS = (
         cls=Setting,
         type=_FILE,
         help="PEM file of the roots that every client's certificate must come from.  [default: clients need none]",
+    ),
+    click.option(
+        "--balancer-certificate",
+        cls=Setting,
+        type=_FILE,
+        help="PEM file of the certificate that a balancer in front shows; the metrics tell when it ends.  "
+        "[default: none]",
     ),
     click.option(
         "--tokens",

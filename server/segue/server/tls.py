@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -69,6 +70,34 @@ def read_certificates(files: TlsFiles) -> Certificates:
     if files.client_ca and client_ca is not None:
         _certificates("tls-client-ca", files.client_ca, client_ca)
     return Certificates(chain, key, client_ca, own.not_valid_after_utc)
+
+
+def certificate_end(option: str, path: Path) -> datetime:
+    """When the first certificate of a file ends.
+
+    Raises:
+        MalformedRequest: the file cannot be read, or holds none.
+    """
+    return _certificates(option, path, _read(option, path))[0].not_valid_after_utc
+
+
+def watch_balancer(path: Path, metrics: Metrics) -> None:
+    """Lets the metrics tell when the certificate ends that a balancer in front shows.
+
+    It is read again whenever somebody looks at them; while it cannot be, the end that was known stays.
+
+    Raises:
+        MalformedRequest: it cannot be used.
+    """
+    option = "balancer-certificate"
+    known = [certificate_end(option, path).timestamp()]
+
+    def end() -> float:
+        with suppress(MalformedRequest):
+            known[0] = certificate_end(option, path).timestamp()
+        return known[0]
+
+    metrics.certificate_expires.set_function(end)
 
 
 def _read(option: str, path: Path) -> bytes:

@@ -9,7 +9,7 @@ import trustme
 
 from segue.core.errors import MalformedRequest
 from segue.server.metrics import Metrics
-from segue.server.tls import Tls, TlsFiles, read_certificates
+from segue.server.tls import Tls, TlsFiles, read_certificates, watch_balancer
 
 CA = trustme.CA()
 
@@ -62,3 +62,21 @@ def test_an_old_certificate_is_told(tmp_path: Path, caplog: pytest.LogCaptureFix
         Tls(written(tmp_path, ends), metrics)
     assert f"valid until {ends.isoformat()}" in caplog.text
     assert ends.timestamp() == metrics.registry.get_sample_value("segue_certificate_expires_seconds")
+
+
+def test_the_certificate_of_a_balancer(tmp_path: Path) -> None:
+    """Prometheus sees when it ends, and when a new one does; what cannot be read changes nothing."""
+    first, second = (datetime.now(UTC).replace(microsecond=0) + timedelta(days=days) for days in (2, 300))
+    metrics, path = Metrics(), written(tmp_path, first).certificate
+    watch_balancer(path, metrics)
+    seen = [metrics.registry.get_sample_value("segue_certificate_expires_seconds")]
+    for change in (lambda: written(tmp_path, second), lambda: path.write_text("nothing"), path.unlink):
+        change()
+        seen.append(metrics.registry.get_sample_value("segue_certificate_expires_seconds"))
+    assert [first.timestamp(), second.timestamp(), second.timestamp(), second.timestamp()] == seen
+
+
+def test_a_balancer_without_a_certificate(tmp_path: Path) -> None:
+    """A file that is not there is named with its option."""
+    with pytest.raises(MalformedRequest, match=r"cannot be read.*--balancer-certificate"):
+        watch_balancer(tmp_path / "none.pem", Metrics())
