@@ -76,7 +76,9 @@ async def _work_on(request: Sent) -> Sent:
 @asynccontextmanager
 async def served() -> AsyncIterator[Any]:
     """A way to a server with the interceptors of the real one."""
-    server = grpc.aio.server(interceptors=[CallInterceptor([CallLog()]), StatusInterceptor(), MessageInterceptor()])
+    server = grpc.aio.server(
+        interceptors=[CallInterceptor([CallLog()]), StatusInterceptor(), MessageInterceptor(1, "")]
+    )
     handlers = {
         "Well": grpc.unary_unary_rpc_method_handler(answer, request_deserializer=Sent),
         "One": grpc.unary_unary_rpc_method_handler(refuse, request_deserializer=Sent),

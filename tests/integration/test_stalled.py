@@ -93,7 +93,7 @@ async def test_a_message_that_never_comes(monkeypatch: pytest.MonkeyPatch) -> No
     async def answer(_request: bytes, _context: object) -> bytes:
         raise AssertionError("there is nothing to answer")
 
-    server = grpc.aio.server(interceptors=[StatusInterceptor(), MessageInterceptor()])
+    server = grpc.aio.server(interceptors=[StatusInterceptor(), MessageInterceptor(1, "")])
     handlers = {"Echo": grpc.unary_unary_rpc_method_handler(answer)}
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("test.Streams", handlers),))
     port = server.add_insecure_port("127.0.0.1:0")

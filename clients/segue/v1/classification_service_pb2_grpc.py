@@ -70,7 +70,7 @@ class ClassificationServiceServicer(object):
         piece, as ever, and not of the answers before it, each of which is what Classify answers for those 3 s alone. Windows of
         MP4, AAC, WMA and Matroska come with the end only; all other kinds are decoded as they come.
 
-        A caller from whom nothing comes for 30 s, or who does not read for 30 s, is dropped.
+        A caller from whom nothing comes for 30 s, who does not read for 30 s, or who has been sending for 4 h, is dropped.
 
         Errors: those of Classify for the whole; MALFORMED_REQUEST (INVALID_ARGUMENT) for messages out of their order;
         STREAM_STALLED (DEADLINE_EXCEEDED).

@@ -44,7 +44,8 @@ class RecommendationServiceStub:
     sent. Up to 8 are worked on at once; the next is read when one of them is answered. A request that fails is answered
     by its status, and the others are answered all the same.
 
-    A caller from whom nothing comes for 30 s while nothing is worked on, or who does not read for 30 s, is dropped.
+    A caller from whom nothing comes for 30 s while nothing is worked on, who does not read for 30 s, or who has been sending
+    for 4 h, is dropped.
 
     Errors: STREAM_STALLED (DEADLINE_EXCEEDED); OVERLOADED (RESOURCE_EXHAUSTED) for too many streams.
     """
@@ -65,7 +66,8 @@ class RecommendationServiceAsyncStub(RecommendationServiceStub):
     sent. Up to 8 are worked on at once; the next is read when one of them is answered. A request that fails is answered
     by its status, and the others are answered all the same.
 
-    A caller from whom nothing comes for 30 s while nothing is worked on, or who does not read for 30 s, is dropped.
+    A caller from whom nothing comes for 30 s while nothing is worked on, who does not read for 30 s, or who has been sending
+    for 4 h, is dropped.
 
     Errors: STREAM_STALLED (DEADLINE_EXCEEDED); OVERLOADED (RESOURCE_EXHAUSTED) for too many streams.
     """
@@ -95,7 +97,8 @@ class RecommendationServiceServicer(metaclass=_abc_1.ABCMeta):
         sent. Up to 8 are worked on at once; the next is read when one of them is answered. A request that fails is answered
         by its status, and the others are answered all the same.
 
-        A caller from whom nothing comes for 30 s while nothing is worked on, or who does not read for 30 s, is dropped.
+        A caller from whom nothing comes for 30 s while nothing is worked on, who does not read for 30 s, or who has been sending
+        for 4 h, is dropped.
 
         Errors: STREAM_STALLED (DEADLINE_EXCEEDED); OVERLOADED (RESOURCE_EXHAUSTED) for too many streams.
         """

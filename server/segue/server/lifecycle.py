@@ -110,9 +110,9 @@ async def serve(settings: Settings, metrics: Metrics, front: Front) -> None:
     """
     give_back_memory()
     server = grpc.aio.server(
-        interceptors=_interceptors(metrics, front),
+        interceptors=_interceptors(metrics, front, settings.most_pieces + _OTHER_CALLS // 2),
         options=[*_OPTIONS, *_age(front.connection_age), *([handshakes.OPTION] if front.tls else [])],
-        # Each may hold 32 MiB before a handler counts it; the rest is for health and what only reads.
+        # Far from it, what brings music is refused in words; beyond it gRPC refuses all, the health too, with none.
         maximum_concurrent_rpcs=settings.most_pieces + _OTHER_CALLS + health.MOST_WATCHING,
     )
     checks, services = _add_front(server)
@@ -136,11 +136,11 @@ async def serve(settings: Settings, metrics: Metrics, front: Front) -> None:
     _log.info("stopped")
 
 
-def _interceptors(metrics: Metrics, front: Front) -> list[grpc.aio.ServerInterceptor[Any, Any]]:
+def _interceptors(metrics: Metrics, front: Front, most_coming: int) -> list[grpc.aio.ServerInterceptor[Any, Any]]:
     """The outermost first: what counts sees how every other one ends a call."""
     watchers: list[Watcher] = [metrics, CallLog(), *([front.tls.handshakes] if front.tls else [])]
     access = [TokenInterceptor(front.tokens)] if front.tokens else []
-    return [CallInterceptor(watchers), StatusInterceptor(), *access, MessageInterceptor()]
+    return [CallInterceptor(watchers), StatusInterceptor(), *access, MessageInterceptor(most_coming, health.SERVICE)]
 
 
 def _add_front(server: grpc.aio.Server) -> tuple[Health, LateServices]:

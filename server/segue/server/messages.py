@@ -15,6 +15,7 @@ import grpc
 
 from segue.core.errors import MalformedRequest, StreamStalled
 from segue.server.calls import Context, Handler
+from segue.server.places import Places
 
 MESSAGE_SECONDS = 300.0
 """How long the message of a unary call may take to come: 16 MiB at half a megabit a second."""
@@ -23,6 +24,11 @@ MESSAGE_SECONDS = 300.0
 class MessageInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg] # generic in its types alone
     """Answers a call without a message by a status; to be the innermost interceptor."""
 
+    def __init__(self, most: int, open_: str) -> None:
+        """Takes how many messages may be waited for, each may hold 32 MiB, and a service without that limit."""
+        self._places = Places(most, "messages are coming")
+        self._open = open_
+
     async def intercept_service(
         self,
         continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler]],
@@ -30,17 +36,24 @@ class MessageInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg] 
     ) -> Handler:
         """Wraps the handler of a call with one message; one of a stream of them is as it was."""
         handler = await continuation(handler_call_details)
-        return handler if handler is None or handler.request_streaming else _streaming(handler)
+        if handler is None or handler.request_streaming:
+            return handler
+        free = handler_call_details.method.startswith(f"/{self._open}/")
+        return _streaming(handler, _only if free else self._only)
+
+    async def _only(self, requests: AsyncIterator[Any]) -> Any:  # noqa: ANN401 - any method's message
+        with self._places.one():
+            return await _only(requests)
 
 
-def _streaming(handler: Handler) -> Handler:
+def _streaming(handler: Handler, only: Callable[[AsyncIterator[Any]], Awaitable[Any]]) -> Handler:
     one, many = cast("tuple[Any, Any]", (handler.unary_unary, handler.unary_stream))
 
     async def answer(requests: AsyncIterator[Any], context: Context) -> AsyncIterator[Any]:
-        yield await one(await _only(requests), context)
+        yield await one(await only(requests), context)
 
     async def answers(requests: AsyncIterator[Any], context: Context) -> AsyncIterator[Any]:
-        async with aclosing(many(await _only(requests), context)) as messages:
+        async with aclosing(many(await only(requests), context)) as messages:
             async for message in messages:
                 yield message
 

@@ -46,7 +46,7 @@ async def coming(messages: AsyncIterator[Message]) -> AsyncIterator[Message]:
     try:
         while True:
             if clock() >= latest:
-                raise StreamStalled(f"The stream has lasted {LONGEST_SECONDS:g} s. Send what plays so long in parts.")
+                raise _lasted()
             try:
                 async with asyncio.timeout(STALL_SECONDS):
                     message = await anext(messages)
@@ -65,13 +65,18 @@ async def side_by_side(
     """The answers to the messages of a caller, each as soon as it is there; ``MOST_AT_ONCE`` are worked on at once.
 
     Raises:
-        StreamStalled: none came for ``STALL_SECONDS`` while nothing was worked on.
+        StreamStalled: none came for ``STALL_SECONDS`` while nothing was worked on, or they have been coming for
+            ``LONGEST_SECONDS``.
     """
+    clock = asyncio.get_running_loop().time
+    latest = clock() + LONGEST_SECONDS
     working: set[asyncio.Task[Answer]] = set()
     reading = asyncio.create_task(_next(messages))
     more = True
     try:
         while more or working:
+            if clock() >= latest:
+                raise _lasted()
             waited_for = {*working, *([reading] if more and len(working) < MOST_AT_ONCE else [])}
             done, _ = await asyncio.wait(
                 waited_for, timeout=None if working else STALL_SECONDS, return_when=asyncio.FIRST_COMPLETED
@@ -102,6 +107,10 @@ async def _next(messages: AsyncIterator[Message]) -> list[Message]:
 
 def _stalled() -> StreamStalled:
     return StreamStalled(f"Nothing came for {STALL_SECONDS:g} s. Send the parts of a stream one on the other.")
+
+
+def _lasted() -> StreamStalled:
+    return StreamStalled(f"The stream has lasted {LONGEST_SECONDS:g} s. Send what is left in another one.")
 
 
 @contextmanager

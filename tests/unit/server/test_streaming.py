@@ -92,8 +92,12 @@ async def test_a_trickle() -> None:
             yield b"a"
             await asyncio.sleep(STALL_SECONDS - 1)
 
-    with pytest.raises(StreamStalled, match=f"lasted {LONGEST_SECONDS:g} s"):
-        assert [] == [message async for message in coming(drop_by_drop()) if message != b"a"]
+    async def work(message: bytes) -> bytes:
+        return message
+
+    for taken in (coming(drop_by_drop()), side_by_side(drop_by_drop(), work)):
+        with pytest.raises(StreamStalled, match=f"lasted {LONGEST_SECONDS:g} s"):
+            assert [] == [message async for message in taken if message != b"a"]
 
 
 @by_its_own_clock
