@@ -19,7 +19,6 @@ from segue.core.places import DEFAULT_MODEL, default_model, named_model
 from segue.core.quiet import without_chatter
 from segue.trainer import accurate_cli
 from segue.trainer.options import FILE, FOLDER, slug
-from segue.trainer.show import note
 
 _INPUT = click.Path(path_type=Path)
 _INPUT_HELP = "A folder of <genre>/<clip>, or a log-mel archive (npz)."
@@ -62,6 +61,8 @@ class Commands(click.Group):
         try:
             return super().invoke(ctx)
         except (SegueError, OSError) as error:
+            from segue.trainer.show import note  # noqa: PLC0415 - needs the extra, and --help does not
+
             note(f"segue-trainer: {error}")
             sys.exit(1)
         except Terminated:
@@ -91,7 +92,7 @@ def _leave_at_once(code: int) -> NoReturn:
 @click.version_option(package_name="segue")
 def main() -> None:
     """Trains networks that tell genres apart, and judges them on tracks whose genre is known."""
-    require_extra("trainer", "keras", "matplotlib", "sklearn", "tensorflow")
+    require_extra("trainer", "keras", "matplotlib", "rich", "sklearn", "tensorflow")
 
 
 @main.command()
