@@ -6,6 +6,8 @@ import multiprocessing
 import os
 import resource
 import signal
+import socket
+import struct
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -33,6 +35,8 @@ _ONE_THREAD_EACH = dict.fromkeys(
 _KEEP_MEMORY = {"MALLOC_TRIM_THRESHOLD_": str(2**26), "MALLOC_MMAP_THRESHOLD_": str(2**25)}
 # A process that hangs in the system, on a disk that does not answer, outlives even SIGKILL; nobody waits for it longer.
 _SECONDS_TO_DIE = 5.0
+# A process that is idle reads its next job at once; one that takes nothing of it for so long never will.
+_SECONDS_TO_READ = 10
 
 
 @dataclass(frozen=True)
@@ -141,12 +145,12 @@ class Workers(Generic[Job, Answer]):
         raise WorkerOutOfMemory(f"It wanted more memory than the {_mebibytes(self._limits)} that it may have.")
 
     def _send(self, job: Job) -> Connection:
-        """Hands the job to this thread's process, and to another one if that died since the last job."""
+        """Hands the job to this thread's process, and to another one if that died or hangs since the last job."""
         try:
             connection = self._worker().connection
             connection.send(job)
         except OSError:
-            self._bury()
+            self._bury(kill=True)
             connection = self._worker().connection
             connection.send(job)
         return connection
@@ -182,6 +186,7 @@ class _Worker(Generic[Job, Answer]):
     def __init__(self, work: Callable[[Job], Answer], limits: Limits) -> None:
         context = multiprocessing.get_context("forkserver")
         self.connection, theirs = context.Pipe()
+        _limit_sending(self.connection)
         self.process: ForkServerProcess = context.Process(target=_serve, args=(theirs, work, limits), daemon=True)
         self.process.start()
         theirs.close()
@@ -198,6 +203,12 @@ class _Worker(Generic[Job, Answer]):
         self.connection.close()
         self.process.join(_SECONDS_TO_DIE)
         return _ending(self.process.exitcode)
+
+
+def _limit_sending(connection: Connection) -> None:
+    """Has what cannot be sent raise BlockingIOError, and not wait for ever."""
+    with socket.socket(fileno=os.dup(connection.fileno())) as way:
+        way.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", _SECONDS_TO_READ, 0))
 
 
 @dataclass(frozen=True)

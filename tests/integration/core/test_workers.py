@@ -56,6 +56,19 @@ def test_a_job_of_many_bytes_arrives_whole() -> None:
         assert 16 * MIB == workers.submit(bytes(16 * MIB)).result(PATIENCE_SECONDS)
 
 
+def test_a_process_that_hangs_before_its_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that is stopped while it is idle costs nothing but time: the job goes to another one."""
+    monkeypatch.setattr("segue.core.workers._SECONDS_TO_READ", 1)
+    with Workers(1, eval) as workers:
+        first = workers.submit(PID).result(20)
+        os.kill(int(first), signal.SIGSTOP)
+        job = PID + " " * 16 * MIB  # more than any pipe holds at once
+        second = workers.submit(job).result(60)
+    assert second not in {0, first}
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(first), 0)
+
+
 def test_what_the_work_raises_is_raised(workers: Pool) -> None:
     """An exception of the work is the future's, and its process goes on."""
     first = workers.submit(PID).result(PATIENCE_SECONDS)
