@@ -67,6 +67,18 @@ def test_figures_are_shown() -> None:
     assert re.search(r"^process_resident_memory_bytes [1-9]", text, re.MULTILINE)
 
 
+def test_whoever_asks_nothing_is_sent_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connection on which nothing comes is closed, and others are answered meanwhile and after it."""
+    monkeypatch.setattr("segue.server.metrics._IDLE_SECONDS", 0.3)
+    with served(Metrics(), "127.0.0.1:0") as address:
+        assert address is not None
+        host, _, port = address.rpartition(":")
+        with socket.create_connection((host, int(port)), timeout=20) as idle:
+            urllib.request.urlopen(f"http://{address}/metrics").close()
+            assert b"" == idle.recv(1)
+        urllib.request.urlopen(f"http://{address}/metrics").close()
+
+
 def test_nowhere_to_show_them() -> None:
     """Without an address no port is opened."""
     with served(Metrics(), None) as address:
