@@ -9,7 +9,16 @@ from contextlib import contextmanager
 from importlib.metadata import version
 from typing import Any, Literal, Protocol
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector, start_http_server
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    Info,
+    ProcessCollector,
+    disable_created_metrics,
+    start_http_server,
+)
 
 from segue.core.errors import MalformedRequest
 from segue.server.calls import Ended
@@ -183,6 +192,8 @@ def served(metrics: Metrics, address: str | None) -> Iterator[str | None]:
         yield None
         return
     host, _, port = address.rpartition(":")
+    # Else each counter and each histogram has a series more, of when it was made, which nobody asks for.
+    disable_created_metrics()
     try:
         server, thread = start_http_server(int(port), host.strip("[]"), metrics.registry)
     except OSError as error:

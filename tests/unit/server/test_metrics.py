@@ -58,13 +58,14 @@ def test_the_catalogue_is_asked_when_figures_are_read() -> None:
 
 
 def test_figures_are_shown() -> None:
-    """Prometheus reads them over HTTP, the memory of the process among them."""
+    """Prometheus reads them over HTTP, the memory of the process among them, and not when each was made."""
     metrics = Metrics()
     metrics.model("tiny-1")
     with served(metrics, "127.0.0.1:0") as address, urllib.request.urlopen(f"http://{address}/metrics") as page:
         text = page.read().decode()
     assert 'segue_model_info{model_id="tiny-1"} 1.0' in text
     assert re.search(r"^process_resident_memory_bytes [1-9]", text, re.MULTILINE)
+    assert "_created" not in text
 
 
 def test_whoever_asks_nothing_is_sent_away(monkeypatch: pytest.MonkeyPatch) -> None:
