@@ -193,7 +193,7 @@ def served(metrics: Metrics, address: str | None) -> Iterator[str | None]:
         return
     host, _, port = address.rpartition(":")
     # Else each counter and each histogram has a series more, of when it was made, which nobody asks for.
-    disable_created_metrics()
+    disable_created_metrics()  # type: ignore[no-untyped-call] # it says no type
     try:
         server, thread = start_http_server(int(port), host.strip("[]"), metrics.registry)
     except OSError as error:
