@@ -146,7 +146,9 @@ class LiveCatalogue:
     @property
     def recommends(self) -> bool:
         """Whether every recommendation can be answered, by the store or from memory."""
-        return not self.stale or (len(self._view) > 0 and self._view is self._complete)
+        if self.stale:
+            return len(self._view) > 0 and self._view is self._complete
+        return not isinstance(self._problem, CatalogueMismatch)
 
     def embedding(self, track_id: str) -> Vectors:
         """The embedding [e] of a track, from memory where the store does not answer.
@@ -242,8 +244,10 @@ class LiveCatalogue:
         with self._metrics.redis_seconds.time():
             identity = store.identity()
         if identity != self._view.identity:
-            self._remembered = RememberedTracks()
+            self._remembered, self._complete = RememberedTracks(), None
         if identity is None:
+            if self._view.identity:
+                _log.warning("Redis holds no catalogue any more. Restore a backup of it, or index anew.")
             self._view = View()
             return
         self._check(identity)

@@ -347,6 +347,35 @@ def test_a_catalogue_made_anew_is_remembered_anew(tmp_path: Path) -> None:
         assert ["new"] == titles(catalogue)
 
 
+def test_made_anew_by_another_model(tmp_path: Path) -> None:
+    """A catalogue of another model is not recommended from, and health may know, also when the store is away then."""
+    first, second = Away(), Away()
+    add(first, 1, 2)
+    with second.writer("other-00000000", "f" * 16, WIDTH):
+        pass
+    with following(tmp_path, first) as catalogue:
+        assert catalogue.recommends
+        catalogue._store = second
+        catalogue.refresh()
+        assert not catalogue.recommends
+        second.away = True
+        catalogue.refresh()
+        assert not catalogue.recommends
+
+
+def test_a_catalogue_that_is_gone(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A store that comes back empty is told of once, and one that was empty from the start is not."""
+    store = MemoryStore()
+    add(store, 1)
+    with following(tmp_path, store) as catalogue:
+        catalogue._store = MemoryStore()
+        catalogue.refresh()
+        catalogue.refresh()
+    with following(tmp_path, MemoryStore()):
+        pass
+    assert ["Redis holds no catalogue any more. Restore a backup of it, or index anew."] == caplog.messages
+
+
 def test_compaction(tmp_path: Path) -> None:
     """What grew beside the snapshot becomes one index, and changes that came meanwhile are not lost."""
     store = MemoryStore()
