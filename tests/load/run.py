@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import sys
 import tempfile
 import time
@@ -37,10 +38,12 @@ _AWAY_SECONDS = 20.0
 _QUEUE_SECONDS = 600
 _HEAD = """# The server under load
 
-`python -m tests.load.run` on {day}, Python {python}. ghz, the server and whatever else ran shared {cores} cores,
-which had a load of {load} before. The network is {network}. The clips are {clips} {kind} ones of 30 s as WAV, sent in
-turn over up to 8 connections; the catalogue has {tracks} tracks; a load lasts {seconds} s, and {queue} s of audio may
-wait. The bare service takes the same bytes by the same gRPC and does nothing with them."""
+`python -m tests.load.run` on {day}, Python {python}, {system}. ghz, the server and whatever else ran shared one
+machine, {machine}, which had a load of {load} before.
+
+The network is {network}. The clips are {clips} {kind} ones of 30 s as WAV, sent in turn over up to 8 connections; the
+catalogue has {tracks} tracks; a load lasts {seconds} s, and {queue} s of audio may wait. The bare service takes the
+same bytes by the same gRPC and does nothing with them."""
 # What the median of one caller may be, in that of the bare service: about four times what a quiet machine measured.
 # More cores, or faster ones, shorten both.
 _CLASSIFY_RATIOS = {"1.3 MB": 400, "5.3 MB": 100}
@@ -229,7 +232,8 @@ def head(seconds: float) -> str:
     return _HEAD.format(
         day=f"{datetime.now(UTC):%Y-%m-%d}",
         python=platform.python_version(),
-        cores=os.cpu_count(),
+        system=f"{platform.system()} on {platform.machine()}",
+        machine=_machine(),
         load=f"{os.getloadavg()[0]:.1f}",
         network=DEFAULT_MODEL,
         clips=CLIPS,
@@ -238,6 +242,14 @@ def head(seconds: float) -> str:
         seconds=f"{seconds:g}",
         queue=_QUEUE_SECONDS,
     )
+
+
+def _machine() -> str:
+    """Its processor and its memory."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    told = Path("/proc/cpuinfo")  # which macOS has not
+    names = re.findall(r"^model name\s*: (.*)$", told.read_text() if told.exists() else "", re.MULTILINE)
+    return f"{os.cpu_count()} cores of {names[0] if names else 'a processor without a name'} with {memory:.0f} GiB"
 
 
 def measure(page: Page, folder: Path, seconds: float) -> None:
