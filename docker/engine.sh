@@ -2,11 +2,13 @@
 # A Docker engine for machines where none runs: started in a folder, and taken down again with all that it left.
 # Sourced by scripts/containers. It needs root and Debian's packages; no image is pulled, the base is made from packages.
 #   engine_start FOLDER   sets DOCKER_HOST and DOCKER_CONFIG, or says in engine_problem why it cannot
+#   engine_base FOLDER    makes the base image alone, for an engine that pulls none, or says why it cannot
 #   engine_stop FOLDER    ends what engine_start started; the images stay in the folder
 
 engine_start() {
   local folder=$1
-  _engine_install && _engine_run "$folder" && _engine_base "$folder" && _engine_compose "$folder"
+  _engine_install "no Docker engine answers" dockerd:docker.io containerd:containerd tini:tini iptables:iptables &&
+    _engine_run "$folder" && engine_base "$folder" && _engine_compose "$folder"
 }
 
 _engine_cannot() {
@@ -15,15 +17,15 @@ _engine_cannot() {
   return 1
 }
 
-_engine_install() {
-  local program missing=()
-  [ "$(id -u)" = 0 ] || _engine_cannot "no Docker engine answers, and only root can start one" || return
-  command -v apt-get >/dev/null || _engine_cannot "no Docker engine answers, and there is no apt-get to install one" || return
-  for program in dockerd:docker.io containerd:containerd tini:tini mmdebstrap:mmdebstrap iptables:iptables; do
+_engine_install() { # WHY PROGRAM:PACKAGE...
+  local why=$1 program missing=()
+  [ "$(id -u)" = 0 ] || _engine_cannot "$why, and only root can help that" || return
+  command -v apt-get >/dev/null || _engine_cannot "$why, and there is no apt-get to help that" || return
+  for program in "${@:2}"; do
     command -v "${program%:*}" >/dev/null || missing+=("${program#*:}")
   done
   [ ${#missing[@]} = 0 ] || { apt-get update -qq && apt-get install -y -qq "${missing[@]}"; } >/dev/null 2>&1 ||
-    _engine_cannot "no Docker engine answers, and apt-get cannot install ${missing[*]}"
+    _engine_cannot "$why, and apt-get cannot install ${missing[*]}"
 }
 
 _engine_run() {
@@ -48,9 +50,10 @@ _engine_run() {
 }
 
 # The public base image has this name, so the Dockerfile need not know which of the two it builds on.
-_engine_base() {
+engine_base() {
   local name=python:3.13-slim-trixie
   ! docker image inspect "$name" >/dev/null 2>&1 || return 0
+  _engine_install "no base image can be pulled" mmdebstrap:mmdebstrap || return
   # Kept in a file first: in a pipe, a base cut short would be an image like any other.
   mmdebstrap --quiet --variant=minbase --include=ca-certificates,netbase,tzdata,python3,python3-venv \
     trixie "$1/base.tar" 2>"$1/mmdebstrap.log" && docker import "$1/base.tar" "$name" >/dev/null ||
