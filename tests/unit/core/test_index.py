@@ -110,6 +110,15 @@ def test_another_number_of_tracks(tmp_path: Path) -> None:
         HnswIndex.load(tmp_path / "index", names(11), WIDTH)
 
 
+@pytest.mark.parametrize("count", [0, 1, 2_500])
+def test_embeddings_come_back(count: int) -> None:
+    """Each track has its own embedding, however many are read at once; a strange track has none."""
+    vectors, index = clustered(max(1, count))[:count], HnswIndex.build(names(count), clustered(max(1, count))[:count])
+    found = index.vectors([*names(count), "strange"])
+    assert found.pop() is None
+    assert [] == [row for row in range(count) if np.abs(vectors[row] - found[row]).max() > 1e-6]
+
+
 def test_many_left_out() -> None:
     """Where most tracks are left out, the graph answers what exact search does."""
     ids, vectors = names(500), clustered(500)
