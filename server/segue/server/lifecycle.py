@@ -20,7 +20,7 @@ from segue.server.catalogue import POLL_SECONDS, LiveCatalogue
 from segue.server.health import Health
 from segue.server.late import LateServices
 from segue.server.logs import CallLog
-from segue.server.memory import give_back_memory
+from segue.server.memory import give_back_memory, settle
 from segue.server.messages import MessageInterceptor
 from segue.server.metrics import Metrics
 from segue.server.reflection import add_reflection
@@ -121,6 +121,7 @@ async def serve(settings: Settings, metrics: Metrics, front: Front) -> None:
         try:
             bound = None if front.when_ready else await _open(server, front)
             parts = await asyncio.to_thread(stack.enter_context, assemble(settings, metrics))
+            settle()
             if not stop.is_set():
                 watch = _begin(parts, services, checks)
                 bound = bound or await _open(server, front)
