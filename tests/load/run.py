@@ -29,10 +29,12 @@ from .ghz import ROOT, Load, Measured, begin, end, find_ghz, send
 from .music import CLIPS, add_tracks, kind, recommend_by_clip, recommend_by_id, small_and_large
 from .page import Page
 from .servers import Memory, Redis, bare_server, segue_server
+from .swaps import made_aside, put_in_place, swapped
 
 CLASSIFY = "segue.v1.ClassificationService.Classify"
 RECOMMEND = "segue.v1.RecommendationService.Recommend"
 _TRACKS = 5_000
+_SWAPS = 5
 _AWAY_SECONDS = 20.0
 # Twenty clips: twice the capacity must fill it while a load lasts, also on a slow machine.
 _QUEUE_SECONDS = 600
@@ -43,7 +45,10 @@ machine, {machine}, which had a load of {load} before.
 
 The network is {network}. The clips are {clips} {kind} ones of 30 s as WAV, sent in turn over up to 8 connections; the
 catalogue has {tracks} tracks; a load lasts {seconds} s, and {queue} s of audio may wait. The bare service takes the
-same bytes by the same gRPC and does nothing with them."""
+same bytes by the same gRPC and does nothing with them.
+
+Snapshots are made before the load that they are swapped in under: making one takes the cores that calls need, and the
+indexer has cores of its own, or steps back (`segue-indexer --nice`)."""
 # What the median of one caller may be, in that of the bare service: about four times what a quiet machine measured.
 # More cores, or faster ones, shorten both.
 _CLASSIFY_RATIOS = {"1.3 MB": 400, "5.3 MB": 100}
@@ -128,8 +133,8 @@ def _ratios(page: Page, rows: list[Row], most: dict[str, int]) -> None:
     page.promise("nothing fails but by being refused", failed == 0, f"{failed} failed")
 
 
-def open_loop(bench: Bench, capacity: float) -> Measured:
-    """Calls that come whether or not earlier ones were answered; answers what came of half the capacity."""
+def open_loop(bench: Bench, capacity: float) -> None:
+    """Calls that come whether or not earlier ones were answered."""
     small = bench.messages["1.3 MB"]
     before = send(bench.address, Load(CLASSIFY, small), bench.seconds)
     held = bench.memory.most = bench.memory.now()
@@ -140,7 +145,6 @@ def open_loop(bench: Bench, capacity: float) -> Measured:
     for name, measured in (("half", half), ("twice", twice)):
         _open_row(bench.page, name, measured)
     _promises(bench, capacity, twice, before, after, held)
-    return half
 
 
 def _open_row(page: Page, name: str, measured: Measured) -> None:
@@ -200,20 +204,27 @@ def _until(true: Callable[[], bool]) -> float:
     return time.monotonic()
 
 
-def snapshot_swaps(bench: Bench, half: Measured, capacity: float) -> None:
-    """Publishes snapshots one after the other under half load."""
-    running = begin(bench.address, Load(CLASSIFY, bench.messages["1.3 MB"], rate=capacity / 2), bench.seconds)
-    swaps = 0
-    while running.poll() is None and swaps < 5:
-        add_tracks(bench.data, bench.redis.url, bench.manifest, _TRACKS + 100 * swaps, 100)
-        swaps += 1
-        time.sleep(bench.seconds / 10)
-    measured = end(running)
-    ratio = measured.latency(99) / half.latency(99)
+def snapshot_swaps(bench: Bench, capacity: float) -> None:
+    """Publishes snapshots one after the other under half load.
+
+    They are made before it: the indexer has cores of its own or steps back, and here it would take those of the calls.
+    """
+    made = list(made_aside(bench.data, bench.redis.url, bench.manifest, _TRACKS, _SWAPS))
+    # Long enough that the 99th percentile is not the slowest call.
+    seconds, load = 3 * bench.seconds, Load(CLASSIFY, bench.messages["1.3 MB"], rate=capacity / 2)
+    quiet = send(bench.address, load, seconds)
+    before, running = swapped(bench.data), begin(bench.address, load, seconds)
+    for snapshot in made:
+        time.sleep(seconds / (_SWAPS + 1))
+        put_in_place(snapshot, bench.data)
+    measured, swaps = end(running), swapped(bench.data) - before
+    ratio = measured.latency(99) / quiet.latency(99)
     wrong = len(measured.refused) + sum(measured.failed.values())
-    bench.page.table(f"{swaps} snapshots swapped in under half load", "measured", "kept")
+    bench.page.table("snapshots made beforehand and swapped in under half load", "measured", "kept")
+    bench.page.promise("all are swapped in", swaps == _SWAPS, f"{swaps} of {_SWAPS}")
     bench.page.promise("no call fails", wrong == 0, f"{len(measured.latencies)} calls, {wrong} failed")
-    bench.page.promise("p99 is at most 2 times the quiet p99", ratio <= 2, f"{ratio:.2f}")
+    figures = f"{ratio:.2f}: {measured.latency(99):.1f} and {quiet.latency(99):.1f} ms"
+    bench.page.promise("p99 is at most 2 times the p99 of as long a load without swaps", ratio <= 2, figures)
 
 
 def rolling_restart(page: Page, folder: Path, redis: Redis) -> None:
@@ -263,8 +274,8 @@ def measure(page: Page, folder: Path, seconds: float) -> None:
             bench = Bench(page, folder, redis, manifest, small_and_large(folder), seconds, address, memory)
             capacity = closed_loop(bench, bare)
             recommending(bench, bare)
-            half = open_loop(bench, capacity)
-            snapshot_swaps(bench, half, capacity)
+            open_loop(bench, capacity)
+            snapshot_swaps(bench, capacity)
             redis_away(bench)
         rolling_restart(page, folder, redis)
     finally:

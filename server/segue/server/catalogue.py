@@ -281,6 +281,7 @@ class LiveCatalogue:
         """The newest snapshot that events can still be followed from, or else everything from the store itself."""
         loaded = snapshot.load_newest(self._data, identity, since=store.oldest_revision() - 1, until=newest)
         if loaded:
+            _log.info("the snapshot of event %d is loaded: %d tracks", loaded.header.revision, loaded.header.tracks)
             return View(identity, loaded.header.revision, loaded.index, frozenset(loaded.index.track_ids))
         ids = list(all_track_ids(store))
         found = zip(ids, store.embeddings(ids), strict=True)
