@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar, cast
 
 import click
 
@@ -71,7 +71,20 @@ def _is_host(name: str) -> bool:
         return False
 
 
-class _Seconds(click.FloatRange):
+class _Ranged(click.ParamType):  # type: ignore[type-arg] # generic in its types alone
+    """Names its range also to whom it is no number, where click does not."""
+
+    def fail(self, message: str, param: click.Parameter | None = None, ctx: click.Context | None = None) -> NoReturn:
+        """Refuses a value."""
+        described = f" in the range {cast('_Seconds', self)._describe_range()}."
+        super().fail(message.replace(" range.", described), param, ctx)
+
+
+class _Count(_Ranged, click.IntRange):
+    """A whole number in a range."""
+
+
+class _Seconds(_Ranged, click.FloatRange):
     """A number in a range, in which NaN is not, though no comparison says so."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:  # noqa: ANN401 - click's own signature
@@ -126,7 +139,7 @@ _OPTIONS = (
     click.option(
         "--workers",
         cls=Setting,
-        type=click.IntRange(1, 256),
+        type=_Count(1, 256),
         default=lambda: os.cpu_count() or 1,
         show_default="one for each core",
         help="How many processes decode.",
