@@ -124,6 +124,16 @@ def test_beside_a_server_that_runs(tmp_path: Path, tiny_model: Path) -> None:
     assert "answers at" in found["port"].text
 
 
+@pytest.mark.parametrize(("path", "level"), [("s", "ok"), ("none/s", "fail"), ("s" * 108, "fail")])
+def test_a_socket(tmp_path: Path, tiny_model: Path, path: str, level: str) -> None:
+    """A socket that cannot be opened fails, and looking leaves nothing behind."""
+    address = f"unix:{tmp_path / path}"
+    code, found = doctor("--data", tmp_path / "data", "--model", tiny_model, "--listen", address)
+    assert (int(level == "fail"), level) == (code, found["port"].level)
+    assert address in found["port"].text
+    assert [tmp_path / "data"] == list(tmp_path.iterdir())
+
+
 def test_for_people(tmp_path: Path) -> None:
     """Without --json each finding is a line, with what to do below it."""
     ended = CliRunner().invoke(main, ["doctor", "--data", str(tmp_path), "--model", str(tmp_path), *FREE])

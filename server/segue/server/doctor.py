@@ -205,10 +205,24 @@ def _decoders() -> Finding:
 
 
 def _ports(options: Options) -> Iterator[Finding]:
-    if not options.listen.startswith("unix:"):
-        yield _port("port", options.listen)
+    unix = options.listen.startswith("unix:")
+    yield _socket(options.listen) if unix else _port("port", options.listen)
     if options.metrics_listen:
         yield _port("metrics port", options.metrics_listen)
+
+
+def _socket(address: str) -> Finding:
+    """Whether a socket can be opened beside the one that may be there, which gRPC replaces."""
+    path = Path(address.removeprefix("unix:"))
+    beside = path.with_name(path.name[:-1] + "~")  # as long as it, for the length is limited
+    try:
+        with socket.socket(socket.AF_UNIX) as trial:
+            trial.bind(str(beside))
+        beside.unlink()
+    except OSError as error:
+        problem = f"{address} cannot be opened: {error.strerror or error}"
+        return Finding("port", "fail", problem, "Name a path in a folder that can be written, of up to 107 bytes.")
+    return Finding("port", "ok", f"{address} can be opened")
 
 
 def _port(what: str, address: str) -> Finding:
