@@ -109,3 +109,13 @@ def test_a_port_that_opens_when_all_is_loaded(tmp_path: Path, slow_model: Path, 
             assert errno.ECONNREFUSED == socket.socket().connect_ex((host, port))
             manifest.write((tiny_model / "manifest.json").read_bytes())
         assert Stubs(starting.listening()).classify(wav(5)).scores
+
+
+def test_no_address_of_a_redis(tmp_path: Path, tiny_model: Path) -> None:
+    """What can never be reached ends the server with a sentence; what may come yet does not."""
+    options = ("--data", str(tmp_path), "--model", str(tiny_model))
+    with starting_server(*options, "--redis", "http://:secret@host") as server:
+        said = server.process.communicate(timeout=60)[1]
+        assert 1 == server.process.returncode
+    assert "'http://host' is not the address of a Redis. Write redis://HOST:PORT/DB" in said
+    assert "secret" not in said

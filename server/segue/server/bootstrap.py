@@ -12,7 +12,7 @@ from segue.core.artifact import Manifest
 from segue.core.connect import open_store
 from segue.core.errors import StoreUnavailable
 from segue.core.model import Model
-from segue.core.redis_client import BRISK
+from segue.core.redis_client import BRISK, connect
 from segue.core.workers import Workers
 from segue.server.admission import LEAST_SECONDS
 from segue.server.catalogue import LiveCatalogue
@@ -97,7 +97,10 @@ def assemble(settings: Settings, metrics: Metrics) -> Iterator[Parts]:
     Raises:
         ArtifactError: the model cannot be used.
         CatalogueMismatch: the catalogue was made by another model or front end.
+        StoreUnavailable: what was given as the address of a Redis is none; one that does not answer is waited for.
     """
+    if settings.redis_url:
+        connect(settings.redis_url).close()
     with ExitStack() as stack:
         model = Model.load(settings.model)
         metrics.model(model.manifest.model_id)
