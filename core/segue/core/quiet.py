@@ -20,20 +20,38 @@ _CHATTER = re.compile(
 )
 
 
+# The true stderr, and what is held of what was to come out on it; the innermost last.
+_silences: list[tuple[int, BinaryIO]] = []
+
+
 @contextmanager
 def without_chatter() -> Iterator[None]:
     """While entered, nothing comes out on the process's stderr; at the end all of it does, but for the chatter."""
     sys.stderr.flush()
     with tempfile.TemporaryFile() as held:
-        stderr = os.dup(2)
+        silence = os.dup(2), held
+        _silences.append(silence)
         os.dup2(held.fileno(), 2)
         try:
             yield
         finally:
-            sys.stderr.flush()
-            os.dup2(stderr, 2)
-            os.close(stderr)
-            _let_out(held)
+            if silence in _silences:
+                _end(silence)
+
+
+def end_silence() -> None:
+    """Ends every ``without_chatter``, for a program that leaves while another thread is in one."""
+    for silence in reversed(_silences[:]):
+        _end(silence)
+
+
+def _end(silence: tuple[int, BinaryIO]) -> None:
+    _silences.remove(silence)
+    stderr, held = silence
+    sys.stderr.flush()
+    os.dup2(stderr, 2)
+    os.close(stderr)
+    _let_out(held)
 
 
 def _let_out(held: BinaryIO) -> None:

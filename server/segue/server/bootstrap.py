@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from concurrent.futures import Future
-from contextlib import ExitStack, contextmanager
+import threading
+from concurrent.futures import CancelledError, Future
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -86,34 +86,61 @@ def _catalogue(settings: Settings, manifest: Manifest, metrics: Metrics) -> Live
     return catalogue
 
 
-@contextmanager
-def assemble(settings: Settings, metrics: Metrics) -> Iterator[Parts]:
-    """Builds the parts, and takes them apart at the end.
+class Assembly:
+    """Builds the parts in a thread, which can be left to itself, and takes them apart."""
 
-    Args:
-        settings: what the server is told at its start.
-        metrics: where the parts count what they do.
+    def __init__(self, settings: Settings, metrics: Metrics) -> None:
+        """Takes what the server is told at its start, and where the parts count what they do."""
+        self._settings = settings
+        self._metrics = metrics
+        self._made = ExitStack()
+        self._catalogue: LiveCatalogue | None = None
+        self._catalogue_lock = threading.Lock()
+        self._abandoned = False
 
-    Raises:
-        ArtifactError: the model cannot be used.
-        CatalogueMismatch: the catalogue was made by another model or front end.
-        StoreUnavailable: what was given as the address of a Redis is none; one that does not answer is waited for.
-    """
-    if settings.redis_url:
-        connect(settings.redis_url).close()
-    with ExitStack() as stack:
-        model = Model.load(settings.model)
-        metrics.model(model.manifest.model_id)
-        listeners = stack.enter_context(_listeners(model.manifest, settings.workers))
+    def build(self) -> Parts:
+        """Builds the parts.
+
+        Raises:
+            ArtifactError: the model cannot be used.
+            CatalogueMismatch: the catalogue was made by another model or front end.
+            StoreUnavailable: what was given as the address of a Redis is none; one that does not answer is waited for.
+            CancelledError: it was abandoned.
+        """
+        if self._settings.redis_url:
+            connect(self._settings.redis_url).close()
+        model = Model.load(self._settings.model)
+        self._metrics.model(model.manifest.model_id)
+        listeners = self._made.enter_context(_listeners(model.manifest, self._settings.workers))
         tried = _try_out(listeners, model.manifest)
-        catalogue = _catalogue(settings, model.manifest, metrics)
-        stack.callback(catalogue.close)
-        catalogue.start()
+        catalogue = self._followed(model.manifest)
         model.warm_up()
         for one in tried:
             one.result()
-        engine = Engine(model, listeners, settings.queue_seconds, metrics)
-        stack.callback(engine.close)
+        engine = Engine(model, listeners, self._settings.queue_seconds, self._metrics)
+        self._made.callback(engine.close)
         readers = BoundedThreads("read", _READERS, _MOST_READING)
-        stack.callback(readers.close)
-        yield Parts(engine, catalogue, readers, metrics)
+        self._made.callback(readers.close)
+        return Parts(engine, catalogue, readers, self._metrics)
+
+    def _followed(self, manifest: Manifest) -> LiveCatalogue:
+        """The catalogue, of which somebody else may let go while the rest is built."""
+        with self._catalogue_lock:
+            if self._abandoned:
+                raise CancelledError
+            self._catalogue = _catalogue(self._settings, manifest, self._metrics)
+            self._made.callback(self._catalogue.close)
+            self._catalogue.start()
+            return self._catalogue
+
+    def close(self) -> None:
+        """Takes apart what was built, the last part first; only when ``build`` has ended, or was abandoned."""
+        if not self._abandoned:
+            self._made.close()
+
+    def abandon(self) -> None:
+        """Leaves ``build`` to itself in a program that ends now, and lets go of what would outlive it: Redis."""
+        with self._catalogue_lock:
+            self._abandoned = True
+            if self._catalogue:
+                self._catalogue.close()

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import re
 import signal
 import sys
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 from click.core import ParameterSource
@@ -17,6 +18,7 @@ from click.core import ParameterSource
 from segue.core.errors import SegueError
 from segue.core.extras import require_extra
 from segue.core.places import shipped_models
+from segue.core.quiet import end_silence
 from segue.server.config import effective
 from segue.server.logs import set_up
 from segue.server.options import Options, serving
@@ -139,7 +141,16 @@ def _run(options: Options) -> None:
     settings = Settings(options.data, options.redis, options.model, options.workers, options.queue_seconds)
     front = make_front(options, metrics)
     with served(metrics, options.metrics_listen):
-        asyncio.run(serve(settings, metrics, front))
+        served_any = asyncio.run(serve(settings, metrics, front))
+    if not served_any:
+        _leave()
+
+
+def _leave() -> NoReturn:
+    """Ends with exit code 0, and at once: Python would wait for the thread that loads."""
+    logging.shutdown()
+    end_silence()
+    os._exit(0)
 
 
 def _stop_starting(_number: int, _frame: FrameType | None) -> None:

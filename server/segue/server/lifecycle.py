@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import ExitStack
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from grpc_health.v1 import health_pb2_grpc
 from segue.core.errors import MalformedRequest, SegueError
 from segue.server import handshakes, health
 from segue.server.access import TokenInterceptor
-from segue.server.bootstrap import Parts, Settings, assemble
+from segue.server.bootstrap import Assembly, Parts, Settings
 from segue.server.calls import CallInterceptor, Watcher
 from segue.server.catalogue import POLL_SECONDS, LiveCatalogue
 from segue.server.health import Health
@@ -93,7 +93,7 @@ class Front:
     tokens: Tokens | None = None
 
 
-async def serve(settings: Settings, metrics: Metrics, front: Front) -> None:
+async def serve(settings: Settings, metrics: Metrics, front: Front) -> bool:
     """Opens the port, loads, answers calls until SIGTERM, SIGINT or SIGHUP, and ends in good order.
 
     A port that is to open when everything is loaded opens then.
@@ -102,6 +102,9 @@ async def serve(settings: Settings, metrics: Metrics, front: Front) -> None:
         settings: what the parts are to be made of.
         metrics: where everything is counted.
         front: how callers are met.
+
+    Returns:
+        Whether it came to answer calls. If not, a thread may still be loading, which nobody can stop.
 
     Raises:
         MalformedRequest: the address cannot be listened on.
@@ -117,24 +120,38 @@ async def serve(settings: Settings, metrics: Metrics, front: Front) -> None:
     )
     checks, services = _add_front(server)
     stop = _stop_signal()
-    with ExitStack() as stack:
-        try:
-            bound = None if front.when_ready else await _open(server, front)
-            parts = await asyncio.to_thread(stack.enter_context, assemble(settings, metrics))
+    assembly = Assembly(settings, metrics)
+    try:
+        bound = None if front.when_ready else await _open(server, front)
+        if parts := await _built(assembly, stop):
             settle()
-            if not stop.is_set():
-                watch = _begin(parts, services, checks)
-                bound = bound or await _open(server, front)
-                _log.info("listening on %s with %s and %d tracks", bound, parts.model_id, len(parts.catalogue.view))
-                await stop.wait()
-                _log.info("stopping; calls under way are finished")
-                watch.cancel()
-                checks.stop()
-                await asyncio.sleep(front.drain)
-        finally:
-            checks.end()
-            await server.stop(front.grace)
+            watch = _begin(parts, services, checks)
+            bound = bound or await _open(server, front)
+            _log.info("listening on %s with %s and %d tracks", bound, parts.model_id, len(parts.catalogue.view))
+            await stop.wait()
+            _log.info("stopping; calls under way are finished")
+            watch.cancel()
+            checks.stop()
+            await asyncio.sleep(front.drain)
+        else:
+            assembly.abandon()
+    finally:
+        checks.end()
+        await server.stop(front.grace)
+        assembly.close()
     _log.info("stopped")
+    return parts is not None
+
+
+async def _built(assembly: Assembly, stop: asyncio.Event) -> Parts | None:
+    """The parts, or None where it is told to stop before they are there; a thread may still be loading then."""
+    # Not in a thread of the loop's own, for the end of which it would wait.
+    loop = asyncio.get_running_loop()
+    building: asyncio.Future[Any] = loop.run_in_executor(ThreadPoolExecutor(1, "build"), assembly.build)
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait([building, stopping], return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    return await building if building.done() and not stop.is_set() else None
 
 
 def _interceptors(metrics: Metrics, front: Front, most_coming: int) -> list[grpc.aio.ServerInterceptor[Any, Any]]:

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from segue.core.quiet import without_chatter
+from segue.core.quiet import end_silence, without_chatter
 
 
 def test_chatter_is_left_out_and_the_rest_comes_out(capfd: pytest.CaptureFixture[str]) -> None:
@@ -24,6 +24,16 @@ def test_a_failure_gives_stderr_back(capfd: pytest.CaptureFixture[str]) -> None:
     os.write(2, b"later\n")
 
     assert "a clue\nlater\n" == capfd.readouterr().err
+
+
+def test_who_leaves_in_the_middle(capfd: pytest.CaptureFixture[str]) -> None:
+    """A program that leaves in the middle says its last words, and what was held before them, once."""
+    with without_chatter():
+        os.write(2, b"a clue\n")
+        end_silence()
+        os.write(2, b"stopped\n")
+
+    assert "a clue\nstopped\n" == capfd.readouterr().err
 
 
 def fail_with_a_clue() -> None:
