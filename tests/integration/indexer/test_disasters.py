@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +19,7 @@ from segue.core.redis_store import RedisStore
 from segue.core.snapshot import newest_revision, published
 from segue.core.store import all_track_ids
 from tests.integration.indexer.conftest import Indexer, made_up, run, write_library
+from tests.waiting import PATIENCE_SECONDS, wait_until
 
 
 def tracks(data: Path) -> list[str]:
@@ -29,33 +29,48 @@ def tracks(data: Path) -> list[str]:
 
 
 @contextmanager
-def redis_killed_at(data: Path, tracks: int) -> Iterator[None]:
-    """While entered, the private Redis is killed once there are so many tracks."""
+def redis_killed_at(data: Path, tracks: int, gate: Path) -> Iterator[None]:
+    """While entered, the private Redis is killed once there are so many tracks, and then the gate is opened."""
 
     def kill() -> None:
         with open_store(data) as store:
-            while store.count() < tracks:
-                time.sleep(0.002)
+            wait_until(lambda: store.count() >= tracks)
             os.kill(int((data / "redis" / "redis.pid").read_text(encoding="ascii")), signal.SIGKILL)
+        gate.write_bytes(b"")
 
     thread = threading.Thread(target=kill, daemon=True)
     thread.start()
     yield
-    thread.join(60)
+    thread.join(PATIENCE_SECONDS)
     assert not thread.is_alive()
 
 
-def test_redis_dies_in_the_middle(indexer: Indexer, tmp_path: Path) -> None:
+@pytest.fixture
+def gate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A pipe that ffmpeg waits for: whoever decodes a file by it gets no further before somebody writes there."""
+    gate, programs = tmp_path / "gate", tmp_path / "bin"
+    os.mkfifo(gate)
+    programs.mkdir()
+    (programs / "ffmpeg").write_text(f"#!/bin/sh\nread -r line < '{gate}'\nexit 1\n", encoding="utf-8")
+    (programs / "ffmpeg").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    return gate
+
+
+def test_redis_dies_in_the_middle(indexer: Indexer, tmp_path: Path, gate: Path) -> None:
     """The run ends with a sentence; the next one starts Redis again and goes on with what was not committed."""
-    library = write_library(tmp_path / "music", 120, seconds=3.0)
-    with redis_killed_at(indexer.data, 16):
+    library = write_library(tmp_path / "music", 64, seconds=3.0)
+    # Behind the first batch, and before the end of the second.
+    held = library / "0023 held.m4a"
+    held.write_bytes(bytes([0, 0, 0, 32]) + b"ftypM4A " + bytes(1000))
+    with redis_killed_at(indexer.data, 16, gate):
         failed = indexer.add(library, "--jobs", "1")
     assert (1, True) == (failed.returncode, "died" in failed.stderr)
-    before = len(tracks(indexer.data))
-    assert 16 <= before < 120
+    assert 16 == len(tracks(indexer.data))
 
+    held.unlink()
     last = run("add", library, "--data", indexer.data, "--model", indexer.model)
-    assert f"{120 - before} added, {before} unchanged, 0 failed" in last.stdout
+    assert "48 added, 16 unchanged, 0 failed" in last.stdout
     assert 0 == run("verify", "--data", indexer.data).exit_code
 
 

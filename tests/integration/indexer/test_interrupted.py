@@ -3,7 +3,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import time
 from collections import Counter
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import pytest
 from segue.core.redis_store import RedisStore
 from segue.core.snapshot import load_newest
 from tests.integration.indexer.conftest import Indexer, run, write_library
+from tests.waiting import PATIENCE_SECONDS, wait_until
 
 CLIPS = 160
 
@@ -23,11 +23,8 @@ def library(tmp_path: Path) -> Path:
 
 
 def _wait_for(store: RedisStore, process: subprocess.Popen[str], tracks: int) -> None:
-    deadline = time.monotonic() + 60
-    while store.count() < tracks:
-        assert process.poll() is None, "it ended too early"
-        assert time.monotonic() < deadline, "it does not get on"
-        time.sleep(0.005)
+    wait_until(lambda: store.count() >= tracks or process.poll() is not None)
+    assert process.poll() is None, "it ended too early"
 
 
 def test_nothing_is_lost_and_nothing_twice(indexer: Indexer, library: Path) -> None:
@@ -59,7 +56,7 @@ def _stop(indexer: Indexer, library: Path, store: RedisStore) -> int:
     ) as process:
         _wait_for(store, process, 1)
         os.killpg(process.pid, signal.SIGINT)
-        said, complaints = process.communicate(timeout=30)
+        said, complaints = process.communicate(timeout=PATIENCE_SECONDS)
 
     assert 130 == process.returncode
     assert f"of {CLIPS} files. What was done is kept: run the same command again to go on." in complaints

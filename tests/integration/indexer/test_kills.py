@@ -24,6 +24,7 @@ from segue.core.failpoints import Failpoint
 from segue.core.redis_store import RedisStore
 from segue.core.store import Track, Vector, all_track_ids
 from tests.integration.indexer.conftest import Indexer, made_up, run, write_library
+from tests.waiting import PATIENCE_SECONDS
 
 STAGES = [
     "after-decode:20",
@@ -98,7 +99,9 @@ def indexed(store: RedisStore) -> set[str]:
 def killed_at(failpoint: str, command: list[str]) -> None:
     """Runs a command that dies at a failpoint."""
     environment = {**os.environ, "SEGUE_FAILPOINT": failpoint}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(
+        command, env=environment, capture_output=True, text=True, check=False, timeout=PATIENCE_SECONDS
+    )
     assert -signal.SIGKILL == done.returncode, f"it did not come to {failpoint}: {done.stdout}{done.stderr}"
 
 
@@ -192,7 +195,7 @@ def test_killed_while_trimming(catalogue: RedisStore, tmp_path: Path, stage: str
         for start in range(1_000, 11_000, 1_000):
             writer.add([made_up(number) for number in range(start, start + 1_000)])
     rebuild = [*PROGRAM, "rebuild", "--data", str(tmp_path)]
-    assert 0 == subprocess.run(rebuild, check=False, capture_output=True, timeout=120).returncode
+    assert 0 == subprocess.run(rebuild, check=False, capture_output=True, timeout=PATIENCE_SECONDS).returncode
     assert 1 == catalogue.oldest_revision()
 
     killed_at(stage, rebuild)
