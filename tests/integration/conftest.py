@@ -137,6 +137,32 @@ def addition(model: Model, clip: Path) -> Addition:
     return Addition(track, heard.embedding, PathRecord(str(clip), clip.stat().st_size, clip.stat().st_mtime_ns, name))
 
 
+@pytest.fixture(scope="session")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a catalogue."""
+    return tmp_path_factory.mktemp("data")
+
+
+@pytest.fixture(scope="session")
+def ids(data: Path, fill: Fill, clips: list[Path]) -> list[str]:
+    """The tracks of the catalogue: twenty clips."""
+    return fill(data, clips)
+
+
+@pytest.fixture(scope="session")
+def server(data: Path, ids: list[str], tiny_model: Path) -> Iterator[Running]:
+    """A server over the twenty clips, for all who leave it as it was."""
+    options = ("--data", str(data), "--model", str(tiny_model), "--metrics-listen", "127.0.0.1:0")
+    with running_server(*options) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def stubs(server: Running) -> Stubs:
+    """What calls the server."""
+    return Stubs(server.address)
+
+
 UNLIMITED = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import grpc
@@ -15,32 +14,7 @@ from segue.core.listen import listen
 from segue.core.model import Model
 from segue.v1.audio_pb2 import QUALITY_FLAG_LOW_RATE, QUALITY_FLAG_RESAMPLED, QUALITY_FLAG_SHORT
 
-from .conftest import Fill, Running, Stubs, failure, running_server, wav
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a catalogue."""
-    return tmp_path_factory.mktemp("data")
-
-
-@pytest.fixture(scope="module")
-def ids(data: Path, fill: Fill, clips: list[Path]) -> list[str]:
-    """The tracks of the catalogue: five clips."""
-    return fill(data, clips[:5])
-
-
-@pytest.fixture(scope="module")
-def server(data: Path, ids: list[str], tiny_model: Path) -> Iterator[Running]:
-    """A server over the five clips."""
-    with running_server("--data", str(data), "--model", str(tiny_model)) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def stubs(server: Running) -> Stubs:
-    """What calls the server."""
-    return Stubs(server.address)
+from .conftest import Stubs, failure, wav
 
 
 def filled(message: Message) -> set[str]:

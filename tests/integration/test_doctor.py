@@ -19,7 +19,7 @@ from segue.server.cli import main
 from segue.server.doctor import Finding
 from segue.server.tokens import new_token
 
-from .conftest import Fill, running_server
+from .conftest import Fill, Running
 
 FREE = ("--listen", "127.0.0.1:0")
 
@@ -115,11 +115,9 @@ def test_what_a_redis_keeps(
     assert (level, True) == (found["persistence"].level, said in found["persistence"].text)
 
 
-def test_beside_a_server_that_runs(tmp_path: Path, tiny_model: Path) -> None:
+def test_beside_a_server_that_runs(server: Running, data: Path, tiny_model: Path) -> None:
     """A port on which a server is well already is no failure."""
-    options = ("--data", str(tmp_path), "--model", str(tiny_model))
-    with running_server(*options) as running:
-        code, found = doctor(*options, "--listen", running.address)
+    code, found = doctor("--data", data, "--model", tiny_model, "--listen", server.address)
     assert (0, "warn") == (code, found["port"].level)
     assert "answers at" in found["port"].text
 

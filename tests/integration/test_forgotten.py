@@ -24,6 +24,8 @@ from segue.server.metrics import Metrics
 from segue.server.status import StatusInterceptor
 from segue.server.streaming import MOST_AT_ONCE, coming, side_by_side
 
+from ..waiting import PATIENCE_SECONDS
+
 
 @pytest.fixture(autouse=True)
 def uncollected() -> Iterator[None]:
@@ -94,8 +96,8 @@ async def served() -> AsyncIterator[Any]:
 
 
 async def until(true: Callable[[], bool]) -> None:
-    """Waits for up to 10 s."""
-    async with asyncio.timeout(10):
+    """Waits until something is so."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while not true():  # noqa: ASYNC110 - nothing tells that an object is gone
             await asyncio.sleep(0.02)
 

@@ -6,7 +6,6 @@ import random
 import threading
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import grpc
@@ -19,22 +18,9 @@ from segue.v1.classification_service_pb2 import StreamingClassifyRequest
 
 from ..load.hostile import inputs
 from ..waiting import wait_until
-from .conftest import Running, Stubs, failure, running_server, wav
+from .conftest import Running, Stubs, failure, wav
 
 MISTAKES = {"AUDIO_UNDECODABLE", "AUDIO_TOO_SHORT", "AUDIO_TOO_LONG", "AUDIO_SILENT", "MALFORMED_REQUEST"}
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Iterator[Running]:
-    """A server without a catalogue."""
-    with running_server("--data", str(tmp_path_factory.mktemp("data")), "--model", str(tiny_model)) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def stubs(server: Running) -> Stubs:
-    """What calls the server."""
-    return Stubs(server.address)
 
 
 def outcome(stubs: Stubs, content: bytes) -> str:

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import grpc
-import pytest
 from google.rpc import error_details_pb2
 
 from segue.server.streaming import MOST_AT_ONCE
@@ -18,32 +17,7 @@ from segue.v1.recommendation_service_pb2 import (
     StreamingRecommendResponse,
 )
 
-from .conftest import Fill, Running, Stubs, running_server, wav
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a catalogue."""
-    return tmp_path_factory.mktemp("data")
-
-
-@pytest.fixture(scope="module")
-def ids(data: Path, fill: Fill, clips: list[Path]) -> list[str]:
-    """The tracks of the catalogue: five clips."""
-    return fill(data, clips[:5])
-
-
-@pytest.fixture(scope="module")
-def server(data: Path, ids: list[str], tiny_model: Path) -> Iterator[Running]:
-    """A server over the five clips."""
-    with running_server("--data", str(data), "--model", str(tiny_model)) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def stubs(server: Running) -> Stubs:
-    """What calls the server."""
-    return Stubs(server.address)
+from .conftest import Stubs, wav
 
 
 def items(requests: Iterable[RecommendRequest]) -> Iterator[StreamingRecommendRequest]:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import grpc
@@ -21,34 +20,9 @@ from segue.v1 import (
 )
 
 from ..waiting import wait_until
-from .conftest import Fill, Running, Stubs, addition, failure, running_server, wav
+from .conftest import Stubs, addition, failure, wav
 
 UNKNOWN = "0" * 32
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a catalogue."""
-    return tmp_path_factory.mktemp("data")
-
-
-@pytest.fixture(scope="module")
-def ids(data: Path, fill: Fill, clips: list[Path]) -> list[str]:
-    """The tracks of the catalogue: twenty clips."""
-    return fill(data, clips)
-
-
-@pytest.fixture(scope="module")
-def server(data: Path, ids: list[str], tiny_model: Path) -> Iterator[Running]:
-    """A server over the twenty clips."""
-    with running_server("--data", str(data), "--model", str(tiny_model)) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def stubs(server: Running) -> Stubs:
-    """What calls the server."""
-    return Stubs(server.address)
 
 
 def test_classify(stubs: Stubs, clips: list[Path]) -> None:

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import grpc
 import pytest
@@ -27,12 +28,37 @@ from segue.v1 import (
 )
 
 from ..waiting import PATIENCE_SECONDS, wait_until
-from .conftest import Fill, Stubs, failure, running_server, wav
+from .conftest import Fill, Running, Stubs, failure, running_server, wav
 from .processes import decoder, stopped
 
 UNKNOWN = "0" * 32
 CLASSIFYING = 'segue_requests_in_flight{method="/segue.v1.ClassificationService/Classify"}'
 SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
+
+
+class Served(NamedTuple):
+    """A server over three tracks."""
+
+    running: Running
+    stubs: Stubs
+    data: Path
+    ids: list[str]
+
+    def redis(self) -> int:
+        """The process of its private Redis."""
+        with open_store(self.data) as store:
+            return redis_pid(store)
+
+
+@pytest.fixture(scope="module")
+def served(
+    tmp_path_factory: pytest.TempPathFactory, tiny_model: Path, fill: Fill, clips: list[Path]
+) -> Iterator[Served]:
+    """A server to which things happen that it overcomes."""
+    data = tmp_path_factory.mktemp("served")
+    ids = fill(data, clips[:3])
+    with running_server("--data", str(data), "--model", str(tiny_model)) as running:
+        yield Served(running, Stubs(running.address), data, ids)
 
 
 def test_empty_catalogue_then_tracks(tmp_path: Path, tiny_model: Path, fill: Fill, clips: list[Path]) -> None:
@@ -76,38 +102,32 @@ def test_redis_that_is_not_there(tmp_path: Path, tiny_model: Path, clips: list[P
         assert health_pb2.HealthCheckResponse.NOT_SERVING == stubs.health("segue.v1.RecommendationService")
 
 
-def test_a_private_redis_that_died(tmp_path: Path, tiny_model: Path, fill: Fill, clips: list[Path]) -> None:
+def test_a_private_redis_that_died(served: Served) -> None:
     """A private Redis that is killed under the server is started again, and nothing of the catalogue is lost."""
-    ids = fill(tmp_path, clips[:3])
-    with running_server("--data", str(tmp_path), "--model", str(tiny_model)) as running:
-        stubs = Stubs(running.address)
-        with open_store(tmp_path) as store:
-            pid = redis_pid(store)
-        os.kill(pid, signal.SIGKILL)
-        wait_until(lambda: answers(stubs, ids[0]))
-        assert 2 == len(stubs.recommend(ids[0]).recommendations)
+    died = served.redis()
+    os.kill(died, signal.SIGKILL)
+    wait_until(lambda: started(died) is None)
+    wait_until(lambda: answers(served.stubs, served.ids[0]))
+    assert 2 == len(served.stubs.recommend(served.ids[0]).recommendations)
 
 
-def test_a_redis_that_hangs(tmp_path: Path, tiny_model: Path, fill: Fill, clips: list[Path]) -> None:
+def test_a_redis_that_hangs(served: Served, clips: list[Path]) -> None:
     """While Redis answers nothing, nobody waits for it for long, and once it answers again all is as before."""
-    ids = fill(tmp_path, clips[:3])
+    stubs, ids = served.stubs, served.ids
     others = tuple(sorted(ids[1:]))
-    with running_server("--data", str(tmp_path), "--model", str(tiny_model)) as running:
-        stubs = Stubs(running.address)
-        with open_store(tmp_path) as store:
-            pid = redis_pid(store)
-        with stopped(pid):
-            wait_until(lambda: bool(stubs.status().catalogue_problem))
-            with pytest.raises(grpc.RpcError) as error:
-                stubs.get_track(ids[0])
-            assert ("UNAVAILABLE", "STORE_UNAVAILABLE") == failure(error)[:2]
-            assert stubs.classify(clips[0].read_bytes()).scores
-            assert [others, True] == recommended(stubs, ids[0])
-            assert [others, True] == recommended(stubs, clips[0].read_bytes())
-            assert SERVING == stubs.health("segue.v1.RecommendationService")
-            assert NOT_SERVING == stubs.health("segue.v1.CatalogService")
-        wait_until(lambda: answers(stubs, ids[0]))
-        wait_until(lambda: [others, False] == recommended(stubs, ids[0]))
+    wait_until(lambda: [others, False] == recommended(stubs, ids[0]))
+    with stopped(served.redis()):
+        wait_until(lambda: bool(stubs.status().catalogue_problem))
+        with pytest.raises(grpc.RpcError) as error:
+            stubs.get_track(ids[0])
+        assert ("UNAVAILABLE", "STORE_UNAVAILABLE") == failure(error)[:2]
+        assert stubs.classify(clips[0].read_bytes()).scores
+        assert [others, True] == recommended(stubs, ids[0])
+        assert [others, True] == recommended(stubs, clips[0].read_bytes())
+        assert SERVING == stubs.health("segue.v1.RecommendationService")
+        assert NOT_SERVING == stubs.health("segue.v1.CatalogService")
+    wait_until(lambda: answers(stubs, ids[0]))
+    wait_until(lambda: [others, False] == recommended(stubs, ids[0]))
 
 
 def test_sigterm_beside_a_redis_that_hangs(tmp_path: Path, tiny_model: Path, fill: Fill, clips: list[Path]) -> None:
@@ -197,12 +217,12 @@ def test_no_model(tmp_path: Path) -> None:
     )
 
 
-def test_port_taken(tmp_path: Path, tiny_model: Path) -> None:
+def test_port_taken(served: Served, tmp_path: Path, tiny_model: Path) -> None:
     """A port that another server has is named."""
-    options = ("--data", str(tmp_path), "--model", str(tiny_model))
-    with running_server(*options) as first:
-        for when in ((), ("--listen-when-ready",)):
-            assert f"Cannot listen on {first.address}" in refused("--listen", first.address, *options, *when)
+    taken = served.running.address
+    for when in ((), ("--listen-when-ready",)):
+        options = ("--data", str(tmp_path), "--model", str(tiny_model), *when)
+        assert f"Cannot listen on {taken}" in refused("--listen", taken, *options)
 
 
 def test_catalogue_of_another_model(tmp_path: Path, tiny_model: Path) -> None:
@@ -216,7 +236,7 @@ def test_catalogue_of_another_model(tmp_path: Path, tiny_model: Path) -> None:
 
 
 def test_overloaded(tmp_path: Path, tiny_model: Path) -> None:
-    """One piece more than may wait is refused at once, with the time to try again."""
+    """One piece more than may wait is refused at once, a stream before it has sent any, with the time to try again."""
     options = ("--data", str(tmp_path), "--model", str(tiny_model), "--workers", "1", "--queue-seconds", "100")
     with running_server(*options) as running:
         stubs = Stubs(running.address)
@@ -225,28 +245,19 @@ def test_overloaded(tmp_path: Path, tiny_model: Path) -> None:
         with stopped(decoder(running.process.pid)):
             calls = [service.Classify.future(request, timeout=PATIENCE_SECONDS) for _ in range(12)]
             wait_until(lambda: 10 == sum(call.done() for call in calls))
-            for refused in [call for call in calls if call.done()]:
-                with pytest.raises(grpc.RpcError) as error:
-                    refused.result()
-                code, reason, details = failure(error)
-                assert ("RESOURCE_EXHAUSTED", "OVERLOADED", True) == (code, reason, "RetryInfo" in details)
+            full = [call for call in calls if call.done()]
+            for call in (*full, service.StreamingClassify(silent(), timeout=PATIENCE_SECONDS)):
+                assert_overloaded(call)
         assert 2 == [call.code() for call in calls].count(grpc.StatusCode.OK)
         assert stubs.classify(wav(5)).scores
 
 
-def test_overloaded_before_a_byte_is_read(tmp_path: Path, tiny_model: Path) -> None:
-    """While the queue is full, a call that brings audio is refused before it has sent any."""
-    options = ("--data", str(tmp_path), "--model", str(tiny_model), "--workers", "1", "--queue-seconds", "1")
-    with running_server(*options) as running:
-        service = classification_service_pb2_grpc.ClassificationServiceStub(Stubs(running.address).channel)
-        request = classification_service_pb2.ClassifyRequest(audio=audio_pb2.Audio(content=wav(5)))
-        with stopped(decoder(running.process.pid)):
-            first = service.Classify.future(request, timeout=PATIENCE_SECONDS)
-            wait_until(lambda: "RESOURCE_EXHAUSTED" == service.StreamingClassify(silent(), timeout=5).code().name)
-            with pytest.raises(grpc.RpcError) as error:
-                list(service.StreamingClassify(silent(), timeout=PATIENCE_SECONDS))
-            assert ("RESOURCE_EXHAUSTED", "OVERLOADED") == failure(error)[:2]
-        assert first.result().scores
+def assert_overloaded(call: Any) -> None:  # noqa: ANN401 - grpc has no name for a call that can be waited for
+    """Asserts that a call is refused, and told when to come again."""
+    with pytest.raises(grpc.RpcError) as error:
+        call.result()
+    code, reason, details = failure(error)
+    assert ("RESOURCE_EXHAUSTED", "OVERLOADED", True) == (code, reason, "RetryInfo" in details)
 
 
 def silent() -> Iterator[classification_service_pb2.StreamingClassifyRequest]:

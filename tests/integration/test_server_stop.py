@@ -22,7 +22,7 @@ SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.Health
 
 
 @pytest.fixture
-def server(tmp_path: Path, tiny_model: Path) -> Iterator[Running]:
+def ending(tmp_path: Path, tiny_model: Path) -> Iterator[Running]:
     """A server that stops at once when it is told to, and gives calls under way all the time that they need."""
     with running_server("--data", str(tmp_path), "--model", str(tiny_model), "--grace", "60") as running:
         yield running
@@ -49,19 +49,19 @@ def test_drain(tmp_path: Path, tiny_model: Path) -> None:
         assert 0 == server.process.wait(PATIENCE_SECONDS)
 
 
-def test_watchers_do_not_depend_on_each_other(server: Running) -> None:
+def test_watchers_do_not_depend_on_each_other(ending: Running) -> None:
     """One who leaves takes nothing from others who watch the same service."""
-    leaving, staying = watch(Stubs(server.address)), watch(Stubs(server.address))
+    leaving, staying = watch(Stubs(ending.address)), watch(Stubs(ending.address))
     assert [SERVING, SERVING] == [next(leaving).status, next(staying).status]
     leaving.cancel()
     wait_until(lambda: not leaving.is_active())
-    server.process.send_signal(signal.SIGTERM)
+    ending.process.send_signal(signal.SIGTERM)
     assert NOT_SERVING == next(staying).status
 
 
-def test_watchers_leave_room_for_others(server: Running) -> None:
+def test_watchers_leave_room_for_others(ending: Running) -> None:
     """However many want to watch, only so many do, and all other calls are answered; a place that is left is free."""
-    stubs = Stubs(server.address)
+    stubs = Stubs(ending.address)
     watching = [watch(stubs) for _ in range(MOST_WATCHING)]
     assert {SERVING} == {next(one).status for one in watching}
     for _ in range(20):
@@ -81,9 +81,8 @@ def watches(stubs: Stubs) -> bool:
         return False
 
 
-def test_an_unknown_service(server: Running) -> None:
+def test_an_unknown_service(stubs: Stubs) -> None:
     """The health of what is not there is NOT_FOUND to who asks, and SERVICE_UNKNOWN to who watches."""
-    stubs = Stubs(server.address)
     with pytest.raises(grpc.RpcError) as error:
         stubs.health("no.Service")
     assert grpc.StatusCode.NOT_FOUND == error.value.code()

@@ -6,7 +6,6 @@ import io
 import random
 import threading
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import grpc
@@ -24,38 +23,13 @@ from segue.v1.recommendation_service_pb2 import (
     StreamingRecommendResponse,
 )
 
-from .conftest import Fill, Running, Stubs, failure, running_server, wav
+from .conftest import Stubs, failure, wav
 
 SEQUENCES = 120
 AUDIO = {"AUDIO_UNDECODABLE", "AUDIO_TOO_SHORT", "AUDIO_SILENT"}
 REASONS = {"MALFORMED_REQUEST", *AUDIO}
 # What no server says, but the caller's own gRPC where the caller has had enough.
 LEFT = {"CANCELLED", "DEADLINE_EXCEEDED"}
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a catalogue."""
-    return tmp_path_factory.mktemp("data")
-
-
-@pytest.fixture(scope="module")
-def ids(data: Path, fill: Fill, clips: list[Path]) -> list[str]:
-    """The tracks of the catalogue."""
-    return fill(data, clips[:4])
-
-
-@pytest.fixture(scope="module")
-def server(data: Path, ids: list[str], tiny_model: Path) -> Iterator[Running]:
-    """A server over them."""
-    with running_server("--data", str(data), "--model", str(tiny_model)) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def stubs(server: Running) -> Stubs:
-    """What calls the server."""
-    return Stubs(server.address)
 
 
 class Sequence(NamedTuple):

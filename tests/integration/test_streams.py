@@ -7,7 +7,6 @@ import io
 import itertools
 import threading
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 
 import grpc
 import pytest
@@ -24,21 +23,7 @@ from segue.v1.classification_service_pb2 import (
 )
 
 from ..waiting import wait_until
-from .conftest import Running, Stubs, failure, running_server, wav
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Iterator[Running]:
-    """A server without a catalogue."""
-    options = ("--data", str(tmp_path_factory.mktemp("data")), "--model", str(tiny_model))
-    with running_server(*options, "--metrics-listen", "127.0.0.1:0") as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def stubs(server: Running) -> Stubs:
-    """What calls the server."""
-    return Stubs(server.address)
+from .conftest import Running, Stubs, failure, wav
 
 
 def configured(**settings: object) -> StreamingClassifyRequest:

@@ -22,6 +22,7 @@ from segue.core.render import render_clip
 from segue.core.workers import Limits, Workers
 from segue.indexer.work import Examined, Failure, examine
 from tests.integration.indexer.conftest import Indexer, run
+from tests.waiting import PATIENCE_SECONDS
 
 
 @pytest.fixture
@@ -34,9 +35,9 @@ def clip(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def workers() -> Iterator[Workers[Path, Examined | Failure]]:
-    """One process, which gives a file ten seconds."""
+    """One process, which gives a file four seconds."""
     work = partial(examine, config=FeatureConfig(), most=10)
-    with Workers(1, work, preload=["librosa.filters"], limits=Limits(seconds=10.0)) as pool:
+    with Workers(1, work, preload=["librosa.filters"], limits=Limits(seconds=4.0)) as pool:
         yield pool
 
 
@@ -47,9 +48,9 @@ def test_a_file_that_is_never_read_to_its_end(workers: Workers[Path, Examined | 
     first, trapped, last = (workers.submit(path) for path in (clip, trap, clip))
 
     with pytest.raises(WorkerTimedOut):
-        trapped.result(60)
-    assert isinstance(first.result(60), Examined)
-    assert isinstance(last.result(60), Examined)
+        trapped.result(PATIENCE_SECONDS)
+    assert isinstance(first.result(PATIENCE_SECONDS), Examined)
+    assert isinstance(last.result(PATIENCE_SECONDS), Examined)
 
 
 def test_the_failure_says_what_to_do() -> None:
