@@ -19,8 +19,11 @@ GTZAN = Path(os.environ.get("SEGUE_GTZAN", ROOT.parent / "shared" / "data" / "gt
 
 
 def pytest_configure() -> None:
-    """Takes SIGINT as a terminal gives it: a runner in the background ignores it, and so would all that tests start."""
+    """Takes signals as a terminal gives them: what a runner in the background ignores, all that tests start would."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        # The runner goes on ignoring it, as nohup has told it to; what it starts does as it is used to.
+        signal.signal(signal.SIGHUP, lambda *_: None)
 
 
 def pytest_report_header() -> str:
