@@ -207,6 +207,15 @@ def test_a_server_that_is_not_trusted(guarded: Guarded, tmp_path: Path) -> None:
         client.status()
 
 
+def test_a_client_without_tls(guarded: Guarded) -> None:
+    """A client that does not know that the server wants TLS is told that it might."""
+    refused = pytest.raises(
+        ServerUnreachableError, match=f"{guarded.address} hangs up at once: if its server wants TLS"
+    )
+    with Client(guarded.address) as client, refused:
+        client.status()
+
+
 def test_a_new_certificate(guarded: Guarded, tmp_path: Path) -> None:
     """A certificate that is put in place of the old one meets the next connection, without a restart."""
     OTHER_CA.cert_pem.write_to_path(str(tmp_path / "ca.pem"))

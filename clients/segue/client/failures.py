@@ -90,6 +90,11 @@ def _from_transport(error: grpc.RpcError, address: str, timeout: float) -> Segue
             text = (
                 f"TLS with {address} failed: check which roots you trust, and the server's name. gRPC says: {details}"
             )
+        case grpc.StatusCode.UNAVAILABLE if "failed to connect" in details and "Socket closed" in details:
+            kind = errors.ServerUnreachableError
+            text = (
+                f"{address} hangs up at once: if its server wants TLS, name the roots to trust (--tls-ca, Credentials)."
+            )
         case grpc.StatusCode.UNAVAILABLE:
             kind = errors.ServerUnreachableError
             text = f"No Segue server answers at {address}: start one there with segue-server, or check the address."
