@@ -7,8 +7,8 @@
 
 engine_start() {
   local folder=$1
-  _engine_install "no Docker engine answers" dockerd:docker.io containerd:containerd tini:tini iptables:iptables &&
-    _engine_run "$folder" && engine_base "$folder" && _engine_compose "$folder"
+  _engine_install "no Docker engine answers" dockerd:docker.io containerd:containerd tini:tini iptables:iptables \
+    mmdebstrap:mmdebstrap && _engine_run "$folder" && engine_base "$folder" && _engine_compose "$folder"
 }
 
 _engine_cannot() {
