@@ -74,11 +74,23 @@ def test_command(address: str, service: list[str], code: int) -> None:
     assert (code, bool(code)) == (ended.returncode, "ill.Service is NOT_SERVING" in ended.stderr)
 
 
-def test_a_certificate_that_is_none(address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("content", "said"), [(None, "cannot be read: No such file"), ("listen", "is not TOML"), ('listen = "::1:x"', ":x")]
+)
+def test_settings_that_are_wrong(tmp_path: Path, content: str | None, said: str) -> None:
+    """A file of settings that cannot be read or understood is named in a sentence, and what it says is heeded."""
+    file = tmp_path / "server.toml"
+    if content:
+        file.write_text(content)
+    environment = os.environ | {"SEGUE_CONFIG": str(file)}
+    command = [sys.executable, "-m", "segue.server.healthcheck"]
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert (1, True, False) == (ended.returncode, said in ended.stderr, "Traceback" in ended.stderr)
+
+
+def test_a_certificate_that_is_none(address: str, tmp_path: Path) -> None:
     """A certificate that cannot be used is named in a sentence, as one that is not there is."""
     file = tmp_path / "server.pem"
-    monkeypatch.setenv("SEGUE_TLS_CERTIFICATE", str(file))
-    monkeypatch.setenv("SEGUE_TLS_KEY", str(file))
-    assert f"{file} cannot be read: No such file or directory" == check(address)
+    assert f"{file} cannot be read: No such file or directory" == check(address, shown=(file, file))
     file.write_text("garbage")
-    assert f"{file} cannot be used" in str(check(address))
+    assert f"{file} cannot be used" in str(check(address, shown=(file, file)))

@@ -33,6 +33,7 @@ from segue.v1.classification_service_pb2 import ClassifyRequest
 
 from ..waiting import PATIENCE_SECONDS, wait_until
 from .conftest import UNLIMITED, Running, running_server
+from .test_doctor import doctor
 from .test_metrics import list_services
 
 CA, OTHER_CA = trustme.CA(), trustme.CA()
@@ -246,20 +247,32 @@ def test_the_command(guarded: Guarded) -> None:
     assert (0, "") == (ended.returncode, ended.stderr)
 
 
-def test_the_health_check(guarded: Guarded) -> None:
+@pytest.mark.parametrize("where", ["environment", "file"])
+def test_the_health_check(guarded: Guarded, tmp_path: Path, where: str) -> None:
     """The check that containers run trusts the certificate of its own server, and needs no token."""
+    settings = {
+        "listen": guarded.address,
+        "tls-certificate": str(guarded.folder / "server.pem"),
+        "tls-key": str(guarded.folder / "server.key"),
+    }
+    variables = {f"SEGUE_{key.replace('-', '_').upper()}": value for key, value in settings.items()}
+    (tmp_path / "server.toml").write_text("".join(f'{key} = "{value}"\n' for key, value in settings.items()))
     ended = subprocess.run(
         [sys.executable, "-m", "segue.server.healthcheck"],
-        env={
-            "SEGUE_LISTEN": guarded.address,
-            "SEGUE_TLS_CERTIFICATE": str(guarded.folder / "server.pem"),
-            "SEGUE_TLS_KEY": str(guarded.folder / "server.key"),
-        },
+        env=variables if where == "environment" else {"SEGUE_CONFIG": str(tmp_path / "server.toml")},
         capture_output=True,
         text=True,
         check=False,
     )
     assert (0, "") == (ended.returncode, ended.stderr)
+
+
+def test_doctor_beside_it(guarded: Guarded, tmp_path: Path, tiny_model: Path) -> None:
+    """A port on which a server with TLS is well already is no failure."""
+    files = ("--tls-certificate", guarded.folder / "server.pem", "--tls-key", guarded.folder / "server.key")
+    code, found = doctor("--data", tmp_path, "--model", tiny_model, "--listen", guarded.address, *files)
+    assert (0, "warn") == (code, found["port"].level)
+    assert "answers at" in found["port"].text
 
 
 @pytest.mark.parametrize("option", ["--tls-certificate", "--tokens"])

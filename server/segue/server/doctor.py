@@ -25,7 +25,7 @@ from segue.core.model import Model
 from segue.core.redis_client import BRISK, address_of, connect, reaching
 from segue.core.store import Identity
 from segue.server.front import exposures, is_local, tls_files
-from segue.server.healthcheck import check, reachable
+from segue.server.healthcheck import Shown, check, reachable
 from segue.server.options import Options
 from segue.server.tls import certificate_end, read_certificates
 from segue.server.tokens import read_grants
@@ -206,7 +206,7 @@ def _decoders() -> Finding:
 
 def _ports(options: Options) -> Iterator[Finding]:
     unix = options.listen.startswith("unix:")
-    yield _socket(options.listen) if unix else _port("port", options.listen)
+    yield _socket(options.listen) if unix else _port("port", options.listen, _shown(options))
     if options.metrics_listen:
         yield _port("metrics port", options.metrics_listen)
 
@@ -225,7 +225,13 @@ def _socket(address: str) -> Finding:
     return Finding("port", "ok", f"{address} can be opened")
 
 
-def _port(what: str, address: str) -> Finding:
+def _shown(options: Options) -> Shown | None:
+    """What a server with these options shows."""
+    certificate, key = options.tls_certificate, options.tls_key
+    return (certificate, key) if certificate and key else None
+
+
+def _port(what: str, address: str, shown: Shown | None = None) -> Finding:
     host, _, port = address.rpartition(":")
     try:
         family, kind, _, _, place = socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM)[0]
@@ -234,12 +240,13 @@ def _port(what: str, address: str) -> Finding:
             trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             trial.bind(place)
     except OSError as error:
-        return _taken(what, address, error.strerror or str(error))
+        return _taken(what, address, error.strerror or str(error), shown)
     return Finding(what, "ok", f"{address} is free")
 
 
-def _taken(what: str, address: str, problem: str) -> Finding:
-    if what == "port" and is_local(reachable(address)) and check(reachable(address), timeout=_HEALTH_SECONDS) is None:
+def _taken(what: str, address: str, problem: str, shown: Shown | None) -> Finding:
+    own = reachable(address)
+    if what == "port" and is_local(own) and check(own, timeout=_HEALTH_SECONDS, shown=shown) is None:
         return Finding(
             what, "warn", f"a server answers at {address} already, and is well", "Stop it before another is started."
         )
