@@ -16,7 +16,7 @@ from segue.server.metrics import STAGES
 from segue.v1.classification_service_pb2 import StreamingClassifyConfig, StreamingClassifyRequest
 
 from ..waiting import wait_until
-from .conftest import Fill, Stubs, running_server
+from .conftest import Fill, Running, Stubs, running_server
 
 CATALOG, CLASSIFICATION = "/segue.v1.CatalogService", "/segue.v1.ClassificationService"
 WATCH = "/grpc.health.v1.Health/Watch"
@@ -70,14 +70,23 @@ def test_who_leaves_has_not_failed(tmp_path: Path, tiny_model: Path) -> None:
         for number in range(60):
             over = threading.Event()
             call = stubs.streaming_classify(configuration_until(over))
-            time.sleep(number % 20 / 500)
+            if number % 20:
+                time.sleep(number % 20 / 500)
+            else:
+                wait_until(lambda: under_way(running, streams) == 1)
             call.cancel()
             over.set()
-            if number % 20 == 19:  # no more than may be open at once, however late it is noticed that they are not
-                wait_until(lambda: 0 == running.figures().get(f"segue_requests_in_flight{{{streams}}}"))
+            # No more may be open at once than 32, however late it is noticed that they are not.
+            if number % 20 == 19:
+                wait_until(lambda: under_way(running, streams) == 0)
         assert {f'segue_requests_total{{code="CANCELLED",{streams}}}'} == {
             name for name in running.figures() if name.startswith(("segue_requests_total", "segue_failures_total"))
         }
+
+
+def under_way(running: Running, calls: str) -> float:
+    """How many calls of a method there are."""
+    return running.figures().get(f"segue_requests_in_flight{{{calls}}}", 0)
 
 
 def configuration_until(over: threading.Event) -> Iterator[StreamingClassifyRequest]:

@@ -116,7 +116,7 @@ def test_no_address_of_a_redis(tmp_path: Path, tiny_model: Path) -> None:
     """What can never be reached ends the server with a sentence; what may come yet does not."""
     options = ("--data", str(tmp_path), "--model", str(tiny_model))
     with starting_server(*options, "--redis", "http://:secret@host") as server:
-        said = server.process.communicate(timeout=60)[1]
+        said = server.process.communicate(timeout=PATIENCE_SECONDS)[1]
         assert 1 == server.process.returncode
     assert "'http://host' is not the address of a Redis. Write redis://HOST:PORT/DB" in said
     assert "secret" not in said
