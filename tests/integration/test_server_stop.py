@@ -14,6 +14,7 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from segue.server.health import MOST_WATCHING
+from segue.v1.classification_service_pb2 import StreamingClassifyConfig, StreamingClassifyRequest
 
 from ..waiting import PATIENCE_SECONDS, wait_until
 from .conftest import Running, Stubs, failure, running_server, wav
@@ -71,6 +72,27 @@ def test_watchers_leave_room_for_others(ending: Running) -> None:
     assert stubs.classify(wav(4)).scores
     watching[0].cancel()
     wait_until(lambda: watches(stubs))
+
+
+def test_what_outlasts_the_grace(tmp_path: Path, tiny_model: Path) -> None:
+    """Streams that are still open after the grace are ended, and nothing is said of each but a line."""
+    with running_server("--data", str(tmp_path), "--model", str(tiny_model), "--grace", "0.2") as server:
+        over = threading.Event()
+        requests = [StreamingClassifyRequest(config=StreamingClassifyConfig()), StreamingClassifyRequest(chunk=wav(4))]
+        streams = [Stubs(server.address).streaming_classify(staying(requests, over)) for _ in range(4)]
+        assert all(next(stream).HasField("window") for stream in streams)
+        server.process.send_signal(signal.SIGTERM)
+        said = server.process.communicate(timeout=PATIENCE_SECONDS)[1]
+        assert 0 == server.process.returncode
+        over.set()
+    assert "Traceback" not in said
+    assert {"UNAVAILABLE"} == {stream.code().name for stream in streams}
+
+
+def staying(requests: list[StreamingClassifyRequest], over: threading.Event) -> Iterator[StreamingClassifyRequest]:
+    """The requests, and then nothing until it is over."""
+    yield from requests
+    over.wait(60)
 
 
 def watches(stubs: Stubs) -> bool:

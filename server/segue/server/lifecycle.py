@@ -67,6 +67,9 @@ _OTHER_CALLS = 64
 # What calls under way have left when their connection has come of age.
 _AGE_GRACE_SECONDS = 300
 
+# What a call that is cancelled may take to notice.
+_SECONDS_TO_END = 1.0
+
 _log = logging.getLogger(__name__)
 
 
@@ -138,9 +141,16 @@ async def serve(settings: Settings, metrics: Metrics, front: Front) -> bool:
     finally:
         checks.end()
         await server.stop(front.grace)
+        await _others_end()
         assembly.close()
     _log.info("stopped")
     return parts is not None
+
+
+async def _others_end() -> None:
+    """Lets the calls that outlasted the grace come to their ends: gRPC prints a traceback of each that never does."""
+    if others := asyncio.all_tasks() - {asyncio.current_task()}:
+        await asyncio.wait(others, timeout=_SECONDS_TO_END)
 
 
 async def _built(assembly: Assembly, stop: asyncio.Event) -> Parts | None:
