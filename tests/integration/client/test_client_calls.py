@@ -81,6 +81,16 @@ async def test_retries_a_large_call(ask: Ask, peer: Peer) -> None:
     assert [FIVE_MEGABYTES] * 3 == [len(request.audio.content) for request in peer.received]
 
 
+def test_goes_to_the_next_server(peer: Peer) -> None:
+    """Of several servers one is called, and when it stops the next, and no call fails for that."""
+    with serving() as first:
+        client = Client(f"ipv4:{first.address},{peer.address}")
+        assert SCORES == list(client.classify(bytes(FIVE_MEGABYTES)).scores)
+    with client:
+        assert SCORES == list(client.classify(bytes(FIVE_MEGABYTES)).scores)
+    assert (1, 1) == (len(first.received), len(peer.received))
+
+
 async def test_gives_up_retrying(ask: Ask, peer: Peer) -> None:
     """After four attempts the failure is told."""
     peer.behaviours += [fails(UNAVAILABLE)] * 9
