@@ -41,8 +41,8 @@ class Client:
     timeout; an overloaded server is for the caller to ask again, after the error's `retry_after`.
 
     Args:
-        address: HOST:PORT of the server; of several, ipv4:HOST:PORT,HOST:PORT with IP addresses, or a name that has them
-            all. One is called until it is gone, then the next.
+        address: HOST:PORT of the server; of several, ipv4:HOST:PORT,HOST:PORT with IP addresses, or a name that has
+            them all. One is called until it is gone, then the next.
         timeout: Seconds that one call may take, (0, 86400], its retries included; every page of a list is one.
         wait_for_ready: Whether a call waits for a server that is not there yet, up to the timeout.
         credentials: TLS and a token; None is plain text, and no token.
@@ -189,8 +189,8 @@ class AsyncClient:
     It may be made anywhere; its channel belongs to the event loop of the first call.
 
     Args:
-        address: HOST:PORT of the server; of several, ipv4:HOST:PORT,HOST:PORT with IP addresses, or a name that has them
-            all. One is called until it is gone, then the next.
+        address: HOST:PORT of the server; of several, ipv4:HOST:PORT,HOST:PORT with IP addresses, or a name that has
+            them all. One is called until it is gone, then the next.
         timeout: Seconds that one call may take, (0, 86400], its retries included; every page of a list is one.
         wait_for_ready: Whether a call waits for a server that is not there yet, up to the timeout.
         credentials: TLS and a token; None is plain text, and no token.
