@@ -1,7 +1,7 @@
 """Whether a server forgets what it has answered: ``python -m tests.load.soak [--calls N]``.
 
-Sends hostile inputs and honest clips, and compares the memory of the server's own process after a tenth of the calls
-with that at the end. Exits with 1 where it grew by more than 20 MiB.
+Sends hostile inputs and honest clips, most as calls and some as streams, and compares the memory of the server's own
+process after a tenth of the calls with that at the end. Exits with 1 where it grew by more than 20 MiB.
 """
 
 from __future__ import annotations
@@ -12,19 +12,22 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import click
 import grpc
 
 from segue.core.render import render_clip
-from segue.v1 import audio_pb2, classification_service_pb2, classification_service_pb2_grpc
+from segue.v1 import audio_pb2, classification_service_pb2_grpc
+from segue.v1.classification_service_pb2 import ClassifyRequest, StreamingClassifyConfig, StreamingClassifyRequest
 
 from .hostile import encoded, inputs
 from .servers import Redis, resident, segue_server
 
 _MOST_MIB = 20.0
 _DIFFERENT = 200
+_CHUNK = 300_000
 
 
 def _contents() -> Iterator[bytes]:
@@ -38,15 +41,30 @@ def _contents() -> Iterator[bytes]:
 
 
 def _send(address: str, contents: Iterator[bytes]) -> Counter[str]:
-    """Sends calls one after the other, a tenth of which are given up; counts what came of them."""
+    """Sends calls one after the other, a tenth of which are given up, and a fifth streams; counts what came of them."""
     outcomes: Counter[str] = Counter()
     with grpc.insecure_channel(address, [("grpc.max_send_message_length", -1)]) as channel:
         service = classification_service_pb2_grpc.ClassificationServiceStub(channel)
         for number, content in enumerate(contents):
-            request = classification_service_pb2.ClassifyRequest(audio=audio_pb2.Audio(content=content))
+            if number % 5 == 1:
+                outcomes[_stream(service, content, number)] += 1
+                continue
+            request = ClassifyRequest(audio=audio_pb2.Audio(content=content))
             call = service.Classify.future(request, timeout=0.01 if number % 10 == 0 else 60)
             outcomes[call.code().name] += 1
     return outcomes
+
+
+def _stream(service: classification_service_pb2_grpc.ClassificationServiceStub, content: bytes, number: int) -> str:
+    """Sends a stream, of three one in a wrong order, and one that is left at its first answer; what came of it."""
+    config = StreamingClassifyRequest(config=StreamingClassifyConfig())
+    chunks = [StreamingClassifyRequest(chunk=content[at : at + _CHUNK]) for at in range(0, len(content), _CHUNK)]
+    call = service.StreamingClassify(iter([*chunks, config] if number % 3 == 0 else [config, *chunks]), timeout=60)
+    with suppress(grpc.RpcError):
+        for _ in call:
+            if number % 3 == 1:
+                call.cancel()  # type: ignore[no-untyped-call] # the stubs leave it out
+    return call.code().name
 
 
 @click.command()
