@@ -223,6 +223,24 @@ def test_the_system_says_how_much_memory_is_free() -> None:
     assert room is None or room > 2**20
 
 
+# The trainer, to which a signal comes when it has told of its first epoch, and not whenever somebody has read of it.
+SIGNALLED = """
+import io, os, sys
+
+class Said(io.TextIOWrapper):
+    def write(self, text):
+        written = super().write(text)
+        self.flush()
+        if "epoch 1/50" in text:
+            os.kill(os.getpid(), int(sys.argv[1]))
+        return written
+
+sys.stderr = Said(sys.stderr.buffer)
+from segue.trainer.cli import main
+main(sys.argv[2:])
+"""
+
+
 @pytest.mark.parametrize(("number", "onward"), [(signal.SIGINT, "--resume"), (signal.SIGTERM, "--finish")])
 def test_a_signal_keeps_the_best_epoch(
     write_archive: Callable[..., Path], tmp_path: Path, number: signal.Signals, onward: str
@@ -230,16 +248,10 @@ def test_a_signal_keeps_the_best_epoch(
     """The process ends with 128 and the signal and says how to go on; the same command so ends with the artifact."""
     output = tmp_path / "out"
     options = ["train", "--input", str(write_archive()), "--network", CNN, "--output", str(output)]
-    command = [sys.executable, "-m", "segue.trainer", *options]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stderr is not None
-        for line in process.stderr:
-            if "epoch 1/50" in line:
-                process.send_signal(number)
-                break
-        said = process.stderr.read()
-    assert 128 + number == process.returncode
-    assert "Go on with --resume" in said
+    command = [sys.executable, "-c", SIGNALLED, str(int(number)), *options]
+    stopped = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)
+    assert 128 + number == stopped.returncode
+    assert "Go on with --resume" in stopped.stderr
     assert not output.exists()
     refused = CliRunner().invoke(main, [*options, onward, "--seed", "1"])
     assert "its seed is 0, not 1" in refused.stderr
