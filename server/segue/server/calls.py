@@ -140,14 +140,14 @@ def _code(context: Context) -> grpc.StatusCode:
 def _ended(method: str, code: grpc.StatusCode, seconds: float, context: Context) -> Ended:
     trailing = {str(key): value for key, value in context.trailing_metadata() or ()}
     request_id = str(trailing.get("x-request-id", ""))
-    # Whoever left was told nothing, whatever was about to be said.
-    told = b"" if code is grpc.StatusCode.CANCELLED else trailing.get("grpc-status-details-bin", b"")
-    return Ended(method, code.name, _reason(told), seconds, request_id)
+    return Ended(method, code.name, _reason(trailing.get("grpc-status-details-bin", b""), code), seconds, request_id)
 
 
-def _reason(status: bytes | str) -> str:
+def _reason(status: bytes | str, code: grpc.StatusCode) -> str:
+    """The reason for a code; whoever left was told none, and the status that was about to be sent has another code."""
+    told = status_pb2.Status.FromString(status if isinstance(status, bytes) else b"")
     info = error_details_pb2.ErrorInfo()
-    for detail in status_pb2.Status.FromString(status if isinstance(status, bytes) else b"").details:
-        if detail.Unpack(info):
+    for detail in told.details:
+        if detail.Unpack(info) and told.code == code.value[0]:
             return str(info.reason)
     return ""
