@@ -37,8 +37,9 @@ class Client:
     """Calls a Segue server, over one channel that any number of threads may share.
 
     Every method raises a SegueError of the kind that says what went wrong. Where that is that the server or its store
-    is not there for the moment (the code UNAVAILABLE), the call is first tried up to three times more, within the
-    timeout; an overloaded server is for the caller to ask again, after the error's `retry_after`.
+    is not there for the moment (the code UNAVAILABLE, or CANCELLED as the server stops), the call is first tried up to
+    three times more, within the timeout; an overloaded server is for the caller to ask again, after the error's
+    `retry_after`.
 
     Args:
         address: HOST:PORT of the server; of several, ipv4:HOST:PORT,HOST:PORT with IP addresses, or a name that has

@@ -20,6 +20,7 @@ from tests.integration.client.conftest import REVISION, SCORES, TRACKS, Ask, Pee
 
 NOBODY = "127.0.0.1:1"  # where nothing listens
 UNAVAILABLE = grpc.StatusCode.UNAVAILABLE
+RETRIED = (UNAVAILABLE, grpc.StatusCode.CANCELLED)
 FIVE_MEGABYTES = 5_050_000  # 30 s of CD-quality stereo
 
 
@@ -73,9 +74,10 @@ def test_listing_fetches_as_it_goes(peer: Peer) -> None:
         assert (TRACKS[:2], [ListTracksRequest(page_size=2)]) == (first, peer.received)
 
 
-async def test_retries_a_large_call(ask: Ask, peer: Peer) -> None:
-    """A call of 5 MB that the server cannot take for the moment is sent again, whole."""
-    peer.behaviours += [fails(UNAVAILABLE)] * 2
+@pytest.mark.parametrize("code", RETRIED)
+async def test_retries_a_large_call(ask: Ask, peer: Peer, code: grpc.StatusCode) -> None:
+    """A call of 5 MB that the server cannot take for the moment, or that came as it stopped, is sent again, whole."""
+    peer.behaviours += [fails(code)] * 2
     answer = await ask(peer.address, "classify", bytes(FIVE_MEGABYTES))
     assert SCORES == list(answer.scores)
     assert [FIVE_MEGABYTES] * 3 == [len(request.audio.content) for request in peer.received]
@@ -99,7 +101,7 @@ async def test_gives_up_retrying(ask: Ask, peer: Peer) -> None:
     assert 4 == len(peer.received)
 
 
-@pytest.mark.parametrize("code", [code for code in grpc.StatusCode if code.name not in ("OK", "UNAVAILABLE")])
+@pytest.mark.parametrize("code", [code for code in grpc.StatusCode if code not in (grpc.StatusCode.OK, *RETRIED)])
 def test_no_other_failure_is_retried(peer: Peer, code: grpc.StatusCode) -> None:
     """A failure that would only happen again is told at once."""
     peer.behaviours.append(fails(code))
