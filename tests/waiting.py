@@ -14,4 +14,4 @@ def wait_until(true: Callable[[], bool]) -> None:
     end = time.monotonic() + PATIENCE_SECONDS
     while not true():
         assert time.monotonic() < end, f"waited in vain for {PATIENCE_SECONDS} s"
-        time.sleep(0.02)
+        time.sleep(0.05)

@@ -88,7 +88,8 @@ class Starting:
 def starting_server(*options: str) -> Iterator[Starting]:
     """Starts segue-server on a free port, and ends it by SIGTERM."""
     command = [sys.executable, "-m", "segue.server", "--listen", "127.0.0.1:0", *options]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+    # Few tests read what it logs, and it would stop where nothing more goes into the pipe.
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, pipesize=2**20) as process:
         try:
             yield Starting(process)
         finally:
