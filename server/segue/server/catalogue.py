@@ -120,9 +120,10 @@ class LiveCatalogue:
             StoreUnavailable: the store has not answered yet.
             CatalogueEmpty: nothing was indexed.
         """
-        view = self._view
-        if isinstance(self._problem, CatalogueMismatch) or (self._problem and not len(view)):
-            raise self._problem
+        # Read once: the other thread may have mended it by the next line.
+        view, problem = self._view, self._problem
+        if isinstance(problem, CatalogueMismatch) or (problem and not len(view)):
+            raise problem
         if not len(view):
             raise CatalogueEmpty("The catalogue is empty. Index some music first: segue-indexer add FOLDER")
         return view
@@ -134,8 +135,9 @@ class LiveCatalogue:
         Raises:
             StoreUnavailable: it did not answer when it was last asked, so nobody has to wait to hear it again.
         """
-        if self._store is None or isinstance(self._problem, StoreUnavailable):
-            raise self._problem or StoreUnavailable("Redis has not answered yet. Try again in a second.")
+        problem = self._problem
+        if self._store is None or isinstance(problem, StoreUnavailable):
+            raise problem or StoreUnavailable("Redis has not answered yet. Try again in a second.")
         return self._store
 
     @property

@@ -225,7 +225,8 @@ class CatalogService(_Service, catalog_service_pb2_grpc.CatalogServiceServicer):
             self._catalogue.searchable()
         except SegueError as error:
             return public_message(error)
-        return public_message(self._catalogue.problem) if self._catalogue.problem else ""
+        problem = self._catalogue.problem
+        return public_message(problem) if problem else ""
 
 
 def _page(store: TrackStore, page: convert.Page) -> tuple[Sequence[str], list[Track]]:
