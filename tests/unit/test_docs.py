@@ -16,6 +16,8 @@ import segue.indexer.cli
 import segue.server.cli
 import segue.trainer.cli
 from segue.core import errors
+from segue.core.audio import MAX_SECONDS, MAX_UPLOAD_BYTES
+from segue.server import health, listening, messages, metrics, streaming, transport
 from segue.server.status import to_status
 
 ROOT = Path(__file__).parents[2]
@@ -73,6 +75,27 @@ def test_every_decision_is_listed() -> None:
     """The index of decisions names each page."""
     index = (ROOT / "docs" / "adr" / "README.md").read_text()
     assert [] == [page.name for page in (ROOT / "docs" / "adr").glob("0*.md") if page.name not in index]
+
+
+def test_every_bound_is_documented() -> None:
+    """docs/operations.md has the bounds that hold, and no other."""
+    bounds = (ROOT / "docs" / "operations.md").read_text().partition("\n## Bounds\n")[2].partition("\n## ")[0]
+    gibibytes = (listening.LIMITS.memory_bytes or 0) // 2**30
+    assert [
+        f"{MAX_UPLOAD_BYTES // 2**20} MiB, {MAX_SECONDS // 3600} h",
+        f"{listening.LIMITS.seconds:g} s, {gibibytes} GiB",
+        f"{transport.MAX_MESSAGE_BYTES // 2**20} MiB, and not compressed",
+        f"{messages.MESSAGE_SECONDS:g} s",
+        f"{streaming.STALL_SECONDS:g} s",
+        f"{streaming.LONGEST_SECONDS / 3600:g} h",
+        str(streaming.MAX_STREAMS),
+        str(health.MOST_WATCHING),
+        str(transport.MOST_CALLS_OF_A_CONNECTION),
+        str(transport.MOST_CONNECTIONS),
+        f"one in {transport.PING_SECONDS} s",
+        f"pinged after {transport.KEEPALIVE_SECONDS} s, {transport.KEEPALIVE_PATIENCE_SECONDS} s to answer",
+        f"{metrics.IDLE_SECONDS:g} s",
+    ] == re.findall(r"^\| [^|]+ \| ([^|]+) \|", bounds, re.MULTILINE)[1:]
 
 
 def test_every_alert_is_documented() -> None:

@@ -29,6 +29,7 @@ from segue.server.signals import stop_signals
 from segue.server.status import StatusInterceptor
 from segue.server.tls import Tls
 from segue.server.tokens import Tokens
+from segue.server.transport import transport_options
 from segue.v1 import (
     catalog_service_pb2,
     catalog_service_pb2_grpc,
@@ -38,35 +39,12 @@ from segue.v1 import (
     recommendation_service_pb2_grpc,
 )
 
-# Above 16 MiB of audio a handler answers with a typed error; above this gRPC itself answers, with a bare one.
-MAX_MESSAGE_BYTES = 32 * 2**20
-
 CLASSIFICATION = classification_service_pb2.DESCRIPTOR.services_by_name["ClassificationService"].full_name
 RECOMMENDATION = recommendation_service_pb2.DESCRIPTOR.services_by_name["RecommendationService"].full_name
 CATALOG = catalog_service_pb2.DESCRIPTOR.services_by_name["CatalogService"].full_name
 SERVICES = (CLASSIFICATION, RECOMMENDATION, CATALOG)
 
-_OPTIONS = [
-    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
-    ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
-    # A caller that is gone without a word is noticed after 80 s, and one that pings all the time is sent away.
-    ("grpc.keepalive_time_ms", 60_000),
-    ("grpc.keepalive_timeout_ms", 20_000),
-    ("grpc.keepalive_permit_without_calls", 1),
-    ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
-    ("grpc.http2.max_ping_strikes", 2),
-    # A megabyte that becomes a gigabyte is measured only when it has: nothing but identity, the lowest bit, is taken.
-    ("grpc.compression_enabled_algorithms_bitset", 1),
-    ("grpc.max_concurrent_streams", 256),
-    ("grpc.max_allowed_incoming_connections", 512),
-    # Two servers on one port would share its calls without a word; the second must hear that the port is taken.
-    ("grpc.so_reuseport", 0),
-]
-
 _OTHER_CALLS = 64
-# What calls under way have left when their connection has come of age.
-_AGE_GRACE_SECONDS = 300
-
 # What a call that is cancelled may take to notice.
 _SECONDS_TO_END = 1.0
 
@@ -117,7 +95,7 @@ async def serve(settings: Settings, metrics: Metrics, front: Front) -> bool:
     give_back_memory()
     server = grpc.aio.server(
         interceptors=_interceptors(metrics, front, settings.most_pieces + _OTHER_CALLS // 2),
-        options=[*_OPTIONS, *_age(front.connection_age), *([handshakes.OPTION] if front.tls else [])],
+        options=[*transport_options(front.connection_age), *([handshakes.OPTION] if front.tls else [])],
         # Far from it, what brings music is refused in words; beyond it gRPC refuses all, the health too, with none.
         maximum_concurrent_rpcs=settings.most_pieces + _OTHER_CALLS + health.MOST_WATCHING,
     )
@@ -222,14 +200,6 @@ def _bind(server: grpc.aio.Server, front: Front) -> str:
             "listen", f"Cannot listen on {address}: the port is taken, or the address is not one of this machine's."
         ) from error
     return address if address.startswith("unix:") else f"{address.rpartition(':')[0]}:{port}"
-
-
-def _age(seconds: float) -> list[tuple[str, int]]:
-    """Has callers connect anew from time to time, so that a balancer of connections spreads them."""
-    if not seconds:
-        return []
-    ages = {"grpc.max_connection_age_ms": seconds, "grpc.max_connection_age_grace_ms": _AGE_GRACE_SECONDS}
-    return [(name, int(1000 * value)) for name, value in ages.items()]
 
 
 def _stop_signal() -> asyncio.Event:

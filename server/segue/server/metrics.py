@@ -29,9 +29,10 @@ Stage = Literal["decode", "features", "queue", "network", "search", "metadata"]
 Dropped = Literal["expired", "cancelled", "overloaded"]
 STAGES: tuple[Stage, ...] = ("decode", "features", "queue", "network", "search", "metadata")
 
+IDLE_SECONDS = 10.0
+"""How long whoever connects may ask nothing, or not read: each has a thread, and a descriptor that calls need too."""
+
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
-# How long whoever connects may ask nothing, or not read: each has a thread, and a descriptor that calls need too.
-_IDLE_SECONDS = 10.0
 _WINDOWS = (1, 2, 5, 10, 20, 40, 80, 160)
 
 
@@ -201,7 +202,7 @@ def served(metrics: Metrics, address: str | None) -> Iterator[str | None]:
             "metrics_listen", f"Cannot listen on {address} for metrics: {error.strerror or error}."
         ) from error
     handler: Any = server.RequestHandlerClass
-    server.RequestHandlerClass = type("Brief", (handler,), {"timeout": _IDLE_SECONDS})
+    server.RequestHandlerClass = type("Brief", (handler,), {"timeout": IDLE_SECONDS})
     shown = f"{host}:{server.server_port}"
     _log.info("metrics at http://%s/metrics", shown)
     try:

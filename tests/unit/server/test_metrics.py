@@ -70,7 +70,7 @@ def test_figures_are_shown() -> None:
 
 def test_whoever_asks_nothing_is_sent_away(monkeypatch: pytest.MonkeyPatch) -> None:
     """A connection on which nothing comes is closed, and others are answered meanwhile and after it."""
-    monkeypatch.setattr("segue.server.metrics._IDLE_SECONDS", 0.3)
+    monkeypatch.setattr("segue.server.metrics.IDLE_SECONDS", 0.3)
     with served(Metrics(), "127.0.0.1:0") as address:
         assert address is not None
         host, _, port = address.rpartition(":")
