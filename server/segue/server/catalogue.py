@@ -123,7 +123,7 @@ class LiveCatalogue:
         # Read once: the other thread may have mended it by the next line.
         view, problem = self._view, self._problem
         if isinstance(problem, CatalogueMismatch) or (problem and not len(view)):
-            raise problem
+            raise problem.with_traceback(None)  # it is raised often, and would gather where it went
         if not len(view):
             raise CatalogueEmpty("The catalogue is empty. Index some music first: segue-indexer add FOLDER")
         return view
@@ -137,7 +137,8 @@ class LiveCatalogue:
         """
         problem = self._problem
         if self._store is None or isinstance(problem, StoreUnavailable):
-            raise problem or StoreUnavailable("Redis has not answered yet. Try again in a second.")
+            problem = problem or StoreUnavailable("Redis has not answered yet. Try again in a second.")
+            raise problem.with_traceback(None)
         return self._store
 
     @property

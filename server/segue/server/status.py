@@ -145,6 +145,7 @@ async def _told(context: Context) -> AsyncIterator[None]:
         raise
     except Exception as error:  # noqa: BLE001 - whatever it is, the call ends by it, and by nothing else
         await _abort(error, call, context)
+        _let_go(error)
 
 
 def item_status(error: Exception, context: Context) -> status_pb2.Status:
@@ -170,6 +171,17 @@ async def _abort(error: Exception, call: str, context: Context) -> None:
     try:
         await context.abort(code, status.message, tuple(trailing))
     except grpc.aio.AbortError as aborted:
-        # gRPC raises it again when the method has returned, and the call holds it. It must not hold the call in turn,
-        # with all that was sent: that would be memory until the next full collection of garbage, hours later.
-        aborted.__traceback__ = aborted.__context__ = None
+        # gRPC raises it again when the method has returned, and the call holds it: it must not hold the call in turn.
+        aborted.__context__ = None
+        _let_go(aborted)
+
+
+def _let_go(error: BaseException | None) -> None:
+    """Has an error, and those behind it, hold nothing of the call, with all that was sent.
+
+    The frames that an error came through hold each other and, in some versions of Python, the error: that would be
+    memory until the next full collection of garbage, hours later.
+    """
+    while error:
+        error.__traceback__ = None
+        error = error.__cause__ or error.__context__

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -282,6 +282,20 @@ def test_from_memory(tmp_path: Path, in_snapshot: int) -> None:
         catalogue.refresh()
         assert before == neighbours(catalogue, 3, 4)
         assert not catalogue.stale
+
+
+@pytest.mark.parametrize("ask", [lambda catalogue: catalogue.store, LiveCatalogue.searchable])
+def test_a_problem_that_is_told_often(tmp_path: Path, ask: Callable[[LiveCatalogue], object]) -> None:
+    """What is wrong is told again and again, and does not grow by it."""
+    store = Away()
+    store.away = True
+    with following(tmp_path, store) as catalogue:
+        lengths = set()
+        for _ in range(3):
+            with pytest.raises(StoreUnavailable, match="away") as told:
+                ask(catalogue)
+            lengths.add(len(told.traceback))
+    assert 1 == len(lengths)
 
 
 def test_what_memory_does_not_hold(tmp_path: Path) -> None:
