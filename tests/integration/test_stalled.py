@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeAlias
 
 import grpc
 import pytest
 
 from segue.server import messages, streaming
+from segue.server.calls import Handler
 from segue.server.messages import MessageInterceptor
 from segue.server.status import StatusInterceptor
 from segue.server.streaming import coming, soon_read
@@ -18,6 +19,7 @@ from segue.server.streaming import coming, soon_read
 from ..waiting import PATIENCE_SECONDS
 
 METHOD = "/test.Streams/Echo"
+Interceptor: TypeAlias = "grpc.aio.ServerInterceptor[Any, Any]"
 
 
 async def echo(requests: AsyncIterator[bytes], _context: object) -> AsyncIterator[bytes]:
@@ -28,19 +30,10 @@ async def echo(requests: AsyncIterator[bytes], _context: object) -> AsyncIterato
 
 
 @asynccontextmanager
-async def served(ended: asyncio.Event) -> AsyncIterator[Callable[[], Any]]:
-    """What opens a stream to a server that echoes, and tells when a call has ended."""
-
-    async def watched(requests: AsyncIterator[bytes], context: object) -> AsyncIterator[bytes]:
-        try:
-            async for answer in echo(requests, context):
-                yield answer
-        finally:
-            ended.set()
-
-    server = grpc.aio.server(interceptors=[StatusInterceptor()])
-    handlers = {"Echo": grpc.stream_stream_rpc_method_handler(watched)}
-    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("test.Streams", handlers),))
+async def served(method: Handler, *interceptors: Interceptor) -> AsyncIterator[Callable[[], Any]]:
+    """What opens a stream to a server with one method."""
+    server = grpc.aio.server(interceptors=[StatusInterceptor(), *interceptors])
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("test.Streams", {"Echo": method}),))
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
@@ -49,11 +42,24 @@ async def served(ended: asyncio.Event) -> AsyncIterator[Callable[[], Any]]:
     await server.stop(None)
 
 
+def echoing(ended: asyncio.Event) -> Handler:
+    """A method that echoes, and tells when a call has ended."""
+
+    async def watched(requests: AsyncIterator[bytes], context: object) -> AsyncIterator[bytes]:
+        try:
+            async for answer in echo(requests, context):
+                yield answer
+        finally:
+            ended.set()
+
+    return grpc.stream_stream_rpc_method_handler(watched)
+
+
 async def test_whoever_sends_nothing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """A stream on which nothing comes ends by its own reason."""
     monkeypatch.setattr(streaming, "STALL_SECONDS", 2.0)
     ended = asyncio.Event()
-    async with served(ended) as open_stream:
+    async with served(echoing(ended)) as open_stream:
         call = open_stream()
         await call.write(b"one")
         assert 2**20 == len(await call.read())
@@ -68,7 +74,7 @@ async def test_whoever_sends_nothing_is_told(monkeypatch: pytest.MonkeyPatch) ->
 async def test_whoever_does_not_read_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
     """A stream whose answers are not read ends, however eagerly it is written to, and the server goes on."""
     ended = asyncio.Event()
-    async with served(ended) as open_stream:
+    async with served(echoing(ended)) as open_stream:
         monkeypatch.setattr(streaming, "STALL_SECONDS", 0.5)
         call = open_stream()
         writing = asyncio.create_task(_write_on(call))
@@ -93,14 +99,8 @@ async def test_a_message_that_never_comes(monkeypatch: pytest.MonkeyPatch) -> No
     async def answer(_request: bytes, _context: object) -> bytes:
         raise AssertionError("there is nothing to answer")
 
-    server = grpc.aio.server(interceptors=[StatusInterceptor(), MessageInterceptor(1, "")])
-    handlers = {"Echo": grpc.unary_unary_rpc_method_handler(answer)}
-    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("test.Streams", handlers),))
-    port = server.add_insecure_port("127.0.0.1:0")
-    await server.start()
-    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-        opening: Any = channel.stream_stream
+    method = grpc.unary_unary_rpc_method_handler(answer)
+    async with served(method, MessageInterceptor(1, "")) as open_stream:
         with pytest.raises(grpc.aio.AioRpcError, match=r"not come within 0\.5 s") as error:
-            await opening(METHOD)().read()
+            await open_stream().read()
     assert grpc.StatusCode.DEADLINE_EXCEEDED is error.value.code()
-    await server.stop(None)
