@@ -27,13 +27,13 @@ def data(tmp_path: Path) -> Path:
 
 
 def _indexer(*arguments: str | Path) -> dict[str, Any]:
-    command = [Path(sys.executable).with_name("segue-indexer"), *arguments, "--json"]
+    command: list[str | Path] = [Path(sys.executable).with_name("segue-indexer"), *arguments, "--json"]
     printed: dict[str, Any] = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
     return printed
 
 
 def _client(address: str, *arguments: str) -> dict[str, Any]:
-    command = [Path(sys.executable).with_name("segue"), "--json", "--address", address, *arguments]
+    command: list[str | Path] = [Path(sys.executable).with_name("segue"), "--json", "--address", address, *arguments]
     ended = subprocess.run(command, capture_output=True, check=True)
     printed: dict[str, Any] = json.loads(ended.stdout)
     return printed

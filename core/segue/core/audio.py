@@ -9,20 +9,20 @@ from __future__ import annotations
 import io
 import mmap
 import os
-import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from queue import Queue
 
 import numpy as np
 import soundfile
 import soxr
+from numpy.typing import NDArray
 
 from segue.core.containers import check_whole, ends_early, needs_ffmpeg
 from segue.core.errors import AudioTooLong, AudioTooShort, AudioUndecodable
 from segue.core.features import Samples
+from segue.core.ffmpeg import decode_by_ffmpeg, is_installed
 from segue.core.quality import Meter, Origin
 
 MAX_UPLOAD_BYTES = 16 * 2**20
@@ -38,8 +38,6 @@ WHOLE_SECONDS = 60
 _BLOCK_SAMPLES = 2**20
 # Floats scaled as 32-bit integers are still taken; beyond this the powers of a spectrum overflow.
 _LOUDEST = 2.0**32
-# What ffmpeg may be ahead of us.
-_FFMPEG_BLOCK_BYTES, _FFMPEG_BLOCKS = 2**16, 64
 _INT16 = 2**15
 
 
@@ -275,8 +273,8 @@ def _check_length(file: soundfile.SoundFile) -> None:
 
 
 def _decode_by_ffmpeg(audio: Path | bytes, rate: int, *, truncated: bool) -> ArraySource:
-    """Decodes what libsndfile does not know, through audioread."""
-    if shutil.which("ffmpeg") is None:
+    """Decodes what libsndfile does not know."""
+    if not is_installed():
         raise AudioUndecodable(
             "This kind of audio (AAC, WMA or Matroska) needs ffmpeg, which is not on the PATH here. "
             "Install ffmpeg, or send FLAC, WAV, Ogg or MP3."
@@ -302,51 +300,22 @@ def _on_disk(audio: bytes) -> Iterator[Path]:
 
 
 def _read_ffmpeg(path: Path, rate: int, *, truncated: bool) -> ArraySource:
-    from audioread import DecodeError  # noqa: PLC0415 - only this rare path needs it
-    from audioread.ffdec import FFmpegAudioFile  # noqa: PLC0415 - likewise
-
-    try:
-        with FFmpegAudioFile(str(path), block_size=_FFMPEG_BLOCK_BYTES) as file, _held_back(file.stdout_reader.queue):
-            _check_form(file.samplerate, file.channels)
-            if file.duration > MAX_FFMPEG_SECONDS:
-                raise _too_long_for_ffmpeg()
-            most = MAX_FFMPEG_SECONDS * file.samplerate
-            origin = Origin(file.samplerate, Meter(), truncated)
-            return _gather(_ffmpeg_blocks(file, file.channels, most, origin.meter), origin, rate, most)
-    except (DecodeError, ValueError) as error:
-        raise AudioUndecodable("ffmpeg cannot decode these bytes. Send WAV, FLAC, Ogg or MP3.") from error
+    with decode_by_ffmpeg(path) as stream:
+        _check_form(stream.rate, stream.channels)
+        most = MAX_FFMPEG_SECONDS * stream.rate
+        origin = Origin(stream.rate, Meter(), truncated)
+        return _gather(_ffmpeg_mono(stream.blocks, most, origin.meter), origin, rate, most)
 
 
-@contextmanager
-def _held_back(waiting: Queue[bytes]) -> Iterator[None]:
-    """Keeps audioread from reading ahead without end: its queue has no limit, and ffmpeg is faster than we are."""
-    waiting.maxsize = _FFMPEG_BLOCKS
-    try:
-        yield
-    finally:
-        # Its thread must come to its end, also where the rest is not wanted.
-        waiting.maxsize = 0
-        with waiting.mutex:
-            waiting.not_full.notify_all()
-
-
-def _ffmpeg_blocks(pieces: Iterable[bytes], channels: int, most: int, meter: Meter) -> Iterator[Samples]:
-    """Mono blocks of interleaved 16-bit samples; a container need not say how long it is, so they are counted."""
-    rest = b""
-    for piece in pieces:
-        whole = len(rest + piece) // (2 * channels) * 2 * channels
-        pcm, rest = (rest + piece)[:whole], (rest + piece)[whole:]
-        block = np.frombuffer(pcm, dtype="<i2").reshape(-1, channels)
+def _ffmpeg_mono(blocks: Iterable[NDArray[np.int16]], most: int, meter: Meter) -> Iterator[Samples]:
+    """The blocks with their channels averaged; a container need not say how long it is, so samples are counted."""
+    for block in blocks:
         most -= len(block)
         if most < 0:
-            raise _too_long_for_ffmpeg()
+            raise AudioTooLong(
+                "AAC, WMA and Matroska audio is taken up to 1 h. Send a part of it, or FLAC or MP3.",
+                limit_seconds=MAX_FFMPEG_SECONDS,
+            )
         mono = block.mean(axis=1, dtype=np.float32) / np.float32(_INT16)
         meter.see(block, mono, _INT16)
         yield mono
-
-
-def _too_long_for_ffmpeg() -> AudioTooLong:
-    return AudioTooLong(
-        "AAC, WMA and Matroska audio is taken up to 1 h. Send a part of it, or FLAC or MP3.",
-        limit_seconds=MAX_FFMPEG_SECONDS,
-    )
