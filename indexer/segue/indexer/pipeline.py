@@ -8,7 +8,7 @@ from concurrent.futures import Future, wait
 from pathlib import Path
 from typing import Protocol
 
-from segue.core.errors import WorkerError
+from segue.core.errors import WorkerDied, WorkerError
 from segue.core.failpoints import Failpoint, reach
 from segue.core.model import Heard
 from segue.core.store import Addition, FailureRecord, Track, TrackWriter, is_unit
@@ -110,9 +110,12 @@ class Pipeline:
     def _take(
         self, file: MusicFile, future: Future[Examined | Failure], stopped: Callable[[], bool]
     ) -> Iterator[tuple[MusicFile, Examined]]:
-        # A file on a disk that does not answer must not keep a person from stopping.
-        while not wait([future], timeout=0.1).done:
-            if stopped():
+        if not _finished(future, stopped):
+            return
+        if isinstance(future.exception(), WorkerDied):
+            # Its process may have been killed for another's sake, by the system or by a person.
+            future = self._examiner.submit(file.path)
+            if not _finished(future, stopped):
                 return
         examined = _outcome(file, future)
         if isinstance(examined, Failure):
@@ -147,6 +150,15 @@ class Pipeline:
         self._tally.updated += known
         self._tally.added += len(good) - known
         self._show(self._tally)
+
+
+def _finished(future: Future[Examined | Failure], stopped: Callable[[], bool]) -> bool:
+    """Waits for an examination; returns False where the run is stopped before its end."""
+    # A file on a disk that does not answer must not keep a person from stopping.
+    while not wait([future], timeout=0.1).done:
+        if stopped():
+            return False
+    return True
 
 
 def _outcome(file: MusicFile, future: Future[Examined | Failure]) -> Examined | Failure:

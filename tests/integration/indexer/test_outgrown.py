@@ -82,6 +82,32 @@ def test_a_file_that_takes_too_much_fails(
     assert 1 == report("retry", "--reason", reason, *options)["added"]
 
 
+@pytest.mark.parametrize(("deaths", "expected"), [(1, []), (2, ["WORKER_DIED"])], ids=["once", "twice"])
+def test_a_worker_that_is_killed_costs_a_second_try(
+    tmp_path: Path, indexer: Indexer, monkeypatch: pytest.MonkeyPatch, deaths: int, expected: list[str]
+) -> None:
+    """A file whose worker is killed is examined once more; only a worker that is killed again is the file's fault."""
+    music, counted = tmp_path / "music", tmp_path / "deaths"
+    music.mkdir()
+    (music / "song.m4a").write_bytes(bytes([0, 0, 0, 32]) + b"ftypM4A " + bytes(1000))
+    sound = tmp_path / "sound.au"
+    soundfile.write(sound, render_clip(1, 4.0), 22_050, subtype="PCM_16")
+    (tmp_path / "bin").mkdir()
+    # It kills the worker that starts it, so many times, and decodes after that.
+    ffmpeg = tmp_path / "bin" / "ffmpeg"
+    ffmpeg.write_text(
+        f"#!/bin/sh\necho x >> '{counted}'\n[ $(wc -l < '{counted}') -gt {deaths} ] || kill -9 $PPID\n"
+        f"exec cat '{sound}'\n",
+        encoding="utf-8",
+    )
+    ffmpeg.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{ffmpeg.parent}:{os.environ['PATH']}")
+
+    document = indexer.report(music, "--jobs", "1")
+    assert expected == [failure["reason"] for failure in document["failures"]]
+    assert 1 - len(expected) == document["tracks"]
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 def test_a_run_steps_back_behind_others(tmp_path: Path, tiny_model: Path, clip: Path) -> None:
     """With --nice it and its workers leave the processor to whoever wants it."""
