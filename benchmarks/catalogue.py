@@ -20,11 +20,11 @@ import numpy as np
 from numpy.typing import NDArray
 from redis import Redis
 
-from segue.core.connect import open_store
-from segue.core.index import ExactIndex, VectorIndex
-from segue.core.redis_store import RedisStore
-from segue.core.snapshot import load_newest, publish
-from segue.core.store import Addition, PathRecord, Track, all_track_ids
+from segue.core.catalogue.store import Addition, PathRecord, Track, all_track_ids
+from segue.core.index.snapshot import load_newest, publish
+from segue.core.index.vector_index import ExactIndex, VectorIndex
+from segue.core.redis_catalogue.open import open_store
+from segue.core.redis_catalogue.store import RedisStore
 
 WIDTH = 106  # of segue-fast's embeddings
 GENRES = 10

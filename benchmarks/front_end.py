@@ -22,9 +22,9 @@ import librosa
 import numpy as np
 import soundfile
 
-from segue.core.listen import listen
-from segue.core.model import Model
-from segue.core.places import default_model, named_model
+from segue.core.features.extract import listen
+from segue.core.model.saved_model import Model
+from segue.core.paths import default_model, named_model
 
 ROUNDS = 5
 

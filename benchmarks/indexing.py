@@ -29,10 +29,10 @@ for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS"
 import numpy as np  # noqa: E402 - they read the environment
 import soundfile  # noqa: E402 - likewise
 
-from segue.core.listen import listen  # noqa: E402 - likewise
-from segue.core.model import Model  # noqa: E402 - likewise
-from segue.core.places import DEFAULT_MODEL, named_model  # noqa: E402 - likewise
-from segue.core.render import render_clip  # noqa: E402 - likewise
+from segue.core.features.extract import listen  # noqa: E402 - likewise
+from segue.core.model.saved_model import Model  # noqa: E402 - likewise
+from segue.core.paths import DEFAULT_MODEL, named_model  # noqa: E402 - likewise
+from segue.core.testing.synthetic_clips import render_clip  # noqa: E402 - likewise
 from segue.indexer.pipeline import BATCH  # noqa: E402 - likewise
 from segue.indexer.sources import find_music  # noqa: E402 - likewise
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from segue.core.artifact import Manifest, write_manifest
-from segue.core.features import FeatureConfig
-from segue.core.render import STYLES, render_folder
+from segue.core.features.log_mel import FeatureConfig
+from segue.core.model.artifact import Manifest, write_manifest
+from segue.core.testing.synthetic_clips import STYLES, render_folder
 from segue.trainer.npz import Fields, write_npz
 
 ROOT = Path(__file__).parents[1]

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from segue.client import Client, Credentials, TokenMissingError
-from segue.core.local_redis import open_local_redis
+from segue.core.redis_catalogue.private_server import open_local_redis
 
 from ..load import balanced as load
 from ..load.balanced import Balanced, new_secrets

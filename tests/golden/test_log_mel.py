@@ -12,10 +12,10 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
-from segue.core.features import FeatureConfig, relative_decibels
-from segue.core.listen import listen
-from segue.core.render import render_clip
-from segue.core.windows import spread_starts
+from segue.core.features.extract import listen
+from segue.core.features.log_mel import FeatureConfig, relative_decibels
+from segue.core.features.windows import spread_starts
+from segue.core.testing.synthetic_clips import render_clip
 
 GOLDEN = Path(__file__).with_name("log_mel.npz")
 CONFIG = FeatureConfig()

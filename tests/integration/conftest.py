@@ -19,13 +19,13 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from google.rpc import error_details_pb2, status_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from segue.core.connect import open_store
-from segue.core.identity import track_id
-from segue.core.listen import listen
-from segue.core.model import Model
-from segue.core.render import render_clip
-from segue.core.snapshot import publish
-from segue.core.store import Addition, PathRecord, Track
+from segue.core.audio.track_id import track_id
+from segue.core.catalogue.store import Addition, PathRecord, Track
+from segue.core.features.extract import listen
+from segue.core.index.snapshot import publish
+from segue.core.model.saved_model import Model
+from segue.core.redis_catalogue.open import open_store
+from segue.core.testing.synthetic_clips import render_clip
 from segue.v1 import (
     audio_pb2,
     catalog_service_pb2,

@@ -11,11 +11,11 @@ import soundfile
 import soxr
 from click.testing import CliRunner
 
-from segue.core.audio import open_audio
-from segue.core.listen import listen
-from segue.core.model import Heard, Model
-from segue.core.places import named_model
-from segue.core.windows import window_at
+from segue.core.audio.decode import open_audio
+from segue.core.features.extract import listen
+from segue.core.features.windows import window_at
+from segue.core.model.saved_model import Heard, Model
+from segue.core.paths import named_model
 from segue.trainer.cli import main
 from segue.trainer.data import Floats
 from segue.trainer.folder import AudioFile, list_folder

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from google.protobuf.message import Message
 
-from segue.core.connect import open_store
-from segue.core.listen import listen
-from segue.core.model import Model
+from segue.core.features.extract import listen
+from segue.core.model.saved_model import Model
+from segue.core.redis_catalogue.open import open_store
 from segue.v1.audio_pb2 import QUALITY_FLAG_LOW_RATE, QUALITY_FLAG_RESAMPLED, QUALITY_FLAG_SHORT
 
 from .conftest import Stubs, failure, wav

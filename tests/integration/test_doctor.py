@@ -13,8 +13,8 @@ import trustme
 from click.testing import CliRunner
 from redis import Redis
 
-from segue.core.connect import open_store
-from segue.core.local_redis import open_local_redis
+from segue.core.redis_catalogue.open import open_store
+from segue.core.redis_catalogue.private_server import open_local_redis
 from segue.server.cli import main
 from segue.server.doctor import Finding
 from segue.server.tokens import new_token

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from segue.core.errors import AudioTooShort, AudioUndecodable, DeadlinePassed, Overloaded
-from segue.core.listen import listen
-from segue.core.model import Model
-from segue.core.workers import Workers
+from segue.core.features.extract import listen
+from segue.core.model.saved_model import Model
+from segue.core.process_pool import Workers
 from segue.server.engine import Engine
 from segue.server.listening import LIMITS, PRELOADED, Listened, Listening, Task
 from segue.server.metrics import Metrics

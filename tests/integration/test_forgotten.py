@@ -13,8 +13,8 @@ import grpc
 import pytest
 
 from segue.core.errors import AudioUndecodable
-from segue.core.model import Model
-from segue.core.workers import Workers
+from segue.core.model.saved_model import Model
+from segue.core.process_pool import Workers
 from segue.server.calls import CallInterceptor
 from segue.server.engine import Engine
 from segue.server.listening import LIMITS, PRELOADED, Listening, Task

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from segue.core.artifact import Manifest, read_manifest, write_manifest
 from segue.core.errors import ArtifactDamaged
-from segue.core.listen import listen
-from segue.core.model import Heard, Model
+from segue.core.features.extract import listen
+from segue.core.model.artifact import Manifest, read_manifest, write_manifest
+from segue.core.model.saved_model import Heard, Model
 
 
 @pytest.fixture(scope="module")

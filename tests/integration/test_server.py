@@ -8,10 +8,10 @@ import pytest
 import soundfile
 from grpc_health.v1 import health_pb2
 
-from segue.core.connect import open_store
-from segue.core.model import Model
-from segue.core.render import render_clip
-from segue.core.store import Track
+from segue.core.catalogue.store import Track
+from segue.core.model.saved_model import Model
+from segue.core.redis_catalogue.open import open_store
+from segue.core.testing.synthetic_clips import render_clip
 from segue.v1 import (
     catalog_service_pb2,
     catalog_service_pb2_grpc,

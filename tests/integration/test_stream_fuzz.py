@@ -13,7 +13,7 @@ import pytest
 import soundfile
 from google.protobuf.field_mask_pb2 import FieldMask
 
-from segue.core.render import render_clip
+from segue.core.testing.synthetic_clips import render_clip
 from segue.v1.audio_pb2 import SAMPLE_ENCODING_INT16, Audio, PcmFormat
 from segue.v1.classification_service_pb2 import StreamingClassifyConfig as Config
 from segue.v1.classification_service_pb2 import StreamingClassifyRequest, StreamingClassifyResponse

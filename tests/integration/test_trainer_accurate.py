@@ -13,10 +13,10 @@ import pytest
 import soundfile
 from click.testing import CliRunner, Result
 
-from segue.core.artifact import Manifest, read_manifest
-from segue.core.listen import listen
-from segue.core.model import Model
-from segue.core.render import STYLES, render_clip
+from segue.core.features.extract import listen
+from segue.core.model.artifact import Manifest, read_manifest
+from segue.core.model.saved_model import Model
+from segue.core.testing.synthetic_clips import STYLES, render_clip
 from segue.trainer.accurate import AccurateSettings, train_accurate
 from segue.trainer.cli import main
 from segue.trainer.errors import SplitMismatch

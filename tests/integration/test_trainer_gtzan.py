@@ -11,9 +11,9 @@ import soundfile
 from click.testing import CliRunner
 from numpy.typing import NDArray
 
-from segue.core.artifact import read_manifest
-from segue.core.features import FeatureConfig, log_scale, mel_power
-from segue.core.places import named_model
+from segue.core.features.log_mel import FeatureConfig, log_scale, mel_power
+from segue.core.model.artifact import read_manifest
+from segue.core.paths import named_model
 from segue.trainer.cli import main
 from segue.trainer.data import cut_window
 from segue.trainer.folder import hear_folder, list_folder

@@ -10,11 +10,11 @@ import pytest
 import soundfile
 from click.testing import CliRunner, Result
 
-from segue.core.artifact import read_manifest
-from segue.core.features import FeatureConfig
-from segue.core.listen import listen
-from segue.core.model import Model
-from segue.core.render import render_clip
+from segue.core.features.extract import listen
+from segue.core.features.log_mel import FeatureConfig
+from segue.core.model.artifact import read_manifest
+from segue.core.model.saved_model import Model
+from segue.core.testing.synthetic_clips import render_clip
 from segue.trainer.cli import main
 from segue.trainer.data import Clip, Dataset
 from segue.trainer.errors import DataUnusable, SplitMismatch, TrainingDiverged

@@ -14,12 +14,12 @@ import soxr
 from google.protobuf import json_format
 from google.protobuf.message import Message
 
-from segue.core.artifact import Manifest
-from segue.core.connect import open_store
-from segue.core.features import Samples
-from segue.core.render import render_clip
-from segue.core.snapshot import publish
-from segue.core.store import Addition, PathRecord, Track
+from segue.core.catalogue.store import Addition, PathRecord, Track
+from segue.core.features.log_mel import Samples
+from segue.core.index.snapshot import publish
+from segue.core.model.artifact import Manifest
+from segue.core.redis_catalogue.open import open_store
+from segue.core.testing.synthetic_clips import render_clip
 from segue.v1 import audio_pb2, classification_service_pb2, recommendation_service_pb2
 
 GTZAN = Path(os.environ.get("SEGUE_GTZAN", Path(__file__).parents[3] / "shared" / "data" / "gtzan"))

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import click
 
-from segue.core.artifact import read_manifest
-from segue.core.places import default_model
+from segue.core.model.artifact import read_manifest
+from segue.core.paths import default_model
 
 from .balanced import Balanced, balanced, new_secrets
 from .callers import Callers, calling

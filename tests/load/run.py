@@ -20,8 +20,8 @@ from pathlib import Path
 import click
 import grpc
 
-from segue.core.artifact import Manifest, read_manifest
-from segue.core.places import DEFAULT_MODEL, default_model
+from segue.core.model.artifact import Manifest, read_manifest
+from segue.core.paths import DEFAULT_MODEL, default_model
 from segue.v1 import recommendation_service_pb2, recommendation_service_pb2_grpc
 
 from . import balanced, rolling

@@ -18,7 +18,7 @@ from pathlib import Path
 import click
 import grpc
 
-from segue.core.render import render_clip
+from segue.core.testing.synthetic_clips import render_clip
 from segue.v1 import audio_pb2, classification_service_pb2_grpc
 from segue.v1.classification_service_pb2 import ClassifyRequest, StreamingClassifyConfig, StreamingClassifyRequest
 

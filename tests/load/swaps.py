@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from segue.core.artifact import Manifest
+from segue.core.model.artifact import Manifest
 
 from .music import add_tracks
 

@@ -16,7 +16,7 @@ import segue.indexer.cli
 import segue.server.cli
 import segue.trainer.cli
 from segue.core import errors
-from segue.core.audio import MAX_SECONDS, MAX_UPLOAD_BYTES
+from segue.core.audio.decode import MAX_SECONDS, MAX_UPLOAD_BYTES
 from segue.server import health, listening, messages, metrics, streaming, transport
 from segue.server.status import to_status
 

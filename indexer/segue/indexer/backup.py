@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 
-from segue.core.connect import open_store
+from segue.core.catalogue.store import FailureRecord, Identity, TrackStore, TrackWriter, all_track_ids
 from segue.core.errors import BackupUnusable, BackupUnwritable, CatalogueNotEmpty
-from segue.core.redis_store import RedisStore
-from segue.core.store import FailureRecord, Identity, TrackStore, TrackWriter, all_track_ids
+from segue.core.redis_catalogue.open import open_store
+from segue.core.redis_catalogue.store import RedisStore
 from segue.indexer.backup_file import Entry, read_backup, write_backup
 from segue.indexer.bootstrap import reopen, required
 from segue.indexer.publishing import renew

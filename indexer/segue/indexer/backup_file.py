@@ -25,8 +25,8 @@ from typing import IO, Any
 
 import numpy as np
 
+from segue.core.catalogue.store import Addition, FailureRecord, Identity, PathRecord, Track, Vector
 from segue.core.errors import BackupUnusable
-from segue.core.store import Addition, FailureRecord, Identity, PathRecord, Track, Vector
 
 FORMAT_VERSION = 1
 _MAGIC = f"segue-backup {FORMAT_VERSION} "

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from segue.core.extras import require_extra
+from segue.core.optional_dependencies import require_extra
 from segue.indexer import options
 from segue.indexer.settings import Manner, Settings
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import chain, islice
 
-from segue.core.store import TrackStore
+from segue.core.catalogue.store import TrackStore
 from segue.indexer.sources import find_again
 
 _PAGE = 1_000

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import click
 
-from segue.core.places import DEFAULT_MODEL, default_data_folder, default_model, named_model
+from segue.core.paths import DEFAULT_MODEL, default_data_folder, default_model, named_model
 from segue.indexer.settings import Manner, Settings
 
 Command = TypeVar("Command", bound=Callable[..., Any])

@@ -8,11 +8,11 @@ from concurrent.futures import Future, wait
 from pathlib import Path
 from typing import Protocol
 
+from segue.core.catalogue.store import Addition, FailureRecord, Track, TrackWriter, is_unit
 from segue.core.errors import WorkerDied, WorkerError
 from segue.core.failpoints import Failpoint, reach
-from segue.core.model import Heard
-from segue.core.store import Addition, FailureRecord, Track, TrackWriter, is_unit
-from segue.core.windows import Windows
+from segue.core.features.windows import Windows
+from segue.core.model.saved_model import Heard
 from segue.indexer.sources import MusicFile, Source
 from segue.indexer.tally import Tally
 from segue.indexer.work import Examined, Failure, readable

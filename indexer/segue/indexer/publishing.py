@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from segue.core.snapshot import Header, load_newest, older_revision, publish
-from segue.core.store import TrackStore, TrackWriter
+from segue.core.catalogue.store import TrackStore, TrackWriter
+from segue.core.index.snapshot import Header, load_newest, older_revision, publish
 from segue.indexer.tally import Tally
 
 _PAGE = 10_000

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from segue.core.connect import open_store
+from segue.core.redis_catalogue.open import open_store
 from segue.indexer.bootstrap import reopen, required
 from segue.indexer.publishing import renew
 from segue.indexer.tally import Tally

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from segue.core.connect import open_store
+from segue.core.catalogue.store import TrackStore
 from segue.core.errors import RemovalRefused
-from segue.core.store import TrackStore
+from segue.core.redis_catalogue.open import open_store
 from segue.indexer.bootstrap import assemble_beside, required
 from segue.indexer.interrupt import Interrupt
 from segue.indexer.leaving import orphaned

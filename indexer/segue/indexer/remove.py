@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from segue.core.connect import open_store
-from segue.core.store import TrackStore
+from segue.core.catalogue.store import TrackStore
+from segue.core.redis_catalogue.open import open_store
 from segue.indexer.bootstrap import reopen
 from segue.indexer.leaving import orphaned, under
 from segue.indexer.publishing import conclude

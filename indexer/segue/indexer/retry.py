@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 
-from segue.core.connect import open_store
-from segue.core.store import TrackStore
+from segue.core.catalogue.store import TrackStore
+from segue.core.redis_catalogue.open import open_store
 from segue.indexer.bootstrap import assemble, rehearsing
 from segue.indexer.interrupt import Interrupt
 from segue.indexer.pipeline import Pipeline

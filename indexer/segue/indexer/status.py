@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from segue.core.connect import open_store
-from segue.core.redis_store import RedisStore
-from segue.core.snapshot import load_newest
-from segue.core.store import FailureRecord
+from segue.core.catalogue.store import FailureRecord
+from segue.core.index.snapshot import load_newest
+from segue.core.redis_catalogue.open import open_store
+from segue.core.redis_catalogue.store import RedisStore
 from segue.indexer.bootstrap import standing
 from segue.indexer.report import printable
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from segue.core.store import TrackStore
+from segue.core.catalogue.store import TrackStore
 from segue.indexer.bootstrap import rehearsing
 from segue.indexer.interrupt import Interrupt
 from segue.indexer.leaving import gone, orphaned

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from segue.core.catalogue.store import TrackStore
 from segue.core.errors import RemovalRefused
-from segue.core.store import TrackStore
 from segue.indexer.add import take
 from segue.indexer.bootstrap import assemble
 from segue.indexer.interrupt import Interrupt

@@ -6,12 +6,12 @@ import json
 import sys
 from pathlib import Path
 
-from segue.core.redis_audit import Finding
-from segue.core.redis_store import RedisStore
-from segue.core.redis_writer import RedisWriter
-from segue.core.snapshot import remove
-from segue.core.snapshot_audit import audit_snapshots
-from segue.core.store import Identity
+from segue.core.catalogue.store import Identity
+from segue.core.index.snapshot import remove
+from segue.core.index.snapshot_audit import audit_snapshots
+from segue.core.redis_catalogue.audit import Finding
+from segue.core.redis_catalogue.store import RedisStore
+from segue.core.redis_catalogue.writer import RedisWriter
 from segue.indexer.bootstrap import reopen
 from segue.indexer.publishing import conclude
 from segue.indexer.report import printable

@@ -12,11 +12,11 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from segue.core.audio.track_id import track_id
 from segue.core.errors import SegueError, WorkerOutOfMemory, WorkerTimedOut
-from segue.core.features import FeatureConfig
-from segue.core.identity import track_id
-from segue.core.listen import listen
-from segue.core.windows import Windows
+from segue.core.features.extract import listen
+from segue.core.features.log_mel import FeatureConfig
+from segue.core.features.windows import Windows
 from segue.indexer.tags import Tags, read_tags
 
 UNREADABLE = "FILE_UNREADABLE"

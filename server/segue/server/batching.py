@@ -8,8 +8,8 @@ from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from segue.core.model import BATCH_SIZES, Heard, Model
-from segue.core.windows import Windows
+from segue.core.features.windows import Windows
+from segue.core.model.saved_model import BATCH_SIZES, Heard, Model
 from segue.server.metrics import Metrics
 
 _MOST = BATCH_SIZES[-1]

@@ -8,12 +8,12 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from segue.core.artifact import Manifest
-from segue.core.connect import open_store
 from segue.core.errors import StoreUnavailable
-from segue.core.model import Model
-from segue.core.redis_client import BRISK, connect
-from segue.core.workers import Workers
+from segue.core.model.artifact import Manifest
+from segue.core.model.saved_model import Model
+from segue.core.process_pool import Workers
+from segue.core.redis_catalogue.client import BRISK, connect
+from segue.core.redis_catalogue.open import open_store
 from segue.server.admission import LEAST_SECONDS
 from segue.server.catalogue import LiveCatalogue
 from segue.server.engine import Engine

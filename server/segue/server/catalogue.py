@@ -13,11 +13,11 @@ from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
-from segue.core import snapshot
-from segue.core.artifact import Manifest
+from segue.core.catalogue.store import Identity, Track, TrackStore, all_track_ids
 from segue.core.errors import CatalogueEmpty, CatalogueMismatch, SegueError, StoreUnavailable, TrackNotFound
-from segue.core.index import Neighbour, Vectors
-from segue.core.store import Identity, Track, TrackStore, all_track_ids
+from segue.core.index import snapshot
+from segue.core.index.vector_index import Neighbour, Vectors
+from segue.core.model.artifact import Manifest
 from segue.server.compaction import Compactor
 from segue.server.metrics import Metrics
 from segue.server.remembered import RememberedTracks

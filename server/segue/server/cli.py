@@ -16,9 +16,9 @@ import click
 from click.core import ParameterSource
 
 from segue.core.errors import SegueError
-from segue.core.extras import require_extra
-from segue.core.places import shipped_models
-from segue.core.quiet import end_silence
+from segue.core.model.tensorflow_stderr import end_silence
+from segue.core.optional_dependencies import require_extra
+from segue.core.paths import shipped_models
 from segue.server.config import effective
 from segue.server.logs import set_up
 from segue.server.options import Options, serving

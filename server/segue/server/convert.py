@@ -10,14 +10,14 @@ from typing import Literal, NamedTuple
 
 from google.protobuf.duration_pb2 import Duration
 
-from segue.core.artifact import Manifest
-from segue.core.audio import MAX_CHANNELS, MAX_RATE, MAX_UPLOAD_BYTES, MIN_RATE
-from segue.core.containers import PcmForm
+from segue.core.audio.containers import PcmForm
+from segue.core.audio.decode import MAX_CHANNELS, MAX_RATE, MAX_UPLOAD_BYTES, MIN_RATE
+from segue.core.audio.quality import Quality
+from segue.core.catalogue.store import Track
 from segue.core.errors import AudioTooLong, MalformedRequest
-from segue.core.index import Neighbour
-from segue.core.model import Floats
-from segue.core.quality import Quality
-from segue.core.store import Track
+from segue.core.index.vector_index import Neighbour
+from segue.core.model.artifact import Manifest
+from segue.core.model.saved_model import Floats
 from segue.server.engine import Hearing
 from segue.v1 import (
     audio_pb2,

@@ -18,12 +18,12 @@ from typing import Literal
 from redis import Redis
 from redis.exceptions import ResponseError
 
-from segue.core.artifact import Manifest
-from segue.core.connect import open_store
+from segue.core.catalogue.store import Identity
 from segue.core.errors import SegueError
-from segue.core.model import Model
-from segue.core.redis_client import BRISK, address_of, connect, reaching
-from segue.core.store import Identity
+from segue.core.model.artifact import Manifest
+from segue.core.model.saved_model import Model
+from segue.core.redis_catalogue.client import BRISK, address_of, connect, reaching
+from segue.core.redis_catalogue.open import open_store
 from segue.server.front import exposures, is_local, tls_files
 from segue.server.healthcheck import Shown, check, reachable
 from segue.server.options import Options

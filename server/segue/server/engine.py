@@ -13,13 +13,13 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import NamedTuple, cast
 
-from segue.core.arriving import Arrived
-from segue.core.containers import playing_seconds
+from segue.core.audio.containers import playing_seconds
 from segue.core.errors import AudioUndecodable, DeadlinePassed, Overloaded, WorkerError
-from segue.core.listen import Piece
-from segue.core.model import Floats, Heard, Model
-from segue.core.windows import Windows
-from segue.core.workers import Workers
+from segue.core.features.extract import Piece
+from segue.core.features.extract_partial import Arrived
+from segue.core.features.windows import Windows
+from segue.core.model.saved_model import Floats, Heard, Model
+from segue.core.process_pool import Workers
 from segue.server.admission import Admission, Visit, weight
 from segue.server.batching import SharedNetwork
 from segue.server.calls import CLOCKS_APART

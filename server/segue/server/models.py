@@ -10,8 +10,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from segue.core.artifact import MANIFEST, read_manifest
 from segue.core.errors import ArtifactError
+from segue.core.model.artifact import MANIFEST, read_manifest
 
 _NO_FIGURE = "-"
 # The sternest first.

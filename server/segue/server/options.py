@@ -12,7 +12,7 @@ from typing import Any, NoReturn, TypeVar, cast
 
 import click
 
-from segue.core.places import DEFAULT_MODEL, default_data_folder, default_model, named_model
+from segue.core.paths import DEFAULT_MODEL, default_data_folder, default_model, named_model
 from segue.server.config import Setting, read_config
 from segue.server.logs import FORMATS, LEVELS, Format
 

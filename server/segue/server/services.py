@@ -9,10 +9,10 @@ from typing import Any, Literal, NamedTuple
 
 import grpc
 
+from segue.core.audio.track_id import track_id as id_of_audio
+from segue.core.catalogue.store import Track, TrackStore
 from segue.core.errors import SegueError, TrackNotFound
-from segue.core.identity import track_id as id_of_audio
-from segue.core.index import Vectors
-from segue.core.store import Track, TrackStore
+from segue.core.index.vector_index import Vectors
 from segue.server import convert
 from segue.server.bootstrap import Parts
 from segue.server.engine import Hearing, Preview

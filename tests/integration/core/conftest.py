@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from segue.core.local_redis import LocalRedis, open_local_redis
-from segue.core.redis_keys import RedisKeys
-from segue.core.redis_store import RedisStore
+from segue.core.redis_catalogue.keys import RedisKeys
+from segue.core.redis_catalogue.private_server import LocalRedis, open_local_redis
+from segue.core.redis_catalogue.store import RedisStore
 
 
 @pytest.fixture(scope="session")

@@ -14,17 +14,17 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from segue.core.connect import open_store
-from segue.core.redis_store import RedisStore
-from segue.core.store import all_track_ids
+from segue.core.catalogue.store import all_track_ids
+from segue.core.redis_catalogue.open import open_store
+from segue.core.redis_catalogue.store import RedisStore
 
 # Adds, moves, forgets and removes tracks for ever, and prints each revision once it is answered for.
 WRITER = """
 import random, sys
 from pathlib import Path
 import numpy as np
-from segue.core.connect import open_store
-from segue.core.store import Addition, FailureRecord, PathRecord, Track
+from segue.core.redis_catalogue.open import open_store
+from segue.core.catalogue.store import Addition, FailureRecord, PathRecord, Track
 dice = random.Random(int(sys.argv[2]))
 with open_store(Path(sys.argv[1])) as store, store.writer("model", "front-end", 4) as writer:
     while True:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 _PROGRAM = """
-from segue.core.audio import open_audio
+from segue.core.audio.decode import open_audio
 with open_audio(bytes([0, 0, 0, 32]) + b"ftypM4A " + bytes(1000), 22_050):
     pass
 """

@@ -21,14 +21,14 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from segue.core.errors import StoreUnavailable
-from segue.core.local_redis import LocalRedis, open_local_redis
-from segue.core.redis_places import LONGEST_SOCKET_PATH, find_server
+from segue.core.redis_catalogue.private_locations import LONGEST_SOCKET_PATH, find_server
+from segue.core.redis_catalogue.private_server import LocalRedis, open_local_redis
 from tests.waiting import PATIENCE_SECONDS
 
 USER = """
 import sys
 from pathlib import Path
-from segue.core.local_redis import open_local_redis
+from segue.core.redis_catalogue.private_server import open_local_redis
 with open_local_redis(Path(sys.argv[1])) as local:
     print(local.url, flush=True)
     sys.stdin.readline()

@@ -14,13 +14,13 @@ import numpy as np
 import pytest
 from redis import Redis
 
+from segue.core.catalogue.store import Addition, PathRecord, Track
 from segue.core.errors import CatalogueLocked, CatalogueMismatch, StoreUnavailable
-from segue.core.local_redis import LocalRedis
-from segue.core.redis_client import reaching
-from segue.core.redis_keys import RedisKeys
-from segue.core.redis_lock import WriterLock
-from segue.core.redis_store import RedisStore
-from segue.core.store import Addition, PathRecord, Track
+from segue.core.redis_catalogue.client import reaching
+from segue.core.redis_catalogue.keys import RedisKeys
+from segue.core.redis_catalogue.lock import WriterLock
+from segue.core.redis_catalogue.private_server import LocalRedis
+from segue.core.redis_catalogue.store import RedisStore
 
 MAKER = ("segue-test-1", "front-end-1", 4)
 Open = Callable[..., RedisStore]
@@ -72,8 +72,8 @@ def writing_elsewhere(local_redis: LocalRedis, keys: RedisKeys) -> Iterator[subp
     """Another process that holds the lock, until the test kills it."""
     script = f"""
 import sys, time
-from segue.core.redis_keys import RedisKeys
-from segue.core.redis_store import RedisStore
+from segue.core.redis_catalogue.keys import RedisKeys
+from segue.core.redis_catalogue.store import RedisStore
 keys = RedisKeys({keys.identity.decode().split(":")[0][1:]!r})
 with RedisStore({local_redis.url!r}, keys, lease=600).writer(*{MAKER!r}):
     print("writing", flush=True)
@@ -208,7 +208,7 @@ def test_a_lock_whose_answer_was_lost_is_asked_for_again(
 ) -> None:
     """Taking the lock twice in one attempt, as the client does when an answer does not come, gives the same token."""
     attempt = uuid.uuid4()
-    monkeypatch.setattr("segue.core.redis_lock.uuid.uuid4", lambda: attempt)
+    monkeypatch.setattr("segue.core.redis_catalogue.lock.uuid.uuid4", lambda: attempt)
     assert redis_store._lock._try(b"") == redis_store._lock._try(b"")
 
 

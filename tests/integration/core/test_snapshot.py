@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from segue.core.catalogue.store import Addition, Identity, PathRecord, Track
 from segue.core.errors import CatalogueEmpty, SnapshotUnwritable
-from segue.core.index import ExactIndex
-from segue.core.memory_store import MemoryStore
-from segue.core.snapshot import HEADER, INDEX, TRACK_IDS, Header, load_newest, newest_revision, publish
-from segue.core.store import Addition, Identity, PathRecord, Track
+from segue.core.index.snapshot import HEADER, INDEX, TRACK_IDS, Header, load_newest, newest_revision, publish
+from segue.core.index.vector_index import ExactIndex
+from segue.core.testing.memory_store import MemoryStore
 
 WIDTH = 16
 TRACKS = 300

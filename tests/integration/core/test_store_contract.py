@@ -9,12 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from segue.core.errors import CatalogueLocked, CatalogueMismatch, EmbeddingUnusable
-from segue.core.local_redis import LocalRedis
-from segue.core.memory_store import MemoryStore
-from segue.core.redis_keys import RedisKeys
-from segue.core.redis_store import RedisStore
-from segue.core.store import (
+from segue.core.catalogue.store import (
     Addition,
     Event,
     FailureRecord,
@@ -25,6 +20,11 @@ from segue.core.store import (
     WritableStore,
     all_track_ids,
 )
+from segue.core.errors import CatalogueLocked, CatalogueMismatch, EmbeddingUnusable
+from segue.core.redis_catalogue.keys import RedisKeys
+from segue.core.redis_catalogue.private_server import LocalRedis
+from segue.core.redis_catalogue.store import RedisStore
+from segue.core.testing.memory_store import MemoryStore
 
 WIDTH = 8
 MAKER = ("segue-test-1", "front-end-1", WIDTH)

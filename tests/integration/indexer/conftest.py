@@ -17,11 +17,11 @@ import pytest
 import soundfile
 from click.testing import CliRunner, Result
 
-from segue.core.artifact import read_manifest, write_manifest
-from segue.core.connect import open_store
-from segue.core.redis_store import RedisStore
-from segue.core.render import render_clip
-from segue.core.store import Addition, PathRecord, Track
+from segue.core.catalogue.store import Addition, PathRecord, Track
+from segue.core.model.artifact import read_manifest, write_manifest
+from segue.core.redis_catalogue.open import open_store
+from segue.core.redis_catalogue.store import RedisStore
+from segue.core.testing.synthetic_clips import render_clip
 from segue.indexer.cli import main
 
 

@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 import soundfile
 
-from segue.core.artifact import read_manifest
-from segue.core.features import Samples
-from segue.core.render import STYLES, render_clip
-from segue.core.snapshot import load_newest
-from segue.core.store import Track
+from segue.core.catalogue.store import Track
+from segue.core.features.log_mel import Samples
+from segue.core.index.snapshot import load_newest
+from segue.core.model.artifact import read_manifest
+from segue.core.testing.synthetic_clips import STYLES, render_clip
 from tests.integration.indexer.conftest import Indexer, run
 
 BAD = {

@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from segue.core.connect import open_store
+from segue.core.catalogue.store import FailureRecord, all_track_ids
 from segue.core.failpoints import Failpoint
-from segue.core.redis_client import connect
-from segue.core.redis_keys import RedisKeys
-from segue.core.redis_store import RedisStore
-from segue.core.snapshot import load_newest
-from segue.core.store import FailureRecord, all_track_ids
+from segue.core.index.snapshot import load_newest
+from segue.core.redis_catalogue.client import connect
+from segue.core.redis_catalogue.keys import RedisKeys
+from segue.core.redis_catalogue.open import open_store
+from segue.core.redis_catalogue.store import RedisStore
 from tests.integration.indexer.conftest import made_up, run, track_id
 from tests.integration.indexer.test_kills import PROGRAM, killed_at
 

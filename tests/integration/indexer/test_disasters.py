@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from segue.core.connect import open_store
-from segue.core.redis_store import RedisStore
-from segue.core.snapshot import newest_revision, published
-from segue.core.store import all_track_ids
+from segue.core.catalogue.store import all_track_ids
+from segue.core.index.snapshot import newest_revision, published
+from segue.core.redis_catalogue.open import open_store
+from segue.core.redis_catalogue.store import RedisStore
 from tests.integration.indexer.conftest import Indexer, made_up, run, write_library
 from tests.waiting import PATIENCE_SECONDS, wait_until
 
@@ -112,7 +112,7 @@ def small_disk(folder: Path, kibibytes: int) -> Iterator[Callable[[int], None]]:
 FILL = """
 import itertools, sys
 from pathlib import Path
-from segue.core.connect import open_store
+from segue.core.redis_catalogue.open import open_store
 from tests.integration.indexer.conftest import made_up
 try:
     with open_store(Path(sys.argv[1])) as store, store.writer("model", "front end", 16) as writer:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from segue.core.artifact import read_manifest
-from segue.core.connect import open_store
-from segue.core.redis_client import connect
-from segue.core.redis_store import RedisStore
+from segue.core.model.artifact import read_manifest
+from segue.core.redis_catalogue.client import connect
+from segue.core.redis_catalogue.open import open_store
+from segue.core.redis_catalogue.store import RedisStore
 from tests.integration.indexer.conftest import run, write_library
 
 HEARING = {"add", "sync", "retry", "reindex"}

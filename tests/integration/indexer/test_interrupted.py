@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from segue.core.redis_store import RedisStore
-from segue.core.snapshot import load_newest
+from segue.core.index.snapshot import load_newest
+from segue.core.redis_catalogue.store import RedisStore
 from tests.integration.indexer.conftest import Indexer, run, write_library
 from tests.waiting import PATIENCE_SECONDS, wait_until
 

@@ -20,9 +20,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from segue.core.catalogue.store import Track, Vector, all_track_ids
 from segue.core.failpoints import Failpoint
-from segue.core.redis_store import RedisStore
-from segue.core.store import Track, Vector, all_track_ids
+from segue.core.redis_catalogue.store import RedisStore
 from tests.integration.indexer.conftest import Indexer, made_up, run, write_library
 from tests.waiting import PATIENCE_SECONDS
 

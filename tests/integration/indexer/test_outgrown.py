@@ -17,9 +17,9 @@ import pytest
 import soundfile
 
 from segue.core.errors import WorkerTimedOut
-from segue.core.features import FeatureConfig
-from segue.core.render import render_clip
-from segue.core.workers import Limits, Workers
+from segue.core.features.log_mel import FeatureConfig
+from segue.core.process_pool import Limits, Workers
+from segue.core.testing.synthetic_clips import render_clip
 from segue.indexer.work import Examined, Failure, examine
 from tests.integration.indexer.conftest import Indexer, run
 from tests.waiting import PATIENCE_SECONDS

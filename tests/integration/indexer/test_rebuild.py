@@ -4,8 +4,8 @@ import json
 import os
 from pathlib import Path
 
-from segue.core.redis_store import RedisStore
-from segue.core.snapshot import INDEX, load_newest
+from segue.core.index.snapshot import INDEX, load_newest
+from segue.core.redis_catalogue.store import RedisStore
 from tests.integration.indexer.conftest import run, track_id
 
 

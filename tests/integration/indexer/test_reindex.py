@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from segue.core.artifact import read_manifest
-from segue.core.connect import open_store
+from segue.core.catalogue.store import Identity
 from segue.core.failpoints import Failpoint
-from segue.core.store import Identity
+from segue.core.model.artifact import read_manifest
+from segue.core.redis_catalogue.open import open_store
 from tests.integration.indexer.conftest import run, write_library
 from tests.integration.indexer.test_kills import PROGRAM, killed_at
 

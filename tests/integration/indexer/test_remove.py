@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from segue.core.redis_store import RedisStore
-from segue.core.snapshot import load_newest
-from segue.core.store import all_track_ids
+from segue.core.catalogue.store import all_track_ids
+from segue.core.index.snapshot import load_newest
+from segue.core.redis_catalogue.store import RedisStore
 from tests.integration.indexer.conftest import made_up, run, track_id
 
 

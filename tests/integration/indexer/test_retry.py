@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from segue.core.connect import open_store
-from segue.core.render import render_clip
+from segue.core.redis_catalogue.open import open_store
+from segue.core.testing.synthetic_clips import render_clip
 from tests.integration.indexer.conftest import run
 
 COUNTS = ("added", "updated", "unchanged", "skipped", "forgotten", "failed", "decoded", "tracks")

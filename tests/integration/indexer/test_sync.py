@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
-from segue.core.connect import open_store
-from segue.core.snapshot import load_newest
-from segue.core.store import all_track_ids
+from segue.core.catalogue.store import all_track_ids
+from segue.core.index.snapshot import load_newest
+from segue.core.redis_catalogue.open import open_store
 from tests.integration.indexer.conftest import run, write_library
 
 CLIPS = 12

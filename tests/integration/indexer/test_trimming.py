@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from segue.core.redis_store import RedisStore
-from segue.core.snapshot import load_newest, newest_revision
+from segue.core.index.snapshot import load_newest, newest_revision
+from segue.core.redis_catalogue.store import RedisStore
 from segue.indexer import publishing
 from tests.integration.indexer.conftest import made_up, run, track_id
 

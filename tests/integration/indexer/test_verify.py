@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from segue.core.redis_keys import RedisKeys
-from segue.core.redis_store import RedisStore
-from segue.core.snapshot import HEADER, INDEX, TRACK_IDS, load_newest
-from segue.core.store import all_track_ids
+from segue.core.catalogue.store import all_track_ids
+from segue.core.index.snapshot import HEADER, INDEX, TRACK_IDS, load_newest
+from segue.core.redis_catalogue.keys import RedisKeys
+from segue.core.redis_catalogue.store import RedisStore
 from tests.integration.indexer.conftest import made_up, run, track_id, write_library
 
 KEYS = RedisKeys()

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from segue.core.arriving import NOTHING, Arrived, listen_on
-from segue.core.features import FeatureConfig
-from segue.core.listen import listen
-from segue.core.render import render_clip
+from segue.core.features.extract import listen
+from segue.core.features.extract_partial import NOTHING, Arrived, listen_on
+from segue.core.features.log_mel import FeatureConfig
+from segue.core.testing.synthetic_clips import render_clip
 
 CONFIG = FeatureConfig()
 KINDS = [("WAV", "PCM_16"), ("AU", "PCM_16"), ("FLAC", "PCM_16"), ("OGG", "VORBIS"), ("OGG", "OPUS"), ("MP3", None)]

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from segue.core.artifact import read_manifest
 from segue.core.errors import ArtifactDamaged, ArtifactError, FingerprintMismatch
+from segue.core.model.artifact import read_manifest
 
 
 @pytest.fixture

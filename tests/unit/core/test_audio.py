@@ -15,13 +15,13 @@ import soxr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from segue.core import audio
-from segue.core.audio import open_audio
+from segue.core.audio import decode
+from segue.core.audio.decode import open_audio
 from segue.core.errors import AudioError, AudioTooLong, AudioTooShort, AudioUndecodable
-from segue.core.features import FeatureConfig, Samples
-from segue.core.listen import listen
-from segue.core.render import render_clip
-from segue.core.windows import hear
+from segue.core.features.extract import listen
+from segue.core.features.log_mel import FeatureConfig, Samples
+from segue.core.features.windows import hear
+from segue.core.testing.synthetic_clips import render_clip
 
 
 def encoded(samples: Samples, rate: int = 22_050, container: str = "WAV", subtype: str | None = None) -> bytes:
@@ -92,7 +92,7 @@ def test_too_long_for_ffmpeg(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, li
     """What is held in memory is bounded, also where the container does not say how long it is."""
     options = ["-c:a", "flac", *(["-live", "1"] if live else [])]
     mkv = by_ffmpeg(np.zeros(60 * 44_100, np.float32), 44_100, tmp_path / "clip.mkv", *options)
-    monkeypatch.setattr(audio, "MAX_FFMPEG_SECONDS", 10)
+    monkeypatch.setattr(decode, "MAX_FFMPEG_SECONDS", 10)
     with pytest.raises(AudioTooLong, match="up to 1 h"):
         decoded(mkv)
 
@@ -146,7 +146,7 @@ def test_blocks_leave_no_seams(monkeypatch: pytest.MonkeyPatch, rate: int) -> No
     stereo = np.stack([render_clip(0, 5.0, rate), render_clip(1, 5.0, rate)], axis=1)
     content = encoded(stereo, rate, subtype="FLOAT")
     expected = soxr.resample(stereo.mean(axis=1, dtype=np.float32), rate, 22_050, quality="HQ")
-    monkeypatch.setattr(audio, "_BLOCK_SAMPLES", 9_001)
+    monkeypatch.setattr(decode, "_BLOCK_SAMPLES", 9_001)
     np.testing.assert_array_equal(decoded(content), expected)
 
 
@@ -206,7 +206,7 @@ def test_bad_audio(name: str, as_file: bool, tmp_path: Path) -> None:
 
 def test_too_many_hours(monkeypatch: pytest.MonkeyPatch) -> None:
     """A piece longer than the limit is refused before it is decoded."""
-    monkeypatch.setattr(audio, "MAX_SECONDS", 3)
+    monkeypatch.setattr(decode, "MAX_SECONDS", 3)
     with pytest.raises(AudioTooLong, match="at most"):
         decoded(CLIP)
 

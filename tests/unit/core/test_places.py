@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from segue.core.places import default_data_folder, default_model, named_model
+from segue.core.paths import default_data_folder, default_model, named_model
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from segue.core.quiet import end_silence, without_chatter
+from segue.core.model.tensorflow_stderr import end_silence, without_chatter
 
 
 def test_chatter_is_left_out_and_the_rest_comes_out(capfd: pytest.CaptureFixture[str]) -> None:

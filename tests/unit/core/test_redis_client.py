@@ -7,7 +7,7 @@ import traceback
 import pytest
 
 from segue.core.errors import StoreUnavailable
-from segue.core.redis_client import address_of, connect
+from segue.core.redis_catalogue.client import address_of, connect
 
 
 @pytest.mark.parametrize(

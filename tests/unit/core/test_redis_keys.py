@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from redis.crc import key_slot
 
-from segue.core.redis_keys import RedisKeys
+from segue.core.redis_catalogue.keys import RedisKeys
 
 
 def names(keys: RedisKeys) -> list[bytes]:

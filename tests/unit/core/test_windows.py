@@ -5,12 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segue.core.audio import ArraySource
+from segue.core.audio.decode import ArraySource
+from segue.core.audio.quality import Meter, Origin
 from segue.core.errors import AudioSilent, AudioTooShort
-from segue.core.features import FeatureConfig, Samples
-from segue.core.quality import Meter, Origin
-from segue.core.render import render_clip
-from segue.core.windows import hear, spread_starts
+from segue.core.features.log_mel import FeatureConfig, Samples
+from segue.core.features.windows import hear, spread_starts
+from segue.core.testing.synthetic_clips import render_clip
 
 CONFIG = FeatureConfig()
 

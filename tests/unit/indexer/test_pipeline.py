@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from segue.core.memory_store import MemoryStore
-from segue.core.model import Heard
-from segue.core.store import Track
-from segue.core.windows import Windows
+from segue.core.catalogue.store import Track
+from segue.core.features.windows import Windows
+from segue.core.model.saved_model import Heard
+from segue.core.testing.memory_store import MemoryStore
 from segue.indexer.pipeline import Pipeline
 from segue.indexer.sources import MusicFile, Source, Unchanged
 from segue.indexer.tags import Tags

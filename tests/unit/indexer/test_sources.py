@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from segue.core.store import FailureRecord, PathRecord
+from segue.core.catalogue.store import FailureRecord, PathRecord
 from segue.indexer.sources import MusicFile, Skipped, Unchanged, find_again, find_music, look_up
 from segue.indexer.work import Failure, readable
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from segue.core.features import FeatureConfig
-from segue.core.listen import listen
-from segue.core.render import render_clip
+from segue.core.features.extract import listen
+from segue.core.features.log_mel import FeatureConfig
+from segue.core.testing.synthetic_clips import render_clip
 from segue.indexer.tags import Tags, read_tags
 from segue.indexer.work import Examined, Failure, examine
 

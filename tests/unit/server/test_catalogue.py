@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from segue.core.artifact import Manifest
+from segue.core.catalogue.store import Addition, PathRecord, Track, TrackStore
 from segue.core.errors import CatalogueEmpty, CatalogueMismatch, StoreUnavailable
-from segue.core.features import FeatureConfig
-from segue.core.index import ExactIndex, Vectors
-from segue.core.memory_store import MemoryStore
-from segue.core.snapshot import publish
-from segue.core.store import Addition, PathRecord, Track, TrackStore
+from segue.core.features.log_mel import FeatureConfig
+from segue.core.index.snapshot import publish
+from segue.core.index.vector_index import ExactIndex, Vectors
+from segue.core.model.artifact import Manifest
+from segue.core.testing.memory_store import MemoryStore
 from segue.server.catalogue import LiveCatalogue
 from segue.server.remembered import RememberedTracks
 from segue.server.view import View

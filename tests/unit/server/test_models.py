@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from segue.core.artifact import read_manifest
-from segue.core.places import named_model
+from segue.core.model.artifact import read_manifest
+from segue.core.paths import named_model
 from segue.server.cli import main
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from segue.core.features import FeatureConfig
+from segue.core.features.log_mel import FeatureConfig
 from segue.trainer.archive import recipe_of
 from segue.trainer.data import Clip, Dataset
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from segue.core.features import FeatureConfig
-from segue.core.render import render_folder
+from segue.core.features.log_mel import FeatureConfig
+from segue.core.testing.synthetic_clips import render_folder
 from segue.trainer.cache import FeatureCache, default_cache
 from segue.trainer.folder import list_folder, read_folder
 from segue.trainer.gtzan import name_report

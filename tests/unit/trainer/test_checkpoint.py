@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from segue.core.features import FeatureConfig
+from segue.core.features.log_mel import FeatureConfig
 from segue.trainer.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from segue.trainer.cli import main
 from segue.trainer.data import Dataset, Floats

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from segue.core.features import FeatureConfig
+from segue.core.features.log_mel import FeatureConfig
 from segue.trainer.baselines import band_statistics, chance, regression_on_bands
 from segue.trainer.cli import main
 from segue.trainer.compare import MEASURES, Estimate, Row, Run, measures_of

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from segue.core.artifact import read_manifest
-from segue.core.model import Model
+from segue.core.model.artifact import read_manifest
+from segue.core.model.saved_model import Model
 from segue.trainer.export import _put
 
 

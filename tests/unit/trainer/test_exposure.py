@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from segue.core.artifact import read_manifest
-from segue.core.places import named_model
+from segue.core.model.artifact import read_manifest
+from segue.core.paths import named_model
 from segue.trainer.cli import main
 from segue.trainer.exposure import Exposure, exposure_of, split_of
 from segue.trainer.split import Split, shipped_split

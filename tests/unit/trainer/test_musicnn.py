@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from segue.core.features import log_scale, mel_power
-from segue.core.render import render_clip
+from segue.core.features.log_mel import log_scale, mel_power
+from segue.core.testing.synthetic_clips import render_clip
 from segue.trainer.musicnn import FEATURES, build_backbone
 from segue.trainer.npz import Fields
 

@@ -9,10 +9,10 @@ import pytest
 from click.testing import CliRunner
 from keras import layers
 
-from segue.core.artifact import read_manifest
-from segue.core.features import FeatureConfig
-from segue.core.model import Model
-from segue.core.windows import Windows
+from segue.core.features.log_mel import FeatureConfig
+from segue.core.features.windows import Windows
+from segue.core.model.artifact import read_manifest
+from segue.core.model.saved_model import Model
 from segue.trainer.cli import NETWORKS, main
 from segue.trainer.data import Dataset
 from segue.trainer.fitting import Course

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from segue.core.artifact import Manifest
-from segue.core.features import FeatureConfig
+from segue.core.features.log_mel import FeatureConfig
+from segue.core.model.artifact import Manifest
 from segue.trainer.analysis import analyse, cross_fitted, reliability, window_agreement
 from segue.trainer.evaluation import Predictions, judge
 from segue.trainer.metrics import bootstrap_interval, expected_calibration_error, fit_temperature, log_softmax

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from segue.core.artifact import read_manifest
-from segue.core.features import FeatureConfig
+from segue.core.features.log_mel import FeatureConfig
+from segue.core.model.artifact import read_manifest
 from segue.trainer.batches import Augmentation, ClipBatches
 from segue.trainer.cli import main
 from segue.trainer.data import Clip, Dataset

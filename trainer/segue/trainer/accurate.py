@@ -10,8 +10,8 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from segue.core.artifact import Manifest
-from segue.core.model import Model
+from segue.core.model.artifact import Manifest
+from segue.core.model.saved_model import Model
 from segue.trainer import show
 from segue.trainer.accurate_card import write_card
 from segue.trainer.analysis import analyse

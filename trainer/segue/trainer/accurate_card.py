@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from segue.core.artifact import Manifest
+from segue.core.model.artifact import Manifest
 from segue.trainer.card import shown
 from segue.trainer.report import table
 

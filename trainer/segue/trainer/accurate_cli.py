@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from segue.core.places import default_data_folder
-from segue.core.quiet import without_chatter
+from segue.core.model.tensorflow_stderr import without_chatter
+from segue.core.paths import default_data_folder
 from segue.trainer.options import FILE, FOLDER, slug
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segue.core.features import GTZAN_GRID, FeatureConfig
+from segue.core.features.log_mel import GTZAN_GRID, FeatureConfig
 from segue.trainer.data import Clip, Dataset
 from segue.trainer.errors import DataUnusable, RecipeMismatch
 from segue.trainer.npz import Fields, read_npz

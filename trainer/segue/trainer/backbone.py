@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from segue.core.artifact import digest
+from segue.core.model.artifact import digest
 from segue.trainer.errors import BackboneUnusable
 from segue.trainer.going import refuse_unwritable
 from segue.trainer.musicnn import build_backbone

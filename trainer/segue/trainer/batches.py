@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from segue.core.features import FeatureConfig, relative_decibels
+from segue.core.features.log_mel import FeatureConfig, relative_decibels
 from segue.trainer.data import Dataset, Floats, windows_of
 from segue.trainer.teacher import nearest
 

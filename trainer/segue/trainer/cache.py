@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from segue.core.artifact import digest
-from segue.core.features import FeatureConfig
+from segue.core.features.log_mel import FeatureConfig
+from segue.core.model.artifact import digest
 from segue.trainer.data import Floats
 
 

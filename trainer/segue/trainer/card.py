@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from segue.core.artifact import Manifest
+from segue.core.model.artifact import Manifest
 from segue.trainer.recipes import AnyPlan, Recipe
 
 

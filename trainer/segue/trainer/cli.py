@@ -14,9 +14,9 @@ from typing import Any, NoReturn
 import click
 
 from segue.core.errors import SegueError
-from segue.core.extras import require_extra
-from segue.core.places import DEFAULT_MODEL, default_model, named_model
-from segue.core.quiet import without_chatter
+from segue.core.model.tensorflow_stderr import without_chatter
+from segue.core.optional_dependencies import require_extra
+from segue.core.paths import DEFAULT_MODEL, default_model, named_model
 from segue.trainer import accurate_cli
 from segue.trainer.options import FILE, FOLDER, slug
 

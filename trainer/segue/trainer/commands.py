@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from segue.core.artifact import Manifest
+from segue.core.model.artifact import Manifest
 from segue.trainer import show
 from segue.trainer.cache import FeatureCache
 from segue.trainer.data import Dataset, Floats, chunks_of, labels_of

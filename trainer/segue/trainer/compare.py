@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segue.core.artifact import MANIFEST
-from segue.core.model import Model
+from segue.core.model.artifact import MANIFEST
+from segue.core.model.saved_model import Model
 from segue.trainer.analysis import cross_fitted
 from segue.trainer.baselines import regression_on_bands
 from segue.trainer.checkpoint import checkpoint_path

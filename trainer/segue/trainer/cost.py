@@ -11,9 +11,9 @@ import librosa
 import numpy as np
 import soundfile
 
-from segue.core.listen import listen
-from segue.core.model import Model
-from segue.core.render import render_clip
+from segue.core.features.extract import listen
+from segue.core.model.saved_model import Model
+from segue.core.testing.synthetic_clips import render_clip
 
 _ROUNDS = 5
 _RATE = 22_050

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from segue.core.features import FeatureConfig, relative_decibels
-from segue.core.windows import Windows, spread_starts
+from segue.core.features.log_mel import FeatureConfig, relative_decibels
+from segue.core.features.windows import Windows, spread_starts
 from segue.trainer.errors import DataUnusable
 
 Floats = NDArray[np.float32]

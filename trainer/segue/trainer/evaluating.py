@@ -9,7 +9,7 @@ from typing import Any
 
 from rich.console import Console
 
-from segue.core.model import Model
+from segue.core.model.saved_model import Model
 from segue.trainer import show
 from segue.trainer.analysis import analyse
 from segue.trainer.data import chunks_heard

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from segue.core.model import Heard as Answer
-from segue.core.model import Model
+from segue.core.model.saved_model import Heard as Answer
+from segue.core.model.saved_model import Model
 from segue.trainer.data import Floats, Heard, track_of
 from segue.trainer.errors import DataUnusable
 from segue.trainer.metrics import (

@@ -11,8 +11,8 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.core.protobuf.fingerprint_pb2 import FingerprintDef
 
-from segue.core.artifact import SAVED_MODEL, Manifest, write_manifest
-from segue.core.features import FeatureConfig
+from segue.core.features.log_mel import FeatureConfig
+from segue.core.model.artifact import SAVED_MODEL, Manifest, write_manifest
 from segue.trainer.batches import served_windows
 from segue.trainer.data import Dataset, Floats
 from segue.trainer.metrics import fit_temperature

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from segue.core.artifact import Manifest
+from segue.core.model.artifact import Manifest
 from segue.trainer.data import track_of
 from segue.trainer.split import SAVED, SHIPPED, TRAIN, VALID, Split, known_duplicates, load_split, shipped_split
 

@@ -12,11 +12,11 @@ from typing import Protocol, TypeVar
 import numpy as np
 import soundfile
 
-from segue.core.audio import open_audio
+from segue.core.audio.decode import open_audio
 from segue.core.errors import AudioError, AudioSilent, AudioTooShort
-from segue.core.features import FeatureConfig, log_scale, mel_power
-from segue.core.listen import listen
-from segue.core.windows import SILENCE_RMS
+from segue.core.features.extract import listen
+from segue.core.features.log_mel import FeatureConfig, log_scale, mel_power
+from segue.core.features.windows import SILENCE_RMS
 from segue.trainer.cache import FeatureCache
 from segue.trainer.data import Clip, Dataset, Floats, Heard
 from segue.trainer.errors import DataUnusable
@@ -98,7 +98,7 @@ def read_folder(
 def hear_folder(
     files: list[AudioFile], config: FeatureConfig, most: int, progress: Progress
 ) -> tuple[list[Heard], dict[str, str]]:
-    """Hears files as the server would: by ``segue.core.listen``, a few windows of each.
+    """Hears files as the server would: by ``segue.core.features.extract``, a few windows of each.
 
     Returns:
         What was heard, and why a track was not, by its name.

@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
-from segue.core.artifact import MANIFEST, SAVED_MODEL
+from segue.core.model.artifact import MANIFEST, SAVED_MODEL
 from segue.trainer.checkpoint import checkpoint_path
 from segue.trainer.errors import CheckpointError, DataUnusable, TrainingDiverged
 from segue.trainer.fitting import Course, Watch

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from segue.core.features import FeatureConfig
-from segue.core.windows import spread_starts
+from segue.core.features.log_mel import FeatureConfig
+from segue.core.features.windows import spread_starts
 from segue.trainer.errors import TooLarge
 
 _FLOAT = 4

@@ -18,7 +18,7 @@ from collections.abc import Callable
 import keras
 from keras import layers, ops
 
-from segue.core.features import ColumnGrid, FeatureConfig
+from segue.core.features.log_mel import ColumnGrid, FeatureConfig
 from segue.trainer.data import Floats
 
 FEATURES = FeatureConfig(

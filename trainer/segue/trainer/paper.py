@@ -20,7 +20,7 @@ import tensorflow as tf
 from keras import layers
 from numpy.typing import NDArray
 
-from segue.core.features import FeatureConfig
+from segue.core.features.log_mel import FeatureConfig
 from segue.trainer.batches import CODE_DB, one_hot, served_windows
 from segue.trainer.data import Dataset, Floats
 from segue.trainer.fitting import Course, History, Limits, fit

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from segue.core.features import FeatureConfig
+from segue.core.features.log_mel import FeatureConfig
 from segue.trainer.data import Dataset
 from segue.trainer.fitting import Course
 from segue.trainer.paper import CNN, CNN_LSTM, PaperPlan, PaperTrained, train_paper

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from segue.core.artifact import Manifest
+from segue.core.model.artifact import Manifest
 from segue.trainer.analysis import Analysis
 from segue.trainer.figures import CURVES, draw_all
 from segue.trainer.record import Record

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segue.core.index import HnswIndex
+from segue.core.index.vector_index import HnswIndex
 from segue.trainer.evaluation import FEW, MANY, Predictions
 from segue.trainer.metrics import bootstrap_interval, precision_of_each
 from segue.trainer.split import gtzan_artists

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from segue.core.artifact import Manifest
-from segue.core.features import FeatureConfig
-from segue.core.model import Model
+from segue.core.features.log_mel import FeatureConfig
+from segue.core.model.artifact import Manifest
+from segue.core.model.saved_model import Model
 from segue.trainer.analysis import analyse
 from segue.trainer.card import Story, write_card
 from segue.trainer.cost import relative_cost

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from pathlib import Path
 
-from segue.core.features import FeatureConfig
+from segue.core.features.log_mel import FeatureConfig
 from segue.trainer.archive import read_archive
 from segue.trainer.cache import FeatureCache
 from segue.trainer.data import Dataset, Heard, windows_of

@@ -12,7 +12,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from segue.core.features import FeatureConfig
+from segue.core.features.log_mel import FeatureConfig
 from segue.trainer.data import Floats
 from segue.trainer.errors import DataUnusable
 from segue.trainer.folder import Progress, hear_folder, list_folder
@@ -43,7 +43,7 @@ class TaggedTrack:
     def spread(self, most: int) -> Floats:
         """The tags [w, 50] of at most ``most`` windows spread over the clip, its first and its last among them.
 
-        Those of a clip that is heard from audio are spread so too (``segue.core.windows.spread_starts``).
+        Those of a clip that is heard from audio are spread so too (``segue.core.features.windows.spread_starts``).
         """
         count = min(most, len(self.tags))
         chosen: Floats = self.tags[np.round(np.linspace(0, len(self.tags) - 1, count)).astype(int)]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from sklearn.preprocessing import StandardScaler
 
-from segue.core.features import FeatureConfig
+from segue.core.features.log_mel import FeatureConfig
 from segue.trainer.batches import Augmentation, ClipBatches, one_hot, served_windows
 from segue.trainer.data import Dataset, Floats
 from segue.trainer.fitting import LOG_LOSS, Course, Limits, fit

@@ -10,7 +10,7 @@ import struct
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from segue.core.containers import iff_chunks, iso_boxes, ogg_bodies, riff_chunks
+from segue.core.audio.containers import iff_chunks, iso_boxes, ogg_bodies, riff_chunks
 
 _FLAC_STREAMINFO = 34
 # A file has one or two; bytes made of nothing but tags must not keep a processor busy.

@@ -12,9 +12,9 @@ from typing import Any
 from redis.exceptions import RedisError
 
 from segue.core.errors import StoreUnavailable
-from segue.core.local_redis import open_local_redis
-from segue.core.redis_client import PATIENT, Patience, address_of, connect
-from segue.core.redis_store import RedisStore
+from segue.core.redis_catalogue.client import PATIENT, Patience, address_of, connect
+from segue.core.redis_catalogue.private_server import open_local_redis
+from segue.core.redis_catalogue.store import RedisStore
 
 log = logging.getLogger(__name__)
 

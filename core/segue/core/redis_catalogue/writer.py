@@ -13,13 +13,11 @@ from typing import Any, TypeVar
 from redis import Redis
 from redis.exceptions import ResponseError
 
+from segue.core.catalogue.store import Addition, FailureRecord
 from segue.core.errors import CatalogueLocked
 from segue.core.failpoints import Failpoint, reach
-from segue.core.redis_client import reaches_redis
-from segue.core.redis_keys import RedisKeys
-from segue.core.redis_lock import WriterLock
-from segue.core.redis_stage import clear, switch
-from segue.core.redis_text import (
+from segue.core.redis_catalogue.client import reaches_redis
+from segue.core.redis_catalogue.codec import (
     embedding_to_bytes,
     failure_to_bytes,
     file_from_bytes,
@@ -28,7 +26,9 @@ from segue.core.redis_text import (
     to_text,
     track_to_hash,
 )
-from segue.core.store import Addition, FailureRecord
+from segue.core.redis_catalogue.keys import RedisKeys
+from segue.core.redis_catalogue.lock import WriterLock
+from segue.core.redis_catalogue.staging import clear, switch
 
 T = TypeVar("T")
 

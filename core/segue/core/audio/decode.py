@@ -19,11 +19,11 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
-from segue.core.containers import check_whole, ends_early, needs_ffmpeg
+from segue.core.audio.containers import check_whole, ends_early, needs_ffmpeg
+from segue.core.audio.ffmpeg import decode_by_ffmpeg, is_installed
+from segue.core.audio.quality import Meter, Origin
 from segue.core.errors import AudioTooLong, AudioTooShort, AudioUndecodable
-from segue.core.features import Samples
-from segue.core.ffmpeg import decode_by_ffmpeg, is_installed
-from segue.core.quality import Meter, Origin
+from segue.core.features.log_mel import Samples
 
 MAX_UPLOAD_BYTES = 16 * 2**20
 MAX_SECONDS = 4 * 3600

@@ -28,10 +28,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from segue.core.catalogue.store import Identity, TrackStore, all_track_ids
 from segue.core.errors import CatalogueEmpty, SnapshotDamaged, SnapshotUnwritable
 from segue.core.failpoints import Failpoint, reach
-from segue.core.index import HnswIndex
-from segue.core.store import Identity, TrackStore, all_track_ids
+from segue.core.index.vector_index import HnswIndex
 
 FORMAT_VERSION = 1
 HEADER, INDEX, TRACK_IDS = "header.json", "index.hnsw", "track_ids"

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from segue.core.errors import ArtifactDamaged, ArtifactError, FingerprintMismatch
-from segue.core.features import FeatureConfig
+from segue.core.features.log_mel import FeatureConfig
 
 FORMAT_VERSION = 1
 MANIFEST = "manifest.json"

@@ -9,7 +9,7 @@ from itertools import chain
 
 from redis import Redis
 
-from segue.core.redis_keys import RedisKeys
+from segue.core.redis_catalogue.keys import RedisKeys
 
 _PAGE = 1_000
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from segue.core.catalogue.store import Identity, TrackStore, all_track_ids
 from segue.core.errors import SnapshotDamaged
-from segue.core.redis_audit import Finding
-from segue.core.snapshot import Snapshot, load, published
-from segue.core.store import Identity, TrackStore, all_track_ids
+from segue.core.index.snapshot import Snapshot, load, published
+from segue.core.redis_catalogue.audit import Finding
 
 _PAGE = 10_000
 

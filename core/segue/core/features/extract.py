@@ -9,11 +9,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from segue.core.audio import open_audio
+from segue.core.audio.decode import open_audio
+from segue.core.audio.quality import Origin, Quality
 from segue.core.errors import AudioSilent
-from segue.core.features import FeatureConfig
-from segue.core.quality import Origin, Quality
-from segue.core.windows import Windows, hear
+from segue.core.features.log_mel import FeatureConfig
+from segue.core.features.windows import Windows, hear
 
 
 @dataclass(frozen=True)

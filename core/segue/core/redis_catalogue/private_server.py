@@ -29,8 +29,8 @@ from redis import Redis
 from redis.exceptions import BusyLoadingError, RedisError
 
 from segue.core.errors import StoreUnavailable
-from segue.core.redis_client import PATIENT, connect, reaching
-from segue.core.redis_places import SOCKET, find_server, socket_path
+from segue.core.redis_catalogue.client import PATIENT, connect, reaching
+from segue.core.redis_catalogue.private_locations import SOCKET, find_server, socket_path
 
 _ADDRESS, _LOG = "socket-path", "redis.log"
 # Paths are relative to the server's folder; the socket's follows.

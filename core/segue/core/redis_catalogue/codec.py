@@ -9,8 +9,8 @@ from dataclasses import fields
 
 import numpy as np
 
+from segue.core.catalogue.store import FailureRecord, Identity, PathRecord, Track, Vector, is_unit
 from segue.core.errors import CatalogueMismatch, EmbeddingUnusable
-from segue.core.store import FailureRecord, Identity, PathRecord, Track, Vector, is_unit
 
 DIGEST = b"digest"
 """The field of a track's hash that holds its digest."""

@@ -1,7 +1,7 @@
 """What the catalogue remembers of each track, and what any store of it can do.
 
 The store is the truth: a track is in the catalogue when its event stands in the stream, and every index is made from
-the stream. ``segue.core.redis_store`` is the real one, ``MemoryStore`` the one for unit tests.
+the stream. ``segue.core.redis_catalogue.store`` is the real one, ``MemoryStore`` the one for unit tests.
 """
 
 from __future__ import annotations

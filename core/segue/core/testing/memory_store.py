@@ -10,9 +10,18 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Literal
 
+from segue.core.catalogue.store import (
+    Addition,
+    Event,
+    FailureRecord,
+    Identity,
+    PathRecord,
+    Track,
+    Vector,
+    check_same_maker,
+)
 from segue.core.errors import CatalogueLocked
-from segue.core.redis_text import embedding_from_bytes, embedding_to_bytes
-from segue.core.store import Addition, Event, FailureRecord, Identity, PathRecord, Track, Vector, check_same_maker
+from segue.core.redis_catalogue.codec import embedding_from_bytes, embedding_to_bytes
 
 
 class MemoryStore:

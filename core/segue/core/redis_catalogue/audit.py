@@ -13,10 +13,10 @@ from typing import Any
 
 from redis import Redis
 
+from segue.core.catalogue.store import PathRecord
 from segue.core.errors import EmbeddingUnusable
-from segue.core.redis_client import reaching
-from segue.core.redis_keys import RedisKeys
-from segue.core.redis_text import (
+from segue.core.redis_catalogue.client import reaching
+from segue.core.redis_catalogue.codec import (
     DIGEST,
     embedding_from_bytes,
     embedding_to_bytes,
@@ -26,8 +26,8 @@ from segue.core.redis_text import (
     to_text,
     track_digest,
 )
-from segue.core.redis_writer import TRIMMED, Command, revision_of, stream_bounds
-from segue.core.store import PathRecord
+from segue.core.redis_catalogue.keys import RedisKeys
+from segue.core.redis_catalogue.writer import TRIMMED, Command, revision_of, stream_bounds
 
 _PAGE = 500
 # A file of this size looks as if it had changed: it is heard again, and its track stays until then.

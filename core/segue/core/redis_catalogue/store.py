@@ -7,12 +7,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, TypeVar
 
+from segue.core.catalogue.store import Event, FailureRecord, Identity, PathRecord, Track, Vector, check_same_maker
 from segue.core.errors import CatalogueLocked
-from segue.core.redis_audit import RedisAudit
-from segue.core.redis_client import PATIENT, Patience, address_of, connect, reaches_redis, reaching
-from segue.core.redis_keys import RedisKeys
-from segue.core.redis_lock import LEASE_SECONDS, WriterLock
-from segue.core.redis_text import (
+from segue.core.redis_catalogue.audit import RedisAudit
+from segue.core.redis_catalogue.client import PATIENT, Patience, address_of, connect, reaches_redis, reaching
+from segue.core.redis_catalogue.codec import (
     embedding_from_bytes,
     failure_from_bytes,
     file_from_bytes,
@@ -21,8 +20,9 @@ from segue.core.redis_text import (
     to_text,
     track_from_hash,
 )
-from segue.core.redis_writer import RedisWriter, stream_bounds
-from segue.core.store import Event, FailureRecord, Identity, PathRecord, Track, Vector, check_same_maker
+from segue.core.redis_catalogue.keys import RedisKeys
+from segue.core.redis_catalogue.lock import LEASE_SECONDS, WriterLock
+from segue.core.redis_catalogue.writer import RedisWriter, stream_bounds
 
 R = TypeVar("R")
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segue.core.errors import AudioSilent, AudioTooShort
-from segue.core.features import FeatureConfig, Samples, log_scale, mel_power
+from segue.core.features.log_mel import FeatureConfig, Samples, log_scale, mel_power
 
 # 8 steps of 16-bit audio: below the noise of any recording, above dither.
 SILENCE_RMS = 2.5e-4

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from segue.core.audio import ArraySource, open_arriving
+from segue.core.audio.decode import ArraySource, open_arriving
 from segue.core.errors import AudioUndecodable
-from segue.core.features import FeatureConfig, Samples
-from segue.core.windows import Windows, window_at
+from segue.core.features.log_mel import FeatureConfig, Samples
+from segue.core.features.windows import Windows, window_at
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segue.core.artifact import SAVED_MODEL, Manifest, read_manifest
 from segue.core.errors import ArtifactDamaged
-from segue.core.quiet import without_chatter
-from segue.core.windows import Windows
+from segue.core.features.windows import Windows
+from segue.core.model.artifact import SAVED_MODEL, Manifest, read_manifest
+from segue.core.model.tensorflow_stderr import without_chatter
 
 SIGNATURES = ("encode", "decide", "serving_default")
 # Every batch is filled up to one of these, so that TensorFlow meets only shapes that it has been warmed up with.

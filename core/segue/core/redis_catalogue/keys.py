@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from segue.core.redis_text import to_bytes, to_text
+from segue.core.redis_catalogue.codec import to_bytes, to_text
 
 
 class RedisKeys:

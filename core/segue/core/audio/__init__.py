@@ -1,0 +1,1 @@
+"""Decodes audio files: containers, samples, signal quality, track ids."""

@@ -1,0 +1,1 @@
+"""Defines what a catalogue stores and the protocol of every store."""

@@ -1,0 +1,1 @@
+"""Computes the log-mel windows that a network takes; imports no TensorFlow."""

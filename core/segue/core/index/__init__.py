@@ -1,0 +1,1 @@
+"""Finds nearest neighbours in memory and keeps the index on disk."""

@@ -1,0 +1,1 @@
+"""Loads and checks a model artifact and predicts with it."""

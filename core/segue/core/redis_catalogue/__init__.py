@@ -1,0 +1,1 @@
+"""Stores the catalogue in Redis: reader, writer, lock, audit, private server."""

@@ -1,0 +1,1 @@
+"""Stand-ins for demonstrations and tests: an in-memory store and synthetic clips."""

@@ -1,0 +1,1 @@
+"""Divides tracks into training, validation and test sides."""
