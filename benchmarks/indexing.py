@@ -33,8 +33,8 @@ from segue.core.features.extract import listen  # noqa: E402 - likewise
 from segue.core.model.saved_model import Model  # noqa: E402 - likewise
 from segue.core.paths import DEFAULT_MODEL, named_model  # noqa: E402 - likewise
 from segue.core.testing.synthetic_clips import render_clip  # noqa: E402 - likewise
-from segue.indexer.pipeline import BATCH  # noqa: E402 - likewise
-from segue.indexer.sources import find_music  # noqa: E402 - likewise
+from segue.indexer.pipeline.pipeline import BATCH  # noqa: E402 - likewise
+from segue.indexer.pipeline.scan import find_music  # noqa: E402 - likewise
 
 TICKS = os.sysconf("SC_CLK_TCK")
 BARE_FILES = 160

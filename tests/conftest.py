@@ -12,7 +12,7 @@ import pytest
 from segue.core.features.log_mel import FeatureConfig
 from segue.core.model.artifact import Manifest, write_manifest
 from segue.core.testing.synthetic_clips import STYLES, render_folder
-from segue.trainer.npz import Fields, write_npz
+from segue.trainer.data.npz import Fields, write_npz
 
 ROOT = Path(__file__).parents[1]
 GTZAN = Path(os.environ.get("SEGUE_GTZAN", ROOT.parent / "shared" / "data" / "gtzan"))

@@ -11,7 +11,7 @@ import pytest
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 
 from segue.client import AsyncClient, Client
-from segue.server import services
+from segue.server.rpc import servicers
 from segue.v1 import catalog_service_pb2, classification_service_pb2, recommendation_service_pb2
 
 ROOT = Path(__file__).parents[2]
@@ -33,7 +33,7 @@ def snake(name: str) -> str:
 @pytest.mark.parametrize("method", METHODS)
 def test_every_call_has_a_handler(method: MethodDescriptor) -> None:
     """The server overrides each call of the generated base class."""
-    service = getattr(services, method.containing_service.name)
+    service = getattr(servicers, method.containing_service.name)
     assert method.name in vars(service)
     handler = getattr(service, method.name)
     assert (inspect.isasyncgenfunction if method.server_streaming else inspect.iscoroutinefunction)(handler)

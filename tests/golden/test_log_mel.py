@@ -53,13 +53,13 @@ def test_what_the_server_hears(clip: Path) -> None:
 
 def test_what_the_indexer_hears(clip: Path) -> None:
     """A file of a library becomes the golden windows."""
-    work = pytest.importorskip("segue.indexer.work", reason="the indexer is not installed")
+    work = pytest.importorskip("segue.indexer.pipeline.examine", reason="the indexer is not installed")
     assert_golden(work.examine(clip, CONFIG, 10).windows.values[KEPT])
 
 
 def test_what_the_trainer_learns_from(clip: Path) -> None:
     """A clip of a training folder has the golden windows in it."""
-    folder = pytest.importorskip("segue.trainer.folder", reason="the trainer is not installed")
+    folder = pytest.importorskip("segue.trainer.data.folder", reason="the trainer is not installed")
     decibels = folder.clip_decibels(clip, CONFIG)
     starts = spread_starts(decibels.shape[1], CONFIG.columns, 10)[KEPT]
     windows = np.stack([decibels[:, start : start + CONFIG.columns] for start in starts])

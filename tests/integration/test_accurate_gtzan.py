@@ -16,10 +16,10 @@ from segue.core.features.extract import listen
 from segue.core.features.windows import window_at
 from segue.core.model.saved_model import Heard, Model
 from segue.core.paths import named_model
-from segue.trainer.cli import main
-from segue.trainer.data import Floats
-from segue.trainer.folder import AudioFile, list_folder
-from segue.trainer.tags import read_tags
+from segue.trainer.accurate.tags import read_tags
+from segue.trainer.cli.main import main
+from segue.trainer.data.dataset import Floats
+from segue.trainer.data.folder import AudioFile, list_folder
 
 TAGS = "musicnn_tags_train.npz"
 HOP = 61  # columns between the stored windows of a track

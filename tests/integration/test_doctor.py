@@ -15,9 +15,9 @@ from redis import Redis
 
 from segue.core.redis_catalogue.open import open_store
 from segue.core.redis_catalogue.private_server import open_local_redis
-from segue.server.cli import main
-from segue.server.doctor import Finding
-from segue.server.tokens import new_token
+from segue.server.cli.doctor import Finding
+from segue.server.cli.main import main
+from segue.server.security.tokens import new_token
 
 from .conftest import Fill, Running
 

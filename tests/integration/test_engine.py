@@ -16,9 +16,9 @@ from segue.core.errors import AudioTooShort, AudioUndecodable, DeadlinePassed, O
 from segue.core.features.extract import listen
 from segue.core.model.saved_model import Model
 from segue.core.process_pool import Workers
-from segue.server.engine import Engine
-from segue.server.listening import LIMITS, PRELOADED, Listened, Listening, Task
-from segue.server.metrics import Metrics
+from segue.server.inference.decode_worker import LIMITS, PRELOADED, Listened, Listening, Task
+from segue.server.inference.engine import Engine
+from segue.server.observability.metrics import Metrics
 
 from .conftest import wav
 from .processes import decoder

@@ -15,14 +15,14 @@ import pytest
 from segue.core.errors import AudioUndecodable
 from segue.core.model.saved_model import Model
 from segue.core.process_pool import Workers
-from segue.server.calls import CallInterceptor
-from segue.server.engine import Engine
-from segue.server.listening import LIMITS, PRELOADED, Listening, Task
-from segue.server.logs import CallLog
-from segue.server.messages import MessageInterceptor
-from segue.server.metrics import Metrics
-from segue.server.status import StatusInterceptor
-from segue.server.streaming import MOST_AT_ONCE, coming, side_by_side
+from segue.server.inference.decode_worker import LIMITS, PRELOADED, Listening, Task
+from segue.server.inference.engine import Engine
+from segue.server.interceptors.call_observer import CallInterceptor
+from segue.server.interceptors.error_status import StatusInterceptor
+from segue.server.interceptors.unary_read_timeout import MessageInterceptor
+from segue.server.observability.log_setup import CallLog
+from segue.server.observability.metrics import Metrics
+from segue.server.rpc.streams import MOST_AT_ONCE, coming, side_by_side
 
 from ..waiting import PATIENCE_SECONDS
 

@@ -12,7 +12,7 @@ import grpc
 import pytest
 from google.protobuf.message import Message
 
-from segue.server.streaming import MAX_STREAMS
+from segue.server.rpc.streams import MAX_STREAMS
 from segue.v1 import audio_pb2, classification_service_pb2, classification_service_pb2_grpc
 from segue.v1.classification_service_pb2 import StreamingClassifyRequest
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import grpc
 from google.rpc import error_details_pb2
 
-from segue.server.streaming import MOST_AT_ONCE
+from segue.server.rpc.streams import MOST_AT_ONCE
 from segue.v1.audio_pb2 import Audio
 from segue.v1.recommendation_service_pb2 import (
     RecommendRequest,

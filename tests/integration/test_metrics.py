@@ -12,7 +12,7 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
-from segue.server.metrics import STAGES
+from segue.server.observability.metrics import STAGES
 from segue.v1.classification_service_pb2 import StreamingClassifyConfig, StreamingClassifyRequest
 
 from ..waiting import wait_until

@@ -26,7 +26,7 @@ from segue.client import (
     TokenScopeError,
     TokenUnknownError,
 )
-from segue.server.tokens import new_token
+from segue.server.security.tokens import new_token
 from segue.v1 import catalog_service_pb2, catalog_service_pb2_grpc, classification_service_pb2_grpc
 from segue.v1.audio_pb2 import Audio
 from segue.v1.classification_service_pb2 import ClassifyRequest
@@ -234,7 +234,7 @@ def test_a_new_certificate(guarded: Guarded, tmp_path: Path) -> None:
 def test_the_command(guarded: Guarded) -> None:
     """`segue` takes certificates and the token as options, and the token from the environment."""
     folder, credentials = guarded.folder, guarded.credentials
-    command = [sys.executable, "-m", "segue.client.cli", "status", "--address", guarded.address]
+    command = [sys.executable, "-m", "segue.client.cli.main", "status", "--address", guarded.address]
     certificates = ["--tls-ca", "ca.pem", "--tls-certificate", "player.pem", "--tls-key", "player.key"]
     ended = subprocess.run(
         [*command, *certificates],

@@ -13,7 +13,7 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from segue.server.health import MOST_WATCHING
+from segue.server.rpc.health import MOST_WATCHING
 from segue.v1.classification_service_pb2 import StreamingClassifyConfig, StreamingClassifyRequest
 
 from ..waiting import PATIENCE_SECONDS, wait_until

@@ -10,11 +10,12 @@ from typing import Any, TypeAlias
 import grpc
 import pytest
 
-from segue.server import messages, streaming
-from segue.server.calls import Handler
-from segue.server.messages import MessageInterceptor
-from segue.server.status import StatusInterceptor
-from segue.server.streaming import coming, soon_read
+from segue.server.interceptors import unary_read_timeout
+from segue.server.interceptors.call_observer import Handler
+from segue.server.interceptors.error_status import StatusInterceptor
+from segue.server.interceptors.unary_read_timeout import MessageInterceptor
+from segue.server.rpc import streams
+from segue.server.rpc.streams import coming, soon_read
 
 from ..waiting import PATIENCE_SECONDS
 
@@ -57,7 +58,7 @@ def echoing(ended: asyncio.Event) -> Handler:
 
 async def test_whoever_sends_nothing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """A stream on which nothing comes ends by its own reason."""
-    monkeypatch.setattr(streaming, "STALL_SECONDS", 2.0)
+    monkeypatch.setattr(streams, "STALL_SECONDS", 2.0)
     ended = asyncio.Event()
     async with served(echoing(ended)) as open_stream:
         call = open_stream()
@@ -75,7 +76,7 @@ async def test_whoever_does_not_read_is_dropped(monkeypatch: pytest.MonkeyPatch)
     """A stream whose answers are not read ends, however eagerly it is written to, and the server goes on."""
     ended = asyncio.Event()
     async with served(echoing(ended)) as open_stream:
-        monkeypatch.setattr(streaming, "STALL_SECONDS", 0.5)
+        monkeypatch.setattr(streams, "STALL_SECONDS", 0.5)
         call = open_stream()
         writing = asyncio.create_task(_write_on(call))
         await asyncio.wait_for(ended.wait(), PATIENCE_SECONDS)
@@ -94,7 +95,7 @@ async def _write_on(call: Any) -> None:  # noqa: ANN401 - a stream
 
 async def test_a_message_that_never_comes(monkeypatch: pytest.MonkeyPatch) -> None:
     """A unary call is ended that would wait for its message as long as its caller likes."""
-    monkeypatch.setattr(messages, "MESSAGE_SECONDS", 0.5)
+    monkeypatch.setattr(unary_read_timeout, "MESSAGE_SECONDS", 0.5)
 
     async def answer(_request: bytes, _context: object) -> bytes:
         raise AssertionError("there is nothing to answer")

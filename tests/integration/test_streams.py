@@ -14,7 +14,7 @@ import soundfile
 from google.protobuf.field_mask_pb2 import FieldMask
 
 from segue.core.testing.synthetic_clips import render_clip
-from segue.server.streaming import MAX_STREAMS
+from segue.server.rpc.streams import MAX_STREAMS
 from segue.v1.audio_pb2 import SAMPLE_ENCODING_FLOAT32, SAMPLE_ENCODING_INT16, PcmFormat
 from segue.v1.classification_service_pb2 import (
     StreamingClassifyConfig,

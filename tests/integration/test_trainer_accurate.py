@@ -17,11 +17,11 @@ from segue.core.features.extract import listen
 from segue.core.model.artifact import Manifest, read_manifest
 from segue.core.model.saved_model import Model
 from segue.core.testing.synthetic_clips import STYLES, render_clip
-from segue.trainer.accurate import AccurateSettings, train_accurate
-from segue.trainer.cli import main
+from segue.trainer.accurate.head import HeadPlan
+from segue.trainer.accurate.tags import read_tags, save_tags
+from segue.trainer.cli.main import main
+from segue.trainer.commands.train_accurate import AccurateSettings, train_accurate
 from segue.trainer.errors import SplitMismatch
-from segue.trainer.head import HeadPlan
-from segue.trainer.tags import read_tags, save_tags
 
 PLAN = HeadPlan(seed=3, networks=1, steps=30)
 GENRES = tuple(style.name for style in STYLES[:2])

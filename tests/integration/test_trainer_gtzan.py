@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from segue.core.features.log_mel import FeatureConfig, log_scale, mel_power
 from segue.core.model.artifact import read_manifest
 from segue.core.paths import named_model
-from segue.trainer.cli import main
-from segue.trainer.data import cut_window
-from segue.trainer.folder import hear_folder, list_folder
-from segue.trainer.sources import read_input
+from segue.trainer.cli.main import main
+from segue.trainer.data.dataset import cut_window
+from segue.trainer.data.folder import hear_folder, list_folder
+from segue.trainer.data.inputs import read_input
 
 CONFIG = FeatureConfig()
 ARCHIVE = "log_mel_train_valid.npz"

@@ -15,12 +15,12 @@ from segue.core.features.log_mel import FeatureConfig
 from segue.core.model.artifact import read_manifest
 from segue.core.model.saved_model import Model
 from segue.core.testing.synthetic_clips import render_clip
-from segue.trainer.cli import main
-from segue.trainer.data import Clip, Dataset
+from segue.trainer.cli.main import main
+from segue.trainer.data.dataset import Clip, Dataset
 from segue.trainer.errors import DataUnusable, SplitMismatch, TrainingDiverged
-from segue.trainer.run import Sides
-from segue.trainer.split import Split
-from segue.trainer.training import Plan, train
+from segue.trainer.runs.train_run import Sides
+from segue.trainer.splits.split import Split
+from segue.trainer.training.train_fast import Plan, train
 
 GENRES = ("brisk", "calm", "deep")
 

@@ -11,21 +11,24 @@ from pathlib import Path
 import click
 import pytest
 
-import segue.client.cli
-import segue.indexer.cli
-import segue.server.cli
-import segue.trainer.cli
+import segue.client.cli.main
+import segue.indexer.cli.main
+import segue.server.cli.main
+import segue.trainer.cli.main
 from segue.core import errors
 from segue.core.audio.decode import MAX_SECONDS, MAX_UPLOAD_BYTES
-from segue.server import health, listening, messages, metrics, streaming, transport
-from segue.server.status import to_status
+from segue.server.inference import decode_worker
+from segue.server.interceptors import unary_read_timeout
+from segue.server.interceptors.error_status import to_status
+from segue.server.observability import metrics
+from segue.server.rpc import channel_options, health, streams
 
 ROOT = Path(__file__).parents[2]
 PROGRAMS = {
-    "segue": segue.client.cli.main,
-    "segue-server": segue.server.cli.main,
-    "segue-indexer": segue.indexer.cli.main,
-    "segue-trainer": segue.trainer.cli.main,
+    "segue": segue.client.cli.main.main,
+    "segue-server": segue.server.cli.main.main,
+    "segue-indexer": segue.indexer.cli.main.main,
+    "segue-trainer": segue.trainer.cli.main.main,
 }
 
 
@@ -80,20 +83,20 @@ def test_every_decision_is_listed() -> None:
 def test_every_bound_is_documented() -> None:
     """docs/operations.md has the bounds that hold, and no other."""
     bounds = (ROOT / "docs" / "operations.md").read_text().partition("\n## Bounds\n")[2].partition("\n## ")[0]
-    gibibytes = (listening.LIMITS.memory_bytes or 0) // 2**30
+    gibibytes = (decode_worker.LIMITS.memory_bytes or 0) // 2**30
     assert [
         f"{MAX_UPLOAD_BYTES // 2**20} MiB, {MAX_SECONDS // 3600} h",
-        f"{listening.LIMITS.seconds:g} s, {gibibytes} GiB",
-        f"{transport.MAX_MESSAGE_BYTES // 2**20} MiB, and not compressed",
-        f"{messages.MESSAGE_SECONDS:g} s",
-        f"{streaming.STALL_SECONDS:g} s",
-        f"{streaming.LONGEST_SECONDS / 3600:g} h",
-        str(streaming.MAX_STREAMS),
+        f"{decode_worker.LIMITS.seconds:g} s, {gibibytes} GiB",
+        f"{channel_options.MAX_MESSAGE_BYTES // 2**20} MiB, and not compressed",
+        f"{unary_read_timeout.MESSAGE_SECONDS:g} s",
+        f"{streams.STALL_SECONDS:g} s",
+        f"{streams.LONGEST_SECONDS / 3600:g} h",
+        str(streams.MAX_STREAMS),
         str(health.MOST_WATCHING),
-        str(transport.MOST_CALLS_OF_A_CONNECTION),
-        str(transport.MOST_CONNECTIONS),
-        f"one in {transport.PING_SECONDS} s",
-        f"pinged after {transport.KEEPALIVE_SECONDS} s, {transport.KEEPALIVE_PATIENCE_SECONDS} s to answer",
+        str(channel_options.MOST_CALLS_OF_A_CONNECTION),
+        str(channel_options.MOST_CONNECTIONS),
+        f"one in {channel_options.PING_SECONDS} s",
+        f"pinged after {channel_options.KEEPALIVE_SECONDS} s, {channel_options.KEEPALIVE_PATIENCE_SECONDS} s to answer",
         f"{metrics.IDLE_SECONDS:g} s",
     ] == re.findall(r"^\| [^|]+ \| ([^|]+) \|", bounds, re.MULTILINE)[1:]
 

@@ -3,8 +3,8 @@
 They return the messages of the contract itself, from `segue.v1`.
 """
 
-from segue.client.calls import DEFAULT_ADDRESS, MAX_AUDIO_BYTES, AudioSource
-from segue.client.clients import AsyncClient, Client
+from segue.client._calls import DEFAULT_ADDRESS, MAX_AUDIO_BYTES, AudioSource
+from segue.client._clients import AsyncClient, Client
 from segue.client.credentials import Credentials
 from segue.client.errors import (
     AccessError,

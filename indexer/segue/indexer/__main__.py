@@ -1,6 +1,6 @@
 """``python -m segue.indexer``."""
 
-from segue.indexer.cli import main
+from segue.indexer.cli.main import main
 
 if __name__ == "__main__":
     main()

@@ -1,5 +1,5 @@
 """``python -m segue.server`` is ``segue-server``."""
 
-from segue.server.cli import main
+from segue.server.cli.main import main
 
 main()

@@ -12,24 +12,25 @@ import grpc
 from grpc_health.v1 import health_pb2_grpc
 
 from segue.core.errors import MalformedRequest, SegueError
-from segue.server import handshakes, health
-from segue.server.access import TokenInterceptor
-from segue.server.bootstrap import Assembly, Parts, Settings
-from segue.server.calls import CallInterceptor, Watcher
-from segue.server.catalogue import POLL_SECONDS, LiveCatalogue
-from segue.server.health import Health
-from segue.server.late import LateServices
-from segue.server.logs import CallLog
-from segue.server.memory import give_back_memory, settle
-from segue.server.messages import MessageInterceptor
-from segue.server.metrics import Metrics
-from segue.server.reflection import add_reflection
-from segue.server.services import CatalogService, ClassificationService, RecommendationService
-from segue.server.signals import stop_signals
-from segue.server.status import StatusInterceptor
-from segue.server.tls import Tls
-from segue.server.tokens import Tokens
-from segue.server.transport import transport_options
+from segue.server.assembly import Assembly, Parts, Settings
+from segue.server.interceptors.authentication import TokenInterceptor
+from segue.server.interceptors.call_observer import CallInterceptor, Watcher
+from segue.server.interceptors.error_status import StatusInterceptor
+from segue.server.interceptors.unary_read_timeout import MessageInterceptor
+from segue.server.live_catalogue.catalogue import POLL_SECONDS, LiveCatalogue
+from segue.server.observability.log_setup import CallLog
+from segue.server.observability.metrics import Metrics
+from segue.server.process.memory import give_back_memory, settle
+from segue.server.process.signals import stop_signals
+from segue.server.rpc import health
+from segue.server.rpc.channel_options import transport_options
+from segue.server.rpc.deferred_services import LateServices
+from segue.server.rpc.health import Health
+from segue.server.rpc.reflection import add_reflection
+from segue.server.rpc.servicers import CatalogService, ClassificationService, RecommendationService
+from segue.server.security import tls_handshakes
+from segue.server.security.tls import Tls
+from segue.server.security.tokens import Tokens
 from segue.v1 import (
     catalog_service_pb2,
     catalog_service_pb2_grpc,
@@ -95,7 +96,7 @@ async def serve(settings: Settings, metrics: Metrics, front: Front) -> bool:
     give_back_memory()
     server = grpc.aio.server(
         interceptors=_interceptors(metrics, front, settings.most_pieces + _OTHER_CALLS // 2),
-        options=[*transport_options(front.connection_age), *([handshakes.OPTION] if front.tls else [])],
+        options=[*transport_options(front.connection_age), *([tls_handshakes.OPTION] if front.tls else [])],
         # Far from it, what brings music is refused in words; beyond it gRPC refuses all, the health too, with none.
         maximum_concurrent_rpcs=settings.most_pieces + _OTHER_CALLS + health.MOST_WATCHING,
     )

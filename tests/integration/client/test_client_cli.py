@@ -10,11 +10,11 @@ import grpc
 import pytest
 from click.testing import CliRunner, Result
 
-from segue.client.cli import main
+from segue.client.cli.main import main
 from segue.v1.recommendation_service_pb2 import RecommendResponse
 from tests.integration.client.conftest import TRACKS, Peer, fails, hangs, info
 
-COMMAND = [sys.executable, "-c", "from segue.client.cli import main; main()"]
+COMMAND = [sys.executable, "-c", "from segue.client.cli.main import main; main()"]
 SILENT = fails(grpc.StatusCode.INVALID_ARGUMENT, "There is nothing to hear.", info("AUDIO_SILENT"))
 
 

@@ -13,7 +13,7 @@ from segue.client import (
     DeadlineExceededError,
     ServerUnreachableError,
     TrackNotFoundError,
-    calls,
+    _calls,
 )
 from segue.v1 import classification_service_pb2, recommendation_service_pb2
 from segue.v1.audio_pb2 import SAMPLE_ENCODING_INT16, PcmFormat
@@ -170,4 +170,4 @@ def test_every_stream_is_known() -> None:
         for method in service.methods
         if method.client_streaming
     }
-    assert streams == {(name["service"], name["method"]) for name in calls._STREAMS}
+    assert streams == {(name["service"], name["method"]) for name in _calls._STREAMS}

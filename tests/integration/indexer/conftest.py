@@ -22,7 +22,7 @@ from segue.core.model.artifact import read_manifest, write_manifest
 from segue.core.redis_catalogue.open import open_store
 from segue.core.redis_catalogue.store import RedisStore
 from segue.core.testing.synthetic_clips import render_clip
-from segue.indexer.cli import main
+from segue.indexer.cli.main import main
 
 
 class Indexer:

@@ -20,7 +20,7 @@ from segue.core.errors import WorkerTimedOut
 from segue.core.features.log_mel import FeatureConfig
 from segue.core.process_pool import Limits, Workers
 from segue.core.testing.synthetic_clips import render_clip
-from segue.indexer.work import Examined, Failure, examine
+from segue.indexer.pipeline.examine import Examined, Failure, examine
 from tests.integration.indexer.conftest import Indexer, run
 from tests.waiting import PATIENCE_SECONDS
 

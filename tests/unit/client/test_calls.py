@@ -2,7 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from segue.client import MAX_AUDIO_BYTES, AudioSource, AudioTooLongError, AudioUnreadableError, calls, streams
+from segue.client import MAX_AUDIO_BYTES, AudioSource, AudioTooLongError, AudioUnreadableError
+from segue.client import _calls as calls
+from segue.client import _streams as streams
 from segue.v1 import catalog_service_pb2, classification_service_pb2, recommendation_service_pb2
 from segue.v1.catalog_service_pb2 import ListTracksResponse
 

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from segue.client.cli import main
+from segue.client.cli.main import main
 
 NOBODY = "127.0.0.1:1"  # where nothing listens
 

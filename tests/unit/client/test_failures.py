@@ -12,7 +12,7 @@ from segue.client import (
     ServerError,
     ServerUnreachableError,
 )
-from segue.client.failures import from_rpc_error
+from segue.client._error_mapping import from_rpc_error
 
 
 def failure(code: grpc.StatusCode, details: str | None = "", status: bytes | None = None) -> SegueError:

@@ -4,8 +4,8 @@ import click
 import pytest
 from google.protobuf.duration_pb2 import Duration
 
-from segue.client import tables
-from segue.client.outputs import Tables
+from segue.client.cli import tables
+from segue.client.cli.output import Tables
 from segue.v1.audio_pb2 import QUALITY_FLAG_RESAMPLED, QUALITY_FLAG_UNSPECIFIED, QualityFlag
 from segue.v1.classification_service_pb2 import ClassifyResponse, GenreScore
 from segue.v1.recommendation_service_pb2 import Recommendation, RecommendResponse

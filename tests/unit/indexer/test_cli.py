@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from segue.indexer.cli import main
-from segue.indexer.running import told
+from segue.indexer.cli.main import main
+from segue.indexer.cli.runner import told
 
 
 def run(*arguments: str | Path) -> Result:
@@ -60,7 +60,7 @@ def test_a_wrong_command_exits_with_2(arguments: tuple[str, ...]) -> None:
 def test_help_is_quick() -> None:
     """Nothing heavy is loaded to print the help, or by importing the command."""
     code = (
-        "import sys; from segue.indexer.cli import main\n"
+        "import sys; from segue.indexer.cli.main import main\n"
         "try: main(['add', '--help'])\n"
         "finally: print(sorted({'tensorflow', 'librosa', 'numpy.linalg', 'rich'} & set(sys.modules)), file=sys.stderr)"
     )

@@ -11,11 +11,11 @@ from segue.core.catalogue.store import Track
 from segue.core.features.windows import Windows
 from segue.core.model.saved_model import Heard
 from segue.core.testing.memory_store import MemoryStore
-from segue.indexer.pipeline import Pipeline
-from segue.indexer.sources import MusicFile, Source, Unchanged
-from segue.indexer.tags import Tags
-from segue.indexer.tally import Tally
-from segue.indexer.work import Examined, Failure
+from segue.indexer.pipeline.examine import Examined, Failure
+from segue.indexer.pipeline.pipeline import Pipeline
+from segue.indexer.pipeline.run_counts import Tally
+from segue.indexer.pipeline.scan import MusicFile, Source, Unchanged
+from segue.indexer.pipeline.tags import Tags
 
 
 class FakeExaminer:

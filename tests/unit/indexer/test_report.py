@@ -6,10 +6,10 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from segue.indexer.report import _bar, finish, printable, progress
+from segue.indexer.cli.report import _bar, finish, printable, progress
+from segue.indexer.pipeline.examine import Failure
+from segue.indexer.pipeline.run_counts import Tally
 from segue.indexer.settings import Manner
-from segue.indexer.tally import Tally
-from segue.indexer.work import Failure
 
 KEYS = {
     "tracks",

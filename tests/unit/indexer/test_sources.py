@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from segue.core.catalogue.store import FailureRecord, PathRecord
-from segue.indexer.sources import MusicFile, Skipped, Unchanged, find_again, find_music, look_up
-from segue.indexer.work import Failure, readable
+from segue.indexer.pipeline.examine import Failure, readable
+from segue.indexer.pipeline.scan import MusicFile, Skipped, Unchanged, find_again, find_music, look_up
 
 
 class Records:

@@ -11,8 +11,8 @@ import soundfile
 from segue.core.features.extract import listen
 from segue.core.features.log_mel import FeatureConfig
 from segue.core.testing.synthetic_clips import render_clip
-from segue.indexer.tags import Tags, read_tags
-from segue.indexer.work import Examined, Failure, examine
+from segue.indexer.pipeline.examine import Examined, Failure, examine
+from segue.indexer.pipeline.tags import Tags, read_tags
 
 CONFIG = FeatureConfig()
 
@@ -109,7 +109,7 @@ def test_whatever_a_decoder_raises_costs_one_file(tmp_path: Path, monkeypatch: p
     def stumble(*_: object) -> None:
         raise ZeroDivisionError("by zero")
 
-    monkeypatch.setattr("segue.indexer.work.listen", stumble)
+    monkeypatch.setattr("segue.indexer.pipeline.examine.listen", stumble)
     failure = examine(tmp_path / "a.wav", CONFIG, 10)
 
     assert isinstance(failure, Failure)

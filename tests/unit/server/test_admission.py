@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from segue.core.errors import Overloaded
-from segue.server.admission import Admission, weight
+from segue.server.inference.admission import Admission, weight
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ import grpc
 import pytest
 
 from segue.core.errors import Overloaded
-from segue.server.calls import Ended, watched
-from segue.server.status import to_status
+from segue.server.interceptors.call_observer import Ended, watched
+from segue.server.interceptors.error_status import to_status
 
 
 class Call:

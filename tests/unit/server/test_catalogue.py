@@ -15,9 +15,9 @@ from segue.core.index.snapshot import publish
 from segue.core.index.vector_index import ExactIndex, Vectors
 from segue.core.model.artifact import Manifest
 from segue.core.testing.memory_store import MemoryStore
-from segue.server.catalogue import LiveCatalogue
-from segue.server.remembered import RememberedTracks
-from segue.server.view import View
+from segue.server.live_catalogue.catalogue import LiveCatalogue
+from segue.server.live_catalogue.metadata_cache import RememberedTracks
+from segue.server.live_catalogue.view import View
 from tests.waiting import wait_until
 
 WIDTH = 8

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from click.testing import CliRunner
 
-from segue.server.cli import main
+from segue.server.cli.main import main
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "127.0.0.1:99999", "127.0.0.1:http", ":50051", "127.0.0.1:-1"])

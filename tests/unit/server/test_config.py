@@ -6,8 +6,8 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from segue.server.config import effective, masked
-from segue.server.options import Options, serving
+from segue.server.cli.config_file import effective, masked
+from segue.server.cli.options import Options, serving
 
 
 @click.command()

@@ -5,8 +5,8 @@ import pytest
 from click.testing import CliRunner
 
 from segue.core.errors import MalformedRequest
-from segue.server.front import exposures, is_local, tls_files
-from segue.server.options import Options, serving
+from segue.server.cli.options import Options, serving
+from segue.server.security.exposure import exposures, is_local, tls_files
 
 
 def options(*arguments: str) -> Options:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from segue.server.handshakes import PATIENCE_SECONDS, Handshakes
-from segue.server.metrics import Metrics
+from segue.server.observability.metrics import Metrics
+from segue.server.security.tls_handshakes import PATIENCE_SECONDS, Handshakes
 
 METHOD = "/segue.v1.CatalogService/GetStatus"
 

@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from segue.server.calls import Ended
-from segue.server.logs import CallLog, JsonLines
+from segue.server.interceptors.call_observer import Ended
+from segue.server.observability.log_setup import CallLog, JsonLines
 
 CLASSIFY = "/segue.v1.ClassificationService/Classify"
 
@@ -81,7 +81,7 @@ def test_many_that_fail(caplog: pytest.LogCaptureFixture) -> None:
 PROGRAM = """
 import asyncio
 import logging
-from segue.server.logs import set_up
+from segue.server.observability.log_setup import set_up
 set_up({form!r}, "warning")
 logging.getLogger("segue.server").info("below the level")
 logging.getLogger("segue.server").warning("a warning")

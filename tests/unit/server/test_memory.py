@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from segue.server.memory import settle
+from segue.server.process.memory import settle
 
 
 @pytest.fixture(autouse=True)

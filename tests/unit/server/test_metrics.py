@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from segue.core.errors import MalformedRequest
-from segue.server.calls import Ended
-from segue.server.metrics import STAGES, Metrics, served
-from segue.server.view import View
+from segue.server.interceptors.call_observer import Ended
+from segue.server.live_catalogue.view import View
+from segue.server.observability.metrics import STAGES, Metrics, served
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "metrics.md"
 STATUS = "/segue.v1.CatalogService/GetStatus"
@@ -70,7 +70,7 @@ def test_figures_are_shown() -> None:
 
 def test_whoever_asks_nothing_is_sent_away(monkeypatch: pytest.MonkeyPatch) -> None:
     """A connection on which nothing comes is closed, and others are answered meanwhile and after it."""
-    monkeypatch.setattr("segue.server.metrics.IDLE_SECONDS", 0.3)
+    monkeypatch.setattr("segue.server.observability.metrics.IDLE_SECONDS", 0.3)
     with served(Metrics(), "127.0.0.1:0") as address:
         assert address is not None
         host, _, port = address.rpartition(":")

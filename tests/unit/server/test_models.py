@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from segue.core.model.artifact import read_manifest
 from segue.core.paths import named_model
-from segue.server.cli import main
+from segue.server.cli.main import main
 
 
 def test_the_networks_that_ship() -> None:

@@ -7,7 +7,7 @@ import pytest
 from google.rpc import error_details_pb2
 
 from segue.core import errors
-from segue.server.status import public_message, request_id, to_status
+from segue.server.interceptors.error_status import public_message, request_id, to_status
 
 ALL = [
     errors.AudioUndecodable("Send a whole file."),

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 import pytest
 
 from segue.core.errors import StreamStalled
-from segue.server.streaming import LONGEST_SECONDS, MOST_AT_ONCE, STALL_SECONDS, coming, side_by_side
+from segue.server.rpc.streams import LONGEST_SECONDS, MOST_AT_ONCE, STALL_SECONDS, coming, side_by_side
 
 
 class Skipping(selectors.DefaultSelector):

@@ -8,8 +8,8 @@ import pytest
 import trustme
 
 from segue.core.errors import MalformedRequest
-from segue.server.metrics import Metrics
-from segue.server.tls import Tls, TlsFiles, read_certificates, watch_balancer
+from segue.server.observability.metrics import Metrics
+from segue.server.security.tls import Tls, TlsFiles, read_certificates, watch_balancer
 
 CA = trustme.CA()
 

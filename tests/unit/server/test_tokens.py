@@ -8,8 +8,8 @@ import pytest
 from click.testing import CliRunner
 
 from segue.core.errors import AccessError, MalformedRequest, TokenMissing, TokenScope, TokenUnknown
-from segue.server.cli import main
-from segue.server.tokens import SCOPES, Tokens, new_token, read_grants
+from segue.server.cli.main import main
+from segue.server.security.tokens import SCOPES, Tokens, new_token, read_grants
 from segue.v1 import catalog_service_pb2, classification_service_pb2, recommendation_service_pb2
 
 

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from segue.core.features.log_mel import FeatureConfig
-from segue.trainer.archive import recipe_of
-from segue.trainer.data import Clip, Dataset
+from segue.trainer.data.dataset import Clip, Dataset
+from segue.trainer.data.log_mel_archive import recipe_of
 
 WriteArchive = Callable[..., Path]
 

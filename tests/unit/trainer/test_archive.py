@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from segue.core.features.log_mel import FeatureConfig
-from segue.trainer.archive import read_archive
+from segue.trainer.data.log_mel_archive import read_archive
 from segue.trainer.errors import DataUnusable, RecipeMismatch
 
 WriteArchive = Callable[..., Path]

@@ -10,10 +10,10 @@ import pytest
 from click.testing import CliRunner
 from numpy.typing import NDArray
 
-from segue.trainer.backbone import import_backbone, read_backbone
-from segue.trainer.cli import main
+from segue.trainer.accurate.weights import import_backbone, read_backbone
+from segue.trainer.cli.main import main
+from segue.trainer.data.npz import Fields
 from segue.trainer.errors import BackboneUnusable
-from segue.trainer.npz import Fields
 
 
 def test_another_wheel_is_refused(tmp_path: Path) -> None:

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from segue.core.features.log_mel import FeatureConfig
-from segue.trainer.batches import Augmentation, ClipBatches, draw_mask, served_windows
-from segue.trainer.data import Dataset, labels_of, windows_of
+from segue.trainer.data.dataset import Dataset, labels_of, windows_of
 from segue.trainer.errors import DataUnusable
-from segue.trainer.teacher import beliefs_of
+from segue.trainer.training.batches import Augmentation, ClipBatches, draw_mask, served_windows
+from segue.trainer.training.distillation import beliefs_of
 
 CONFIG = FeatureConfig()
 LABELS = ("high", "low")

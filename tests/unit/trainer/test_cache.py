@@ -9,10 +9,10 @@ import pytest
 
 from segue.core.features.log_mel import FeatureConfig
 from segue.core.testing.synthetic_clips import render_folder
-from segue.trainer.cache import FeatureCache, default_cache
-from segue.trainer.folder import list_folder, read_folder
-from segue.trainer.gtzan import name_report
-from segue.trainer.split import gtzan_artists
+from segue.trainer.data.feature_cache import FeatureCache, default_cache
+from segue.trainer.data.folder import list_folder, read_folder
+from segue.trainer.splits.gtzan import name_report
+from segue.trainer.splits.split import gtzan_artists
 
 CONFIG = FeatureConfig()
 COLUMNS = np.random.default_rng(0).random((128, 50)).astype(np.float32)

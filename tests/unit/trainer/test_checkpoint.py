@@ -15,15 +15,15 @@ import pytest
 from click.testing import CliRunner
 
 from segue.core.features.log_mel import FeatureConfig
-from segue.trainer.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
-from segue.trainer.cli import main
-from segue.trainer.data import Dataset, Floats
+from segue.trainer.cli.main import main
+from segue.trainer.data.dataset import Dataset, Floats
 from segue.trainer.errors import CheckpointError, CheckpointMismatch, DataUnusable, TooLarge, TrainingDiverged
-from segue.trainer.fitting import Course, Fitted, Limits, fit
-from segue.trainer.going import keep_going, refuse_output
-from segue.trainer.memory import available, forecast, refuse_too_large
-from segue.trainer.paper import CNN, CNN_LSTM, PaperPlan, train_paper
-from segue.trainer.training import Plan, train
+from segue.trainer.networks.paper import CNN, CNN_LSTM, PaperPlan, train_paper
+from segue.trainer.runs.memory_estimate import available, forecast, refuse_too_large
+from segue.trainer.runs.resume import keep_going, refuse_output
+from segue.trainer.training.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+from segue.trainer.training.fit import Course, Fitted, Limits, fit
+from segue.trainer.training.train_fast import Plan, train
 
 CONFIG = FeatureConfig()
 LABELS = ("high", "low")
@@ -236,7 +236,7 @@ class Said(io.TextIOWrapper):
         return written
 
 sys.stderr = Said(sys.stderr.buffer)
-from segue.trainer.cli import main
+from segue.trainer.cli.main import main
 main(sys.argv[2:])
 """
 

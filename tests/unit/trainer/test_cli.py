@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from segue.trainer.cli import main
-from segue.trainer.split import load_split
+from segue.trainer.cli.main import main
+from segue.trainer.splits.split import load_split
 
 
 def run(*arguments: str | Path) -> Result:

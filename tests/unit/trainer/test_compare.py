@@ -8,16 +8,16 @@ import pytest
 from click.testing import CliRunner
 
 from segue.core.features.log_mel import FeatureConfig
-from segue.trainer.baselines import band_statistics, chance, regression_on_bands
-from segue.trainer.cli import main
-from segue.trainer.compare import MEASURES, Estimate, Row, Run, measures_of
-from segue.trainer.data import Dataset
-from segue.trainer.metrics import bootstrap_interval
-from segue.trainer.network import BandScale, Shape
-from segue.trainer.results import Section, page, verdict
-from segue.trainer.split import shipped_split
-from segue.trainer.statistics import build_statistics
-from segue.trainer.summary import BEGIN, END, put_summary
+from segue.trainer.cli.main import main
+from segue.trainer.comparison.measure import MEASURES, Estimate, Row, Run, measures_of
+from segue.trainer.comparison.readme_table import BEGIN, END, put_summary
+from segue.trainer.comparison.results_page import Section, page, verdict
+from segue.trainer.data.dataset import Dataset
+from segue.trainer.evaluation.baselines import band_statistics, chance, regression_on_bands
+from segue.trainer.evaluation.metrics import bootstrap_interval
+from segue.trainer.networks.segue_fast import BandScale, Shape
+from segue.trainer.networks.window_statistics import build_statistics
+from segue.trainer.splits.split import shipped_split
 
 CHANCE = {"accuracy": 0.5, "log_loss": 0.693, "precision": 0.5}
 

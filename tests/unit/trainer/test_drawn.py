@@ -4,7 +4,9 @@ from collections import Counter
 
 import pytest
 
-from segue.trainer.drawn import (
+from segue.trainer.errors import DataUnusable, SplitMismatch
+from segue.trainer.splits.split import gtzan_artists, known_duplicates
+from segue.trainer.splits.strategies import (
     DRAWN,
     SplitWish,
     artist_grouped_split,
@@ -12,8 +14,6 @@ from segue.trainer.drawn import (
     paper_split,
     random_split,
 )
-from segue.trainer.errors import DataUnusable, SplitMismatch
-from segue.trainer.split import gtzan_artists, known_duplicates
 
 GTZAN = {track: track.split(".")[0] for track in gtzan_artists()}
 

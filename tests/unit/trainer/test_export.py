@@ -9,7 +9,7 @@ import pytest
 
 from segue.core.model.artifact import read_manifest
 from segue.core.model.saved_model import Model
-from segue.trainer.export import _put
+from segue.trainer.export.artifact import _put
 
 
 def folder(path: Path, text: str) -> Path:

@@ -10,9 +10,9 @@ from click.testing import CliRunner
 
 from segue.core.model.artifact import read_manifest
 from segue.core.paths import named_model
-from segue.trainer.cli import main
-from segue.trainer.exposure import Exposure, exposure_of, split_of
-from segue.trainer.split import Split, shipped_split
+from segue.trainer.cli.main import main
+from segue.trainer.evaluation.leakage import Exposure, exposure_of, split_of
+from segue.trainer.splits.split import Split, shipped_split
 
 TRACKS = Split("mine", {"a": "train", "b": "valid", "c": "test", "disco.00098": "train"})
 CHUNKS = Split("mine", {"a#00s": "train", "a#03s": "valid", "b#00s": "valid", "b#12s": "test"}, "chunk")

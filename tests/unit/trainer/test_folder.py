@@ -9,9 +9,9 @@ import soundfile
 from segue.core.features.extract import listen
 from segue.core.features.log_mel import FeatureConfig
 from segue.core.testing.synthetic_clips import render_clip
-from segue.trainer.data import Clip, windows_of
+from segue.trainer.data.dataset import Clip, windows_of
+from segue.trainer.data.folder import clip_decibels, hear_folder, list_folder, read_folder
 from segue.trainer.errors import DataUnusable
-from segue.trainer.folder import clip_decibels, hear_folder, list_folder, read_folder
 
 CONFIG = FeatureConfig()
 

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from segue.trainer.data import Floats
+from segue.trainer.accurate.cross_validation import cross_validate
+from segue.trainer.accurate.head import Head, HeadPlan
+from segue.trainer.accurate.tags import TaggedTrack
+from segue.trainer.data.dataset import Floats
 from segue.trainer.errors import DataUnusable
-from segue.trainer.folds import cross_validate
-from segue.trainer.head import Head, HeadPlan
-from segue.trainer.split import gtzan_artists
-from segue.trainer.tags import TaggedTrack
+from segue.trainer.splits.split import gtzan_artists
 
 PLAN = HeadPlan(networks=1, steps=2)
 

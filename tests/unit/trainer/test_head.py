@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from segue.trainer.data import Floats
-from segue.trainer.head import LEAST_TAG, Head, HeadPlan, logits_of, train_head
-from segue.trainer.musicnn import FEATURES
-from segue.trainer.tag_serving import ServedTags
-from segue.trainer.tags import TaggedTrack
+from segue.trainer.accurate.head import LEAST_TAG, Head, HeadPlan, logits_of, train_head
+from segue.trainer.accurate.musicnn import FEATURES
+from segue.trainer.accurate.signatures import ServedTags
+from segue.trainer.accurate.tags import TaggedTrack
+from segue.trainer.data.dataset import Floats
 
 LABELS = ("a", "b", "c")
 PLAN = HeadPlan(networks=1, steps=40)

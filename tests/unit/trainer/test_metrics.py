@@ -5,7 +5,7 @@ import pytest
 from sklearn.metrics import accuracy_score, f1_score, log_loss
 from sklearn.neighbors import NearestNeighbors
 
-from segue.trainer.metrics import (
+from segue.trainer.evaluation.metrics import (
     classification_metrics,
     expected_calibration_error,
     fit_temperature,

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from segue.core.features.log_mel import log_scale, mel_power
 from segue.core.testing.synthetic_clips import render_clip
-from segue.trainer.musicnn import FEATURES, build_backbone
-from segue.trainer.npz import Fields
+from segue.trainer.accurate.musicnn import FEATURES, build_backbone
+from segue.trainer.data.npz import Fields
 
 
 @pytest.fixture(scope="module")

@@ -7,10 +7,10 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from segue.trainer.network import BandScale, Shape, build_decider, build_encoder, build_linear
-from segue.trainer.serving import ServedNetwork
-from segue.trainer.statistics import build_statistics
-from segue.trainer.training import Plan, Trained, fit_linear
+from segue.trainer.export.signatures import ServedNetwork
+from segue.trainer.networks.segue_fast import BandScale, Shape, build_decider, build_encoder, build_linear
+from segue.trainer.networks.window_statistics import build_statistics
+from segue.trainer.training.train_fast import Plan, Trained, fit_linear
 
 SHAPE = Shape(bands=128, columns=39, genres=4)
 

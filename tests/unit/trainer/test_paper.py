@@ -13,14 +13,22 @@ from segue.core.features.log_mel import FeatureConfig
 from segue.core.features.windows import Windows
 from segue.core.model.artifact import read_manifest
 from segue.core.model.saved_model import Model
-from segue.trainer.cli import NETWORKS, main
-from segue.trainer.data import Dataset
-from segue.trainer.fitting import Course
-from segue.trainer.network import Shape
-from segue.trainer.paper import CNN, CNN_LSTM, PaperPlan, PaperTrained, WindowBatches, build_paper_encoder, train_paper
-from segue.trainer.recipes import RECIPES
-from segue.trainer.record import read_record
-from segue.trainer.serving import ServedPaper
+from segue.trainer.cli.main import NETWORKS, main
+from segue.trainer.data.dataset import Dataset
+from segue.trainer.export.signatures import ServedPaper
+from segue.trainer.networks.paper import (
+    CNN,
+    CNN_LSTM,
+    PaperPlan,
+    PaperTrained,
+    WindowBatches,
+    build_paper_encoder,
+    train_paper,
+)
+from segue.trainer.networks.segue_fast import Shape
+from segue.trainer.reporting.run_record import read_record
+from segue.trainer.training.fit import Course
+from segue.trainer.training.recipes import RECIPES
 
 SHAPE = Shape(bands=128, columns=39, genres=4)
 

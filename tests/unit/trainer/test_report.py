@@ -9,13 +9,18 @@ import pytest
 
 from segue.core.features.log_mel import FeatureConfig
 from segue.core.model.artifact import Manifest
-from segue.trainer.analysis import analyse, cross_fitted, reliability, window_agreement
-from segue.trainer.evaluation import Predictions, judge
-from segue.trainer.metrics import bootstrap_interval, expected_calibration_error, fit_temperature, log_softmax
-from segue.trainer.record import Record, read_record
-from segue.trainer.report import write_report
-from segue.trainer.retrieval import precision_table
-from segue.trainer.split import gtzan_artists
+from segue.trainer.evaluation.analysis import analyse, cross_fitted, reliability, window_agreement
+from segue.trainer.evaluation.metrics import (
+    bootstrap_interval,
+    expected_calibration_error,
+    fit_temperature,
+    log_softmax,
+)
+from segue.trainer.evaluation.predictions import Predictions, judge
+from segue.trainer.evaluation.retrieval import precision_table
+from segue.trainer.reporting.report import write_report
+from segue.trainer.reporting.run_record import Record, read_record
+from segue.trainer.splits.split import gtzan_artists
 
 LABELS = ("blues", "jazz", "rock")
 

@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from segue.trainer.show import dropped, figures_table, note
+from segue.trainer.console import dropped, figures_table, note
 
 
 def test_names_of_files_are_printed_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,9 +8,9 @@ import pytest
 import soundfile
 
 from segue.core.features.log_mel import FeatureConfig
+from segue.trainer.data.inputs import choose_side, columns_of, list_input
 from segue.trainer.errors import DataUnusable, SplitMismatch
-from segue.trainer.sources import choose_side, columns_of, list_input
-from segue.trainer.split import Split
+from segue.trainer.splits.split import Split
 
 SPLIT = Split("mine", {"a": "train", "b": "valid", "c": "test", "d": "unused"})
 

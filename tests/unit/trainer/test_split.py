@@ -5,9 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from segue.trainer.drawn import random_split
 from segue.trainer.errors import SplitMismatch
-from segue.trainer.split import (
+from segue.trainer.splits.split import (
     Split,
     check_duplicates,
     gtzan_artists,
@@ -15,6 +14,7 @@ from segue.trainer.split import (
     load_split,
     shipped_split,
 )
+from segue.trainer.splits.strategies import random_split
 
 
 def test_the_shipped_split_is_the_published_one() -> None:

@@ -6,8 +6,8 @@ from numpy.typing import NDArray
 from scipy.fft import dct
 from scipy.stats import skew
 
-from segue.trainer.network import BandScale, Shape
-from segue.trainer.statistics import CEPSTRA, LAGS, RANGE, build_statistics
+from segue.trainer.networks.segue_fast import BandScale, Shape
+from segue.trainer.networks.window_statistics import CEPSTRA, LAGS, RANGE, build_statistics
 
 SHAPE = Shape(bands=128, columns=39, genres=4)
 PLAIN = BandScale(np.zeros(128, np.float32), np.ones(128, np.float32))

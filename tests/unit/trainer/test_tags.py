@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from segue.trainer.accurate.tags import TaggedTrack, genre_of, read_tags, save_tags
 from segue.trainer.errors import DataUnusable
-from segue.trainer.tags import TaggedTrack, genre_of, read_tags, save_tags
 
 Write = Callable[..., Path]
 

@@ -10,12 +10,12 @@ from click.testing import CliRunner
 
 from segue.core.features.log_mel import FeatureConfig
 from segue.core.model.artifact import read_manifest
-from segue.trainer.batches import Augmentation, ClipBatches
-from segue.trainer.cli import main
-from segue.trainer.data import Clip, Dataset
+from segue.trainer.cli.main import main
+from segue.trainer.data.dataset import Clip, Dataset
+from segue.trainer.data.tag_file import read_tag_file, write_tag_file
 from segue.trainer.errors import DataUnusable
-from segue.trainer.tag_file import read_tag_file, write_tag_file
-from segue.trainer.teacher import beliefs_of, nearest, teach
+from segue.trainer.training.batches import Augmentation, ClipBatches
+from segue.trainer.training.distillation import beliefs_of, nearest, teach
 
 LABELS = ("high", "low")
 

@@ -1,5 +1,5 @@
 """``python -m segue.trainer``."""
 
-from segue.trainer.cli import main
+from segue.trainer.cli.main import main
 
 main()

@@ -1,0 +1,1 @@
+"""Opens the catalogue for a command, and publishes and backs it up."""

@@ -1,0 +1,1 @@
+"""The ``segue-indexer`` command: options, progress, reports."""

@@ -1,0 +1,115 @@
+"""``segue-indexer reindex``: hears everything again with another model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from segue.core.catalogue.store import TrackStore
+from segue.core.errors import RemovalRefused
+from segue.core.redis_catalogue.open import open_store
+from segue.indexer.catalogue.publish import renew
+from segue.indexer.catalogue.removals import orphaned
+from segue.indexer.catalogue.session import assemble_beside, required
+from segue.indexer.commands.retry import failed_paths
+from segue.indexer.interrupt import Interrupt
+from segue.indexer.pipeline.examine import readable
+from segue.indexer.pipeline.pipeline import Pipeline
+from segue.indexer.pipeline.run_counts import MOST_REMOVED, Tally
+from segue.indexer.pipeline.scan import find_again, look_up
+from segue.indexer.settings import Settings
+
+
+def count_files(settings: Settings) -> int:
+    """How many files there are to hear.
+
+    Raises:
+        StoreUnavailable: Redis does not answer.
+    """
+    with open_store(settings.data, settings.redis_url) as store:
+        return len(_paths(store))
+
+
+def reindex(
+    settings: Settings,
+    tally: Tally,
+    interrupt: Interrupt,
+    show: Callable[[Tally], None],
+    *,
+    allow_removals: bool = False,
+) -> None:
+    """Hears every file of the catalogue with ``settings.model``, and puts the catalogue of that in its place.
+
+    The new one is made beside the old one, which is locked and stays as it is until all is heard. What a run that was
+    ended early has heard, the next one does not hear again.
+
+    Args:
+        settings: where the catalogue is, and what hears.
+        tally: counts what is done; it stands also when the run fails. A file that is gone is forgotten.
+        interrupt: ends the run early; what was heard by then is kept beside the catalogue.
+        show: called with the tally whenever it has changed.
+        allow_removals: replace the catalogue however many tracks fewer the new one has.
+
+    Raises:
+        CatalogueEmpty: there is nothing to hear again.
+        RemovalRefused: the new catalogue would have so many tracks fewer that it looks like a disk that is away.
+        SegueError: the catalogue, the model or the index cannot be used.
+    """
+    with tally.timed(), assemble_beside(settings) as (store, writer, parts):
+        paths = _paths(store)
+        there = [path for text in paths if (path := _found(text)) is not None]
+        pipeline = Pipeline(parts.workers, parts.ears, parts.writer, tally, show)
+        pipeline.run(look_up(there, parts.store), interrupt.came)
+        if interrupt.came():
+            return
+        # What left the catalogue or its folder since an earlier run heard it is not to come back.
+        left = set(_paths(parts.store)).difference(map(readable, there))
+        tally.forgotten = len(paths) - len(there)
+        tally.removed = max(0, store.count() - parts.store.count() + len(orphaned(left, parts.store)))
+        if tally.removed > MOST_REMOVED * store.count() and not allow_removals:
+            raise _refusal(tally.removed, store.count())
+        parts.writer.forget(sorted(left))
+        writer.switch()
+        renew(settings.data, store, writer)
+        tally.tracks = store.count()
+
+
+def rehearse_reindex(settings: Settings, tally: Tally, interrupt: Interrupt, show: Callable[[Tally], None]) -> None:
+    """Counts what ``reindex`` would hear from the beginning; no file is opened, and nothing is written.
+
+    Raises:
+        SegueError: as ``reindex`` would.
+    """
+    tally.dry_run = True
+    with tally.timed(), open_store(settings.data, settings.redis_url) as store:
+        required(store)
+        for text in _paths(store):
+            if interrupt.came():
+                return
+            found = _found(text) is not None
+            tally.added += found
+            tally.forgotten += not found
+            show(tally)
+        tally.tracks = store.count()
+
+
+def _paths(store: TrackStore) -> list[str]:
+    """Every file that the catalogue knows, good or bad."""
+    return sorted({*(file.path for file in store.all_files()), *failed_paths(store, None)})
+
+
+def _found(text: str) -> Path | None:
+    """The file, or None where it is gone; one whose disk does not answer fails when it is opened."""
+    with suppress(OSError):
+        return find_again(text)
+    return Path(text)
+
+
+def _refusal(removed: int, tracks: int) -> RemovalRefused:
+    share = f"{100 * MOST_REMOVED:.0f} %"
+    return RemovalRefused(
+        f"{removed:,} of the {tracks:,} tracks could not be heard again: more than {share} looks like a disk that is "
+        "not mounted, so the catalogue stays as it was. Mount it and run the same command again, which goes on where "
+        "this one ended, or say --allow-removals to have them removed."
+    )

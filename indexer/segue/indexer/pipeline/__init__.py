@@ -1,0 +1,1 @@
+"""From files to committed tracks: scan, examine, predict, commit."""

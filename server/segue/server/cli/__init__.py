@@ -1,0 +1,1 @@
+"""The ``segue-server`` command: options, configuration file, pre-flight checks."""

@@ -1,0 +1,302 @@
+"""Looks at everything that a server needs before it is started, and says what to do where something is wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+import socket
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Literal
+
+from redis import Redis
+from redis.exceptions import ResponseError
+
+from segue.core.catalogue.store import Identity
+from segue.core.errors import SegueError
+from segue.core.model.artifact import Manifest
+from segue.core.model.saved_model import Model
+from segue.core.redis_catalogue.client import BRISK, address_of, connect, reaching
+from segue.core.redis_catalogue.open import open_store
+from segue.server.cli.options import Options
+from segue.server.healthcheck import Shown, check, reachable
+from segue.server.security.exposure import exposures, is_local, tls_files
+from segue.server.security.tls import certificate_end, read_certificates
+from segue.server.security.tokens import read_grants
+
+Level = Literal["ok", "warn", "fail"]
+
+_PARTS = ("segue", "grpcio", "protobuf", "tensorflow-cpu", "tensorflow", "numpy", "hnswlib", "redis")
+_LITTLE_SPACE, _NO_SPACE = 2 * 2**30, 200 * 2**20
+_SOON_DAYS = 14
+_HEALTH_SECONDS = 2.0
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at.
+
+    Attributes:
+        what: what it is, in a word or two.
+        level: "fail" where the server would not start or not answer, "warn" where it might do otherwise than is hoped.
+        text: how it is, in a sentence.
+        advice: what to do, or empty.
+    """
+
+    what: str
+    level: Level
+    text: str
+    advice: str = ""
+
+
+def examine(options: Options) -> Iterator[Finding]:
+    """Looks at one thing after another, and tells each at once, since some take seconds."""
+    yield _versions()
+    yield _processor()
+    model = _model(options.model)
+    yield model[0]
+    yield from _data(options.data, only_read=bool(options.redis))
+    yield from _catalogue(options, model[1])
+    yield _decoders()
+    yield from _ports(options)
+    yield from _certificates(options)
+    yield from _tokens(options)
+
+
+def show(findings: Iterator[Finding], *, as_json: bool) -> bool:
+    """Prints findings as they come, or at the end as one JSON document, and answers whether none of them failed."""
+    seen: list[Finding] = []
+    for finding in findings:
+        seen.append(finding)
+        if not as_json:
+            print(f"{finding.level:4}  {finding.what}: {finding.text}")  # noqa: T201 - it is the answer
+            if finding.advice:
+                print(f"      -> {finding.advice}")  # noqa: T201 - likewise
+        sys.stdout.flush()
+    if as_json:
+        print(json.dumps({"checks": [asdict(finding) for finding in seen]}, indent=2))  # noqa: T201 - likewise
+    return all(finding.level != "fail" for finding in seen)
+
+
+def _versions() -> Finding:
+    found = [f"{name} {version(name)}" for name in _PARTS if _is_installed(name)]
+    return Finding("versions", "ok", ", ".join([f"Python {platform.python_version()}", *found]))
+
+
+def _is_installed(name: str) -> bool:
+    try:
+        return bool(version(name))
+    except ModuleNotFoundError:  # which PackageNotFoundError is
+        return False
+
+
+def _processor() -> Finding:
+    """TensorFlow's wheels for x86 use AVX without asking, and die by SIGILL where there is none."""
+    cpuinfo = Path("/proc/cpuinfo")
+    if platform.machine() != "x86_64" or not cpuinfo.exists():
+        return Finding("processor", "ok", f"{platform.machine()}, {os.cpu_count()} cores")
+    flags = set(cpuinfo.read_text(encoding="utf-8", errors="replace").partition("flags")[2].partition("\n")[0].split())
+    if "avx" not in flags:
+        return Finding(
+            "processor", "fail", "it has no AVX, which TensorFlow needs", "Run on, or emulate, a processor with AVX."
+        )
+    known = [flag for flag in ("avx", "avx2", "fma", "avx512f") if flag in flags]
+    return Finding("processor", "ok", f"{os.cpu_count()} cores with {', '.join(known)}")
+
+
+def _model(folder: Path) -> tuple[Finding, Manifest | None]:
+    if _processor().level == "fail":
+        return Finding("model", "warn", "not loaded, since TensorFlow would not run"), None
+    try:
+        manifest = Model.load(folder).manifest
+    except SegueError as error:
+        return Finding("model", "fail", str(error), "Name one that `segue-server models` lists with --model."), None
+    return Finding("model", "ok", f"{manifest.model_id} with {len(manifest.labels)} genres, from {folder}"), manifest
+
+
+def _data(folder: Path, *, only_read: bool) -> Iterator[Finding]:
+    """With a Redis of its own elsewhere a server only reads the snapshots, and may be kept from writing."""
+    try:
+        if only_read and folder.is_dir():
+            list(folder.iterdir())
+            yield Finding("data folder", "ok", f"{folder} can be read")
+            return
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        probe = folder / f".doctor-{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        text = f"{folder} cannot be {'read' if only_read and folder.is_dir() else 'written'}: {error.strerror}"
+        yield Finding("data folder", "fail", text, "Name another with --data, or mend its permissions.")
+        return
+    yield Finding("data folder", "ok", f"{folder} can be written")
+    yield _space(shutil.disk_usage(folder).free)
+
+
+def _space(free: int) -> Finding:
+    level: Level = "fail" if free < _NO_SPACE else "warn" if free < _LITTLE_SPACE else "ok"
+    advice = "" if level == "ok" else "Make room: a new index is written beside the old ones."
+    return Finding("disk", level, f"{free / 1e9:.1f} GB are free", advice)
+
+
+def _catalogue(options: Options, manifest: Manifest | None) -> Iterator[Finding]:
+    try:
+        with open_store(options.data, options.redis, BRISK) as store:
+            yield Finding("redis", "ok", f"{store.address} answers")
+            yield _persistence(options.redis)
+            yield _fit(store.identity(), store.count(), manifest)
+    except SegueError as error:
+        yield Finding("redis", "fail", str(error))
+
+
+def _persistence(url: str | None) -> Finding:
+    """Redis is where the catalogue is; all else can be made from it again."""
+    if url is None:
+        return Finding("persistence", "ok", "the private Redis writes every change to disk within a second")
+    with reaching(address_of(url)), connect(url, BRISK) as client:
+        info = client.info("persistence")
+        if info.get("aof_enabled"):
+            return Finding("persistence", "ok", "Redis writes every change to disk")
+        saves = _saves(client)
+    if saves == "":
+        text, advice = "Redis keeps nothing on disk", "Set appendonly yes in it, or the catalogue ends with it."
+    else:
+        text, advice = "Redis saves now and then, and loses what came since", "Set appendonly yes in it."
+    return Finding("persistence", "warn", text, advice)
+
+
+def _saves(client: Redis) -> str | None:
+    """When Redis saves by itself, or None where it does not tell, as those of some providers do not."""
+    try:
+        return str(client.config_get("save").get("save", ""))
+    except ResponseError:
+        return None
+
+
+def _fit(identity: Identity | None, tracks: int, manifest: Manifest | None) -> Finding:
+    if identity and manifest and not _is_of(identity, manifest):
+        text = f"it was made by {identity.model_id}, and the model is {manifest.model_id}"
+        return Finding("catalogue", "fail", text, "Start with that model, or index anew with this one.")
+    if tracks == 0:
+        advice = "Run segue-indexer add FOLDER; until then nothing is recommended."
+        return Finding("catalogue", "warn", "it is empty", advice)
+    return Finding("catalogue", "ok", f"{tracks:,} tracks{' by this model' if manifest else ''}")
+
+
+def _is_of(identity: Identity, manifest: Manifest) -> bool:
+    return (identity.model_id, identity.fingerprint) == (manifest.model_id, manifest.features.fingerprint)
+
+
+def _decoders() -> Finding:
+    if found := shutil.which("ffmpeg"):
+        return Finding("decoders", "ok", f"libsndfile, and {found} for AAC")
+    return Finding(
+        "decoders",
+        "warn",
+        "there is no ffmpeg, so AAC, WMA and Matroska are not heard",
+        "Install ffmpeg, if you have such files.",
+    )
+
+
+def _ports(options: Options) -> Iterator[Finding]:
+    unix = options.listen.startswith("unix:")
+    yield _socket(options.listen) if unix else _port("port", options.listen, _shown(options))
+    if options.metrics_listen:
+        yield _port("metrics port", options.metrics_listen)
+
+
+def _socket(address: str) -> Finding:
+    """Whether a socket can be opened beside the one that may be there, which gRPC replaces."""
+    path = Path(address.removeprefix("unix:"))
+    beside = path.with_name(path.name[:-1] + "~")  # as long as it, for the length is limited
+    try:
+        with socket.socket(socket.AF_UNIX) as trial:
+            trial.bind(str(beside))
+        beside.unlink()
+    except OSError as error:
+        problem = f"{address} cannot be opened: {error.strerror or error}"
+        return Finding("port", "fail", problem, "Name a path in a folder that can be written, of up to 107 bytes.")
+    return Finding("port", "ok", f"{address} can be opened")
+
+
+def _shown(options: Options) -> Shown | None:
+    """What a server with these options shows."""
+    certificate, key = options.tls_certificate, options.tls_key
+    return (certificate, key) if certificate and key else None
+
+
+def _port(what: str, address: str, shown: Shown | None = None) -> Finding:
+    host, _, port = address.rpartition(":")
+    try:
+        family, kind, _, _, place = socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind) as trial:
+            # A port that was in use a moment ago is free to whoever listens.
+            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            trial.bind(place)
+    except OSError as error:
+        return _taken(what, address, error.strerror or str(error), shown)
+    return Finding(what, "ok", f"{address} is free")
+
+
+def _taken(what: str, address: str, problem: str, shown: Shown | None) -> Finding:
+    own = reachable(address)
+    if what == "port" and is_local(own) and check(own, timeout=_HEALTH_SECONDS, shown=shown) is None:
+        return Finding(
+            what, "warn", f"a server answers at {address} already, and is well", "Stop it before another is started."
+        )
+    return Finding(what, "fail", f"{address}: {problem}", "Stop what listens there, or name another address.")
+
+
+def _certificates(options: Options) -> Iterator[Finding]:
+    try:
+        end = _shown_until(options)
+    except SegueError as error:
+        yield Finding("certificate", "fail", str(error))
+        return
+    if end:
+        yield _lifetime((end - datetime.now(UTC)).total_seconds() / 86_400)
+
+
+def _shown_until(options: Options) -> datetime | None:
+    """When the certificate ends that callers are shown, by this server or by a balancer before it."""
+    if files := tls_files(options):
+        return read_certificates(files).not_after
+    if options.balancer_certificate:
+        return certificate_end("balancer-certificate", options.balancer_certificate)
+    return None
+
+
+def _lifetime(days: float) -> Finding:
+    if days < 0:
+        return Finding(
+            "certificate", "fail", f"it ended {-days:.0f} days ago", "Renew it; the server reads it again by itself."
+        )
+    if days < _SOON_DAYS:
+        return Finding(
+            "certificate", "warn", f"it ends in {days:.0f} days", "Renew it; the server reads it again by itself."
+        )
+    return Finding("certificate", "ok", f"it can be used, and ends in {days:.0f} days")
+
+
+def _tokens(options: Options) -> Iterator[Finding]:
+    if options.tokens:
+        try:
+            grants = read_grants(options.tokens)
+        except SegueError as error:
+            yield Finding("tokens", "fail", str(error))
+        else:
+            yield _granted([grant.name for grant in grants])
+    for warning in exposures(options):
+        yield Finding("access", "warn", warning)
+
+
+def _granted(names: Sequence[str]) -> Finding:
+    if not names:
+        return Finding("tokens", "warn", "there are none, so nobody may call", "Make one by segue-server token new.")
+    return Finding("tokens", "ok", f"{len(names)} may call: {', '.join(names)}")

@@ -1,0 +1,1 @@
+"""From an uploaded clip to its prediction: admission, decoding, batching."""

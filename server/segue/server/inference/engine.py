@@ -1,0 +1,173 @@
+"""Hears pieces of music for many callers at once, and refuses more than it can hear in time.
+
+A piece goes through four hands: it is taken on or refused by how long it plays, waits for a worker process, is decoded
+there and becomes windows, and these go into the network with those of others. A caller who leaves takes it out of each.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from typing import NamedTuple, cast
+
+from segue.core.audio.containers import playing_seconds
+from segue.core.errors import AudioUndecodable, DeadlinePassed, Overloaded, WorkerError
+from segue.core.features.extract import Piece
+from segue.core.features.extract_partial import Arrived
+from segue.core.features.windows import Windows
+from segue.core.model.saved_model import Floats, Heard, Model
+from segue.core.process_pool import Workers
+from segue.server.inference.admission import Admission, Visit, weight
+from segue.server.inference.batcher import SharedNetwork
+from segue.server.inference.decode_worker import Listened, Rest, Task
+from segue.server.interceptors.call_observer import CLOCKS_APART
+from segue.server.observability.metrics import Metrics, Stage
+
+
+class Hearing(NamedTuple):
+    """A piece of music and what the network makes of it."""
+
+    piece: Piece
+    heard: Heard
+
+
+class Preview(NamedTuple):
+    """A window of a piece that is still arriving: where it begins in seconds, its posterior or None for silence."""
+
+    start: float
+    posterior: Floats | None
+
+
+class Arrival(NamedTuple):
+    """The next windows of a piece that is still arriving, and how many seconds of it there are."""
+
+    previews: list[Preview]
+    seconds: float
+
+
+class Engine:
+    """A loaded network and the processes that decode for it.
+
+    Attributes:
+        model: the network.
+        network: hears windows that were made elsewhere, with those of everybody.
+    """
+
+    def __init__(
+        self, model: Model, listeners: Workers[Task, Listened], queue_seconds: float, metrics: Metrics
+    ) -> None:
+        """Takes a warm model, the processes, and how many seconds of audio may wait or be heard at once."""
+        self.model = model
+        self.network = SharedNetwork(model, metrics)
+        self._listeners = listeners
+        # Nothing waits in the processes' own queue, where what is given up would keep its bytes.
+        self._free = asyncio.Semaphore(listeners.jobs)
+        self._admission = Admission(queue_seconds)
+        self._metrics = metrics
+        metrics.queue_audio_seconds.set_function(self._admission.waiting_seconds)
+        metrics.queue_age_seconds.set_function(self._admission.age)
+
+    def close(self) -> None:
+        """Waits for what the network is hearing; whoever made the processes ends them."""
+        self.network.close()
+
+    def refusal(self) -> Overloaded | None:
+        """Why a piece would be refused, before its bytes are here, or None if it may be taken on."""
+        if refusal := self._admission.full():
+            self._metrics.dropped("queue", "overloaded")
+        return refusal
+
+    async def hear(self, audio: bytes, seconds_left: float | None = None) -> Hearing:
+        """What the network makes of one piece.
+
+        Args:
+            audio: the bytes of a whole file.
+            seconds_left: how long anybody waits for it, or None where that is not known.
+
+        Raises:
+            Overloaded: too much is waiting already; this piece was not looked at.
+            AudioError: it cannot be decoded, is too short or too long, or is silent.
+            DeadlinePassed: nobody waits for it any more.
+        """
+        task = Task(audio, _deadline(seconds_left))
+        with self._counting_refusals(), self._admission.admitted(_weight(audio)) as visit:
+            piece = cast("Piece", await self._listen(task, visit))
+            with self._counting_leavers("network", task):
+                return Hearing(piece, await self.network.hear(piece.windows))
+
+    async def hear_on(self, audio: bytes, rest: Rest, seconds_left: float | None = None) -> Arrival:
+        """What the network makes of the next windows of a piece of which only the start is there.
+
+        Args:
+            audio: the bytes that are there so far.
+            rest: which windows are wanted.
+            seconds_left: how long anybody waits for it, or None where that is not known.
+
+        Raises:
+            Overloaded: too much is waiting already; this piece was not looked at.
+            AudioUndecodable: a decoder cannot bear it.
+            DeadlinePassed: nobody waits for it any more.
+        """
+        task = Task(audio, _deadline(seconds_left), rest)
+        with self._counting_refusals(), self._admission.admitted(_weight(audio)) as visit:
+            arrived = cast("Arrived", await self._listen(task, visit))
+            with self._counting_leavers("network", task):
+                posteriors = await asyncio.gather(*map(self._posterior, arrived.windows))
+        return Arrival(list(map(Preview, arrived.starts, posteriors)), arrived.seconds)
+
+    async def _posterior(self, windows: Windows | None) -> Floats | None:
+        return None if windows is None else (await self.network.hear(windows)).posterior
+
+    async def _listen(self, task: Task, visit: Visit) -> Piece | Arrived:
+        with self._counting_leavers("decode", task):
+            await self._free.acquire()
+        visit.waits = False
+        try:
+            with self._counting_leavers("network", task):
+                # Not by a name: what it raises holds this frame, and with it the audio.
+                listened = await asyncio.wrap_future(self._submit(task))
+        except WorkerError as error:
+            raise AudioUndecodable(f"The audio could not be decoded. {error} Send it whole and undamaged.") from error
+        self._metrics.took("queue", listened.begun - visit.since)
+        self._metrics.took("decode", listened.decoded - listened.begun)
+        self._metrics.took("features", listened.done - listened.decoded)
+        return listened.piece
+
+    def _submit(self, task: Task) -> Future[Listened]:
+        """Gives a task to a free process, which is free again when it is done, whether or not anybody waits for it."""
+        loop = asyncio.get_running_loop()
+        job = self._listeners.submit(task)
+        job.add_done_callback(lambda _: loop.call_soon_threadsafe(self._free.release))
+        return job
+
+    @contextmanager
+    def _counting_refusals(self) -> Iterator[None]:
+        try:
+            yield
+        except Overloaded:
+            self._metrics.dropped("queue", "overloaded")
+            raise
+        except DeadlinePassed as error:
+            self._metrics.dropped("features" if error.stage == "features" else "decode", "expired")
+            raise
+
+    @contextmanager
+    def _counting_leavers(self, stage: Stage, task: Task) -> Iterator[None]:
+        """Counts a caller who hangs up in here, and so spares the stage that would follow."""
+        try:
+            yield
+        except asyncio.CancelledError:
+            late = task.deadline is not None and time.monotonic() > task.deadline - CLOCKS_APART
+            self._metrics.dropped(stage, "expired" if late else "cancelled")
+            raise
+
+
+def _deadline(seconds_left: float | None) -> float | None:
+    return None if seconds_left is None else time.monotonic() + seconds_left
+
+
+def _weight(audio: bytes) -> float:
+    return weight(len(audio), playing_seconds(memoryview(audio)))

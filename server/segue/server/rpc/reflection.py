@@ -1,0 +1,34 @@
+"""Tells callers what services there are, by the standard reflection service; for so many at a time, and no longer."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection
+
+import grpc
+from grpc_reflection.v1alpha import reflection, reflection_pb2, reflection_pb2_grpc
+
+from segue.server.interceptors.call_observer import Context
+from segue.server.rpc.concurrency_limit import Places
+from segue.server.rpc.streams import MAX_STREAMS, coming
+
+
+def add_reflection(services: Collection[str], server: grpc.aio.Server) -> None:
+    """Tells of services, by their full names, and of reflection itself."""
+    servicer = _Reflection((*services, reflection.SERVICE_NAME))
+    reflection_pb2_grpc.add_ServerReflectionServicer_to_server(servicer, server)
+
+
+class _Reflection(reflection.aio.ReflectionServicer):  # type: ignore[misc, name-defined] # its types leave out the asyncio half
+    """The servicer of grpcio-reflection, which takes any number of callers for any time."""
+
+    def __init__(self, services: Collection[str]) -> None:
+        super().__init__(services)
+        self._streams = Places(MAX_STREAMS, "streams are open")
+
+    async def ServerReflectionInfo(  # noqa: N802 - the contract's name
+        self, request_iterator: AsyncIterator[reflection_pb2.ServerReflectionRequest], context: Context
+    ) -> AsyncIterator[reflection_pb2.ServerReflectionResponse]:
+        """Answers each question."""
+        with self._streams.one():
+            async for answer in super().ServerReflectionInfo(coming(request_iterator), context):
+                yield answer

@@ -1,0 +1,1 @@
+"""Certificates, tokens, and warnings about an open port."""

@@ -1,0 +1,1 @@
+"""Builds ``segue-accurate``: MusiCNN, its tags, and the head over them."""

@@ -1,0 +1,1 @@
+"""The ``segue-trainer`` command and its options."""

@@ -1,0 +1,110 @@
+"""The command that compares the networks, and trains what is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from segue.trainer import console
+from segue.trainer.comparison.measure import Run, measure_networks, measure_regression, train_run
+from segue.trainer.comparison.readme_table import parts_of, put_summary
+from segue.trainer.comparison.results_page import Section, page
+from segue.trainer.data.dataset import chunks_of
+from segue.trainer.data.feature_cache import FeatureCache
+from segue.trainer.data.inputs import read_input
+from segue.trainer.evaluation.baselines import chance
+from segue.trainer.runs.resume import refuse_unwritable
+from segue.trainer.runs.train_run import FRONT_END, Sides
+from segue.trainer.splits.strategies import SplitWish
+from segue.trainer.training.fit import Watch
+from segue.trainer.training.recipes import RECIPES
+from segue.trainer.training.train_fast import WINDOWS
+
+# What the page is about: the split that parts artists, by three seeds, and the one that leaks, by one.
+GRID: Mapping[str, tuple[int, ...]] = {"fault-filtered": (0, 1, 2), "chunk-random": (0,)}
+
+
+@dataclass(frozen=True)
+class CompareSettings:
+    """What ``segue-trainer compare`` was told.
+
+    Attributes:
+        source: a folder of audio, or an archive.
+        runs: the folder of the artifacts.
+        output: the page.
+        train: whether missing networks are trained.
+        cache: the folder that features of audio are kept in.
+        readme: the page that the short table is written into, or None.
+    """
+
+    source: Path
+    runs: Path
+    output: Path
+    train: bool
+    cache: Path
+    readme: Path | None = None
+
+
+def compare(settings: CompareSettings) -> None:
+    """Writes the page, and trains what is missing where that is asked for.
+
+    Raises:
+        SegueError: the input or an artifact cannot be used, or a training fails.
+    """
+    refuse_unwritable(settings.output)
+    if settings.readme:
+        parts_of(settings.readme)
+    with console.bar("reading clips") as bar:
+        kept = FeatureCache(settings.cache, FRONT_END)
+        dataset = read_input(settings.source, FRONT_END, lambda track: True, bar, kept)
+
+    @cache
+    def sides(name: str) -> Sides:
+        wish = SplitWish(name)
+        clips = chunks_of(dataset, FRONT_END, WINDOWS) if wish.by_chunk else dataset
+        return Sides.of(clips, wish.known() or wish.draw(clips.genres))
+
+    wanted = [Run(split, network, seed) for split, seeds in GRID.items() for network in RECIPES for seed in seeds]
+    for run in wanted if settings.train else ():
+        train_run(run, sides(run.split), settings.runs, _watch(run))
+    sections = [
+        _section(tuple(run for run in wanted if run.split == name), sides(name), settings.runs) for name in GRID
+    ]
+    settings.output.write_text(page(sections, _again(settings)), encoding="utf-8")
+    console.note(f"written to {settings.output}")
+    if settings.readme:
+        put_summary(settings.readme, sections)
+        console.note(f"written into {settings.readme}")
+
+
+def _section(wanted: tuple[Run, ...], sides: Sides, runs: Path) -> Section:
+    baselines, judged, pool = measure_regression(sides)
+    return Section(
+        label=sides.split.label,
+        digest=sides.split.digest,
+        learnt=len(sides.learnt.clips),
+        judged=len(sides.valid.clips),
+        rows=tuple(measure_networks(wanted, sides, runs)),
+        baselines=baselines,
+        chance=chance(judged, pool),
+        wanted=wanted,
+    )
+
+
+def _watch(run: Run) -> Watch:
+    most = RECIPES[run.network].plan.epochs
+
+    def tell(epoch: int, figures: Mapping[str, float]) -> None:
+        console.note(
+            f"{run.split}, {run.network}, seed {run.seed}, epoch {epoch}/{most}: loss {figures['loss']:.3f}, "
+            f"validation log-loss {figures['val_log_loss']:.3f}, accuracy {figures['val_accuracy']:.3f}"
+        )
+
+    return tell
+
+
+def _again(settings: CompareSettings) -> str:
+    source = "FOLDER" if settings.source.is_dir() else "ARCHIVE"
+    return f"segue-trainer compare --train --input {source} --runs RUNS --output docs/results.md --readme README.md"

@@ -1,0 +1,159 @@
+"""The commands of ``segue-trainer``, with what a person sees of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from segue.core.model.artifact import Manifest
+from segue.trainer import console
+from segue.trainer.commands.evaluate import show_figures
+from segue.trainer.data.dataset import Dataset, Floats, chunks_of, labels_of
+from segue.trainer.data.feature_cache import FeatureCache
+from segue.trainer.data.inputs import columns_of, list_input, read_input
+from segue.trainer.data.tag_file import read_tag_file
+from segue.trainer.errors import DataUnusable
+from segue.trainer.runs.memory_estimate import available, refuse_too_large
+from segue.trainer.runs.resume import identity_of, keep_going, refuse_output
+from segue.trainer.runs.train_run import FRONT_END, Sides, train_artifact
+from segue.trainer.splits.gtzan import name_report
+from segue.trainer.splits.split import SAVED, SHIPPED, TRAIN, VALID, Split
+from segue.trainer.splits.strategies import SplitWish
+from segue.trainer.training.distillation import taught_count, teach
+from segue.trainer.training.fit import Course
+from segue.trainer.training.recipes import RECIPES
+from segue.trainer.training.train_fast import WINDOWS
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """What ``segue-trainer train`` was told.
+
+    Attributes:
+        source: a folder of audio, or an archive.
+        split: which clips it learns from.
+        output: the artifact's folder.
+        network: which one, by the name of its recipe.
+        name: what it is called.
+        seed: of everything that is drawn.
+        epochs: the most, or None for the recipe's own number.
+        resume: whether it goes on from the checkpoint of a run that was stopped.
+        finish: whether it writes the best epoch of that checkpoint and trains no further.
+        tags: the file of a teacher's tags, or None.
+        cache: the folder that features of audio are kept in, or None for none.
+    """
+
+    source: Path
+    split: SplitWish
+    output: Path
+    network: str
+    name: str
+    seed: int
+    epochs: int | None
+    resume: bool = False
+    cache: Path | None = None
+    finish: bool = False
+    tags: Path | None = None
+
+
+def train(settings: TrainSettings) -> None:
+    """Trains a network, writes its artifact and prints its figures.
+
+    Raises:
+        SegueError: the input, the split or the training fails.
+    """
+    known = settings.split.known()
+    teacher = read_tag_file(settings.tags) if settings.tags else None
+    resume = settings.resume or settings.finish
+    refuse_output(settings.output, resume=resume)
+    # A folder that cannot be trained on is told before its audio is decoded.
+    listed = list_input(settings.source, FRONT_END)
+    labels_of(listed.values())
+    wanted = _of_a_run(known if known and not known.leaky else None)
+    refuse_too_large(columns_of(settings.source, FRONT_END, wanted), FRONT_END, WINDOWS, available())
+    if settings.source.is_dir():
+        for said in name_report(listed):
+            console.note(said)
+    dataset = _read(settings.source, settings.split, known, settings.cache)
+    _refuse_lost(listed, dataset)
+    split = known or settings.split.draw(dataset.genres, dataset.copies)
+    sides = _taught(Sides.of(dataset, split), teacher)
+    parts = "chunks" if split.leaky else "clips"
+    console.note(
+        f"{len(sides.learnt.clips)} {parts} to learn from, {len(sides.valid.clips)} to judge by, split {split.label}"
+    )
+    recipe = RECIPES[settings.network]
+    plan = recipe.planned(settings.seed, settings.epochs)
+
+    def work(course: Course) -> Manifest:
+        return train_artifact(
+            sides, settings.output, recipe, plan, name=settings.name, command=_again(settings), course=course
+        )
+
+    with console.epoch_bar(plan.epochs) as epoch_bar:
+        identity = identity_of(sides, recipe, plan)
+        course = Course(epoch_bar, resume=resume, identity=identity, finish=settings.finish)
+        manifest = keep_going(settings.output, course, work, console.note)
+    show_figures({"model_id": manifest.model_id, "split": split.label, "side": VALID, **manifest.metrics})
+    console.note(f"written to {settings.output}")
+
+
+def save_split(source: Path, wish: SplitWish, path: Path) -> dict[str, Any]:
+    """Draws a split and writes its file.
+
+    Returns:
+        Its label and digest, and how many stand on each side.
+
+    Raises:
+        SegueError: the input cannot be used, or the split cannot be drawn from it.
+    """
+    split = wish.known()
+    if split is None:
+        genres = _read(source, wish, None, None).genres if wish.by_chunk else list_input(source, FRONT_END)
+        split = wish.draw(genres)
+    split.save(path)
+    return {"split": split.label, "digest": split.digest, **Counter(split.sides.values())}
+
+
+def _read(source: Path, wish: SplitWish, known: Split | None, folder: Path | None) -> Dataset:
+    """The clips of a run, or their chunks where the split is one by chunks."""
+    by_chunk = known.leaky if known else wish.by_chunk
+    cache = FeatureCache(folder, FRONT_END) if folder else None
+    with console.bar("reading clips") as bar:
+        dataset = read_input(source, FRONT_END, _of_a_run(None if by_chunk else known), bar, cache)
+    console.dropped(dataset.dropped)
+    if cache and cache.trouble:
+        console.note(cache.trouble)
+    return chunks_of(dataset, FRONT_END, WINDOWS) if by_chunk else dataset
+
+
+def _taught(sides: Sides, teacher: Mapping[str, Floats] | None) -> Sides:
+    """A run whose training clips have a teacher's tags; no others are used."""
+    if teacher is None:
+        return sides
+    learnt = teach(sides.learnt, teacher)
+    console.note(f"{taught_count(learnt)} of the clips to learn from have the tags of a teacher")
+    return replace(sides, learnt=learnt)
+
+
+def _refuse_lost(listed: Mapping[str, str], dataset: Dataset) -> None:
+    """Refuses to train a network that would not know a genre because none of its clips can be used."""
+    lost = {listed[track] for track in dataset.dropped} - set(dataset.genres.values())
+    if lost:
+        raise DataUnusable(
+            f"No clip of {', '.join(sorted(lost))} can be used. Give the genre clips that can, or take its folder away."
+        )
+
+
+def _of_a_run(split: Split | None) -> Callable[[str], bool]:
+    return lambda track: split is None or split.side(track) in (TRAIN, VALID)
+
+
+def _again(settings: TrainSettings) -> str:
+    source = "FOLDER" if settings.source.is_dir() else "ARCHIVE"
+    split = settings.split.name if settings.split.name in SHIPPED else settings.output / SAVED
+    judged = f"--split {split} --side valid --pool train"
+    return f"segue-trainer evaluate --model {settings.output} --input {source} {judged}"

@@ -1,0 +1,1 @@
+"""Measures several networks side by side and writes the results pages."""

@@ -1,0 +1,1 @@
+"""Reads training data: folders of audio, log-mel archives, tags."""

@@ -1,0 +1,1 @@
+"""Measures classification and recommendation on labelled tracks."""

@@ -1,0 +1,1 @@
+"""Writes a trained network as an artifact."""

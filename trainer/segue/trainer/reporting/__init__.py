@@ -1,0 +1,1 @@
+"""Writes reports, figures, model cards and run records."""

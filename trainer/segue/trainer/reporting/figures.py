@@ -1,0 +1,139 @@
+"""The pictures of a report, as PNG."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+from sklearn.decomposition import PCA
+from sklearn.manifold import TSNE
+
+from segue.trainer.evaluation.analysis import Analysis, Bin
+
+CURVES, CONFUSION, RELIABILITY, MAP = "curves.png", "confusion.png", "reliability.png", "map.png"
+_DPI = 110
+# Fewer tracks than this have no neighbourhoods to lay out.
+_LEAST_FOR_TSNE = 12
+
+
+def draw_all(folder: Path, analysis: Analysis, history: dict[str, list[float]] | None, title: str) -> list[str]:
+    """Draws every figure into a folder.
+
+    Args:
+        folder: where; it is made.
+        analysis: what is drawn.
+        history: figures of each epoch by name, or None where no run is known.
+        title: stands over every figure.
+
+    Returns:
+        The names of the files.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    drawn = {CONFUSION: confusion(analysis), RELIABILITY: reliability(analysis), MAP: embedding_map(analysis)}
+    if history:
+        drawn = {CURVES: curves(history)} | drawn
+    for name, figure in drawn.items():
+        figure.suptitle(title, fontsize=11)
+        figure.savefig(folder / name, dpi=_DPI, metadata={"Software": ""})
+    return list(drawn)
+
+
+def curves(history: dict[str, list[float]]) -> Figure:
+    """Loss and accuracy of training and validation by epoch, as in the paper's figures 9 and 10."""
+    figure = Figure((9, 4), layout="constrained")
+    best = 1 + int(np.argmin(history["val_log_loss"]))
+    for axes, name, label in zip(
+        figure.subplots(1, 2), ("log_loss", "accuracy"), ("log-loss, nats", "accuracy"), strict=True
+    ):
+        epochs = np.arange(1, len(history[name]) + 1)
+        axes.plot(epochs, history[name], label="training, as it was heard")
+        axes.plot(epochs, history[f"val_{name}"], label="validation")
+        axes.axvline(best, color="grey", linestyle=":", label=f"kept: epoch {best}")
+        axes.set(xlabel="epoch", ylabel=label)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    return figure
+
+
+def confusion(analysis: Analysis) -> Figure:
+    """The confusion matrix: rows are the true genres."""
+    labels, counts = analysis.judged.labels, analysis.confusion
+    size = max(4.5, 0.6 * len(labels) + 1.5)
+    figure = Figure((size, size), layout="constrained")
+    axes = figure.subplots()
+    shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    for row, column in np.ndindex(counts.shape):
+        if counts[row, column]:
+            colour = "white" if shares[row, column] > 0.5 else "black"
+            axes.text(column, row, str(counts[row, column]), ha="center", va="center", color=colour)
+    axes.set_xticks(range(len(labels)), labels, rotation=45, ha="right")
+    axes.set_yticks(range(len(labels)), labels)
+    axes.set(xlabel="answered", ylabel="true")
+    return figure
+
+
+def reliability(analysis: Analysis) -> Figure:
+    """Accuracy against confidence, before the temperature and after, each bin with its clips."""
+    figure = Figure((8.5, 4.4), layout="constrained")
+    figures = analysis.figures
+    after = ("after, cross-fitted", "_cross_fitted") if "ece_cross_fitted" in figures else ("as served", "")
+    for axes, bins, (name, suffix) in zip(
+        figure.subplots(1, 2, sharey=True),
+        (analysis.before, analysis.after),
+        (("before the temperature", "_raw"), after),
+        strict=True,
+    ):
+        _draw_bins(axes, bins)
+        axes.set_title(
+            f"{name}: log-loss {figures[f'log_loss{suffix}']:.3f}, ECE {figures[f'ece{suffix}']:.3f}", fontsize=10
+        )
+    return figure
+
+
+def embedding_map(analysis: Analysis) -> Figure:
+    """The embeddings in two dimensions, coloured by genre."""
+    judged = analysis.judged
+    places, method = _flatten(judged.embedding)
+    figure = Figure((7.5, 6), layout="constrained")
+    axes = figure.subplots()
+    colours = colormaps["tab10" if len(judged.labels) <= 10 else "tab20"]
+    for number, genre in enumerate(judged.labels):
+        mine = judged.genres == number
+        axes.scatter(places[mine, 0], places[mine, 1], s=28, color=colours(number % colours.N), label=genre)
+    axes.set(xticks=[], yticks=[])
+    axes.set_title(f"{len(places)} embeddings by {method}; only nearness means something", fontsize=10)
+    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    return figure
+
+
+def _draw_bins(axes: Any, bins: tuple[Bin, ...]) -> None:  # noqa: ANN401 - matplotlib's axes
+    axes.plot([0, 1], [0, 1], color="grey", linestyle=":", label="as sure as it is right")
+    confidence, accuracy = [part.confidence for part in bins], [part.accuracy for part in bins]
+    axes.plot(confidence, accuracy, marker="o", label="this network")
+    for part in bins:
+        axes.annotate(
+            str(part.clips),
+            (part.confidence, part.accuracy),
+            textcoords="offset points",
+            xytext=(0, 8),
+            ha="center",
+            fontsize=8,
+            bbox={"boxstyle": "round,pad=0.1", "facecolor": "white", "edgecolor": "none", "alpha": 0.8},
+        )
+    axes.set(xlim=(0, 1.02), ylim=(0, 1.08), xlabel="confidence (with clips in each bin)", ylabel="accuracy")
+    axes.legend(loc="upper left", fontsize=8)
+
+
+def _flatten(embedding: NDArray[np.float32]) -> tuple[NDArray[np.floating[Any]], str]:
+    if len(embedding) < _LEAST_FOR_TSNE:
+        padded = np.pad(embedding, ((0, max(0, 2 - len(embedding))), (0, 0)))
+        return PCA(2).fit_transform(padded)[: len(embedding)], "PCA"
+    perplexity = min(30.0, (len(embedding) - 1) / 3)
+    layout = TSNE(2, perplexity=perplexity, init="pca", random_state=0, metric="cosine")
+    return layout.fit_transform(embedding), "t-SNE"

@@ -1,0 +1,1 @@
+"""One training run from data to artifact, resumable."""

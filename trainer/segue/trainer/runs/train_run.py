@@ -1,0 +1,213 @@
+"""A whole training run: from clips to an artifact with its figures."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from segue.core.features.log_mel import FeatureConfig
+from segue.core.model.artifact import Manifest
+from segue.core.model.saved_model import Model
+from segue.trainer.data.dataset import Dataset, labels_of, windows_of
+from segue.trainer.errors import CheckpointError, DataUnusable, SplitMismatch
+from segue.trainer.evaluation.analysis import analyse
+from segue.trainer.evaluation.cost import relative_cost
+from segue.trainer.evaluation.predictions import judge, predict
+from segue.trainer.export.artifact import calibrate, write_artifact
+from segue.trainer.export.signatures import Served
+from segue.trainer.networks.paper import PaperTrained
+from segue.trainer.reporting.model_card import Story, write_card
+from segue.trainer.reporting.report import write_report
+from segue.trainer.reporting.run_record import Record, installed_versions
+from segue.trainer.splits.split import SAVED, SHIPPED, TRAIN, VALID, Split
+from segue.trainer.training.distillation import taught_count
+from segue.trainer.training.fit import Course
+from segue.trainer.training.recipes import AnyPlan, Recipe, settings_of
+from segue.trainer.training.train_fast import WINDOWS, Trained
+
+# Window-relative decibels on the paper's mel bands; docs/adr says how the floor was chosen.
+FRONT_END = FeatureConfig()
+
+
+@dataclass(frozen=True)
+class Sides:
+    """The clips of a run.
+
+    Attributes:
+        learnt: those that the network learns from.
+        valid: those that choose the epoch and fit the temperature.
+        labels: the genres, in the order of the posterior.
+        split: what parted them.
+    """
+
+    learnt: Dataset
+    valid: Dataset
+    labels: tuple[str, ...]
+    split: Split
+
+    @classmethod
+    def of(cls, dataset: Dataset, split: Split) -> Sides:
+        """Parts a data set.
+
+        Raises:
+            DataUnusable: a side is empty, there are fewer than two genres, a genre is only judged by, or a clip's
+                features are not finite.
+            SplitMismatch: a recording stands on two sides, and the split does not say that it leaks.
+        """
+        learnt = dataset.where(lambda track: split.side(track) == TRAIN)
+        valid = dataset.where(lambda track: split.side(track) == VALID)
+        for clip in (*learnt.clips, *valid.clips):
+            if not np.isfinite(clip.decibels).all():
+                raise DataUnusable(f"{clip.track} holds features that are not finite numbers. Make the archive again.")
+        if not learnt.clips or not valid.clips:
+            side = VALID if learnt.clips else TRAIN
+            raise DataUnusable(
+                f"No usable clip is on the side {side!r} of {split.name!r}. Name another input or split."
+            )
+        _refuse_leak(learnt, valid, split)
+        labels = labels_of(learnt.genres.values())
+        stray = sorted(set(valid.genres.values()) - set(labels))
+        if stray:
+            raise DataUnusable(f"There are clips of {', '.join(stray)} to judge by, but none to learn from. Add some.")
+        return cls(learnt, valid, labels, split)
+
+
+def _refuse_leak(learnt: Dataset, valid: Dataset, split: Split) -> None:
+    for one, other in Dataset(learnt.clips + valid.clips).copies if not split.leaky else ():
+        if split.side(one) != split.side(other):
+            raise SplitMismatch(
+                f"The split {split.name!r} leaks: {one} and {other} are the same recording, bit for bit, and stand on "
+                "two sides. Remove one, or put both on one side."
+            )
+
+
+def train_artifact(
+    sides: Sides,
+    folder: Path,
+    recipe: Recipe,
+    plan: AnyPlan,
+    *,
+    name: str,
+    command: str,
+    course: Course | None = None,
+) -> Manifest:
+    """Trains a network and writes its artifact.
+
+    Args:
+        sides: the clips.
+        folder: where the artifact goes; an older one there is replaced at the very end.
+        recipe: which network.
+        plan: how to train it.
+        name: of the network, such as "segue-fast".
+        command: what prints the figures again, for the card.
+        course: what is told and kept on the way; None for nothing.
+
+    Returns:
+        The manifest as written, with the figures on the validation clips.
+
+    Raises:
+        TrainingDiverged: the loss is no longer a number.
+        CheckpointError: a checkpoint or the network cannot be written, or the one to go on from cannot be used.
+    """
+    trained = recipe.run(sides.learnt, sides.valid, sides.labels, FRONT_END, plan, course or Course())
+    network, temperature = calibrate(trained, sides.learnt, sides.valid, sides.labels, FRONT_END)
+    manifest = _manifest(sides, network, temperature, name)
+    story = _story(sides, recipe, plan, trained, command)
+
+    def describe(fresh: Path) -> tuple[dict[str, float], str]:
+        # First: what is written beside it from here on, its first manifest does not name.
+        model = Model.load(fresh)
+        record = _record(sides, recipe, plan, trained)
+        record.save(fresh)
+        figures = measure(model, fresh, sides, record) | {"cost": relative_cost(model)}
+        if sides.split.name not in SHIPPED:
+            sides.split.save(fresh / SAVED)
+        return figures, write_card(model.manifest, figures, story)
+
+    try:
+        return write_artifact(folder, network, manifest, describe)
+    except tf.errors.OpError as error:
+        raise CheckpointError(
+            f"The network cannot be written to {folder}: {_plain(error)}. Make room, and go on with --resume where "
+            "there is a checkpoint."
+        ) from error
+
+
+def _manifest(sides: Sides, network: Served, temperature: float, name: str) -> Manifest:
+    return Manifest(
+        name=name,
+        model_id="",
+        labels=sides.labels,
+        windows=WINDOWS,
+        feature_width=network.feature_width,
+        embedding_width=network.embedding_width,
+        features=FRONT_END,
+        temperature=temperature,
+        split_digest=sides.split.digest,
+    )
+
+
+def _story(sides: Sides, recipe: Recipe, plan: AnyPlan, trained: Trained | PaperTrained, command: str) -> Story:
+    return Story(
+        split=sides.split.label,
+        learnt=len(sides.learnt.clips),
+        taught=taught_count(sides.learnt),
+        valid=len(sides.valid.clips),
+        recipe=recipe,
+        plan=plan,
+        epochs=len(trained.history["loss"]),
+        best_epoch=trained.best_epoch,
+        seconds=trained.seconds,
+        command=command,
+    )
+
+
+def _plain(error: tf.errors.OpError) -> str:
+    """What TensorFlow says without the names of its own parts, which stand before and behind it."""
+    said: str = error.message.rpartition("; ")[2].partition(" [Op:")[0]
+    return said
+
+
+def data_digest(sides: Sides) -> str:
+    """The SHA-256 of all clips of a run, in hexadecimal."""
+    return hashlib.sha256(f"{sides.learnt.digest}{sides.valid.digest}".encode()).hexdigest()
+
+
+def _record(sides: Sides, recipe: Recipe, plan: AnyPlan, trained: Trained | PaperTrained) -> Record:
+    return Record(
+        network=recipe.name,
+        embedding=recipe.embedding,
+        split=sides.split.label,
+        split_digest=sides.split.digest,
+        data_digest=data_digest(sides),
+        learnt=len(sides.learnt.clips),
+        valid=len(sides.valid.clips),
+        plan=settings_of(plan),
+        epochs=len(trained.history["loss"]),
+        best_epoch=trained.best_epoch,
+        seconds=trained.seconds,
+        versions=installed_versions(),
+        history=trained.history,
+    )
+
+
+def measure(model: Model, folder: Path, sides: Sides, record: Record) -> dict[str, float]:
+    """The figures of a loaded artifact on the validation clips, through the very path that the server takes.
+
+    Beside those of ``analyse`` there are ``precision_at_5_from_train`` and ``precision_at_10_from_train``, with the
+    training clips recommended. The report is written into the folder.
+    """
+    learnt, valid = (
+        predict(model, [windows_of(clip, model.manifest.features, model.manifest.windows) for clip in side.clips])
+        for side in (sides.learnt, sides.valid)
+    )
+    analysis = analyse(valid, learnt, model.manifest.temperature)
+    judged_on = f"the {len(valid.tracks)} tracks on the side {VALID} of {sides.split.label}"
+    write_report(folder, model.manifest, analysis, record, judged_on)
+    from_train = judge(valid, learnt)
+    names = [name for name in from_train if name.startswith("precision")]
+    return analysis.figures | {f"{name}_from_train": from_train[name] for name in names}

@@ -1,0 +1,238 @@
+"""Splits that are drawn by a seed: by track, as the paper's; by artist; and by chunk, which leaks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.model_selection import StratifiedGroupKFold
+
+from segue.trainer.errors import DataUnusable, SplitMismatch
+from segue.trainer.splits.split import (
+    SHIPPED,
+    TEST,
+    TRAIN,
+    VALID,
+    Split,
+    check_duplicates,
+    gtzan_artists,
+    known_duplicates,
+    load_split,
+)
+
+RANDOM, PAPER, CHUNKS, ARTISTS = DRAWN = ("random-tracks", "paper", "chunk-random", "artist-grouped")
+Pairs = Iterable[tuple[str, str]]
+"""Tracks that are the same recording."""
+
+# The paper's shares: one in ten for testing, and one in ten of the rest for validation.
+_TEST_SHARE, _VALID_SHARE = 0.1, 0.09
+
+
+@dataclass(frozen=True)
+class SplitWish:
+    """The split that a run was told to use.
+
+    Attributes:
+        name: of one that is shipped or drawn, or the path of a saved one.
+        seed: of one that is drawn.
+        folds: of ``artist-grouped``, 3 or above.
+        fold: which of them is the test side, from 0.
+    """
+
+    name: str = RANDOM
+    seed: int = 0
+    folds: int = 5
+    fold: int = 0
+
+    @property
+    def by_chunk(self) -> bool:
+        """Whether clips are cut into chunks before they are parted."""
+        return self.name == CHUNKS
+
+    def known(self) -> Split | None:
+        """The split where it stands already, None where it is drawn from the tracks.
+
+        Raises:
+            SplitMismatch: there is none, or it cannot be used.
+        """
+        if self.name in DRAWN:
+            if self.name == ARTISTS and self.fold >= self.folds:
+                raise SplitMismatch(
+                    f"There is no fold {self.fold} of {self.folds}: the last is {self.folds - 1}. Change --fold."
+                )
+            return None
+        if self.name not in SHIPPED and not self.name.endswith(".tsv"):
+            raise SplitMismatch(
+                f"There is no split {self.name!r}. Choose one of: {', '.join((*SHIPPED, *DRAWN))}; or name a saved "
+                "one (tsv)."
+            )
+        return load_split(self.name)
+
+    def draw(self, genres: Mapping[str, str], copies: Pairs = ()) -> Split:
+        """Draws it from the genre of each track, or of each chunk; pairs of copies stay together.
+
+        Raises:
+            DataUnusable: there are too few tracks, too few artists are known, or a name fits in no table.
+        """
+        refuse_odd(genres)
+        if self.name == PAPER:
+            return paper_split(genres, self.seed, copies)
+        if self.name == CHUNKS:
+            return chunk_random_split(genres, self.seed)
+        if self.name == ARTISTS:
+            return artist_grouped_split(genres, self.seed, self.folds, self.fold)
+        return random_split(genres, self.seed, copies=copies)
+
+
+def random_split(genres: Mapping[str, str], seed: int, share: float = 0.2, copies: Pairs = ()) -> Split:
+    """Draws a share of every genre for validation, by track; copies of one recording stay together.
+
+    Args:
+        genres: the genre of each track.
+        seed: another seed draws other tracks.
+        share: of each genre, above 0 and below 1; at least one track is drawn and at least one is left.
+        copies: pairs of tracks that are one recording, beside GTZAN's known ones.
+
+    Raises:
+        DataUnusable: a genre has fewer than two recordings.
+    """
+    return _draw(RANDOM, genres, seed, {VALID: share}, copies)
+
+
+def paper_split(genres: Mapping[str, str], seed: int, copies: Pairs = ()) -> Split:
+    """The paper's 9:1 and 9:1 again: of each genre 81 % train, 9 % validate and 10 % test, by track.
+
+    Raises:
+        DataUnusable: a genre has fewer than three recordings.
+    """
+    return _draw(PAPER, genres, seed, {TEST: _TEST_SHARE, VALID: _VALID_SHARE}, copies)
+
+
+def chunk_random_split(genres: Mapping[str, str], seed: int) -> Split:
+    """The paper's shares of chunks, whatever tracks they are from: it leaks, and says so.
+
+    Args:
+        genres: the genre of each chunk.
+        seed: another seed draws other chunks.
+
+    Raises:
+        DataUnusable: a genre has fewer than three chunks.
+    """
+    return Split(CHUNKS, _draw(CHUNKS, genres, seed, {TEST: _TEST_SHARE, VALID: _VALID_SHARE}).sides, "chunk")
+
+
+def artist_grouped_split(genres: Mapping[str, str], seed: int, folds: int, fold: int) -> Split:
+    """One of k folds that keep the tracks of an artist together, as evenly over the genres as that allows.
+
+    The fold tests, the next one validates, the others train. Where GTZAN's index has no artist, a track is an artist
+    of its own.
+
+    Raises:
+        DataUnusable: the artists are not known, or a genre has too few tracks or artists for so many folds.
+    """
+    artists = gtzan_artists()
+    strangers = sorted(set(genres) - set(artists))
+    if strangers:
+        raise DataUnusable(
+            f"The artists of {len(strangers)} tracks are not known, such as {strangers[0]}: the split {ARTISTS} is "
+            "for GTZAN's names. Choose another split."
+        )
+    tracks = sorted(genres)
+    groups = artist_groups(tracks)
+    folder = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
+    kinds = np.array([genres[track] for track in tracks])
+    try:
+        parts = [test for _, test in folder.split(kinds, kinds, [groups[track] for track in tracks])]
+    except ValueError as error:
+        raise DataUnusable(
+            f"{len(tracks)} tracks cannot be parted into {folds} folds: {error} Lower --folds."
+        ) from error
+    sides = dict.fromkeys(tracks, TRAIN)
+    for number, side in (((fold + 1) % folds, VALID), (fold, TEST)):
+        sides |= {tracks[place]: side for place in parts[number]}
+    lost = sorted(set(genres.values()) - {genres[track] for track in tracks if sides[track] == TRAIN})
+    if lost:
+        raise DataUnusable(
+            f"Nothing is left to learn {', '.join(lost)} from in fold {fold} of {folds}: its artists are too few. Give "
+            "it clips of more artists, or choose another --fold or --folds."
+        )
+    return _checked(Split(f"{ARTISTS}-{fold}-of-{folds}", sides))
+
+
+def refuse_odd(names: Iterable[str]) -> None:
+    """Refuses names that would break the table of a saved split: that of a file may hold anything.
+
+    Raises:
+        DataUnusable: a name holds a tab, an end of line, spaces around it or what is no text, or is empty.
+    """
+    for name in names:
+        if "\t" in name or name.splitlines() != [name] or name != name.strip() or _is_no_text(name):
+            raise DataUnusable(
+                f"The name {name!a} is empty, or holds a tab, an end of line, spaces around it or what is no text, and "
+                "a split is a table of names. Rename the file."
+            )
+
+
+def _is_no_text(name: str) -> bool:
+    """Whether a name holds bytes that are not UTF-8, which Python keeps as lone surrogates."""
+    return any("\ud800" <= letter <= "\udfff" for letter in name)
+
+
+def artist_groups(tracks: Iterable[str]) -> dict[str, str]:
+    """For each track the first of those that must stay together: of its artist, or the same recording.
+
+    A track whose artist GTZAN's index does not know is on its own.
+    """
+    listed, artists = sorted(tracks), gtzan_artists()
+    known = [track for track in listed if track in artists]
+    return _components(listed, [*known_duplicates(), *_same_artist(known, artists)])
+
+
+def _draw(name: str, genres: Mapping[str, str], seed: int, shares: Mapping[str, float], copies: Pairs = ()) -> Split:
+    """Draws shares of each genre, in units of copies of one recording, and leaves the rest to learn from."""
+    random = np.random.default_rng(seed)
+    unit = _components(genres, [*known_duplicates(), *copies])
+    sides: dict[str, str] = {}
+    for genre in sorted(set(genres.values())):
+        tracks = sorted(track for track in genres if genres[track] == genre)
+        left = [track for track in tracks if unit[track] == track]
+        if len(left) <= len(shares):
+            raise DataUnusable(
+                f"The genre {genre!r} has too few usable recordings, {len(left)} of {len(tracks)} tracks when copies "
+                f"count once. Give it {len(shares) + 1} or more, or leave it out."
+            )
+        for side, share in shares.items():
+            count = min(len(left) - 1, max(1, round(share * len(tracks))))
+            drawn = set(random.choice(left, count, replace=False).tolist())
+            sides |= dict.fromkeys(drawn, side)
+            left = [track for track in left if track not in drawn]
+    return _checked(Split(name, {track: sides.get(unit[track], TRAIN) for track in genres}))
+
+
+def _components(tracks: Iterable[str], pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """The first track of those that each track is tied to, by however many pairs."""
+    first = {track: track for track in sorted(tracks)}
+
+    def root(track: str) -> str:
+        while first[track] != track:
+            track = first[track]
+        return track
+
+    for one, other in pairs:
+        if one in first and other in first:
+            low, high = sorted((root(one), root(other)))
+            first[high] = low
+    return {track: root(track) for track in first}
+
+
+def _same_artist(tracks: Iterable[str], artists: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Pairs that tie each track to the first of its artist."""
+    first: dict[str, str] = {}
+    known = [(track, artists[track].casefold().strip()) for track in tracks if artists[track].strip()]
+    return [(first.setdefault(artist, track), track) for track, artist in known]
+
+
+def _checked(split: Split) -> Split:
+    check_duplicates(split)
+    return split

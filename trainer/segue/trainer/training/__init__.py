@@ -1,0 +1,1 @@
+"""Fits networks: batches, epochs, checkpoints, distillation."""
