@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from ..integration.processes import ended
+from tests.helpers.processes import ended
 
 BIN = Path(sys.executable).parent
 

@@ -15,13 +15,12 @@ import pytest
 
 from segue.client import Client, Credentials, TokenMissingError
 from segue.core.redis_catalogue.private_server import open_local_redis
-
-from ..load import balanced as load
-from ..load.balanced import Balanced, new_secrets
-from ..load.callers import calling
-from ..load.music import large_clip
-from ..load.rolling import roll
-from .conftest import run
+from tests.e2e.conftest import run
+from tests.load import balanced as load
+from tests.load.balanced import Balanced, new_secrets
+from tests.load.callers import calling
+from tests.load.music import large_clip
+from tests.load.rolling import roll
 
 CALLERS = 4
 

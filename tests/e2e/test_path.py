@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from ..waiting import wait_until
-from .conftest import run
+from tests.e2e.conftest import run
+from tests.helpers.waiting import wait_until
 
 
 @pytest.fixture(scope="module")

@@ -16,11 +16,10 @@ import click
 
 from segue.core.model.artifact import read_manifest
 from segue.core.paths import default_model
-
-from .balanced import Balanced, balanced, new_secrets
-from .callers import Callers, calling
-from .music import add_tracks, large_clip
-from .servers import Redis
+from tests.load.balanced import Balanced, balanced, new_secrets
+from tests.load.callers import Callers, calling
+from tests.load.music import add_tracks, large_clip
+from tests.load.servers import Redis
 
 _TRACKS = 1_000
 

@@ -23,13 +23,12 @@ import grpc
 from segue.core.model.artifact import Manifest, read_manifest
 from segue.core.paths import DEFAULT_MODEL, default_model
 from segue.v1 import recommendation_service_pb2, recommendation_service_pb2_grpc
-
-from . import balanced, rolling
-from .ghz import ROOT, Load, Measured, begin, end, find_ghz, send
-from .music import CLIPS, add_tracks, kind, recommend_by_clip, recommend_by_id, small_and_large
-from .page import Page
-from .servers import Memory, Redis, bare_server, segue_server
-from .swaps import made_aside, put_in_place, swapped
+from tests.load import balanced, rolling
+from tests.load.ghz import ROOT, Load, Measured, begin, end, find_ghz, send
+from tests.load.music import CLIPS, add_tracks, kind, recommend_by_clip, recommend_by_id, small_and_large
+from tests.load.page import Page
+from tests.load.servers import Memory, Redis, bare_server, segue_server
+from tests.load.swaps import made_aside, put_in_place, swapped
 
 CLASSIFY = "segue.v1.ClassificationService.Classify"
 RECOMMEND = "segue.v1.RecommendationService.Recommend"

@@ -21,9 +21,8 @@ import grpc
 from segue.core.testing.synthetic_clips import render_clip
 from segue.v1 import audio_pb2, classification_service_pb2_grpc
 from segue.v1.classification_service_pb2 import ClassifyRequest, StreamingClassifyConfig, StreamingClassifyRequest
-
-from .hostile import encoded, inputs
-from .servers import Redis, resident, segue_server
+from tests.load.hostile import encoded, inputs
+from tests.load.servers import Redis, resident, segue_server
 
 _MOST_MIB = 20.0
 _DIFFERENT = 200

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from segue.core.model.artifact import Manifest
-
-from .music import add_tracks
+from tests.load.music import add_tracks
 
 _ADDED = 100
 

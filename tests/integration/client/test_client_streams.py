@@ -17,8 +17,8 @@ from segue.client import (
 )
 from segue.v1 import classification_service_pb2, recommendation_service_pb2
 from segue.v1.audio_pb2 import SAMPLE_ENCODING_INT16, PcmFormat
+from tests.helpers.waiting import wait_until
 from tests.integration.client.conftest import SCORES, TRACKS, Ask, Peer, fails, hangs, info
-from tests.waiting import wait_until
 
 SILENT = fails(grpc.StatusCode.INVALID_ARGUMENT, "There is nothing to hear.", info("AUDIO_SILENT"))
 PCM = PcmFormat(sample_rate=8_000, channels=1, sample_encoding=SAMPLE_ENCODING_INT16)

@@ -23,7 +23,7 @@ from redis.exceptions import RedisError
 from segue.core.errors import StoreUnavailable
 from segue.core.redis_catalogue.private_locations import LONGEST_SOCKET_PATH, find_server
 from segue.core.redis_catalogue.private_server import LocalRedis, open_local_redis
-from tests.waiting import PATIENCE_SECONDS
+from tests.helpers.waiting import PATIENCE_SECONDS
 
 USER = """
 import sys

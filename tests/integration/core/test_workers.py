@@ -13,7 +13,7 @@ import pytest
 from segue.core.errors import WorkerDied, WorkerOutOfMemory, WorkerTimedOut
 from segue.core.process_pool import UNLIMITED, Limits, Workers
 from segue.core.redis_catalogue.process_identity import started
-from tests.waiting import PATIENCE_SECONDS, wait_until
+from tests.helpers.waiting import PATIENCE_SECONDS, wait_until
 
 # The processes run what a job says, so that each test can have its own: they do not know this file.
 Pool = Workers[str, object]

@@ -19,7 +19,7 @@ from segue.core.redis_catalogue.keys import RedisKeys
 from segue.core.redis_catalogue.open import open_store
 from segue.core.redis_catalogue.store import RedisStore
 from tests.integration.indexer.conftest import made_up, run, track_id
-from tests.integration.indexer.test_kills import PROGRAM, killed_at
+from tests.integration.indexer.faults.test_kills import PROGRAM, killed_at
 
 LOST = FailureRecord("/music/bad.mp3", 5, 6, "AUDIO_UNDECODABLE", "It is no music.", 1_700_000_000)
 

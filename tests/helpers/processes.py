@@ -1,0 +1,55 @@
+"""Processes that tests start, end, stop for a while, or find, the last on Linux."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tests.helpers.waiting import PATIENCE_SECONDS
+
+
+def ended(process: subprocess.Popen[Any]) -> int:
+    """Ends a program by SIGTERM, and answers its exit code; one that does not end is killed, and that is an error."""
+    process.terminate()
+    try:
+        return process.wait(PATIENCE_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        raise
+
+
+@contextmanager
+def stopped(pid: int) -> Iterator[None]:
+    """While entered, a process does nothing."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def decoder(program: int) -> int:
+    """A process that decodes for a program: the child of its fork server that has a group of its own."""
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal() and _is_decoder(int(entry.name), program):
+            return int(entry.name)
+    raise AssertionError("no process decodes")
+
+
+def _is_decoder(pid: int, program: int) -> bool:
+    try:
+        parent, group = (int(number) for number in _fields(pid)[1:3])
+        command = Path(f"/proc/{parent}/cmdline").read_bytes()
+        return pid == group and program == int(_fields(parent)[1]) and b"forkserver" in command
+    except OSError:
+        return False
+
+
+def _fields(pid: int) -> list[str]:
+    """What the system says of a process, from its state on."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()

@@ -1,0 +1,165 @@
+"""What happens to the machine around the indexer: its Redis dies, goes back in time, the disk is full."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from segue.core.catalogue.store import all_track_ids
+from segue.core.index.snapshot import newest_revision, published
+from segue.core.redis_catalogue.open import open_store
+from segue.core.redis_catalogue.store import RedisStore
+from tests.helpers.waiting import PATIENCE_SECONDS, wait_until
+from tests.integration.indexer.conftest import Indexer, made_up, run, write_library
+
+
+def tracks(data: Path) -> list[str]:
+    """The ids of all tracks."""
+    with open_store(data) as store:
+        return list(all_track_ids(store))
+
+
+@contextmanager
+def redis_killed_at(data: Path, tracks: int, gate: Path) -> Iterator[None]:
+    """While entered, the private Redis is killed once there are so many tracks, and then the gate is opened."""
+
+    def kill() -> None:
+        with open_store(data) as store:
+            wait_until(lambda: store.count() >= tracks)
+            os.kill(int((data / "redis" / "redis.pid").read_text(encoding="ascii")), signal.SIGKILL)
+        gate.write_bytes(b"")
+
+    thread = threading.Thread(target=kill, daemon=True)
+    thread.start()
+    yield
+    thread.join(PATIENCE_SECONDS)
+    assert not thread.is_alive()
+
+
+@pytest.fixture
+def gate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A pipe that ffmpeg waits for: whoever decodes a file by it gets no further before somebody writes there."""
+    gate, programs = tmp_path / "gate", tmp_path / "bin"
+    os.mkfifo(gate)
+    programs.mkdir()
+    (programs / "ffmpeg").write_text(f"#!/bin/sh\nread -r line < '{gate}'\nexit 1\n", encoding="utf-8")
+    (programs / "ffmpeg").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    return gate
+
+
+def test_redis_dies_in_the_middle(indexer: Indexer, tmp_path: Path, gate: Path) -> None:
+    """The run ends with a sentence; the next one starts Redis again and goes on with what was not committed."""
+    library = write_library(tmp_path / "music", 64, seconds=3.0)
+    # Behind the first batch, and before the end of the second.
+    held = library / "0023 held.m4a"
+    held.write_bytes(bytes([0, 0, 0, 32]) + b"ftypM4A " + bytes(1000))
+    with redis_killed_at(indexer.data, 16, gate):
+        failed = indexer.add(library, "--jobs", "1")
+    assert (1, True) == (failed.returncode, "died" in failed.stderr)
+    assert 16 == len(tracks(indexer.data))
+
+    held.unlink()
+    last = run("add", library, "--data", indexer.data, "--model", indexer.model)
+    assert "48 added, 16 unchanged, 0 failed" in last.stdout
+    assert 0 == run("verify", "--data", indexer.data).exit_code
+
+
+def test_redis_is_replaced_by_an_older_backup_of_itself(tmp_path: Path, tiny_model: Path) -> None:
+    """What it has forgotten is heard again, and the index of its lost future is swept out."""
+    data, old, new = tmp_path / "data", tmp_path / "old", tmp_path / "new"
+    everything = ("add", old, new, "--data", data, "--model", tiny_model)
+    write_library(old, 20, seconds=3.0)
+    write_library(new, 40, seconds=3.0)
+    run("add", old, "--data", data, "--model", tiny_model)
+    shutil.copytree(data / "redis", tmp_path / "backup")
+    run(*everything)
+    whole = tracks(data)
+    shutil.rmtree(data / "redis")
+    (tmp_path / "backup").rename(data / "redis")
+    assert 1 == run("verify", "--data", data).exit_code
+
+    last = run(*everything)
+    assert (0, whole) == (last.exit_code, tracks(data))
+    assert 0 == run("verify", "--data", data).exit_code
+
+
+@contextmanager
+def small_disk(folder: Path, kibibytes: int) -> Iterator[Callable[[int], None]]:
+    """A disk of this size at a folder; the value makes it larger."""
+
+    def mount(options: str) -> None:
+        subprocess.run(["mount", "-t", "tmpfs", "-o", options, "segue-test", folder], check=True)  # noqa: S607 - where it lies differs
+
+    folder.mkdir()
+    mount(f"size={kibibytes}k")
+    try:
+        yield lambda more: mount(f"remount,size={more}k")
+    finally:
+        subprocess.run(["umount", folder], check=True)  # noqa: S607 - likewise
+
+
+# Writes tracks until that fails, prints how many were answered for, and says what went wrong.
+FILL = """
+import itertools, sys
+from pathlib import Path
+from segue.core.redis_catalogue.open import open_store
+from tests.integration.indexer.conftest import made_up
+try:
+    with open_store(Path(sys.argv[1])) as store, store.writer("model", "front end", 16) as writer:
+        for start in itertools.count(step=50):
+            writer.add([made_up(number) for number in range(start, start + 50)])
+            print(start + 50, flush=True)
+except Exception as error:
+    sys.exit(str(error))
+"""
+
+
+mounts = pytest.mark.skipif(
+    sys.platform != "linux" or os.geteuid() != 0, reason="mounts a small disk, which only root can"
+)
+
+
+@mounts
+def test_the_disk_is_full_under_redis(tmp_path: Path) -> None:
+    """The log of commands cannot be written: what was answered for is there, and with more room all goes on."""
+    with small_disk(tmp_path / "redis", kibibytes=256) as grow:
+        command = [sys.executable, "-c", FILL, str(tmp_path)]
+        filled = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+        assert "died: its disk is full" in filled.stderr
+        written = int(filled.stdout.split()[-1])
+        grow(65_536)
+        with open_store(tmp_path) as store:
+            assert 50 <= written <= store.count() < 10_000
+        assert 1 == run("verify", "--data", tmp_path).exit_code  # there is no index yet
+        assert 0 == run("rebuild", "--data", tmp_path).exit_code
+        assert 0 == run("verify", "--data", tmp_path).exit_code
+
+
+@mounts
+def test_the_disk_is_full_while_the_index_is_written(catalogue: RedisStore, tmp_path: Path) -> None:
+    """The older index stays and nothing is left of the new one; with more room the next run publishes it."""
+    with small_disk(tmp_path / "snapshots", kibibytes=24) as grow:
+        assert 0 == run("rebuild", "--data", tmp_path).exit_code
+        with catalogue.writer("model", "front end", 16) as writer:
+            writer.add([made_up(number) for number in range(100, 200)])
+        before = sorted((tmp_path / "snapshots").iterdir())
+
+        failed = run("rebuild", "--data", tmp_path)
+        assert (1, True) == (failed.exit_code, "Make room" in failed.stderr)
+        assert before == sorted((tmp_path / "snapshots").iterdir())
+        assert 0 == run("verify", "--data", tmp_path).exit_code
+
+        grow(1024)
+        assert 0 == run("rebuild", "--data", tmp_path).exit_code
+        assert (2, 120) == (len(published(tmp_path / "snapshots")), newest_revision(tmp_path))
+        assert 0 == run("verify", "--data", tmp_path).exit_code

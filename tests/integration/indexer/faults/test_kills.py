@@ -1,0 +1,205 @@
+"""The indexer is killed at every stage of its work, and at random besides; afterwards nothing tells that it was.
+
+Once a file is in the catalogue it is overwritten in these tests, in its old size and time: if a later run decoded it
+again, the track would change or fail.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from segue.core.catalogue.store import Track, Vector, all_track_ids
+from segue.core.failpoints import Failpoint
+from segue.core.redis_catalogue.store import RedisStore
+from tests.helpers.waiting import PATIENCE_SECONDS
+from tests.integration.indexer.conftest import Indexer, made_up, run, write_library
+
+STAGES = [
+    "after-decode:20",
+    "before-commit:1",
+    "before-commit:2",
+    "after-commit:1",
+    "snapshot-write",
+    "before-rename",
+    "after-rename",
+]
+# One for each stage, and ten to be killed at random over.
+SHELVES, CLIPS = len(STAGES) + 10, 24
+TRIMMING = [Failpoint.BEFORE_TRIM, Failpoint.AFTER_TRIM]
+# These are hit where what they are about is tested.
+ELSEWHERE = [Failpoint.WHILE_REMOVING, Failpoint.BEFORE_SWITCH, Failpoint.AFTER_SWITCH]
+PROGRAM = [sys.executable, "-m", "segue.indexer"]
+
+
+class Library:
+    """Short clips on several shelves, some real ones among them, and a file that is none."""
+
+    def __init__(self, folder: Path, real: list[Path]) -> None:
+        self.folder = folder
+        write_library(folder, SHELVES * CLIPS, seconds=3.0)
+        for number, clip in enumerate(sorted(folder.iterdir())):
+            shelf = folder / f"shelf{number % SHELVES:02}"
+            shelf.mkdir(exist_ok=True)
+            clip.rename(shelf / clip.name)
+        for clip in real:
+            shutil.copy(clip, folder / "shelf00")
+        (folder / "shelf00" / "no-music.flac").write_bytes(b"no music")
+        self.good = len(self.files) - 1
+        self._originals = {path: path.read_bytes() for path in self.files}
+
+    @property
+    def files(self) -> list[Path]:
+        """Every file."""
+        return sorted(path for path in self.folder.rglob("*") if path.is_file())
+
+    def shelf(self, number: int) -> Path:
+        """The folder of one shelf."""
+        return self.folder / f"shelf{number:02}"
+
+    def spoil(self, paths: set[str]) -> None:
+        """Overwrites files so that whoever decodes them again finds nothing."""
+        for path in map(Path, paths):
+            _overwrite(path, bytes(path.stat().st_size))
+
+    def restore(self) -> None:
+        """Makes every file what it was."""
+        for path, content in self._originals.items():
+            _overwrite(path, content)
+
+
+def _overwrite(path: Path, content: bytes) -> None:
+    status = path.stat()
+    path.write_bytes(content)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+@pytest.fixture
+def library(tmp_path: Path, clips: list[Path]) -> Library:
+    """Some four hundred rendered clips, and four that are real where real ones are at hand."""
+    return Library(tmp_path / "music", clips[::5])
+
+
+def indexed(store: RedisStore) -> set[str]:
+    """The files in the catalogue."""
+    return {file.path for file in store.all_files()}
+
+
+def killed_at(failpoint: str, command: list[str]) -> None:
+    """Runs a command that dies at a failpoint."""
+    environment = {**os.environ, "SEGUE_FAILPOINT": failpoint}
+    done = subprocess.run(
+        command, env=environment, capture_output=True, text=True, check=False, timeout=PATIENCE_SECONDS
+    )
+    assert -signal.SIGKILL == done.returncode, f"it did not come to {failpoint}: {done.stdout}{done.stderr}"
+
+
+def killed_at_random(dice: random.Random, command: list[str], store: RedisStore) -> None:
+    """Kills a run a moment after it has committed something, or has ended."""
+    before = store.revision()
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        while store.revision() == before and process.poll() is None:
+            time.sleep(0.002)
+        time.sleep(dice.uniform(0, 0.2))
+        process.kill()
+
+
+@pytest.mark.timeout(900)  # it starts the indexer twenty times
+def test_killed_at_every_stage(indexer: Indexer, library: Library) -> None:
+    """Every good file is in exactly once, none was decoded twice, and all is as after an undisturbed run."""
+    dice = random.Random(5)
+    assert set(Failpoint) == {stage.partition(":")[0] for stage in STAGES}.union(TRIMMING, ELSEWHERE)
+    with indexer.store() as store:
+        for number, stage in enumerate(STAGES):
+            killed_at(stage, indexer.command(library.shelf(number)))
+            library.spoil(indexed(store))
+            assert_agrees(indexer)
+        for number in range(len(STAGES), SHELVES):
+            killed_at_random(dice, indexer.command(library.shelf(number - 1), library.shelf(number)), store)
+            library.spoil(indexed(store))
+            assert_agrees(indexer)
+        committed = len(indexed(store))
+        last = indexer.report(library.folder)
+
+        assert (library.good, library.good - committed) == (last["tracks"], last["decoded"])
+        assert {1} == set(Counter(event.track_id for event in store.events(0, 10_000)).values())
+        assert_agrees(indexer)
+        library.restore()
+        with undisturbed(indexer, library).store() as other:
+            assert_same(store, other)
+
+
+def undisturbed(indexer: Indexer, library: Library) -> Indexer:
+    """The catalogue of one run over the same library."""
+    other = Indexer(indexer.data.with_name("undisturbed"), indexer.model)
+    assert library.good == other.report(library.folder)["added"]
+    return other
+
+
+def assert_agrees(indexer: Indexer) -> None:
+    """Redis, its events and the snapshots agree, but that the index may not be made yet."""
+    problems = [line for line in run("verify", "--data", indexer.data).stderr.splitlines() if "the index:" not in line]
+    assert [] == problems
+
+
+def assert_same(one: RedisStore, other: RedisStore) -> None:
+    """Two catalogues hold the same tracks, files and failures, and embeddings that are equal to rounding."""
+    ids = list(all_track_ids(one))
+    assert ids == list(all_track_ids(other))
+    assert [_rounded(track) for track in one.get(ids)] == [_rounded(track) for track in other.get(ids)]
+    np.testing.assert_allclose(_matrix(one, ids), _matrix(other, ids), atol=1e-6)
+    assert set(one.all_files()) == set(other.all_files())
+    assert _failed(one) == _failed(other)
+
+
+def _rounded(track: Track | None) -> Track | None:
+    assert track is not None
+    return replace(track, posterior={genre: round(share, 5) for genre, share in track.posterior.items()})
+
+
+def _matrix(store: RedisStore, ids: list[str]) -> Vector:
+    return np.stack([embedding for embedding in store.embeddings(ids) if embedding is not None])
+
+
+def _failed(store: RedisStore) -> set[tuple[str, str]]:
+    return {(failure.path, failure.reason) for failure in store.all_failures()}
+
+
+@pytest.mark.usefixtures("catalogue")
+def test_killed_while_an_old_snapshot_is_removed(tmp_path: Path) -> None:
+    """What is left of it is not taken for a snapshot, and the next run sweeps it out."""
+    for _ in range(2):
+        assert 0 == run("rebuild", "--data", tmp_path).exit_code
+
+    killed_at(Failpoint.WHILE_REMOVING, [*PROGRAM, "rebuild", "--data", str(tmp_path)])
+    assert 0 == run("verify", "--data", tmp_path).exit_code
+    assert 0 == run("rebuild", "--data", tmp_path).exit_code
+    assert 2 == len(list((tmp_path / "snapshots").iterdir()))
+
+
+@pytest.mark.parametrize("stage", TRIMMING)
+def test_killed_while_trimming(catalogue: RedisStore, tmp_path: Path, stage: str) -> None:
+    """The stream is trimmed or is not, and all agrees; the next run does what is left."""
+    with catalogue.writer("model", "front end", 16) as writer:
+        for start in range(1_000, 11_000, 1_000):
+            writer.add([made_up(number) for number in range(start, start + 1_000)])
+    rebuild = [*PROGRAM, "rebuild", "--data", str(tmp_path)]
+    assert 0 == subprocess.run(rebuild, check=False, capture_output=True, timeout=PATIENCE_SECONDS).returncode
+    assert 1 == catalogue.oldest_revision()
+
+    killed_at(stage, rebuild)
+    assert 0 == run("verify", "--data", tmp_path).exit_code
+    assert 0 == run("rebuild", "--data", tmp_path).exit_code
+    assert 10_021 == catalogue.oldest_revision()
+    assert 0 == run("verify", "--data", tmp_path).exit_code

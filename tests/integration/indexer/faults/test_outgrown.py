@@ -1,0 +1,130 @@
+"""Files that take too much of anything cost themselves, and nothing else."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import soundfile
+
+from segue.core.errors import WorkerTimedOut
+from segue.core.features.log_mel import FeatureConfig
+from segue.core.process_pool import Limits, Workers
+from segue.core.testing.synthetic_clips import render_clip
+from segue.indexer.pipeline.examine import Examined, Failure, examine
+from tests.helpers.waiting import PATIENCE_SECONDS
+from tests.integration.indexer.conftest import Indexer, run
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    """A clip of thirty seconds."""
+    path = tmp_path / "clip.flac"
+    soundfile.write(path, render_clip(1, 30.0), 22_050)
+    return path
+
+
+@pytest.fixture
+def workers() -> Iterator[Workers[Path, Examined | Failure]]:
+    """One process, which gives a file four seconds."""
+    work = partial(examine, config=FeatureConfig(), most=10)
+    with Workers(1, work, preload=["librosa.filters"], limits=Limits(seconds=4.0)) as pool:
+        yield pool
+
+
+def test_a_file_that_is_never_read_to_its_end(workers: Workers[Path, Examined | Failure], clip: Path) -> None:
+    """A decoder that waits for ever is killed; the files before and behind it are examined."""
+    trap = clip.with_name("trap.wav")
+    os.mkfifo(trap)
+    first, trapped, last = (workers.submit(path) for path in (clip, trap, clip))
+
+    with pytest.raises(WorkerTimedOut):
+        trapped.result(PATIENCE_SECONDS)
+    assert isinstance(first.result(PATIENCE_SECONDS), Examined)
+    assert isinstance(last.result(PATIENCE_SECONDS), Examined)
+
+
+def test_the_failure_says_what_to_do() -> None:
+    """It names the option that gives such a file more."""
+    failure = Failure.of(Path("/music/long.mp3"), WorkerTimedOut("It took longer than 3 s."))
+    assert "FILE_TIMED_OUT" == failure.reason
+    assert "segue-indexer retry --reason FILE_TIMED_OUT --file-seconds N" in failure.message
+
+
+@pytest.mark.parametrize(
+    ("option", "reason"),
+    [
+        ("--file-seconds=0.001", "FILE_TIMED_OUT"),
+        pytest.param(
+            "--file-memory=1",
+            "FILE_TOO_MUCH_MEMORY",
+            marks=pytest.mark.skipif(sys.platform != "linux", reason="other systems do not limit memory that way"),
+        ),
+    ],
+)
+def test_a_file_that_takes_too_much_fails(
+    tmp_path: Path, tiny_model: Path, clip: Path, option: str, reason: str
+) -> None:
+    """It is kept as a failure, passed over by later runs, and heard when retry gives it more."""
+    options = ("--data", tmp_path / "data", "--model", tiny_model)
+
+    assert [reason] == [failure["reason"] for failure in report("add", clip.parent, *options, option)["failures"]]
+    assert 1 == report("add", clip.parent, *options)["skipped"]
+    assert 1 == report("retry", "--reason", reason, *options)["added"]
+
+
+@pytest.mark.parametrize(("deaths", "expected"), [(1, []), (2, ["WORKER_DIED"])], ids=["once", "twice"])
+def test_a_worker_that_is_killed_costs_a_second_try(
+    tmp_path: Path, indexer: Indexer, monkeypatch: pytest.MonkeyPatch, deaths: int, expected: list[str]
+) -> None:
+    """A file whose worker is killed is examined once more; only a worker that is killed again is the file's fault."""
+    music, counted = tmp_path / "music", tmp_path / "deaths"
+    music.mkdir()
+    (music / "song.m4a").write_bytes(bytes([0, 0, 0, 32]) + b"ftypM4A " + bytes(1000))
+    sound = tmp_path / "sound.au"
+    soundfile.write(sound, render_clip(1, 4.0), 22_050, subtype="PCM_16")
+    (tmp_path / "bin").mkdir()
+    # It kills the worker that starts it, so many times, and decodes after that.
+    ffmpeg = tmp_path / "bin" / "ffmpeg"
+    ffmpeg.write_text(
+        f"#!/bin/sh\necho x >> '{counted}'\n[ $(wc -l < '{counted}') -gt {deaths} ] || kill -9 $PPID\n"
+        f"exec cat '{sound}'\n",
+        encoding="utf-8",
+    )
+    ffmpeg.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{ffmpeg.parent}:{os.environ['PATH']}")
+
+    document = indexer.report(music, "--jobs", "1")
+    assert expected == [failure["reason"] for failure in document["failures"]]
+    assert 1 - len(expected) == document["tracks"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_a_run_steps_back_behind_others(tmp_path: Path, tiny_model: Path, clip: Path) -> None:
+    """With --nice it and its workers leave the processor to whoever wants it."""
+    command = Indexer(tmp_path / "data", tiny_model).command(clip, "--nice", "7")
+    seen = set[str]()
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+        while process.poll() is None:
+            with suppress(OSError):
+                stat = Path(f"/proc/{process.pid}/stat").read_text(encoding="utf-8")
+                seen.add(stat.rpartition(")")[2].split()[16])
+            time.sleep(0.01)
+
+    assert 0 == process.returncode
+    assert "7" in seen
+
+
+def report(*arguments: str | Path) -> dict[str, Any]:
+    """What a run of segue-indexer says of itself."""
+    document: dict[str, Any] = json.loads(run(*arguments, "--jobs", "1", "--json").stdout)
+    return document

@@ -1,0 +1,103 @@
+"""What answers say when they are asked for more."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import grpc
+import numpy as np
+import pytest
+from google.protobuf.message import Message
+
+from segue.core.features.extract import listen
+from segue.core.model.saved_model import Model
+from segue.core.redis_catalogue.open import open_store
+from segue.v1.audio_pb2 import QUALITY_FLAG_LOW_RATE, QUALITY_FLAG_RESAMPLED, QUALITY_FLAG_SHORT
+from tests.integration.server.conftest import Stubs, failure, wav
+
+
+def filled(message: Message) -> set[str]:
+    """The names of the fields that are set."""
+    return {field.name for field, _ in message.ListFields()}
+
+
+CLASSIFY_MASKS = [
+    ((), {"scores", "quality_flags", "revision"}),
+    (("embedding",), {"embedding", "revision"}),
+    (("scores", "timeline"), {"scores", "timeline", "revision"}),
+    (("*",), {"scores", "quality_flags", "timeline", "embedding", "revision"}),
+]
+
+
+@pytest.mark.parametrize(("mask", "fields"), CLASSIFY_MASKS)
+def test_the_mask_of_classify(stubs: Stubs, mask: tuple[str, ...], fields: set[str]) -> None:
+    """The answer has the fields that were asked for, the usual ones where none were, and always its revision."""
+    assert fields == filled(stubs.classify(wav(6, rate=16_000), read_mask=mask))
+
+
+@pytest.mark.parametrize("mask", [("loudness",), ("scores", "timeline.scores"), ("",)])
+def test_a_path_that_is_no_field(stubs: Stubs, ids: list[str], mask: tuple[str, ...]) -> None:
+    """A path that names nothing is an error that names the mask, and is found before anything is decoded."""
+    for call in (lambda: stubs.classify(b"no audio", read_mask=mask), lambda: stubs.recommend(ids[0], read_mask=mask)):
+        with pytest.raises(grpc.RpcError) as error:
+            call()
+        code, reason, details = failure(error)
+        assert ("INVALID_ARGUMENT", "MALFORMED_REQUEST") == (code, reason)
+        violations = details["BadRequest"].field_violations  # type: ignore[attr-defined] # a BadRequest
+        assert ["read_mask"] == [violation.field for violation in violations]
+
+
+def test_quality_flags(stubs: Stubs) -> None:
+    """The flags say what is wrong with the sound."""
+    flags = stubs.classify(wav(4, rate=16_000)).quality_flags
+    assert [QUALITY_FLAG_SHORT, QUALITY_FLAG_RESAMPLED, QUALITY_FLAG_LOW_RATE] == list(flags)
+
+
+def test_an_error_has_its_figures(stubs: Stubs) -> None:
+    """How much too long or too short a piece is can be read without reading a sentence."""
+    figures = {}
+    for content in (wav(0.5), bytes(17 * 2**20)):
+        with pytest.raises(grpc.RpcError) as error:
+            stubs.classify(content)
+        _, reason, details = failure(error)
+        figures[reason] = dict(details["ErrorInfo"].metadata)  # type: ignore[attr-defined] # an ErrorInfo
+    assert ("3", "0.5") == (figures["AUDIO_TOO_SHORT"]["least_seconds"], figures["AUDIO_TOO_SHORT"]["actual_seconds"])
+    assert str(2**24) == figures["AUDIO_TOO_LONG"]["limit_bytes"]
+    assert str(17 * 2**20) == figures["AUDIO_TOO_LONG"]["actual_bytes"]
+
+
+def test_the_timeline(stubs: Stubs, clips: list[Path], loaded_tiny_model: Model) -> None:
+    """The timeline has the windows that the network heard, where they are, with its scores of each."""
+    manifest = loaded_tiny_model.manifest
+    windows = listen(clips[0], manifest.features, manifest.windows).windows
+    (heard,) = loaded_tiny_model.hear([windows])
+    timeline = stubs.classify(clips[0].read_bytes(), top_k=3, read_mask=["timeline"]).timeline
+    starts = [window.start.ToMilliseconds() / 1000 for window in timeline]
+    assert pytest.approx(windows.starts.tolist(), abs=0.001) == starts
+    assert {3.0} == {round((w.end.ToMilliseconds() - w.start.ToMilliseconds()) / 1000, 3) for w in timeline}
+    best = [manifest.labels[index] for index in heard.window_posterior.argmax(axis=1)]
+    assert best == [window.scores[0].genre for window in timeline]
+    assert {3} == {len(window.scores) for window in timeline}
+
+
+def test_the_embedding_is_the_one_of_the_catalogue(stubs: Stubs, ids: list[str], clips: list[Path], data: Path) -> None:
+    """A clip, as itself or as a seed, and its track as a seed, have the embedding that the indexer stored."""
+    with open_store(data) as store:
+        (stored,) = store.embeddings([ids[1]])
+    assert stored is not None
+    audio = clips[1].read_bytes()
+    answers = (
+        stubs.classify(audio, read_mask=["embedding"]),
+        stubs.recommend(audio, read_mask=["embedding"]),
+        stubs.recommend(ids[1], read_mask=["embedding"]),
+    )
+    for answer in answers:
+        np.testing.assert_allclose(answer.embedding, stored, atol=1e-6)
+
+
+def test_the_mask_of_recommend(stubs: Stubs, ids: list[str]) -> None:
+    """A clip as a seed has flags and a timeline, a track has none; the usual answer has no more than it had."""
+    usual, everything = ("recommendations", "revision"), {"recommendations", "revision", "embedding"}
+    assert set(usual) == filled(stubs.recommend(ids[0]))
+    assert everything == filled(stubs.recommend(ids[0], read_mask=["*"]))
+    assert everything | {"timeline", "quality_flags"} == filled(stubs.recommend(wav(4), read_mask=["*"]))

@@ -1,0 +1,122 @@
+"""A server's first seconds: the port is open before there is anything to answer with."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from tests.helpers.ports import free_port
+from tests.helpers.waiting import PATIENCE_SECONDS, wait_until
+from tests.integration.server.conftest import Starting, Stubs, failure, starting_server, wav
+
+SERVICES = ("", "segue.v1.ClassificationService", "segue.v1.RecommendationService", "segue.v1.CatalogService")
+SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
+
+
+@pytest.fixture
+def slow_model(tmp_path: Path, tiny_model: Path) -> Path:
+    """A model that is loaded when somebody writes its manifest into the pipe that stands in its place."""
+    folder = tmp_path / "model"
+    shutil.copytree(tiny_model, folder)
+    (folder / "manifest.json").unlink()
+    os.mkfifo(folder / "manifest.json")
+    return folder
+
+
+@pytest.fixture
+def starting(tmp_path: Path, slow_model: Path) -> Iterator[Starting]:
+    """A server whose port is open, and which waits for its model."""
+    with starting_server("--data", str(tmp_path / "data"), "--model", str(slow_model)) as server:
+        yield server
+
+
+def let_load(slow_model: Path, tiny_model: Path) -> None:
+    """Gives the server what it waits for."""
+    (slow_model / "manifest.json").write_bytes((tiny_model / "manifest.json").read_bytes())
+
+
+def test_health_tells_the_truth(starting: Starting, slow_model: Path, tiny_model: Path) -> None:
+    """Every service is NOT_SERVING while the model loads, and SERVING once it is warm."""
+    stubs = Stubs(starting.opened())
+    assert [NOT_SERVING] * 4 == [stubs.health(service) for service in SERVICES]
+    let_load(slow_model, tiny_model)
+    starting.listening()
+    assert [SERVING] * 4 == [stubs.health(service) for service in SERVICES]
+    assert stubs.classify(wav(5)).scores
+
+
+def test_watch_hears_of_it(starting: Starting, slow_model: Path, tiny_model: Path) -> None:
+    """Whoever watches the health is told when it changes, at the start and at the end."""
+    watch = health_pb2_grpc.HealthStub(Stubs(starting.opened()).channel).Watch(
+        health_pb2.HealthCheckRequest(service=""), timeout=60
+    )
+    assert NOT_SERVING == next(watch).status
+    let_load(slow_model, tiny_model)
+    assert SERVING == next(watch).status
+    starting.process.terminate()
+    assert NOT_SERVING == next(watch).status
+
+
+def test_calls_are_answered_starting(starting: Starting, slow_model: Path, tiny_model: Path) -> None:
+    """A call that comes too early is told so, and when to come again."""
+    stubs = Stubs(starting.opened())
+    for call in (lambda: stubs.classify(wav(5)), stubs.list_tracks, stubs.status):
+        with pytest.raises(grpc.RpcError, match="is starting") as error:
+            call()
+        code, reason, details = failure(error)
+        assert ("UNAVAILABLE", "STARTING") == (code, reason)
+        assert "RetryInfo" in details
+    let_load(slow_model, tiny_model)
+    wait_until(lambda: stubs.health("") == SERVING)
+
+
+def test_an_unknown_call(starting: Starting, slow_model: Path, tiny_model: Path) -> None:
+    """A call of no service is UNIMPLEMENTED, before and after."""
+    unknown = Stubs(starting.opened()).channel.unary_unary("/segue.v1.NoService/Nothing", bytes, bytes)
+    for _ in range(2):
+        with pytest.raises(grpc.RpcError) as error:
+            unknown(b"", timeout=60)
+        assert "UNIMPLEMENTED" == error.value.code().name
+        if not starting.listens:
+            let_load(slow_model, tiny_model)
+            starting.listening()
+
+
+def test_sigterm_while_loading(starting: Starting) -> None:
+    """A server that is told to stop while it loads ends in good order, and does not wait for its model."""
+    starting.opened()
+    starting.process.send_signal(signal.SIGTERM)
+    assert 0 == starting.process.wait(PATIENCE_SECONDS)
+    assert starting.process.stderr is not None
+    assert "segue-server: stopped\n" == starting.process.stderr.readlines()[-1]
+
+
+def test_a_port_that_opens_when_all_is_loaded(tmp_path: Path, slow_model: Path, tiny_model: Path) -> None:
+    """Where that is wanted, nobody listens while the model loads, and the first call is answered."""
+    host, port = "127.0.0.1", free_port()
+    options = ("--listen", f"{host}:{port}", "--listen-when-ready", "--model", str(slow_model))
+    with starting_server(*options, "--data", str(tmp_path / "data")) as starting:
+        # Opened by its reader, the server, which loads from here on.
+        with (slow_model / "manifest.json").open("wb") as manifest:
+            assert errno.ECONNREFUSED == socket.socket().connect_ex((host, port))
+            manifest.write((tiny_model / "manifest.json").read_bytes())
+        assert Stubs(starting.listening()).classify(wav(5)).scores
+
+
+def test_no_address_of_a_redis(tmp_path: Path, tiny_model: Path) -> None:
+    """What can never be reached ends the server with a sentence; what may come yet does not."""
+    options = ("--data", str(tmp_path), "--model", str(tiny_model))
+    with starting_server(*options, "--redis", "http://:secret@host") as server:
+        said = server.process.communicate(timeout=PATIENCE_SECONDS)[1]
+        assert 1 == server.process.returncode
+    assert "'http://host' is not the address of a Redis. Write redis://HOST:PORT/DB" in said
+    assert "secret" not in said

@@ -1,0 +1,112 @@
+"""What Prometheus reads of a running server."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+
+from segue.server.observability.metrics import STAGES
+from segue.v1.classification_service_pb2 import StreamingClassifyConfig, StreamingClassifyRequest
+from tests.helpers.waiting import wait_until
+from tests.integration.server.conftest import Fill, Running, Stubs, running_server
+
+CATALOG, CLASSIFICATION = "/segue.v1.CatalogService", "/segue.v1.ClassificationService"
+WATCH = "/grpc.health.v1.Health/Watch"
+REFLECTION = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
+
+
+def test_calls_of_every_kind(tmp_path: Path, tiny_model: Path, fill: Fill, clips: list[Path]) -> None:
+    """Calls and streams are counted by how they ended, beside model, catalogue and memory."""
+    fill(tmp_path, clips[:3])
+    options = ("--data", str(tmp_path), "--model", str(tiny_model), "--metrics-listen", "127.0.0.1:0")
+    with running_server(*options) as running:
+        stubs = Stubs(running.address)
+        stubs.status()
+        with pytest.raises(grpc.RpcError):
+            stubs.classify(b"no music")
+        watch_and_leave(stubs.channel)
+        with pytest.raises(grpc.RpcError):
+            watch_for(stubs.channel, seconds=1)
+        list_services(stubs.channel)
+        expected = {
+            f'segue_requests_total{{code="OK",method="{CATALOG}/GetStatus"}}': 1,
+            f'segue_requests_total{{code="INVALID_ARGUMENT",method="{CLASSIFICATION}/Classify"}}': 1,
+            f'segue_requests_total{{code="CANCELLED",method="{WATCH}"}}': 1,
+            f'segue_requests_total{{code="DEADLINE_EXCEEDED",method="{WATCH}"}}': 1,
+            f'segue_requests_total{{code="OK",method="{REFLECTION}"}}': 1,
+            f'segue_requests_in_flight{{method="{WATCH}"}}': 0,
+            'segue_failures_total{reason="AUDIO_UNDECODABLE"}': 1,
+            "segue_index_tracks": 3,
+            "segue_index_tombstones": 0,
+            "segue_store_up": 1,
+        }
+        # A stream that its caller has given up ends a moment later here.
+        wait_until(lambda: expected == {name: running.figures().get(name) for name in expected})
+        assert 0 < running.figures()["segue_catalogue_revision"]
+        assert 1 == running.figures()[f'segue_model_info{{model_id="{stubs.status().revision.model_id}"}}']
+        ids = [track.track_id for track in stubs.list_tracks().tracks]
+        stubs.recommend(ids[0])
+        stubs.recommend(clips[5].read_bytes())
+        stages = {stage: running.figures()[f'segue_stage_seconds_count{{stage="{stage}"}}'] for stage in STAGES}
+        assert dict.fromkeys(STAGES, 1) | {"search": 2, "metadata": 2} == stages
+        assert 0 < running.figures()["segue_redis_seconds_count"]
+        assert 10_000_000 < running.figures()["process_resident_memory_bytes"]
+
+
+def test_who_leaves_has_not_failed(tmp_path: Path, tiny_model: Path) -> None:
+    """A stream that its caller gives up is counted as given up, at whatever moment, and never as a failure."""
+    options = ("--data", str(tmp_path), "--model", str(tiny_model), "--metrics-listen", "127.0.0.1:0")
+    with running_server(*options) as running:
+        stubs = Stubs(running.address)
+        streams = f'method="{CLASSIFICATION}/StreamingClassify"'
+        for number in range(60):
+            over = threading.Event()
+            call = stubs.streaming_classify(configuration_until(over))
+            if number % 20:
+                time.sleep(number % 20 / 500)
+            else:
+                wait_until(lambda: under_way(running, streams) == 1)
+            call.cancel()
+            over.set()
+            # No more may be open at once than 32, however late it is noticed that they are not.
+            if number % 20 == 19:
+                wait_until(lambda: under_way(running, streams) == 0)
+        assert {f'segue_requests_total{{code="CANCELLED",{streams}}}'} == {
+            name for name in running.figures() if name.startswith(("segue_requests_total", "segue_failures_total"))
+        }
+
+
+def under_way(running: Running, calls: str) -> float:
+    """How many calls of a method there are."""
+    return running.figures().get(f"segue_requests_in_flight{{{calls}}}", 0)
+
+
+def configuration_until(over: threading.Event) -> Iterator[StreamingClassifyRequest]:
+    """The first message of a stream, and then nothing until it is over."""
+    yield StreamingClassifyRequest(config=StreamingClassifyConfig())
+    over.wait(60)
+
+
+def watch_and_leave(channel: grpc.Channel) -> None:
+    """Watches the server's health until it was told once."""
+    answers = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest())
+    next(answers)
+    answers.cancel()
+
+
+def watch_for(channel: grpc.Channel, seconds: float) -> None:
+    """Watches the server's health until the deadline."""
+    list(health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest(), timeout=seconds))
+
+
+def list_services(channel: grpc.Channel) -> None:
+    """Asks by reflection which services there are."""
+    request = reflection_pb2.ServerReflectionRequest(list_services="")
+    list(reflection_pb2_grpc.ServerReflectionStub(channel).ServerReflectionInfo(iter([request])))

@@ -1,0 +1,211 @@
+"""A whole run over MusiCNN's tags: audio in, tags out, an artifact over random weights, judged by tags."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from click.testing import CliRunner, Result
+
+from segue.core.features.extract import listen
+from segue.core.model.artifact import Manifest, read_manifest
+from segue.core.model.saved_model import Model
+from segue.core.testing.synthetic_clips import STYLES, render_clip
+from segue.trainer.accurate.head import HeadPlan
+from segue.trainer.accurate.tags import read_tags, save_tags
+from segue.trainer.cli.main import main
+from segue.trainer.commands.train_accurate import AccurateSettings, train_accurate
+from segue.trainer.errors import SplitMismatch
+
+PLAN = HeadPlan(seed=3, networks=1, steps=30)
+GENRES = tuple(style.name for style in STYLES[:2])
+
+
+def run(*arguments: str | Path) -> Result:
+    """Runs the command in this process."""
+    return CliRunner().invoke(main, [str(argument) for argument in arguments], catch_exceptions=False)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Seven rendered clips in each of two genres, short and long, and one file that is no audio."""
+    folder = tmp_path_factory.mktemp("rendered")
+    for style, genre in enumerate(GENRES):
+        (folder / genre).mkdir()
+        for seed in range(7):
+            clip = render_clip(style, 4.0 + 3 * seed, rate=16_000, seed=seed)
+            soundfile.write(folder / genre / f"{genre}.x{seed}.wav", clip, 16_000, subtype="PCM_16")
+    (folder / GENRES[0] / "noise.wav").write_text("no music")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def tags(folder: Path, backbone_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Their tags, by command."""
+    path = tmp_path_factory.mktemp("tags") / "new" / "tags.npz"
+    tagged = run("tag", "--input", folder, "--backbone", backbone_file, "--output", path)
+    assert 0 == tagged.exit_code, tagged.stderr
+    assert f"left out {GENRES[0]}/noise.wav" in tagged.stderr
+    return path
+
+
+@pytest.fixture(scope="module")
+def artifact(tags: Path, backbone_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a small plan makes of those tags."""
+    output = tmp_path_factory.mktemp("trained") / "small"
+    train_in_a_process(tags, backbone_file, output)
+    return output
+
+
+def train_in_a_process(tags: Path, backbone: Path, output: Path) -> None:
+    """Trains a small head in a process of its own: TensorFlow counts what it names, and the names are exported."""
+    program = (
+        "import sys; from pathlib import Path; from tests.integration.trainer.test_accurate import train; "
+        "train(*map(Path, sys.argv[1:]))"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", program, tags, backbone, output], capture_output=True, text=True, check=False
+    )
+    assert 0 == ended.returncode, ended.stderr
+    assert "WARNING:tensorflow" not in ended.stderr
+
+
+def train(tags: Path, backbone: Path, output: Path, split: str | None = None) -> Manifest:
+    """Trains a small head."""
+    return train_accurate(AccurateSettings(tags, backbone, split, output, "small", PLAN))
+
+
+def test_a_clip_has_the_tags_of_ten_windows_at_most(tags: Path) -> None:
+    """Of a short clip as many as fit side by side."""
+    windows = {track.track: len(track.tags) for track in read_tags(tags)}
+    assert 14 == len(windows)
+    assert (1, 7, 7) == (windows["blues.x0"], windows["blues.x6"], windows["classical.x6"])
+
+
+def test_the_artifact_is_whole_and_answers(artifact: Path, folder: Path) -> None:
+    """The server's loader takes it, and what it hears from audio is what it says of the tags."""
+    model = Model.load(artifact)
+    assert GENRES == model.manifest.labels
+    assert model.manifest.model_id.startswith("small-")
+    assert {"model-card.md", "split.tsv", "report.md"} <= set(model.manifest.files)
+    piece = listen(folder / "blues" / "blues.x6.wav", model.manifest.features, model.manifest.windows)
+    (heard,) = model.hear([piece.windows])
+    assert pytest.approx(1, abs=1e-5) == heard.posterior.sum()
+    assert pytest.approx(1, abs=1e-5) == np.linalg.norm(heard.embedding)
+    assert (5, 2) == heard.window_posterior.shape
+
+
+def test_the_same_seed_gives_the_same_model_id(artifact: Path, tags: Path, backbone_file: Path, tmp_path: Path) -> None:
+    """And an artifact that is trained again into its folder takes the place of the older one."""
+    copy = shutil.copytree(artifact, tmp_path / "small")
+    (copy / "saved_model" / "saved_model.pb").write_bytes(b"older")
+    train_in_a_process(tags, backbone_file, copy)
+    assert read_manifest(artifact).model_id == read_manifest(copy).model_id
+    Model.load(copy)
+    assert [copy] == list(tmp_path.iterdir())
+
+
+def test_judged_by_tags(artifact: Path, tags: Path, tmp_path: Path) -> None:
+    """The figures, what was learnt from and the predictions are those of the same tracks heard from audio."""
+    said = run("evaluate", "--model", artifact, "--tags", tags, "--json", "--predictions", tmp_path / "said.npz")
+    figures = json.loads(said.stdout)
+    assert (14, 14, 0) == (figures["n"], figures["learnt_from"], figures["chosen_by"])
+    assert {"model_id", "accuracy", "log_loss", "ece", "macro_f1", "precision_at_5", "precision_at_10"} <= set(figures)
+    with np.load(tmp_path / "said.npz") as fields:
+        assert {"track", "genres", "posterior", "embedding"} == set(fields.files)
+        assert [track.track for track in read_tags(tags)] == fields["track"].tolist()
+        assert list(GENRES) == fields["genres"].tolist()
+        assert ((14, 2), (14, 52)) == (fields["posterior"].shape, fields["embedding"].shape)
+        np.testing.assert_allclose(1, fields["posterior"].sum(1), atol=1e-5)
+    assert "14 of them LEARNT FROM" in run("evaluate", "--model", artifact, "--tags", tags).stdout
+
+
+def test_a_side_of_tags(artifact: Path, tags: Path, tmp_path: Path) -> None:
+    """A split chooses which of the tracks are judged, and which are recommended."""
+    names = [track.track for track in read_tags(tags)]
+    sides = [f"{name}\t{'test' if number % 2 else 'train'}" for number, name in enumerate(names)]
+    (tmp_path / "mine.tsv").write_text("\n".join(["track\tsplit", *sides]))
+    options = ("--model", artifact, "--tags", tags, "--split", tmp_path / "mine.tsv")
+    figures = json.loads(run("evaluate", *options, "--pool", "train", "--json").stdout)
+    assert ("test", 7) == (figures["side"], figures["n"])
+    assert figures["precision_at_5"] is not None
+    assert figures["precision_at_10"] is None
+
+
+def test_a_network_of_another_kind_is_refused(tiny_model: Path, tags: Path) -> None:
+    """By its name, with what to do."""
+    refused = run("evaluate", "--model", tiny_model, "--tags", tags)
+    assert 1 == refused.exit_code
+    assert f"{read_manifest(tiny_model).model_id} does not decide on MusiCNN's 50 tags" in refused.stderr
+    assert "--input" in refused.stderr
+
+
+def test_either_audio_or_tags(artifact: Path, tags: Path, folder: Path) -> None:
+    """Both, or none, is a wrong command; tags that are not there are a sentence."""
+    for sources in (("--input", folder, "--tags", tags), ()):
+        refused = run("evaluate", "--model", artifact, *sources)
+        assert 2 == refused.exit_code
+        assert "either --input or --tags" in refused.stderr
+    missing = run("evaluate", "--model", artifact, "--tags", folder / "none.npz")
+    assert 1 == missing.exit_code
+    assert "none.npz is not a file of tags" in missing.stderr
+
+
+def test_genres_that_the_network_does_not_know(artifact: Path, tags: Path, tmp_path: Path) -> None:
+    """It could only be wrong about them."""
+    (first, *_) = read_tags(tags)
+    save_tags(tmp_path / "tags.npz", [type(first)("polka.x0", "polka", first.tags)])
+    refused = run("evaluate", "--model", artifact, "--tags", tmp_path / "tags.npz")
+    assert 1 == refused.exit_code
+    assert "does not know polka" in refused.stderr
+
+
+def test_a_split_of_other_tracks_is_refused(tags: Path, backbone_file: Path, tmp_path: Path) -> None:
+    """It is the split that does not fit, not the genres that are too few."""
+    with pytest.raises(SplitMismatch, match="fault-filtered has none of the 14 tracks"):
+        train(tags, backbone_file, tmp_path / "out", "fault-filtered")
+    assert [] == list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["", "../net", "my net"])
+def test_a_name_that_is_no_part_of_a_path_is_refused(tags: Path, tmp_path: Path, name: str) -> None:
+    """It stands in the model id, which names folders, logs and catalogues."""
+    refused = run("train-accurate", "--tags", tags, "--output", tmp_path / "out", "--name", name)
+    assert 2 == refused.exit_code
+    assert "--name" in refused.stderr
+
+
+def test_one_genre_cannot_be_learnt(tags: Path, backbone_file: Path, tmp_path: Path) -> None:
+    """It is told before anything is trained, and nothing is written."""
+    save_tags(tmp_path / "tags.npz", [track for track in read_tags(tags) if track.genre == GENRES[0]])
+    options = ("--tags", tmp_path / "tags.npz", "--backbone", backbone_file, "--output", tmp_path / "out")
+    refused = run("train-accurate", *options)
+    assert 1 == refused.exit_code
+    assert f"only '{GENRES[0]}'" in refused.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_tags_that_cannot_be_written_are_told_before_anything_is_heard(folder: Path, tmp_path: Path) -> None:
+    """Not after the folder was heard, and before the backbone is read."""
+    (tmp_path / "file").touch()
+    options = ("--input", folder, "--backbone", tmp_path / "none.npz", "--output", tmp_path / "file" / "tags.npz")
+    refused = run("tag", *options)
+    assert 1 == refused.exit_code
+    assert "Nothing can be written to" in refused.stderr
+
+
+def test_a_folder_in_which_nothing_can_be_heard(backbone_file: Path, tmp_path: Path) -> None:
+    """It is a sentence with the reason of the first file."""
+    (tmp_path / "music" / "rock").mkdir(parents=True)
+    (tmp_path / "music" / "rock" / "a.wav").write_text("no music")
+    options = ("--input", tmp_path / "music", "--backbone", backbone_file, "--output", tmp_path / "tags.npz")
+    refused = run("tag", *options)
+    assert 1 == refused.exit_code
+    assert "can be heard" in refused.stderr
+    assert not (tmp_path / "tags.npz").exists()

@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import re
+import socket
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from segue.core.errors import MalformedRequest
+from segue.server.interceptors.call_observer import Ended
+from segue.server.live_catalogue.view import View
+from segue.server.observability.metrics import STAGES, Metrics, served
+
+DOCUMENT = Path(__file__).parents[4] / "docs" / "metrics.md"
+STATUS = "/segue.v1.CatalogService/GetStatus"
+
+
+def test_a_call_is_counted() -> None:
+    """A call is in flight until it has ended, and is then counted by method, code and reason."""
+    metrics = Metrics()
+    metrics.began(STATUS, "ipv4:127.0.0.1:1")
+    assert 1 == value(metrics, "segue_requests_in_flight", method=STATUS)
+    metrics.ended(Ended(STATUS, "UNAVAILABLE", "STORE_UNAVAILABLE", 0.2, "id"))
+    assert 0 == value(metrics, "segue_requests_in_flight", method=STATUS)
+    assert 1 == value(metrics, "segue_requests_total", method=STATUS, code="UNAVAILABLE")
+    assert 1 == value(metrics, "segue_failures_total", reason="STORE_UNAVAILABLE")
+    assert 0.2 == value(metrics, "segue_request_seconds_sum", method=STATUS)
+
+
+def test_stages_are_timed_where_they_fail_too() -> None:
+    """A stage is timed however it ends, and one that was never reached shows 0."""
+    metrics = Metrics()
+    with pytest.raises(ZeroDivisionError), metrics.stage("decode"):
+        _ = 1 / 0
+    metrics.took("decode", 2.0)
+    counts = {stage: value(metrics, "segue_stage_seconds_count", stage=stage) for stage in STAGES}
+    assert dict.fromkeys(STAGES, 0.0) | {"decode": 2.0} == counts
+
+
+def test_work_that_was_given_up() -> None:
+    """What is given up is counted by stage and by cause."""
+    metrics = Metrics()
+    metrics.dropped("network", "expired")
+    assert 1 == value(metrics, "segue_dropped_total", stage="network", why="expired")
+
+
+def test_the_catalogue_is_asked_when_figures_are_read() -> None:
+    """Revision, size and tombstones are those of the view at that moment."""
+    metrics = Metrics()
+    views = [View(revision=7, gone=frozenset())]
+    metrics.searching(lambda: views[-1])
+    assert 7 == value(metrics, "segue_catalogue_revision")
+    views.append(View(revision=9))
+    assert (9, 0, 0) == tuple(
+        value(metrics, f"segue_{name}") for name in ("catalogue_revision", "index_tracks", "index_tombstones")
+    )
+
+
+def test_figures_are_shown() -> None:
+    """Prometheus reads them over HTTP, the memory of the process among them, and not when each was made."""
+    metrics = Metrics()
+    metrics.model("tiny-1")
+    with served(metrics, "127.0.0.1:0") as address, urllib.request.urlopen(f"http://{address}/metrics") as page:
+        text = page.read().decode()
+    assert 'segue_model_info{model_id="tiny-1"} 1.0' in text
+    assert re.search(r"^process_resident_memory_bytes [1-9]", text, re.MULTILINE)
+    assert "_created" not in text
+
+
+def test_whoever_asks_nothing_is_sent_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connection on which nothing comes is closed, and others are answered meanwhile and after it."""
+    monkeypatch.setattr("segue.server.observability.metrics.IDLE_SECONDS", 0.3)
+    with served(Metrics(), "127.0.0.1:0") as address:
+        assert address is not None
+        host, _, port = address.rpartition(":")
+        with socket.create_connection((host, int(port)), timeout=20) as idle:
+            urllib.request.urlopen(f"http://{address}/metrics").close()
+            assert b"" == idle.recv(1)
+        urllib.request.urlopen(f"http://{address}/metrics").close()
+
+
+def test_nowhere_to_show_them() -> None:
+    """Without an address no port is opened."""
+    with served(Metrics(), None) as address:
+        assert address is None
+
+
+def test_a_port_that_is_taken() -> None:
+    """A port that another has is named."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        with (
+            pytest.raises(MalformedRequest, match=f"Cannot listen on {address} for metrics"),
+            served(Metrics(), address),
+        ):
+            pass
+
+
+def test_every_metric_is_documented() -> None:
+    """docs/metrics.md names each metric with all its labels, and none that there is not."""
+    metrics = Metrics()
+    metrics.model("tiny-1")
+    metrics.began(STATUS, "ipv4:127.0.0.1:1")
+    metrics.ended(Ended(STATUS, "UNAVAILABLE", "STORE_UNAVAILABLE", 0.2, "id"))
+    metrics.dropped("network", "expired")
+    text = DOCUMENT.read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `(segue_\w+)` \| (.*?) \|", text, re.MULTILINE))
+    documented = {name: re.findall(r"`(\w+)`", labels) for name, labels in rows.items()}
+    assert labels_of(metrics) == documented
+
+
+def labels_of(metrics: Metrics) -> dict[str, list[str]]:
+    """Each of Segue's own metrics with its labels, as Prometheus sees it."""
+    kinds = {"counter": "_total", "info": "_info"}
+    families = [family for family in metrics.registry.collect() if family.name.startswith("segue_")]
+    return {
+        family.name + kinds.get(family.type, ""): [name for name in family.samples[0].labels if name != "le"]
+        for family in families
+    }
+
+
+def value(metrics: Metrics, name: str, **labels: str) -> float | None:
+    """A figure of a registry."""
+    return metrics.registry.get_sample_value(name, labels)
