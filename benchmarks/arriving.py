@@ -14,9 +14,9 @@ from collections.abc import Callable
 
 import soundfile
 
+from segue.core.features.config import FeatureConfig
 from segue.core.features.extract import listen
 from segue.core.features.extract_partial import listen_on
-from segue.core.features.log_mel import FeatureConfig
 from segue.core.testing.synthetic_clips import render_clip
 
 KINDS = [("WAV", "PCM_16"), ("FLAC", "PCM_16"), ("OGG", "VORBIS"), ("OGG", "OPUS"), ("MP3", None)]

@@ -20,7 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 from redis import Redis
 
-from segue.core.catalogue.store import Addition, PathRecord, Track, all_track_ids
+from segue.core.catalogue.records import Addition, PathRecord, Track
+from segue.core.catalogue.store import all_track_ids
 from segue.core.index.snapshot import load_newest, publish
 from segue.core.index.vector_index import ExactIndex, VectorIndex
 from segue.core.redis_catalogue.open import open_store

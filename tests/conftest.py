@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from segue.core.features.log_mel import FeatureConfig
+from segue.core.features.config import FeatureConfig
 from segue.core.model.artifact import Manifest, write_manifest
 from segue.core.testing.synthetic_clips import STYLES, render_folder
 from segue.trainer.data.npz import Fields, write_npz

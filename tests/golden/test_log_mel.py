@@ -12,8 +12,9 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
+from segue.core.features.config import FeatureConfig
 from segue.core.features.extract import listen
-from segue.core.features.log_mel import FeatureConfig, relative_decibels
+from segue.core.features.log_mel import relative_decibels
 from segue.core.features.windows import spread_starts
 from segue.core.testing.synthetic_clips import render_clip
 

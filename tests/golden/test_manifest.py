@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from segue.core.features.log_mel import FeatureConfig
+from segue.core.features.config import FeatureConfig
 from segue.core.model.artifact import Manifest
 
 GOLDEN = Path(__file__).with_name("manifest.json")

@@ -14,8 +14,8 @@ import soxr
 from google.protobuf import json_format
 from google.protobuf.message import Message
 
-from segue.core.catalogue.store import Addition, PathRecord, Track
-from segue.core.features.log_mel import Samples
+from segue.core.audio.sources import Samples
+from segue.core.catalogue.records import Addition, PathRecord, Track
 from segue.core.index.snapshot import publish
 from segue.core.model.artifact import Manifest
 from segue.core.redis_catalogue.open import open_store

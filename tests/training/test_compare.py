@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from segue.core.features.log_mel import FeatureConfig
+from segue.core.features.config import FeatureConfig
 from segue.trainer.cli.main import main
 from segue.trainer.comparison.measure import MEASURES, Estimate, Row, Run, measures_of
 from segue.trainer.comparison.readme_table import BEGIN, END, put_summary

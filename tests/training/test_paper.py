@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 from keras import layers
 
-from segue.core.features.log_mel import FeatureConfig
+from segue.core.features.config import FeatureConfig
 from segue.core.features.windows import Windows
 from segue.core.model.artifact import read_manifest
 from segue.core.model.saved_model import Model

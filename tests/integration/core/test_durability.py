@@ -24,7 +24,7 @@ import random, sys
 from pathlib import Path
 import numpy as np
 from segue.core.redis_catalogue.open import open_store
-from segue.core.catalogue.store import Addition, FailureRecord, PathRecord, Track
+from segue.core.catalogue.records import Addition, FailureRecord, PathRecord, Track
 dice = random.Random(int(sys.argv[2]))
 with open_store(Path(sys.argv[1])) as store, store.writer("model", "front-end", 4) as writer:
     while True:

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from redis import Redis
 
-from segue.core.catalogue.store import Addition, PathRecord, Track
+from segue.core.catalogue.records import Addition, PathRecord, Track
 from segue.core.errors import CatalogueLocked, CatalogueMismatch, StoreUnavailable
 from segue.core.redis_catalogue.client import reaching
 from segue.core.redis_catalogue.keys import RedisKeys

@@ -15,9 +15,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from segue.core.catalogue.store import Addition, Identity, PathRecord, Track
+from segue.core.catalogue.records import Addition, Identity, PathRecord, Track
 from segue.core.errors import CatalogueEmpty, SnapshotUnwritable
-from segue.core.index.snapshot import HEADER, INDEX, TRACK_IDS, Header, load_newest, newest_revision, publish
+from segue.core.index.snapshot import load_newest, newest_revision, publish
+from segue.core.index.snapshot_header import HEADER, INDEX, TRACK_IDS, Header
 from segue.core.index.vector_index import ExactIndex
 from segue.core.testing.memory_store import MemoryStore
 

@@ -9,17 +9,8 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from segue.core.catalogue.store import (
-    Addition,
-    Event,
-    FailureRecord,
-    PathRecord,
-    Track,
-    TrackStore,
-    Vector,
-    WritableStore,
-    all_track_ids,
-)
+from segue.core.catalogue.records import Addition, Event, FailureRecord, PathRecord, Track, Vector
+from segue.core.catalogue.store import TrackStore, WritableStore, all_track_ids
 from segue.core.errors import CatalogueLocked, CatalogueMismatch, EmbeddingUnusable
 from segue.core.redis_catalogue.keys import RedisKeys
 from segue.core.redis_catalogue.private_server import LocalRedis

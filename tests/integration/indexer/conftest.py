@@ -17,7 +17,7 @@ import pytest
 import soundfile
 from click.testing import CliRunner, Result
 
-from segue.core.catalogue.store import Addition, PathRecord, Track
+from segue.core.catalogue.records import Addition, PathRecord, Track
 from segue.core.model.artifact import read_manifest, write_manifest
 from segue.core.redis_catalogue.open import open_store
 from segue.core.redis_catalogue.store import RedisStore

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from segue.core.catalogue.store import Track
-from segue.core.features.log_mel import Samples
+from segue.core.audio.sources import Samples
+from segue.core.catalogue.records import Track
 from segue.core.index.snapshot import load_newest
 from segue.core.model.artifact import read_manifest
 from segue.core.testing.synthetic_clips import STYLES, render_clip

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from segue.core.catalogue.store import FailureRecord, all_track_ids
+from segue.core.catalogue.records import FailureRecord
+from segue.core.catalogue.store import all_track_ids
 from segue.core.failpoints import Failpoint
 from segue.core.index.snapshot import load_newest
 from segue.core.redis_catalogue.client import connect

@@ -4,7 +4,8 @@ import json
 import os
 from pathlib import Path
 
-from segue.core.index.snapshot import INDEX, load_newest
+from segue.core.index.snapshot import load_newest
+from segue.core.index.snapshot_header import INDEX
 from segue.core.redis_catalogue.store import RedisStore
 from tests.integration.indexer.conftest import run, track_id
 

@@ -11,7 +11,8 @@ import pytest
 from redis import Redis
 
 from segue.core.catalogue.store import all_track_ids
-from segue.core.index.snapshot import HEADER, INDEX, TRACK_IDS, load_newest
+from segue.core.index.snapshot import load_newest
+from segue.core.index.snapshot_header import HEADER, INDEX, TRACK_IDS
 from segue.core.redis_catalogue.keys import RedisKeys
 from segue.core.redis_catalogue.store import RedisStore
 from tests.integration.indexer.conftest import made_up, run, track_id, write_library

@@ -20,7 +20,7 @@ from google.rpc import error_details_pb2, status_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from segue.core.audio.track_id import track_id
-from segue.core.catalogue.store import Addition, PathRecord, Track
+from segue.core.catalogue.records import Addition, PathRecord, Track
 from segue.core.features.extract import listen
 from segue.core.index.snapshot import publish
 from segue.core.model.saved_model import Model

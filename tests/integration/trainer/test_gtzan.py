@@ -11,7 +11,8 @@ import soundfile
 from click.testing import CliRunner
 from numpy.typing import NDArray
 
-from segue.core.features.log_mel import FeatureConfig, log_scale, mel_power
+from segue.core.features.config import FeatureConfig
+from segue.core.features.log_mel import log_scale, mel_power
 from segue.core.model.artifact import read_manifest
 from segue.core.paths import named_model
 from segue.trainer.cli.main import main

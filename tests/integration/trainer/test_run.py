@@ -10,8 +10,8 @@ import pytest
 import soundfile
 from click.testing import CliRunner, Result
 
+from segue.core.features.config import FeatureConfig
 from segue.core.features.extract import listen
-from segue.core.features.log_mel import FeatureConfig
 from segue.core.model.artifact import read_manifest
 from segue.core.model.saved_model import Model
 from segue.core.testing.synthetic_clips import render_clip

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from segue.core.features.log_mel import FeatureConfig
+from segue.core.features.config import FeatureConfig
 from segue.trainer.data.dataset import Clip, Dataset
 from segue.trainer.data.log_mel_archive import recipe_of
 

@@ -11,19 +11,18 @@ import mmap
 import os
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import soundfile
-import soxr
 from numpy.typing import NDArray
 
-from segue.core.audio.containers import check_whole, ends_early, needs_ffmpeg
 from segue.core.audio.ffmpeg import decode_by_ffmpeg, is_installed
 from segue.core.audio.quality import Meter, Origin
+from segue.core.audio.sniff import check_whole, ends_early, needs_ffmpeg
+from segue.core.audio.sources import ArraySource, FileSource, Samples, gather, mono_blocks
 from segue.core.errors import AudioTooLong, AudioTooShort, AudioUndecodable
-from segue.core.features.log_mel import Samples
 
 MAX_UPLOAD_BYTES = 16 * 2**20
 MAX_SECONDS = 4 * 3600
@@ -34,137 +33,7 @@ MIN_RATE, MAX_RATE = 4_000, 768_000
 MAX_CHANNELS = 8
 # Up to here decoding the whole is cheaper than seeking to ten windows.
 WHOLE_SECONDS = 60
-# What is decoded at once: 4 MB as float32, however many channels and whatever rate a file says it has.
-_BLOCK_SAMPLES = 2**20
-# Floats scaled as 32-bit integers are still taken; beyond this the powers of a spectrum overflow.
-_LOUDEST = 2.0**32
 _INT16 = 2**15
-
-
-class ArraySource:
-    """A track whose samples are in memory."""
-
-    def __init__(self, samples: Samples, seconds: float, origin: Origin) -> None:
-        self._samples = samples
-        self.seconds = seconds
-        self.origin = origin
-
-    @property
-    def samples(self) -> int:
-        """How many samples the track has."""
-        return len(self._samples)
-
-    def read(self, start: int, stop: int) -> Samples:
-        """Mono samples [stop - start]; silence where the track has none."""
-        inside = self._samples[start:stop]
-        return np.pad(inside, (0, stop - start - len(inside)))
-
-
-class FileSource:
-    """A track that libsndfile decodes piece by piece, each resampled on its own."""
-
-    def __init__(self, file: soundfile.SoundFile, rate: int, origin: Origin) -> None:
-        self._file = file
-        self._rate = rate
-        self.origin = origin
-        self.seconds = file.frames / file.samplerate
-
-    @property
-    def samples(self) -> int:
-        """How many samples the track has, at the rate that is asked for."""
-        return int(self._file.frames * self._rate // self._file.samplerate)
-
-    def read(self, start: int, stop: int) -> Samples:
-        """Mono samples [stop - start]; silence where the track has none."""
-        piece, offset = self._piece(start, stop, _BLOCK_SAMPLES)
-        return piece.read(start - offset, stop - offset)
-
-    def arrived(self, start: int, stop: int) -> tuple[ArraySource, int]:
-        """What there is from ``start`` on of a file that still arrives, up to ``stop`` or a little further.
-
-        Returns:
-            The samples, and which sample of the track is the first of them.
-        """
-        # Second by second: the one in which the file ends for now is lost, and there only.
-        return self._piece(start, stop, self._file.samplerate * self._file.channels, arriving=True)
-
-    def _piece(self, start: int, stop: int, block: int, *, arriving: bool = False) -> tuple[ArraySource, int]:
-        # Pieces begin at whole seconds, where both rates have a sample, and reach one second further on both sides
-        # than is asked for, so that resampling a piece gives the samples of resampling the whole.
-        first = max(0, start // self._rate - 1)
-        last = -(-stop // self._rate) + 1
-        source_rate, frames = self._file.samplerate, (last - first) * self._file.samplerate
-        blocks = _mono_blocks(self._file, first * source_rate, frames, self.origin.meter, block)
-        piece = _gather(_up_to_damage(blocks) if arriving else blocks, self.origin, self._rate, frames)
-        return piece, first * self._rate
-
-
-def _up_to_damage(blocks: Iterator[Samples]) -> Iterator[Samples]:
-    with suppress(AudioUndecodable):
-        yield from blocks
-
-
-def _mono_blocks(
-    file: soundfile.SoundFile, start: int, frames: int, meter: Meter, block_samples: int = _BLOCK_SAMPLES
-) -> Iterator[Samples]:
-    """The frames from ``start`` on with their channels averaged, ``frames`` or as many as there are, block by block.
-
-    Raises:
-        AudioUndecodable: the file was cut off, the decoder gives up, or a sample is not a finite number.
-    """
-    missing = max(0, min(frames, file.frames - start))
-    buffer = np.empty((min(missing, max(1, block_samples // file.channels)), file.channels), np.float32)
-    try:
-        file.seek(min(start, file.frames))
-        while missing and len(block := file.read(missing, always_2d=True, out=buffer[:missing])):
-            missing -= len(block)
-            mono = _mixed_down(block)
-            meter.see(block, mono)
-            yield mono
-    except soundfile.LibsndfileError as error:
-        raise AudioUndecodable(f"The audio is damaged: {error.error_string} Send it whole and undamaged.") from error
-    # FLAC says exactly how long it is; the length of MP3 and Ogg is an estimate.
-    if file.format == "FLAC" and missing:
-        raise AudioUndecodable("The file is cut off: it holds less sound than its header promises. Send it whole.")
-
-
-def _mixed_down(block: Samples) -> Samples:
-    """The mean [n] of the channels [n, channels]."""
-    mono: Samples = block.mean(axis=1, dtype=np.float32)
-    if not np.isfinite(mono).all():
-        raise AudioUndecodable(
-            "The audio holds samples that are not finite numbers (NaN or infinity). Export it again."
-        )
-    if len(mono) and np.abs(mono).max() > _LOUDEST:
-        raise AudioUndecodable(
-            "The audio holds samples far beyond full scale. Export it again, with samples in [-1, 1]."
-        )
-    return mono
-
-
-def _gather(blocks: Iterable[Samples], origin: Origin, rate: int, most: int) -> ArraySource:
-    """A whole track at ``rate``; of what it is at its own rate, only a block is held at a time.
-
-    Args:
-        blocks: mono samples at the rate of ``origin``, up to ``most`` in all.
-        origin: what the track is.
-        rate: Hz.
-        most: the most samples at the track's own rate; memory that is not filled is never touched, and so costs
-            nothing.
-    """
-    stream = soxr.ResampleStream(origin.rate, rate, 1, dtype="float32", quality="HQ")
-    gathered = np.empty(most * rate // origin.rate + 2, np.float32)
-    taken = filled = 0
-    for block in blocks:
-        taken += len(block)
-        filled = _append(gathered, filled, stream.resample_chunk(block))
-    filled = _append(gathered, filled, stream.resample_chunk(np.empty(0, np.float32), last=True))
-    return ArraySource(gathered[:filled], taken / origin.rate, origin)
-
-
-def _append(gathered: Samples, filled: int, samples: Samples) -> int:
-    gathered[filled : filled + len(samples)] = samples
-    return filled + len(samples)
 
 
 @contextmanager
@@ -241,7 +110,7 @@ def _open(
         _check_length(file)
         origin = Origin(file.samplerate, Meter(), ends_early(view))
         if file.frames <= whole_seconds * file.samplerate:
-            yield _gather(_mono_blocks(file, 0, file.frames, origin.meter), origin, rate, file.frames)
+            yield gather(mono_blocks(file, 0, file.frames, origin.meter), origin, rate, file.frames)
         else:
             yield FileSource(file, rate, origin)
 
@@ -304,7 +173,7 @@ def _read_ffmpeg(path: Path, rate: int, *, truncated: bool) -> ArraySource:
         _check_form(stream.rate, stream.channels)
         most = MAX_FFMPEG_SECONDS * stream.rate
         origin = Origin(stream.rate, Meter(), truncated)
-        return _gather(_ffmpeg_mono(stream.blocks, most, origin.meter), origin, rate, most)
+        return gather(_ffmpeg_mono(stream.blocks, most, origin.meter), origin, rate, most)
 
 
 def _ffmpeg_mono(blocks: Iterable[NDArray[np.int16]], most: int, meter: Meter) -> Iterator[Samples]:

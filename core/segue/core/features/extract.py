@@ -12,7 +12,7 @@ from pathlib import Path
 from segue.core.audio.decode import open_audio
 from segue.core.audio.quality import Origin, Quality
 from segue.core.errors import AudioSilent
-from segue.core.features.log_mel import FeatureConfig
+from segue.core.features.config import FeatureConfig
 from segue.core.features.windows import Windows, hear
 
 

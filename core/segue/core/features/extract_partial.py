@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from segue.core.audio.decode import ArraySource, open_arriving
+from segue.core.audio.decode import open_arriving
+from segue.core.audio.sources import ArraySource, Samples
 from segue.core.errors import AudioUndecodable
-from segue.core.features.log_mel import FeatureConfig, Samples
+from segue.core.features.config import FeatureConfig
 from segue.core.features.windows import Windows, window_at
 
 

@@ -3,29 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from segue.core.audio.sources import SampleSource
 from segue.core.errors import AudioSilent, AudioTooShort
-from segue.core.features.log_mel import FeatureConfig, Samples, log_scale, mel_power
+from segue.core.features.config import FeatureConfig
+from segue.core.features.log_mel import log_scale, mel_power
 
 # 8 steps of 16-bit audio: below the noise of any recording, above dither.
 SILENCE_RMS = 2.5e-4
-
-
-class SampleSource(Protocol):
-    """A track that can be read in pieces."""
-
-    @property
-    def samples(self) -> int:
-        """How many samples the track has, at the rate that is asked for."""
-        ...
-
-    def read(self, start: int, stop: int) -> Samples:
-        """Mono samples [stop - start]; silence where the track has none."""
-        ...
 
 
 @dataclass(frozen=True)

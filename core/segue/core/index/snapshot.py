@@ -13,90 +13,29 @@ a damaged graph could crash the process.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
-import os
 import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from segue.core.catalogue.store import Identity, TrackStore, all_track_ids
+from segue.core.catalogue.records import Identity
+from segue.core.catalogue.store import TrackStore, all_track_ids
 from segue.core.errors import CatalogueEmpty, SnapshotDamaged, SnapshotUnwritable
 from segue.core.failpoints import Failpoint, reach
+from segue.core.files import sha256_of, sync, sync_tree
+from segue.core.index.snapshot_header import HEADER, INDEX, TRACK_IDS, Header
 from segue.core.index.vector_index import HnswIndex
 
-FORMAT_VERSION = 1
-HEADER, INDEX, TRACK_IDS = "header.json", "index.hnsw", "track_ids"
 KEPT = 2
 _UNFINISHED = ".unfinished-"
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Header:
-    """What a snapshot was made of.
-
-    Attributes:
-        uuid: of the catalogue.
-        model_id: the artifact that heard every track.
-        fingerprint: its front end's.
-        width: the length of an embedding.
-        revision: every event up to this one is in it; later ones may be.
-        tracks: how many tracks are in it.
-        files: the SHA-256 of its other files, by name.
-        format_version: of the folder.
-    """
-
-    uuid: str
-    model_id: str
-    fingerprint: str
-    width: int
-    revision: int
-    tracks: int
-    files: dict[str, str]
-    format_version: int = FORMAT_VERSION
-
-    def to_json(self) -> str:
-        """The header as its file has it, with its own digest."""
-        return json.dumps({"header": asdict(self), "sha256": self._digest()}, indent=2, sort_keys=True) + "\n"
-
-    @classmethod
-    def from_json(cls, text: str) -> Header:
-        """Reads what ``to_json`` wrote.
-
-        Raises:
-            SnapshotDamaged: it is something else, or of another format.
-        """
-        try:
-            raw: dict[str, Any] = json.loads(text)
-            fields: dict[str, Any] = raw["header"]
-            if fields["format_version"] != FORMAT_VERSION:
-                raise SnapshotDamaged(
-                    f"it has format {fields['format_version']}, and this Segue reads {FORMAT_VERSION}"
-                )
-            header = cls(**fields)
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
-            raise SnapshotDamaged(f"its {HEADER} is not a header ({error})") from error
-        if raw.get("sha256") != header._digest():
-            raise SnapshotDamaged(f"its {HEADER} was changed after it was written")
-        return header
-
-    def fits(self, identity: Identity) -> bool:
-        """Whether it was made of this very catalogue."""
-        mine = Identity(self.uuid, self.model_id, self.fingerprint, self.width)
-        return mine == identity
-
-    def _digest(self) -> str:
-        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -197,18 +136,17 @@ def _write(folder: Path, identity: Identity, revision: int, track_ids: list[str]
         index.save(unfinished / INDEX)
         reach(Failpoint.SNAPSHOT_WRITE)
         (unfinished / TRACK_IDS).write_text("".join(f"{track_id}\n" for track_id in track_ids), encoding="ascii")
-        files = {file: _digest(unfinished / file) for file in (INDEX, TRACK_IDS)}
+        files = {file: sha256_of(unfinished / file) for file in (INDEX, TRACK_IDS)}
         header = Header(**asdict(identity), revision=revision, tracks=len(track_ids), files=files)
         (unfinished / HEADER).write_text(header.to_json(), encoding="ascii")
-        for path in (*unfinished.iterdir(), unfinished):
-            _sync(path)
+        sync_tree(unfinished)
         reach(Failpoint.BEFORE_RENAME)
         unfinished.rename(folder / name)
         reach(Failpoint.AFTER_RENAME)
     except OSError:
         shutil.rmtree(unfinished, ignore_errors=True)
         raise
-    _sync(folder)
+    sync(folder)
     _remove_old(folder, folder / name, header)
     return header
 
@@ -241,7 +179,7 @@ def _check(folder: Path, header: Header, identity: Identity, since: int, until: 
             f"its revision {header.revision} is not between {since} and {until}, where the events are"
         )
     for name in (INDEX, TRACK_IDS):
-        if header.files.get(name) != _digest(folder / name):
+        if header.files.get(name) != sha256_of(folder / name):
             raise SnapshotDamaged(f"its {name} is not the file that its header names")
 
 
@@ -296,16 +234,3 @@ def _unusable(others: Iterator[Path], published: Header) -> Iterator[Path]:
             kept += 1
         else:
             yield path
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from segue.core.catalogue.store import Identity, TrackStore, all_track_ids
+from segue.core.catalogue.finding import Finding
+from segue.core.catalogue.records import Identity
+from segue.core.catalogue.store import TrackStore, all_track_ids
 from segue.core.errors import SnapshotDamaged
 from segue.core.index.snapshot import Snapshot, load, published
-from segue.core.redis_catalogue.audit import Finding
 
 _PAGE = 10_000
 

@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from segue.core.errors import ArtifactDamaged, ArtifactError, FingerprintMismatch
-from segue.core.features.log_mel import FeatureConfig
+from segue.core.features.config import FeatureConfig
+from segue.core.files import sha256_of
 
 FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
@@ -104,7 +105,7 @@ def write_manifest(folder: Path, manifest: Manifest) -> Manifest:
     Returns:
         The manifest as written.
     """
-    files = {path: digest(folder / path) for path in _files(folder)}
+    files = {path: sha256_of(folder / path) for path in _files(folder)}
     written = replace(manifest, model_id=_model_id(manifest.name, files), files=files)
     (folder / MANIFEST).write_text(written.to_json(), encoding="utf-8")
     return written
@@ -146,7 +147,7 @@ def check_files(folder: Path, digests: dict[str, str]) -> None:
     """
     there = set(_files(folder))
     for path, expected in digests.items():
-        actual = digest(folder / path) if path in there else "missing"
+        actual = sha256_of(folder / path) if path in there else "missing"
         if actual != expected:
             raise ArtifactDamaged(
                 f"{folder / path} is not the file that its manifest names (SHA-256 {actual[:12]}, not "
@@ -157,12 +158,6 @@ def check_files(folder: Path, digests: dict[str, str]) -> None:
             f"The manifest of {folder} does not name {', '.join(added)}. Take a fresh copy of the whole folder, or "
             "take out what does not belong there."
         )
-
-
-def digest(path: Path) -> str:
-    """The SHA-256 of a file, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _files(folder: Path) -> list[str]:

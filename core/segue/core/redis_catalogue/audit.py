@@ -7,13 +7,13 @@ run over them. What was told in two places is mended from the one that is left.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
 from redis import Redis
 
-from segue.core.catalogue.store import PathRecord
+from segue.core.catalogue.finding import Finding
+from segue.core.catalogue.records import PathRecord
 from segue.core.errors import EmbeddingUnusable
 from segue.core.redis_catalogue.client import reaching
 from segue.core.redis_catalogue.codec import (
@@ -27,26 +27,11 @@ from segue.core.redis_catalogue.codec import (
     track_digest,
 )
 from segue.core.redis_catalogue.keys import RedisKeys
-from segue.core.redis_catalogue.writer import TRIMMED, Command, revision_of, stream_bounds
+from segue.core.redis_catalogue.transaction import TRIMMED, revision_of, stream_bounds
 
 _PAGE = 500
 # A file of this size looks as if it had changed: it is heard again, and its track stays until then.
 _NO_SIZE = -1
-
-
-@dataclass(frozen=True)
-class Finding:
-    """Something that does not agree.
-
-    Attributes:
-        what: the track, file, event or snapshot that it is about.
-        problem: a sentence for a person.
-        commands: what mends it in Redis, in one transaction.
-    """
-
-    what: str
-    problem: str
-    commands: tuple[Command, ...] = ()
 
 
 class RedisAudit:

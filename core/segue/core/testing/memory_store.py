@@ -10,16 +10,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Literal
 
-from segue.core.catalogue.store import (
-    Addition,
-    Event,
-    FailureRecord,
-    Identity,
-    PathRecord,
-    Track,
-    Vector,
-    check_same_maker,
-)
+from segue.core.catalogue.records import Addition, Event, FailureRecord, Identity, PathRecord, Track, Vector
+from segue.core.catalogue.store import check_same_maker
 from segue.core.errors import CatalogueLocked
 from segue.core.redis_catalogue.codec import embedding_from_bytes, embedding_to_bytes
 

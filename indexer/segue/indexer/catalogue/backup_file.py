@@ -14,19 +14,18 @@ import base64
 import gzip
 import hashlib
 import json
-import os
-import tempfile
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
-from segue.core.catalogue.store import Addition, FailureRecord, Identity, PathRecord, Track, Vector
+from segue.core.catalogue.records import Addition, FailureRecord, Identity, PathRecord, Track, Vector
 from segue.core.errors import BackupUnusable
+from segue.core.files import atomic_write, sha256_of
 
 FORMAT_VERSION = 1
 _MAGIC = f"segue-backup {FORMAT_VERSION} "
@@ -59,23 +58,16 @@ def write_backup(path: Path, identity: Identity, entries: Iterable[Entry | Failu
     Raises:
         OSError: the disk is full, or the folder cannot be written.
     """
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}-", delete=False) as file:
-        try:
-            file.write(bytes(_HEAD_BYTES))
-            with gzip.open(file, "wb", _LEVEL) as packed:
-                packed.write(_line({"identity": asdict(identity)}))
-                for entry in entries:
-                    packed.write(_line(_to_json(entry)))
-            file.flush()
-            head = f"{_MAGIC}{_digest(Path(file.name))}\n".encode("ascii")
-            file.seek(0)
-            file.write(head)
-            file.flush()
-            os.fsync(file.fileno())
-            Path(file.name).rename(path)
-        except BaseException:
-            Path(file.name).unlink()
-            raise
+    with atomic_write(path, mode=0o600) as file:
+        file.write(bytes(_HEAD_BYTES))
+        with gzip.open(file, "wb", _LEVEL) as packed:
+            packed.write(_line({"identity": asdict(identity)}))
+            for entry in entries:
+                packed.write(_line(_to_json(entry)))
+        file.seek(_HEAD_BYTES)
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        file.seek(0)
+        file.write(f"{_MAGIC}{digest}\n".encode("ascii"))
 
 
 @contextmanager
@@ -94,7 +86,7 @@ def read_backup(path: Path) -> Iterator[tuple[Identity, Iterator[Entry | Failure
             raise BackupUnusable(f"{path} is no backup of a catalogue. Name a file that segue-indexer backup wrote.")
         if not head.startswith(_MAGIC.encode("ascii")):
             raise BackupUnusable(f"{path} has a format that this Segue does not read. Take the one that wrote it.")
-        if head[len(_MAGIC) :].strip() != _digest(path).encode("ascii"):
+        if head[len(_MAGIC) :].strip() != sha256_of(path, _HEAD_BYTES).encode("ascii"):
             raise BackupUnusable(f"{path} is damaged: its digest is another. Take another backup; nothing was changed.")
         with gzip.open(file, "rb") as packed:
             with _understanding(path):
@@ -139,17 +131,3 @@ def _from_json(line: bytes) -> Entry | FailureRecord:
     embedding = np.frombuffer(base64.b64decode(document["embedding"]), "<f4").astype(np.float32, copy=False)
     files = [PathRecord(path, size, mtime_ns, track.track_id) for path, size, mtime_ns in document["files"]]
     return Entry(track, embedding, files)
-
-
-def _digest(path: Path) -> str:
-    """The digest of all that follows the head."""
-    with path.open("rb") as file:
-        file.seek(_HEAD_BYTES)
-        return _digest_of(file)
-
-
-def _digest_of(file: IO[bytes]) -> str:
-    digest = hashlib.sha256()
-    while block := file.read(1 << 20):
-        digest.update(block)
-    return digest.hexdigest()

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from segue.core.catalogue.store import TrackStore, TrackWriter
-from segue.core.index.snapshot import Header, load_newest, older_revision, publish
+from segue.core.index.snapshot import load_newest, older_revision, publish
+from segue.core.index.snapshot_header import Header
 from segue.indexer.pipeline.run_counts import Tally
 
 _PAGE = 10_000

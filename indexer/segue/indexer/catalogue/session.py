@@ -9,15 +9,17 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from segue.core.catalogue.store import Identity, TrackWriter, WritableStore, check_same_maker
+from segue.core.catalogue.records import Identity
+from segue.core.catalogue.store import TrackWriter, WritableStore, check_same_maker
 from segue.core.errors import CatalogueEmpty, CatalogueMismatch
 from segue.core.features.windows import Windows
 from segue.core.model.artifact import Manifest, read_manifest
 from segue.core.model.saved_model import Heard, Model
-from segue.core.process_pool import Limits, Workers
+from segue.core.process_pool import Workers
 from segue.core.redis_catalogue.open import open_store
 from segue.core.redis_catalogue.store import RedisStore
 from segue.core.redis_catalogue.writer import RedisWriter
+from segue.core.worker_process import Limits
 from segue.indexer.pipeline.examine import Examined, Failure, examine
 from segue.indexer.settings import Settings
 

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 
-from segue.core.catalogue.store import FailureRecord, Identity, TrackStore, TrackWriter, all_track_ids
+from segue.core.catalogue.records import FailureRecord, Identity
+from segue.core.catalogue.store import TrackStore, TrackWriter, all_track_ids
 from segue.core.errors import BackupUnusable, BackupUnwritable, CatalogueNotEmpty
 from segue.core.redis_catalogue.open import open_store
 from segue.core.redis_catalogue.store import RedisStore

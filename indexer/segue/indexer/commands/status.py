@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from segue.core.catalogue.store import FailureRecord
+from segue.core.catalogue.records import FailureRecord
 from segue.core.index.snapshot import load_newest
 from segue.core.redis_catalogue.open import open_store
 from segue.core.redis_catalogue.store import RedisStore

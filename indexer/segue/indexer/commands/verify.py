@@ -6,10 +6,10 @@ import json
 import sys
 from pathlib import Path
 
-from segue.core.catalogue.store import Identity
+from segue.core.catalogue.finding import Finding
+from segue.core.catalogue.records import Identity
 from segue.core.index.snapshot import remove
 from segue.core.index.snapshot_audit import audit_snapshots
-from segue.core.redis_catalogue.audit import Finding
 from segue.core.redis_catalogue.store import RedisStore
 from segue.core.redis_catalogue.writer import RedisWriter
 from segue.indexer.catalogue.publish import conclude

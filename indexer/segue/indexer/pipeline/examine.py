@@ -14,8 +14,8 @@ from pathlib import Path
 
 from segue.core.audio.track_id import track_id
 from segue.core.errors import SegueError, WorkerOutOfMemory, WorkerTimedOut
+from segue.core.features.config import FeatureConfig
 from segue.core.features.extract import listen
-from segue.core.features.log_mel import FeatureConfig
 from segue.core.features.windows import Windows
 from segue.indexer.pipeline.tags import Tags, read_tags
 

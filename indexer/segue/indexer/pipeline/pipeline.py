@@ -8,7 +8,8 @@ from concurrent.futures import Future, wait
 from pathlib import Path
 from typing import Protocol
 
-from segue.core.catalogue.store import Addition, FailureRecord, Track, TrackWriter, is_unit
+from segue.core.catalogue.records import Addition, FailureRecord, Track, is_unit
+from segue.core.catalogue.store import TrackWriter
 from segue.core.errors import WorkerDied, WorkerError
 from segue.core.failpoints import Failpoint, reach
 from segue.core.features.windows import Windows

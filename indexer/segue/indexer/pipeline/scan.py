@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
-from segue.core.catalogue.store import FailureRecord, PathRecord
+from segue.core.catalogue.records import FailureRecord, PathRecord
 from segue.indexer.pipeline.examine import UNREADABLE, Failure, originals, readable
 
 # fmt: off

@@ -18,7 +18,7 @@ from typing import Literal
 from redis import Redis
 from redis.exceptions import ResponseError
 
-from segue.core.catalogue.store import Identity
+from segue.core.catalogue.records import Identity
 from segue.core.errors import SegueError
 from segue.core.model.artifact import Manifest
 from segue.core.model.saved_model import Model

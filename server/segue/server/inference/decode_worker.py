@@ -11,10 +11,10 @@ import numpy as np
 import soundfile
 
 from segue.core.errors import DeadlinePassed
+from segue.core.features.config import FeatureConfig
 from segue.core.features.extract import Piece, listen
 from segue.core.features.extract_partial import Arrived, listen_on
-from segue.core.features.log_mel import FeatureConfig
-from segue.core.process_pool import Limits
+from segue.core.worker_process import Limits
 
 # What the longest piece that is taken needs is far below: 3 s, and 320 MB for an hour of AAC.
 LIMITS = Limits(seconds=30.0, memory_bytes=2**30)

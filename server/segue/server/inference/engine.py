@@ -13,7 +13,7 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import NamedTuple, cast
 
-from segue.core.audio.containers import playing_seconds
+from segue.core.audio.sniff import playing_seconds
 from segue.core.errors import AudioUndecodable, DeadlinePassed, Overloaded, WorkerError
 from segue.core.features.extract import Piece
 from segue.core.features.extract_partial import Arrived

@@ -13,7 +13,8 @@ from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
-from segue.core.catalogue.store import Identity, Track, TrackStore, all_track_ids
+from segue.core.catalogue.records import Identity, Track
+from segue.core.catalogue.store import TrackStore, all_track_ids
 from segue.core.errors import CatalogueEmpty, CatalogueMismatch, SegueError, StoreUnavailable, TrackNotFound
 from segue.core.index import snapshot
 from segue.core.index.vector_index import Neighbour, Vectors

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
-from segue.core.catalogue.store import Track
+from segue.core.catalogue.records import Track
 
 # About 1 kB each.
 MOST = 50_000

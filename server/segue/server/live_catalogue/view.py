@@ -8,7 +8,8 @@ from functools import cached_property
 
 import numpy as np
 
-from segue.core.catalogue.store import Event, Identity, TrackStore
+from segue.core.catalogue.records import Event, Identity
+from segue.core.catalogue.store import TrackStore
 from segue.core.index.vector_index import ExactIndex, HnswIndex, Neighbour, VectorIndex, Vectors, ranked
 
 NOTHING = ExactIndex([], np.zeros((0, 1), np.float32))

@@ -10,10 +10,10 @@ from typing import Literal, NamedTuple
 
 from google.protobuf.duration_pb2 import Duration
 
-from segue.core.audio.containers import PcmForm
 from segue.core.audio.decode import MAX_CHANNELS, MAX_RATE, MAX_UPLOAD_BYTES, MIN_RATE
+from segue.core.audio.pcm import PcmForm
 from segue.core.audio.quality import Quality
-from segue.core.catalogue.store import Track
+from segue.core.catalogue.records import Track
 from segue.core.errors import AudioTooLong, MalformedRequest
 from segue.core.index.vector_index import Neighbour
 from segue.core.model.artifact import Manifest

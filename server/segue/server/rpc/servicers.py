@@ -10,7 +10,8 @@ from typing import Any, Literal, NamedTuple
 import grpc
 
 from segue.core.audio.track_id import track_id as id_of_audio
-from segue.core.catalogue.store import Track, TrackStore
+from segue.core.catalogue.records import Track
+from segue.core.catalogue.store import TrackStore
 from segue.core.errors import SegueError, TrackNotFound
 from segue.core.index.vector_index import Vectors
 from segue.server.assembly import Parts

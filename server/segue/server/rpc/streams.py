@@ -7,8 +7,8 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from contextlib import contextmanager
 from typing import TypeVar, cast
 
-from segue.core.audio.containers import PcmForm, wav_header
 from segue.core.audio.decode import MAX_SECONDS, MAX_UPLOAD_BYTES
+from segue.core.audio.pcm import PcmForm, wav_header
 from segue.core.errors import AudioError, AudioTooLong, MalformedRequest, Overloaded, StreamStalled
 from segue.server.inference.decode_worker import Rest
 from segue.server.inference.engine import Engine, Preview

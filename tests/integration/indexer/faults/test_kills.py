@@ -20,7 +20,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from segue.core.catalogue.store import Track, Vector, all_track_ids
+from segue.core.catalogue.records import Track, Vector
+from segue.core.catalogue.store import all_track_ids
 from segue.core.failpoints import Failpoint
 from segue.core.redis_catalogue.store import RedisStore
 from tests.helpers.waiting import PATIENCE_SECONDS

@@ -17,9 +17,10 @@ import pytest
 import soundfile
 
 from segue.core.errors import WorkerTimedOut
-from segue.core.features.log_mel import FeatureConfig
-from segue.core.process_pool import Limits, Workers
+from segue.core.features.config import FeatureConfig
+from segue.core.process_pool import Workers
 from segue.core.testing.synthetic_clips import render_clip
+from segue.core.worker_process import Limits
 from segue.indexer.pipeline.examine import Examined, Failure, examine
 from tests.helpers.waiting import PATIENCE_SECONDS
 from tests.integration.indexer.conftest import Indexer, run

@@ -6,7 +6,7 @@ import struct
 import pytest
 import soundfile
 
-from segue.core.audio.containers import playing_seconds
+from segue.core.audio.sniff import playing_seconds
 from segue.core.testing.synthetic_clips import render_clip
 
 

@@ -15,11 +15,12 @@ import soxr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from segue.core.audio import decode
+from segue.core.audio import decode, sources
 from segue.core.audio.decode import open_audio
+from segue.core.audio.sources import Samples
 from segue.core.errors import AudioError, AudioTooLong, AudioTooShort, AudioUndecodable
+from segue.core.features.config import FeatureConfig
 from segue.core.features.extract import listen
-from segue.core.features.log_mel import FeatureConfig, Samples
 from segue.core.features.windows import hear
 from segue.core.testing.synthetic_clips import render_clip
 
@@ -146,7 +147,7 @@ def test_blocks_leave_no_seams(monkeypatch: pytest.MonkeyPatch, rate: int) -> No
     stereo = np.stack([render_clip(0, 5.0, rate), render_clip(1, 5.0, rate)], axis=1)
     content = encoded(stereo, rate, subtype="FLOAT")
     expected = soxr.resample(stereo.mean(axis=1, dtype=np.float32), rate, 22_050, quality="HQ")
-    monkeypatch.setattr(decode, "_BLOCK_SAMPLES", 9_001)
+    monkeypatch.setattr(sources, "_BLOCK_SAMPLES", 9_001)
     np.testing.assert_array_equal(decoded(content), expected)
 
 

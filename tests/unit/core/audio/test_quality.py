@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 import soundfile
 
-from segue.core.audio.containers import ends_early
 from segue.core.audio.quality import Flag, Meter, Quality
+from segue.core.audio.sniff import ends_early
+from segue.core.audio.sources import Samples
 from segue.core.errors import AudioSilent
+from segue.core.features.config import FeatureConfig
 from segue.core.features.extract import listen
-from segue.core.features.log_mel import FeatureConfig, Samples
 from segue.core.testing.synthetic_clips import render_clip
 
 RATE = 22_050

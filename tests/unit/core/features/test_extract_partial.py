@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import soundfile
 
+from segue.core.features.config import FeatureConfig
 from segue.core.features.extract import listen
 from segue.core.features.extract_partial import NOTHING, Arrived, listen_on
-from segue.core.features.log_mel import FeatureConfig
 from segue.core.testing.synthetic_clips import render_clip
 
 CONFIG = FeatureConfig()

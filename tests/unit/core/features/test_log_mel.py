@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segue.core.features.log_mel import ColumnGrid, FeatureConfig, log_scale, mel_power, relative_decibels
+from segue.core.features.config import ColumnGrid, FeatureConfig
+from segue.core.features.log_mel import log_scale, mel_power, relative_decibels
 from segue.core.testing.synthetic_clips import render_clip
 
 MUSICNN = FeatureConfig(

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segue.core.audio.decode import ArraySource
 from segue.core.audio.quality import Meter, Origin
+from segue.core.audio.sources import ArraySource, Samples
 from segue.core.errors import AudioSilent, AudioTooShort
-from segue.core.features.log_mel import FeatureConfig, Samples
+from segue.core.features.config import FeatureConfig
 from segue.core.features.windows import hear, spread_starts
 from segue.core.testing.synthetic_clips import render_clip
 

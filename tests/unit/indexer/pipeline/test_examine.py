@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import soundfile
 
+from segue.core.features.config import FeatureConfig
 from segue.core.features.extract import listen
-from segue.core.features.log_mel import FeatureConfig
 from segue.core.testing.synthetic_clips import render_clip
 from segue.indexer.pipeline.examine import Examined, Failure, examine
 from segue.indexer.pipeline.tags import Tags, read_tags

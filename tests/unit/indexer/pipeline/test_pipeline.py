@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from segue.core.catalogue.store import Track
+from segue.core.catalogue.records import Track
 from segue.core.features.windows import Windows
 from segue.core.model.saved_model import Heard
 from segue.core.testing.memory_store import MemoryStore

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from segue.core.catalogue.store import FailureRecord, PathRecord
+from segue.core.catalogue.records import FailureRecord, PathRecord
 from segue.indexer.pipeline.examine import Failure, readable
 from segue.indexer.pipeline.scan import MusicFile, Skipped, Unchanged, find_again, find_music, look_up
 

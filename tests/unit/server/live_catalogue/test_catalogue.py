@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from segue.core.catalogue.store import Addition, PathRecord, Track, TrackStore
+from segue.core.catalogue.records import Addition, PathRecord, Track
+from segue.core.catalogue.store import TrackStore
 from segue.core.errors import CatalogueEmpty, CatalogueMismatch, StoreUnavailable
-from segue.core.features.log_mel import FeatureConfig
+from segue.core.features.config import FeatureConfig
 from segue.core.index.snapshot import publish
 from segue.core.index.vector_index import ExactIndex, Vectors
 from segue.core.model.artifact import Manifest

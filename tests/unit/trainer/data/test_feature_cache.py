@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from segue.core.features.log_mel import FeatureConfig
+from segue.core.features.config import FeatureConfig
 from segue.core.testing.synthetic_clips import render_folder
 from segue.trainer.data.feature_cache import FeatureCache, default_cache
 from segue.trainer.data.folder import list_folder, read_folder

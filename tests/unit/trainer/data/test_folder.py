@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import soundfile
 
+from segue.core.features.config import FeatureConfig
 from segue.core.features.extract import listen
-from segue.core.features.log_mel import FeatureConfig
 from segue.core.testing.synthetic_clips import render_clip
 from segue.trainer.data.dataset import Clip, windows_of
 from segue.trainer.data.folder import clip_decibels, hear_folder, list_folder, read_folder

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from segue.core.features.log_mel import FeatureConfig
+from segue.core.features.config import FeatureConfig
 from segue.trainer.data.inputs import choose_side, columns_of, list_input
 from segue.trainer.errors import DataUnusable, SplitMismatch
 from segue.trainer.splits.split import Split

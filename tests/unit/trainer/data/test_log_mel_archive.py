@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from segue.core.features.log_mel import FeatureConfig
+from segue.core.features.config import FeatureConfig
 from segue.trainer.data.log_mel_archive import read_archive
 from segue.trainer.errors import DataUnusable, RecipeMismatch
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from segue.core.features.log_mel import FeatureConfig
+from segue.core.features.config import FeatureConfig
 from segue.core.model.artifact import Manifest
 from segue.trainer.evaluation.analysis import analyse, cross_fitted, reliability, window_agreement
 from segue.trainer.evaluation.metrics import (

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from segue.core.features.log_mel import FeatureConfig
+from segue.core.features.config import FeatureConfig
 from segue.trainer.data.dataset import Dataset, labels_of, windows_of
 from segue.trainer.errors import DataUnusable
 from segue.trainer.training.batches import Augmentation, ClipBatches, draw_mask, served_windows

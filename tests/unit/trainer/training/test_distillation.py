@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from segue.core.features.log_mel import FeatureConfig
+from segue.core.features.config import FeatureConfig
 from segue.core.model.artifact import read_manifest
 from segue.trainer.cli.main import main
 from segue.trainer.data.dataset import Clip, Dataset

@@ -18,7 +18,7 @@ from collections.abc import Callable
 import keras
 from keras import layers, ops
 
-from segue.core.features.log_mel import ColumnGrid, FeatureConfig
+from segue.core.features.config import ColumnGrid, FeatureConfig
 from segue.trainer.data.dataset import Floats
 
 FEATURES = FeatureConfig(

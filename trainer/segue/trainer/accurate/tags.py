@@ -12,7 +12,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from segue.core.features.log_mel import FeatureConfig
+from segue.core.features.config import FeatureConfig
 from segue.trainer.accurate.musicnn import FEATURES, TAGS
 from segue.trainer.data.dataset import Floats
 from segue.trainer.data.folder import Progress, hear_folder, list_folder

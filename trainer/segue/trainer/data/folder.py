@@ -14,8 +14,9 @@ import soundfile
 
 from segue.core.audio.decode import open_audio
 from segue.core.errors import AudioError, AudioSilent, AudioTooShort
+from segue.core.features.config import FeatureConfig
 from segue.core.features.extract import listen
-from segue.core.features.log_mel import FeatureConfig, log_scale, mel_power
+from segue.core.features.log_mel import log_scale, mel_power
 from segue.core.features.windows import SILENCE_RMS
 from segue.trainer.data.dataset import Clip, Dataset, Floats, Heard
 from segue.trainer.data.feature_cache import FeatureCache

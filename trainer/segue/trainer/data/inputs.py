@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from pathlib import Path
 
-from segue.core.features.log_mel import FeatureConfig
+from segue.core.features.config import FeatureConfig
 from segue.trainer.data.dataset import Dataset, Heard, windows_of
 from segue.trainer.data.feature_cache import FeatureCache
 from segue.trainer.data.folder import Progress, hear_folder, list_folder, read_folder, seconds_of

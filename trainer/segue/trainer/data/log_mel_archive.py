@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segue.core.features.log_mel import GTZAN_GRID, FeatureConfig
+from segue.core.features.config import GTZAN_GRID, FeatureConfig
 from segue.trainer.data.dataset import Clip, Dataset
 from segue.trainer.data.npz import Fields, read_npz
 from segue.trainer.errors import DataUnusable, RecipeMismatch

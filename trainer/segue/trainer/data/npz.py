@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from segue.core.files import atomic_write
+
 Fields = dict[str, NDArray[Any]]
 
 # What NumPy and zipfile raise of a file that is something else, or of a damaged one; nothing documents them.
@@ -37,10 +39,5 @@ def write_npz(path: Path, fields: Fields) -> None:
         OSError: it cannot be written, as on a full disk.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.partial")
-    try:
-        with beside.open("wb") as file:
-            np.savez_compressed(file, allow_pickle=False, **fields)
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+    with atomic_write(path) as file:
+        np.savez_compressed(file, allow_pickle=False, **fields)

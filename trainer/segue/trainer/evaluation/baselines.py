@@ -10,7 +10,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from segue.core.features.log_mel import FeatureConfig
+from segue.core.features.config import FeatureConfig
 from segue.trainer.data.dataset import Dataset, windows_of
 from segue.trainer.evaluation.metrics import log_softmax
 from segue.trainer.evaluation.predictions import Predictions

@@ -11,7 +11,8 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.core.protobuf.fingerprint_pb2 import FingerprintDef
 
-from segue.core.features.log_mel import FeatureConfig
+from segue.core.features.config import FeatureConfig
+from segue.core.files import rename_synced
 from segue.core.model.artifact import SAVED_MODEL, Manifest, write_manifest
 from segue.trainer.data.dataset import Dataset, Floats
 from segue.trainer.evaluation.metrics import fit_temperature
@@ -81,11 +82,11 @@ def _settle_fingerprint(path: Path) -> None:
 def _put(fresh: Path, folder: Path, older: Path) -> None:
     """Moves an artifact to its place, and what was there aside; should the first fail, it is put back."""
     if not folder.exists():
-        fresh.rename(folder)
+        rename_synced(fresh, folder)
         return
     folder.rename(older)
     try:
-        fresh.rename(folder)
+        rename_synced(fresh, folder)
     except BaseException:
         older.rename(folder)
         raise

@@ -20,7 +20,7 @@ import tensorflow as tf
 from keras import layers
 from numpy.typing import NDArray
 
-from segue.core.features.log_mel import FeatureConfig
+from segue.core.features.config import FeatureConfig
 from segue.trainer.data.dataset import Dataset, Floats
 from segue.trainer.networks.segue_fast import Shape
 from segue.trainer.training.batches import CODE_DB, one_hot, served_windows

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from segue.core.features.log_mel import FeatureConfig
+from segue.core.features.config import FeatureConfig
 from segue.core.features.windows import spread_starts
 from segue.trainer.errors import TooLarge
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from segue.core.features.log_mel import FeatureConfig
+from segue.core.features.config import FeatureConfig
 from segue.core.model.artifact import Manifest
 from segue.core.model.saved_model import Model
 from segue.trainer.data.dataset import Dataset, labels_of, windows_of

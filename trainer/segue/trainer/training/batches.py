@@ -9,7 +9,8 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from segue.core.features.log_mel import FeatureConfig, relative_decibels
+from segue.core.features.config import FeatureConfig
+from segue.core.features.log_mel import relative_decibels
 from segue.trainer.data.dataset import Dataset, Floats, windows_of
 from segue.trainer.training.distillation import nearest
 

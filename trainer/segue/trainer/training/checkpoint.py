@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from segue.core.files import atomic_write
 from segue.trainer.errors import CheckpointError, CheckpointMismatch
 
 Arrays = list[NDArray[Any]]
@@ -66,14 +66,10 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint, identity: Mapping[str, 
         "random_state": checkpoint.random_state,
         "seconds": checkpoint.seconds,
     }
-    partial = path.with_suffix(".partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as file:
+        with atomic_write(path) as file:
             np.savez(file, allow_pickle=False, state=np.array(json.dumps(state)), **arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
     except OSError as error:
         kept = (
             "The one of the epoch before is whole. Make room, and go on with --resume."
@@ -83,8 +79,6 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint, identity: Mapping[str, 
         raise CheckpointError(
             f"The checkpoint of epoch {checkpoint.epoch} cannot be written to {path}: {error.strerror or error}. {kept}"
         ) from error
-    finally:
-        partial.unlink(missing_ok=True)  # also after Ctrl-C
 
 
 def read_checkpoint(path: Path, identity: Mapping[str, Any]) -> Checkpoint:

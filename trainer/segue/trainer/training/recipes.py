@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from segue.core.features.log_mel import FeatureConfig
+from segue.core.features.config import FeatureConfig
 from segue.trainer.data.dataset import Dataset
 from segue.trainer.networks.paper import CNN, CNN_LSTM, PaperPlan, PaperTrained, train_paper
 from segue.trainer.training.fit import Course

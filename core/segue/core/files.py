@@ -1,0 +1,92 @@
+"""Writes files and folders so that a crash or a full disk leaves the old one or the new one, never half of either."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BufferedRandom
+from pathlib import Path
+
+
+def sha256_of(path: Path, start: int = 0) -> str:
+    """Returns the SHA-256 of a file in hexadecimal.
+
+    Args:
+        path: the file.
+        start: position of the first byte that counts.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    with path.open("rb") as file:
+        file.seek(start)
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def atomic_write(path: Path, mode: int = 0o666) -> Iterator[BufferedRandom]:
+    """Opens a new file that replaces ``path`` when the block ends, and vanishes when the block fails.
+
+    The file is on the disk before it is renamed, and its folder afterwards, so that a power cut cannot leave an empty
+    file under the name. It can be read, written and sought in.
+
+    Args:
+        path: the file to write; its folder exists.
+        mode: its permissions, less those that the umask takes away.
+
+    Raises:
+        OSError: the disk is full, or the folder cannot be written.
+    """
+    partial = path.with_name(f".{path.name}-{uuid.uuid4().hex[:8]}.partial")
+    descriptor = os.open(partial, os.O_RDWR | os.O_CREAT | os.O_EXCL, mode)
+    try:
+        with os.fdopen(descriptor, "w+b") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+    sync(path.parent)
+
+
+def rename_synced(fresh: Path, folder: Path) -> None:
+    """Renames a finished folder once everything in it is on the disk, and then syncs its parent.
+
+    Args:
+        fresh: the folder as it was built.
+        folder: its final path on the same disk; nothing of that name exists.
+
+    Raises:
+        OSError: the disk is full, or one of them cannot be written.
+    """
+    sync_tree(fresh)
+    fresh.rename(folder)
+    sync(folder.parent)
+
+
+def sync_tree(folder: Path) -> None:
+    """Puts a folder and everything in it on the disk.
+
+    Raises:
+        OSError: the disk is full.
+    """
+    for path in (*folder.rglob("*"), folder):
+        sync(path)
+
+
+def sync(path: Path) -> None:
+    """Puts a file's content, or a folder's names, on the disk.
+
+    Raises:
+        OSError: the disk is full, or the path does not exist.
+    """
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from segue.core.files import atomic_write, rename_synced, sha256_of, sync
+
+# Writes half of a new file, and is killed before the other half.
+_KILLED = """
+import os, signal, sys
+from pathlib import Path
+from segue.core.files import atomic_write
+with atomic_write(Path(sys.argv[1])) as file:
+    file.write(b"half")
+    file.flush()
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def _write_and_fail(path: Path) -> None:
+    with atomic_write(path) as file:
+        file.write(b"half")
+        raise ValueError
+
+
+def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
+    """The new content is there when the block has ended, and nothing else is left in the folder."""
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+    with atomic_write(path) as file:
+        file.write(b"new")
+        assert b"old" == path.read_bytes()
+    assert b"new" == path.read_bytes()
+    assert [path] == list(tmp_path.iterdir())
+
+
+def test_a_block_that_fails_changes_nothing(tmp_path: Path) -> None:
+    """The old file stays, and the half-written one is removed."""
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+    with pytest.raises(ValueError, match=r"^$"):
+        _write_and_fail(path)
+    assert b"old" == path.read_bytes()
+    assert [path] == list(tmp_path.iterdir())
+
+
+def test_a_killed_writer_changes_nothing(tmp_path: Path) -> None:
+    """The old file stays when the process is killed in the middle."""
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+    ended = subprocess.run([sys.executable, "-c", _KILLED, path], check=False)
+    assert -signal.SIGKILL == ended.returncode
+    assert b"old" == path.read_bytes()
+
+
+def test_permissions_follow_the_umask(tmp_path: Path) -> None:
+    """A file is as open as the umask allows, unless a closer mode is asked for."""
+    before = os.umask(0o022)
+    try:
+        for name, mode in (("open", 0o666), ("private", 0o600)):
+            with atomic_write(tmp_path / name, mode=mode):
+                pass
+    finally:
+        os.umask(before)
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
+    assert {"open": 0o644, "private": 0o600} == modes
+
+
+def test_a_folder_is_renamed_with_all_that_it_holds(tmp_path: Path) -> None:
+    """A finished folder gets its name; files deep inside are synced on the way."""
+    fresh = tmp_path / "fresh"
+    (fresh / "deep").mkdir(parents=True)
+    (fresh / "deep" / "file").write_bytes(b"content")
+    rename_synced(fresh, tmp_path / "folder")
+    assert b"content" == (tmp_path / "folder" / "deep" / "file").read_bytes()
+    assert not fresh.exists()
+
+
+def test_what_is_missing_is_an_error(tmp_path: Path) -> None:
+    """A path that is not there cannot be synced, and a folder that is not there cannot be written in."""
+    with pytest.raises(FileNotFoundError):
+        sync(tmp_path / "missing")
+    with pytest.raises(FileNotFoundError), atomic_write(tmp_path / "missing" / "file"):
+        pass
+
+
+@pytest.mark.parametrize("start", [0, 5, 3 * 2**20])
+def test_a_digest_starts_where_it_is_told(tmp_path: Path, start: int) -> None:
+    """A file of several blocks has the digest of its bytes from a position on."""
+    content = os.urandom(3 * 2**20 + 7)
+    path = tmp_path / "file"
+    path.write_bytes(content)
+    assert hashlib.sha256(content[start:]).hexdigest() == sha256_of(path, start)
