@@ -15,8 +15,8 @@ from collections.abc import Callable
 import soundfile
 
 from segue.core.features.config import FeatureConfig
-from segue.core.features.extract import listen
-from segue.core.features.extract_partial import listen_on
+from segue.core.features.extract import extract
+from segue.core.features.extract_partial import extract_partial
 from segue.core.testing.synthetic_clips import render_clip
 
 KINDS = [("WAV", "PCM_16"), ("FLAC", "PCM_16"), ("OGG", "VORBIS"), ("OGG", "OPUS"), ("MP3", None)]
@@ -38,7 +38,7 @@ def window_by_window(content: bytes, count: int) -> None:
     """Hears each window when the bytes that hold it have come, and half a window more: bit rates vary."""
     for number in range(count):
         there = content[: int(len(content) * (number + 1.5) / count)]
-        if not listen_on(there, CONFIG, number, 1, ended=number == count - 1).windows:
+        if not extract_partial(there, CONFIG, number, 1, ended=number == count - 1).windows:
             raise SystemExit(f"window {number} had not come")
 
 
@@ -59,8 +59,8 @@ def main() -> None:
     print(f"{seconds:g} s in {count} windows of 3 s")
     for container, subtype in KINDS:
         content = encoded(seconds, container, subtype)
-        listen(content, CONFIG, count)  # loads what the first call loads
-        whole = cost(lambda content=content: listen(content, CONFIG, count))  # type: ignore[misc] # bound at once
+        extract(content, CONFIG, count)  # loads what the first call loads
+        whole = cost(lambda content=content: extract(content, CONFIG, count))  # type: ignore[misc] # bound at once
         parts = cost(lambda content=content: window_by_window(content, count))  # type: ignore[misc] # likewise
         print(f"{subtype or container:8} whole {1e3 * whole:6.0f} ms, window by window {parts / whole:5.2f} times that")
 

@@ -22,9 +22,9 @@ import librosa
 import numpy as np
 import soundfile
 
-from segue.core.features.extract import listen
+from segue.core.features.extract import extract
 from segue.core.model.saved_model import Model
-from segue.core.paths import default_model, named_model
+from segue.core.paths import default_model, resolve_model
 
 ROUNDS = 5
 
@@ -54,11 +54,11 @@ def main() -> None:
     clips = [Path(name) for name in sys.argv[1:]]
     if not clips:
         sys.exit(__doc__)
-    model = Model.load(named_model(os.environ.get("SEGUE_MODEL", default_model())))
+    model = Model.load(resolve_model(os.environ.get("SEGUE_MODEL", default_model())))
     config, most = model.manifest.features, model.manifest.windows
     theirs = cost(librosa_log_mel, clips)
-    windows = cost(lambda clip: listen(clip, config, most), clips)
-    whole = cost(lambda clip: model.hear([listen(clip, config, most).windows]), clips)
+    windows = cost(lambda clip: extract(clip, config, most), clips)
+    whole = cost(lambda clip: model.predict([extract(clip, config, most).windows]), clips)
     print(f"librosa log-mel          {theirs * 1000:7.1f} ms")
     print(f"windows                  {windows * 1000:7.1f} ms   {windows / theirs:.2f}")
     print(f"windows and the network  {whole * 1000:7.1f} ms   {whole / theirs:.2f}   {model.manifest.model_id}")

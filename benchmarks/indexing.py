@@ -29,9 +29,9 @@ for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS"
 import numpy as np  # noqa: E402 - they read the environment
 import soundfile  # noqa: E402 - likewise
 
-from segue.core.features.extract import listen  # noqa: E402 - likewise
+from segue.core.features.extract import extract  # noqa: E402 - likewise
 from segue.core.model.saved_model import Model  # noqa: E402 - likewise
-from segue.core.paths import DEFAULT_MODEL, named_model  # noqa: E402 - likewise
+from segue.core.paths import DEFAULT_MODEL, resolve_model  # noqa: E402 - likewise
 from segue.core.testing.synthetic_clips import render_clip  # noqa: E402 - likewise
 from segue.indexer.pipeline.pipeline import BATCH  # noqa: E402 - likewise
 from segue.indexer.pipeline.scan import find_music  # noqa: E402 - likewise
@@ -40,7 +40,7 @@ TICKS = os.sysconf("SC_CLK_TCK")
 BARE_FILES = 160
 # Enough that the network meets batches of every size that it will meet later.
 FEW = 2 * BATCH + 1
-MODEL = named_model(os.environ.get("SEGUE_MODEL") or DEFAULT_MODEL)
+MODEL = resolve_model(os.environ.get("SEGUE_MODEL") or DEFAULT_MODEL)
 
 
 @dataclass
@@ -119,7 +119,7 @@ def bare(files: Sequence[Path], model: Model) -> float:
     config, most = model.manifest.features, model.manifest.windows
     started = time.process_time()
     for start in range(0, len(files), BATCH):
-        model.hear([listen(path, config, most).windows for path in files[start : start + BATCH]])
+        model.predict([extract(path, config, most).windows for path in files[start : start + BATCH]])
     return (time.process_time() - started) / len(files)
 
 

@@ -49,8 +49,8 @@ def test_every_call_has_a_client_method(method: MethodDescriptor, client: type) 
 @pytest.mark.parametrize("method", METHODS)
 def test_every_call_is_tested(method: MethodDescriptor) -> None:
     """A test of the server makes each call, by the helper of the test's own stubs that is named after it."""
-    files = ("test_server.py", "test_streams.py", "test_many.py")
-    trees = [ast.parse((ROOT / "tests" / "integration" / file).read_text(encoding="utf-8")) for file in files]
+    files = (ROOT / "tests" / "integration" / "server" / "calls").glob("test_*.py")
+    trees = [ast.parse(file.read_text(encoding="utf-8")) for file in files]
     tests = [
         node
         for tree in trees

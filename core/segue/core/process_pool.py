@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Generic
 
 from segue.core.errors import WorkerDied, WorkerOutOfMemory, WorkerTimedOut
-from segue.core.worker_process import UNLIMITED, Answer, Done, Job, Limits, Raised, Reply, WorkerProcess
+from segue.core.worker_process import UNLIMITED, Answer, Done, Job, JobLimits, Raised, Reply, WorkerProcess
 
 # The processes are many already; a pool of threads in each would only make them wait for each other.
 _ONE_THREAD_EACH = dict.fromkeys(
@@ -26,7 +26,7 @@ _ONE_THREAD_EACH = dict.fromkeys(
 _KEEP_MEMORY = {"MALLOC_TRIM_THRESHOLD_": str(2**26), "MALLOC_MMAP_THRESHOLD_": str(2**25)}
 
 
-class Workers(Generic[Job, Answer]):
+class ProcessPool(Generic[Job, Answer]):
     """A pool of processes, each fed by a thread of its own.
 
     A thread waits for its process only, so it knows which job a process died of, and starts the next one. The processes
@@ -34,7 +34,7 @@ class Workers(Generic[Job, Answer]):
     """
 
     def __init__(
-        self, jobs: int, work: Callable[[Job], Answer], *, preload: Sequence[str] = (), limits: Limits = UNLIMITED
+        self, jobs: int, work: Callable[[Job], Answer], *, preload: Sequence[str] = (), limits: JobLimits = UNLIMITED
     ) -> None:
         """Prepares the processes; none is started before there is a job.
 
@@ -74,7 +74,7 @@ class Workers(Generic[Job, Answer]):
         self.start()
         return self._threads.submit(self._do, job)
 
-    def __enter__(self) -> Workers[Job, Answer]:
+    def __enter__(self) -> ProcessPool[Job, Answer]:
         return self
 
     def __exit__(

@@ -27,7 +27,7 @@ _SECONDS_TO_READ = 10
 
 
 @dataclass(frozen=True)
-class Limits:
+class JobLimits:
     """What one job may take; None is no limit.
 
     Attributes:
@@ -46,14 +46,14 @@ class Limits:
         return f"{(self.memory_bytes or 0) / 2**20:,.0f} MiB"
 
 
-UNLIMITED = Limits()
+UNLIMITED = JobLimits()
 """A job may take whatever it takes."""
 
 
 class WorkerProcess(Generic[Job, Answer]):
     """A process, and the way to it."""
 
-    def __init__(self, work: Callable[[Job], Answer], limits: Limits) -> None:
+    def __init__(self, work: Callable[[Job], Answer], limits: JobLimits) -> None:
         context = multiprocessing.get_context("forkserver")
         self.connection, theirs = context.Pipe()
         _limit_sending(self.connection)
@@ -102,7 +102,7 @@ class OutOfMemory:
 Reply = Done[Answer] | Raised | OutOfMemory
 
 
-def _serve(connection: Connection, work: Callable[[Job], Answer], limits: Limits) -> None:
+def _serve(connection: Connection, work: Callable[[Job], Answer], limits: JobLimits) -> None:
     """Does jobs until the other end is gone, or memory is short: what is left of it then is nobody's guess."""
     # What it starts itself is killed with it; and Ctrl-C and Ctrl-Z in a terminal are for the program alone.
     os.setpgid(0, 0)

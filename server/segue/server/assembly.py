@@ -11,8 +11,8 @@ from pathlib import Path
 from segue.core.errors import StoreUnavailable
 from segue.core.model.artifact import Manifest
 from segue.core.model.saved_model import Model
-from segue.core.process_pool import Workers
-from segue.core.redis_catalogue.client import BRISK, connect
+from segue.core.process_pool import ProcessPool
+from segue.core.redis_catalogue.client import SERVER_TIMEOUTS, connect
 from segue.core.redis_catalogue.open import open_store
 from segue.server.inference.admission import LEAST_SECONDS
 from segue.server.inference.bounded_executor import BoundedThreads
@@ -64,11 +64,11 @@ class Parts:
         return self.engine.model.manifest.model_id
 
 
-def _listeners(manifest: Manifest, workers: int) -> Workers[Task, Listened]:
-    return Workers(workers, Listening(manifest.features, manifest.windows), preload=PRELOADED, limits=LIMITS)
+def _listeners(manifest: Manifest, workers: int) -> ProcessPool[Task, Listened]:
+    return ProcessPool(workers, Listening(manifest.features, manifest.windows), preload=PRELOADED, limits=LIMITS)
 
 
-def _try_out(listeners: Workers[Task, Listened], manifest: Manifest) -> list[Future[Listened]]:
+def _try_out(listeners: ProcessPool[Task, Listened], manifest: Manifest) -> list[Future[Listened]]:
     """Has every process load what it needs, each kept busy while the others are started."""
     task = Listening(manifest.features, manifest.windows).try_out()
     return [listeners.submit(task) for _ in range(listeners.jobs)]
@@ -78,7 +78,7 @@ def _catalogue(settings: Settings, manifest: Manifest, metrics: Metrics) -> Live
     catalogue = LiveCatalogue(
         settings.data,
         manifest,
-        lambda: open_store(settings.data, settings.redis_url, BRISK),
+        lambda: open_store(settings.data, settings.redis_url, SERVER_TIMEOUTS),
         metrics,
     )
     metrics.searching(lambda: catalogue.view)

@@ -13,14 +13,14 @@ from pathlib import Path
 import pytest
 
 from segue.core.redis_catalogue.keys import RedisKeys
-from segue.core.redis_catalogue.private_server import LocalRedis, open_local_redis
+from segue.core.redis_catalogue.private_server import PrivateRedis, open_private_redis
 from segue.core.redis_catalogue.store import RedisStore
 
 
 @pytest.fixture(scope="session")
-def local_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalRedis]:
+def local_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateRedis]:
     """The server that comes with Segue."""
-    with open_local_redis(tmp_path_factory.mktemp("valkey")) as local:
+    with open_private_redis(tmp_path_factory.mktemp("valkey")) as local:
         yield local
 
 
@@ -34,9 +34,9 @@ def redis_server() -> Path:
 
 
 @pytest.fixture(scope="session")
-def other_redis(redis_server: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalRedis]:
+def other_redis(redis_server: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateRedis]:
     """A Redis from elsewhere."""
-    with open_local_redis(tmp_path_factory.mktemp("redis"), redis_server) as local:
+    with open_private_redis(tmp_path_factory.mktemp("redis"), redis_server) as local:
         yield local
 
 
@@ -47,7 +47,7 @@ def keys() -> RedisKeys:
 
 
 @pytest.fixture
-def redis_store(local_redis: LocalRedis, keys: RedisKeys) -> Iterator[RedisStore]:
+def redis_store(local_redis: PrivateRedis, keys: RedisKeys) -> Iterator[RedisStore]:
     """An empty catalogue."""
     store = RedisStore(local_redis.url, keys)
     yield store

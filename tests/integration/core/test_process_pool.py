@@ -11,21 +11,21 @@ from pathlib import Path
 import pytest
 
 from segue.core.errors import WorkerDied, WorkerOutOfMemory, WorkerTimedOut
-from segue.core.process_pool import Workers
+from segue.core.process_pool import ProcessPool
 from segue.core.redis_catalogue.process_identity import started
-from segue.core.worker_process import UNLIMITED, Limits
+from segue.core.worker_process import UNLIMITED, JobLimits
 from tests.helpers.waiting import PATIENCE_SECONDS, wait_until
 
 # The processes run what a job says, so that each test can have its own: they do not know this file.
-Pool = Workers[str, object]
+Pool = ProcessPool[str, object]
 SLEEP = "__import__('time').sleep(600)"
 PID = "__import__('os').getpid()"
 MIB = 2**20
 
 
-def pool(jobs: int = 1, limits: Limits = UNLIMITED) -> Pool:
+def pool(jobs: int = 1, limits: JobLimits = UNLIMITED) -> Pool:
     """Processes that evaluate expressions."""
-    return Workers(jobs, eval, limits=limits)
+    return ProcessPool(jobs, eval, limits=limits)
 
 
 @pytest.fixture
@@ -53,14 +53,14 @@ def test_an_answer_comes_back(workers: Pool) -> None:
 
 def test_a_job_of_many_bytes_arrives_whole() -> None:
     """Sixteen MiB go to a process, which is more than any pipe holds at once."""
-    with Workers(1, bytes.__len__) as workers:
+    with ProcessPool(1, bytes.__len__) as workers:
         assert 16 * MIB == workers.submit(bytes(16 * MIB)).result(PATIENCE_SECONDS)
 
 
 def test_a_process_that_hangs_before_its_job(monkeypatch: pytest.MonkeyPatch) -> None:
     """A process that is stopped while it is idle costs nothing but time: the job goes to another one."""
     monkeypatch.setattr("segue.core.worker_process._SECONDS_TO_READ", 1)
-    with Workers(1, eval) as workers:
+    with ProcessPool(1, eval) as workers:
         first = workers.submit(PID).result(20)
         os.kill(int(first), signal.SIGSTOP)
         job = PID + " " * 16 * MIB  # more than any pipe holds at once
@@ -102,7 +102,7 @@ def test_a_job_that_hangs_is_killed(tmp_path: Path) -> None:
     """It ends at the limit, costs itself only, and what it started itself is gone too."""
     note = tmp_path / "pid"
     start = f"open({str(note)!r}, 'w').write(str(__import__('subprocess').Popen(['sleep', '600']).pid))"
-    with pool(limits=Limits(seconds=3.0)) as workers:
+    with pool(limits=JobLimits(seconds=3.0)) as workers:
         hung, next_one = workers.submit(f"[{start}, {SLEEP}]"), workers.submit("1 + 1")
         with pytest.raises(WorkerTimedOut, match="longer than 3 s"):
             hung.result(PATIENCE_SECONDS)
@@ -112,7 +112,7 @@ def test_a_job_that_hangs_is_killed(tmp_path: Path) -> None:
 
 def test_waiting_is_not_counted() -> None:
     """The time of a job begins when a process begins with it, however long others took before."""
-    with pool(limits=Limits(seconds=3.0)) as workers:
+    with pool(limits=JobLimits(seconds=3.0)) as workers:
         jobs = [workers.submit("__import__('time').sleep(0.9)") for _ in range(4)]
         assert [None] * 4 == [job.result(PATIENCE_SECONDS) for job in jobs]
 
@@ -120,7 +120,7 @@ def test_waiting_is_not_counted() -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems do not limit memory that way")
 def test_a_job_that_wants_too_much_memory_fails() -> None:
     """It costs itself only, and leaves its process to nobody."""
-    with pool(limits=Limits(memory_bytes=64 * MIB)) as workers:
+    with pool(limits=JobLimits(memory_bytes=64 * MIB)) as workers:
         first = workers.submit(PID).result(PATIENCE_SECONDS)
         assert 32 * MIB == workers.submit(f"len(bytearray({32 * MIB}))").result(PATIENCE_SECONDS)
         with pytest.raises(WorkerOutOfMemory, match="64 MiB"):
@@ -135,7 +135,7 @@ def test_a_file_of_any_size_may_be_mapped(tmp_path: Path) -> None:
     with large.open("wb") as file:
         file.truncate(512 * MIB)
     mapped = f"__import__('mmap').mmap(__import__('os').open({str(large)!r}, 0), 0, access=1)"
-    with pool(limits=Limits(memory_bytes=64 * MIB)) as workers:
+    with pool(limits=JobLimits(memory_bytes=64 * MIB)) as workers:
         assert 512 * MIB == workers.submit(f"len({mapped})").result(PATIENCE_SECONDS)
 
 
@@ -202,9 +202,9 @@ def test_no_process_outlives_the_program(hung: bool) -> None:
     """When the program is killed its workers end: at once when they are idle, else soon after their job's limit."""
     code = f"""
 import time
-from segue.core.process_pool import Workers
-from segue.core.worker_process import Limits
-with Workers(1, eval, limits=Limits(seconds=1.0)) as workers:
+from segue.core.process_pool import ProcessPool
+from segue.core.worker_process import JobLimits
+with ProcessPool(1, eval, limits=JobLimits(seconds=1.0)) as workers:
     print(workers.submit({PID!r}).result(), flush=True)
     if {hung}:
         workers.submit({SLEEP!r})

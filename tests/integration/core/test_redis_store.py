@@ -16,10 +16,10 @@ from redis import Redis
 
 from segue.core.catalogue.records import Addition, PathRecord, Track
 from segue.core.errors import CatalogueLocked, CatalogueMismatch, StoreUnavailable
-from segue.core.redis_catalogue.client import reaching
+from segue.core.redis_catalogue.client import translating_errors
 from segue.core.redis_catalogue.keys import RedisKeys
 from segue.core.redis_catalogue.lock import WriterLock
-from segue.core.redis_catalogue.private_server import LocalRedis
+from segue.core.redis_catalogue.private_server import PrivateRedis
 from segue.core.redis_catalogue.store import RedisStore
 
 MAKER = ("segue-test-1", "front-end-1", 4)
@@ -27,7 +27,7 @@ Open = Callable[..., RedisStore]
 
 
 @pytest.fixture
-def client(local_redis: LocalRedis) -> Iterator[Redis]:
+def client(local_redis: PrivateRedis) -> Iterator[Redis]:
     """The server as it is, behind the store's back."""
     client = Redis.from_url(local_redis.url, protocol=2)
     yield client
@@ -35,7 +35,7 @@ def client(local_redis: LocalRedis) -> Iterator[Redis]:
 
 
 @pytest.fixture
-def opened(local_redis: LocalRedis, keys: RedisKeys) -> Iterator[Open]:
+def opened(local_redis: PrivateRedis, keys: RedisKeys) -> Iterator[Open]:
     """Opens the same catalogue as often as a test likes, with a lease that outlasts it unless told otherwise."""
     with ExitStack() as stack:
 
@@ -68,7 +68,7 @@ def addition(number: int) -> Addition:
 
 
 @contextmanager
-def writing_elsewhere(local_redis: LocalRedis, keys: RedisKeys) -> Iterator[subprocess.Popen[str]]:
+def writing_elsewhere(local_redis: PrivateRedis, keys: RedisKeys) -> Iterator[subprocess.Popen[str]]:
     """Another process that holds the lock, until the test kills it."""
     script = f"""
 import sys, time
@@ -119,7 +119,10 @@ def test_a_writer_whose_redis_lost_everything(opened: Open, client: Redis, keys:
 
 def test_a_redis_that_was_started_anew(client: Redis) -> None:
     """One that does not know its script any more was started anew in the middle of a call, and is not too old."""
-    with pytest.raises(StoreUnavailable, match=r"redis://here was started anew .* full disk"), reaching("redis://here"):
+    with (
+        pytest.raises(StoreUnavailable, match=r"redis://here was started anew .* full disk"),
+        translating_errors("redis://here"),
+    ):
         client.evalsha("0" * 40, 0)
 
 
@@ -165,7 +168,7 @@ def test_a_writer_at_work_keeps_its_lock(opened: Open, client: Redis, keys: Redi
         assert 1 == writer.add([addition(1)])
 
 
-def test_a_dead_writer_is_replaced_at_once(local_redis: LocalRedis, keys: RedisKeys, opened: Open) -> None:
+def test_a_dead_writer_is_replaced_at_once(local_redis: PrivateRedis, keys: RedisKeys, opened: Open) -> None:
     """Who holds the lock is named; once it was killed on this host, the next need not wait for the lease of 600 s."""
     store = opened()
     with writing_elsewhere(local_redis, keys) as process:
@@ -274,7 +277,7 @@ def test_what_is_no_address_is_refused(url: str) -> None:
         RedisStore(url)
 
 
-def test_a_wrong_password_is_said_to_be_one(local_redis: LocalRedis) -> None:
+def test_a_wrong_password_is_said_to_be_one(local_redis: PrivateRedis) -> None:
     """A refused user learns that it is the name or the password."""
     store = RedisStore(f"{local_redis.url}?username=nobody&password=secret")
     with pytest.raises(StoreUnavailable, match="refuses this user") as error:
@@ -291,7 +294,9 @@ def test_keys_of_another_program_are_said_to_be_in_the_way(
         redis_store.identity()
 
 
-def test_a_full_redis_takes_nothing_by_halves(local_redis: LocalRedis, redis_store: RedisStore, client: Redis) -> None:
+def test_a_full_redis_takes_nothing_by_halves(
+    local_redis: PrivateRedis, redis_store: RedisStore, client: Redis
+) -> None:
     """A transaction that does not fit into memory is refused whole, and the next one works."""
     with redis_store.writer(*MAKER) as writer:
         client.config_set("maxmemory", 1)

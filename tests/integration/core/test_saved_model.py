@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from segue.core.errors import ArtifactDamaged
-from segue.core.features.extract import listen
+from segue.core.features.extract import extract
 from segue.core.model.artifact import Manifest, read_manifest, write_manifest
-from segue.core.model.saved_model import Heard, Model
+from segue.core.model.saved_model import Model, Prediction
 
 
 @pytest.fixture(scope="module")
@@ -21,8 +21,8 @@ def model(tiny_model: Path) -> Model:
 
 def test_answer_is_a_posterior_and_a_direction(model: Model, clips: list[Path]) -> None:
     """Scores sum to 1, the embedding has length 1, and every window has scores of its own."""
-    piece = listen(clips[0], model.manifest.features, model.manifest.windows)
-    (heard,) = model.hear([piece.windows])
+    piece = extract(clips[0], model.manifest.features, model.manifest.windows)
+    (heard,) = model.predict([piece.windows])
     assert pytest.approx(1, abs=1e-5) == heard.posterior.sum()
     assert pytest.approx(1, abs=1e-5) == np.linalg.norm(heard.embedding)
     assert (len(piece.windows.values), 10) == heard.window_posterior.shape
@@ -30,14 +30,14 @@ def test_answer_is_a_posterior_and_a_direction(model: Model, clips: list[Path]) 
 
 def test_neighbours_in_a_batch_do_not_matter(model: Model, clips: list[Path]) -> None:
     """A piece is heard alike alone and among nineteen others, more than one batch."""
-    pieces = [listen(clip, model.manifest.features, 10 - number % 7).windows for number, clip in enumerate(clips)]
-    together = model.hear(pieces)
+    pieces = [extract(clip, model.manifest.features, 10 - number % 7).windows for number, clip in enumerate(clips)]
+    together = model.predict(pieces)
     for piece, heard in zip(pieces, together, strict=True):
-        (alone,) = model.hear([piece])
+        (alone,) = model.predict([piece])
         assert_same(alone, heard)
 
 
-def assert_same(expected: Heard, actual: Heard) -> None:
+def assert_same(expected: Prediction, actual: Prediction) -> None:
     """Two answers agree to rounding."""
     np.testing.assert_allclose(actual.posterior, expected.posterior, atol=1e-5)
     np.testing.assert_allclose(actual.embedding, expected.embedding, atol=1e-5)
@@ -46,7 +46,7 @@ def assert_same(expected: Heard, actual: Heard) -> None:
 
 def test_no_pieces(model: Model) -> None:
     """Nothing in, nothing out."""
-    assert [] == model.hear([])
+    assert [] == model.predict([])
 
 
 def test_not_a_saved_model(tiny_model: Path, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from segue.core.catalogue.records import Addition, Event, FailureRecord, PathRec
 from segue.core.catalogue.store import TrackStore, WritableStore, all_track_ids
 from segue.core.errors import CatalogueLocked, CatalogueMismatch, EmbeddingUnusable
 from segue.core.redis_catalogue.keys import RedisKeys
-from segue.core.redis_catalogue.private_server import LocalRedis
+from segue.core.redis_catalogue.private_server import PrivateRedis
 from segue.core.redis_catalogue.store import RedisStore
 from segue.core.testing.memory_store import MemoryStore
 
@@ -27,7 +27,7 @@ def store(request: pytest.FixtureRequest) -> Iterator[WritableStore]:
     if request.param == "memory":
         yield MemoryStore()
         return
-    local: LocalRedis = request.getfixturevalue(request.param)
+    local: PrivateRedis = request.getfixturevalue(request.param)
     redis = RedisStore(local.url, RedisKeys(uuid.uuid4().hex))
     yield redis
     redis.close()

@@ -21,7 +21,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from segue.core.audio.track_id import track_id
 from segue.core.catalogue.records import Addition, PathRecord, Track
-from segue.core.features.extract import listen
+from segue.core.features.extract import extract
 from segue.core.index.snapshot import publish
 from segue.core.model.saved_model import Model
 from segue.core.redis_catalogue.open import open_store
@@ -129,8 +129,8 @@ def fill(loaded_tiny_model: Model) -> Fill:
 
 def addition(model: Model, clip: Path) -> Addition:
     """Everything that the catalogue holds of a clip."""
-    piece = listen(clip, model.manifest.features, model.manifest.windows)
-    (heard,) = model.hear([piece.windows])
+    piece = extract(clip, model.manifest.features, model.manifest.windows)
+    (heard,) = model.predict([piece.windows])
     name = track_id(memoryview(clip.read_bytes()))
     genre = model.manifest.labels[int(heard.posterior.argmax())]
     track = Track(name, title=clip.stem, genre=genre, seconds=piece.seconds, path=str(clip))

@@ -13,23 +13,23 @@ import numpy as np
 import pytest
 
 from segue.core.errors import AudioTooShort, AudioUndecodable, DeadlinePassed, Overloaded
-from segue.core.features.extract import listen
+from segue.core.features.extract import extract
 from segue.core.model.saved_model import Model
-from segue.core.process_pool import Workers
+from segue.core.process_pool import ProcessPool
 from segue.server.inference.decode_worker import LIMITS, PRELOADED, Listened, Listening, Task
 from segue.server.inference.engine import Engine
 from segue.server.observability.metrics import Metrics
 from tests.helpers.processes import decoder
 from tests.integration.server.conftest import wav
 
-Listeners = Workers[Task, Listened]
+Listeners = ProcessPool[Task, Listened]
 
 
 @pytest.fixture(scope="module")
 def listeners(loaded_tiny_model: Model) -> Iterator[Listeners]:
     """One process that decodes."""
     manifest = loaded_tiny_model.manifest
-    with Workers(1, Listening(manifest.features, manifest.windows), preload=PRELOADED, limits=LIMITS) as one:
+    with ProcessPool(1, Listening(manifest.features, manifest.windows), preload=PRELOADED, limits=LIMITS) as one:
         yield one
 
 
@@ -57,7 +57,7 @@ class Rig:
 
     async def begun(self, *pieces: bytes) -> list[asyncio.Task[object]]:
         """Has pieces heard, the first of which is under way then, and the others wait."""
-        tasks: list[asyncio.Task[object]] = [asyncio.create_task(self.engine.hear(piece)) for piece in pieces]
+        tasks: list[asyncio.Task[object]] = [asyncio.create_task(self.engine.analyze(piece)) for piece in pieces]
         await asyncio.sleep(0)  # each goes as far as it can
         return tasks
 
@@ -77,8 +77,8 @@ async def test_as_without_a_server(rig: Rig, loaded_tiny_model: Model, clips: li
     """A piece is heard as the shared path hears it, and each stage is timed once."""
     audio = clips[0].read_bytes()
     manifest = loaded_tiny_model.manifest
-    expected = loaded_tiny_model.hear([listen(audio, manifest.features, manifest.windows).windows])[0]
-    hearing = await rig.engine.hear(audio)
+    expected = loaded_tiny_model.predict([extract(audio, manifest.features, manifest.windows).windows])[0]
+    hearing = await rig.engine.analyze(audio)
     # Sums come out another way in another number of threads.
     assert np.abs(expected.posterior - hearing.heard.posterior).max() < 1e-6
     assert np.abs(expected.embedding - hearing.heard.embedding).max() < 1e-6
@@ -89,10 +89,10 @@ async def test_as_without_a_server(rig: Rig, loaded_tiny_model: Model, clips: li
 async def test_neighbours_share_a_batch(rig: Rig, loaded_tiny_model: Model, clips: list[Path]) -> None:
     """What waits while the network is busy goes in together; a lone piece goes in alone; the answers are the same."""
     manifest = loaded_tiny_model.manifest
-    windows = [listen(clip, manifest.features, manifest.windows).windows for clip in clips[:5]]
-    alone = [(await rig.engine.network.hear(piece)).embedding for piece in windows]
+    windows = [extract(clip, manifest.features, manifest.windows).windows for clip in clips[:5]]
+    alone = [(await rig.engine.network.predict(piece)).embedding for piece in windows]
     assert 5 == rig.times("network")
-    together = await asyncio.gather(*(rig.engine.network.hear(piece) for piece in windows))
+    together = await asyncio.gather(*(rig.engine.network.predict(piece) for piece in windows))
     assert 5 + 1 == rig.times("network")
     assert np.abs(np.stack(alone) - np.stack([heard.embedding for heard in together])).max() < 1e-6
 
@@ -102,7 +102,7 @@ async def test_too_much(loaded_tiny_model: Model, listeners: Listeners) -> None:
     rig = Rig(loaded_tiny_model, listeners, queue_seconds=100)
     tasks = await rig.begun(LONG)
     with pytest.raises(Overloaded):
-        await rig.engine.hear(LONG)
+        await rig.engine.analyze(LONG)
     assert 1 == rig.dropped("queue", "overloaded")
     await asyncio.gather(*tasks)
     assert 1 == rig.times("decode")
@@ -124,7 +124,7 @@ async def test_cancelled_while_it_is_decoded(rig: Rig) -> None:
     """Whoever hangs up while being decoded never gets to the network; the process does the next piece."""
     (first,) = await rig.begun(LONG)
     first.cancel()
-    assert (await rig.engine.hear(wav(4))).piece.seconds
+    assert (await rig.engine.analyze(wav(4))).piece.seconds
     assert 1 == rig.dropped("network", "cancelled")
     assert 1 == rig.times("network")
 
@@ -132,7 +132,7 @@ async def test_cancelled_while_it_is_decoded(rig: Rig) -> None:
 async def test_expired(rig: Rig) -> None:
     """A piece whose deadline has passed is not decoded, and counted as such."""
     with pytest.raises(DeadlinePassed):
-        await rig.engine.hear(wav(4), seconds_left=0.0)
+        await rig.engine.analyze(wav(4), seconds_left=0.0)
     assert 1 == rig.dropped("decode", "expired")
     assert 0 == rig.times("decode")
 
@@ -141,17 +141,17 @@ async def test_expired_before_the_features(rig: Rig) -> None:
     """A deadline that passes while a piece is decoded spares the features."""
     for milliseconds in (1, 2, 4, 8, 16, 32, 64, 128, 256):
         with suppress(DeadlinePassed):
-            await rig.engine.hear(LONG, seconds_left=milliseconds / 1000)
+            await rig.engine.analyze(LONG, seconds_left=milliseconds / 1000)
     assert 1 <= rig.dropped("features", "expired")
 
 
 async def test_what_cannot_be_heard(rig: Rig) -> None:
     """An error of the piece comes back from the process as it was raised there, and the next piece is heard."""
     with pytest.raises(AudioTooShort, match="at least 3 s"):
-        await rig.engine.hear(wav(1))
+        await rig.engine.analyze(wav(1))
     with pytest.raises(AudioUndecodable):
-        await rig.engine.hear(b"no audio" * 100)
-    assert (await rig.engine.hear(wav(4))).heard.posterior.shape == (10,)
+        await rig.engine.analyze(b"no audio" * 100)
+    assert (await rig.engine.analyze(wav(4))).heard.posterior.shape == (10,)
 
 
 async def test_a_process_that_dies(rig: Rig) -> None:
@@ -159,7 +159,7 @@ async def test_a_process_that_dies(rig: Rig) -> None:
     said: list[str] = []
     # Killed before it has the piece, or after it is done with it, a process costs nothing: later each time.
     for milliseconds in range(5, 500, 5):
-        assert (await rig.engine.hear(wav(4))).heard.posterior.shape == (10,)
+        assert (await rig.engine.analyze(wav(4))).heard.posterior.shape == (10,)
         (first,) = await rig.begun(LONG)
         await asyncio.sleep(milliseconds / 1000)
         os.kill(decoder(os.getpid()), signal.SIGKILL)
@@ -168,4 +168,4 @@ async def test_a_process_that_dies(rig: Rig) -> None:
             said.append(str(answer))
             break
     assert ["could not be decoded" in sentence for sentence in said] == [True]
-    assert (await rig.engine.hear(wav(4))).heard.posterior.shape == (10,)
+    assert (await rig.engine.analyze(wav(4))).heard.posterior.shape == (10,)

@@ -13,7 +13,7 @@ import pytest
 import soundfile
 from click.testing import CliRunner, Result
 
-from segue.core.features.extract import listen
+from segue.core.features.extract import extract
 from segue.core.model.artifact import Manifest, read_manifest
 from segue.core.model.saved_model import Model
 from segue.core.testing.synthetic_clips import STYLES, render_clip
@@ -94,8 +94,8 @@ def test_the_artifact_is_whole_and_answers(artifact: Path, folder: Path) -> None
     assert GENRES == model.manifest.labels
     assert model.manifest.model_id.startswith("small-")
     assert {"model-card.md", "split.tsv", "report.md"} <= set(model.manifest.files)
-    piece = listen(folder / "blues" / "blues.x6.wav", model.manifest.features, model.manifest.windows)
-    (heard,) = model.hear([piece.windows])
+    piece = extract(folder / "blues" / "blues.x6.wav", model.manifest.features, model.manifest.windows)
+    (heard,) = model.predict([piece.windows])
     assert pytest.approx(1, abs=1e-5) == heard.posterior.sum()
     assert pytest.approx(1, abs=1e-5) == np.linalg.norm(heard.embedding)
     assert (5, 2) == heard.window_posterior.shape

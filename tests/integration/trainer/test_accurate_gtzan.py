@@ -12,10 +12,10 @@ import soxr
 from click.testing import CliRunner
 
 from segue.core.audio.decode import open_audio
-from segue.core.features.extract import listen
+from segue.core.features.extract import extract
 from segue.core.features.windows import window_at
-from segue.core.model.saved_model import Heard, Model
-from segue.core.paths import named_model
+from segue.core.model.saved_model import Model, Prediction
+from segue.core.paths import resolve_model
 from segue.trainer.accurate.tags import read_tags
 from segue.trainer.cli.main import main
 from segue.trainer.data.dataset import Floats
@@ -30,7 +30,7 @@ SURE = 0.5
 @pytest.fixture(scope="module")
 def model() -> Model:
     """The network that ships."""
-    return Model.load(named_model("segue-accurate"))
+    return Model.load(resolve_model("segue-accurate"))
 
 
 @pytest.fixture(scope="module")
@@ -43,14 +43,14 @@ def at_16_khz(gtzan: Path) -> list[Path]:
 
 
 @pytest.fixture(scope="module")
-def as_they_are(model: Model, at_16_khz: list[Path]) -> list[Heard]:
+def as_they_are(model: Model, at_16_khz: list[Path]) -> list[Prediction]:
     """What the network makes of those clips."""
     return [hear(model, path) for path in at_16_khz]
 
 
-def hear(model: Model, path: Path) -> Heard:
+def hear(model: Model, path: Path) -> Prediction:
     """What the network makes of a file, by the path that the server takes."""
-    (heard,) = model.hear([listen(path, model.manifest.features, model.manifest.windows).windows])
+    (heard,) = model.predict([extract(path, model.manifest.features, model.manifest.windows).windows])
     return heard
 
 
@@ -78,7 +78,7 @@ def correlation(model: Model, file: AudioFile, stored: Floats) -> float:
 
 @pytest.mark.parametrize("rate", [44_100, 48_000])
 def test_another_rate_in_stereo_is_heard_alike(
-    model: Model, at_16_khz: list[Path], as_they_are: list[Heard], tmp_path: Path, rate: int
+    model: Model, at_16_khz: list[Path], as_they_are: list[Prediction], tmp_path: Path, rate: int
 ) -> None:
     """No genre's score differs by more than 0.02."""
     for path, expected in zip(at_16_khz, as_they_are, strict=True):
@@ -89,7 +89,7 @@ def test_another_rate_in_stereo_is_heard_alike(
 
 
 def test_a_long_track_keeps_the_genre_of_its_clip(
-    model: Model, at_16_khz: list[Path], as_they_are: list[Heard], tmp_path: Path
+    model: Model, at_16_khz: list[Path], as_they_are: list[Prediction], tmp_path: Path
 ) -> None:
     """A clip over and over for four minutes has other windows; a genre that was sure of itself stays the first."""
     sure = [(path, heard) for path, heard in zip(at_16_khz, as_they_are, strict=True) if heard.posterior.max() > SURE]

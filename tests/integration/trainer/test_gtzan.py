@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from segue.core.features.config import FeatureConfig
 from segue.core.features.log_mel import log_scale, mel_power
 from segue.core.model.artifact import read_manifest
-from segue.core.paths import named_model
+from segue.core.paths import resolve_model
 from segue.trainer.cli.main import main
 from segue.trainer.data.dataset import cut_window
 from segue.trainer.data.folder import hear_folder, list_folder
@@ -49,7 +49,7 @@ def test_features_of_the_archive_are_those_of_the_audio(gtzan: Path) -> None:
 
 def test_windows_of_the_archive_are_those_of_the_audio(gtzan: Path) -> None:
     """What the network learnt from and what it is served differ by 0.2 dB in the median over windows of real clips."""
-    config = read_manifest(named_model("segue-fast")).features
+    config = read_manifest(resolve_model("segue-fast")).features
     files = [
         file for file in list_folder(gtzan / "audio") if soundfile.info(file.path).samplerate == config.sample_rate
     ]
@@ -77,7 +77,7 @@ def test_the_shipped_network_knows_the_validation_clips(gtzan: Path) -> None:
     """More than half of the 197 validation clips of the fault-filtered split, and the card says how many."""
     options = ["--model", "segue-fast", "--input", str(gtzan / ARCHIVE), "--split", "fault-filtered", "--side", "valid"]
     result = CliRunner().invoke(main, ["evaluate", *options, "--json"], catch_exceptions=False)
-    figures, metrics = json.loads(result.stdout), read_manifest(named_model("segue-fast")).metrics
+    figures, metrics = json.loads(result.stdout), read_manifest(resolve_model("segue-fast")).metrics
     assert (197, 0, 197) == (figures["n"], figures["learnt_from"], figures["chosen_by"])
     assert figures["accuracy"] >= 0.5
     for name in ("accuracy", "log_loss", "precision_at_10"):

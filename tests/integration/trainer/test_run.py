@@ -11,7 +11,7 @@ import soundfile
 from click.testing import CliRunner, Result
 
 from segue.core.features.config import FeatureConfig
-from segue.core.features.extract import listen
+from segue.core.features.extract import extract
 from segue.core.model.artifact import read_manifest
 from segue.core.model.saved_model import Model
 from segue.core.testing.synthetic_clips import render_clip
@@ -74,9 +74,9 @@ def test_the_card_tells_the_figures_and_how_to_print_them(artifact: Path) -> Non
 def test_the_artifact_answers_like_any_other(artifact: Path, folder: Path) -> None:
     """The server's loader takes it, and hears a file of one window as well as one of ten."""
     model = Model.load(artifact)
-    piece = listen(folder / "calm" / "calm.00000.wav", model.manifest.features, model.manifest.windows)
+    piece = extract(folder / "calm" / "calm.00000.wav", model.manifest.features, model.manifest.windows)
     for count in (1, len(piece.windows.values)):
-        (heard,) = model.hear([type(piece.windows)(piece.windows.values[:count], piece.windows.starts[:count])])
+        (heard,) = model.predict([type(piece.windows)(piece.windows.values[:count], piece.windows.starts[:count])])
         assert pytest.approx(1, abs=1e-5) == heard.posterior.sum()
         assert pytest.approx(1, abs=1e-5) == np.linalg.norm(heard.embedding)
         assert (model.manifest.embedding_width,) == heard.embedding.shape

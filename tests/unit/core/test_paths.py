@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from segue.core.paths import default_data_folder, default_model, named_model
+from segue.core.paths import default_data_folder, default_model, resolve_model
 
 
 @pytest.mark.parametrize(
@@ -36,11 +36,11 @@ def test_the_model_that_ships() -> None:
 def test_a_model_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One word is a model that ships, unless a folder of that name is there; anything else is a path."""
     monkeypatch.chdir(tmp_path)
-    assert default_model().parent / "segue-fast" == named_model("segue-fast")
-    assert Path("./mine") == named_model("./mine")
-    assert Path("unknown") == named_model("unknown")
+    assert default_model().parent / "segue-fast" == resolve_model("segue-fast")
+    assert Path("./mine") == resolve_model("./mine")
+    assert Path("unknown") == resolve_model("unknown")
     (tmp_path / "segue-fast").mkdir()
-    assert Path("segue-fast") == named_model("segue-fast")
+    assert Path("segue-fast") == resolve_model("segue-fast")
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "segue-fast/", "./segue-fast", "n" * 300, "seg\0ue", "file"])
@@ -48,7 +48,7 @@ def test_what_is_no_name_is_a_path(name: str, tmp_path: Path, monkeypatch: pytes
     """Whoever opens it says what is wrong with it; to look it up never fails."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "file").touch()
-    assert Path(name) == named_model(name)
+    assert Path(name) == resolve_model(name)
 
 
 @pytest.mark.parametrize(("program", "command"), [("server", "doctor"), ("indexer", "add"), ("trainer", "evaluate")])

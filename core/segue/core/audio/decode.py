@@ -19,7 +19,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from segue.core.audio.ffmpeg import decode_by_ffmpeg, is_installed
-from segue.core.audio.quality import Meter, Origin
+from segue.core.audio.quality import SignalMeter, SourceInfo
 from segue.core.audio.sniff import check_whole, ends_early, needs_ffmpeg
 from segue.core.audio.sources import ArraySource, FileSource, Samples, gather, mono_blocks
 from segue.core.errors import AudioTooLong, AudioTooShort, AudioUndecodable
@@ -86,7 +86,7 @@ def open_arriving(audio: bytes, rate: int) -> Iterator[FileSource]:
         raise AudioUndecodable("There is nothing yet that can be decoded.") from error
     with file:
         _check_form(file.samplerate, file.channels)
-        yield FileSource(file, rate, Origin(file.samplerate, Meter()))
+        yield FileSource(file, rate, SourceInfo(file.samplerate, SignalMeter()))
 
 
 @contextmanager
@@ -108,7 +108,7 @@ def _open(
     with file:
         _check_form(file.samplerate, file.channels)
         _check_length(file)
-        origin = Origin(file.samplerate, Meter(), ends_early(view))
+        origin = SourceInfo(file.samplerate, SignalMeter(), ends_early(view))
         if file.frames <= whole_seconds * file.samplerate:
             yield gather(mono_blocks(file, 0, file.frames, origin.meter), origin, rate, file.frames)
         else:
@@ -171,16 +171,16 @@ def _on_disk(audio: bytes) -> Iterator[Path]:
 def _read_ffmpeg(path: Path, rate: int, *, truncated: bool) -> ArraySource:
     with decode_by_ffmpeg(path) as stream:
         _check_form(stream.rate, stream.channels)
-        most = MAX_FFMPEG_SECONDS * stream.rate
-        origin = Origin(stream.rate, Meter(), truncated)
-        return gather(_ffmpeg_mono(stream.blocks, most, origin.meter), origin, rate, most)
+        max_samples = MAX_FFMPEG_SECONDS * stream.rate
+        origin = SourceInfo(stream.rate, SignalMeter(), truncated)
+        return gather(_ffmpeg_mono(stream.blocks, max_samples, origin.meter), origin, rate, max_samples)
 
 
-def _ffmpeg_mono(blocks: Iterable[NDArray[np.int16]], most: int, meter: Meter) -> Iterator[Samples]:
+def _ffmpeg_mono(blocks: Iterable[NDArray[np.int16]], max_samples: int, meter: SignalMeter) -> Iterator[Samples]:
     """The blocks with their channels averaged; a container need not say how long it is, so samples are counted."""
     for block in blocks:
-        most -= len(block)
-        if most < 0:
+        max_samples -= len(block)
+        if max_samples < 0:
             raise AudioTooLong(
                 "AAC, WMA and Matroska audio is taken up to 1 h. Send a part of it, or FLAC or MP3.",
                 limit_seconds=MAX_FFMPEG_SECONDS,

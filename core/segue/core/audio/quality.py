@@ -68,7 +68,7 @@ class Quality:
         return tuple(flag for flag, true in holds.items() if true)
 
 
-class Meter:
+class SignalMeter:
     """Watches the samples of a piece as they are decoded."""
 
     def __init__(self) -> None:
@@ -109,7 +109,7 @@ class Meter:
 
 
 @dataclass(frozen=True)
-class Origin:
+class SourceInfo:
     """What a track was before it became samples.
 
     Attributes:
@@ -119,5 +119,5 @@ class Origin:
     """
 
     rate: int
-    meter: Meter
+    meter: SignalMeter
     truncated: bool = False

@@ -11,7 +11,7 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
-from segue.core.audio.quality import Meter, Origin
+from segue.core.audio.quality import SignalMeter, SourceInfo
 from segue.core.errors import AudioUndecodable
 
 Samples = NDArray[np.float32]
@@ -39,7 +39,7 @@ class SampleSource(Protocol):
 class ArraySource:
     """A track whose samples are in memory."""
 
-    def __init__(self, samples: Samples, seconds: float, origin: Origin) -> None:
+    def __init__(self, samples: Samples, seconds: float, origin: SourceInfo) -> None:
         self._samples = samples
         self.seconds = seconds
         self.origin = origin
@@ -58,7 +58,7 @@ class ArraySource:
 class FileSource:
     """A track that libsndfile decodes piece by piece, each resampled on its own."""
 
-    def __init__(self, file: soundfile.SoundFile, rate: int, origin: Origin) -> None:
+    def __init__(self, file: soundfile.SoundFile, rate: int, origin: SourceInfo) -> None:
         self._file = file
         self._rate = rate
         self.origin = origin
@@ -100,7 +100,7 @@ def _up_to_damage(blocks: Iterator[Samples]) -> Iterator[Samples]:
 
 
 def mono_blocks(
-    file: soundfile.SoundFile, start: int, frames: int, meter: Meter, block_samples: int = _BLOCK_SAMPLES
+    file: soundfile.SoundFile, start: int, frames: int, meter: SignalMeter, block_samples: int = _BLOCK_SAMPLES
 ) -> Iterator[Samples]:
     """The frames from ``start`` on with their channels averaged, ``frames`` or as many as there are, block by block.
 
@@ -137,18 +137,18 @@ def _mixed_down(block: Samples) -> Samples:
     return mono
 
 
-def gather(blocks: Iterable[Samples], origin: Origin, rate: int, most: int) -> ArraySource:
+def gather(blocks: Iterable[Samples], origin: SourceInfo, rate: int, max_samples: int) -> ArraySource:
     """A whole track at ``rate``; of what it is at its own rate, only a block is held at a time.
 
     Args:
-        blocks: mono samples at the rate of ``origin``, up to ``most`` in all.
+        blocks: mono samples at the rate of ``origin``, up to ``max_samples`` in all.
         origin: what the track is.
         rate: Hz.
-        most: the most samples at the track's own rate; memory that is not filled is never touched, and so costs
-            nothing.
+        max_samples: largest number of samples at the track's own rate. Memory that is not filled is never touched,
+            and so costs nothing.
     """
     stream = soxr.ResampleStream(origin.rate, rate, 1, dtype="float32", quality="HQ")
-    gathered = np.empty(most * rate // origin.rate + 2, np.float32)
+    gathered = np.empty(max_samples * rate // origin.rate + 2, np.float32)
     taken = filled = 0
     for block in blocks:
         taken += len(block)

@@ -133,7 +133,7 @@ class WritableStore(TrackStore, Protocol):
         ...
 
 
-def check_same_maker(found: Identity | None, wanted: Identity, address: str) -> None:
+def check_same_model(found: Identity | None, wanted: Identity, address: str) -> None:
     """Checks that a catalogue, if there is one, was made by this model and front end.
 
     Raises:

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from segue.core.audio.decode import open_audio
-from segue.core.audio.quality import Origin, Quality
+from segue.core.audio.quality import Quality, SourceInfo
 from segue.core.errors import AudioSilent
 from segue.core.features.config import FeatureConfig
-from segue.core.features.windows import Windows, hear
+from segue.core.features.windows import Windows, extract_windows
 
 
 @dataclass(frozen=True)
-class Piece:
+class ExtractedClip:
     """A piece of music as a network takes it.
 
     Attributes:
@@ -31,13 +31,15 @@ class Piece:
     quality: Quality
 
 
-def listen(audio: Path | bytes, config: FeatureConfig, most: int, decoded: Callable[[], None] = lambda: None) -> Piece:
+def extract(
+    audio: Path | bytes, config: FeatureConfig, max_windows: int, decoded: Callable[[], None] = lambda: None
+) -> ExtractedClip:
     """Decodes what is needed of a piece of music and makes its windows.
 
     Args:
         audio: a file, or the bytes of a whole file.
         config: the settings of the front end.
-        most: the most windows, at least 1.
+        max_windows: largest number of windows, at least 1.
         decoded: called between decoding and the front end; whatever it raises ends the work.
 
     Raises:
@@ -47,13 +49,13 @@ def listen(audio: Path | bytes, config: FeatureConfig, most: int, decoded: Calla
     with open_audio(audio, config.sample_rate) as source:
         decoded()
         try:
-            windows = hear(source, config, most)
+            windows = extract_windows(source, config, max_windows)
         except AudioSilent as error:
             raise _why_silent(source.origin, error) from error
-        return Piece(windows, source.seconds, _quality(source.origin, windows, config.sample_rate))
+        return ExtractedClip(windows, source.seconds, _quality(source.origin, windows, config.sample_rate))
 
 
-def _quality(origin: Origin, windows: Windows, rate: int) -> Quality:
+def _quality(origin: SourceInfo, windows: Windows, rate: int) -> Quality:
     return Quality(
         source_rate=origin.rate,
         model_rate=rate,
@@ -64,7 +66,7 @@ def _quality(origin: Origin, windows: Windows, rate: int) -> Quality:
     )
 
 
-def _why_silent(origin: Origin, error: AudioSilent) -> AudioSilent:
+def _why_silent(origin: SourceInfo, error: AudioSilent) -> AudioSilent:
     if not origin.meter.cancelled:
         return error
     return AudioSilent(

@@ -18,7 +18,7 @@ from segue.core.features.windows import Windows, window_at
 
 
 @dataclass(frozen=True)
-class Arrived:
+class PartialWindows:
     """The windows of a piece that have arrived, side by side, without gaps.
 
     Attributes:
@@ -32,17 +32,19 @@ class Arrived:
     seconds: float
 
 
-NOTHING = Arrived((), (), 0.0)
+NOTHING = PartialWindows((), (), 0.0)
 
 
-def listen_on(audio: bytes, config: FeatureConfig, first: int, most: int, *, ended: bool) -> Arrived:
+def extract_partial(
+    audio: bytes, config: FeatureConfig, first: int, max_windows: int, *, ended: bool
+) -> PartialWindows:
     """Makes the next windows of a piece of which only the start has arrived.
 
     Args:
         audio: the bytes that are there so far.
         config: the settings of the front end.
         first: the number of the first window that is wanted, from 0.
-        most: the most windows to make, at least 1.
+        max_windows: largest number of windows, at least 1.
         ended: whether no more bytes will come.
 
     Returns:
@@ -50,32 +52,34 @@ def listen_on(audio: bytes, config: FeatureConfig, first: int, most: int, *, end
     """
     try:
         with open_arriving(audio, config.sample_rate) as source:
-            return _windows(*source.arrived(*_span(config, first, most)), config, first, most, ended=ended)
+            return _windows(
+                *source.arrived(*_span(config, first, max_windows)), config, first, max_windows, ended=ended
+            )
     except AudioUndecodable:
         return NOTHING
 
 
 def _windows(
-    samples: ArraySource, offset: int, config: FeatureConfig, first: int, most: int, *, ended: bool
-) -> Arrived:
+    samples: ArraySource, offset: int, config: FeatureConfig, first: int, max_windows: int, *, ended: bool
+) -> PartialWindows:
     end = offset + samples.samples
     starts: list[float] = []
     windows: list[Windows | None] = []
-    for column in range(first * config.columns, (first + most) * config.columns, config.columns):
+    for column in range(first * config.columns, (first + max_windows) * config.columns, config.columns):
         if end < _last_sample(config, column, ended=ended):
             break
         start = config.grid.frame(column) * config.hop / config.sample_rate
         value = window_at(_Later(samples, offset), config, column)
         starts.append(start)
         windows.append(None if value is None else Windows(value[np.newaxis], np.array([start])))
-    return Arrived(tuple(starts), tuple(windows), end / config.sample_rate)
+    return PartialWindows(tuple(starts), tuple(windows), end / config.sample_rate)
 
 
-def _span(config: FeatureConfig, first: int, most: int) -> tuple[int, int]:
+def _span(config: FeatureConfig, first: int, max_windows: int) -> tuple[int, int]:
     """The samples that windows need, [start, stop)."""
     columns = config.columns
     start = config.grid.frame(first * columns) * config.hop - config.n_fft
-    return max(0, start), _last_sample(config, (first + most - 1) * columns, ended=False)
+    return max(0, start), _last_sample(config, (first + max_windows - 1) * columns, ended=False)
 
 
 def _last_sample(config: FeatureConfig, column: int, *, ended: bool) -> int:

@@ -31,7 +31,7 @@ class Windows:
     silent: int = 0
 
 
-def spread_starts(columns: int, width: int, most: int) -> NDArray[np.int64]:
+def spread_starts(columns: int, width: int, max_windows: int) -> NDArray[np.int64]:
     """The first columns of the windows: as many as fit side by side, at most ``most``, spread evenly.
 
     They reach from the start to the end of a clip of 30 s. A long track's intro and ending say little of it: half
@@ -40,24 +40,24 @@ def spread_starts(columns: int, width: int, most: int) -> NDArray[np.int64]:
     Args:
         columns: columns in the track, at least ``width``.
         width: columns in a window.
-        most: the most windows, at least 1.
+        max_windows: largest number of windows, at least 1.
 
     Returns:
         First columns [w], ascending. A clip of 30 s has 387 or 388 columns, and 10 windows of 39.
     """
     # Rounded, not cut off: 387 columns are 9.92 windows, and the paper cuts a clip into 10.
-    count = min(most, max(1, (2 * columns + width) // (2 * width)))
+    count = min(max_windows, max(1, (2 * columns + width) // (2 * width)))
     margin = max(0.0, columns / (2 * count) - width)
     return np.round(np.linspace(margin, columns - width - margin, count)).astype(np.int64)
 
 
-def hear(source: SampleSource, config: FeatureConfig, most: int) -> Windows:
+def extract_windows(source: SampleSource, config: FeatureConfig, max_windows: int) -> Windows:
     """Reads the windows of a track, and no more of it than they need.
 
     Args:
         source: the track, at ``config.sample_rate``.
         config: the settings of the front end.
-        most: the most windows, at least 1.
+        max_windows: largest number of windows, at least 1.
 
     Raises:
         AudioTooShort: the track does not hold one window.
@@ -71,7 +71,7 @@ def hear(source: SampleSource, config: FeatureConfig, most: int) -> Windows:
             least_seconds=config.window_seconds,
             actual_seconds=round(seconds, 2),
         )
-    starts = spread_starts(columns, config.columns, most)
+    starts = spread_starts(columns, config.columns, max_windows)
     values = [window_at(source, config, int(start)) for start in starts]
     heard = [index for index, value in enumerate(values) if value is not None]
     if not heard:

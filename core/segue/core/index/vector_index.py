@@ -39,13 +39,13 @@ class VectorIndex(Protocol):
         """How many tracks it holds."""
         ...
 
-    def search(self, query: Vectors, k: int, without: Collection[str] = ()) -> list[Neighbour]:
+    def search(self, query: Vectors, k: int, exclude: Collection[str] = ()) -> list[Neighbour]:
         """The ``k`` nearest tracks.
 
         Args:
             query: an embedding [e] of length 1.
             k: how many, at least 1; fewer are answered where there are fewer.
-            without: tracks to leave out.
+            exclude: tracks to leave out.
 
         Returns:
             The nearest first; equal similarities in the order of their ids.
@@ -68,16 +68,16 @@ class ExactIndex:
     def __len__(self) -> int:
         return len(self._track_ids)
 
-    def search(self, query: Vectors, k: int, without: Collection[str] = ()) -> list[Neighbour]:
+    def search(self, query: Vectors, k: int, exclude: Collection[str] = ()) -> list[Neighbour]:
         """The ``k`` nearest tracks; see ``VectorIndex``."""
         if not self._track_ids:
             return []
         similarities = self._vectors @ query
-        wanted = min(len(self), k + len(without))
+        wanted = min(len(self), k + len(exclude))
         # Everything that is as near as the last one wanted, so that ties are broken by id and not by position.
         least = np.partition(similarities, -wanted)[-wanted]
         rows = np.flatnonzero(similarities >= least).tolist()
-        return ranked([Neighbour(self._track_ids[row], float(similarities[row])) for row in rows], k, without)
+        return ranked([Neighbour(self._track_ids[row], float(similarities[row])) for row in rows], k, exclude)
 
     def vectors(self, track_ids: Sequence[str]) -> list[Vectors | None]:
         """The embeddings [e] of these tracks; see ``VectorIndex``."""
@@ -143,22 +143,22 @@ class HnswIndex:
     def __len__(self) -> int:
         return len(self.track_ids)
 
-    def search(self, query: Vectors, k: int, without: Collection[str] = ()) -> list[Neighbour]:
+    def search(self, query: Vectors, k: int, exclude: Collection[str] = ()) -> list[Neighbour]:
         """The ``k`` nearest tracks; see ``VectorIndex``."""
-        wanted = min(len(self), k + len(without))
+        wanted = min(len(self), k + len(exclude))
         if wanted == 0:
             return []
-        if len(without) > _MOST_PASSED_OVER:
-            return self._exact.search(query, k, without)
+        if len(exclude) > _MOST_PASSED_OVER:
+            return self._exact.search(query, k, exclude)
         try:
             rows, distances = self._graph.knn_query(query, k=wanted, num_threads=1)
         except RuntimeError:  # the graph's beam met fewer tracks than are wanted
-            return self._exact.search(query, k, without)
+            return self._exact.search(query, k, exclude)
         found = [
             Neighbour(self.track_ids[row], float(1 - distance))
             for row, distance in zip(rows[0], distances[0], strict=True)
         ]
-        return ranked(found, k, without)
+        return ranked(found, k, exclude)
 
     def vectors(self, track_ids: Sequence[str]) -> list[Vectors | None]:
         """The embeddings [e] of these tracks; see ``VectorIndex``."""
@@ -174,11 +174,11 @@ class HnswIndex:
         return ExactIndex(self.track_ids, vectors)
 
 
-def ranked(found: list[Neighbour], k: int, without: Collection[str] = ()) -> list[Neighbour]:
+def ranked(found: list[Neighbour], k: int, exclude: Collection[str] = ()) -> list[Neighbour]:
     """The ``k`` nearest of ``found``, best first, equal similarities in the order of their ids."""
     kept = [
         Neighbour(neighbour.track_id, min(1.0, max(-1.0, neighbour.similarity)))
         for neighbour in found
-        if neighbour.track_id not in without
+        if neighbour.track_id not in exclude
     ]
     return sorted(kept, key=lambda neighbour: (-neighbour.similarity, neighbour.track_id))[:k]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from segue.core.errors import ArtifactDamaged
 from segue.core.features.windows import Windows
 from segue.core.model.artifact import SAVED_MODEL, Manifest, read_manifest
-from segue.core.model.tensorflow_stderr import without_chatter
+from segue.core.model.tensorflow_stderr import silenced_tensorflow
 
 SIGNATURES = ("encode", "decide", "serving_default")
 # Every batch is filled up to one of these, so that TensorFlow meets only shapes that it has been warmed up with.
@@ -27,7 +27,7 @@ Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Heard:
+class Prediction:
     """What the network makes of one piece.
 
     Attributes:
@@ -58,7 +58,7 @@ class Model:
             ArtifactError: it is missing, damaged, or does not fit its manifest.
         """
         manifest = read_manifest(folder)
-        with without_chatter():
+        with silenced_tensorflow():
             saved = _load(folder / SAVED_MODEL)
         missing = [name for name in SIGNATURES if name not in saved.signatures]
         if missing:
@@ -68,29 +68,29 @@ class Model:
         _check_shapes(folder, manifest, saved)
         return cls(manifest, saved)
 
-    def warm_up(self, most: int = BATCH_SIZES[-1]) -> None:
-        """Runs every batch size up to ``most`` once, so that no caller pays for a first time."""
+    def warm_up(self, max_batch: int = BATCH_SIZES[-1]) -> None:
+        """Runs every batch size up to ``max_batch`` once, so that no caller pays for a first time."""
         config = self.manifest.features
         for size in BATCH_SIZES:
             # Whole pieces as far as the CNN takes them at once; above that one window each is enough for the rest.
             count = self.manifest.windows if size <= _MOST_ENCODED else 1
             windows = Windows(np.zeros((count, config.n_mels, config.columns), np.float32), np.zeros(count))
-            if size <= most:
-                self.hear([windows] * size)
+            if size <= max_batch:
+                self.predict([windows] * size)
 
-    def hear(self, pieces: Sequence[Windows]) -> list[Heard]:
+    def predict(self, pieces: Sequence[Windows]) -> list[Prediction]:
         """What the network makes of each piece; a piece's answer does not depend on its neighbours.
 
         Args:
             pieces: the windows of each piece, of this model's front end, at most ``manifest.windows`` each.
         """
         batches = (pieces[start : start + _MOST] for start in range(0, len(pieces), _MOST))
-        return [heard for batch in batches for heard in self._hear_batch(batch)]
+        return [heard for batch in batches for heard in self._predict_batch(batch)]
 
     def encode(self, windows: Floats) -> Floats:
         """The features [n, d] of windows [n, bands, columns], 1 or more."""
-        most = _MOST_ENCODED * self.manifest.windows
-        parts = (windows[start : start + most] for start in range(0, len(windows), most))
+        rows = _MOST_ENCODED * self.manifest.windows
+        parts = (windows[start : start + rows] for start in range(0, len(windows), rows))
         return np.concatenate([self._encode_part(part) for part in parts])
 
     def _encode_part(self, windows: Floats) -> Floats:
@@ -100,7 +100,7 @@ class Model:
         features: Floats = self._encode(windows=padded)["features"].numpy()[: len(windows)]
         return features
 
-    def decide(self, features: Sequence[Floats]) -> list[Heard]:
+    def decide(self, features: Sequence[Floats]) -> list[Prediction]:
         """What the network makes of pieces whose windows are encoded.
 
         Args:
@@ -109,12 +109,12 @@ class Model:
         batches = (features[start : start + _MOST] for start in range(0, len(features), _MOST))
         return [heard for batch in batches for heard in self._decide_batch(batch)]
 
-    def _hear_batch(self, pieces: Sequence[Windows]) -> list[Heard]:
+    def _predict_batch(self, pieces: Sequence[Windows]) -> list[Prediction]:
         features = self.encode(np.concatenate([piece.values for piece in pieces]))
         ends = np.cumsum([len(piece.values) for piece in pieces])
         return self._decide_batch(np.split(features, ends[:-1]))
 
-    def _decide_batch(self, features: Sequence[Floats]) -> list[Heard]:
+    def _decide_batch(self, features: Sequence[Floats]) -> list[Prediction]:
         size = next(size for size in BATCH_SIZES if size >= len(features))
         padded = np.zeros((size, self.manifest.windows, self.manifest.feature_width), np.float32)
         mask = np.zeros((size, self.manifest.windows), bool)
@@ -125,25 +125,27 @@ class Model:
             mask[row, : len(part)] = True
         decided = {name: value.numpy() for name, value in self._decide(features=padded, mask=mask).items()}
         return [
-            Heard(decided["posterior"][row], decided["embedding"][row], decided["window_posterior"][row, : len(part)])
+            Prediction(
+                decided["posterior"][row], decided["embedding"][row], decided["window_posterior"][row, : len(part)]
+            )
             for row, part in enumerate(features)
         ]
 
 
 def _check_shapes(folder: Path, manifest: Manifest, saved: Any) -> None:  # noqa: ANN401 - TensorFlow ships no types
     """Refuses a graph that takes or gives other shapes than its manifest says; nothing is run."""
-    config, most, genres = manifest.features, manifest.windows, len(manifest.labels)
+    config, windows, genres = manifest.features, manifest.windows, len(manifest.labels)
     promised: dict[str, dict[str, tuple[int | None, ...]]] = {
         "encode": {
             "windows": (None, config.n_mels, config.columns),
             "features": (None, manifest.feature_width),
         },
         "decide": {
-            "features": (None, most, manifest.feature_width),
-            "mask": (None, most),
+            "features": (None, windows, manifest.feature_width),
+            "mask": (None, windows),
             "posterior": (None, genres),
             "embedding": (None, manifest.embedding_width),
-            "window_posterior": (None, most, genres),
+            "window_posterior": (None, windows, genres),
         },
     }
     for signature, shapes in promised.items():

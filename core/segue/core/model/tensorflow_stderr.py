@@ -25,7 +25,7 @@ _silences: list[tuple[int, BinaryIO]] = []
 
 
 @contextmanager
-def without_chatter() -> Iterator[None]:
+def silenced_tensorflow() -> Iterator[None]:
     """While entered, nothing comes out on the process's stderr; at the end all of it does, but for the chatter."""
     sys.stderr.flush()
     with tempfile.TemporaryFile() as held:
@@ -40,7 +40,7 @@ def without_chatter() -> Iterator[None]:
 
 
 def end_silence() -> None:
-    """Ends every ``without_chatter``, for a program that leaves while another thread is in one."""
+    """Ends every ``silenced_tensorflow``, for a program that leaves while another thread is in one."""
     for silence in reversed(_silences[:]):
         _end(silence)
 

@@ -15,7 +15,7 @@ from redis import Redis
 from segue.core.catalogue.finding import Finding
 from segue.core.catalogue.records import PathRecord
 from segue.core.errors import EmbeddingUnusable
-from segue.core.redis_catalogue.client import reaching
+from segue.core.redis_catalogue.client import translating_errors
 from segue.core.redis_catalogue.codec import (
     DIGEST,
     embedding_from_bytes,
@@ -54,7 +54,7 @@ class RedisAudit:
 
     def _reaching(self, part: Callable[[], Iterator[Finding]]) -> Callable[[], list[Finding]]:
         def look() -> list[Finding]:
-            with reaching(self._address):
+            with translating_errors(self._address):
                 return list(part())
 
         return look

@@ -29,7 +29,7 @@ from redis.retry import Retry
 from segue.core.errors import StoreUnavailable
 
 
-class Patience(NamedTuple):
+class RedisTimeouts(NamedTuple):
     """How long Redis is waited for: seconds to connect, seconds for an answer, and how often it is asked again."""
 
     connect: float
@@ -38,9 +38,9 @@ class Patience(NamedTuple):
 
 
 # With appendfsync always an answer waits for the disk.
-PATIENT = Patience(connect=3.0, answer=10.0, retries=2)
+DEFAULT_TIMEOUTS = RedisTimeouts(connect=3.0, answer=10.0, retries=2)
 # For whoever has callers of its own that wait.
-BRISK = Patience(connect=1.0, answer=2.0, retries=0)
+SERVER_TIMEOUTS = RedisTimeouts(connect=1.0, answer=2.0, retries=0)
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -58,7 +58,7 @@ class AtAddress(Protocol):
 S = TypeVar("S", bound=AtAddress)
 
 
-def connect(url: str, patience: Patience = PATIENT) -> Redis:
+def connect(url: str, timeouts: RedisTimeouts = DEFAULT_TIMEOUTS) -> Redis:
     """A client of the Redis at ``url``; nothing is sent yet.
 
     Raises:
@@ -71,9 +71,9 @@ def connect(url: str, patience: Patience = PATIENT) -> Redis:
         return Redis.from_url(
             url,
             protocol=2,
-            socket_connect_timeout=patience.connect,
-            socket_timeout=patience.answer,
-            retry=Retry(ExponentialWithJitterBackoff(base=0.05, cap=0.5), patience.retries),
+            socket_connect_timeout=timeouts.connect,
+            socket_timeout=timeouts.answer,
+            retry=Retry(ExponentialWithJitterBackoff(base=0.05, cap=0.5), timeouts.retries),
         )
     except ValueError:
         # Without its cause: what could not be read as a port may be half of a password.
@@ -110,7 +110,7 @@ def _check_database(url: str) -> None:
 
 
 @contextmanager
-def reaching(address: str) -> Iterator[None]:
+def translating_errors(address: str) -> Iterator[None]:
     """Turns what Redis raises into a sentence.
 
     Raises:
@@ -122,12 +122,12 @@ def reaching(address: str) -> Iterator[None]:
         raise StoreUnavailable(f"The Redis at {address} {_what_happened(error)}") from error
 
 
-def reaches_redis(method: Callable[Concatenate[S, P], R]) -> Callable[Concatenate[S, P], R]:
+def translates_errors(method: Callable[Concatenate[S, P], R]) -> Callable[Concatenate[S, P], R]:
     """A method that raises ``StoreUnavailable`` where Redis does not answer."""
 
     @wraps(method)
     def reached(self: S, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        with reaching(self.address):
+        with translating_errors(self.address):
             return method(self, *args, **kwargs)
 
     return reached

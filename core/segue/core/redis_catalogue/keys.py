@@ -31,7 +31,7 @@ class RedisKeys:
         #: A hash: the size, time, reason, detail and time of failure of each file that failed, by its path.
         self.failures = self._key("failures")
 
-    def beside(self) -> RedisKeys:
+    def staging(self) -> RedisKeys:
         """The names of the catalogue that is being made beside this one."""
         return RedisKeys(*self._names, stage="next")
 

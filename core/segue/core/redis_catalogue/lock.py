@@ -18,7 +18,7 @@ from typing import Any
 from redis import Redis
 
 from segue.core.errors import CatalogueLocked, StoreUnavailable
-from segue.core.redis_catalogue.client import reaches_redis
+from segue.core.redis_catalogue.client import translates_errors
 from segue.core.redis_catalogue.codec import to_bytes, to_text
 from segue.core.redis_catalogue.keys import RedisKeys
 from segue.core.redis_catalogue.process_identity import Process
@@ -88,7 +88,7 @@ class WriterLock:
             keeper.join(self._lease)
             self._release(token)
 
-    @reaches_redis
+    @translates_errors
     def loss(self) -> str:
         """How it came that the lock is held no longer, as the end of a sentence about the catalogue."""
         holder = self._client.hgetall(self._key)
@@ -96,7 +96,7 @@ class WriterLock:
             return "has no lock any more: its Redis was emptied, or started anew without its data"
         return f"was taken over by {_describe(holder)}"
 
-    @reaches_redis
+    @translates_errors
     def _acquire(self) -> str:
         answer = self._try(dead=b"")
         if isinstance(answer, dict) and _process(answer).is_gone():
@@ -134,7 +134,7 @@ class WriterLock:
         except StoreUnavailable as error:
             log.warning("The catalogue stays locked for up to %g s: %s", self._lease, error)
 
-    @reaches_redis
+    @translates_errors
     def _extend(self, token: str, milliseconds: int) -> bool:
         return bool(self._renew([self._key], [token, milliseconds]))
 

@@ -12,21 +12,23 @@ from typing import Any
 from redis.exceptions import RedisError
 
 from segue.core.errors import StoreUnavailable
-from segue.core.redis_catalogue.client import PATIENT, Patience, address_of, connect
-from segue.core.redis_catalogue.private_server import open_local_redis
+from segue.core.redis_catalogue.client import DEFAULT_TIMEOUTS, RedisTimeouts, address_of, connect
+from segue.core.redis_catalogue.private_server import open_private_redis
 from segue.core.redis_catalogue.store import RedisStore
 
 log = logging.getLogger(__name__)
 
 
 @contextmanager
-def open_store(data: Path, redis_url: str | None = None, patience: Patience = PATIENT) -> Iterator[RedisStore]:
+def open_store(
+    data: Path, redis_url: str | None = None, timeouts: RedisTimeouts = DEFAULT_TIMEOUTS
+) -> Iterator[RedisStore]:
     """Opens the catalogue.
 
     Args:
         data: Segue's data folder, made if it is missing.
         redis_url: the Redis that holds the catalogue, or None for the private one in the data folder.
-        patience: how long an answer is waited for.
+        timeouts: how long an answer is waited for.
 
     Raises:
         StoreUnavailable: that Redis does not answer, or the private one does not start.
@@ -38,22 +40,22 @@ def open_store(data: Path, redis_url: str | None = None, patience: Patience = PA
             f"The data folder {data} cannot be made ({error.strerror}). Name another with --data or SEGUE_DATA."
         ) from error
     if redis_url:
-        warned = partial(_warned_unless_kept, redis_url, patience)
-        with _opened(RedisStore(redis_url, durable=warned, patience=patience)) as store:
+        warned = partial(_warned_unless_kept, redis_url, timeouts)
+        with _opened(RedisStore(redis_url, durable=warned, timeouts=timeouts)) as store:
             yield store
         return
     with (
-        open_local_redis(data / "redis") as local,
+        open_private_redis(data / "redis") as local,
         local.explained(),
-        _opened(RedisStore(local.url, durable=local.durable, revive=local.revive, patience=patience)) as store,
+        _opened(RedisStore(local.url, durable=local.durable, revive=local.revive, timeouts=timeouts)) as store,
     ):
         yield store
 
 
 @contextmanager
-def _warned_unless_kept(url: str, patience: Patience) -> Iterator[None]:
+def _warned_unless_kept(url: str, timeouts: RedisTimeouts) -> Iterator[None]:
     """Warns where a Redis may lose what is about to be written; one that does not let us ask knows what it does."""
-    with closing(connect(url, patience)) as client, suppress(RedisError):
+    with closing(connect(url, timeouts)) as client, suppress(RedisError):
         settings: Any = client.config_get("appendonly")
         if settings.get("appendonly") == "no":
             log.warning(

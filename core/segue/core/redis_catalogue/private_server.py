@@ -29,7 +29,7 @@ from redis import Redis
 from redis.exceptions import BusyLoadingError, RedisError
 
 from segue.core.errors import StoreUnavailable
-from segue.core.redis_catalogue.client import PATIENT, connect, reaching
+from segue.core.redis_catalogue.client import DEFAULT_TIMEOUTS, connect, translating_errors
 from segue.core.redis_catalogue.private_locations import SOCKET, find_server, socket_path
 
 _ADDRESS, _LOG = "socket-path", "redis.log"
@@ -49,8 +49,8 @@ _DISK_FULL = re.compile("Short write|No space left")
 log = logging.getLogger(__name__)
 
 
-class LocalRedis:
-    """One use of the private Redis; see ``open_local_redis``."""
+class PrivateRedis:
+    """One use of the private Redis; see ``open_private_redis``."""
 
     def __init__(self, folder: Path, binary: Path | None = None) -> None:
         """Nothing is started yet.
@@ -152,7 +152,7 @@ class LocalRedis:
                     self._sync_to_disk(client, "everysec")
 
     def _sync_to_disk(self, client: Redis, when: str) -> None:
-        with reaching(self.url):
+        with translating_errors(self.url):
             client.config_set("appendfsync", when)
 
     @contextmanager
@@ -236,14 +236,14 @@ class LocalRedis:
     def _ask_to_stop(self) -> None:
         # Without a client, which would first wait for a greeting: the request has to lie there for a server that hangs.
         with socket.socket(socket.AF_UNIX) as connection:
-            connection.settimeout(PATIENT.answer)
+            connection.settimeout(DEFAULT_TIMEOUTS.answer)
             connection.connect(os.fspath(self._socket))
             connection.sendall(b"SHUTDOWN NOSAVE\r\n")
             connection.recv(1)
 
     @contextmanager
     def _client(self) -> Iterator[Redis]:
-        client = connect(self.url, PATIENT._replace(retries=0))
+        client = connect(self.url, DEFAULT_TIMEOUTS._replace(retries=0))
         try:
             yield client
         finally:
@@ -261,7 +261,7 @@ class LocalRedis:
 
 
 @contextmanager
-def open_local_redis(folder: Path, binary: Path | None = None) -> Iterator[LocalRedis]:
+def open_private_redis(folder: Path, binary: Path | None = None) -> Iterator[PrivateRedis]:
     """The private Redis in ``folder``, started if it does not run, and stopped after its last user.
 
     Args:
@@ -271,7 +271,7 @@ def open_local_redis(folder: Path, binary: Path | None = None) -> Iterator[Local
     Raises:
         StoreUnavailable: there is no server to start, or it does not start.
     """
-    local = LocalRedis(folder, binary)
+    local = PrivateRedis(folder, binary)
     try:
         local.open()
         yield local

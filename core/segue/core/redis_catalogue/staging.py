@@ -59,7 +59,7 @@ def switch(client: Redis, keys: RedisKeys, token: str) -> bool:
     Returns:
         Whether the token still stands; if not, nothing was done.
     """
-    beside = keys.beside()
+    beside = keys.staging()
     names = chain.from_iterable(zip(keys.whole, beside.whole, strict=True))
     starts = chain.from_iterable(zip(keys.of_tracks, beside.of_tracks, strict=True))
     script = client.register_script(_SWITCH)

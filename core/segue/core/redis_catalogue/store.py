@@ -8,10 +8,17 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, TypeVar
 
 from segue.core.catalogue.records import Event, FailureRecord, Identity, PathRecord, Track, Vector
-from segue.core.catalogue.store import check_same_maker
+from segue.core.catalogue.store import check_same_model
 from segue.core.errors import CatalogueLocked
 from segue.core.redis_catalogue.audit import RedisAudit
-from segue.core.redis_catalogue.client import PATIENT, Patience, address_of, connect, reaches_redis, reaching
+from segue.core.redis_catalogue.client import (
+    DEFAULT_TIMEOUTS,
+    RedisTimeouts,
+    address_of,
+    connect,
+    translates_errors,
+    translating_errors,
+)
 from segue.core.redis_catalogue.codec import (
     embedding_from_bytes,
     failure_from_bytes,
@@ -42,7 +49,7 @@ class RedisStore:
         lease: float = LEASE_SECONDS,
         durable: Callable[[], AbstractContextManager[None]] = nullcontext,
         revive: Callable[[], None] = lambda: None,
-        patience: Patience = PATIENT,
+        timeouts: RedisTimeouts = DEFAULT_TIMEOUTS,
     ) -> None:
         """Nothing is sent yet.
 
@@ -52,21 +59,21 @@ class RedisStore:
             lease: seconds that a writer which shows no sign of life is waited for.
             durable: entered while the catalogue is being written, to make the server sync every transaction to disk.
             revive: called by ``ping``, to start the server again if it is ours and died.
-            patience: how long an answer is waited for.
+            timeouts: how long an answer is waited for.
 
         Raises:
             StoreUnavailable: it is not the address of a Redis.
         """
         self.address = address_of(url)
         self._url = url
-        self._client = connect(url, patience)
+        self._client = connect(url, timeouts)
         self._keys = keys or RedisKeys()
         self._lock = WriterLock(self._client, self.address, self._keys, lease)
         self._lease = lease
         self._durable = durable
         self._revive = revive
 
-    @reaches_redis
+    @translates_errors
     def ping(self) -> None:
         """Does nothing, if Redis answers; a private one that died is started again first."""
         self._revive()
@@ -77,36 +84,36 @@ class RedisStore:
         self._client.close()
 
     @contextmanager
-    def beside(self) -> Iterator[RedisStore]:
+    def staging(self) -> Iterator[RedisStore]:
         """A catalogue that is being made beside this one; see ``RedisWriter.switch``."""
-        store = RedisStore(self._url, self._keys.beside(), self._lease)  # it lasts as what is written here does
+        store = RedisStore(self._url, self._keys.staging(), self._lease)  # it lasts as what is written here does
         try:
             yield store
         finally:
             store.close()
 
-    @reaches_redis
+    @translates_errors
     def identity(self) -> Identity | None:
         """What the catalogue is, or None where nothing was ever written."""
         raw: Any = self._client.hgetall(self._keys.identity)
         return identity_from_hash(raw) if raw else None
 
-    @reaches_redis
+    @translates_errors
     def revision(self) -> int:
         """The number of the last event, 0 where there is none."""
         return stream_bounds(self._client, self._keys)[1]
 
-    @reaches_redis
+    @translates_errors
     def oldest_revision(self) -> int:
         """The number of the oldest event that the stream still holds, ``revision() + 1`` where it holds none."""
         return stream_bounds(self._client, self._keys)[0]
 
-    @reaches_redis
+    @translates_errors
     def count(self) -> int:
         """How many tracks there are."""
         return int(self._client.zcard(self._keys.track_ids))
 
-    @reaches_redis
+    @translates_errors
     def get(self, track_ids: Sequence[str]) -> list[Track | None]:
         """The tracks with these ids, None for each that is not there."""
         found: list[Track | None] = []
@@ -118,7 +125,7 @@ class RedisStore:
             found += [track_from_hash(name, raw) if raw else None for name, raw in zip(page, answers, strict=True)]
         return found
 
-    @reaches_redis
+    @translates_errors
     def embeddings(self, track_ids: Sequence[str]) -> list[Vector | None]:
         """The embeddings [e] of these tracks, None for each that is not there."""
         found: list[Vector | None] = []
@@ -127,19 +134,19 @@ class RedisStore:
             found += [None if raw is None else embedding_from_bytes(raw) for raw in answers]
         return found
 
-    @reaches_redis
+    @translates_errors
     def track_ids(self, after: str, limit: int) -> list[str]:
         """Up to ``limit`` ids in their order, from the first one behind ``after``."""
         least = b"(" + to_bytes(after) if after else b"-"
         raw: list[Any] = self._client.zrangebylex(self._keys.track_ids, least, b"+", start=0, num=limit)
         return [to_text(track_id) for track_id in raw]
 
-    @reaches_redis
+    @translates_errors
     def files(self, paths: Sequence[str]) -> list[PathRecord | None]:
         """The records of these paths, None for each that was never indexed."""
         return self._records(self._keys.files, paths, file_from_bytes)
 
-    @reaches_redis
+    @translates_errors
     def paths(self, track_ids: Sequence[str]) -> list[list[str]]:
         """The paths of the files that hold these tracks, in their order, none for a track that is not there."""
         found: list[list[str]] = []
@@ -152,22 +159,22 @@ class RedisStore:
 
     def all_files(self) -> Iterator[PathRecord]:
         """The records of all files, in no order; one that changes meanwhile may come twice, or in either state."""
-        with reaching(self.address):
+        with translating_errors(self.address):
             for path, raw in self._client.hscan_iter(self._keys.files, count=PAGE):
                 yield file_from_bytes(to_text(path), raw)
 
-    @reaches_redis
+    @translates_errors
     def failures(self, paths: Sequence[str]) -> list[FailureRecord | None]:
         """How these files failed, None for each that did not."""
         return self._records(self._keys.failures, paths, failure_from_bytes)
 
     def all_failures(self) -> Iterator[FailureRecord]:
         """All files that failed, in no order; one that changes meanwhile may come twice, or in either state."""
-        with reaching(self.address):
+        with translating_errors(self.address):
             for path, raw in self._client.hscan_iter(self._keys.failures, count=PAGE):
                 yield failure_from_bytes(to_text(path), raw)
 
-    @reaches_redis
+    @translates_errors
     def events(self, after: int, limit: int) -> list[Event]:
         """Up to ``limit`` events in their order, from the first one behind ``after``."""
         entries: Any = self._client.xrange(self._keys.events, min=f"{after + 1}-0", count=limit)
@@ -192,12 +199,12 @@ class RedisStore:
     def writer(self, model_id: str, fingerprint: str, width: int) -> Iterator[RedisWriter]:
         """Takes the lock, and makes the catalogue if there is none yet; see ``WritableStore.writer``."""
         wanted = Identity("", model_id, fingerprint, width)
-        check_same_maker(self.identity(), wanted, self.address)
+        check_same_model(self.identity(), wanted, self.address)
         with self._lock.held() as token, self._durable():
-            check_same_maker(self._make_identity(token, wanted), wanted, self.address)
+            check_same_model(self._make_identity(token, wanted), wanted, self.address)
             yield RedisWriter(self._client, self._keys, self._lock, token, width)
 
-    @reaches_redis
+    @translates_errors
     def _make_identity(self, token: str, wanted: Identity) -> Identity | None:
         made = self._client.register_script(_MAKE_IDENTITY)(
             [self._keys.writer, self._keys.identity],

@@ -16,7 +16,7 @@ from segue.core.catalogue.finding import Command
 from segue.core.catalogue.records import Addition, FailureRecord
 from segue.core.errors import CatalogueLocked
 from segue.core.failpoints import Failpoint, reach
-from segue.core.redis_catalogue.client import reaches_redis
+from segue.core.redis_catalogue.client import translates_errors
 from segue.core.redis_catalogue.codec import (
     embedding_to_bytes,
     file_from_bytes,
@@ -49,7 +49,7 @@ class RedisWriter:
         # What a transaction does is worked out from what was read: one at a time.
         self._turn = threading.Lock()
 
-    @reaches_redis
+    @translates_errors
     def add(self, additions: Sequence[Addition]) -> int:
         """Writes tracks, ``BATCH`` to a transaction; see ``TrackWriter.add``."""
         embeddings = [embedding_to_bytes(addition.embedding, self._width) for addition in additions]
@@ -85,7 +85,7 @@ class RedisWriter:
         self._write([revision], lambda _: self._plan([], []), _Plan.trim)
         reach(Failpoint.AFTER_TRIM)
 
-    @reaches_redis
+    @translates_errors
     def switch(self) -> None:
         """Puts the catalogue that was made beside this one into its place, all at once; see ``redis_stage``."""
         reach(Failpoint.BEFORE_SWITCH)
@@ -94,16 +94,16 @@ class RedisWriter:
                 raise self._taken_over()
         reach(Failpoint.AFTER_SWITCH)
 
-    @reaches_redis
-    def clear_beside(self) -> None:
+    @translates_errors
+    def clear_staging(self) -> None:
         """Removes what there is of a catalogue that was to be made beside this one."""
-        clear(self._client, self._keys.beside())
+        clear(self._client, self._keys.staging())
 
     def mend(self, findings: Sequence[Sequence[Command]]) -> None:
         """Runs the commands of findings, those of each in one transaction; see ``RedisAudit``."""
         self._write(findings, lambda _: self._plan([], []), _Plan.mend)
 
-    @reaches_redis
+    @translates_errors
     def _write(
         self, things: Sequence[T], plan_for: Callable[[Sequence[T]], _Plan], note: Callable[[_Plan, T], None]
     ) -> int:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Literal
 
 from segue.core.catalogue.records import Addition, Event, FailureRecord, Identity, PathRecord, Track, Vector
-from segue.core.catalogue.store import check_same_maker
+from segue.core.catalogue.store import check_same_model
 from segue.core.errors import CatalogueLocked
 from segue.core.redis_catalogue.codec import embedding_from_bytes, embedding_to_bytes
 
@@ -94,7 +94,7 @@ class MemoryStore:
     def writer(self, model_id: str, fingerprint: str, width: int) -> Iterator[MemoryWriter]:
         """Takes the lock, and makes the catalogue if there is none yet; see ``WritableStore.writer``."""
         wanted = Identity(str(uuid.uuid4()), model_id, fingerprint, width)
-        check_same_maker(self._identity, wanted, self.address)
+        check_same_model(self._identity, wanted, self.address)
         if not self._lock.acquire(blocking=False):
             raise CatalogueLocked("The catalogue is being written by another thread. Wait until it is done.")
         try:

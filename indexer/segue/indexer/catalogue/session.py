@@ -10,16 +10,16 @@ from functools import partial
 from pathlib import Path
 
 from segue.core.catalogue.records import Identity
-from segue.core.catalogue.store import TrackWriter, WritableStore, check_same_maker
+from segue.core.catalogue.store import TrackWriter, WritableStore, check_same_model
 from segue.core.errors import CatalogueEmpty, CatalogueMismatch
 from segue.core.features.windows import Windows
 from segue.core.model.artifact import Manifest, read_manifest
-from segue.core.model.saved_model import Heard, Model
-from segue.core.process_pool import Workers
+from segue.core.model.saved_model import Model, Prediction
+from segue.core.process_pool import ProcessPool
 from segue.core.redis_catalogue.open import open_store
 from segue.core.redis_catalogue.store import RedisStore
 from segue.core.redis_catalogue.writer import RedisWriter
-from segue.core.worker_process import Limits
+from segue.core.worker_process import JobLimits
 from segue.indexer.pipeline.examine import Examined, Failure, examine
 from segue.indexer.settings import Settings
 
@@ -36,11 +36,11 @@ class LazyModel:
         self._model: Model | None = None
         self.labels = manifest.labels
 
-    def hear(self, pieces: Sequence[Windows]) -> list[Heard]:
+    def predict(self, pieces: Sequence[Windows]) -> list[Prediction]:
         """What the network makes of each piece."""
         if self._model is None:
             self._model = Model.load(self._folder)
-        return self._model.hear(pieces)
+        return self._model.predict(pieces)
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Parts:
 
     store: WritableStore
     writer: TrackWriter
-    workers: Workers[Path, Examined | Failure]
+    workers: ProcessPool[Path, Examined | Failure]
     ears: LazyModel
 
 
@@ -81,11 +81,11 @@ def assemble_beside(settings: Settings) -> Iterator[tuple[RedisStore, RedisWrite
         StoreUnavailable: Redis does not answer.
     """
     manifest = read_manifest(settings.model)
-    with reopen(settings.data, settings.redis_url) as (store, writer), store.beside() as beside:
+    with reopen(settings.data, settings.redis_url) as (store, writer), store.staging() as beside:
         maker = (manifest.model_id, manifest.features.fingerprint, manifest.embedding_width)
         begun = beside.identity()
         if begun is None or (begun.model_id, begun.fingerprint, begun.width) != maker:
-            writer.clear_beside()
+            writer.clear_staging()
         with _hearing(settings, manifest, beside) as parts:
             yield store, writer, parts
 
@@ -94,12 +94,12 @@ def assemble_beside(settings: Settings) -> Iterator[tuple[RedisStore, RedisWrite
 def _hearing(settings: Settings, manifest: Manifest, store: RedisStore) -> Iterator[Parts]:
     """The parts over a store, which is locked."""
     features = manifest.features
-    limits = Limits(settings.file_seconds, settings.file_memory * _MIB)
-    work = partial(examine, config=features, most=manifest.windows)
+    limits = JobLimits(settings.file_seconds, settings.file_memory * _MIB)
+    work = partial(examine, config=features, max_windows=manifest.windows)
     standing(store)
     with (
         store.writer(manifest.model_id, features.fingerprint, manifest.embedding_width) as writer,
-        Workers(settings.jobs, work, preload=_PRELOADED, limits=limits) as workers,
+        ProcessPool(settings.jobs, work, preload=_PRELOADED, limits=limits) as workers,
     ):
         # Only now: a private Redis that was started for this run may be shared with a server.
         os.nice(settings.nice)
@@ -134,7 +134,7 @@ def rehearsing(settings: Settings) -> Iterator[RedisStore]:
     manifest = read_manifest(settings.model)
     wanted = Identity("", manifest.model_id, manifest.features.fingerprint, manifest.embedding_width)
     with open_store(settings.data, settings.redis_url) as store:
-        check_same_maker(standing(store), wanted, store.address)
+        check_same_model(standing(store), wanted, store.address)
         yield store
 
 

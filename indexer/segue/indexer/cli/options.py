@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import click
 
-from segue.core.paths import DEFAULT_MODEL, default_data_folder, default_model, named_model
+from segue.core.paths import DEFAULT_MODEL, default_data_folder, default_model, resolve_model
 from segue.indexer.settings import Manner, Settings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -33,7 +33,7 @@ _CATALOGUE = (
 _HEARING = (
     click.option(
         "--model",
-        type=named_model,
+        type=resolve_model,
         metavar="NAME|DIR",
         default=default_model,
         show_default=DEFAULT_MODEL,

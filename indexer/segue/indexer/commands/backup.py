@@ -94,9 +94,9 @@ def restore(path: Path, data: Path, redis_url: str | None, replace: bool, tally:
 def _restore(identity: Identity, entries: Iterable[Entry | FailureRecord], store: RedisStore, data: Path) -> None:
     there = store.identity() or identity
     with store.writer(there.model_id, there.fingerprint, there.width) as writer:
-        writer.clear_beside()
+        writer.clear_staging()
         with (
-            store.beside() as beside,
+            store.staging() as beside,
             beside.writer(identity.model_id, identity.fingerprint, identity.width) as filler,
         ):
             _fill(filler, entries)

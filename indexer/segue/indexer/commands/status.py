@@ -43,7 +43,7 @@ def read_status(data: Path, redis_url: str | None, list_failures: bool = False) 
 
 def _beside(store: RedisStore) -> dict[str, Any] | None:
     """What an unfinished reindex or restore has made so far, None where there is none."""
-    with store.beside() as beside:
+    with store.staging() as beside:
         identity = beside.identity()
         return None if identity is None else {"model_id": identity.model_id, "tracks": beside.count()}
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from segue.core.audio.track_id import track_id
 from segue.core.errors import SegueError, WorkerOutOfMemory, WorkerTimedOut
 from segue.core.features.config import FeatureConfig
-from segue.core.features.extract import listen
+from segue.core.features.extract import extract
 from segue.core.features.windows import Windows
 from segue.indexer.pipeline.tags import Tags, read_tags
 
@@ -92,19 +92,19 @@ def originals(text: str) -> list[Path]:
     return list(dict.fromkeys([Path(text), Path(os.fsdecode(raw))]))
 
 
-def examine(path: Path, config: FeatureConfig, most: int) -> Examined | Failure:
+def examine(path: Path, config: FeatureConfig, max_windows: int) -> Examined | Failure:
     """Decodes what is needed of a file, and reads its tags.
 
     Args:
         path: the file.
         config: the settings of the network's front end.
-        most: the most windows that the network takes of a track.
+        max_windows: the most windows that the network takes of a track.
 
     Raises:
         MemoryError: there is not enough memory for it.
     """
     try:
-        piece = listen(path, config, most)
+        piece = extract(path, config, max_windows)
         return Examined(_identify(path), piece.windows, piece.seconds, read_tags(path))
     except MemoryError:
         raise

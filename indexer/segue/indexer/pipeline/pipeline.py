@@ -13,7 +13,7 @@ from segue.core.catalogue.store import TrackWriter
 from segue.core.errors import WorkerDied, WorkerError
 from segue.core.failpoints import Failpoint, reach
 from segue.core.features.windows import Windows
-from segue.core.model.saved_model import Heard
+from segue.core.model.saved_model import Prediction
 from segue.indexer.pipeline.examine import Examined, Failure, readable
 from segue.indexer.pipeline.run_counts import Tally
 from segue.indexer.pipeline.scan import MusicFile, Source
@@ -45,7 +45,7 @@ class Ears(Protocol):
         """The genres, in the order of a posterior."""
         ...
 
-    def hear(self, pieces: Sequence[Windows]) -> list[Heard]:
+    def predict(self, pieces: Sequence[Windows]) -> list[Prediction]:
         """What the network makes of each piece."""
         ...
 
@@ -139,7 +139,7 @@ class Pipeline:
             self._failed = []
 
     def _commit(self, batch: Sequence[tuple[MusicFile, Examined]]) -> None:
-        heard = self._ears.hear([examined.windows for _, examined in batch])
+        heard = self._ears.predict([examined.windows for _, examined in batch])
         good: list[tuple[MusicFile, Addition]] = []
         for (file, examined), answer in zip(batch, heard, strict=True):
             if is_unit(answer.embedding):
@@ -169,7 +169,7 @@ def _outcome(file: MusicFile, future: Future[Examined | Failure]) -> Examined | 
         return Failure.of(file.path, error)
 
 
-def addition(file: MusicFile, examined: Examined, heard: Heard, labels: Sequence[str]) -> Addition:
+def addition(file: MusicFile, examined: Examined, heard: Prediction, labels: Sequence[str]) -> Addition:
     """A track as the catalogue takes it."""
     posterior = {label: float(share) for label, share in zip(labels, heard.posterior, strict=True)}
     path = readable(file.path)

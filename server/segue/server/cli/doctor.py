@@ -22,7 +22,7 @@ from segue.core.catalogue.records import Identity
 from segue.core.errors import SegueError
 from segue.core.model.artifact import Manifest
 from segue.core.model.saved_model import Model
-from segue.core.redis_catalogue.client import BRISK, address_of, connect, reaching
+from segue.core.redis_catalogue.client import SERVER_TIMEOUTS, address_of, connect, translating_errors
 from segue.core.redis_catalogue.open import open_store
 from segue.server.cli.options import Options
 from segue.server.healthcheck import Shown, check, reachable
@@ -147,7 +147,7 @@ def _space(free: int) -> Finding:
 
 def _catalogue(options: Options, manifest: Manifest | None) -> Iterator[Finding]:
     try:
-        with open_store(options.data, options.redis, BRISK) as store:
+        with open_store(options.data, options.redis, SERVER_TIMEOUTS) as store:
             yield Finding("redis", "ok", f"{store.address} answers")
             yield _persistence(options.redis)
             yield _fit(store.identity(), store.count(), manifest)
@@ -159,7 +159,7 @@ def _persistence(url: str | None) -> Finding:
     """Redis is where the catalogue is; all else can be made from it again."""
     if url is None:
         return Finding("persistence", "ok", "the private Redis writes every change to disk within a second")
-    with reaching(address_of(url)), connect(url, BRISK) as client:
+    with translating_errors(address_of(url)), connect(url, SERVER_TIMEOUTS) as client:
         info = client.info("persistence")
         if info.get("aof_enabled"):
             return Finding("persistence", "ok", "Redis writes every change to disk")

@@ -12,7 +12,7 @@ from typing import Any, NoReturn, TypeVar, cast
 
 import click
 
-from segue.core.paths import DEFAULT_MODEL, default_data_folder, default_model, named_model
+from segue.core.paths import DEFAULT_MODEL, default_data_folder, default_model, resolve_model
 from segue.server.cli.config_file import Setting, read_config
 from segue.server.observability.log_setup import FORMATS, LEVELS, Format
 
@@ -130,7 +130,7 @@ _OPTIONS = (
     click.option(
         "--model",
         cls=Setting,
-        type=named_model,
+        type=resolve_model,
         metavar="NAME|DIR",
         default=default_model,
         show_default=DEFAULT_MODEL,

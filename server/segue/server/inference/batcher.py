@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from segue.core.features.windows import Windows
-from segue.core.model.saved_model import BATCH_SIZES, Heard, Model
+from segue.core.model.saved_model import BATCH_SIZES, Model, Prediction
 from segue.server.observability.metrics import Metrics
 
 _MOST = BATCH_SIZES[-1]
@@ -18,7 +18,7 @@ _MOST = BATCH_SIZES[-1]
 @dataclass(frozen=True)
 class _Wish:
     windows: Windows
-    heard: asyncio.Future[Heard]
+    heard: asyncio.Future[Prediction]
 
 
 class SharedNetwork:
@@ -33,7 +33,7 @@ class SharedNetwork:
         # TensorFlow has threads of its own for a batch; two batches at once would only slow each other.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="network")
 
-    async def hear(self, windows: Windows) -> Heard:
+    async def predict(self, windows: Windows) -> Prediction:
         """What the network makes of one piece; whoever is cancelled while waiting is left out."""
         wish = _Wish(windows, asyncio.get_running_loop().create_future())
         self._wishes.append(wish)
@@ -61,14 +61,14 @@ class SharedNetwork:
                 batch.append(wish)
         return batch
 
-    def _hear(self, batch: list[_Wish]) -> list[Heard]:
+    def _hear(self, batch: list[_Wish]) -> list[Prediction]:
         start = time.perf_counter()
-        heard = self._model.hear([wish.windows for wish in batch])
+        heard = self._model.predict([wish.windows for wish in batch])
         self._metrics.took("network", time.perf_counter() - start)
         self._metrics.batch_windows.observe(sum(len(wish.windows.values) for wish in batch))
         return heard
 
-    def _answer(self, batch: list[_Wish], heard: list[Heard]) -> None:
+    def _answer(self, batch: list[_Wish], heard: list[Prediction]) -> None:
         for wish, answer in zip(batch, heard, strict=True):
             if not wish.heard.done():
                 wish.heard.set_result(answer)

@@ -12,12 +12,12 @@ import soundfile
 
 from segue.core.errors import DeadlinePassed
 from segue.core.features.config import FeatureConfig
-from segue.core.features.extract import Piece, listen
-from segue.core.features.extract_partial import Arrived, listen_on
-from segue.core.worker_process import Limits
+from segue.core.features.extract import ExtractedClip, extract
+from segue.core.features.extract_partial import PartialWindows, extract_partial
+from segue.core.worker_process import JobLimits
 
 # What the longest piece that is taken needs is far below: 3 s, and 320 MB for an hour of AAC.
-LIMITS = Limits(seconds=30.0, memory_bytes=2**30)
+LIMITS = JobLimits(seconds=30.0, memory_bytes=2**30)
 PRELOADED = ("segue.server.inference.decode_worker", "librosa.filters")
 # The network and the event loop come first: what was begun is answered before more is begun.
 _NICENESS = 5
@@ -62,7 +62,7 @@ class Listened:
         done: when its windows were there.
     """
 
-    piece: Piece | Arrived
+    piece: ExtractedClip | PartialWindows
     begun: float
     decoded: float
     done: float
@@ -97,9 +97,9 @@ class Listening:
             check(task.deadline, "features")
 
         if task.rest is None:
-            piece: Piece | Arrived = listen(task.audio, self.config, self.most, note_decoded)
+            piece: ExtractedClip | PartialWindows = extract(task.audio, self.config, self.most, note_decoded)
         else:
-            piece = listen_on(task.audio, self.config, task.rest.first, self.most, ended=task.rest.ended)
+            piece = extract_partial(task.audio, self.config, task.rest.first, self.most, ended=task.rest.ended)
         return Listened(piece, begun, decoded[-1], time.monotonic())
 
     def try_out(self) -> Task:

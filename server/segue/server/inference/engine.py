@@ -15,11 +15,11 @@ from typing import NamedTuple, cast
 
 from segue.core.audio.sniff import playing_seconds
 from segue.core.errors import AudioUndecodable, DeadlinePassed, Overloaded, WorkerError
-from segue.core.features.extract import Piece
-from segue.core.features.extract_partial import Arrived
+from segue.core.features.extract import ExtractedClip
+from segue.core.features.extract_partial import PartialWindows
 from segue.core.features.windows import Windows
-from segue.core.model.saved_model import Floats, Heard, Model
-from segue.core.process_pool import Workers
+from segue.core.model.saved_model import Floats, Model, Prediction
+from segue.core.process_pool import ProcessPool
 from segue.server.inference.admission import Admission, Visit, weight
 from segue.server.inference.batcher import SharedNetwork
 from segue.server.inference.decode_worker import Listened, Rest, Task
@@ -30,8 +30,8 @@ from segue.server.observability.metrics import Metrics, Stage
 class Hearing(NamedTuple):
     """A piece of music and what the network makes of it."""
 
-    piece: Piece
-    heard: Heard
+    piece: ExtractedClip
+    heard: Prediction
 
 
 class Preview(NamedTuple):
@@ -57,7 +57,7 @@ class Engine:
     """
 
     def __init__(
-        self, model: Model, listeners: Workers[Task, Listened], queue_seconds: float, metrics: Metrics
+        self, model: Model, listeners: ProcessPool[Task, Listened], queue_seconds: float, metrics: Metrics
     ) -> None:
         """Takes a warm model, the processes, and how many seconds of audio may wait or be heard at once."""
         self.model = model
@@ -80,7 +80,7 @@ class Engine:
             self._metrics.dropped("queue", "overloaded")
         return refusal
 
-    async def hear(self, audio: bytes, seconds_left: float | None = None) -> Hearing:
+    async def analyze(self, audio: bytes, seconds_left: float | None = None) -> Hearing:
         """What the network makes of one piece.
 
         Args:
@@ -94,11 +94,11 @@ class Engine:
         """
         task = Task(audio, _deadline(seconds_left))
         with self._counting_refusals(), self._admission.admitted(_weight(audio)) as visit:
-            piece = cast("Piece", await self._listen(task, visit))
+            piece = cast("ExtractedClip", await self._listen(task, visit))
             with self._counting_leavers("network", task):
-                return Hearing(piece, await self.network.hear(piece.windows))
+                return Hearing(piece, await self.network.predict(piece.windows))
 
-    async def hear_on(self, audio: bytes, rest: Rest, seconds_left: float | None = None) -> Arrival:
+    async def analyze_partial(self, audio: bytes, rest: Rest, seconds_left: float | None = None) -> Arrival:
         """What the network makes of the next windows of a piece of which only the start is there.
 
         Args:
@@ -113,15 +113,15 @@ class Engine:
         """
         task = Task(audio, _deadline(seconds_left), rest)
         with self._counting_refusals(), self._admission.admitted(_weight(audio)) as visit:
-            arrived = cast("Arrived", await self._listen(task, visit))
+            arrived = cast("PartialWindows", await self._listen(task, visit))
             with self._counting_leavers("network", task):
                 posteriors = await asyncio.gather(*map(self._posterior, arrived.windows))
         return Arrival(list(map(Preview, arrived.starts, posteriors)), arrived.seconds)
 
     async def _posterior(self, windows: Windows | None) -> Floats | None:
-        return None if windows is None else (await self.network.hear(windows)).posterior
+        return None if windows is None else (await self.network.predict(windows)).posterior
 
-    async def _listen(self, task: Task, visit: Visit) -> Piece | Arrived:
+    async def _listen(self, task: Task, visit: Visit) -> ExtractedClip | PartialWindows:
         with self._counting_leavers("decode", task):
             await self._free.acquire()
         visit.waits = False

@@ -67,10 +67,10 @@ class View:
         vectors = np.stack([vector for vector in self.embeddings(ids) if vector is not None])
         return View(self.identity, self.revision, HnswIndex.build(ids, vectors, threads=1), frozenset(ids))
 
-    def search(self, query: Vectors, k: int, without: Collection[str] = ()) -> list[Neighbour]:
+    def search(self, query: Vectors, k: int, exclude: Collection[str] = ()) -> list[Neighbour]:
         """The ``k`` nearest tracks; see ``VectorIndex``."""
-        hidden = self.gone.union(without)
-        return ranked([*self.base.search(query, k, hidden), *self.fresh_index.search(query, k, without)], k)
+        hidden = self.gone.union(exclude)
+        return ranked([*self.base.search(query, k, hidden), *self.fresh_index.search(query, k, exclude)], k)
 
     def after(self, events: Sequence[Event], store: TrackStore) -> View:
         """The view after some more events, at least one."""

@@ -71,7 +71,7 @@ class ClassificationService(_Service, classification_service_pb2_grpc.Classifica
         """Scores every genre that the model knows."""
         most, fields = converters.limit(request), wanted(request.read_mask, ClassifyResponse)
         audio = converters.audio_bytes(request.audio, "audio")
-        hearing = await self._engine.hear(audio, context.time_remaining())
+        hearing = await self._engine.analyze(audio, context.time_remaining())
         return keep(self._answer(hearing, most), fields)
 
     async def StreamingClassify(  # noqa: N802 - the contract's name
@@ -96,7 +96,7 @@ class ClassificationService(_Service, classification_service_pb2_grpc.Classifica
                 yield self._preview(preview, most)
         async for preview in audio.windows(context.time_remaining(), ended=True):
             yield self._preview(preview, most)
-        hearing = await self._engine.hear(audio.whole(), context.time_remaining())
+        hearing = await self._engine.analyze(audio.whole(), context.time_remaining())
         result = keep(self._answer(hearing, most), fields)
         yield StreamingClassifyResponse(result=result, revision=result.revision)
 
@@ -178,7 +178,7 @@ class RecommendationService(_Service, recommendation_service_pb2_grpc.Recommenda
             track_id = converters.track_id(request.track_id)
             return _Seed(track_id, await self._readers.run(self._catalogue.embedding, track_id))
         audio = converters.audio_bytes(request.audio, "audio")
-        hearing = await self._engine.hear(audio, seconds_left)
+        hearing = await self._engine.analyze(audio, seconds_left)
         track_id = await self._readers.run(id_of_audio, memoryview(audio))
         return _Seed(track_id, hearing.heard.embedding, hearing)
 

@@ -174,7 +174,9 @@ class ArrivingAudio:
         most = self._engine.model.manifest.windows
         while ended or len(self._bytes) >= self._due:
             try:
-                arrived = await self._engine.hear_on(bytes(self._bytes), Rest(self._windows, ended), seconds_left)
+                arrived = await self._engine.analyze_partial(
+                    bytes(self._bytes), Rest(self._windows, ended), seconds_left
+                )
             except Overloaded:
                 if ended:
                     raise

@@ -18,9 +18,9 @@ import soundfile
 
 from segue.core.errors import WorkerTimedOut
 from segue.core.features.config import FeatureConfig
-from segue.core.process_pool import Workers
+from segue.core.process_pool import ProcessPool
 from segue.core.testing.synthetic_clips import render_clip
-from segue.core.worker_process import Limits
+from segue.core.worker_process import JobLimits
 from segue.indexer.pipeline.examine import Examined, Failure, examine
 from tests.helpers.waiting import PATIENCE_SECONDS
 from tests.integration.indexer.conftest import Indexer, run
@@ -35,14 +35,14 @@ def clip(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def workers() -> Iterator[Workers[Path, Examined | Failure]]:
+def workers() -> Iterator[ProcessPool[Path, Examined | Failure]]:
     """One process, which gives a file four seconds."""
-    work = partial(examine, config=FeatureConfig(), most=10)
-    with Workers(1, work, preload=["librosa.filters"], limits=Limits(seconds=4.0)) as pool:
+    work = partial(examine, config=FeatureConfig(), max_windows=10)
+    with ProcessPool(1, work, preload=["librosa.filters"], limits=JobLimits(seconds=4.0)) as pool:
         yield pool
 
 
-def test_a_file_that_is_never_read_to_its_end(workers: Workers[Path, Examined | Failure], clip: Path) -> None:
+def test_a_file_that_is_never_read_to_its_end(workers: ProcessPool[Path, Examined | Failure], clip: Path) -> None:
     """A decoder that waits for ever is killed; the files before and behind it are examined."""
     trap = clip.with_name("trap.wav")
     os.mkfifo(trap)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from google.protobuf.message import Message
 
-from segue.core.features.extract import listen
+from segue.core.features.extract import extract
 from segue.core.model.saved_model import Model
 from segue.core.redis_catalogue.open import open_store
 from segue.v1.audio_pb2 import QUALITY_FLAG_LOW_RATE, QUALITY_FLAG_RESAMPLED, QUALITY_FLAG_SHORT
@@ -69,8 +69,8 @@ def test_an_error_has_its_figures(stubs: Stubs) -> None:
 def test_the_timeline(stubs: Stubs, clips: list[Path], loaded_tiny_model: Model) -> None:
     """The timeline has the windows that the network heard, where they are, with its scores of each."""
     manifest = loaded_tiny_model.manifest
-    windows = listen(clips[0], manifest.features, manifest.windows).windows
-    (heard,) = loaded_tiny_model.hear([windows])
+    windows = extract(clips[0], manifest.features, manifest.windows).windows
+    (heard,) = loaded_tiny_model.predict([windows])
     timeline = stubs.classify(clips[0].read_bytes(), top_k=3, read_mask=["timeline"]).timeline
     starts = [window.start.ToMilliseconds() / 1000 for window in timeline]
     assert pytest.approx(windows.starts.tolist(), abs=0.001) == starts

@@ -14,7 +14,7 @@ import pytest
 
 from segue.core.errors import AudioUndecodable
 from segue.core.model.saved_model import Model
-from segue.core.process_pool import Workers
+from segue.core.process_pool import ProcessPool
 from segue.server.inference.decode_worker import LIMITS, PRELOADED, Listening, Task
 from segue.server.inference.engine import Engine
 from segue.server.interceptors.call_observer import CallInterceptor
@@ -143,7 +143,7 @@ async def test_a_piece_that_failed(loaded_tiny_model: Model) -> None:
     """Its bytes are gone when its error is."""
     manifest = loaded_tiny_model.manifest
     listening = Listening(manifest.features, manifest.windows)
-    with Workers(1, listening, preload=PRELOADED, limits=LIMITS) as listeners:
+    with ProcessPool(1, listening, preload=PRELOADED, limits=LIMITS) as listeners:
         engine = Engine(loaded_tiny_model, listeners, 1_000, Metrics())
         assert "AudioUndecodable" == await _refused(engine)
         await until(lambda: not [one for one in gc.get_objects() if type(one) is Task])
@@ -152,7 +152,7 @@ async def test_a_piece_that_failed(loaded_tiny_model: Model) -> None:
 
 async def _refused(engine: Engine) -> str:
     try:
-        await engine.hear(b"RIFF" + bytes(100_000))
+        await engine.analyze(b"RIFF" + bytes(100_000))
     except AudioUndecodable as error:
         return type(error).__name__
     return ""

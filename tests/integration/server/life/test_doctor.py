@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from redis import Redis
 
 from segue.core.redis_catalogue.open import open_store
-from segue.core.redis_catalogue.private_server import open_local_redis
+from segue.core.redis_catalogue.private_server import open_private_redis
 from segue.server.cli.doctor import Finding
 from segue.server.cli.main import main
 from segue.server.security.tokens import new_token
@@ -94,7 +94,7 @@ def test_a_catalogue_of_another_model(tmp_path: Path, tiny_model: Path) -> None:
 @pytest.fixture
 def named_redis(tmp_path: Path) -> Iterator[str]:
     """A Redis that somebody set up, as a URL."""
-    with open_local_redis(tmp_path / "redis") as local:
+    with open_private_redis(tmp_path / "redis") as local:
         yield local.url
 
 

@@ -20,8 +20,8 @@ from segue.core.audio.decode import open_audio
 from segue.core.audio.sources import Samples
 from segue.core.errors import AudioError, AudioTooLong, AudioTooShort, AudioUndecodable
 from segue.core.features.config import FeatureConfig
-from segue.core.features.extract import listen
-from segue.core.features.windows import hear
+from segue.core.features.extract import extract
+from segue.core.features.windows import extract_windows
 from segue.core.testing.synthetic_clips import render_clip
 
 
@@ -53,7 +53,7 @@ def test_lossy_formats(container: str, subtype: str | None) -> None:
     """Lossy formats give windows close to the original's: within 3 dB a cell on average."""
     clip = render_clip(1, 6.0, 48_000)
     original, lossy = (
-        listen(encoded(clip, 48_000, *kind), FeatureConfig(), 1).windows.values
+        extract(encoded(clip, 48_000, *kind), FeatureConfig(), 1).windows.values
         for kind in (("WAV", None), (container, subtype))
     )
     assert np.abs(original - lossy).mean() < 3
@@ -137,7 +137,7 @@ def test_pieces_of_a_long_track(rate: int, container: str) -> None:
     """Seeking to the windows of a long track gives what decoding all of it gives."""
     content = encoded(render_clip(6, 70.0, rate), rate, container)
     with open_audio(content, 22_050) as pieces, open_audio(content, 22_050, whole_seconds=100) as whole:
-        by_seeking, at_once = (hear(source, FeatureConfig(), 10).values for source in (pieces, whole))
+        by_seeking, at_once = (extract_windows(source, FeatureConfig(), 10).values for source in (pieces, whole))
     np.testing.assert_allclose(at_once, by_seeking, atol=0.2)
 
 

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 import soundfile
 
-from segue.core.audio.quality import Flag, Meter, Quality
+from segue.core.audio.quality import Flag, Quality, SignalMeter
 from segue.core.audio.sniff import ends_early
 from segue.core.audio.sources import Samples
 from segue.core.errors import AudioSilent
 from segue.core.features.config import FeatureConfig
-from segue.core.features.extract import listen
+from segue.core.features.extract import extract
 from segue.core.testing.synthetic_clips import render_clip
 
 RATE = 22_050
@@ -30,7 +30,7 @@ def encoded(samples: Samples, rate: int = RATE, container: str = "WAV", subtype:
 
 def quality(content: bytes) -> Quality:
     """How good the sound of a piece is."""
-    return listen(content, FeatureConfig(), 10).quality
+    return extract(content, FeatureConfig(), 10).quality
 
 
 def overdriven(seconds: float, rate: int = RATE) -> Samples:
@@ -120,7 +120,7 @@ def test_the_share_that_is_clipped() -> None:
     block = np.zeros((1_000, 2))
     block[:10, 0], block[5:15, 1] = 1, -1
     for scale, kind in ((1, np.float32), (32_768, np.int16)):
-        meter = Meter()
+        meter = SignalMeter()
         meter.see(np.clip(block * scale, -scale, scale - (scale > 1)).astype(kind), np.zeros(1_000, np.float32), scale)
         assert 0.01 == meter.clipped
 

@@ -7,8 +7,8 @@ import pytest
 import soundfile
 
 from segue.core.features.config import FeatureConfig
-from segue.core.features.extract import listen
-from segue.core.features.extract_partial import NOTHING, Arrived, listen_on
+from segue.core.features.extract import extract
+from segue.core.features.extract_partial import NOTHING, PartialWindows, extract_partial
 from segue.core.testing.synthetic_clips import render_clip
 
 CONFIG = FeatureConfig()
@@ -22,9 +22,9 @@ def encoded(seconds: float, container: str = "WAV", subtype: str | None = None, 
     return file.getvalue()
 
 
-def heard(content: bytes, share: float, first: int = 0, *, ended: bool = False) -> Arrived:
+def heard(content: bytes, share: float, first: int = 0, *, ended: bool = False) -> PartialWindows:
     """What is heard of the first part of a file."""
-    return listen_on(content[: int(len(content) * share)], CONFIG, first, 10, ended=ended)
+    return extract_partial(content[: int(len(content) * share)], CONFIG, first, 10, ended=ended)
 
 
 @pytest.mark.parametrize(("container", "subtype"), KINDS)
@@ -41,7 +41,7 @@ def test_windows_come_as_the_bytes_do(container: str, subtype: str | None) -> No
 def test_a_window_that_arrived_is_that_of_the_whole(container: str, subtype: str | None) -> None:
     """What is heard of a part of a file is what is heard of the whole, to a decibel on average."""
     content = encoded(30.0, container, subtype)
-    whole = listen(content, CONFIG, 10).windows
+    whole = extract(content, CONFIG, 10).windows
     arrived = heard(content, 0.6, first=1)
     assert arrived.windows
     for start, window in zip(arrived.starts, arrived.windows, strict=True):
@@ -55,7 +55,7 @@ def test_where_the_last_call_ended() -> None:
     """Window by window or all at once, the same windows come, each once."""
     content = encoded(13.0)
     at_once = heard(content, 1)
-    one_by_one = [listen_on(content, CONFIG, first, 1, ended=False) for first in range(5)]
+    one_by_one = [extract_partial(content, CONFIG, first, 1, ended=False) for first in range(5)]
     assert at_once.starts == tuple(start for arrived in one_by_one for start in arrived.starts)
     assert pytest.approx(13, abs=0.01) == at_once.seconds
     for one, other in zip(at_once.windows, (window for a in one_by_one for window in a.windows), strict=True):
@@ -82,4 +82,4 @@ def test_silence() -> None:
 @pytest.mark.parametrize("content", [b"", b"R", b"This is not music. " * 100, b"OggS" + bytes(500)])
 def test_nothing_yet(content: bytes) -> None:
     """Bytes that are no audio, or not yet, have no windows."""
-    assert NOTHING == listen_on(content, CONFIG, 0, 10, ended=True)
+    assert NOTHING == extract_partial(content, CONFIG, 0, 10, ended=True)

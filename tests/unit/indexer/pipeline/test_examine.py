@@ -9,7 +9,7 @@ import pytest
 import soundfile
 
 from segue.core.features.config import FeatureConfig
-from segue.core.features.extract import listen
+from segue.core.features.extract import extract
 from segue.core.testing.synthetic_clips import render_clip
 from segue.indexer.pipeline.examine import Examined, Failure, examine
 from segue.indexer.pipeline.tags import Tags, read_tags
@@ -41,7 +41,7 @@ def test_the_windows_are_those_that_everyone_hears(tmp_path: Path) -> None:
     examined = examine(path, CONFIG, 10)
 
     assert isinstance(examined, Examined)
-    np.testing.assert_array_equal(listen(path, CONFIG, 10).windows.values, examined.windows.values)
+    np.testing.assert_array_equal(extract(path, CONFIG, 10).windows.values, examined.windows.values)
     assert 10.0 == examined.seconds
 
 
@@ -109,7 +109,7 @@ def test_whatever_a_decoder_raises_costs_one_file(tmp_path: Path, monkeypatch: p
     def stumble(*_: object) -> None:
         raise ZeroDivisionError("by zero")
 
-    monkeypatch.setattr("segue.indexer.pipeline.examine.listen", stumble)
+    monkeypatch.setattr("segue.indexer.pipeline.examine.extract", stumble)
     failure = examine(tmp_path / "a.wav", CONFIG, 10)
 
     assert isinstance(failure, Failure)

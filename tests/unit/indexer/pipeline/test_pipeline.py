@@ -9,7 +9,7 @@ import numpy as np
 
 from segue.core.catalogue.records import Track
 from segue.core.features.windows import Windows
-from segue.core.model.saved_model import Heard
+from segue.core.model.saved_model import Prediction
 from segue.core.testing.memory_store import MemoryStore
 from segue.indexer.pipeline.examine import Examined, Failure
 from segue.indexer.pipeline.pipeline import Pipeline
@@ -46,16 +46,16 @@ class FakeEars:
     def __init__(self) -> None:
         self.batches: list[int] = []
 
-    def hear(self, pieces: Sequence[Windows]) -> list[Heard]:
+    def predict(self, pieces: Sequence[Windows]) -> list[Prediction]:
         """Answers in the order of the pieces."""
         self.batches.append(len(pieces))
         return [self._hear(float(piece.values[0, 0, 0])) for piece in pieces]
 
     @staticmethod
-    def _hear(number: float) -> Heard:
+    def _hear(number: float) -> Prediction:
         angle = np.nan if number == 13 else number / 100
         embedding = np.array([np.cos(angle), np.sin(angle)], np.float32)
-        return Heard(np.array([0.25, 0.75], np.float32), embedding, np.zeros((1, 2), np.float32))
+        return Prediction(np.array([0.25, 0.75], np.float32), embedding, np.zeros((1, 2), np.float32))
 
 
 class World:

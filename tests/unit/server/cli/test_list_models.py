@@ -8,13 +8,13 @@ import pytest
 from click.testing import CliRunner
 
 from segue.core.model.artifact import read_manifest
-from segue.core.paths import named_model
+from segue.core.paths import resolve_model
 from segue.server.cli.main import main
 
 
 def test_the_networks_that_ship() -> None:
     """Each is listed with its id and the figures of its manifest."""
-    manifest = read_manifest(named_model("segue-fast"))
+    manifest = read_manifest(resolve_model("segue-fast"))
     ended = CliRunner().invoke(main, ["models"])
     assert 0 == ended.exit_code
     (line,) = [line for line in ended.output.splitlines() if manifest.model_id in line]
@@ -24,8 +24,8 @@ def test_the_networks_that_ship() -> None:
 
 def test_those_of_a_folder(tmp_path: Path) -> None:
     """Those in a folder are listed beside them, a damaged one with what is wrong, and the exit code is 1."""
-    shutil.copytree(named_model("segue-fast"), tmp_path / "whole")
-    shutil.copytree(named_model("segue-fast"), tmp_path / "broken")
+    shutil.copytree(resolve_model("segue-fast"), tmp_path / "whole")
+    shutil.copytree(resolve_model("segue-fast"), tmp_path / "broken")
     (tmp_path / "broken" / "saved_model" / "saved_model.pb").write_bytes(b"")
     ended = CliRunner().invoke(main, ["models", str(tmp_path), "--json"])
     models = {Path(model["folder"]).name: model for model in json.loads(ended.output)["models"]}
@@ -38,6 +38,6 @@ def test_those_of_a_folder(tmp_path: Path) -> None:
 
 def test_an_artifact_itself() -> None:
     """A folder may be an artifact, and one that is named twice is listed once."""
-    ended = CliRunner().invoke(main, ["models", str(named_model("segue-fast")), "--json"])
+    ended = CliRunner().invoke(main, ["models", str(resolve_model("segue-fast")), "--json"])
     folders = [model["folder"] for model in json.loads(ended.output)["models"]]
-    assert 1 == folders.count(str(named_model("segue-fast")))
+    assert 1 == folders.count(str(resolve_model("segue-fast")))

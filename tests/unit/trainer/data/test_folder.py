@@ -7,7 +7,7 @@ import pytest
 import soundfile
 
 from segue.core.features.config import FeatureConfig
-from segue.core.features.extract import listen
+from segue.core.features.extract import extract
 from segue.core.testing.synthetic_clips import render_clip
 from segue.trainer.data.dataset import Clip, windows_of
 from segue.trainer.data.folder import clip_decibels, hear_folder, list_folder, read_folder
@@ -96,6 +96,6 @@ def test_learnt_windows_are_the_served_windows(tmp_path: Path) -> None:
     """Windows cut from a clip's columns are what the server makes of the same file, to a thousandth of a decibel."""
     path = write(tmp_path / "clip.wav", 30)
     learnt = windows_of(Clip("clip", "rock", clip_decibels(path, CONFIG)), CONFIG, 10).windows
-    served = listen(path, CONFIG, 10).windows
+    served = extract(path, CONFIG, 10).windows
     assert pytest.approx(served.starts) == learnt.starts
     np.testing.assert_allclose(learnt.values, served.values, atol=1e-3)

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from segue.core.model.artifact import read_manifest
-from segue.core.paths import named_model
+from segue.core.paths import resolve_model
 from segue.trainer.cli.main import main
 from segue.trainer.evaluation.leakage import Exposure, exposure_of, split_of
 from segue.trainer.splits.split import Split, shipped_split
@@ -38,7 +38,7 @@ def test_what_a_network_has_met_is_counted(split: Split | None, tracks: list[str
 def test_the_shipped_network_was_trained_by_the_shipped_split() -> None:
     """No file beside it says so: the digest of the split does."""
     assert shipped_split("fault-filtered") == split_of(
-        named_model("segue-fast"), read_manifest(named_model("segue-fast"))
+        resolve_model("segue-fast"), read_manifest(resolve_model("segue-fast"))
     )
 
 

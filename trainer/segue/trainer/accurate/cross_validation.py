@@ -64,7 +64,7 @@ def cross_validate(
     Raises:
         DataUnusable: a genre has too few artists for five folds.
     """
-    heard = _Heard.of(tracks, labels)
+    heard = _TagArrays.of(tracks, labels)
     rows: dict[int, _Row] = {}
     for fold, (learnt, held) in enumerate(_folds(heard, labels, plan.seed)):
         tell(fold)
@@ -83,7 +83,7 @@ def cross_validate(
 
 
 @dataclass(frozen=True)
-class _Heard:
+class _TagArrays:
     """Tracks as arrays: genres and groups [n], tags [n, 5, 50], mask [n, 5] and mean tags [n, 50]."""
 
     genres: NDArray[np.int64]
@@ -93,7 +93,7 @@ class _Heard:
     means: Floats
 
     @classmethod
-    def of(cls, tracks: Sequence[TaggedTrack], labels: tuple[str, ...]) -> _Heard:
+    def of(cls, tracks: Sequence[TaggedTrack], labels: tuple[str, ...]) -> _TagArrays:
         tags, mask = padded(tracks)
         groups = artist_groups(track.track for track in tracks)
         return cls(
@@ -116,7 +116,9 @@ class _Row:
     precision: float
 
 
-def _judge(heard: _Heard, learnt: NDArray[np.int64], held: NDArray[np.int64], answers: dict[str, Floats]) -> list[_Row]:
+def _judge(
+    heard: _TagArrays, learnt: NDArray[np.int64], held: NDArray[np.int64], answers: dict[str, Floats]
+) -> list[_Row]:
     model = LogisticRegression(C=_LINEAR_C, max_iter=5_000).fit(heard.means[learnt], heard.genres[learnt])
     linear = model.predict_proba(heard.means[held])
     precision = _precision(heard, held, answers["embedding"])
@@ -141,7 +143,7 @@ def padded(tracks: Sequence[TaggedTrack]) -> tuple[Floats, NDArray[np.bool_]]:
     return tags, mask
 
 
-def _folds(heard: _Heard, labels: tuple[str, ...], seed: int) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+def _folds(heard: _TagArrays, labels: tuple[str, ...], seed: int) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
     """The tracks that are learnt from and those that are held back, five times."""
     _refuse_few_artists(heard, labels)
     folder = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed)
@@ -161,13 +163,13 @@ def _folds(heard: _Heard, labels: tuple[str, ...], seed: int) -> list[tuple[NDAr
     return parts
 
 
-def _refuse_few_artists(heard: _Heard, labels: tuple[str, ...]) -> None:
+def _refuse_few_artists(heard: _TagArrays, labels: tuple[str, ...]) -> None:
     for genre, label in enumerate(labels):
         if len(np.unique(heard.groups[heard.genres == genre])) < LEAST_TRACKS:
             raise DataUnusable(f"All tracks of {label} are of one artist, and none is left to judge by. {_REMEDY}")
 
 
-def _precision(heard: _Heard, seeds: NDArray[np.int64], vectors: Floats) -> NDArray[np.float64]:
+def _precision(heard: _TagArrays, seeds: NDArray[np.int64], vectors: Floats) -> NDArray[np.float64]:
     """The share of a seed's genre in its first 10 recommendations [seeds], none of them of the seed's own artist.
 
     NaN where there are fewer than 10 tracks of other artists.

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from segue.core.model.tensorflow_stderr import without_chatter
+from segue.core.model.tensorflow_stderr import silenced_tensorflow
 from segue.core.paths import default_data_folder
 from segue.trainer.cli.options import FILE, FOLDER, slug
 
@@ -29,7 +29,7 @@ _BACKBONE = click.option(
 @click.option("--wheel", type=FILE, help="musicnn-0.1.0-py3-none-any.whl.  [default: downloaded with pip]")
 def import_backbone(*, backbone: Path, wheel: Path | None) -> None:
     """Takes the weights of MusiCNN out of their wheel, which is known by its digest and is not installed."""
-    with without_chatter():
+    with silenced_tensorflow():
         from segue.trainer.accurate import weights  # noqa: PLC0415 - TensorFlow takes seconds
 
     weights.import_backbone(backbone, wheel)
@@ -42,7 +42,7 @@ def import_backbone(*, backbone: Path, wheel: Path | None) -> None:
 @click.option("--output", type=FILE, required=True, help="The file of tags (npz).")
 def tag(*, source: Path, backbone: Path, output: Path) -> None:
     """Tags the windows of a folder's clips with MusiCNN, for train-accurate and evaluate --tags."""
-    with without_chatter():
+    with silenced_tensorflow():
         from segue.trainer.commands import train_accurate as accurate  # noqa: PLC0415 - TensorFlow takes seconds
 
     accurate.tag(source, backbone, output)
@@ -59,7 +59,7 @@ def tag(*, source: Path, backbone: Path, output: Path) -> None:
 )
 def train_accurate(*, tags: Path, backbone: Path, split: str | None, output: Path, name: str, seed: int) -> None:
     """Trains the head over MusiCNN's tags: judged by folds over artists, then taught all tracks."""
-    with without_chatter():
+    with silenced_tensorflow():
         from segue.trainer.accurate.head import HeadPlan  # noqa: PLC0415 - likewise
         from segue.trainer.commands import train_accurate as accurate  # noqa: PLC0415 - TensorFlow takes seconds
         from segue.trainer.commands.evaluate import show_figures  # noqa: PLC0415 - likewise

@@ -14,9 +14,9 @@ from typing import Any, NoReturn
 import click
 
 from segue.core.errors import SegueError
-from segue.core.model.tensorflow_stderr import without_chatter
+from segue.core.model.tensorflow_stderr import silenced_tensorflow
 from segue.core.optional_dependencies import require_extra
-from segue.core.paths import DEFAULT_MODEL, default_model, named_model
+from segue.core.paths import DEFAULT_MODEL, default_model, resolve_model
 from segue.trainer.cli import accurate
 from segue.trainer.cli.options import FILE, FOLDER, slug
 
@@ -129,7 +129,7 @@ def train(
     """Trains a network, chooses its best epoch and writes its artifact."""
     if tags and network != NETWORKS[0]:
         raise click.UsageError(f"--tags: {network} learns from genres alone, as the paper has it.")
-    with without_chatter():
+    with silenced_tensorflow():
         from segue.trainer.commands import train as commands  # noqa: PLC0415 - TensorFlow takes seconds, --help does without
         from segue.trainer.splits import strategies  # noqa: PLC0415 - TensorFlow takes seconds, --help does without
 
@@ -148,7 +148,7 @@ def save_split(*, source: Path, split: str, folds: int, fold: int, seed: int, ou
     """Draws a split and saves it with its digest."""
     if output.suffix != ".tsv":
         raise click.UsageError(f"--output {output}: a split's file ends in .tsv.")
-    with without_chatter():
+    with silenced_tensorflow():
         from segue.trainer.commands import train as commands  # noqa: PLC0415 - TensorFlow takes seconds, --help does without
         from segue.trainer.splits import strategies  # noqa: PLC0415 - TensorFlow takes seconds, --help does without
 
@@ -159,7 +159,7 @@ def save_split(*, source: Path, split: str, folds: int, fold: int, seed: int, ou
 @main.command()
 @click.option(
     "--model",
-    type=named_model,
+    type=resolve_model,
     metavar="NAME|DIR",
     default=default_model,
     show_default=DEFAULT_MODEL,
@@ -200,7 +200,7 @@ def evaluate(
     judged = tags or source
     if judged is None or (tags and source):
         raise click.UsageError("Name what to judge by: either --input or --tags.")
-    with without_chatter():
+    with silenced_tensorflow():
         from segue.trainer.commands import evaluate as evaluating  # noqa: PLC0415 - TensorFlow takes seconds, and --help does without
 
     settings = evaluating.EvaluateSettings(
@@ -222,7 +222,7 @@ def evaluate(
 @click.option("--readme", type=FILE, help="Write the short table into this page too, between its two marks.")
 def compare(*, source: Path, runs: Path, output: Path, train: bool, cache: Path, readme: Path | None) -> None:
     """Compares the networks on GTZAN: fault-filtered by three seeds, and the leaky split by one."""
-    with without_chatter():
+    with silenced_tensorflow():
         from segue.trainer.commands import compare as comparing  # noqa: PLC0415 - TensorFlow takes seconds, and --help does not need it
 
     comparing.compare(comparing.CompareSettings(source, runs, output, train, cache, readme))

@@ -85,7 +85,7 @@ def _content(clip: Clip) -> bytes:
 
 
 @dataclass(frozen=True)
-class Heard:
+class LabelledWindows:
     """A clip as a network is asked about it.
 
     Attributes:
@@ -99,12 +99,12 @@ class Heard:
     windows: Windows
 
 
-def windows_of(clip: Clip, config: FeatureConfig, most: int) -> Heard:
+def windows_of(clip: Clip, config: FeatureConfig, most: int) -> LabelledWindows:
     """The windows of a clip that the server would see, cut from its columns."""
     starts = spread_starts(clip.decibels.shape[1], config.columns, most)
     values = np.stack([cut_window(clip.decibels, int(start), config) for start in starts])
     seconds = np.array([config.grid.frame(int(start)) * config.hop / config.sample_rate for start in starts])
-    return Heard(clip.track, clip.genre, Windows(values, seconds))
+    return LabelledWindows(clip.track, clip.genre, Windows(values, seconds))
 
 
 def chunks_of(dataset: Dataset, config: FeatureConfig, most: int) -> Dataset:
@@ -114,11 +114,13 @@ def chunks_of(dataset: Dataset, config: FeatureConfig, most: int) -> Dataset:
     return Dataset(tuple(chunks), dataset.dropped)
 
 
-def chunks_heard(clip: Heard) -> list[Heard]:
+def chunks_heard(clip: LabelledWindows) -> list[LabelledWindows]:
     """The windows of a clip, each alone and named after the second that it begins at."""
     windows = clip.windows
     return [
-        Heard(f"{clip.track}#{start:02.0f}s", clip.genre, Windows(windows.values[i : i + 1], windows.starts[i : i + 1]))
+        LabelledWindows(
+            f"{clip.track}#{start:02.0f}s", clip.genre, Windows(windows.values[i : i + 1], windows.starts[i : i + 1])
+        )
         for i, start in enumerate(windows.starts)
     ]
 

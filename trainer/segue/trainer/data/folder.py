@@ -15,10 +15,10 @@ import soundfile
 from segue.core.audio.decode import open_audio
 from segue.core.errors import AudioError, AudioSilent, AudioTooShort
 from segue.core.features.config import FeatureConfig
-from segue.core.features.extract import listen
+from segue.core.features.extract import extract
 from segue.core.features.log_mel import log_scale, mel_power
 from segue.core.features.windows import SILENCE_RMS
-from segue.trainer.data.dataset import Clip, Dataset, Floats, Heard
+from segue.trainer.data.dataset import Clip, Dataset, Floats, LabelledWindows
 from segue.trainer.data.feature_cache import FeatureCache
 from segue.trainer.errors import DataUnusable
 
@@ -98,7 +98,7 @@ def read_folder(
 
 def hear_folder(
     files: list[AudioFile], config: FeatureConfig, most: int, progress: Progress
-) -> tuple[list[Heard], dict[str, str]]:
+) -> tuple[list[LabelledWindows], dict[str, str]]:
     """Hears files as the server would: by ``segue.core.features.extract``, a few windows of each.
 
     Returns:
@@ -108,7 +108,7 @@ def hear_folder(
     dropped = {
         file.track: str(heard) for file, heard in zip(files, results, strict=True) if isinstance(heard, AudioError)
     }
-    return [heard for heard in results if isinstance(heard, Heard)], dropped
+    return [heard for heard in results if isinstance(heard, LabelledWindows)], dropped
 
 
 def clip_decibels(path: Path, config: FeatureConfig) -> Floats:
@@ -143,9 +143,9 @@ def _read_clip(file: AudioFile, config: FeatureConfig, cache: FeatureCache | Non
         return error
 
 
-def _hear(file: AudioFile, config: FeatureConfig, most: int) -> Heard | AudioError:
+def _hear(file: AudioFile, config: FeatureConfig, most: int) -> LabelledWindows | AudioError:
     try:
-        return Heard(file.track, file.genre, listen(file.path, config, most).windows)
+        return LabelledWindows(file.track, file.genre, extract(file.path, config, most).windows)
     except AudioError as error:
         return error
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 
 from segue.core.features.config import FeatureConfig
-from segue.trainer.data.dataset import Dataset, Heard, windows_of
+from segue.trainer.data.dataset import Dataset, LabelledWindows, windows_of
 from segue.trainer.data.feature_cache import FeatureCache
 from segue.trainer.data.folder import Progress, hear_folder, list_folder, read_folder, seconds_of
 from segue.trainer.data.log_mel_archive import read_archive
@@ -64,7 +64,7 @@ def columns_of(path: Path, config: FeatureConfig, wanted: Callable[[str], bool])
 
 def hear_input(
     path: Path, config: FeatureConfig, most: int, wanted: Callable[[str], bool], progress: Progress
-) -> tuple[list[Heard], dict[str, str]]:
+) -> tuple[list[LabelledWindows], dict[str, str]]:
     """The wanted tracks as the server would hear them, and why others were not heard.
 
     Args:

@@ -11,7 +11,7 @@ import librosa
 import numpy as np
 import soundfile
 
-from segue.core.features.extract import listen
+from segue.core.features.extract import extract
 from segue.core.model.saved_model import Model
 from segue.core.testing.synthetic_clips import render_clip
 
@@ -29,7 +29,7 @@ def relative_cost(model: Model) -> float:
     soundfile.write(file, render_clip(0, 30.0), _RATE, format="FLAC")
     clip = file.getvalue()
     config, most = model.manifest.features, model.manifest.windows
-    both = (lambda: _log_mel(clip)), (lambda: model.hear([listen(clip, config, most).windows]))
+    both = (lambda: _log_mel(clip)), (lambda: model.predict([extract(clip, config, most).windows]))
     rounds = [[_seconds(work) for work in both] for _ in range(_ROUNDS + 1)]
     # The first round pays for what is loaded and compiled once.
     theirs, ours = (median(column) for column in zip(*rounds[1:], strict=True))

@@ -9,11 +9,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from segue.core.model.saved_model import Heard as Answer
-from segue.core.model.saved_model import Model
+from segue.core.model.saved_model import Model, Prediction
 from segue.trainer.accurate.musicnn import FEATURES, TAGS
 from segue.trainer.accurate.tags import TaggedTrack
-from segue.trainer.data.dataset import Floats, Heard, track_of
+from segue.trainer.data.dataset import Floats, LabelledWindows, track_of
 from segue.trainer.data.npz import write_npz
 from segue.trainer.errors import DataUnusable
 from segue.trainer.evaluation.metrics import (
@@ -53,14 +52,14 @@ class Predictions:
         write_npz(path, fields | {"posterior": self.posterior, "embedding": self.embedding})
 
 
-def predict(model: Model, heard: Sequence[Heard]) -> Predictions:
+def predict(model: Model, heard: Sequence[LabelledWindows]) -> Predictions:
     """Asks a network about tracks.
 
     Raises:
         DataUnusable: there are none, or one has a genre that the network does not know.
     """
     genres = _known(model.manifest.labels, [clip.genre for clip in heard])
-    answers = model.hear([clip.windows for clip in heard])
+    answers = model.predict([clip.windows for clip in heard])
     return _predictions(model, [clip.track for clip in heard], genres, answers)
 
 
@@ -94,7 +93,7 @@ def _known(labels: Sequence[str], genres: Sequence[str]) -> NDArray[np.int64]:
 
 
 def _predictions(
-    model: Model, tracks: Sequence[str], genres: NDArray[np.int64], answers: Sequence[Answer]
+    model: Model, tracks: Sequence[str], genres: NDArray[np.int64], answers: Sequence[Prediction]
 ) -> Predictions:
     return Predictions(
         tracks=tuple(tracks),

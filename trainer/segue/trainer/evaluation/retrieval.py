@@ -87,7 +87,7 @@ def _graph_rows(judged: Predictions) -> list[Precision]:
     rows = []
     for row in exact:
         found = [
-            [genre[near.track_id] == genre[track] for near in index.search(vector, row.k, without=[track])]
+            [genre[near.track_id] == genre[track] for near in index.search(vector, row.k, exclude=[track])]
             for track, vector in zip(judged.tracks, judged.embedding, strict=True)
         ]
         by_chance = np.full(len(found), row.random)
