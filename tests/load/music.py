@@ -107,6 +107,6 @@ def add_tracks(data: Path, redis: str, manifest: Manifest, first: int, count: in
         for number, vector in enumerate(vectors, first)
     ]
     with open_store(data, redis) as store:
-        with store.writer(manifest.model_id, manifest.features.fingerprint, manifest.embedding_width) as writer:
+        with store.writer(*manifest.key) as writer:
             writer.add(additions)
         publish(data, store)

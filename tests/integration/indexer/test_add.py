@@ -236,7 +236,7 @@ def test_only_one_indexer_writes(indexer: Indexer, library: Path) -> None:
     manifest = read_manifest(indexer.model)
     with (
         indexer.store() as store,
-        store.writer(manifest.model_id, manifest.features.fingerprint, manifest.embedding_width),
+        store.writer(*manifest.key),
     ):
         done = indexer.add(library)
 

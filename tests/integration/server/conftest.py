@@ -119,7 +119,7 @@ def fill(loaded_tiny_model: Model) -> Fill:
         additions = [addition(loaded_tiny_model, clip) for clip in clips]
         manifest = loaded_tiny_model.manifest
         with open_store(data) as store:
-            with store.writer(manifest.model_id, manifest.features.fingerprint, manifest.embedding_width) as writer:
+            with store.writer(*manifest.key) as writer:
                 writer.add(additions)
             publish(data, store)
         return [addition.track.track_id for addition in additions]

@@ -8,6 +8,8 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from segue.core.model.model_key import ModelKey
+
 Vector = NDArray[np.float32]
 
 
@@ -107,6 +109,11 @@ class Identity:
     model_id: str
     fingerprint: str
     width: int
+
+    @property
+    def key(self) -> ModelKey:
+        """The model that built the catalogue."""
+        return ModelKey(self.model_id, self.fingerprint, self.width)
 
 
 def is_unit(embedding: Vector) -> bool:

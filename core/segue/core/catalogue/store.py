@@ -12,6 +12,7 @@ from typing import Protocol
 
 from segue.core.catalogue.records import Addition, Event, FailureRecord, Identity, PathRecord, Track, Vector
 from segue.core.errors import CatalogueMismatch
+from segue.core.model.model_key import ModelKey
 
 
 class TrackStore(Protocol):
@@ -133,19 +134,17 @@ class WritableStore(TrackStore, Protocol):
         ...
 
 
-def check_same_model(found: Identity | None, wanted: Identity, address: str) -> None:
+def check_same_model(found: Identity | None, model: ModelKey, address: str) -> None:
     """Checks that a catalogue, if there is one, was made by this model and front end.
 
     Raises:
         CatalogueMismatch: it was made by another.
     """
-    if found is None:
-        return
-    if (found.model_id, found.fingerprint, found.width) != (wanted.model_id, wanted.fingerprint, wanted.width):
+    if found is not None and found.key != model:
         raise CatalogueMismatch(
             f"The catalogue at {address} was made by the model {found.model_id} (front end {found.fingerprint}, "
-            f"{found.width} numbers a track), and this is {wanted.model_id} (front end {wanted.fingerprint}, "
-            f"{wanted.width}). Give --model the one that made it, or --data a new folder."
+            f"{found.width} numbers a track), and this is {model.model_id} (front end {model.fingerprint}, "
+            f"{model.width}). Give --model the one that made it, or --data a new folder."
         )
 
 

@@ -24,6 +24,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from segue.core.batching import batched
 from segue.core.catalogue.records import Identity
 from segue.core.catalogue.store import TrackStore, all_track_ids
 from segue.core.errors import CatalogueEmpty, SnapshotDamaged, SnapshotUnwritable
@@ -33,6 +34,7 @@ from segue.core.index.snapshot_header import HEADER, INDEX, TRACK_IDS, Header
 from segue.core.index.vector_index import HnswIndex
 
 KEPT = 2
+_PAGE = 1_000
 _UNFINISHED = ".unfinished-"
 
 log = logging.getLogger(__name__)
@@ -117,8 +119,7 @@ def _read(store: TrackStore, width: int) -> tuple[list[str], NDArray[np.float32]
     ids = list(all_track_ids(store))
     vectors = np.empty((len(ids), width), np.float32)
     kept: list[str] = []
-    for start in range(0, len(ids), 1_000):
-        page = ids[start : start + 1_000]
+    for page in batched(ids, _PAGE):
         for track_id, embedding in zip(page, store.embeddings(page), strict=True):
             if embedding is not None:  # else it was removed a moment ago, by an event that follows
                 vectors[len(kept)] = embedding

@@ -23,6 +23,7 @@ from typing import Any
 from segue.core.errors import ArtifactDamaged, ArtifactError, FingerprintMismatch
 from segue.core.features.config import FeatureConfig
 from segue.core.files import sha256_of
+from segue.core.model.model_key import ModelKey
 
 FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
@@ -58,6 +59,11 @@ class Manifest:
     metrics: dict[str, float] = field(default_factory=dict)
     split_digest: str = ""
     files: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def key(self) -> ModelKey:
+        """What a catalogue must have been built by to be used with this artifact."""
+        return ModelKey(self.model_id, self.features.fingerprint, self.embedding_width)
 
     def to_json(self) -> str:
         """The manifest as its file has it."""

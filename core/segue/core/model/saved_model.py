@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from segue.core.batching import batched
 from segue.core.errors import ArtifactDamaged
 from segue.core.features.windows import Windows
 from segue.core.model.artifact import SAVED_MODEL, Manifest, read_manifest
@@ -84,8 +85,7 @@ class Model:
         Args:
             pieces: the windows of each piece, of this model's front end, at most ``manifest.windows`` each.
         """
-        batches = (pieces[start : start + _MOST] for start in range(0, len(pieces), _MOST))
-        return [heard for batch in batches for heard in self._predict_batch(batch)]
+        return [heard for batch in batched(pieces, _MOST) for heard in self._predict_batch(batch)]
 
     def encode(self, windows: Floats) -> Floats:
         """The features [n, d] of windows [n, bands, columns], 1 or more."""
@@ -106,8 +106,7 @@ class Model:
         Args:
             features: of each piece [w, d], at most ``manifest.windows`` rows in the order of time.
         """
-        batches = (features[start : start + _MOST] for start in range(0, len(features), _MOST))
-        return [heard for batch in batches for heard in self._decide_batch(batch)]
+        return [heard for batch in batched(features, _MOST) for heard in self._decide_batch(batch)]
 
     def _predict_batch(self, pieces: Sequence[Windows]) -> list[Prediction]:
         features = self.encode(np.concatenate([piece.values for piece in pieces]))

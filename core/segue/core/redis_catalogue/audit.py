@@ -7,11 +7,11 @@ run over them. What was told in two places is mended from the one that is left.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
 from typing import Any
 
 from redis import Redis
 
+from segue.core.batching import batched
 from segue.core.catalogue.finding import Finding
 from segue.core.catalogue.records import PathRecord
 from segue.core.errors import EmbeddingUnusable
@@ -62,7 +62,7 @@ class RedisAudit:
     def _strays(self) -> Iterator[Finding]:
         """Keys of tracks that are not among the ids."""
         strays = set[str]()
-        for page in _pages(self._client.scan_iter(match=self._keys.pattern, count=_PAGE)):
+        for page in batched(self._client.scan_iter(match=self._keys.pattern, count=_PAGE), _PAGE):
             ids = sorted({track_id for key in page if (track_id := self._keys.track_of(key)) is not None})
             strays.update(track_id for track_id, listed in zip(ids, self._listed(ids), strict=True) if not listed)
         for track_id in sorted(strays):
@@ -77,7 +77,7 @@ class RedisAudit:
 
     def _files(self) -> Iterator[Finding]:
         """Records of files whose track does not know them."""
-        for page in _pages(self._client.hscan_iter(self._keys.files, count=_PAGE)):
+        for page in batched(self._client.hscan_iter(self._keys.files, count=_PAGE), _PAGE):
             records = [(path, _owner(raw)) for path, raw in page]
             listed = self._listed([owner for _, owner in records])
             held = self._ask("SISMEMBER", [(self._keys.paths(owner), path) for path, owner in records])
@@ -91,7 +91,7 @@ class RedisAudit:
 
     def _tracks(self) -> Iterator[Finding]:
         """Tracks that are not whole, or whose files are not theirs."""
-        for page in _pages(self._ids()):
+        for page in batched(self._ids(), _PAGE):
             for track_id, (fields, embedding, paths) in zip(page, self._read(page), strict=True):
                 problem = self._problem(fields, embedding)
                 if problem is not None:
@@ -212,8 +212,3 @@ def _owner(raw: bytes) -> str:
         return file_from_bytes("", raw).track_id
     except ValueError:
         return "?"
-
-
-def _pages(things: Iterator[Any]) -> Iterator[list[Any]]:
-    while page := list(islice(things, _PAGE)):
-        yield page

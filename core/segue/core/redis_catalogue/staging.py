@@ -9,6 +9,7 @@ from itertools import chain
 
 from redis import Redis
 
+from segue.core.batching import batched
 from segue.core.redis_catalogue.keys import RedisKeys
 
 _PAGE = 1_000
@@ -68,11 +69,5 @@ def switch(client: Redis, keys: RedisKeys, token: str) -> bool:
 
 def clear(client: Redis, keys: RedisKeys) -> None:
     """Removes everything under these keys; nobody is to be writing there."""
-    page: list[bytes] = []
-    for key in client.scan_iter(match=keys.pattern, count=_PAGE):
-        page.append(key)
-        if len(page) == _PAGE:
-            client.unlink(*page)
-            page = []
-    if page:
+    for page in batched(client.scan_iter(match=keys.pattern, count=_PAGE), _PAGE):
         client.unlink(*page)

@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, TypeVar
 
+from segue.core.batching import batched
 from segue.core.catalogue.records import Event, FailureRecord, Identity, PathRecord, Track, Vector
 from segue.core.catalogue.store import check_same_model
 from segue.core.errors import CatalogueLocked
+from segue.core.model.model_key import ModelKey
 from segue.core.redis_catalogue.audit import RedisAudit
 from segue.core.redis_catalogue.client import (
     DEFAULT_TIMEOUTS,
@@ -117,7 +119,7 @@ class RedisStore:
     def get(self, track_ids: Sequence[str]) -> list[Track | None]:
         """The tracks with these ids, None for each that is not there."""
         found: list[Track | None] = []
-        for page in _pages(track_ids):
+        for page in batched(track_ids, PAGE):
             pipe = self._client.pipeline(transaction=False)
             for track_id in page:
                 pipe.hgetall(self._keys.track(track_id))
@@ -129,7 +131,7 @@ class RedisStore:
     def embeddings(self, track_ids: Sequence[str]) -> list[Vector | None]:
         """The embeddings [e] of these tracks, None for each that is not there."""
         found: list[Vector | None] = []
-        for page in _pages(track_ids):
+        for page in batched(track_ids, PAGE):
             answers: list[Any] = self._client.mget([self._keys.embedding(track_id) for track_id in page])
             found += [None if raw is None else embedding_from_bytes(raw) for raw in answers]
         return found
@@ -150,7 +152,7 @@ class RedisStore:
     def paths(self, track_ids: Sequence[str]) -> list[list[str]]:
         """The paths of the files that hold these tracks, in their order, none for a track that is not there."""
         found: list[list[str]] = []
-        for page in _pages(track_ids):
+        for page in batched(track_ids, PAGE):
             pipe = self._client.pipeline(transaction=False)
             for track_id in page:
                 pipe.smembers(self._keys.paths(track_id))
@@ -186,7 +188,7 @@ class RedisStore:
     def _records(self, key: bytes, paths: Sequence[str], read: Callable[[str, bytes], R]) -> list[R | None]:
         """What a hash holds by these paths."""
         found: list[R | None] = []
-        for page in _pages(paths):
+        for page in batched(paths, PAGE):
             answers: list[Any] = self._client.hmget(key, [to_bytes(path) for path in page])
             found += [None if raw is None else read(path, raw) for path, raw in zip(page, answers, strict=True)]
         return found
@@ -198,17 +200,17 @@ class RedisStore:
     @contextmanager
     def writer(self, model_id: str, fingerprint: str, width: int) -> Iterator[RedisWriter]:
         """Takes the lock, and makes the catalogue if there is none yet; see ``WritableStore.writer``."""
-        wanted = Identity("", model_id, fingerprint, width)
-        check_same_model(self.identity(), wanted, self.address)
+        model = ModelKey(model_id, fingerprint, width)
+        check_same_model(self.identity(), model, self.address)
         with self._lock.held() as token, self._durable():
-            check_same_model(self._make_identity(token, wanted), wanted, self.address)
+            check_same_model(self._make_identity(token, model), model, self.address)
             yield RedisWriter(self._client, self._keys, self._lock, token, width)
 
     @translates_errors
-    def _make_identity(self, token: str, wanted: Identity) -> Identity | None:
+    def _make_identity(self, token: str, model: ModelKey) -> Identity | None:
         made = self._client.register_script(_MAKE_IDENTITY)(
             [self._keys.writer, self._keys.identity],
-            [token, str(uuid.uuid4()), wanted.model_id, wanted.fingerprint, wanted.width],
+            [token, str(uuid.uuid4()), *model],
         )
         if not made:
             raise CatalogueLocked(f"The catalogue at {self.address} {self._lock.loss()}.")
@@ -223,7 +225,3 @@ if redis.call('EXISTS', KEYS[2]) == 0 then
 end
 return 1
 """
-
-
-def _pages(names: Sequence[str]) -> Iterator[Sequence[str]]:
-    return (names[start : start + PAGE] for start in range(0, len(names), PAGE))

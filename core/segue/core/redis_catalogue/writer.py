@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from redis import Redis
 
+from segue.core.batching import batched
 from segue.core.catalogue.finding import Command
 from segue.core.catalogue.records import Addition, FailureRecord
 from segue.core.errors import CatalogueLocked
@@ -55,10 +56,9 @@ class RedisWriter:
         embeddings = [embedding_to_bytes(addition.embedding, self._width) for addition in additions]
         with self._turn:
             revision = stream_bounds(self._client, self._keys)[1]
-            for start in range(0, len(additions), BATCH):
-                batch = additions[start : start + BATCH]
-                plan = self._plan([a.track.track_id for a in batch], [a.file.path for a in batch])
-                for addition, embedding in zip(batch, embeddings[start:], strict=False):
+            for batch in batched(zip(additions, embeddings, strict=True), BATCH):
+                plan = self._plan([a.track.track_id for a, _ in batch], [a.file.path for a, _ in batch])
+                for addition, embedding in batch:
                     plan.put(addition, embedding)
                 revision = self._commit(plan)
             return revision
@@ -110,9 +110,9 @@ class RedisWriter:
         """Plans each batch, notes in its plan what becomes of each thing, and commits it."""
         with self._turn:
             revision = stream_bounds(self._client, self._keys)[1]
-            for start in range(0, len(things), BATCH):
-                plan = plan_for(things[start : start + BATCH])
-                for thing in things[start : start + BATCH]:
+            for batch in batched(things, BATCH):
+                plan = plan_for(batch)
+                for thing in batch:
                     note(plan, thing)
                 revision = self._commit(plan)
             return revision

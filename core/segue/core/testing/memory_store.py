@@ -94,7 +94,7 @@ class MemoryStore:
     def writer(self, model_id: str, fingerprint: str, width: int) -> Iterator[MemoryWriter]:
         """Takes the lock, and makes the catalogue if there is none yet; see ``WritableStore.writer``."""
         wanted = Identity(str(uuid.uuid4()), model_id, fingerprint, width)
-        check_same_model(self._identity, wanted, self.address)
+        check_same_model(self._identity, wanted.key, self.address)
         if not self._lock.acquire(blocking=False):
             raise CatalogueLocked("The catalogue is being written by another thread. Wait until it is done.")
         try:

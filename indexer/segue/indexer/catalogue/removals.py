@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
-from itertools import chain, islice
+from itertools import chain
 
+from segue.core.batching import batched
 from segue.core.catalogue.store import TrackStore
 from segue.indexer.pipeline.scan import find_again
 
@@ -35,15 +36,9 @@ def gone(folders: Sequence[str], store: TrackStore) -> set[str]:
 def orphaned(paths: Collection[str], store: TrackStore) -> set[str]:
     """The tracks that go when all these files are forgotten: the last one that holds them is among them."""
     leaving, orphans = frozenset(paths), set[str]()
-    for some in _pages(leaving):
+    for some in batched(leaving, _PAGE):
         owners = sorted({file.track_id for file in store.files(some) if file is not None})
         orphans.update(
             owner for owner, held in zip(owners, store.paths(owners), strict=True) if leaving.issuperset(held)
         )
     return orphans
-
-
-def _pages(names: Iterable[str]) -> Iterator[list[str]]:
-    remaining = iter(names)
-    while some := list(islice(remaining, _PAGE)):
-        yield some

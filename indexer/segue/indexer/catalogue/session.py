@@ -82,9 +82,8 @@ def assemble_beside(settings: Settings) -> Iterator[tuple[RedisStore, RedisWrite
     """
     manifest = read_manifest(settings.model)
     with reopen(settings.data, settings.redis_url) as (store, writer), store.staging() as beside:
-        maker = (manifest.model_id, manifest.features.fingerprint, manifest.embedding_width)
         begun = beside.identity()
-        if begun is None or (begun.model_id, begun.fingerprint, begun.width) != maker:
+        if begun is None or begun.key != manifest.key:
             writer.clear_staging()
         with _hearing(settings, manifest, beside) as parts:
             yield store, writer, parts
@@ -98,7 +97,7 @@ def _hearing(settings: Settings, manifest: Manifest, store: RedisStore) -> Itera
     work = partial(examine, config=features, max_windows=manifest.windows)
     standing(store)
     with (
-        store.writer(manifest.model_id, features.fingerprint, manifest.embedding_width) as writer,
+        store.writer(*manifest.key) as writer,
         ProcessPool(settings.jobs, work, preload=_PRELOADED, limits=limits) as workers,
     ):
         # Only now: a private Redis that was started for this run may be shared with a server.
@@ -118,7 +117,7 @@ def reopen(data: Path, redis_url: str | None) -> Iterator[tuple[RedisStore, Redi
     """
     with open_store(data, redis_url) as store:
         identity = required(store)
-        with store.writer(identity.model_id, identity.fingerprint, identity.width) as writer:
+        with store.writer(*identity.key) as writer:
             yield store, writer
 
 
@@ -132,9 +131,8 @@ def rehearsing(settings: Settings) -> Iterator[RedisStore]:
         StoreUnavailable: Redis does not answer.
     """
     manifest = read_manifest(settings.model)
-    wanted = Identity("", manifest.model_id, manifest.features.fingerprint, manifest.embedding_width)
     with open_store(settings.data, settings.redis_url) as store:
-        check_same_model(standing(store), wanted, store.address)
+        check_same_model(standing(store), manifest.key, store.address)
         yield store
 
 

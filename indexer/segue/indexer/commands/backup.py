@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import islice
 from pathlib import Path
 
+from segue.core.batching import batched
 from segue.core.catalogue.records import FailureRecord, Identity
 from segue.core.catalogue.store import TrackStore, TrackWriter, all_track_ids
 from segue.core.errors import BackupUnusable, BackupUnwritable, CatalogueNotEmpty
@@ -93,11 +93,11 @@ def restore(path: Path, data: Path, redis_url: str | None, replace: bool, tally:
 
 def _restore(identity: Identity, entries: Iterable[Entry | FailureRecord], store: RedisStore, data: Path) -> None:
     there = store.identity() or identity
-    with store.writer(there.model_id, there.fingerprint, there.width) as writer:
+    with store.writer(*there.key) as writer:
         writer.clear_staging()
         with (
             store.staging() as beside,
-            beside.writer(identity.model_id, identity.fingerprint, identity.width) as filler,
+            beside.writer(*identity.key) as filler,
         ):
             _fill(filler, entries)
         writer.switch()
@@ -105,16 +105,14 @@ def _restore(identity: Identity, entries: Iterable[Entry | FailureRecord], store
 
 
 def _fill(writer: TrackWriter, entries: Iterable[Entry | FailureRecord]) -> None:
-    remaining = iter(entries)
-    while some := list(islice(remaining, _PAGE)):
+    for some in batched(entries, _PAGE):
         writer.add([addition for entry in some if isinstance(entry, Entry) for addition in entry.additions()])
         writer.note_failures([entry for entry in some if isinstance(entry, FailureRecord)])
 
 
 def _entries(store: TrackStore) -> Iterator[Entry | FailureRecord]:
     """Everything that a catalogue knows, while no one writes it."""
-    ids = all_track_ids(store)
-    while page := list(islice(ids, _PAGE)):
+    for page in batched(all_track_ids(store), _PAGE):
         found = zip(page, store.get(page), store.embeddings(page), store.paths(page), strict=True)
         for track_id, track, embedding, paths in found:
             files = [file for file in store.files(paths) if file is not None]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from itertools import islice
 from pathlib import Path
 
+from segue.core.batching import batched
 from segue.core.catalogue.store import TrackStore
 from segue.core.redis_catalogue.open import open_store
 from segue.indexer.catalogue.publish import conclude
@@ -88,8 +88,7 @@ def rehearse(
 
 def _again(paths: list[str], store: TrackStore, missing: list[str]) -> Iterator[Source]:
     """The files at these paths; those where there is none any more are put into ``missing``."""
-    remaining = iter(paths)
-    while some := list(islice(remaining, _PAGE)):
+    for some in batched(paths, _PAGE):
         for text, record in zip(some, store.files(some), strict=True):
             try:
                 path = find_again(text)

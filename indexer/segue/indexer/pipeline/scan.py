@@ -7,10 +7,10 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
+from segue.core.batching import batched
 from segue.core.catalogue.records import FailureRecord, PathRecord
 from segue.indexer.pipeline.examine import UNREADABLE, Failure, originals, readable
 
@@ -146,8 +146,8 @@ def look_up(found: Iterable[Path | Failure], records: PathRecords, named: Iterab
         records: what remembers the files that were heard.
         named: what a person named; such a file is heard again though it failed, for that is what was asked.
     """
-    remaining, asked_for = iter(found), {absolute(path) for path in named}
-    while some := list(islice(remaining, _LOOKED_UP_AT_ONCE)):
+    asked_for = {absolute(path) for path in named}
+    for some in batched(found, _LOOKED_UP_AT_ONCE):
         paths = [path for path in some if isinstance(path, Path)]
         names = [readable(path) for path in paths]
         known = dict(zip(paths, records.files(names), strict=True))

@@ -180,17 +180,13 @@ def _saves(client: Redis) -> str | None:
 
 
 def _fit(identity: Identity | None, tracks: int, manifest: Manifest | None) -> Finding:
-    if identity and manifest and not _is_of(identity, manifest):
+    if identity and manifest and identity.key != manifest.key:
         text = f"it was made by {identity.model_id}, and the model is {manifest.model_id}"
         return Finding("catalogue", "fail", text, "Start with that model, or index anew with this one.")
     if tracks == 0:
         advice = "Run segue-indexer add FOLDER; until then nothing is recommended."
         return Finding("catalogue", "warn", "it is empty", advice)
     return Finding("catalogue", "ok", f"{tracks:,} tracks{' by this model' if manifest else ''}")
-
-
-def _is_of(identity: Identity, manifest: Manifest) -> bool:
-    return (identity.model_id, identity.fingerprint) == (manifest.model_id, manifest.features.fingerprint)
 
 
 def _decoders() -> Finding:

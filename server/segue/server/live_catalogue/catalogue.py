@@ -274,8 +274,8 @@ class LiveCatalogue:
         return made[1] if made and made[0].base is view.base else view
 
     def _check(self, identity: Identity) -> None:
-        features = self._manifest.features.fingerprint
-        if (identity.model_id, identity.fingerprint) != (self._manifest.model_id, features):
+        if identity.key != self._manifest.key:
+            features = self._manifest.features.fingerprint
             raise CatalogueMismatch(
                 f"The catalogue was made by {identity.model_id} (front end {identity.fingerprint}), and this server "
                 f"runs {self._manifest.model_id} (front end {features}). Start it with that model, or index anew."

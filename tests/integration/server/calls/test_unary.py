@@ -198,7 +198,7 @@ def test_a_new_track_is_recommended_at_once(
     manifest = loaded_tiny_model.manifest
     with (
         open_store(data) as store,
-        store.writer(manifest.model_id, manifest.features.fingerprint, manifest.embedding_width) as writer,
+        store.writer(*manifest.key) as writer,
     ):
         writer.add([new])
         wait_until(lambda: recommended(stubs, ids[0], new.track))
