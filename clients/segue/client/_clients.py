@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Iterable, Iterator
+from contextlib import aclosing
 from functools import cached_property
 from types import TracebackType
 from typing import Self, cast
@@ -22,7 +23,7 @@ from segue.client._calls import (
     Request,
     Stubs,
 )
-from segue.client._stream_status import answers_of
+from segue.client._stream_status import exchange
 from segue.client._streams import Stream, outcome
 from segue.client.credentials import Credentials
 from segue.client.errors import SegueError
@@ -177,7 +178,7 @@ class Client:
 
     def _answers(self, stream: Stream[Request, Answer]) -> Iterator[Answer]:
         with stream.typed_errors(self._endpoint):
-            call = stream.open(self._stubs, self._endpoint, iter(stream.requests))
+            call = stream.open(self._stubs, self._endpoint)
             try:
                 yield from call
             finally:
@@ -295,9 +296,7 @@ class AsyncClient:
 
     async def _answers(self, stream: Stream[Request, Answer]) -> AsyncIterator[Answer]:
         with stream.typed_errors(self._endpoint):
-            call = stream.open(self._stubs, self._endpoint, aiter(stream.requests))
-            try:
-                async for answer in answers_of(call):
+            call = stream.open_async(self._stubs, self._endpoint)
+            async with aclosing(exchange(call, aiter(stream.requests))) as answers:
+                async for answer in answers:
                     yield answer
-            finally:
-                call.cancel()  # type: ignore[no-untyped-call]  # the stubs of grpc leave it so

@@ -1,61 +1,57 @@
-"""Keeps the status that a server gave a stream from what gRPC makes of it.
+"""Keeps the status that a server gives an asyncio stream.
 
-Where a stream ends while a message is being written, `grpc.aio` puts an error of its own in the place of the server's
-status (https://github.com/grpc/grpc/issues/36066). Both pass by the callbacks of the call, which see what each was.
+Where a stream ends while a message is being written, `grpc.aio` replaces the server's status by an INTERNAL of its own
+(https://github.com/grpc/grpc/issues/36066). It does so when the write fails, so the end of the call cancels the task
+that writes.
 """
 
+from __future__ import annotations
+
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
-from typing import Any, TypeVar
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import TypeVar
 
 import grpc
 
-_OF_GRPC = "Internal error from Core"
-# The server's status is under way when the write fails.
-_PATIENCE = 2.0
-
-Answer = TypeVar("Answer")
-Result = TypeVar("Result")
+Request = TypeVar("Request")
+Response = TypeVar("Response")
 
 
-async def answers_of(call: Any) -> AsyncIterator[Any]:  # noqa: ANN401  a stream of any messages
-    """The answers of a stream, and the status of the server where it fails.
+async def exchange(
+    call: grpc.aio.StreamStreamCall[Request, Response], requests: AsyncGenerator[Request]
+) -> AsyncGenerator[Response]:
+    """Writes the requests of a stream and yields its responses.
+
+    The call is cancelled when a request cannot be made, and when the caller stops reading.
+
+    Args:
+        call: a stream that was opened without an iterator of requests.
+        requests: the messages to write.
 
     Raises:
-        grpc.aio.AioRpcError: The stream failed.
+        grpc.aio.AioRpcError: the stream failed, with the status of the server.
+        asyncio.CancelledError: a request could not be made, or the caller's task was cancelled.
     """
-    told: asyncio.Future[grpc.aio.AioRpcError] = asyncio.get_running_loop().create_future()
-    call.add_done_callback(lambda call: _note(call, told))
+    writer = asyncio.create_task(_write(call, requests))
+
+    def stop_writing(_: object) -> None:
+        writer.cancel()
+
+    call.add_done_callback(stop_writing)
     try:
-        async for answer in call:
-            yield answer
-    except grpc.aio.AioRpcError as error:
-        if not _is_grpcs_own(error):
-            raise
-        try:
-            raise await asyncio.wait_for(told, _PATIENCE) from error
-        except TimeoutError:
-            raise error from None
+        async for response in call:
+            yield response
+    finally:
+        call.cancel()
+        writer.cancel()
 
 
-def _note(call: Any, told: "asyncio.Future[grpc.aio.AioRpcError]") -> None:  # noqa: ANN401  likewise
-    error = grpc.aio.AioRpcError(
-        _now(call.code()), grpc.aio.Metadata(), _now(call.trailing_metadata()), _now(call.details()), ""
-    )
-    if not told.done() and not _is_grpcs_own(error):
-        told.set_result(error)
-
-
-def _is_grpcs_own(error: grpc.aio.AioRpcError) -> bool:
-    return error.code() is grpc.StatusCode.INTERNAL and (error.details() or "").startswith(_OF_GRPC)
-
-
-def _now(coroutine: Coroutine[Any, Any, Result]) -> Result:
-    """What a coroutine returns that need not wait: the parts of a status that is there."""
+async def _write(call: grpc.aio.StreamStreamCall[Request, Response], requests: AsyncGenerator[Request]) -> None:
     try:
-        coroutine.send(None)
-    except StopIteration as done:
-        result: Result = done.value
-        return result
-    coroutine.close()
-    raise RuntimeError("there is no status yet")
+        async with aclosing(requests):
+            async for request in requests:
+                await call.write(request)
+        await call.done_writing()
+    except (Exception, asyncio.CancelledError):  # noqa: BLE001 - the call's status or `requests` has the error
+        call.cancel()  # does nothing to a call that has ended

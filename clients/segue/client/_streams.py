@@ -1,9 +1,11 @@
 """The calls of the contract that are streams, described once for both kinds of client."""
 
+from __future__ import annotations
+
 import asyncio
 import itertools
 import os
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Generic, TypeVar, cast
@@ -54,7 +56,7 @@ class Outgoing(Generic[Request]):
         with self._kept():
             yield from cast("Iterable[Request]", self._messages)
 
-    async def __aiter__(self) -> AsyncIterator[Request]:
+    async def __aiter__(self) -> AsyncGenerator[Request]:
         with self._kept():
             if isinstance(self._messages, AsyncIterable):
                 async for message in self._messages:
@@ -94,20 +96,25 @@ class Stream(Generic[Request, Answer]):
         ValueError: The timeout is not in (0, 86400] s.
     """
 
-    procedure: Callable[[Stubs], "grpc.StreamStreamMultiCallable[Request, Answer]"]
+    procedure: Callable[[Stubs], grpc.StreamStreamMultiCallable[Request, Answer]]
     requests: Outgoing[Request]
     timeout: float
 
     def __post_init__(self) -> None:
         check_timeout(self.timeout)
 
-    def open(
-        self, stubs: Stubs, endpoint: Endpoint, requests: Iterator[Request] | AsyncIterator[Request]
-    ) -> "grpc.CallIterator[Answer]":
-        """Opens it; on an asyncio channel what comes back is iterated over by `async for`."""
-        messages = cast("Iterator[Request]", requests)
+    def open(self, stubs: Stubs, endpoint: Endpoint) -> grpc.CallIterator[Answer]:
+        """Opens it on a plain channel, and sends the requests."""
+        return self._open(stubs, endpoint, iter(self.requests))
+
+    def open_async(self, stubs: Stubs, endpoint: Endpoint) -> grpc.aio.StreamStreamCall[Request, Answer]:
+        """Opens it on an asyncio channel; the requests are still to be written."""
+        call = self._open(stubs, endpoint, cast("Iterator[Request]", None))
+        return cast("grpc.aio.StreamStreamCall[Request, Answer]", call)
+
+    def _open(self, stubs: Stubs, endpoint: Endpoint, requests: Iterator[Request]) -> grpc.CallIterator[Answer]:
         return self.procedure(stubs)(
-            messages, timeout=self.timeout, wait_for_ready=endpoint.wait_for_ready, metadata=endpoint.metadata
+            requests, timeout=self.timeout, wait_for_ready=endpoint.wait_for_ready, metadata=endpoint.metadata
         )
 
     @contextmanager

@@ -79,6 +79,9 @@ TRACKS = [
     for number in range(5)
 ]
 
+LAST_CHUNK = b"last"
+"""The chunk after which the peer ends a stream, although the client sends more."""
+
 Behaviour: TypeAlias = Callable[[grpc.ServicerContext], None]
 
 
@@ -140,9 +143,11 @@ class Peer(ClassificationServiceServicer, RecommendationServiceServicer, Catalog
     def StreamingClassify(  # noqa: N802  the contract's name
         self, request_iterator: Iterator[StreamingClassifyRequest], context: grpc.ServicerContext
     ) -> Iterator[StreamingClassifyResponse]:
-        """Answers a window for each chunk, and the same scores at the end."""
+        """Yields a window for each chunk, and the same scores after LAST_CHUNK or at the end."""
         for request in request_iterator:
             self._take(request, context)
+            if request.chunk == LAST_CHUNK:
+                break
             if request.WhichOneof("part") == "chunk":
                 yield StreamingClassifyResponse(window=DETAILS["timeline"][0], revision=REVISION)
         yield StreamingClassifyResponse(result=ClassifyResponse(scores=SCORES, revision=REVISION), revision=REVISION)

@@ -1,3 +1,4 @@
+import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -17,8 +18,8 @@ from segue.client import (
 )
 from segue.v1 import classification_service_pb2, recommendation_service_pb2
 from segue.v1.audio_pb2 import SAMPLE_ENCODING_INT16, PcmFormat
-from tests.helpers.waiting import wait_until
-from tests.integration.client.conftest import SCORES, TRACKS, Ask, Peer, fails, hangs, info
+from tests.helpers.waiting import PATIENCE_SECONDS, wait_until
+from tests.integration.client.conftest import LAST_CHUNK, SCORES, TRACKS, Ask, Peer, fails, hangs, info
 
 SILENT = fails(grpc.StatusCode.INVALID_ARGUMENT, "There is nothing to hear.", info("AUDIO_SILENT"))
 PCM = PcmFormat(sample_rate=8_000, channels=1, sample_encoding=SAMPLE_ENCODING_INT16)
@@ -48,6 +49,13 @@ async def test_a_failure_while_more_is_sent(peer: Peer, ask: Ask) -> None:
         peer.behaviours.append(SILENT)
         with pytest.raises(AudioSilentError):
             await ask(peer.address, "streaming_classify", [bytes(100_000)] * 20)
+
+
+async def test_a_stream_that_ends_early(peer: Peer, ask: Ask) -> None:
+    """A server that ends a stream with a result before it has read all chunks causes no error."""
+    for _ in range(30):
+        responses = await ask(peer.address, "streaming_classify", [LAST_CHUNK, *[bytes(100_000)] * 20])
+        assert ["result"] == [response.WhichOneof("answer") for response in responses]
 
 
 async def test_no_server(ask: Ask) -> None:
@@ -103,6 +111,25 @@ def test_an_answer_is_enough(peer: Peer) -> None:
         assert "window" == next(answers).WhichOneof("answer")
         answers.close()  # type: ignore[attr-defined]  # a generator
         wait_until(lambda: stands_still(sent))
+
+
+async def test_an_asyncio_stream_that_is_closed(peer: Peer) -> None:
+    """Closing an asyncio stream stops the sending and closes the caller's iterator."""
+    closed = asyncio.Event()
+
+    async def chunks() -> AsyncIterator[bytes]:
+        try:
+            while True:
+                yield b"more"
+                await asyncio.sleep(0.01)
+        finally:
+            closed.set()
+
+    async with AsyncClient(peer.address) as client:
+        responses = client.streaming_classify(chunks())
+        assert "window" == (await anext(responses)).WhichOneof("answer")
+        await responses.aclose()  # type: ignore[attr-defined]  # a generator
+        await asyncio.wait_for(closed.wait(), PATIENCE_SECONDS)
 
 
 def stands_still(sent: list[bytes]) -> bool:
