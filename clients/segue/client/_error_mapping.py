@@ -1,7 +1,15 @@
-"""Turns what gRPC raises into the errors of this client; the only place that does."""
+"""Maps gRPC's errors to the errors of this client; no other module does.
+
+A failure that a Segue server describes has a reason. One of the transport has only a status code and an English
+sentence of gRPC's, and a few failures share a code: `_TRANSPORT_FAILURES` names the words that distinguish them.
+`tests/integration/client/test_transport_errors.py` provokes each with the installed gRPC, so that a version with other
+words is noticed.
+"""
+
+from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TypeVar, cast
+from typing import NamedTuple, TypeVar, cast
 
 import grpc
 from google.protobuf.message import DecodeError, Message
@@ -34,20 +42,85 @@ _BY_REASON: dict[str, type[SegueError]] = {
     )
 }
 
+
+class _TransportFailure(NamedTuple):
+    """A failure that gRPC reports without details of Segue's.
+
+    Attributes:
+        code: the status code.
+        words: lower-case words that gRPC's sentence contains, all of them.
+        kind: the error to raise.
+        message: its message; may name {address}, {timeout} and {details}.
+    """
+
+    code: grpc.StatusCode
+    words: tuple[str, ...]
+    kind: type[SegueError]
+    message: str
+
+
+_TLS_FAILED = "TLS with {address} failed: check the trusted roots and the server's name. gRPC says: {details}"
+_OTHER_FAILURE = "The call to {address} failed with {code}: {details}."
+# The first that fits is taken.
+_TRANSPORT_FAILURES = (
+    _TransportFailure(grpc.StatusCode.UNAVAILABLE, ("handshake failed",), errors.ServerUnreachableError, _TLS_FAILED),
+    _TransportFailure(
+        grpc.StatusCode.UNAVAILABLE, ("hostname verification",), errors.ServerUnreachableError, _TLS_FAILED
+    ),
+    _TransportFailure(
+        grpc.StatusCode.UNAVAILABLE,
+        ("failed to connect", "socket closed"),
+        errors.ServerUnreachableError,
+        "{address} closed the connection: if its server uses TLS, name the roots to trust (--tls-ca, Credentials).",
+    ),
+    _TransportFailure(
+        grpc.StatusCode.UNAVAILABLE,
+        (),
+        errors.ServerUnreachableError,
+        "No Segue server answers at {address}: start one there with segue-server, or check the address.",
+    ),
+    _TransportFailure(
+        grpc.StatusCode.DEADLINE_EXCEEDED,
+        (),
+        errors.DeadlineExceededError,
+        "No response came from {address} within {timeout:g} s: check that the server runs, or raise the timeout.",
+    ),
+    _TransportFailure(
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+        ("larger than max",),
+        errors.MessageTooLargeError,
+        "A message was larger than the transport to {address} allows: send a shorter or compressed file.",
+    ),
+    # Headers that are too large would be as large at the next try.
+    _TransportFailure(grpc.StatusCode.RESOURCE_EXHAUSTED, ("metadata size",), errors.ServerError, _OTHER_FAILURE),
+    _TransportFailure(
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+        (),
+        errors.OverloadedError,
+        "The server at {address} accepts no more calls at present: try again later.",
+    ),
+    _TransportFailure(
+        grpc.StatusCode.UNIMPLEMENTED,
+        (),
+        errors.ServerError,
+        "The program at {address} does not have this method: it is an older Segue or not Segue.",
+    ),
+)
+
 _Detail = TypeVar("_Detail", bound=Message)
 
 
 def from_rpc_error(error: grpc.RpcError, *, address: str, timeout: float) -> SegueError:
-    """Makes the error that says what happened to a call, on either kind of channel.
+    """Makes the error for a failed call, on either kind of channel.
 
     Args:
-        error: What gRPC raised.
-        address: Where the call was sent, for the sentence.
-        timeout: The seconds it was given, for the sentence.
+        error: what gRPC raised.
+        address: the address of the server, for the message.
+        timeout: the time limit of the call in seconds, for the message.
     """
     trailers = dict(cast("Iterable[tuple[str, str | bytes]]", error.trailing_metadata() or ()))
-    status = _status(trailers.get("grpc-status-details-bin"))
-    info = _detail(status, ErrorInfo)
+    status = _parse_status(trailers.get("grpc-status-details-bin"))
+    info = _find_detail(status, ErrorInfo)
     if info and info.domain == _DOMAIN:
         failure = _from_details(error.code(), status, info)
     else:
@@ -58,18 +131,18 @@ def from_rpc_error(error: grpc.RpcError, *, address: str, timeout: float) -> Seg
 
 
 def from_status(status: Status) -> SegueError:
-    """Makes the error that says why one item of a stream failed, while the others went on."""
+    """Makes the error for one item of a stream that failed while the stream went on."""
     code = next((code for code in grpc.StatusCode if code.value[0] == status.code), grpc.StatusCode.UNKNOWN)
-    info = _detail(status, ErrorInfo) or ErrorInfo(reason=code.name)
+    info = _find_detail(status, ErrorInfo) or ErrorInfo(reason=code.name)
     failure = _from_details(code, status, info)
     failure.request_id = info.metadata.get("request_id")
     return failure
 
 
 def _from_details(code: grpc.StatusCode, status: Status, info: ErrorInfo) -> SegueError:
-    """Reads a failure that a handler of the server described."""
-    bad_request = _detail(status, BadRequest)
-    retry = _detail(status, RetryInfo)
+    """Makes the error for a failure that a Segue server described."""
+    bad_request = _find_detail(status, BadRequest)
+    retry = _find_detail(status, RetryInfo)
     failure = _BY_REASON.get(info.reason, errors.ServerError)(
         status.message or info.reason,
         code=code,
@@ -82,54 +155,33 @@ def _from_details(code: grpc.StatusCode, status: Status, info: ErrorInfo) -> Seg
 
 
 def _from_transport(error: grpc.RpcError, address: str, timeout: float) -> SegueError:
-    """Names a failure that no handler of a Segue server described, since none was reached or another program was."""
+    """Makes the error for a failure without details: no Segue server was reached, or its transport refused the call."""
     code, details = error.code(), error.details() or ""
-    match code:
-        case grpc.StatusCode.UNAVAILABLE if "handshake failed" in details.lower():
-            kind: type[SegueError] = errors.ServerUnreachableError
-            text = (
-                f"TLS with {address} failed: check which roots you trust, and the server's name. gRPC says: {details}"
-            )
-        case grpc.StatusCode.UNAVAILABLE if "failed to connect" in details and "Socket closed" in details:
-            kind = errors.ServerUnreachableError
-            text = (
-                f"{address} hangs up at once: if its server wants TLS, name the roots to trust (--tls-ca, Credentials)."
-            )
-        case grpc.StatusCode.UNAVAILABLE:
-            kind = errors.ServerUnreachableError
-            text = f"No Segue server answers at {address}: start one there with segue-server, or check the address."
-        case grpc.StatusCode.DEADLINE_EXCEEDED:
-            kind = errors.DeadlineExceededError
-            text = f"No answer came from {address} within {timeout:g} s: check that the server runs, or give it longer."
-        case grpc.StatusCode.RESOURCE_EXHAUSTED if "larger than max" in details:
-            kind = errors.MessageTooLargeError
-            text = f"A message was larger than the transport to {address} allows: send a shorter or compressed file."
-        # Headers that are too large come under the same code, and another try would not make them smaller.
-        case grpc.StatusCode.RESOURCE_EXHAUSTED if "metadata size" not in details:
-            kind = errors.OverloadedError
-            text = f"The server at {address} takes no more calls for the moment: try again later."
-        case grpc.StatusCode.UNIMPLEMENTED:
-            kind = errors.ServerError
-            text = f"What answers at {address} does not know this call: it is an older Segue or another program."
-        case _:
-            kind = errors.ServerError
-            text = f"The call to {address} failed with {code.name}: {details or 'there are no details'}."
-    failure = kind(text, code=code, metadata={"transport": details})
+    kind, template = _classify(code, details)
+    message = template.format(address=address, timeout=timeout, code=code.name, details=details or "no details")
+    failure = kind(message, code=code, metadata={"transport": details})
     if kind is errors.ServerError:
         failure.reason = code.name
     return failure
 
 
-def _status(packed: str | bytes | None) -> Status:
-    """Reads the details; a peer that is not ours may send anything, and its failure still has to be told."""
+def _classify(code: grpc.StatusCode, details: str) -> tuple[type[SegueError], str]:
+    for failure in _TRANSPORT_FAILURES:
+        if failure.code is code and all(words in details.lower() for words in failure.words):
+            return failure.kind, failure.message
+    return errors.ServerError, _OTHER_FAILURE
+
+
+def _parse_status(packed: str | bytes | None) -> Status:
+    """Reads the details of a failure; those that another program sent may be of any form, and count as none."""
     try:
         return Status.FromString(packed) if isinstance(packed, bytes) else Status()
     except DecodeError:
         return Status()
 
 
-def _detail(status: Status, kind: type[_Detail]) -> _Detail | None:
-    """Finds the detail of one kind, or None where there is none that can be read."""
+def _find_detail(status: Status, kind: type[_Detail]) -> _Detail | None:
+    """Finds the first readable detail of a kind."""
     for packed in status.details:
         detail = kind()
         try:

@@ -200,10 +200,18 @@ class Peer(ClassificationServiceServicer, RecommendationServiceServicer, Catalog
 
 
 @contextmanager
-def serving(max_receive_bytes: int = 32 * 1024 * 1024) -> Iterator[Peer]:
-    """Runs a peer on a port of its own."""
-    server = grpc.server(ThreadPoolExecutor(4), options=[("grpc.max_receive_message_length", max_receive_bytes)])
-    peer = Peer(address=f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}")
+def serving(
+    kind: type[Peer] = Peer,
+    *,
+    tls: grpc.ServerCredentials | None = None,
+    max_receive_bytes: int = 32 * 2**20,
+    max_calls: int | None = None,
+) -> Iterator[Peer]:
+    """Runs a peer on a port of its own, in plain text unless TLS credentials are given."""
+    options = [("grpc.max_receive_message_length", max_receive_bytes)]
+    server = grpc.server(ThreadPoolExecutor(4), options=options, maximum_concurrent_rpcs=max_calls)
+    port = server.add_secure_port("127.0.0.1:0", tls) if tls else server.add_insecure_port("127.0.0.1:0")
+    peer = kind(address=f"127.0.0.1:{port}")
     add_ClassificationServiceServicer_to_server(peer, server)
     add_RecommendationServiceServicer_to_server(peer, server)
     add_CatalogServiceServicer_to_server(peer, server)

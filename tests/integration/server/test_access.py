@@ -210,7 +210,7 @@ def test_a_server_that_is_not_trusted(guarded: Guarded, tmp_path: Path) -> None:
 def test_a_client_without_tls(guarded: Guarded) -> None:
     """A client that does not know that the server wants TLS is told that it might."""
     refused = pytest.raises(
-        ServerUnreachableError, match=f"{guarded.address} hangs up at once: if its server wants TLS"
+        ServerUnreachableError, match=f"{guarded.address} closed the connection: if its server uses TLS"
     )
     with Client(guarded.address) as client, refused:
         client.status()

@@ -52,8 +52,8 @@ def details(domain: str) -> bytes:
             "RESOURCE_EXHAUSTED",
             "metadata size exceeds",
         ),
-        (grpc.StatusCode.UNIMPLEMENTED, "", ServerError, "UNIMPLEMENTED", "older Segue or another program"),
-        (grpc.StatusCode.INTERNAL, None, ServerError, "INTERNAL", "INTERNAL: there are no details"),
+        (grpc.StatusCode.UNIMPLEMENTED, "", ServerError, "UNIMPLEMENTED", "older Segue or not Segue"),
+        (grpc.StatusCode.INTERNAL, None, ServerError, "INTERNAL", "INTERNAL: no details"),
         (grpc.StatusCode.CANCELLED, "gone", ServerError, "CANCELLED", "CANCELLED: gone"),
     ],
 )
