@@ -1,10 +1,14 @@
 """The client of Segue: typed calls for plain code and for asyncio.
 
-They return the messages of the contract itself, from `segue.v1`.
+They return the messages of the contract, from `segue.v1`.
 """
 
-from segue.client._calls import DEFAULT_ADDRESS, MAX_AUDIO_BYTES, AudioSource
-from segue.client._clients import AsyncClient, Client
+from __future__ import annotations
+
+from segue.client._async_client import AsyncClient
+from segue.client._audio import MAX_AUDIO_BYTES, AudioSource
+from segue.client._client import Client
+from segue.client._endpoint import DEFAULT_ADDRESS
 from segue.client.credentials import Credentials
 from segue.client.errors import (
     AccessError,

@@ -10,12 +10,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import TypeVar
 
 import grpc
 
-Request = TypeVar("Request")
-Response = TypeVar("Response")
+from segue.client._endpoint import Request, Response
 
 
 async def exchange(

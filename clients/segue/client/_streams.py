@@ -1,4 +1,4 @@
-"""The calls of the contract that are streams, described once for both kinds of client."""
+"""The streaming calls of the contract, built once for both kinds of client."""
 
 from __future__ import annotations
 
@@ -12,18 +12,9 @@ from typing import Generic, TypeVar, cast
 
 import grpc
 
-from segue.client._calls import (
-    MAX_TIMEOUT,
-    Answer,
-    AudioSource,
-    Endpoint,
-    Request,
-    Stubs,
-    check_timeout,
-    int32,
-    mask,
-    recommend,
-)
+from segue.client._audio import AudioSource
+from segue.client._calls import clamp_int32, field_mask, recommend
+from segue.client._endpoint import MAX_TIMEOUT, Endpoint, Request, Response, Stubs, check_timeout
 from segue.client._error_mapping import from_rpc_error, from_status
 from segue.client.errors import SegueError
 from segue.v1.audio_pb2 import PcmFormat
@@ -41,11 +32,13 @@ from segue.v1.recommendation_service_pb2 import (
 Item = TypeVar("Item")
 
 
-class Outgoing(Generic[Request]):
-    """The messages of one side of a stream, which keeps what went wrong in making them: gRPC would only log it.
+class RequestMessages(Generic[Request]):
+    """The requests of a stream, plain or asynchronous.
+
+    It keeps the exception that ends the iteration, since gRPC only logs it.
 
     Attributes:
-        error: What the making of a message raised, or None.
+        error: the exception, or None.
     """
 
     def __init__(self, messages: Iterable[Request] | AsyncIterable[Request]) -> None:
@@ -53,11 +46,11 @@ class Outgoing(Generic[Request]):
         self.error: Exception | None = None
 
     def __iter__(self) -> Iterator[Request]:
-        with self._kept():
+        with self._keeping_error():
             yield from cast("Iterable[Request]", self._messages)
 
     async def __aiter__(self) -> AsyncGenerator[Request]:
-        with self._kept():
+        with self._keeping_error():
             if isinstance(self._messages, AsyncIterable):
                 async for message in self._messages:
                     yield message
@@ -66,7 +59,7 @@ class Outgoing(Generic[Request]):
                     yield message
 
     @contextmanager
-    def _kept(self) -> Iterator[None]:
+    def _keeping_error(self) -> Iterator[None]:
         try:
             yield
         except Exception as error:
@@ -74,52 +67,57 @@ class Outgoing(Generic[Request]):
             raise
 
 
-class Unsent:
-    """The seeds of a stream that could not be sent, by their numbers; complete when the stream has ended."""
+class UnsentSeeds:
+    """The seeds of a stream that could not be sent, with their errors; complete when the stream has ended."""
 
     def __init__(self) -> None:
-        self._seeds: list[tuple[int, SegueError]] = []
+        self._errors: list[tuple[int, SegueError]] = []
 
     def add(self, number: int, error: SegueError) -> None:
-        """Keeps a seed, and what is wrong with it."""
-        self._seeds.append((number, error))
+        """Adds the number of a seed and its error."""
+        self._errors.append((number, error))
 
     def __iter__(self) -> Iterator[tuple[int, SegueError]]:
-        return iter(self._seeds)
+        return iter(self._errors)
 
 
 @dataclass(frozen=True, slots=True)
-class Stream(Generic[Request, Answer]):
-    """One call with many messages on both sides.
+class Stream(Generic[Request, Response]):
+    """A streaming call that is ready to open.
+
+    Attributes:
+        method: selects the method of the stubs.
+        requests: the messages to send.
+        timeout: time limit of the whole stream in seconds, (0, 86400].
 
     Raises:
-        ValueError: The timeout is not in (0, 86400] s.
+        ValueError: the timeout is out of range.
     """
 
-    procedure: Callable[[Stubs], grpc.StreamStreamMultiCallable[Request, Answer]]
-    requests: Outgoing[Request]
+    method: Callable[[Stubs], grpc.StreamStreamMultiCallable[Request, Response]]
+    requests: RequestMessages[Request]
     timeout: float
 
     def __post_init__(self) -> None:
         check_timeout(self.timeout)
 
-    def open(self, stubs: Stubs, endpoint: Endpoint) -> grpc.CallIterator[Answer]:
-        """Opens it on a plain channel, and sends the requests."""
+    def open(self, stubs: Stubs, endpoint: Endpoint) -> grpc.CallIterator[Response]:
+        """Opens the stream on a plain channel; gRPC sends the requests."""
         return self._open(stubs, endpoint, iter(self.requests))
 
-    def open_async(self, stubs: Stubs, endpoint: Endpoint) -> grpc.aio.StreamStreamCall[Request, Answer]:
-        """Opens it on an asyncio channel; the requests are still to be written."""
+    def open_async(self, stubs: Stubs, endpoint: Endpoint) -> grpc.aio.StreamStreamCall[Request, Response]:
+        """Opens the stream on an asyncio channel; the caller writes the requests."""
         call = self._open(stubs, endpoint, cast("Iterator[Request]", None))
-        return cast("grpc.aio.StreamStreamCall[Request, Answer]", call)
+        return cast("grpc.aio.StreamStreamCall[Request, Response]", call)
 
-    def _open(self, stubs: Stubs, endpoint: Endpoint, requests: Iterator[Request]) -> grpc.CallIterator[Answer]:
-        return self.procedure(stubs)(
+    def _open(self, stubs: Stubs, endpoint: Endpoint, requests: Iterator[Request]) -> grpc.CallIterator[Response]:
+        return self.method(stubs)(
             requests, timeout=self.timeout, wait_for_ready=endpoint.wait_for_ready, metadata=endpoint.metadata
         )
 
     @contextmanager
     def typed_errors(self, endpoint: Endpoint) -> Iterator[None]:
-        """Raises what gRPC raises inside as a SegueError, and what the making of a message raised as it was."""
+        """Turns gRPC's errors inside the block into a SegueError, or into the exception that ended the requests."""
         try:
             yield
         except (grpc.RpcError, asyncio.CancelledError) as error:
@@ -137,17 +135,17 @@ def streaming_classify(
     read_mask: Iterable[str] | None = None,
     timeout: float = MAX_TIMEOUT,
 ) -> Stream[StreamingClassifyRequest, StreamingClassifyResponse]:
-    """Describes StreamingClassify.
+    """Builds a StreamingClassify call.
 
     Raises:
-        TypeError: The chunks are bytes, each of which would be taken for a chunk.
+        TypeError: the chunks are bytes, whose elements are no chunks.
     """
     if isinstance(chunks, bytes):
-        raise TypeError("chunks are an iterable of bytes, not bytes: send [content], or ask classify")
-    config = StreamingClassifyConfig(pcm=pcm, top_k=int32(top_k), read_mask=mask(read_mask))
+        raise TypeError("chunks are an iterable of bytes, not bytes: send [content], or call classify")
+    config = StreamingClassifyConfig(pcm=pcm, top_k=clamp_int32(top_k), read_mask=field_mask(read_mask))
     first = StreamingClassifyRequest(config=config)
-    requests = _mapped([first], chunks, lambda chunk: StreamingClassifyRequest(chunk=chunk))
-    return Stream(lambda stubs: stubs.classification.StreamingClassify, Outgoing(requests), timeout)
+    requests = _map([first], chunks, lambda chunk: StreamingClassifyRequest(chunk=chunk))
+    return Stream(lambda stubs: stubs.classification.StreamingClassify, RequestMessages(requests), timeout)
 
 
 def streaming_recommend(
@@ -155,19 +153,19 @@ def streaming_recommend(
     limit: int | None = None,
     read_mask: Iterable[str] | None = None,
     timeout: float = MAX_TIMEOUT,
-) -> tuple[Stream[StreamingRecommendRequest, StreamingRecommendResponse], Unsent]:
-    """Describes StreamingRecommend, and which seeds were not sent; an item is known by its number.
+) -> tuple[Stream[StreamingRecommendRequest, StreamingRecommendResponse], UnsentSeeds]:
+    """Builds a StreamingRecommend call, and a list for the seeds that cannot be sent; the item ids are numbers.
 
     Raises:
-        TypeError: The seeds are one seed.
+        TypeError: the seeds are a single seed.
     """
     if isinstance(seeds, (str, bytes, os.PathLike)):
-        raise TypeError("seeds are an iterable of seeds, not one: send [seed], or ask recommend")
+        raise TypeError("seeds are an iterable of seeds, not one seed: send [seed], or call recommend")
     numbers = itertools.count()
     paths = None if read_mask is None else tuple(read_mask)
-    unsent = Unsent()
+    unsent = UnsentSeeds()
 
-    def request(seed: AudioSource | str) -> StreamingRecommendRequest | None:
+    def make_request(seed: AudioSource | str) -> StreamingRecommendRequest | None:
         number = next(numbers)
         try:
             return StreamingRecommendRequest(item_id=str(number), request=recommend(seed, limit, paths).request)
@@ -175,31 +173,31 @@ def streaming_recommend(
             unsent.add(number, error)
             return None
 
-    requests = Outgoing(_mapped([], seeds, request))
+    requests = RequestMessages(_map([], seeds, make_request))
     return Stream(lambda stubs: stubs.recommendation.StreamingRecommend, requests, timeout), unsent
 
 
-def outcome(answer: StreamingRecommendResponse) -> tuple[int, RecommendResponse | SegueError]:
-    """The number of a seed, from 0, and what came of it."""
-    if answer.HasField("status"):
-        return int(answer.item_id), from_status(answer.status)
-    return int(answer.item_id), answer.response
+def numbered_outcome(response: StreamingRecommendResponse) -> tuple[int, RecommendResponse | SegueError]:
+    """Returns the number of a seed, from 0, with its recommendations or its error."""
+    if response.HasField("status"):
+        return int(response.item_id), from_status(response.status)
+    return int(response.item_id), response.response
 
 
-def _mapped(
+def _map(
     first: Sequence[Request], items: Iterable[Item] | AsyncIterable[Item], make: Callable[[Item], Request | None]
 ) -> Iterable[Request] | AsyncIterable[Request]:
-    """Messages, and behind them one for each item that has one; of the same kind of iterable as the items."""
+    """Returns the first messages and then one for each item, except None; asynchronous if the items are."""
     if isinstance(items, AsyncIterable):
-        return _mapped_async(first, items, make)
+        return _map_async(first, items, make)
     return itertools.chain(first, (message for item in items if (message := make(item)) is not None))
 
 
-async def _mapped_async(
+async def _map_async(
     first: Sequence[Request], items: AsyncIterable[Item], make: Callable[[Item], Request | None]
 ) -> AsyncIterator[Request]:
-    for opening in first:
-        yield opening
+    for message in first:
+        yield message
     async for item in items:
-        if (message := make(item)) is not None:
-            yield message
+        if (made := make(item)) is not None:
+            yield made

@@ -1,4 +1,6 @@
-"""Whom a client trusts, and how it says who it is."""
+"""TLS and token of a client."""
+
+from __future__ import annotations
 
 import ipaddress
 import os
@@ -12,17 +14,17 @@ _Path = str | os.PathLike[str]
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """How a connection is secured; with nothing given it is plain text, and the caller nobody.
+    """The security of a connection; by default plain text without a token.
 
     Attributes:
-        tls: Whether the connection is encrypted. True by itself where any of the next three is given.
-        ca: PEM file of the roots that the server's certificate must come from; None trusts the usual ones.
-        certificate: PEM file of the client's own certificate, for a server that asks for one.
-        key: PEM file of that certificate's key.
-        token: What the server knows the caller by. It is sent in plain text to this machine only.
+        tls: True to encrypt the connection; implied by `ca` and `certificate`.
+        ca: PEM file of the roots to trust; None is gRPC's default roots.
+        certificate: PEM file of the client's certificate, for a server that requires one.
+        key: PEM file of the certificate's key.
+        token: the bearer token of the caller; in plain text it is only sent to this machine.
 
     Raises:
-        ValueError: A certificate is given without its key, or a key without its certificate.
+        ValueError: a certificate is given without its key, or a key without its certificate.
     """
 
     tls: bool = False
@@ -33,34 +35,34 @@ class Credentials:
 
     def __post_init__(self) -> None:
         if bool(self.certificate) != bool(self.key):
-            raise ValueError("a certificate goes with its key: give both or neither")
+            raise ValueError("a certificate needs its key: give both or neither")
         if self.ca or self.certificate:
             object.__setattr__(self, "tls", True)
 
     def for_channel(self) -> grpc.ChannelCredentials | None:
-        """Reads the files; None is for plain text.
+        """Reads the files into gRPC's credentials, or returns None for plain text.
 
         Raises:
-            ValueError: One of them cannot be read.
+            ValueError: a file cannot be read.
         """
         if not self.tls:
             return None
-        return grpc.ssl_channel_credentials(_read(self.ca), _read(self.key), _read(self.certificate))
+        return grpc.ssl_channel_credentials(_read_file(self.ca), _read_file(self.key), _read_file(self.certificate))
 
     def for_calls(self, address: str) -> tuple[tuple[str, str], ...]:
-        """Makes the metadata that every call to an address carries.
+        """Returns the metadata of every call to an address.
 
         Raises:
-            ValueError: There is a token, and others could read it on the way.
+            ValueError: a token would leave this machine in plain text.
         """
         if not self.token:
             return ()
         if not self.tls and not _is_local(address):
-            raise ValueError(f"a token would go to {address} in plain text: use TLS")
+            raise ValueError(f"the token would go to {address} in plain text: use TLS")
         return (("authorization", f"Bearer {self.token}"),)
 
 
-def _read(path: _Path | None) -> bytes | None:
+def _read_file(path: _Path | None) -> bytes | None:
     try:
         return Path(path).read_bytes() if path else None
     except OSError as error:

@@ -1,31 +1,41 @@
-"""What can go wrong, as exceptions.
+"""Errors of the client, in one tree.
 
-SegueError
-├── AudioError                  the piece of music that was sent
-│   ├── AudioUnreadableError    the file cannot be read, so nothing was sent
-│   ├── AudioUndecodableError   AUDIO_UNDECODABLE
-│   ├── AudioTooShortError      AUDIO_TOO_SHORT
-│   ├── AudioTooLongError       AUDIO_TOO_LONG, also found before sending
-│   └── AudioSilentError        AUDIO_SILENT
-├── MalformedRequestError       MALFORMED_REQUEST
-├── TrackNotFoundError          TRACK_NOT_FOUND
-├── CatalogueError              the catalogue cannot answer as it is
-│   ├── CatalogueEmptyError     CATALOGUE_EMPTY
-│   └── CatalogueMismatchError  CATALOGUE_MISMATCH
-├── AccessError                 the server does not let the caller do this
-│   ├── TokenMissingError       TOKEN_MISSING
-│   ├── TokenUnknownError       TOKEN_UNKNOWN
-│   └── TokenScopeError         TOKEN_SCOPE
-├── TryAgainError               the same call may succeed later
-│   ├── OverloadedError         OVERLOADED
-│   ├── StoreUnavailableError   STORE_UNAVAILABLE
-│   ├── StartingError           STARTING
-│   ├── ServerUnreachableError  nothing answers at the address
-│   └── DeadlineExceededError   no answer came in time
-├── StreamStalledError         STREAM_STALLED
-├── MessageTooLargeError        the transport refused the size of a request or an answer
-└── ServerError                 anything else that the server answered
+::
+
+    SegueError
+    ├── AudioError                  the audio cannot be used
+    │   ├── AudioUnreadableError    the file cannot be read
+    │   ├── AudioUndecodableError
+    │   ├── AudioTooShortError
+    │   ├── AudioTooLongError       also raised before the audio is sent
+    │   └── AudioSilentError
+    ├── MalformedRequestError       a field is missing or out of range
+    ├── TrackNotFoundError
+    ├── CatalogueError              the catalogue is not usable as it is
+    │   ├── CatalogueEmptyError
+    │   └── CatalogueMismatchError  another model built it
+    ├── AccessError                 the caller lacks a permission
+    │   ├── TokenMissingError
+    │   ├── TokenUnknownError
+    │   └── TokenScopeError
+    ├── TryAgainError               the same call may succeed later
+    │   ├── OverloadedError
+    │   ├── StoreUnavailableError
+    │   ├── StartingError
+    │   ├── ServerUnreachableError  no server answers at the address
+    │   └── DeadlineExceededError   no response came in time
+    ├── StreamStalledError
+    ├── MessageTooLargeError        a message exceeds the transport's limit
+    └── ServerError                 any other failure
+
+A server describes a failure by a reason, which is the `reason` of the error. The class has the reason's name and Error
+at its end: AUDIO_TOO_SHORT is AudioTooShortError. A reason without a class is a ServerError that keeps the reason.
+
+The client itself raises AUDIO_UNREADABLE, AUDIO_TOO_LONG, SERVER_UNREACHABLE, DEADLINE_EXCEEDED, OVERLOADED and
+MESSAGE_TOO_LARGE. Any other failure without a reason is a ServerError with the name of the status code.
 """
+
+from __future__ import annotations
 
 from collections.abc import Mapping
 
@@ -33,16 +43,16 @@ import grpc
 
 
 class SegueError(Exception):
-    """Any failure of a call.
+    """The root of the tree: any failure of a call.
 
     Attributes:
-        reason: A stable name in upper case, such as "AUDIO_SILENT".
-        message: A sentence for people, which says what to do.
-        code: The gRPC status code; for a call that was never sent, the one the server would have answered with.
-        metadata: Facts about this failure, by name.
-        field: The field of the request that is at fault, such as "audio.content", or None.
-        retry_after: How many seconds the server asks to wait before another try, or None.
-        request_id: What the server's log calls the request, or None.
+        reason: the machine-readable name of the failure in upper snake case, such as "AUDIO_SILENT".
+        message: a sentence that says what happened and what to do.
+        code: the gRPC status code; of a call that was not sent, the code that the server would have returned.
+        metadata: facts about this failure, by name.
+        field: the field of the request that is at fault, such as "audio.content", or None.
+        retry_after: seconds to wait before the next try, as the server recommends, or None.
+        request_id: the id of the request in the server's log, or None.
     """
 
     reason = "UNKNOWN"
@@ -67,136 +77,136 @@ class SegueError(Exception):
 
 
 class AudioError(SegueError):
-    """The piece of music cannot be used."""
+    """Audio that cannot be used."""
 
 
 class AudioUnreadableError(AudioError):
-    """The file cannot be read, so nothing was sent."""
+    """A file that cannot be read; nothing was sent."""
 
     reason = "AUDIO_UNREADABLE"
 
 
 class AudioUndecodableError(AudioError):
-    """The bytes are not audio in a format that the server decodes."""
+    """Bytes that are not audio in a format that the server decodes."""
 
     reason = "AUDIO_UNDECODABLE"
 
 
 class AudioTooShortError(AudioError):
-    """The audio lasts less than the model needs."""
+    """Audio that is shorter than one window of the model."""
 
     reason = "AUDIO_TOO_SHORT"
 
 
 class AudioTooLongError(AudioError):
-    """The audio is more than one call takes."""
+    """Audio that exceeds the limit of one call."""
 
     reason = "AUDIO_TOO_LONG"
 
 
 class AudioSilentError(AudioError):
-    """There is nothing to hear."""
+    """Audio in which every window is silent."""
 
     reason = "AUDIO_SILENT"
 
 
 class MalformedRequestError(SegueError):
-    """A field of the request is missing or out of range; see `field`."""
+    """A request with a field that is missing or out of range; see `field`."""
 
     reason = "MALFORMED_REQUEST"
 
 
 class TrackNotFoundError(SegueError):
-    """The catalogue has no track of that id."""
+    """A track id that is not in the catalogue."""
 
     reason = "TRACK_NOT_FOUND"
 
 
 class CatalogueError(SegueError):
-    """The catalogue cannot answer until somebody changes it."""
+    """A catalogue that cannot be used until its operator changes it."""
 
 
 class CatalogueEmptyError(CatalogueError):
-    """Nothing has been indexed yet."""
+    """A catalogue without tracks."""
 
     reason = "CATALOGUE_EMPTY"
 
 
 class CatalogueMismatchError(CatalogueError):
-    """The catalogue was made by another model than the server's."""
+    """A catalogue that another model than the server's built."""
 
     reason = "CATALOGUE_MISMATCH"
 
 
 class AccessError(SegueError):
-    """The server does not let the caller do this."""
+    """A call that the caller has no permission for."""
 
 
 class TokenMissingError(AccessError):
-    """The server answers only to those who have a token."""
+    """A call without a token to a server that requires one."""
 
     reason = "TOKEN_MISSING"
 
 
 class TokenUnknownError(AccessError):
-    """The server does not know the token."""
+    """A token that is not in the server's token file."""
 
     reason = "TOKEN_UNKNOWN"
 
 
 class TokenScopeError(AccessError):
-    """The token is for other calls than this."""
+    """A token that lacks the scope of the call."""
 
     reason = "TOKEN_SCOPE"
 
 
 class TryAgainError(SegueError):
-    """The same call may succeed later; see `retry_after`."""
+    """A failure that may be over later; see `retry_after`."""
 
 
 class OverloadedError(TryAgainError):
-    """The server has more work than it takes on."""
+    """A server with more work than it accepts."""
 
     reason = "OVERLOADED"
 
 
 class StoreUnavailableError(TryAgainError):
-    """The server cannot reach its store."""
+    """A server that cannot reach its Redis."""
 
     reason = "STORE_UNAVAILABLE"
 
 
 class StartingError(TryAgainError):
-    """The server is not ready yet."""
+    """A server that is not ready yet."""
 
     reason = "STARTING"
 
 
 class ServerUnreachableError(TryAgainError):
-    """Nothing answers at the address."""
+    """An address at which no server answers."""
 
     reason = "SERVER_UNREACHABLE"
 
 
 class DeadlineExceededError(TryAgainError):
-    """No answer came within the timeout."""
+    """A call without a response within its time limit."""
 
     reason = "DEADLINE_EXCEEDED"
 
 
 class StreamStalledError(SegueError):
-    """Nothing was sent on a stream for too long."""
+    """A stream on which nothing was sent for too long."""
 
     reason = "STREAM_STALLED"
 
 
 class MessageTooLargeError(SegueError):
-    """The transport refused the size of the request or of the answer."""
+    """A request or a response that exceeds the transport's limit."""
 
     reason = "MESSAGE_TOO_LARGE"
 
 
 class ServerError(SegueError):
-    """Anything else that the server answered; `reason` is the server's, or the name of the status code."""
+    """Any other failure; `reason` is the server's, or the name of the status code."""
 
     reason = "INTERNAL"

@@ -31,7 +31,7 @@ def test_files_mean_tls() -> None:
 
 def test_a_certificate_without_its_key() -> None:
     """Half of what proves who one is proves nothing."""
-    with pytest.raises(ValueError, match="a certificate goes with its key"):
+    with pytest.raises(ValueError, match="a certificate needs its key"):
         Credentials(certificate="own.pem")
 
 

@@ -81,7 +81,7 @@ def annotations(signature: inspect.Signature) -> list[object]:
 def test_drawn_tree() -> None:
     """The tree that is drawn on top of errors.py is the tree of the classes."""
     drawn = re.findall(r"^([│├└─ ]*)(\w+Error)\b", errors.__doc__ or "", re.MULTILINE)
-    depths = [(len(lead) // 4, name) for lead, name in drawn]
+    depths = [(len(lead) // 4 - 1, name) for lead, name in drawn]
 
     def walk(kind: type[SegueError], depth: int) -> list[tuple[int, str]]:
         below = [entry for child in kind.__subclasses__() for entry in walk(child, depth + 1)]

@@ -12,8 +12,9 @@ from typing import Any, TypeVar
 import click
 from click.core import ParameterSource
 
-from segue.client._calls import DEFAULT_ADDRESS, DEFAULT_TIMEOUT, MAX_AUDIO_BYTES, AudioSource
-from segue.client._clients import Client
+from segue.client._audio import MAX_AUDIO_BYTES, AudioSource
+from segue.client._client import Client
+from segue.client._endpoint import DEFAULT_ADDRESS, DEFAULT_TIMEOUT
 from segue.client.cli.output import Documents, Output, Tables
 from segue.client.credentials import Credentials
 from segue.client.errors import AudioUnreadableError, SegueError

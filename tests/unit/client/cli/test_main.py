@@ -77,7 +77,7 @@ def test_folder_as_seed(tmp_path: Path) -> None:
 def test_too_much_on_stdin() -> None:
     """Too much audio on standard input is refused without a server."""
     result = segue("classify", "-", stdin=bytes(17 * 2**20))
-    assert (1, True) == (result.exit_code, "holds more than the 16 MiB" in result.stderr)
+    assert (1, True) == (result.exit_code, "is larger than 16 MiB" in result.stderr)
 
 
 @pytest.mark.parametrize("arguments", [["--json", "status"], ["status", "--json"]], ids=" ".join)

@@ -1,0 +1,147 @@
+"""The client for asyncio."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Iterable
+from contextlib import aclosing
+from functools import cached_property
+from types import TracebackType
+from typing import Self, cast
+
+import grpc
+
+from segue.client import _calls, _streams
+from segue.client._audio import AudioSource
+from segue.client._endpoint import (
+    DEFAULT_ADDRESS,
+    DEFAULT_TIMEOUT,
+    MAX_TIMEOUT,
+    Call,
+    Endpoint,
+    Request,
+    Response,
+    Stubs,
+)
+from segue.client._stream_status import exchange
+from segue.client._streams import Stream, numbered_outcome
+from segue.client.credentials import Credentials
+from segue.client.errors import SegueError
+from segue.v1.audio_pb2 import PcmFormat
+from segue.v1.catalog_service_pb2 import GetStatusResponse, ListTracksRequest, ListTracksResponse
+from segue.v1.classification_service_pb2 import ClassifyResponse, StreamingClassifyResponse
+from segue.v1.recommendation_service_pb2 import RecommendResponse
+from segue.v1.track_pb2 import Track
+
+
+class AsyncClient:
+    """Calls a Segue server from asyncio, with the methods of `Client`.
+
+    It may be created anywhere; its channel belongs to the event loop of the first call.
+
+    Args:
+        address: HOST:PORT of the server or of several, as for `Client`.
+        timeout: time limit of a call in seconds, (0, 86400], retries included.
+        wait_for_ready: True to wait, up to the timeout, for a server that is not there yet.
+        credentials: TLS and a token; None is plain text without a token.
+
+    Raises:
+        ValueError: the timeout is out of range, or the credentials cannot be used.
+    """
+
+    def __init__(
+        self,
+        address: str = DEFAULT_ADDRESS,
+        *,
+        timeout: float = DEFAULT_TIMEOUT,
+        wait_for_ready: bool = False,
+        credentials: Credentials | None = None,
+    ) -> None:
+        self._endpoint = Endpoint(address, timeout, wait_for_ready, credentials or Credentials())
+
+    async def classify(
+        self, audio: AudioSource, *, top_k: int | None = None, read_mask: Iterable[str] | None = None
+    ) -> ClassifyResponse:
+        """Scores the genres of a clip; see `Client.classify`."""
+        return await self._send(await asyncio.to_thread(_calls.classify, audio, top_k, read_mask))
+
+    def streaming_classify(
+        self,
+        chunks: Iterable[bytes] | AsyncIterable[bytes],
+        *,
+        pcm: PcmFormat | None = None,
+        top_k: int | None = None,
+        read_mask: Iterable[str] | None = None,
+        stream_timeout: float = MAX_TIMEOUT,
+    ) -> AsyncIterator[StreamingClassifyResponse]:
+        """Scores the genres of a clip while it arrives; see `Client.streaming_classify`."""
+        return self._stream(_streams.streaming_classify(chunks, pcm, top_k, read_mask, stream_timeout))
+
+    async def recommend(
+        self, seed: AudioSource | str, *, limit: int | None = None, read_mask: Iterable[str] | None = None
+    ) -> RecommendResponse:
+        """Finds the tracks that sound most similar to a seed; see `Client.recommend`."""
+        return await self._send(await asyncio.to_thread(_calls.recommend, seed, limit, read_mask))
+
+    async def streaming_recommend(
+        self,
+        seeds: Iterable[AudioSource | str] | AsyncIterable[AudioSource | str],
+        *,
+        limit: int | None = None,
+        read_mask: Iterable[str] | None = None,
+        stream_timeout: float = MAX_TIMEOUT,
+    ) -> AsyncIterator[tuple[int, RecommendResponse | SegueError]]:
+        """Finds the tracks that sound most similar to each of many seeds; see `Client.streaming_recommend`."""
+        stream, unsent = _streams.streaming_recommend(seeds, limit, read_mask, stream_timeout)
+        async for response in self._stream(stream):
+            yield numbered_outcome(response)
+        for number, error in unsent:
+            yield number, error
+
+    async def get_track(self, track_id: str) -> Track:
+        """Returns a track of the catalogue."""
+        return (await self._send(_calls.get_track(track_id))).track
+
+    async def list_tracks(self, *, page_size: int | None = None) -> AsyncIterator[Track]:
+        """Yields all tracks in the order of their ids; see `Client.list_tracks`."""
+        call: Call[ListTracksRequest, ListTracksResponse] | None = _calls.list_tracks(page_size)
+        while call:
+            page = await self._send(call)
+            for track in page.tracks:
+                yield track
+            call = _calls.next_page(call, page)
+
+    async def status(self) -> GetStatusResponse:
+        """Returns the model, the catalogue and the version of the server."""
+        return await self._send(_calls.status())
+
+    async def close(self) -> None:
+        """Cancels the calls in progress and closes the connection."""
+        await self._channel.close(None)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    @cached_property
+    def _channel(self) -> grpc.aio.Channel:
+        return self._endpoint.open_async_channel()
+
+    @cached_property
+    def _stubs(self) -> Stubs:
+        return Stubs(self._channel)
+
+    async def _send(self, call: Call[Request, Response]) -> Response:
+        with self._endpoint.typed_errors():
+            return await cast("Awaitable[Response]", self._endpoint.send(self._stubs, call))
+
+    async def _stream(self, stream: Stream[Request, Response]) -> AsyncIterator[Response]:
+        with stream.typed_errors(self._endpoint):
+            call = stream.open_async(self._stubs, self._endpoint)
+            async with aclosing(exchange(call, aiter(stream.requests))) as responses:
+                async for response in responses:
+                    yield response

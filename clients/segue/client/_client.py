@@ -1,0 +1,176 @@
+"""The client for plain code."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator
+from types import TracebackType
+from typing import Self
+
+from segue.client import _calls, _streams
+from segue.client._audio import AudioSource
+from segue.client._endpoint import (
+    DEFAULT_ADDRESS,
+    DEFAULT_TIMEOUT,
+    MAX_TIMEOUT,
+    Call,
+    Endpoint,
+    Request,
+    Response,
+    Stubs,
+)
+from segue.client._streams import Stream, numbered_outcome
+from segue.client.credentials import Credentials
+from segue.client.errors import SegueError
+from segue.v1.audio_pb2 import PcmFormat
+from segue.v1.catalog_service_pb2 import GetStatusResponse, ListTracksRequest, ListTracksResponse
+from segue.v1.classification_service_pb2 import ClassifyResponse, StreamingClassifyResponse
+from segue.v1.recommendation_service_pb2 import RecommendResponse
+from segue.v1.track_pb2 import Track
+
+
+class Client:
+    """Calls a Segue server over one channel, which any number of threads may share.
+
+    Every method raises a subclass of SegueError when its call fails.
+
+    Unary calls are retried up to three times, within the timeout, when the server or its store is unavailable (code
+    UNAVAILABLE, or CANCELLED as a server stops). Streams are not retried, and neither are calls to an overloaded
+    server: call again after the error's `retry_after`.
+
+    Args:
+        address: HOST:PORT of the server. Several servers are ipv4:HOST:PORT,HOST:PORT with IP addresses, or a name that
+            resolves to all of them; the client uses one until it fails, then the next.
+        timeout: time limit of a call in seconds, (0, 86400], retries included. Each page of a list is a call.
+        wait_for_ready: True to wait, up to the timeout, for a server that is not there yet.
+        credentials: TLS and a token; None is plain text without a token.
+
+    Raises:
+        ValueError: the timeout is out of range, or the credentials cannot be used.
+    """
+
+    def __init__(
+        self,
+        address: str = DEFAULT_ADDRESS,
+        *,
+        timeout: float = DEFAULT_TIMEOUT,
+        wait_for_ready: bool = False,
+        credentials: Credentials | None = None,
+    ) -> None:
+        self._endpoint = Endpoint(address, timeout, wait_for_ready, credentials or Credentials())
+        self._channel = self._endpoint.open_channel()
+        self._stubs = Stubs(self._channel)
+
+    def classify(
+        self, audio: AudioSource, *, top_k: int | None = None, read_mask: Iterable[str] | None = None
+    ) -> ClassifyResponse:
+        """Scores the genres of a clip, the best first.
+
+        Args:
+            audio: the bytes of a whole audio file or its path, up to 16 MiB.
+            top_k: number of genres to return, [1, 100]; None is the server's default (10).
+            read_mask: fields of the response to return, such as ["scores", "timeline", "embedding"], or ["*"]; None is
+                the server's default (scores and quality_flags).
+        """
+        return self._send(_calls.classify(audio, top_k, read_mask))
+
+    def streaming_classify(
+        self,
+        chunks: Iterable[bytes],
+        *,
+        pcm: PcmFormat | None = None,
+        top_k: int | None = None,
+        read_mask: Iterable[str] | None = None,
+        stream_timeout: float = MAX_TIMEOUT,
+    ) -> Iterator[StreamingClassifyResponse]:
+        """Scores the genres of a clip while it arrives: of each 3 s window, and of the whole clip at the end.
+
+        Args:
+            chunks: consecutive parts of a file, together up to 16 MiB; each is sent at once.
+            pcm: the format of the samples, if the chunks are raw samples and not a file.
+            top_k: number of genres to return, as for `classify`.
+            read_mask: fields of the result to return, as for `classify`.
+            stream_timeout: time limit of the whole stream in seconds, (0, 86400].
+        """
+        return self._stream(_streams.streaming_classify(chunks, pcm, top_k, read_mask, stream_timeout))
+
+    def recommend(
+        self, seed: AudioSource | str, *, limit: int | None = None, read_mask: Iterable[str] | None = None
+    ) -> RecommendResponse:
+        """Finds the tracks that sound most similar to a seed, the most similar first.
+
+        Args:
+            seed: the bytes of a whole audio file or its path, up to 16 MiB; or the id of a track, as a str.
+            limit: number of tracks to return, [1, 100]; None is the server's default (10).
+            read_mask: fields of the response to return, such as ["recommendations", "embedding"], or ["*"]; None is the
+                server's default (recommendations and quality_flags).
+        """
+        return self._send(_calls.recommend(seed, limit, read_mask))
+
+    def streaming_recommend(
+        self,
+        seeds: Iterable[AudioSource | str],
+        *,
+        limit: int | None = None,
+        read_mask: Iterable[str] | None = None,
+        stream_timeout: float = MAX_TIMEOUT,
+    ) -> Iterator[tuple[int, RecommendResponse | SegueError]]:
+        """Finds the tracks that sound most similar to each of many seeds, over one stream.
+
+        Yields the number of each seed, from 0, with its recommendations as soon as they are known. A seed that fails
+        has its error in their place, which is not raised, and does not stop the others. The errors of files that cannot
+        be read come last.
+
+        Args:
+            seeds: any number of seeds, as for `recommend`.
+            limit: number of tracks to return for each seed, as for `recommend`.
+            read_mask: fields of the responses to return, as for `recommend`.
+            stream_timeout: time limit of the whole stream in seconds, (0, 86400].
+        """
+        stream, unsent = _streams.streaming_recommend(seeds, limit, read_mask, stream_timeout)
+        return itertools.chain(map(numbered_outcome, self._stream(stream)), unsent)
+
+    def get_track(self, track_id: str) -> Track:
+        """Returns a track of the catalogue."""
+        return self._send(_calls.get_track(track_id)).track
+
+    def list_tracks(self, *, page_size: int | None = None) -> Iterator[Track]:
+        """Yields all tracks in the order of their ids, and fetches each page when it is reached.
+
+        Args:
+            page_size: number of tracks to fetch at once, [1, 1000]; None is the server's default (100).
+        """
+        call: Call[ListTracksRequest, ListTracksResponse] | None = _calls.list_tracks(page_size)
+        while call:
+            page = self._send(call)
+            yield from page.tracks
+            call = _calls.next_page(call, page)
+
+    def status(self) -> GetStatusResponse:
+        """Returns the model, the catalogue and the version of the server."""
+        return self._send(_calls.status())
+
+    def close(self) -> None:
+        """Cancels the calls in progress and closes the connection."""
+        self._channel.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _send(self, call: Call[Request, Response]) -> Response:
+        with self._endpoint.typed_errors():
+            return self._endpoint.send(self._stubs, call)
+
+    def _stream(self, stream: Stream[Request, Response]) -> Iterator[Response]:
+        with stream.typed_errors(self._endpoint):
+            call = stream.open(self._stubs, self._endpoint)
+            try:
+                yield from call
+            finally:
+                # Stops the sending when the caller stops reading.
+                call.cancel()  # type: ignore[no-untyped-call] # grpc-stubs leaves its type out
