@@ -57,7 +57,7 @@ def test_timeline(peer: Peer, clip: str) -> None:
     """With --timeline, each window is printed with its best genre, and what is wrong with the sound as ever."""
     lines = [" ".join(line.split()) for line in segue(peer, "classify", clip, "--timeline").stdout.splitlines()]
     assert "0:03 0:06 jazz 0.500" in lines
-    assert "The sample rate is low: the genres are less to be trusted." in lines
+    assert "The sample rate is low: the genres are less reliable." in lines
     assert ["scores", "quality_flags", "timeline"] == list(peer.received[0].read_mask.paths)
 
 
@@ -136,7 +136,7 @@ def test_track(peer: Peer) -> None:
     """Track prints what is known, and nothing for what is not; as JSON every field is there."""
     text = segue(peer, "track", TRACKS[0].track_id).stdout
     answer = document(segue(peer, "track", TRACKS[0].track_id, "--json"))
-    assert (True, False) == ("music/song-0.flac" in text, "tagged" in text)
+    assert (True, False) == ("music/song-0.flac" in text, "Tagged" in text)
     assert ("180s", "", TRACKS[0].track_id) == (answer["duration"], answer["tagged_genre"], answer["track_id"])
 
 
@@ -208,5 +208,5 @@ def test_full_disk(peer: Peer) -> None:
         result = subprocess.run(
             [*COMMAND, "--address", peer.address, "status"], stdout=full, stderr=subprocess.PIPE, text=True, check=False
         )
-    expected = (1, "Error: The answer cannot be written: No space left on device.\n")
+    expected = (1, "Error: The output cannot be written: No space left on device.\n")
     assert expected == (result.returncode, result.stderr)

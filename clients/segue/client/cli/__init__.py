@@ -1,1 +1,1 @@
-"""The ``segue`` command: options and output."""
+"""The command line of the client."""

@@ -1,4 +1,6 @@
-"""How the command answers: tables for people, or one JSON document for programs."""
+"""The output of the commands: tables for people, or one JSON document for programs."""
+
+from __future__ import annotations
 
 import json
 import os
@@ -18,74 +20,77 @@ from segue.v1.classification_service_pb2 import ClassifyResponse
 from segue.v1.recommendation_service_pb2 import Recommendation, RecommendResponse
 from segue.v1.track_pb2 import Track
 
-# Wider than any table, so that what is read by another program is neither cut nor folded.
+# Wider than any table, so that tables for a pipe are neither cut nor folded.
 _PIPE_WIDTH = 10_000
 
 
 class Output(Protocol):
-    """Where the command's answers go."""
+    """Prints the results of a command."""
 
     def classification(self, file: str, outcome: ClassifyResponse | SegueError) -> None:
-        """Tells the genres of one file of several, or why there are none."""
+        """Prints the genres of one of several files, or its error."""
 
-    def recommendations(self, answer: RecommendResponse) -> None:
-        """Tells which tracks sound nearest."""
+    def recommendations(self, response: RecommendResponse) -> None:
+        """Prints the recommended tracks."""
 
     def track(self, track: Track) -> None:
-        """Tells all that is known of one track."""
+        """Prints one track."""
 
     def tracks(self, tracks: Iterable[Track]) -> None:
-        """Tells the tracks of the catalogue."""
+        """Prints the tracks of the catalogue."""
 
-    def status(self, address: str, answer: GetStatusResponse) -> None:
-        """Tells the state of the server at an address."""
+    def status(self, address: str, response: GetStatusResponse) -> None:
+        """Prints the status of the server at an address."""
 
     def error(self, error: SegueError) -> None:
-        """Tells why there is no answer at all."""
+        """Prints the error that ended the command."""
 
-    def end(self) -> None:
-        """Ends the answer; called where several files were asked for."""
+    def finish(self) -> None:
+        """Ends the output after the last file."""
 
 
-class Tables:
-    """Prints tables on standard output and errors as one sentence each on standard error.
+class TableOutput:
+    """Prints tables on standard output, and errors in one sentence on standard error.
 
     Args:
-        file: Where to print the tables; None is standard output.
-        width: How many columns it has; None is those of the terminal, or as many as are needed where there is none.
+        file: the file to print the tables on; None is standard output.
+        width: its width in columns; None is the terminal's, or unlimited for a pipe.
     """
 
     def __init__(self, file: TextIO | None = None, width: int | None = None) -> None:
         self._file = file
         self._screen = _screen(file or sys.stdout, width)
-        self._printed = False
+        self._is_first = True
 
     def classification(self, file: str, outcome: ClassifyResponse | SegueError) -> None:
-        """Prints the genres of one file, or why there are none."""
+        """Prints the genres of one file, or its error."""
         if isinstance(outcome, SegueError):
-            _complain(outcome, "" if file in outcome.message else f"{file}: ")
+            _print_error(outcome, "" if file in outcome.message else f"{file}: ")
             return
-        parts = [click.style(tables.printable(file), bold=True), tables.genres(outcome.scores, self._screen)]
+        parts = [
+            click.style(tables.replace_control_characters(file), bold=True),
+            tables.genres(outcome.scores, self._screen),
+        ]
         if outcome.timeline:
             parts.append(tables.timeline(outcome.timeline, self._screen))
-        self._print(*parts, *tables.flaws(outcome.quality_flags), tables.revision(outcome.revision, self._screen))
+        self._print(*parts, *tables.quality(outcome.quality_flags), tables.revision(outcome.revision, self._screen))
 
-    def recommendations(self, answer: RecommendResponse) -> None:
-        """Prints tracks by rank."""
-        ranking = tables.tracks(answer.recommendations, self._screen, ranked=True)
-        self._print(ranking, *tables.flaws(answer.quality_flags), tables.revision(answer.revision, self._screen))
+    def recommendations(self, response: RecommendResponse) -> None:
+        """Prints the tracks by rank."""
+        ranking = tables.tracks(response.recommendations, self._screen, ranked=True)
+        self._print(ranking, *tables.quality(response.quality_flags), tables.revision(response.revision, self._screen))
 
     def track(self, track: Track) -> None:
-        """Prints all that is known of one track."""
+        """Prints the properties of a track."""
         self._print(
-            tables.facts(
+            tables.properties(
                 self._screen,
                 ("Title", track.title),
                 ("Artist", track.artist),
                 ("Album", track.album),
                 ("Year", str(track.year or "")),
-                ("Genre heard", track.genre),
-                ("Genre tagged", track.tagged_genre),
+                ("Predicted genre", track.genre),
+                ("Tagged genre", track.tagged_genre),
                 ("Length", tables.length(track)),
                 ("Path", track.path),
                 ("Track id", track.track_id),
@@ -93,95 +98,95 @@ class Tables:
         )
 
     def tracks(self, tracks: Iterable[Track]) -> None:
-        """Prints tracks in the order in which they come."""
+        """Prints the tracks in the given order, and their number."""
         rows = [Recommendation(track=track) for track in tracks]
         count = click.style("1 track" if len(rows) == 1 else f"{len(rows):,} tracks", dim=True)
         self._print(tables.tracks(rows, self._screen, ranked=False), count)
 
-    def status(self, address: str, answer: GetStatusResponse) -> None:
-        """Prints the state of the server at an address."""
+    def status(self, address: str, response: GetStatusResponse) -> None:
+        """Prints the status of the server at an address."""
         self._print(
-            tables.facts(
+            tables.properties(
                 self._screen,
-                ("Server", f"{address}, version {answer.server_version}"),
-                ("Model", answer.revision.model_id),
-                ("Genres", ", ".join(answer.genres)),
-                ("Tracks", f"{answer.track_count:,}"),
-                ("Revision", str(answer.revision.catalogue_revision)),
-                ("Problem", answer.catalogue_problem),
+                ("Server", f"{address}, version {response.server_version}"),
+                ("Model", response.revision.model_id),
+                ("Genres", ", ".join(response.genres)),
+                ("Tracks", f"{response.track_count:,}"),
+                ("Revision", str(response.revision.catalogue_revision)),
+                ("Problem", response.catalogue_problem),
             )
         )
 
     def error(self, error: SegueError) -> None:
-        """Prints the sentence of an error."""
-        _complain(error)
+        """Prints the message of an error."""
+        _print_error(error)
 
-    def end(self) -> None:
-        """Does nothing: every file was printed as soon as it was answered."""
+    def finish(self) -> None:
+        """Prints nothing more: each file was printed when its response came."""
 
     def _print(self, *parts: str) -> None:
-        text = "\n".join(["", *parts] if self._printed else parts)
-        plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
-        click.echo(text, self._file, color=False if plain else None)
-        self._printed = True
+        text = "\n".join(parts if self._is_first else ["", *parts])
+        is_plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+        click.echo(text, self._file, color=False if is_plain else None)
+        self._is_first = False
 
 
 def _screen(file: TextIO | None, width: int | None) -> tables.Screen:
-    terminal = bool(file and file.isatty())
-    columns = width or (shutil.get_terminal_size().columns if terminal else _PIPE_WIDTH)
+    is_terminal = bool(file and file.isatty())
+    columns = width or (shutil.get_terminal_size().columns if is_terminal else _PIPE_WIDTH)
     encoding = getattr(file, "encoding", None) or "utf-8"
-    return tables.Screen(columns, drawn=encoding.lower().startswith("utf"))
+    return tables.Screen(columns, unicode=encoding.lower().startswith("utf"))
 
 
-class Documents:
-    """Prints one JSON document on standard output, an error being one too.
+class JsonOutput:
+    """Prints one JSON document on standard output; an error is a document, too.
 
-    Fields are named and written as protobuf's JSON says, with the names of the contract.
+    Fields have the names of the contract and the values of protobuf's JSON mapping.
     """
 
     def __init__(self) -> None:
         self._results: list[dict[str, Any]] = []
 
     def classification(self, file: str, outcome: ClassifyResponse | SegueError) -> None:
-        """Keeps the result of one file for the end."""
-        result = _error(outcome) if isinstance(outcome, SegueError) else _fields(outcome)
+        """Keeps the result of one file for the document."""
+        result = _error_dict(outcome) if isinstance(outcome, SegueError) else _message_dict(outcome)
         self._results.append({"file": file, **result})
 
-    def recommendations(self, answer: RecommendResponse) -> None:
+    def recommendations(self, response: RecommendResponse) -> None:
         """Prints a RecommendResponse."""
-        _dump(_fields(answer))
+        _print_json(_message_dict(response))
 
     def track(self, track: Track) -> None:
         """Prints a Track."""
-        _dump(_fields(track))
+        _print_json(_message_dict(track))
 
     def tracks(self, tracks: Iterable[Track]) -> None:
-        """Prints tracks under the name that ListTracksResponse gives them."""
-        _dump({"tracks": [_fields(track) for track in tracks]})
+        """Prints all tracks in the field that ListTracksResponse has for them."""
+        _print_json({"tracks": [_message_dict(track) for track in tracks]})
 
-    def status(self, address: str, answer: GetStatusResponse) -> None:
-        """Prints a GetStatusResponse, with the address that it came from."""
-        _dump({"address": address, **_fields(answer)})
+    def status(self, address: str, response: GetStatusResponse) -> None:
+        """Prints a GetStatusResponse with the address of the server."""
+        _print_json({"address": address, **_message_dict(response)})
 
     def error(self, error: SegueError) -> None:
         """Prints an error."""
-        _dump(_error(error))
+        _print_json(_error_dict(error))
 
-    def end(self) -> None:
-        """Prints the results of all files, however many there were."""
-        _dump({"results": self._results})
+    def finish(self) -> None:
+        """Prints the results of all files."""
+        _print_json({"results": self._results})
 
 
-def _complain(error: SegueError, about: str = "") -> None:
+def _print_error(error: SegueError, prefix: str = "") -> None:
     request = f" (request {error.request_id})" if error.request_id else ""
-    click.echo(tables.printable(f"segue: {about}{error.message}{request}"), err=True)
+    click.echo(tables.replace_control_characters(f"segue: {prefix}{error.message}{request}"), err=True)
 
 
-def _fields(message: Message) -> dict[str, Any]:
+def _message_dict(message: Message) -> dict[str, Any]:
     return MessageToDict(message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True)
 
 
-def _error(error: SegueError) -> dict[str, Any]:
+def _error_dict(error: SegueError) -> dict[str, Any]:
     facts = {
         "reason": error.reason,
         "message": error.message,
@@ -194,5 +199,5 @@ def _error(error: SegueError) -> dict[str, Any]:
     return {"error": facts}
 
 
-def _dump(document: dict[str, Any]) -> None:
+def _print_json(document: dict[str, Any]) -> None:
     click.echo(json.dumps(document, indent=2))

@@ -1,7 +1,10 @@
-"""The tables that the command prints for people.
+"""Tables for people.
 
-No library draws them: those that fold columns and know wide letters weigh as much as half of the client without them.
+They are drawn here because the libraries that fold columns and measure wide letters are half as large as the rest of
+the client.
 """
+
+from __future__ import annotations
 
 import textwrap
 import unicodedata
@@ -19,180 +22,190 @@ from segue.v1.recommendation_service_pb2 import Recommendation
 from segue.v1.revision_pb2 import Revision
 from segue.v1.track_pb2 import Track
 
-_FLAWS = {
-    audio_pb2.QUALITY_FLAG_SHORT: "Only one window of 3 s was heard.",
-    audio_pb2.QUALITY_FLAG_CLIPPED: "The sound is clipped.",
-    audio_pb2.QUALITY_FLAG_MOSTLY_SILENT: "Most of it is silent.",
-    audio_pb2.QUALITY_FLAG_LOW_RATE: "The sample rate is low: the genres are less to be trusted.",
-    audio_pb2.QUALITY_FLAG_TRUNCATED: "The file was cut off: only what is left was heard.",
+_QUALITY_SENTENCES = {
+    audio_pb2.QUALITY_FLAG_SHORT: "The clip is short: only one 3 s window was analyzed.",
+    audio_pb2.QUALITY_FLAG_CLIPPED: "The audio is clipped.",
+    audio_pb2.QUALITY_FLAG_MOSTLY_SILENT: "Most of the clip is silent: only the rest was analyzed.",
+    audio_pb2.QUALITY_FLAG_LOW_RATE: "The sample rate is low: the genres are less reliable.",
+    audio_pb2.QUALITY_FLAG_TRUNCATED: "The end of the file is missing: only the part before it was analyzed.",
 }
-# Nearly all music is recorded at a higher rate than networks hear.
-_HARMLESS = audio_pb2.QUALITY_FLAG_RESAMPLED
+# Nearly all music has a higher sample rate than the models, and loses nothing by resampling.
+_HARMLESS_FLAG = audio_pb2.QUALITY_FLAG_RESAMPLED
 _BAR_WIDTH = 20
-_WIDE = 110  # leaves a title and an artist some 30 columns beside the rest
+_WIDE = 110  # leaves about 30 columns each for title and artist
 _GAP = "   "
 _FILLER = "\0"
-_NARROWEST = 8  # a column is never folded to less
+_MIN_FOLDED_WIDTH = 8
 
 
 @dataclass(frozen=True)
 class Screen:
-    """What is printed on.
+    """The terminal or file that tables are printed on.
 
     Attributes:
-        width: in columns.
-        drawn: whether it shows lines and blocks, and not ASCII alone.
+        width: width in columns.
+        unicode: True if it can show line and block characters, False for ASCII alone.
     """
 
     width: int
-    drawn: bool = True
+    unicode: bool = True
 
 
-def printable(text: str) -> str:
-    """Replaces what would move the cursor or end the line: titles are written by strangers."""
+def replace_control_characters(text: str) -> str:
+    """Replaces characters that would move the cursor or end the line; anyone may write a title."""
     return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
 
 
 def length(track: Track) -> str:
-    """Writes how long a track plays as m:ss, or h:mm:ss from an hour on, or nothing where it is not known."""
-    return _clock(track.duration) if track.HasField("duration") else ""
+    """Formats the length of a track as m:ss, or h:mm:ss from one hour on; empty if it is unknown."""
+    return _format_duration(track.duration) if track.HasField("duration") else ""
 
 
-def _clock(place: Duration) -> str:
-    minutes, seconds = divmod(round(place.ToTimedelta().total_seconds()), 60)
+def _format_duration(duration: Duration) -> str:
+    minutes, seconds = divmod(round(duration.ToTimedelta().total_seconds()), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
 
 
 def genres(scores: Sequence[GenreScore], screen: Screen) -> str:
     """Lays out genres with a bar each, whose full length is a score of 1."""
-    block = "█" if screen.drawn else "#"
+    block = "█" if screen.unicode else "#"
     bars = [block * round(score.score * _BAR_WIDTH) for score in scores]
     columns = {
-        "Genre": [printable(score.genre) for score in scores],
+        "Genre": [replace_control_characters(score.genre) for score in scores],
         "Score": [f"{score.score:.3f}" for score in scores],
         "": [bar and click.style(bar, "green") for bar in bars],
     }
-    return _table(columns, screen, right=["Score"])
+    return _table(columns, screen, right_aligned=["Score"])
 
 
 def timeline(windows: Sequence[ScoredWindow], screen: Screen) -> str:
-    """Lays out the windows that were heard, each with the best genre of its own."""
+    """Lays out windows, each with its best genre."""
     best = [window.scores[0] if window.scores else GenreScore() for window in windows]
     columns = {
-        "From": [_clock(window.start) for window in windows],
-        "To": [_clock(window.end) for window in windows],
-        "Genre": [printable(score.genre) for score in best],
+        "From": [_format_duration(window.start) for window in windows],
+        "To": [_format_duration(window.end) for window in windows],
+        "Genre": [replace_control_characters(score.genre) for score in best],
         "Score": [f"{score.score:.3f}" for score in best],
     }
-    return _table(columns, screen, right=["From", "To", "Score"])
+    return _table(columns, screen, right_aligned=["From", "To", "Score"])
 
 
-def flaws(flags: Iterable[QualityFlag.ValueType]) -> list[str]:
-    """Says in a line each what makes an answer less to be trusted; a flag newer than this client, by its number."""
-    told = [_FLAWS.get(flag, f"Quality flag {flag}.") for flag in flags if flag != _HARMLESS]
-    return [click.style(line, "yellow") for line in told]
+def quality(flags: Iterable[QualityFlag.ValueType]) -> list[str]:
+    """Returns a sentence for each flag that makes a result less reliable; an unknown flag is named by its number."""
+    sentences = [_QUALITY_SENTENCES.get(flag, f"Quality flag {flag}.") for flag in flags if flag != _HARMLESS_FLAG]
+    return [click.style(sentence, "yellow") for sentence in sentences]
 
 
 def tracks(rows: Sequence[Recommendation], screen: Screen, *, ranked: bool) -> str:
-    """Lays out tracks, with their ids whole: a line each where the screen is wide enough, else a block each."""
+    """Lays out tracks, one per line on a wide screen and one per block on a narrow one; their ids are not folded."""
     ranks = {"#": [str(rank) for rank in range(1, len(rows) + 1)]} if ranked else {}
     similarities = {"Similarity": [f"{row.similarity:.3f}" for row in rows]} if ranked else {}
-    found = [row.track for row in rows]
-    right = ["#", "Length", "Similarity"]
+    tracks = [row.track for row in rows]
+    right_aligned = ["#", "Length", "Similarity"]
     if screen.width < _WIDE:
-        blocks = ranks | {"Track": [_block(track) for track in found]} | similarities
-        return _table(blocks, screen, right=right, folded=["Track"], apart=True)
+        blocks = ranks | {"Track": [_track_block(track) for track in tracks]} | similarities
+        return _table(blocks, screen, right_aligned=right_aligned, folded=["Track"], spaced=True)
     columns = {
         **ranks,
-        "Title": [printable(track.title) for track in found],
-        "Artist": [printable(track.artist) for track in found],
-        "Genre": [printable(track.genre) for track in found],
-        "Length": [length(track) for track in found],
+        "Title": [replace_control_characters(track.title) for track in tracks],
+        "Artist": [replace_control_characters(track.artist) for track in tracks],
+        "Genre": [replace_control_characters(track.genre) for track in tracks],
+        "Length": [length(track) for track in tracks],
         **similarities,
-        "Track id": [printable(track.track_id) for track in found],
+        "Track id": [replace_control_characters(track.track_id) for track in tracks],
     }
-    return _table(columns, screen, right=right, folded=["Title", "Artist", "Genre"])
+    return _table(columns, screen, right_aligned=right_aligned, folded=["Title", "Artist", "Genre"])
 
 
-def facts(screen: Screen, *pairs: tuple[str, str]) -> str:
-    """Lays out names and values, without those that have no value."""
-    known = [(name, printable(value)) for name, value in pairs if value]
-    names = max((len(name) for name, _ in known), default=0)
-    widths = [names, max(screen.width - names - 2, _NARROWEST)]
-    rows = [_row([click.style(name, dim=True), value], widths, gap="  ") for name, value in known]
+def properties(screen: Screen, *pairs: tuple[str, str]) -> str:
+    """Lays out names and values, except empty values."""
+    shown = [(name, replace_control_characters(value)) for name, value in pairs if value]
+    name_width = max((len(name) for name, _ in shown), default=0)
+    widths = [name_width, max(screen.width - name_width - 2, _MIN_FOLDED_WIDTH)]
+    rows = [_row([click.style(name, dim=True), value], widths, gap="  ") for name, value in shown]
     return "\n".join(line for row in rows for line in row)
 
 
-def revision(answer: Revision, screen: Screen) -> str:
-    """Says what produced an answer, in one line where the screen is wide enough."""
-    line = f"{printable(answer.model_id)}, catalogue revision {answer.catalogue_revision}"
+def revision(revision: Revision, screen: Screen) -> str:
+    """Formats the model and the catalogue revision of a response, in one line if the screen is wide enough."""
+    line = f"{replace_control_characters(revision.model_id)}, catalogue revision {revision.catalogue_revision}"
     return click.style("\n".join(_fold(line, screen.width)), dim=True)
 
 
-def _block(track: Track) -> str:
-    known = [fact for fact in (track.artist, track.genre, length(track)) if fact]
-    return "\n".join(printable(line) for line in (track.title, ", ".join(known), track.track_id))
+def _track_block(track: Track) -> str:
+    known = [value for value in (track.artist, track.genre, length(track)) if value]
+    return "\n".join(replace_control_characters(line) for line in (track.title, ", ".join(known), track.track_id))
 
 
 def _table(
     columns: Mapping[str, Sequence[str]],
     screen: Screen,
     *,
-    right: Sequence[str],
+    right_aligned: Sequence[str],
     folded: Sequence[str] = (),
-    apart: bool = False,
+    spaced: bool = False,
 ) -> str:
-    """Lays out columns by their headings, some of them ranged right or folded where they are too wide together."""
-    widths = _widths(columns, screen.width, folded)
-    sides = [name in right for name in columns]
-    heading = _row([click.style(name, bold=True) if name else "" for name in columns], widths, sides)
-    rule = ("─" if screen.drawn else "-") * (sum(widths) + len(_GAP) * (len(widths) - 1))
-    rows = ["\n".join(_row(cells, widths, sides)) for cells in zip(*columns.values(), strict=True)]
-    return "\n".join([*heading, rule, ("\n\n" if apart else "\n").join(rows)]).rstrip("\n")
+    """Lays out columns under their headings.
+
+    Args:
+        columns: the cells of each column, by its heading.
+        screen: the screen to fit the table to.
+        right_aligned: the headings of right-aligned columns.
+        folded: the headings of columns that may be folded to fit.
+        spaced: True for an empty line between rows.
+    """
+    widths = _column_widths(columns, screen.width, folded)
+    alignments = [name in right_aligned for name in columns]
+    heading = _row([click.style(name, bold=True) if name else "" for name in columns], widths, alignments)
+    rule = ("─" if screen.unicode else "-") * (sum(widths) + len(_GAP) * (len(widths) - 1))
+    rows = ["\n".join(_row(cells, widths, alignments)) for cells in zip(*columns.values(), strict=True)]
+    return "\n".join([*heading, rule, ("\n\n" if spaced else "\n").join(rows)]).rstrip("\n")
 
 
-def _widths(columns: Mapping[str, Sequence[str]], width: int, folded: Sequence[str]) -> list[int]:
-    """How wide each column is when those that may be folded are narrowed, the widest first, until all fit."""
+def _column_widths(columns: Mapping[str, Sequence[str]], max_width: int, folded: Sequence[str]) -> list[int]:
+    """Returns the width of each column; the widest of the folded columns are narrowed until all fit."""
     widths = {
-        name: max(_columns(line) for cell in (name, *cells) for line in cell.split("\n"))
+        name: max(_text_width(line) for cell in (name, *cells) for line in cell.split("\n"))
         for name, cells in columns.items()
     }
-    while sum(widths.values()) + len(_GAP) * (len(widths) - 1) > width:
+    while sum(widths.values()) + len(_GAP) * (len(widths) - 1) > max_width:
         widest = max(folded, key=lambda name: widths[name], default=None)
-        if widest is None or widths[widest] <= _NARROWEST:
+        if widest is None or widths[widest] <= _MIN_FOLDED_WIDTH:
             break
         widths[widest] -= 1
     return list(widths.values())
 
 
-def _row(cells: Sequence[str], widths: Sequence[int], sides: Sequence[bool] = (), gap: str = _GAP) -> list[str]:
-    """Sets cells side by side, in as many lines as the highest has; ``sides`` says which are ranged right."""
+def _row(cells: Sequence[str], widths: Sequence[int], right_aligned: Sequence[bool] = (), gap: str = _GAP) -> list[str]:
+    """Lays out the cells of one row, folded to the widths of their columns."""
     stacks = [_fold(cell, width) for cell, width in zip(cells, widths, strict=True)]
-    ranged = sides or [False] * len(cells)
+    alignments = right_aligned or [False] * len(cells)
     return [
-        gap.join(_pad(*cell) for cell in zip(line, widths, ranged, strict=True)).rstrip()
+        gap.join(_pad(*cell) for cell in zip(line, widths, alignments, strict=True)).rstrip()
         for line in zip_longest(*stacks, fillvalue="")
     ]
 
 
 def _fold(cell: str, width: int) -> list[str]:
-    return [part for line in cell.split("\n") for part in ([line] if _columns(line) <= width else _wrap(line, width))]
+    return [
+        part for line in cell.split("\n") for part in ([line] if _text_width(line) <= width else _wrap(line, width))
+    ]
 
 
 def _wrap(line: str, width: int) -> list[str]:
-    """Breaks a line at its spaces, counting wide letters by a filler behind each."""
-    wide = "".join(letter + _FILLER * (_columns(letter) - 1) for letter in line)
-    return [part.replace(_FILLER, "") for part in textwrap.wrap(wide, width)]
+    """Breaks a line at its spaces; a filler after each wide letter makes textwrap count it twice."""
+    filled = "".join(letter + _FILLER * (_text_width(letter) - 1) for letter in line)
+    return [part.replace(_FILLER, "") for part in textwrap.wrap(filled, width)]
 
 
-def _pad(text: str, width: int, right: bool) -> str:
-    space = " " * (width - _columns(text))
-    return space + text if right else text + space
+def _pad(text: str, width: int, right_aligned: bool) -> str:
+    space = " " * (width - _text_width(text))
+    return space + text if right_aligned else text + space
 
 
-def _columns(text: str) -> int:
-    """How many columns text takes on a screen: letters of East Asia two, marks above or below a letter none."""
+def _text_width(text: str) -> int:
+    """Returns the columns that text needs: two for wide East Asian letters, none for combining marks."""
     return sum(
         2 if unicodedata.east_asian_width(letter) in "WF" else not unicodedata.combining(letter)
         for letter in click.unstyle(text)

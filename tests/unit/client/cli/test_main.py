@@ -61,10 +61,7 @@ def test_missing_file() -> None:
 def test_seed_neither_file_nor_id(seed: str) -> None:
     """A seed that is neither a file nor an id says what it could have been."""
     result = segue("recommend", seed)
-    expected = (
-        f"segue: {seed} is neither a file that is there nor the id of a track, "
-        "which is 32 lower-case hexadecimal digits.\n"
-    )
+    expected = f"segue: {seed} is neither an existing file nor a track id (32 lower-case hexadecimal digits).\n"
     assert (1, expected) == (result.exit_code, result.stderr)
 
 

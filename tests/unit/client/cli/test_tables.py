@@ -5,7 +5,7 @@ import pytest
 from google.protobuf.duration_pb2 import Duration
 
 from segue.client.cli import tables
-from segue.client.cli.output import Tables
+from segue.client.cli.output import TableOutput
 from segue.v1.audio_pb2 import QUALITY_FLAG_RESAMPLED, QUALITY_FLAG_UNSPECIFIED, QualityFlag
 from segue.v1.classification_service_pb2 import ClassifyResponse, GenreScore
 from segue.v1.recommendation_service_pb2 import Recommendation, RecommendResponse
@@ -30,11 +30,11 @@ RANKING = RecommendResponse(
 )
 
 
-def screen(width: int, encoding: str = "utf-8") -> tuple[Tables, io.BytesIO]:
+def screen(width: int, encoding: str = "utf-8") -> tuple[TableOutput, io.BytesIO]:
     """Makes an output on a terminal of some width, and what it shows."""
     shown = io.BytesIO()
     file = io.TextIOWrapper(shown, encoding=encoding, write_through=True)
-    return Tables(file, width), shown
+    return TableOutput(file, width), shown
 
 
 def ranking_at(width: int) -> list[str]:
@@ -60,7 +60,7 @@ def test_length_unknown() -> None:
 
 def test_printable() -> None:
     """What could move the cursor, ring a bell or break the line is replaced; letters of any script stay."""
-    assert "春 é\ufffd[31m\ufffd\ufffd" == tables.printable("春 é\x1b[31m\n\udcff")
+    assert "春 é\ufffd[31m\ufffd\ufffd" == tables.replace_control_characters("春 é\x1b[31m\n\udcff")
 
 
 @pytest.mark.parametrize("width", [40, 60, 80, 109, 110, 200])
@@ -107,9 +107,10 @@ def test_empty_catalogue() -> None:
 
 
 def test_flaws() -> None:
-    """Every flag but the harmless one is a line, one that is newer than this client too."""
-    every = QualityFlag.values()
-    assert {QUALITY_FLAG_UNSPECIFIED, QUALITY_FLAG_RESAMPLED} == set(every) - set(tables._FLAWS)
-    lines = [click.unstyle(line) for line in tables.flaws([*every, QualityFlag.ValueType(99)])]
-    assert len(every) == len(lines)
-    assert "Quality flag 99." == lines[-1]
+    """Every flag of the contract has a sentence, except the harmless one; a newer flag is named by its number."""
+    flags = set(QualityFlag.values()) - {QUALITY_FLAG_UNSPECIFIED}
+    sentences = {flag: [click.unstyle(line) for line in tables.quality([flag])] for flag in flags}
+    assert [] == sentences.pop(QUALITY_FLAG_RESAMPLED)
+    assert [] == [flag for flag, lines in sentences.items() if f"Quality flag {flag}." in lines]
+    assert [1] * len(sentences) == [len(lines) for lines in sentences.values()]
+    assert ["Quality flag 99."] == [click.unstyle(line) for line in tables.quality([QualityFlag.ValueType(99)])]

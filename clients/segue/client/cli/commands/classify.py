@@ -1,0 +1,46 @@
+"""The `segue classify` command."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import click
+
+from segue.client._client import Client
+from segue.client.cli import options
+from segue.client.cli.audio_argument import read_audio
+from segue.client.cli.options import SharedOptions
+from segue.client.errors import SegueError
+from segue.v1.classification_service_pb2 import ClassifyResponse
+
+_WITH_TIMELINE = ("scores", "quality_flags", "timeline")
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path())
+@options.top_k
+@options.timeline
+@options.shared_options
+@click.pass_context
+def classify(ctx: click.Context, files: tuple[str, ...], top_k: int | None, timeline: bool) -> None:
+    """Scores the genres of each FILE; - is standard input."""
+    shared = ctx.ensure_object(SharedOptions)
+    output = shared.make_output()
+    read_mask = ["*"] if shared.json else _WITH_TIMELINE if timeline else None
+    any_failed = False
+    with shared.open_client() as client:
+        for file in files:
+            outcome = _classify_file(client, file, top_k, read_mask)
+            any_failed |= isinstance(outcome, SegueError)
+            output.classification(file, outcome)
+    output.finish()
+    ctx.exit(1 if any_failed else 0)
+
+
+def _classify_file(
+    client: Client, file: str, top_k: int | None, read_mask: Sequence[str] | None
+) -> ClassifyResponse | SegueError:
+    try:
+        return client.classify(read_audio(file), top_k=top_k, read_mask=read_mask)
+    except SegueError as error:
+        return error

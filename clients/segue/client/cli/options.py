@@ -1,0 +1,112 @@
+"""The options of `segue`, each declared once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial, reduce
+from typing import Any, TypeVar
+
+import click
+from click.core import ParameterSource
+
+from segue.client._client import Client
+from segue.client._endpoint import DEFAULT_ADDRESS, DEFAULT_TIMEOUT
+from segue.client.cli.output import JsonOutput, Output, TableOutput
+from segue.client.credentials import Credentials
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+@dataclass
+class SharedOptions:
+    """The options that every command has, written before or after its name; see ``--help``."""
+
+    address: str = DEFAULT_ADDRESS
+    timeout: float = DEFAULT_TIMEOUT
+    json: bool = False
+    tls: bool = False
+    tls_ca: str | None = None
+    tls_certificate: str | None = None
+    tls_key: str | None = None
+    token: str | None = None
+
+    def open_client(self) -> Client:
+        """Creates the client.
+
+        Raises:
+            click.UsageError: an option has a value that the client refuses.
+        """
+        try:
+            credentials = Credentials(self.tls, self.tls_ca, self.tls_certificate, self.tls_key, self.token)
+            return Client(self.address, timeout=self.timeout, credentials=credentials)
+        except ValueError as error:
+            raise click.UsageError(f"{error}.") from error
+
+    def make_output(self) -> Output:
+        """Creates the output in the chosen format."""
+        return JsonOutput() if self.json else TableOutput()
+
+
+def _store(ctx: click.Context, option: click.Parameter, value: Any) -> None:  # noqa: ANN401 - any option's value
+    """Stores an option in the SharedOptions of the command line; an option that is not given changes nothing."""
+    shared = ctx.ensure_object(SharedOptions)
+    is_given = value is not None and value is not False and value != ""
+    if option.name and ctx.parent and ctx.get_parameter_source(option.name) is ParameterSource.ENVIRONMENT:
+        return  # the group has read the environment, and an option before the command's name overrides it
+    if option.name and is_given:
+        setattr(shared, option.name, value)
+
+
+_shared_option = partial(click.option, callback=_store, expose_value=False)
+_SHARED = (
+    _shared_option(
+        "--address",
+        envvar="SEGUE_ADDRESS",
+        show_envvar=True,
+        metavar="HOST:PORT",
+        help=f"Address of the server.  [default: {DEFAULT_ADDRESS}]",
+    ),
+    _shared_option(
+        "--timeout",
+        type=float,
+        metavar="SECONDS",
+        help=f"Time limit of one call, retries included.  [default: {DEFAULT_TIMEOUT:g}]",
+    ),
+    _shared_option("--json", is_flag=True, help="Print one JSON document."),
+    _shared_option("--tls", is_flag=True, help="Encrypt the connection."),
+    _shared_option(
+        "--tls-ca",
+        envvar="SEGUE_TLS_CA",
+        show_envvar=True,
+        metavar="FILE",
+        help="PEM file of the roots to trust; implies --tls.  [default: gRPC's roots]",
+    ),
+    _shared_option(
+        "--tls-certificate",
+        metavar="FILE",
+        help="PEM file of your certificate, for a server that requires one; implies --tls.",
+    ),
+    _shared_option("--tls-key", metavar="FILE", help="PEM file of your certificate's key."),
+    _shared_option(
+        "--token",
+        envvar="SEGUE_TOKEN",
+        show_envvar=True,
+        metavar="TOKEN",
+        help="Your token. Prefer the environment: other users can see command lines.",
+    ),
+)
+
+top_k = click.option("--top-k", type=int, metavar="N", help="Number of genres to print.  [default: 10]")
+"""Declares ``top_k``."""
+
+timeline = click.option("--timeline", is_flag=True, help="Also print the genre of each 3 s window.")
+"""Declares ``timeline``."""
+
+limit = click.option("--limit", type=int, metavar="N", help="Number of tracks to print.  [default: 10]")
+"""Declares ``limit``."""
+
+
+def shared_options(command: _Command) -> _Command:
+    """Declares the fields of SharedOptions; the command finds them in its context."""
+    return reduce(lambda declared, option: option(declared), reversed(_SHARED), command)
