@@ -26,19 +26,19 @@ class _SampleEncodingEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Sample
     SAMPLE_ENCODING_UNSPECIFIED: _SampleEncoding.ValueType  # 0
     """MALFORMED_REQUEST."""
     SAMPLE_ENCODING_INT16: _SampleEncoding.ValueType  # 1
-    """A signed integer of 16 bits, the lower byte first; 32,768 is full scale."""
+    """Signed 16-bit integer, little-endian; 32,768 is full scale."""
     SAMPLE_ENCODING_FLOAT32: _SampleEncoding.ValueType  # 2
-    """A float of 32 bits (IEEE 754), the lowest byte first; 1.0 is full scale."""
+    """32-bit float (IEEE 754), little-endian; 1.0 is full scale."""
 
 class SampleEncoding(_SampleEncoding, metaclass=_SampleEncodingEnumTypeWrapper):
-    """How one sample is written."""
+    """The encoding of one sample."""
 
 SAMPLE_ENCODING_UNSPECIFIED: SampleEncoding.ValueType  # 0
 """MALFORMED_REQUEST."""
 SAMPLE_ENCODING_INT16: SampleEncoding.ValueType  # 1
-"""A signed integer of 16 bits, the lower byte first; 32,768 is full scale."""
+"""Signed 16-bit integer, little-endian; 32,768 is full scale."""
 SAMPLE_ENCODING_FLOAT32: SampleEncoding.ValueType  # 2
-"""A float of 32 bits (IEEE 754), the lowest byte first; 1.0 is full scale."""
+"""32-bit float (IEEE 754), little-endian; 1.0 is full scale."""
 Global___SampleEncoding: _TypeAlias = SampleEncoding  # noqa: Y015
 
 class _QualityFlag:
@@ -48,62 +48,62 @@ class _QualityFlag:
 class _QualityFlagEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_QualityFlag.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     QUALITY_FLAG_UNSPECIFIED: _QualityFlag.ValueType  # 0
-    """Never answered."""
+    """Never returned."""
     QUALITY_FLAG_SHORT: _QualityFlag.ValueType  # 1
-    """The piece holds only one window of the model (3 s)."""
+    """The clip has only one window of the model (3 s)."""
     QUALITY_FLAG_CLIPPED: _QualityFlag.ValueType  # 2
-    """At least 2 in 1,000 of the samples that were decoded are at full scale."""
+    """At least 2 in 1,000 of the decoded samples are at full scale."""
     QUALITY_FLAG_MOSTLY_SILENT: _QualityFlag.ValueType  # 3
-    """More than half of the windows are silent; they were left out."""
+    """More than half of the windows are silent; the silent windows were left out."""
     QUALITY_FLAG_RESAMPLED: _QualityFlag.ValueType  # 4
-    """The piece has another sample rate than the model hears (22,050 Hz for segue-fast). From a higher one nothing is lost
-    that the model hears.
+    """The audio has another sample rate than the model's (22,050 Hz for segue-fast). Resampling from a higher rate loses
+    nothing that the model uses.
     """
     QUALITY_FLAG_LOW_RATE: _QualityFlag.ValueType  # 5
-    """The piece has a lower sample rate than the model hears, so bands that the model listens to are empty, and the genres
-    are less to be trusted. QUALITY_FLAG_RESAMPLED comes with it.
+    """The audio has a lower sample rate than the model's, so bands that the model uses are empty, and the genres are less
+    reliable. QUALITY_FLAG_RESAMPLED is also set.
     """
     QUALITY_FLAG_TRUNCATED: _QualityFlag.ValueType  # 6
-    """The file is an Ogg, MP3 or MP4 that ends too early; what is left was heard. Of an MP3 it is only known where the
-    encoder wrote its length, as nearly all do. A WAV, AU, AIFF or FLAC file that was cut off is AUDIO_UNDECODABLE.
+    """The file is a truncated Ogg, MP3 or MP4; the part before the cut was analyzed. A truncated MP3 is only detected if
+    its encoder wrote the length, as nearly all do. A truncated WAV, AU, AIFF or FLAC file is AUDIO_UNDECODABLE.
     """
 
 class QualityFlag(_QualityFlag, metaclass=_QualityFlagEnumTypeWrapper):
-    """What is wrong with the sound of a piece that could be heard all the same: a reason to trust the answer less."""
+    """A flaw of audio that could be analyzed all the same: a reason to trust the response less."""
 
 QUALITY_FLAG_UNSPECIFIED: QualityFlag.ValueType  # 0
-"""Never answered."""
+"""Never returned."""
 QUALITY_FLAG_SHORT: QualityFlag.ValueType  # 1
-"""The piece holds only one window of the model (3 s)."""
+"""The clip has only one window of the model (3 s)."""
 QUALITY_FLAG_CLIPPED: QualityFlag.ValueType  # 2
-"""At least 2 in 1,000 of the samples that were decoded are at full scale."""
+"""At least 2 in 1,000 of the decoded samples are at full scale."""
 QUALITY_FLAG_MOSTLY_SILENT: QualityFlag.ValueType  # 3
-"""More than half of the windows are silent; they were left out."""
+"""More than half of the windows are silent; the silent windows were left out."""
 QUALITY_FLAG_RESAMPLED: QualityFlag.ValueType  # 4
-"""The piece has another sample rate than the model hears (22,050 Hz for segue-fast). From a higher one nothing is lost
-that the model hears.
+"""The audio has another sample rate than the model's (22,050 Hz for segue-fast). Resampling from a higher rate loses
+nothing that the model uses.
 """
 QUALITY_FLAG_LOW_RATE: QualityFlag.ValueType  # 5
-"""The piece has a lower sample rate than the model hears, so bands that the model listens to are empty, and the genres
-are less to be trusted. QUALITY_FLAG_RESAMPLED comes with it.
+"""The audio has a lower sample rate than the model's, so bands that the model uses are empty, and the genres are less
+reliable. QUALITY_FLAG_RESAMPLED is also set.
 """
 QUALITY_FLAG_TRUNCATED: QualityFlag.ValueType  # 6
-"""The file is an Ogg, MP3 or MP4 that ends too early; what is left was heard. Of an MP3 it is only known where the
-encoder wrote its length, as nearly all do. A WAV, AU, AIFF or FLAC file that was cut off is AUDIO_UNDECODABLE.
+"""The file is a truncated Ogg, MP3 or MP4; the part before the cut was analyzed. A truncated MP3 is only detected if
+its encoder wrote the length, as nearly all do. A truncated WAV, AU, AIFF or FLAC file is AUDIO_UNDECODABLE.
 """
 Global___QualityFlag: _TypeAlias = QualityFlag  # noqa: Y015
 
 @_typing.final
 class Audio(_message.Message):
-    """A piece of music as encoded bytes."""
+    """A clip as an encoded audio file."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     CONTENT_FIELD_NUMBER: _builtins.int
     content: _builtins.bytes
-    """The bytes of a whole file: WAV, AU, FLAC, Ogg Vorbis, Opus or MP3, and AAC in MP4 where the server has a decoder.
-    The format is found from the bytes. At most 16 MiB (16,777,216 bytes), more is AUDIO_TOO_LONG; at least
-    one window of the model (3 s), less is AUDIO_TOO_SHORT. Any sample rate from 4,000 to 768,000 Hz and any number of channels up to 8,
+    """The bytes of a whole file: WAV, AU, FLAC, Ogg Vorbis, Opus or MP3, and AAC in MP4 if the server has a decoder for
+    it. The format is detected from the bytes. At most 16 MiB (16,777,216 bytes), more is AUDIO_TOO_LONG; at least one
+    window of the model (3 s), less is AUDIO_TOO_SHORT. Any sample rate from 4,000 to 768,000 Hz, and up to 8 channels,
     which are averaged.
     """
     def __init__(
@@ -121,7 +121,7 @@ Global___Audio: _TypeAlias = Audio  # noqa: Y015
 
 @_typing.final
 class PcmFormat(_message.Message):
-    """How the samples of a stream are written when it is no file: one after the other, without a header."""
+    """The format of the samples of a stream that is not a file: consecutive samples without a header."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -129,11 +129,11 @@ class PcmFormat(_message.Message):
     CHANNELS_FIELD_NUMBER: _builtins.int
     SAMPLE_ENCODING_FIELD_NUMBER: _builtins.int
     sample_rate: _builtins.int
-    """Samples a second of each channel, in Hz, [4000, 768000]."""
+    """Sample rate of each channel in Hz, [4000, 768000]."""
     channels: _builtins.int
-    """How many channels there are, [1, 8]. The samples of all channels at one moment stand side by side."""
+    """Number of channels, [1, 8]. They are interleaved: the samples of all channels at one time are adjacent."""
     sample_encoding: Global___SampleEncoding.ValueType
-    """How one sample is written. Required."""
+    """Encoding of one sample. Required."""
     def __init__(
         self,
         *,

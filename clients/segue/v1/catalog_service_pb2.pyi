@@ -22,7 +22,7 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class GetTrackRequest(_message.Message):
-    """Asks for one track."""
+    """Request for one track."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -56,7 +56,7 @@ class GetTrackResponse(_message.Message):
 
     @_builtins.property
     def revision(self) -> _revision_pb2.Revision:
-        """The model of the server, and the catalogue as it was."""
+        """The model of the server, and the revision of the catalogue."""
 
     def __init__(
         self,
@@ -74,18 +74,18 @@ Global___GetTrackResponse: _TypeAlias = GetTrackResponse  # noqa: Y015
 
 @_typing.final
 class ListTracksRequest(_message.Message):
-    """Asks for one page of the catalogue."""
+    """Request for one page of the catalogue."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
-    """How many tracks to answer at the most, [0, 1000]. 0 is 100; above 1000 is taken as 1000; below 0 is
+    """Maximum number of tracks to return, [0, 1000]. 0 is 100; above 1000 is treated as 1000; below 0 is
     MALFORMED_REQUEST.
     """
     page_token: _builtins.str
-    """The next_page_token of the page before, or empty for the first page. Its content is the service's own."""
+    """The next_page_token of the previous page, or empty for the first page. Opaque."""
     def __init__(
         self,
         *,
@@ -110,14 +110,14 @@ class ListTracksResponse(_message.Message):
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     REVISION_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
-    """What to send for the page that follows, or empty where there is none."""
+    """The page_token of the next page, or empty after the last page."""
     @_builtins.property
     def tracks(self) -> _containers.RepeatedCompositeFieldContainer[_track_pb2.Track]:
         """The tracks in the order of their ids."""
 
     @_builtins.property
     def revision(self) -> _revision_pb2.Revision:
-        """The model of the server, and the catalogue as it was."""
+        """The model of the server, and the revision of the catalogue."""
 
     def __init__(
         self,
@@ -136,7 +136,7 @@ Global___ListTracksResponse: _TypeAlias = ListTracksResponse  # noqa: Y015
 
 @_typing.final
 class GetStatusRequest(_message.Message):
-    """Asks for the state of the server."""
+    """Request for the status of the server."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -153,7 +153,7 @@ Global___GetStatusRequest: _TypeAlias = GetStatusRequest  # noqa: Y015
 
 @_typing.final
 class GetStatusResponse(_message.Message):
-    """The state of the server."""
+    """The status of the server."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -163,20 +163,20 @@ class GetStatusResponse(_message.Message):
     SERVER_VERSION_FIELD_NUMBER: _builtins.int
     CATALOGUE_PROBLEM_FIELD_NUMBER: _builtins.int
     track_count: _builtins.int
-    """How many tracks can be recommended now, [0, 2^63)."""
+    """Number of tracks that can be recommended now, [0, 2^63)."""
     server_version: _builtins.str
     """The server's version, such as "0.1.0"."""
     catalogue_problem: _builtins.str
-    """What keeps the catalogue from answering, as a sentence, or empty where nothing does. An empty catalogue says how to
+    """A sentence that says why the catalogue cannot be used, or empty if it can. For an empty catalogue it says how to
     fill it.
     """
     @_builtins.property
     def revision(self) -> _revision_pb2.Revision:
-        """The model and the catalogue that answers come from now."""
+        """The model and the revision of the catalogue that responses use now."""
 
     @_builtins.property
     def genres(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The genres that the model knows, in the order of their names."""
+        """The genres of the model, in the order of their names."""
 
     def __init__(
         self,

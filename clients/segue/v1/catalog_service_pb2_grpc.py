@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class CatalogServiceStub(object):
-    """Reads the catalogue and the state of the server.
+    """Reads the catalogue and the status of the server.
     """
 
     def __init__(self, channel):
@@ -53,11 +53,11 @@ class CatalogServiceStub(object):
 
 
 class CatalogServiceServicer(object):
-    """Reads the catalogue and the state of the server.
+    """Reads the catalogue and the status of the server.
     """
 
     def GetTrack(self, request, context):
-        """Reads one track.
+        """Returns one track.
 
         Errors: MALFORMED_REQUEST (INVALID_ARGUMENT) for an empty id; TRACK_NOT_FOUND (NOT_FOUND); STORE_UNAVAILABLE
         (UNAVAILABLE).
@@ -67,17 +67,17 @@ class CatalogServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ListTracks(self, request, context):
-        """Lists the tracks in the order of their ids, page by page.
+        """Lists the tracks in the order of their ids, in pages.
 
         Errors: MALFORMED_REQUEST (INVALID_ARGUMENT) for a page size below 0 or a page token that this service did not
-        make; STORE_UNAVAILABLE (UNAVAILABLE).
+        return; STORE_UNAVAILABLE (UNAVAILABLE).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetStatus(self, request, context):
-        """Reads which model and which catalogue the server works with. It never fails for want of either.
+        """Returns the model and the catalogue of the server. It does not fail if either is missing.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -110,7 +110,7 @@ def add_CatalogServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class CatalogService(object):
-    """Reads the catalogue and the state of the server.
+    """Reads the catalogue and the status of the server.
     """
 
     @staticmethod

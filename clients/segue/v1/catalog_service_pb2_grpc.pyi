@@ -27,49 +27,49 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class CatalogServiceStub:
-    """Reads the catalogue and the state of the server."""
+    """Reads the catalogue and the status of the server."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> CatalogServiceAsyncStub: ...
     GetTrack: _grpc.UnaryUnaryMultiCallable[_catalog_service_pb2.GetTrackRequest, _catalog_service_pb2.GetTrackResponse]
-    """Reads one track.
+    """Returns one track.
 
     Errors: MALFORMED_REQUEST (INVALID_ARGUMENT) for an empty id; TRACK_NOT_FOUND (NOT_FOUND); STORE_UNAVAILABLE
     (UNAVAILABLE).
     """
     ListTracks: _grpc.UnaryUnaryMultiCallable[_catalog_service_pb2.ListTracksRequest, _catalog_service_pb2.ListTracksResponse]
-    """Lists the tracks in the order of their ids, page by page.
+    """Lists the tracks in the order of their ids, in pages.
 
     Errors: MALFORMED_REQUEST (INVALID_ARGUMENT) for a page size below 0 or a page token that this service did not
-    make; STORE_UNAVAILABLE (UNAVAILABLE).
+    return; STORE_UNAVAILABLE (UNAVAILABLE).
     """
     GetStatus: _grpc.UnaryUnaryMultiCallable[_catalog_service_pb2.GetStatusRequest, _catalog_service_pb2.GetStatusResponse]
-    """Reads which model and which catalogue the server works with. It never fails for want of either."""
+    """Returns the model and the catalogue of the server. It does not fail if either is missing."""
 
 @_typing.type_check_only
 class CatalogServiceAsyncStub(CatalogServiceStub):
-    """Reads the catalogue and the state of the server."""
+    """Reads the catalogue and the status of the server."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetTrack: _aio.UnaryUnaryMultiCallable[_catalog_service_pb2.GetTrackRequest, _catalog_service_pb2.GetTrackResponse]  # type: ignore[assignment]
-    """Reads one track.
+    """Returns one track.
 
     Errors: MALFORMED_REQUEST (INVALID_ARGUMENT) for an empty id; TRACK_NOT_FOUND (NOT_FOUND); STORE_UNAVAILABLE
     (UNAVAILABLE).
     """
     ListTracks: _aio.UnaryUnaryMultiCallable[_catalog_service_pb2.ListTracksRequest, _catalog_service_pb2.ListTracksResponse]  # type: ignore[assignment]
-    """Lists the tracks in the order of their ids, page by page.
+    """Lists the tracks in the order of their ids, in pages.
 
     Errors: MALFORMED_REQUEST (INVALID_ARGUMENT) for a page size below 0 or a page token that this service did not
-    make; STORE_UNAVAILABLE (UNAVAILABLE).
+    return; STORE_UNAVAILABLE (UNAVAILABLE).
     """
     GetStatus: _aio.UnaryUnaryMultiCallable[_catalog_service_pb2.GetStatusRequest, _catalog_service_pb2.GetStatusResponse]  # type: ignore[assignment]
-    """Reads which model and which catalogue the server works with. It never fails for want of either."""
+    """Returns the model and the catalogue of the server. It does not fail if either is missing."""
 
 class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Reads the catalogue and the state of the server."""
+    """Reads the catalogue and the status of the server."""
 
     @_abc_1.abstractmethod
     def GetTrack(
@@ -77,7 +77,7 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _catalog_service_pb2.GetTrackRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_catalog_service_pb2.GetTrackResponse, _abc.Awaitable[_catalog_service_pb2.GetTrackResponse]]:
-        """Reads one track.
+        """Returns one track.
 
         Errors: MALFORMED_REQUEST (INVALID_ARGUMENT) for an empty id; TRACK_NOT_FOUND (NOT_FOUND); STORE_UNAVAILABLE
         (UNAVAILABLE).
@@ -89,10 +89,10 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _catalog_service_pb2.ListTracksRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_catalog_service_pb2.ListTracksResponse, _abc.Awaitable[_catalog_service_pb2.ListTracksResponse]]:
-        """Lists the tracks in the order of their ids, page by page.
+        """Lists the tracks in the order of their ids, in pages.
 
         Errors: MALFORMED_REQUEST (INVALID_ARGUMENT) for a page size below 0 or a page token that this service did not
-        make; STORE_UNAVAILABLE (UNAVAILABLE).
+        return; STORE_UNAVAILABLE (UNAVAILABLE).
         """
 
     @_abc_1.abstractmethod
@@ -101,6 +101,6 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _catalog_service_pb2.GetStatusRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_catalog_service_pb2.GetStatusResponse, _abc.Awaitable[_catalog_service_pb2.GetStatusResponse]]:
-        """Reads which model and which catalogue the server works with. It never fails for want of either."""
+        """Returns the model and the catalogue of the server. It does not fail if either is missing."""
 
 def add_CatalogServiceServicer_to_server(servicer: CatalogServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -24,7 +24,7 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class ClassifyRequest(_message.Message):
-    """Asks for the genres of one piece of music."""
+    """Request for the genres of one clip."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -32,17 +32,17 @@ class ClassifyRequest(_message.Message):
     TOP_K_FIELD_NUMBER: _builtins.int
     READ_MASK_FIELD_NUMBER: _builtins.int
     top_k: _builtins.int
-    """How many of the best genres to answer, [1, 100]. Unset is 10; above 100 is taken as 100; 0 or below is
+    """Number of genres to return, the best first, [1, 100]. Unset is 10; above 100 is treated as 100; 0 or below is
     MALFORMED_REQUEST.
     """
     @_builtins.property
     def audio(self) -> _audio_pb2.Audio:
-        """The piece of music. Required."""
+        """The clip. Required."""
 
     @_builtins.property
     def read_mask(self) -> _field_mask_pb2.FieldMask:
-        """Which fields of the answer are wanted, by their names: "scores", "quality_flags", "timeline", "embedding", or "*" for
-        all. The revision always comes. Unset is "scores" and "quality_flags"; any other path is MALFORMED_REQUEST.
+        """Fields of the response to return: "scores", "quality_flags", "timeline", "embedding", or "*" for all. The revision
+        is always returned. Unset is "scores" and "quality_flags"; any other path is MALFORMED_REQUEST.
         """
 
     def __init__(
@@ -64,7 +64,7 @@ Global___ClassifyRequest: _TypeAlias = ClassifyRequest  # noqa: Y015
 
 @_typing.final
 class ClassifyResponse(_message.Message):
-    """The genres of one piece of music."""
+    """The genres of one clip."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -75,26 +75,26 @@ class ClassifyResponse(_message.Message):
     EMBEDDING_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def scores(self) -> _containers.RepeatedCompositeFieldContainer[Global___GenreScore]:
-        """The best genres first; equal scores in the order of their names. Fewer than asked where the model knows fewer."""
+        """The best genres first; equal scores in the order of their names. Fewer than requested if the model has fewer."""
 
     @_builtins.property
     def revision(self) -> _revision_pb2.Revision:
-        """The model that heard the piece, and the catalogue as it was."""
+        """The model that scored the clip, and the revision of the catalogue."""
 
     @_builtins.property
     def quality_flags(self) -> _containers.RepeatedScalarFieldContainer[_audio_pb2.QualityFlag.ValueType]:
-        """What is wrong with the sound, in the order of the flags' numbers; empty where nothing is."""
+        """The flaws of the audio, in the order of the flags' numbers."""
 
     @_builtins.property
     def timeline(self) -> _containers.RepeatedCompositeFieldContainer[Global___ScoredWindow]:
-        """The windows that were heard, in the order of time: at most as many as the model takes (10 for segue-fast), spread over
-        the whole piece, without the silent ones. Only where read_mask asks for it.
+        """The windows that were analyzed, in the order of time: at most as many as the model uses (10 for segue-fast), spread
+        over the whole clip, without silent windows. Only if read_mask includes it.
         """
 
     @_builtins.property
     def embedding(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
-        """The embedding of the piece, a vector of length 1: the cosine between two of one model says how alike they sound. Only
-        where read_mask asks for it.
+        """The embedding of the clip, a vector of length 1. The cosine of two embeddings of one model measures how similar the
+        clips sound. Only if read_mask includes it.
         """
 
     def __init__(
@@ -116,7 +116,7 @@ Global___ClassifyResponse: _TypeAlias = ClassifyResponse  # noqa: Y015
 
 @_typing.final
 class ScoredWindow(_message.Message):
-    """A part of a piece of music and its genres."""
+    """A window of a clip and its genres."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -125,15 +125,15 @@ class ScoredWindow(_message.Message):
     SCORES_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def start(self) -> _duration_pb2.Duration:
-        """Where the window begins, from the start of the piece."""
+        """Start of the window, from the start of the clip."""
 
     @_builtins.property
     def end(self) -> _duration_pb2.Duration:
-        """Where it ends, 3 s later."""
+        """End of the window, 3 s after its start."""
 
     @_builtins.property
     def scores(self) -> _containers.RepeatedCompositeFieldContainer[Global___GenreScore]:
-        """The best genres of the window first, as many as the request asks for; equal scores in the order of their names."""
+        """The best genres of the window first, as many as the request says; equal scores in the order of their names."""
 
     def __init__(
         self,
@@ -152,7 +152,7 @@ Global___ScoredWindow: _TypeAlias = ScoredWindow  # noqa: Y015
 
 @_typing.final
 class StreamingClassifyRequest(_message.Message):
-    """A part of a stream: the configuration once, then chunks."""
+    """A message of a stream: the configuration once, then chunks."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -162,7 +162,7 @@ class StreamingClassifyRequest(_message.Message):
     """The next bytes of the file, or of the samples; at least 1."""
     @_builtins.property
     def config(self) -> Global___StreamingClassifyConfig:
-        """What comes and what is wanted. It is the first message, and only that."""
+        """The format of the audio and the fields to return. In the first message, and only there."""
 
     def __init__(
         self,
@@ -182,7 +182,7 @@ Global___StreamingClassifyRequest: _TypeAlias = StreamingClassifyRequest  # noqa
 
 @_typing.final
 class StreamingClassifyConfig(_message.Message):
-    """Says what comes and what is wanted."""
+    """The format of the audio and the fields to return."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -190,14 +190,14 @@ class StreamingClassifyConfig(_message.Message):
     TOP_K_FIELD_NUMBER: _builtins.int
     READ_MASK_FIELD_NUMBER: _builtins.int
     top_k: _builtins.int
-    """How many of the best genres to answer, as in ClassifyRequest."""
+    """Number of genres to return, as in ClassifyRequest."""
     @_builtins.property
     def pcm(self) -> _audio_pb2.PcmFormat:
-        """How bare samples are written. Unset is a file: WAV, AU, FLAC, Ogg Vorbis, Opus, MP3 and so on, as in Audio."""
+        """The format of raw samples. Unset is a file in one of the formats of Audio."""
 
     @_builtins.property
     def read_mask(self) -> _field_mask_pb2.FieldMask:
-        """Which fields of the result are wanted, as in ClassifyRequest."""
+        """Fields of the result to return, as in ClassifyRequest."""
 
     def __init__(
         self,
@@ -218,7 +218,7 @@ Global___StreamingClassifyConfig: _TypeAlias = StreamingClassifyConfig  # noqa: 
 
 @_typing.final
 class StreamingClassifyResponse(_message.Message):
-    """One answer of several: windows in the order of time, then the result."""
+    """One of several responses: windows in the order of time, then the result."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -227,15 +227,15 @@ class StreamingClassifyResponse(_message.Message):
     REVISION_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def window(self) -> Global___ScoredWindow:
-        """A window that has arrived. One that is silent has no scores."""
+        """A window that has arrived. A silent window has no scores."""
 
     @_builtins.property
     def result(self) -> Global___ClassifyResponse:
-        """The whole piece; nothing comes after it."""
+        """The genres of the whole clip; the last response."""
 
     @_builtins.property
     def revision(self) -> _revision_pb2.Revision:
-        """The model that heard it, and the catalogue as it was."""
+        """The model that scored the audio, and the revision of the catalogue."""
 
     def __init__(
         self,
@@ -256,16 +256,16 @@ Global___StreamingClassifyResponse: _TypeAlias = StreamingClassifyResponse  # no
 
 @_typing.final
 class GenreScore(_message.Message):
-    """One genre and how sure the model is of it."""
+    """One genre and its probability."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     GENRE_FIELD_NUMBER: _builtins.int
     SCORE_FIELD_NUMBER: _builtins.int
     genre: _builtins.str
-    """The genre's name as the model was taught it, such as "jazz"."""
+    """The genre's name in the model's training data, such as "jazz"."""
     score: _builtins.float
-    """A calibrated probability, [0, 1]. Over all genres of the model they sum to 1."""
+    """Calibrated probability, [0, 1]. The probabilities of all genres of the model sum to 1."""
     def __init__(
         self,
         *,

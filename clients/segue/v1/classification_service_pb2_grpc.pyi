@@ -27,61 +27,61 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class ClassificationServiceStub:
-    """Tells the genre of a piece of music from its sound."""
+    """Scores the genres of music from its sound."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> ClassificationServiceAsyncStub: ...
     Classify: _grpc.UnaryUnaryMultiCallable[_classification_service_pb2.ClassifyRequest, _classification_service_pb2.ClassifyResponse]
-    """Scores every genre that the model knows for one piece of music.
+    """Scores every genre of the model for one clip.
 
     Errors: AUDIO_UNDECODABLE, AUDIO_TOO_SHORT, AUDIO_TOO_LONG, AUDIO_SILENT, MALFORMED_REQUEST (INVALID_ARGUMENT);
     OVERLOADED (RESOURCE_EXHAUSTED).
     """
     StreamingClassify: _grpc.StreamStreamMultiCallable[_classification_service_pb2.StreamingClassifyRequest, _classification_service_pb2.StreamingClassifyResponse]
-    """Scores the genres of a piece of music while it arrives: each window of 3 s as soon as it is there, and the whole at
-    the end. The configuration comes first, then the audio in chunks of any size; the caller ends its side to say that it
-    was all. Altogether 16 MiB are taken.
+    """Scores the genres of a clip while it arrives: those of each 3 s window as soon as it has arrived, and those of the
+    whole clip at the end. The first message is the configuration; the others are the audio in chunks of any size, at
+    most 16 MiB together. The caller half-closes the stream after the last chunk.
 
-    The last answer is the result; it is what Classify answers for the same audio. It is made of windows spread over the whole
-    piece, as ever, and not of the answers before it, each of which is what Classify answers for those 3 s alone. Windows of
-    MP4, AAC, WMA and Matroska come with the end only; all other kinds are decoded as they come.
+    The last response is the result, the same that Classify returns for the whole audio: it comes from windows spread
+    over the whole clip, not from the responses before it. Each of those has the scores that Classify returns for that
+    window alone. The windows of MP4, AAC, WMA and Matroska come at the end; other formats are decoded as they arrive.
 
-    A caller from whom nothing comes for 30 s, who does not read for 30 s, or who has been sending for 4 h, is dropped.
+    The call ends when the caller sends nothing for 30 s, reads nothing for 30 s, or has been sending for 4 h.
 
-    Errors: those of Classify for the whole; MALFORMED_REQUEST (INVALID_ARGUMENT) for messages out of their order;
+    Errors: those of Classify for the whole clip; MALFORMED_REQUEST (INVALID_ARGUMENT) for messages in the wrong order;
     STREAM_STALLED (DEADLINE_EXCEEDED).
     """
 
 @_typing.type_check_only
 class ClassificationServiceAsyncStub(ClassificationServiceStub):
-    """Tells the genre of a piece of music from its sound."""
+    """Scores the genres of music from its sound."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     Classify: _aio.UnaryUnaryMultiCallable[_classification_service_pb2.ClassifyRequest, _classification_service_pb2.ClassifyResponse]  # type: ignore[assignment]
-    """Scores every genre that the model knows for one piece of music.
+    """Scores every genre of the model for one clip.
 
     Errors: AUDIO_UNDECODABLE, AUDIO_TOO_SHORT, AUDIO_TOO_LONG, AUDIO_SILENT, MALFORMED_REQUEST (INVALID_ARGUMENT);
     OVERLOADED (RESOURCE_EXHAUSTED).
     """
     StreamingClassify: _aio.StreamStreamMultiCallable[_classification_service_pb2.StreamingClassifyRequest, _classification_service_pb2.StreamingClassifyResponse]  # type: ignore[assignment]
-    """Scores the genres of a piece of music while it arrives: each window of 3 s as soon as it is there, and the whole at
-    the end. The configuration comes first, then the audio in chunks of any size; the caller ends its side to say that it
-    was all. Altogether 16 MiB are taken.
+    """Scores the genres of a clip while it arrives: those of each 3 s window as soon as it has arrived, and those of the
+    whole clip at the end. The first message is the configuration; the others are the audio in chunks of any size, at
+    most 16 MiB together. The caller half-closes the stream after the last chunk.
 
-    The last answer is the result; it is what Classify answers for the same audio. It is made of windows spread over the whole
-    piece, as ever, and not of the answers before it, each of which is what Classify answers for those 3 s alone. Windows of
-    MP4, AAC, WMA and Matroska come with the end only; all other kinds are decoded as they come.
+    The last response is the result, the same that Classify returns for the whole audio: it comes from windows spread
+    over the whole clip, not from the responses before it. Each of those has the scores that Classify returns for that
+    window alone. The windows of MP4, AAC, WMA and Matroska come at the end; other formats are decoded as they arrive.
 
-    A caller from whom nothing comes for 30 s, who does not read for 30 s, or who has been sending for 4 h, is dropped.
+    The call ends when the caller sends nothing for 30 s, reads nothing for 30 s, or has been sending for 4 h.
 
-    Errors: those of Classify for the whole; MALFORMED_REQUEST (INVALID_ARGUMENT) for messages out of their order;
+    Errors: those of Classify for the whole clip; MALFORMED_REQUEST (INVALID_ARGUMENT) for messages in the wrong order;
     STREAM_STALLED (DEADLINE_EXCEEDED).
     """
 
 class ClassificationServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Tells the genre of a piece of music from its sound."""
+    """Scores the genres of music from its sound."""
 
     @_abc_1.abstractmethod
     def Classify(
@@ -89,7 +89,7 @@ class ClassificationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _classification_service_pb2.ClassifyRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_classification_service_pb2.ClassifyResponse, _abc.Awaitable[_classification_service_pb2.ClassifyResponse]]:
-        """Scores every genre that the model knows for one piece of music.
+        """Scores every genre of the model for one clip.
 
         Errors: AUDIO_UNDECODABLE, AUDIO_TOO_SHORT, AUDIO_TOO_LONG, AUDIO_SILENT, MALFORMED_REQUEST (INVALID_ARGUMENT);
         OVERLOADED (RESOURCE_EXHAUSTED).
@@ -101,17 +101,17 @@ class ClassificationServiceServicer(metaclass=_abc_1.ABCMeta):
         request_iterator: _MaybeAsyncIterator[_classification_service_pb2.StreamingClassifyRequest],
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_classification_service_pb2.StreamingClassifyResponse], _abc.AsyncIterator[_classification_service_pb2.StreamingClassifyResponse]]:
-        """Scores the genres of a piece of music while it arrives: each window of 3 s as soon as it is there, and the whole at
-        the end. The configuration comes first, then the audio in chunks of any size; the caller ends its side to say that it
-        was all. Altogether 16 MiB are taken.
+        """Scores the genres of a clip while it arrives: those of each 3 s window as soon as it has arrived, and those of the
+        whole clip at the end. The first message is the configuration; the others are the audio in chunks of any size, at
+        most 16 MiB together. The caller half-closes the stream after the last chunk.
 
-        The last answer is the result; it is what Classify answers for the same audio. It is made of windows spread over the whole
-        piece, as ever, and not of the answers before it, each of which is what Classify answers for those 3 s alone. Windows of
-        MP4, AAC, WMA and Matroska come with the end only; all other kinds are decoded as they come.
+        The last response is the result, the same that Classify returns for the whole audio: it comes from windows spread
+        over the whole clip, not from the responses before it. Each of those has the scores that Classify returns for that
+        window alone. The windows of MP4, AAC, WMA and Matroska come at the end; other formats are decoded as they arrive.
 
-        A caller from whom nothing comes for 30 s, who does not read for 30 s, or who has been sending for 4 h, is dropped.
+        The call ends when the caller sends nothing for 30 s, reads nothing for 30 s, or has been sending for 4 h.
 
-        Errors: those of Classify for the whole; MALFORMED_REQUEST (INVALID_ARGUMENT) for messages out of their order;
+        Errors: those of Classify for the whole clip; MALFORMED_REQUEST (INVALID_ARGUMENT) for messages in the wrong order;
         STREAM_STALLED (DEADLINE_EXCEEDED).
         """
 

@@ -26,7 +26,7 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class RecommendRequest(_message.Message):
-    """Asks for tracks that sound like a seed."""
+    """Request for tracks that sound similar to a seed."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -37,16 +37,15 @@ class RecommendRequest(_message.Message):
     track_id: _builtins.str
     """A track of the catalogue, by its id."""
     limit: _builtins.int
-    """How many tracks to answer, [1, 100]. Unset is 10; above 100 is taken as 100; 0 or below is MALFORMED_REQUEST."""
+    """Number of tracks to return, [1, 100]. Unset is 10; above 100 is treated as 100; 0 or below is MALFORMED_REQUEST."""
     @_builtins.property
     def audio(self) -> _audio_pb2.Audio:
-        """A piece of music, in the catalogue or not."""
+        """A clip, in the catalogue or not."""
 
     @_builtins.property
     def read_mask(self) -> _field_mask_pb2.FieldMask:
-        """Which fields of the answer are wanted, by their names: "recommendations", "quality_flags", "timeline", "embedding", or
-        "*" for all. The revision always comes. Unset is "recommendations" and "quality_flags"; any other path is
-        MALFORMED_REQUEST.
+        """Fields of the response to return: "recommendations", "quality_flags", "timeline", "embedding", or "*" for all. The
+        revision is always returned. Unset is "recommendations" and "quality_flags"; any other path is MALFORMED_REQUEST.
         """
 
     def __init__(
@@ -74,19 +73,19 @@ Global___RecommendRequest: _TypeAlias = RecommendRequest  # noqa: Y015
 
 @_typing.final
 class StreamingRecommendRequest(_message.Message):
-    """One request of many."""
+    """One of several requests."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     ITEM_ID_FIELD_NUMBER: _builtins.int
     REQUEST_FIELD_NUMBER: _builtins.int
     item_id: _builtins.str
-    """What the answer is to be known by, such as a number; it comes back as it is. At most 128 characters, more is
+    """The caller's own id for this request, such as a number; its response has the same. At most 128 characters, more is
     MALFORMED_REQUEST.
     """
     @_builtins.property
     def request(self) -> Global___RecommendRequest:
-        """What is asked for."""
+        """The request."""
 
     def __init__(
         self,
@@ -104,7 +103,7 @@ Global___StreamingRecommendRequest: _TypeAlias = StreamingRecommendRequest  # no
 
 @_typing.final
 class StreamingRecommendResponse(_message.Message):
-    """The answer to one request of many."""
+    """The response to one of several requests."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -115,11 +114,11 @@ class StreamingRecommendResponse(_message.Message):
     """The item_id of the request."""
     @_builtins.property
     def response(self) -> Global___RecommendResponse:
-        """The tracks."""
+        """The recommended tracks."""
 
     @_builtins.property
     def status(self) -> _status_pb2.Status:
-        """Why there are none: code, message and details are those with which Recommend would have failed."""
+        """The failure, with the code, message and details that Recommend would have failed with."""
 
     def __init__(
         self,
@@ -140,7 +139,7 @@ Global___StreamingRecommendResponse: _TypeAlias = StreamingRecommendResponse  # 
 
 @_typing.final
 class RecommendResponse(_message.Message):
-    """Tracks that sound like the seed."""
+    """Tracks that sound similar to the seed."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -151,27 +150,27 @@ class RecommendResponse(_message.Message):
     EMBEDDING_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def recommendations(self) -> _containers.RepeatedCompositeFieldContainer[Global___Recommendation]:
-        """The nearest first; equal similarities in the order of their track ids. Fewer than asked where the catalogue holds
-        fewer, or is being emptied.
+        """The most similar tracks first; equal similarities in the order of their track ids. Fewer than requested if the
+        catalogue has fewer, or is being emptied.
         """
 
     @_builtins.property
     def revision(self) -> _revision_pb2.Revision:
-        """The model that heard the tracks, and the catalogue that was searched."""
+        """The model that embedded the seed and the tracks, and the revision of the catalogue that was searched."""
 
     @_builtins.property
     def quality_flags(self) -> _containers.RepeatedScalarFieldContainer[_audio_pb2.QualityFlag.ValueType]:
-        """What is wrong with the sound of a seed that is a clip, in the order of the flags' numbers; empty where nothing is."""
+        """The flaws of a seed that is a clip, in the order of the flags' numbers."""
 
     @_builtins.property
     def timeline(self) -> _containers.RepeatedCompositeFieldContainer[_classification_service_pb2.ScoredWindow]:
-        """The windows of a seed that is a clip, as in ClassifyResponse, each with its ten best genres. Only where read_mask asks
-        for it.
+        """The windows of a seed that is a clip, as in ClassifyResponse, each with its ten best genres. Only if read_mask
+        includes it.
         """
 
     @_builtins.property
     def embedding(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
-        """The embedding of the seed, of length 1. Only where read_mask asks for it."""
+        """The embedding of the seed, a vector of length 1. Only if read_mask includes it."""
 
     def __init__(
         self,
@@ -192,14 +191,14 @@ Global___RecommendResponse: _TypeAlias = RecommendResponse  # noqa: Y015
 
 @_typing.final
 class Recommendation(_message.Message):
-    """One track and how near it is to the seed."""
+    """One track and its similarity to the seed."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     TRACK_FIELD_NUMBER: _builtins.int
     SIMILARITY_FIELD_NUMBER: _builtins.int
     similarity: _builtins.float
-    """The cosine of the angle between the embeddings of track and seed, [-1, 1]. Higher is nearer."""
+    """Cosine of the angle between the embeddings of track and seed, [-1, 1]. Higher is more similar."""
     @_builtins.property
     def track(self) -> _track_pb2.Track:
         """The recommended track."""

@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class RecommendationServiceStub(object):
-    """Tells what to play next.
+    """Recommends tracks of the catalogue that sound similar to a seed.
     """
 
     def __init__(self, channel):
@@ -48,26 +48,27 @@ class RecommendationServiceStub(object):
 
 
 class RecommendationServiceServicer(object):
-    """Tells what to play next.
+    """Recommends tracks of the catalogue that sound similar to a seed.
     """
 
     def Recommend(self, request, context):
-        """Finds the tracks of the catalogue that sound nearest to a seed. The seed itself is left out.
+        """Finds the tracks of the catalogue that sound most similar to a seed. The seed itself is left out.
 
-        Errors: MALFORMED_REQUEST (INVALID_ARGUMENT), and those of Classify for a clip; TRACK_NOT_FOUND (NOT_FOUND) for an unknown id; CATALOGUE_EMPTY and
-        CATALOGUE_MISMATCH (FAILED_PRECONDITION); STORE_UNAVAILABLE (UNAVAILABLE); OVERLOADED (RESOURCE_EXHAUSTED).
+        Errors: MALFORMED_REQUEST (INVALID_ARGUMENT), and those of Classify for a clip; TRACK_NOT_FOUND (NOT_FOUND) for an
+        unknown id; CATALOGUE_EMPTY and CATALOGUE_MISMATCH (FAILED_PRECONDITION); STORE_UNAVAILABLE (UNAVAILABLE);
+        OVERLOADED (RESOURCE_EXHAUSTED).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def StreamingRecommend(self, request_iterator, context):
-        """Answers any number of requests, each as Recommend would, as soon as it is done: not in the order in which they were
-        sent. Up to 8 are worked on at once; the next is read when one of them is answered. A request that fails is answered
-        by its status, and the others are answered all the same.
+        """Processes any number of requests, each as Recommend would. A response is sent as soon as it is ready, in any order.
+        Up to 8 requests are processed at once; the next one is read when one of them is done. A request that fails gets
+        its status as the response, and does not affect the others.
 
-        A caller from whom nothing comes for 30 s while nothing is worked on, who does not read for 30 s, or who has been sending
-        for 4 h, is dropped.
+        The call ends when the caller sends nothing for 30 s while no request is in progress, reads nothing for 30 s, or
+        has been sending for 4 h.
 
         Errors: STREAM_STALLED (DEADLINE_EXCEEDED); OVERLOADED (RESOURCE_EXHAUSTED) for too many streams.
         """
@@ -97,7 +98,7 @@ def add_RecommendationServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class RecommendationService(object):
-    """Tells what to play next.
+    """Recommends tracks of the catalogue that sound similar to a seed.
     """
 
     @staticmethod

@@ -27,53 +27,55 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class RecommendationServiceStub:
-    """Tells what to play next."""
+    """Recommends tracks of the catalogue that sound similar to a seed."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> RecommendationServiceAsyncStub: ...
     Recommend: _grpc.UnaryUnaryMultiCallable[_recommendation_service_pb2.RecommendRequest, _recommendation_service_pb2.RecommendResponse]
-    """Finds the tracks of the catalogue that sound nearest to a seed. The seed itself is left out.
+    """Finds the tracks of the catalogue that sound most similar to a seed. The seed itself is left out.
 
-    Errors: MALFORMED_REQUEST (INVALID_ARGUMENT), and those of Classify for a clip; TRACK_NOT_FOUND (NOT_FOUND) for an unknown id; CATALOGUE_EMPTY and
-    CATALOGUE_MISMATCH (FAILED_PRECONDITION); STORE_UNAVAILABLE (UNAVAILABLE); OVERLOADED (RESOURCE_EXHAUSTED).
+    Errors: MALFORMED_REQUEST (INVALID_ARGUMENT), and those of Classify for a clip; TRACK_NOT_FOUND (NOT_FOUND) for an
+    unknown id; CATALOGUE_EMPTY and CATALOGUE_MISMATCH (FAILED_PRECONDITION); STORE_UNAVAILABLE (UNAVAILABLE);
+    OVERLOADED (RESOURCE_EXHAUSTED).
     """
     StreamingRecommend: _grpc.StreamStreamMultiCallable[_recommendation_service_pb2.StreamingRecommendRequest, _recommendation_service_pb2.StreamingRecommendResponse]
-    """Answers any number of requests, each as Recommend would, as soon as it is done: not in the order in which they were
-    sent. Up to 8 are worked on at once; the next is read when one of them is answered. A request that fails is answered
-    by its status, and the others are answered all the same.
+    """Processes any number of requests, each as Recommend would. A response is sent as soon as it is ready, in any order.
+    Up to 8 requests are processed at once; the next one is read when one of them is done. A request that fails gets
+    its status as the response, and does not affect the others.
 
-    A caller from whom nothing comes for 30 s while nothing is worked on, who does not read for 30 s, or who has been sending
-    for 4 h, is dropped.
+    The call ends when the caller sends nothing for 30 s while no request is in progress, reads nothing for 30 s, or
+    has been sending for 4 h.
 
     Errors: STREAM_STALLED (DEADLINE_EXCEEDED); OVERLOADED (RESOURCE_EXHAUSTED) for too many streams.
     """
 
 @_typing.type_check_only
 class RecommendationServiceAsyncStub(RecommendationServiceStub):
-    """Tells what to play next."""
+    """Recommends tracks of the catalogue that sound similar to a seed."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     Recommend: _aio.UnaryUnaryMultiCallable[_recommendation_service_pb2.RecommendRequest, _recommendation_service_pb2.RecommendResponse]  # type: ignore[assignment]
-    """Finds the tracks of the catalogue that sound nearest to a seed. The seed itself is left out.
+    """Finds the tracks of the catalogue that sound most similar to a seed. The seed itself is left out.
 
-    Errors: MALFORMED_REQUEST (INVALID_ARGUMENT), and those of Classify for a clip; TRACK_NOT_FOUND (NOT_FOUND) for an unknown id; CATALOGUE_EMPTY and
-    CATALOGUE_MISMATCH (FAILED_PRECONDITION); STORE_UNAVAILABLE (UNAVAILABLE); OVERLOADED (RESOURCE_EXHAUSTED).
+    Errors: MALFORMED_REQUEST (INVALID_ARGUMENT), and those of Classify for a clip; TRACK_NOT_FOUND (NOT_FOUND) for an
+    unknown id; CATALOGUE_EMPTY and CATALOGUE_MISMATCH (FAILED_PRECONDITION); STORE_UNAVAILABLE (UNAVAILABLE);
+    OVERLOADED (RESOURCE_EXHAUSTED).
     """
     StreamingRecommend: _aio.StreamStreamMultiCallable[_recommendation_service_pb2.StreamingRecommendRequest, _recommendation_service_pb2.StreamingRecommendResponse]  # type: ignore[assignment]
-    """Answers any number of requests, each as Recommend would, as soon as it is done: not in the order in which they were
-    sent. Up to 8 are worked on at once; the next is read when one of them is answered. A request that fails is answered
-    by its status, and the others are answered all the same.
+    """Processes any number of requests, each as Recommend would. A response is sent as soon as it is ready, in any order.
+    Up to 8 requests are processed at once; the next one is read when one of them is done. A request that fails gets
+    its status as the response, and does not affect the others.
 
-    A caller from whom nothing comes for 30 s while nothing is worked on, who does not read for 30 s, or who has been sending
-    for 4 h, is dropped.
+    The call ends when the caller sends nothing for 30 s while no request is in progress, reads nothing for 30 s, or
+    has been sending for 4 h.
 
     Errors: STREAM_STALLED (DEADLINE_EXCEEDED); OVERLOADED (RESOURCE_EXHAUSTED) for too many streams.
     """
 
 class RecommendationServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Tells what to play next."""
+    """Recommends tracks of the catalogue that sound similar to a seed."""
 
     @_abc_1.abstractmethod
     def Recommend(
@@ -81,10 +83,11 @@ class RecommendationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _recommendation_service_pb2.RecommendRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_recommendation_service_pb2.RecommendResponse, _abc.Awaitable[_recommendation_service_pb2.RecommendResponse]]:
-        """Finds the tracks of the catalogue that sound nearest to a seed. The seed itself is left out.
+        """Finds the tracks of the catalogue that sound most similar to a seed. The seed itself is left out.
 
-        Errors: MALFORMED_REQUEST (INVALID_ARGUMENT), and those of Classify for a clip; TRACK_NOT_FOUND (NOT_FOUND) for an unknown id; CATALOGUE_EMPTY and
-        CATALOGUE_MISMATCH (FAILED_PRECONDITION); STORE_UNAVAILABLE (UNAVAILABLE); OVERLOADED (RESOURCE_EXHAUSTED).
+        Errors: MALFORMED_REQUEST (INVALID_ARGUMENT), and those of Classify for a clip; TRACK_NOT_FOUND (NOT_FOUND) for an
+        unknown id; CATALOGUE_EMPTY and CATALOGUE_MISMATCH (FAILED_PRECONDITION); STORE_UNAVAILABLE (UNAVAILABLE);
+        OVERLOADED (RESOURCE_EXHAUSTED).
         """
 
     @_abc_1.abstractmethod
@@ -93,12 +96,12 @@ class RecommendationServiceServicer(metaclass=_abc_1.ABCMeta):
         request_iterator: _MaybeAsyncIterator[_recommendation_service_pb2.StreamingRecommendRequest],
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_recommendation_service_pb2.StreamingRecommendResponse], _abc.AsyncIterator[_recommendation_service_pb2.StreamingRecommendResponse]]:
-        """Answers any number of requests, each as Recommend would, as soon as it is done: not in the order in which they were
-        sent. Up to 8 are worked on at once; the next is read when one of them is answered. A request that fails is answered
-        by its status, and the others are answered all the same.
+        """Processes any number of requests, each as Recommend would. A response is sent as soon as it is ready, in any order.
+        Up to 8 requests are processed at once; the next one is read when one of them is done. A request that fails gets
+        its status as the response, and does not affect the others.
 
-        A caller from whom nothing comes for 30 s while nothing is worked on, who does not read for 30 s, or who has been sending
-        for 4 h, is dropped.
+        The call ends when the caller sends nothing for 30 s while no request is in progress, reads nothing for 30 s, or
+        has been sending for 4 h.
 
         Errors: STREAM_STALLED (DEADLINE_EXCEEDED); OVERLOADED (RESOURCE_EXHAUSTED) for too many streams.
         """

@@ -18,7 +18,7 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class Revision(_message.Message):
-    """What produced an answer, so that two answers of one catalogue can be compared."""
+    """The model and catalogue that produced a response, so that two responses from one catalogue can be compared."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -28,13 +28,13 @@ class Revision(_message.Message):
     model_id: _builtins.str
     """The model's name and the start of its digest, such as "segue-fast-1a2b3c4d"."""
     catalogue_revision: _builtins.int
-    """The number of the last change of the catalogue that the answer has seen, [0, 2^63). It grows with every change; only
-    a catalogue that is made anew, or restored from a backup, has smaller ones. 0 is a catalogue in which nothing was
-    ever written.
+    """Number of the last change of the catalogue that the response includes, [0, 2^63). It grows with every change; it
+    only becomes smaller when the catalogue is created again or restored from a backup. 0 is a catalogue that was never
+    written to.
     """
     stale: _builtins.bool
-    """Whether the catalogue could not be asked in this moment, so that the answer goes by what the server last knew of it:
-    tracks may have been added, removed or renamed since.
+    """True if the server could not reach the catalogue and used its last known state: tracks may have been added, removed
+    or renamed since.
     """
     def __init__(
         self,

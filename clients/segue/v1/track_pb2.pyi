@@ -19,7 +19,7 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class Track(_message.Message):
-    """A piece of music in the catalogue."""
+    """A track of the catalogue."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -33,24 +33,24 @@ class Track(_message.Message):
     PATH_FIELD_NUMBER: _builtins.int
     YEAR_FIELD_NUMBER: _builtins.int
     track_id: _builtins.str
-    """The track's name for ever: 32 lower-case hexadecimal digits that come from its audio, not from its name or tags."""
+    """Permanent id: 32 lower-case hexadecimal digits that are computed from the audio, not from its file name or tags."""
     title: _builtins.str
-    """The title in the file's tags, else the file's name without its ending."""
+    """The title in the file's tags, or else the file name without its extension."""
     artist: _builtins.str
     """The artist in the file's tags, or empty."""
     album: _builtins.str
     """The album in the file's tags, or empty."""
     genre: _builtins.str
-    """The genre that the model heard, the best of its scores."""
+    """The genre that the model predicts, the one with the best score."""
     tagged_genre: _builtins.str
-    """The genre in the file's tags, or empty. It is what somebody wrote there, not what was heard."""
+    """The genre in the file's tags, or empty. The model does not use it."""
     path: _builtins.str
-    """Where the indexer found the file, as a path on the indexer's machine."""
+    """Path of the file on the indexer's machine."""
     year: _builtins.int
-    """The year in the file's tags, in [1, 9999], or 0 where they do not say."""
+    """The year in the file's tags, [1, 9999], or 0 if they have none."""
     @_builtins.property
     def duration(self) -> _duration_pb2.Duration:
-        """How long the whole track plays."""
+        """Duration of the whole track."""
 
     def __init__(
         self,
