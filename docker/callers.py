@@ -1,9 +1,11 @@
-"""Asks a server without pause from several threads: python callers.py ADDRESS CLIP ANSWERS, and counts what fails.
+"""Calls a server without pause from several threads and counts the failures: python callers.py ADDRESS CLIP CALLS.
 
-Says "answering" when the first twentieth of the answers is there, so that whoever wants to disturb it knows when.
-Exits with 1 if any call failed after the retries that the client makes by itself. SEGUE_TLS_CA and SEGUE_TOKEN_FILE
-open the server.
+Prints "answering" after the first twentieth of the calls, so that a script knows when to disturb the server. Exits with
+1 if a call failed in spite of the client's retries. SEGUE_TLS_CA and SEGUE_TOKEN_FILE name the roots to trust and the
+file of the token.
 """
+
+from __future__ import annotations
 
 import itertools
 import os
@@ -14,11 +16,11 @@ from pathlib import Path
 
 from segue.client import Client, Credentials, SegueError
 
-CALLERS = 4
+THREADS = 4
 
 
-def ask(client: Client, clip: Path, number: int) -> SegueError | None:
-    """Classifies, or recommends by turns; answers what went wrong, if anything."""
+def call(client: Client, clip: Path, number: int) -> SegueError | None:
+    """Makes a call, classify and recommend by turns, and returns its error."""
     try:
         _ = client.recommend(clip, limit=5) if number % 2 else client.classify(clip)
     except SegueError as error:
@@ -26,19 +28,19 @@ def ask(client: Client, clip: Path, number: int) -> SegueError | None:
     return None
 
 
-def main(address: str, clip: Path, answers: int) -> None:
-    """Asks, and exits with 1 and the first errors if any call failed."""
+def main(address: str, clip: Path, calls: int) -> None:
+    """Makes the calls, prints the number of failures and the first errors, and exits."""
     token = Path(os.environ["SEGUE_TOKEN_FILE"]).read_text(encoding="utf-8").strip()
     credentials = Credentials(ca=os.environ["SEGUE_TLS_CA"], token=token)
-    with Client(address, credentials=credentials) as client, ThreadPoolExecutor(CALLERS) as pool:
-        outcomes = pool.map(ask, itertools.repeat(client), itertools.repeat(clip), range(answers))
-        failed = [error for error in tell_when_answering(outcomes, answers // 20) if error]
-    print(f"{answers} calls, {len(failed)} failed", *failed[:3], sep="\n")
-    sys.exit(1 if failed else 0)
+    with Client(address, credentials=credentials) as client, ThreadPoolExecutor(THREADS) as pool:
+        outcomes = pool.map(call, itertools.repeat(client), itertools.repeat(clip), range(calls))
+        errors = [error for error in announce_start(outcomes, calls // 20) if error]
+    print(f"{calls} calls, {len(errors)} failed", *errors[:3], sep="\n")
+    sys.exit(1 if errors else 0)
 
 
-def tell_when_answering(outcomes: Iterable[SegueError | None], first: int) -> Iterator[SegueError | None]:
-    """Passes the outcomes on, and says when the first have come."""
+def announce_start(outcomes: Iterable[SegueError | None], first: int) -> Iterator[SegueError | None]:
+    """Yields the outcomes, and prints "answering" after the first of them."""
     for number, outcome in enumerate(outcomes):
         if number == first:
             print("answering", flush=True)

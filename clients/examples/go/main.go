@@ -1,4 +1,4 @@
-// Command classify asks a Segue server for the genres of one audio file.
+// Command classify prints the genres of one audio file, as a Segue server scores them.
 package main
 
 import (
@@ -14,7 +14,7 @@ import (
 	segue "segue.example/classify/segue/v1"
 )
 
-// A message holds up to 16 MiB of audio, and gRPC takes 4 MiB unless it is told.
+// A message contains up to 16 MiB of audio; the default limit of gRPC is 4 MiB.
 const maxMessageBytes = 32 << 20
 
 func main() {
@@ -41,12 +41,12 @@ func classify(address, file string) error {
 
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	answer, err := segue.NewClassificationServiceClient(connection).Classify(ctx,
+	response, err := segue.NewClassificationServiceClient(connection).Classify(ctx,
 		&segue.ClassifyRequest{Audio: &segue.Audio{Content: content}})
 	if err != nil {
 		return err
 	}
-	for _, score := range answer.Scores {
+	for _, score := range response.Scores {
 		fmt.Printf("%s\t%.3f\n", score.Genre, score.Score)
 	}
 	return nil
