@@ -1,14 +1,16 @@
-"""A peer for the client: a real gRPC server on the loopback that answers fixed things and fails as it is told."""
+"""A real gRPC server for the client to call: it returns fixed responses, and fails or hangs as a test says."""
+
+from __future__ import annotations
 
 import asyncio
 import inspect
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeAlias
+from typing import Any, TypeAlias
 
 import grpc
 import pytest
@@ -54,7 +56,7 @@ from segue.v1.recommendation_service_pb2_grpc import (
 )
 from segue.v1.revision_pb2 import Revision
 from segue.v1.track_pb2 import Track
-from tests.helpers.waiting import PATIENCE_SECONDS as LONG
+from tests.helpers.waiting import PATIENCE_SECONDS
 
 REVISION = Revision(model_id="segue-fast-1a2b3c4d", catalogue_revision=12)
 SCORES = [GenreScore(genre="blues", score=0.75), GenreScore(genre="jazz", score=0.25)]
@@ -69,7 +71,7 @@ TRACKS = [
     Track(
         track_id=f"{number:032x}",
         title=f"Song {number}",
-        artist="Somebody",
+        artist="An Artist",
         album="An Album",
         year=1959,
         genre="blues",
@@ -84,9 +86,12 @@ LAST_CHUNK = b"last"
 
 Behaviour: TypeAlias = Callable[[grpc.ServicerContext], None]
 
+CallMethod: TypeAlias = Callable[..., Awaitable[Any]]
+"""Calls a method of a client by address, name and arguments; a listing or a stream returns a list."""
+
 
 def fails(code: grpc.StatusCode, message: str = "", *details: Message, **trailers: str) -> Behaviour:
-    """Fails a call, with details where there are any, as the server does."""
+    """Fails a call in the way of Segue's server, with the details if there are any."""
 
     def behave(context: grpc.ServicerContext) -> None:
         metadata: list[tuple[str, str | bytes]] = [(key.replace("_", "-"), value) for key, value in trailers.items()]
@@ -100,26 +105,26 @@ def fails(code: grpc.StatusCode, message: str = "", *details: Message, **trailer
 
 
 def packed(detail: Message) -> Packed:
-    """Packs one detail of a failure."""
+    """Packs one detail of a failure into Any."""
     envelope = Packed()
     envelope.Pack(detail)
     return envelope
 
 
 def info(reason: str, **metadata: str) -> ErrorInfo:
-    """Names a failure of the contract."""
+    """Makes the detail that has a reason of the contract."""
     return ErrorInfo(reason=reason, domain="segue.v1", metadata=metadata)
 
 
 def hangs(context: grpc.ServicerContext) -> None:
-    """Keeps a call waiting until the caller gives it up."""
+    """Blocks a call until the caller cancels it."""
     while context.is_active():
         time.sleep(0.01)
 
 
 def meets(calls: int) -> Behaviour:
-    """Keeps a call waiting until so many are there at once; they fail where that takes too long."""
-    barrier = threading.Barrier(calls, timeout=LONG)
+    """Blocks calls until that many run at once; they fail if that takes too long."""
+    barrier = threading.Barrier(calls, timeout=PATIENCE_SECONDS)
 
     def behave(_: grpc.ServicerContext) -> None:
         barrier.wait()
@@ -129,41 +134,47 @@ def meets(calls: int) -> Behaviour:
 
 @dataclass
 class Peer(ClassificationServiceServicer, RecommendationServiceServicer, CatalogServiceServicer):
-    """Answers fixed things. The behaviours wait for the next calls, one each; `received` keeps every attempt."""
+    """Returns fixed responses, and keeps every request.
+
+    Attributes:
+        address: the address of the server.
+        behaviours: run at the start of the next calls, one for each.
+        received: the requests of all attempts.
+    """
 
     address: str = ""
     behaviours: list[Behaviour] = field(default_factory=list)
     received: list[Any] = field(default_factory=list)
 
-    def Classify(self, request: ClassifyRequest, context: grpc.ServicerContext) -> ClassifyResponse:  # noqa: N802  the contract's name
-        """Answers the same scores for any audio, and everything else, whether it is wanted or not."""
-        self._take(request, context)
+    def Classify(self, request: ClassifyRequest, context: grpc.ServicerContext) -> ClassifyResponse:  # noqa: N802 - the contract's name
+        """Returns the same scores for any audio, with every field, whatever the read mask."""
+        self._receive(request, context)
         return ClassifyResponse(scores=SCORES, revision=REVISION, **DETAILS)
 
-    def StreamingClassify(  # noqa: N802  the contract's name
+    def StreamingClassify(  # noqa: N802 - the contract's name
         self, request_iterator: Iterator[StreamingClassifyRequest], context: grpc.ServicerContext
     ) -> Iterator[StreamingClassifyResponse]:
         """Yields a window for each chunk, and the same scores after LAST_CHUNK or at the end."""
         for request in request_iterator:
-            self._take(request, context)
+            self._receive(request, context)
             if request.chunk == LAST_CHUNK:
                 break
             if request.WhichOneof("part") == "chunk":
                 yield StreamingClassifyResponse(window=DETAILS["timeline"][0], revision=REVISION)
         yield StreamingClassifyResponse(result=ClassifyResponse(scores=SCORES, revision=REVISION), revision=REVISION)
 
-    def Recommend(self, request: RecommendRequest, context: grpc.ServicerContext) -> RecommendResponse:  # noqa: N802  the contract's name
-        """Answers the same tracks for any seed."""
-        self._take(request, context)
+    def Recommend(self, request: RecommendRequest, context: grpc.ServicerContext) -> RecommendResponse:  # noqa: N802 - the contract's name
+        """Returns the same tracks for any seed."""
+        self._receive(request, context)
         ranking = [Recommendation(track=track, similarity=1 - 0.125 * rank) for rank, track in enumerate(TRACKS)]
         return RecommendResponse(recommendations=ranking, revision=REVISION)
 
-    def StreamingRecommend(  # noqa: N802  the contract's name
+    def StreamingRecommend(  # noqa: N802 - the contract's name
         self, request_iterator: Iterator[StreamingRecommendRequest], context: grpc.ServicerContext
     ) -> Iterator[StreamingRecommendResponse]:
-        """Answers the same tracks for any seed, the last one first; a seed of no length fails."""
+        """Yields the same tracks for any seed, the last seed first; a seed with an empty track id fails."""
         for request in reversed(list(request_iterator)):
-            self._take(request, context)
+            self._receive(request, context)
             if request.request.track_id:
                 ranking = [Recommendation(track=TRACKS[0], similarity=1)]
                 response = RecommendResponse(recommendations=ranking, revision=REVISION)
@@ -174,26 +185,26 @@ class Peer(ClassificationServiceServicer, RecommendationServiceServicer, Catalog
                 )
                 yield StreamingRecommendResponse(item_id=request.item_id, status=missing)
 
-    def GetTrack(self, request: GetTrackRequest, context: grpc.ServicerContext) -> GetTrackResponse:  # noqa: N802  the contract's name
-        """Answers the same track for any id."""
-        self._take(request, context)
+    def GetTrack(self, request: GetTrackRequest, context: grpc.ServicerContext) -> GetTrackResponse:  # noqa: N802 - the contract's name
+        """Returns the same track for any id."""
+        self._receive(request, context)
         return GetTrackResponse(track=TRACKS[0])
 
-    def ListTracks(self, request: ListTracksRequest, context: grpc.ServicerContext) -> ListTracksResponse:  # noqa: N802  the contract's name
-        """Answers pages; a token is the number of the track that a page starts at."""
-        self._take(request, context)
+    def ListTracks(self, request: ListTracksRequest, context: grpc.ServicerContext) -> ListTracksResponse:  # noqa: N802 - the contract's name
+        """Returns pages; a token is the number of the first track of its page."""
+        self._receive(request, context)
         start = int(request.page_token or 0)
         end = start + (request.page_size or 100)
         return ListTracksResponse(tracks=TRACKS[start:end], next_page_token=str(end) if end < len(TRACKS) else "")
 
-    def GetStatus(self, request: GetStatusRequest, context: grpc.ServicerContext) -> GetStatusResponse:  # noqa: N802  the contract's name
-        """Answers the same state."""
-        self._take(request, context)
+    def GetStatus(self, request: GetStatusRequest, context: grpc.ServicerContext) -> GetStatusResponse:  # noqa: N802 - the contract's name
+        """Returns the same status."""
+        self._receive(request, context)
         return GetStatusResponse(
             revision=REVISION, track_count=len(TRACKS), genres=["blues", "jazz"], server_version="0.1.0"
         )
 
-    def _take(self, request: Message, context: grpc.ServicerContext) -> None:
+    def _receive(self, request: Message, context: grpc.ServicerContext) -> None:
         self.received.append(request)
         if self.behaviours:
             self.behaviours.pop(0)(context)
@@ -224,34 +235,28 @@ def serving(
 
 @pytest.fixture
 def peer() -> Iterator[Peer]:
-    """A peer that answers until it is told otherwise."""
+    """A peer that succeeds unless a test adds behaviours."""
     with serving() as running:
         yield running
 
 
-class Ask(Protocol):
-    """Calls one method of a client, of whichever kind, and answers what it answers; a listing or a stream as a list."""
-
-    async def __call__(self, address: str, method: str, *args: Any, timeout: float = LONG, **kwargs: Any) -> Any: ...  # noqa: ANN401, ASYNC109, D102  any method's
-
-
-async def _ask_plain(address: str, method: str, *args: Any, timeout: float = LONG, **kwargs: Any) -> Any:  # noqa: ANN401, ASYNC109  any method's
-    def ask() -> Any:  # noqa: ANN401  any method's
+async def _call_plain(address: str, method: str, *args: Any, timeout: float = PATIENCE_SECONDS, **kwargs: Any) -> Any:  # noqa: ANN401, ASYNC109 - of any method
+    def call() -> Any:  # noqa: ANN401 - of any method
         with Client(address, timeout=timeout) as client:
-            answer = getattr(client, method)(*args, **kwargs)
-            return list(answer) if isinstance(answer, Iterator) else answer
+            response = getattr(client, method)(*args, **kwargs)
+            return list(response) if isinstance(response, Iterator) else response
 
-    return await asyncio.to_thread(ask)
+    return await asyncio.to_thread(call)
 
 
-async def _ask_asyncio(address: str, method: str, *args: Any, timeout: float = LONG, **kwargs: Any) -> Any:  # noqa: ANN401, ASYNC109  any method's
+async def _call_asyncio(address: str, method: str, *args: Any, timeout: float = PATIENCE_SECONDS, **kwargs: Any) -> Any:  # noqa: ANN401, ASYNC109 - of any method
     async with AsyncClient(address, timeout=timeout) as client:
-        answer = getattr(client, method)(*args, **kwargs)
-        return [item async for item in answer] if inspect.isasyncgen(answer) else await answer
+        response = getattr(client, method)(*args, **kwargs)
+        return [item async for item in response] if inspect.isasyncgen(response) else await response
 
 
-@pytest.fixture(params=[_ask_plain, _ask_asyncio], ids=["plain", "asyncio"])
-def ask(request: pytest.FixtureRequest) -> Ask:
-    """Either client, so that one test holds both to the same behaviour."""
-    chosen: Ask = request.param
-    return chosen
+@pytest.fixture(params=[_call_plain, _call_asyncio], ids=["plain", "asyncio"])
+def call(request: pytest.FixtureRequest) -> CallMethod:
+    """Calls a method of the plain client and of the asyncio client, so that one test checks both."""
+    call_method: CallMethod = request.param
+    return call_method

@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 import json
 import signal
 import subprocess
@@ -15,7 +17,7 @@ from segue.v1.recommendation_service_pb2 import RecommendResponse
 from tests.integration.client.conftest import TRACKS, Peer, fails, hangs, info
 
 COMMAND = [sys.executable, "-c", "from segue.client.cli.main import main; main()"]
-SILENT = fails(grpc.StatusCode.INVALID_ARGUMENT, "There is nothing to hear.", info("AUDIO_SILENT"))
+SILENT = fails(grpc.StatusCode.INVALID_ARGUMENT, "Every window is silent.", info("AUDIO_SILENT"))
 
 
 def segue(peer: Peer, *arguments: str, stdin: bytes = b"") -> Result:
@@ -23,14 +25,14 @@ def segue(peer: Peer, *arguments: str, stdin: bytes = b"") -> Result:
     return CliRunner(env={"SEGUE_ADDRESS": peer.address}).invoke(main, arguments, input=stdin)
 
 
-def document(result: Result) -> Any:  # noqa: ANN401  any document
-    """Reads the one document on standard output, beside which nothing is said."""
+def document(result: Result) -> Any:  # noqa: ANN401 - any document
+    """Parses the document on standard output, and checks that standard error is empty."""
     assert "" == result.stderr
     return json.loads(result.stdout)
 
 
 def start(peer: Peer, *arguments: str) -> subprocess.Popen[str]:
-    """Starts the command as a program."""
+    """Starts the command as a process."""
     return subprocess.Popen(
         [*COMMAND, "--address", peer.address, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
@@ -38,14 +40,14 @@ def start(peer: Peer, *arguments: str) -> subprocess.Popen[str]:
 
 @pytest.fixture
 def clip(tmp_path: Path) -> str:
-    """A file; the peer does not mind what is in it."""
+    """A file that the peer accepts as audio."""
     path = tmp_path / "clip.wav"
     path.write_bytes(b"RIFF")
     return str(path)
 
 
 def test_classify(peer: Peer, clip: str) -> None:
-    """Classify prints the file, its genres with bars, and what heard them."""
+    """Classify prints the file, its genres with bars, and the model."""
     result = segue(peer, "classify", clip, "--top-k", "3")
     lines = [line.split() for line in result.stdout.splitlines()]
     assert ["blues", "0.750", "█" * 15] in lines
@@ -54,7 +56,7 @@ def test_classify(peer: Peer, clip: str) -> None:
 
 
 def test_timeline(peer: Peer, clip: str) -> None:
-    """With --timeline, each window is printed with its best genre, and what is wrong with the sound as ever."""
+    """With --timeline, each window is printed with its best genre, and the flaws of the audio are printed as usual."""
     lines = [" ".join(line.split()) for line in segue(peer, "classify", clip, "--timeline").stdout.splitlines()]
     assert "0:03 0:06 jazz 0.500" in lines
     assert "The sample rate is low: the genres are less reliable." in lines
@@ -62,7 +64,7 @@ def test_timeline(peer: Peer, clip: str) -> None:
 
 
 def test_no_timeline(peer: Peer, clip: str) -> None:
-    """Without --timeline nothing is asked for that is not printed, and JSON has everything."""
+    """Without --timeline only the printed fields are requested; with --json, every field."""
     segue(peer, "classify", clip)
     segue(peer, "classify", clip, "--json")
     segue(peer, "recommend", clip, "--json")
@@ -70,18 +72,18 @@ def test_no_timeline(peer: Peer, clip: str) -> None:
 
 
 def test_classify_several(peer: Peer, clip: str) -> None:
-    """Files that fail are told one by one, the others are answered, and the exit code is 1."""
+    """Each file that fails has its error, the others have their genres, and the exit code is 1."""
     peer.behaviours.append(SILENT)
     result = segue(peer, "classify", clip, "none.wav", clip)
     assert (1, 1) == (result.exit_code, result.stdout.count("blues"))
     assert [
-        f"segue: {clip}: There is nothing to hear.",
+        f"segue: {clip}: Every window is silent.",
         "segue: none.wav cannot be read: No such file or directory.",
     ] == result.stderr.splitlines()
 
 
 def test_classify_as_json(peer: Peer, clip: str) -> None:
-    """With --json, there is one result for every file, with its scores or its error."""
+    """With --json, each file has one result, with its scores or its error."""
     peer.behaviours.append(SILENT)
     result = segue(peer, "--json", "classify", clip, clip)
     first, second = document(result)["results"]
@@ -102,30 +104,30 @@ def test_classify_one_as_json(peer: Peer, clip: str) -> None:
 
 
 def test_audio_on_stdin(peer: Peer) -> None:
-    """A dash is standard input, for both commands that take audio."""
+    """A dash is standard input, for both commands that accept audio."""
     codes = [segue(peer, command, "-", stdin=b"RIFF").exit_code for command in ("classify", "recommend")]
     assert ([0, 0], [b"RIFF", b"RIFF"]) == (codes, [request.audio.content for request in peer.received])
 
 
 def test_recommend(peer: Peer, clip: str) -> None:
-    """Recommend prints the tracks by rank, each in one line with its whole id when piped."""
+    """Recommend prints the tracks by rank, in a pipe one per line with the whole id."""
     result = segue(peer, "recommend", clip, "--limit", "5")
     rows = [line.split() for line in result.stdout.splitlines()[2:-1]]
-    expected = ["2", "Song", "1", "Somebody", "blues", "3:01", "0.875", TRACKS[1].track_id]
+    expected = ["2", "Song", "1", "An", "Artist", "blues", "3:01", "0.875", TRACKS[1].track_id]
     assert (0, 5, expected) == (result.exit_code, len(rows), rows[1])
 
 
 def test_recommend_by_id(peer: Peer) -> None:
-    """An id that is no file's name is sent as an id, and the answer is the contract's message as JSON."""
-    answer = document(segue(peer, "recommend", TRACKS[0].track_id, "--json"))
+    """An id that is not the name of a file is sent as an id, and --json prints the contract's message."""
+    printed = document(segue(peer, "recommend", TRACKS[0].track_id, "--json"))
     assert TRACKS[0].track_id == peer.received[0].track_id
-    assert set(RecommendResponse.DESCRIPTOR.fields_by_name) == answer.keys()
-    assert 5 == len(answer["recommendations"])
-    assert {"track", "similarity"} == answer["recommendations"][0].keys()
+    assert set(RecommendResponse.DESCRIPTOR.fields_by_name) == printed.keys()
+    assert 5 == len(printed["recommendations"])
+    assert {"track", "similarity"} == printed["recommendations"][0].keys()
 
 
 def test_file_named_as_an_id(peer: Peer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file that is there is a file, whatever its name."""
+    """A file whose name is a track id is sent as audio."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / TRACKS[0].track_id).write_bytes(b"RIFF")
     segue(peer, "recommend", TRACKS[0].track_id)
@@ -133,53 +135,53 @@ def test_file_named_as_an_id(peer: Peer, tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_track(peer: Peer) -> None:
-    """Track prints what is known, and nothing for what is not; as JSON every field is there."""
+    """Track prints the known properties of a track; with --json, every field."""
     text = segue(peer, "track", TRACKS[0].track_id).stdout
-    answer = document(segue(peer, "track", TRACKS[0].track_id, "--json"))
+    printed = document(segue(peer, "track", TRACKS[0].track_id, "--json"))
     assert (True, False) == ("music/song-0.flac" in text, "Tagged" in text)
-    assert ("180s", "", TRACKS[0].track_id) == (answer["duration"], answer["tagged_genre"], answer["track_id"])
+    assert ("180s", "", TRACKS[0].track_id) == (printed["duration"], printed["tagged_genre"], printed["track_id"])
 
 
 def test_tracks(peer: Peer) -> None:
     """Tracks lists all tracks."""
     text = segue(peer, "tracks").stdout
-    answer = document(segue(peer, "tracks", "--json"))
+    printed = document(segue(peer, "tracks", "--json"))
     ids = [track.track_id for track in TRACKS]
     assert (ids, "5 tracks") == ([line.split()[-1] for line in text.splitlines()[2:-1]], text.splitlines()[-1])
-    assert ids == [track["track_id"] for track in answer["tracks"]]
+    assert ids == [track["track_id"] for track in printed["tracks"]]
 
 
 def test_status(peer: Peer) -> None:
-    """Status prints where the server is, its version, its model and its catalogue."""
+    """Status prints the address, the version, the model and the genres of the server."""
     text = segue(peer, "status").stdout
-    answer = document(segue(peer, "status", "--json"))
+    printed = document(segue(peer, "status", "--json"))
     words = [peer.address, "0.1.0", "segue-fast-1a2b3c4d", "blues, jazz"]
     assert [] == [word for word in words if word not in text]
-    assert (peer.address, "5", "") == (answer["address"], answer["track_count"], answer["catalogue_problem"])
+    assert (peer.address, "5", "") == (printed["address"], printed["track_count"], printed["catalogue_problem"])
 
 
-def test_request_id_in_the_sentence(peer: Peer) -> None:
-    """What the server's log calls a failed request is told with it."""
+def test_request_id_in_the_message(peer: Peer) -> None:
+    """The message of a failed request has its id in the server's log."""
     peer.behaviours.append(fails(grpc.StatusCode.INTERNAL, "It failed.", info("INTERNAL"), x_request_id="r-1"))
     assert "segue: It failed. (request r-1)\n" == segue(peer, "status").stderr
 
 
-def test_program_answers(peer: Peer, clip: str) -> None:
-    """As a program it prints one document and exits 0."""
+def test_process_succeeds(peer: Peer, clip: str) -> None:
+    """The process prints one document and exits with 0."""
     program = start(peer, "classify", clip, "--json")
     out, err = program.communicate(timeout=60)
     assert (0, "", 1) == (program.returncode, err, len(json.loads(out)["results"]))
 
 
-def test_program_fails(peer: Peer) -> None:
-    """As a program it tells a failure in one line, with no traceback, and exits 1."""
+def test_process_fails(peer: Peer) -> None:
+    """The process prints an error in one line, without a traceback, and exits with 1."""
     peer.behaviours.append(fails(grpc.StatusCode.NOT_FOUND, "There is no such track.", info("TRACK_NOT_FOUND")))
     program = start(peer, "track", "0" * 32)
     assert (("", "segue: There is no such track.\n"), 1) == (program.communicate(timeout=60), program.returncode)
 
 
 def test_interrupted(peer: Peer) -> None:
-    """Ctrl-C ends a call under way quietly, with 130."""
+    """Ctrl-C ends a call in progress without a message, with exit code 130."""
     peer.behaviours.append(hangs)
     program = start(peer, "status")
     while not peer.received:
@@ -190,20 +192,20 @@ def test_interrupted(peer: Peer) -> None:
 
 @pytest.mark.parametrize("arguments", [["tracks"], ["tracks", "--json"]], ids=" ".join)
 def test_closed_pipe(peer: Peer, arguments: list[str]) -> None:
-    """A reader that has had enough is no reason to complain."""
+    """A pipe that its reader closes causes no message."""
     program = start(peer, *arguments)
     assert program.stdout is not None
     assert program.stderr is not None
     program.stdout.close()
-    complaint = program.stderr.read()
+    message = program.stderr.read()
     program.stderr.close()
     program.wait(timeout=60)
-    assert "" == complaint
+    assert "" == message
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is always full")
 def test_full_disk(peer: Peer) -> None:
-    """An answer that cannot be written is one sentence and exit code 1."""
+    """Output that cannot be written causes a message of one sentence and exit code 1."""
     with Path("/dev/full").open("w") as full:
         result = subprocess.run(
             [*COMMAND, "--address", peer.address, "status"], stdout=full, stderr=subprocess.PIPE, text=True, check=False

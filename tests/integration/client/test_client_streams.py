@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 import asyncio
 import json
 import time
@@ -20,101 +22,101 @@ from segue.client._endpoint import CHANNEL_OPTIONS
 from segue.v1 import classification_service_pb2, recommendation_service_pb2
 from segue.v1.audio_pb2 import SAMPLE_ENCODING_INT16, PcmFormat
 from tests.helpers.waiting import PATIENCE_SECONDS, wait_until
-from tests.integration.client.conftest import LAST_CHUNK, SCORES, TRACKS, Ask, Peer, fails, hangs, info
+from tests.integration.client.conftest import LAST_CHUNK, SCORES, TRACKS, CallMethod, Peer, fails, hangs, info
 
-SILENT = fails(grpc.StatusCode.INVALID_ARGUMENT, "There is nothing to hear.", info("AUDIO_SILENT"))
+SILENT = fails(grpc.StatusCode.INVALID_ARGUMENT, "Every window is silent.", info("AUDIO_SILENT"))
 PCM = PcmFormat(sample_rate=8_000, channels=1, sample_encoding=SAMPLE_ENCODING_INT16)
 
 
-async def test_streaming_classify(peer: Peer, ask: Ask) -> None:
-    """The configuration goes first, then every chunk; the windows come back, and the result last."""
+async def test_streaming_classify(peer: Peer, call: CallMethod) -> None:
+    """The configuration is sent first, then every chunk; the windows are received first, then the result."""
     chunks = [b"one", b"two", b"three"]
-    answers = await ask(peer.address, "streaming_classify", chunks, pcm=PCM, top_k=3, read_mask=["scores"])
-    assert ["window"] * 3 + ["result"] == [answer.WhichOneof("answer") for answer in answers]
-    assert SCORES == list(answers[-1].result.scores)
+    responses = await call(peer.address, "streaming_classify", chunks, pcm=PCM, top_k=3, read_mask=["scores"])
+    assert ["window"] * 3 + ["result"] == [response.WhichOneof("answer") for response in responses]
+    assert SCORES == list(responses[-1].result.scores)
     config, *rest = peer.received
     assert (PCM, 3, ["scores"]) == (config.config.pcm, config.config.top_k, list(config.config.read_mask.paths))
     assert chunks == [request.chunk for request in rest]
 
 
-async def test_a_failure_in_a_stream(peer: Peer, ask: Ask) -> None:
-    """A stream that fails raises as any call does."""
+async def test_failing_stream(peer: Peer, call: CallMethod) -> None:
+    """A failing stream raises the error of its reason."""
     peer.behaviours.append(SILENT)
     with pytest.raises(AudioSilentError):
-        await ask(peer.address, "streaming_classify", [b"one"])
+        await call(peer.address, "streaming_classify", [b"one"])
 
 
-async def test_a_failure_while_more_is_sent(peer: Peer, ask: Ask) -> None:
-    """What the server says of a stream is told however much is being written when it fails."""
+async def test_failure_while_sending(peer: Peer, call: CallMethod) -> None:
+    """A stream that fails while chunks are being sent raises the server's error, not one of gRPC's."""
     for _ in range(30):
         peer.behaviours.append(SILENT)
         with pytest.raises(AudioSilentError):
-            await ask(peer.address, "streaming_classify", [bytes(100_000)] * 20)
+            await call(peer.address, "streaming_classify", [bytes(100_000)] * 20)
 
 
-async def test_a_stream_that_ends_early(peer: Peer, ask: Ask) -> None:
-    """A server that ends a stream with a result before it has read all chunks causes no error."""
+async def test_result_while_sending(peer: Peer, call: CallMethod) -> None:
+    """A stream that the server ends with a result before all chunks are sent raises no error."""
     for _ in range(30):
-        responses = await ask(peer.address, "streaming_classify", [LAST_CHUNK, *[bytes(100_000)] * 20])
+        responses = await call(peer.address, "streaming_classify", [LAST_CHUNK, *[bytes(100_000)] * 20])
         assert ["result"] == [response.WhichOneof("answer") for response in responses]
 
 
-async def test_no_server(ask: Ask) -> None:
-    """A stream to nobody says so."""
+async def test_no_server(call: CallMethod) -> None:
+    """A stream to an address without a server raises ServerUnreachableError."""
     with pytest.raises(ServerUnreachableError):
-        await ask("127.0.0.1:1", "streaming_classify", [b"one"])
+        await call("127.0.0.1:1", "streaming_classify", [b"one"])
 
 
-async def test_a_stream_that_takes_too_long(peer: Peer, ask: Ask) -> None:
-    """The timeout is for the whole stream, and is named."""
+async def test_stream_timeout(peer: Peer, call: CallMethod) -> None:
+    """The time limit applies to the whole stream, and the error names it."""
     peer.behaviours.append(hangs)
     with pytest.raises(DeadlineExceededError, match=r"within 0\.5 s"):
-        await ask(peer.address, "streaming_classify", [b"one"], stream_timeout=0.5)
+        await call(peer.address, "streaming_classify", [b"one"], stream_timeout=0.5)
 
 
-def broken() -> Iterator[bytes]:
-    """Chunks of which the second cannot be made."""
+def broken_chunks() -> Iterator[bytes]:
+    """Yields one chunk and then fails."""
     yield b"one"
     raise LookupError("the microphone is gone")
 
 
-async def test_what_goes_wrong_in_making_a_chunk(peer: Peer, ask: Ask) -> None:
-    """An error of the caller's own comes back to the caller as it was."""
+async def test_failing_chunks(peer: Peer, call: CallMethod) -> None:
+    """An exception of the caller's iterator is raised unchanged."""
     with pytest.raises(LookupError, match="microphone"):
-        await ask(peer.address, "streaming_classify", broken())
+        await call(peer.address, "streaming_classify", broken_chunks())
 
 
-async def test_chunks_from_asyncio(peer: Peer) -> None:
-    """The asyncio client takes chunks that are awaited, too."""
+async def test_asynchronous_chunks(peer: Peer) -> None:
+    """The asyncio client accepts an asynchronous iterator of chunks."""
 
     async def chunks() -> AsyncIterator[bytes]:
         yield b"one"
         yield b"two"
 
     async with AsyncClient(peer.address) as client:
-        answers = [answer async for answer in client.streaming_classify(chunks())]
-    assert (3, [b"one", b"two"]) == (len(answers), [request.chunk for request in peer.received[1:]])
+        responses = [response async for response in client.streaming_classify(chunks())]
+    assert (3, [b"one", b"two"]) == (len(responses), [request.chunk for request in peer.received[1:]])
 
 
-def endless(sent: list[bytes]) -> Iterator[bytes]:
-    """Chunks for ever, which are kept."""
+def endless_chunks(sent: list[bytes]) -> Iterator[bytes]:
+    """Yields chunks without end, and keeps them."""
     while True:
         sent.append(b"more")
         yield b"more"
         time.sleep(0.01)
 
 
-def test_an_answer_is_enough(peer: Peer) -> None:
-    """Whoever stops reading stops sending."""
+def test_closed_stream(peer: Peer) -> None:
+    """Closing a stream stops the sending."""
     sent: list[bytes] = []
     with Client(peer.address) as client:
-        answers = client.streaming_classify(endless(sent))
-        assert "window" == next(answers).WhichOneof("answer")
-        answers.close()  # type: ignore[attr-defined]  # a generator
-        wait_until(lambda: stands_still(sent))
+        responses = client.streaming_classify(endless_chunks(sent))
+        assert "window" == next(responses).WhichOneof("answer")
+        responses.close()  # type: ignore[attr-defined] # it is a generator
+        wait_until(lambda: is_unchanged(sent))
 
 
-async def test_an_asyncio_stream_that_is_closed(peer: Peer) -> None:
+async def test_closed_asyncio_stream(peer: Peer) -> None:
     """Closing an asyncio stream stops the sending and closes the caller's iterator."""
     closed = asyncio.Event()
 
@@ -129,29 +131,31 @@ async def test_an_asyncio_stream_that_is_closed(peer: Peer) -> None:
     async with AsyncClient(peer.address) as client:
         responses = client.streaming_classify(chunks())
         assert "window" == (await anext(responses)).WhichOneof("answer")
-        await responses.aclose()  # type: ignore[attr-defined]  # a generator
+        await responses.aclose()  # type: ignore[attr-defined] # it is a generator
         await asyncio.wait_for(closed.wait(), PATIENCE_SECONDS)
 
 
-def stands_still(sent: list[bytes]) -> bool:
-    """Whether nothing is added for half a second."""
+def is_unchanged(sent: list[bytes]) -> bool:
+    """Returns whether nothing is added for half a second."""
     count = len(sent)
     time.sleep(0.5)
     return count == len(sent)
 
 
-async def test_bytes_are_no_chunks(peer: Peer, ask: Ask) -> None:
-    """The bytes of a file in place of chunks are refused with what to do, and nothing is sent."""
+async def test_bytes_are_not_chunks(peer: Peer, call: CallMethod) -> None:
+    """Bytes in place of an iterable of chunks raise an error that says what to do, and nothing is sent."""
     with pytest.raises(TypeError, match="chunks"):
-        await ask(peer.address, "streaming_classify", b"RIFF")
+        await call(peer.address, "streaming_classify", b"RIFF")
     assert [] == peer.received
 
 
-async def test_streaming_recommend(peer: Peer, ask: Ask) -> None:
-    """Each answer comes with the number of its seed, and a seed that fails is answered by its error."""
-    answers = await ask(peer.address, "streaming_recommend", ["a", "", b"RIFF", "d"], limit=7, read_mask=["embedding"])
-    assert [3, 2, 1, 0] == [number for number, _ in answers]
-    by_number = dict(answers)
+async def test_streaming_recommend(peer: Peer, call: CallMethod) -> None:
+    """Each result comes with the number of its seed, and the result of a failing seed is its error."""
+    responses = await call(
+        peer.address, "streaming_recommend", ["a", "", b"RIFF", "d"], limit=7, read_mask=["embedding"]
+    )
+    assert [3, 2, 1, 0] == [number for number, _ in responses]
+    by_number = dict(responses)
     assert TRACKS[0] == by_number[0].recommendations[0].track
     assert isinstance(by_number[1], TrackNotFoundError)
     assert ("No track.", "r-1", grpc.StatusCode.NOT_FOUND) == (
@@ -164,33 +168,33 @@ async def test_streaming_recommend(peer: Peer, ask: Ask) -> None:
 
 
 @pytest.mark.parametrize(("seeds", "sent"), [([Path("no.wav"), "b", Path("no.flac")], 1), ([Path("no.wav")], 0)])
-async def test_a_file_that_cannot_be_read(peer: Peer, ask: Ask, seeds: list[Path | str], sent: int) -> None:
-    """A file that cannot be sent fails alone, by its number, wherever it stands; the other seeds are answered."""
-    by_number = dict(await ask(peer.address, "streaming_recommend", seeds))
+async def test_unreadable_file(peer: Peer, call: CallMethod, seeds: list[Path | str], sent: int) -> None:
+    """A file that cannot be read has an error with its number, at any position; the other seeds succeed."""
+    by_number = dict(await call(peer.address, "streaming_recommend", seeds))
     assert set(range(len(seeds))) == set(by_number)
-    unread = {number for number, answer in by_number.items() if isinstance(answer, AudioUnreadableError)}
+    unread = {number for number, outcome in by_number.items() if isinstance(outcome, AudioUnreadableError)}
     assert {number for number, seed in enumerate(seeds) if isinstance(seed, Path)} == unread
     assert sent == len(peer.received)
 
 
 @pytest.mark.parametrize("seeds", ["id", b"RIFF", Path("a.wav")])
-async def test_one_seed_is_not_many(peer: Peer, ask: Ask, seeds: object) -> None:
-    """One seed in place of many is refused with what to do."""
+async def test_single_seed(peer: Peer, call: CallMethod, seeds: object) -> None:
+    """A single seed in place of an iterable raises an error that says what to do."""
     with pytest.raises(TypeError, match="call recommend"):
-        await ask(peer.address, "streaming_recommend", seeds)
+        await call(peer.address, "streaming_recommend", seeds)
 
 
 @pytest.mark.parametrize(("method", "items"), [("streaming_classify", [b"one"] * 20), ("streaming_recommend", ["id"])])
-async def test_a_stream_is_not_tried_again(peer: Peer, ask: Ask, method: str, items: list[bytes | str]) -> None:
-    """A stream that finds no server ready fails: gRPC, which could send it once more, loses some of it in doing so."""
+async def test_streams_are_not_retried(peer: Peer, call: CallMethod, method: str, items: list[bytes | str]) -> None:
+    """A stream to an unavailable server fails at once, because gRPC's own retries lose messages."""
     peer.behaviours.append(fails(grpc.StatusCode.UNAVAILABLE))
     with pytest.raises(ServerUnreachableError):
-        await ask(peer.address, method, iter(items))
+        await call(peer.address, method, iter(items))
     assert 1 == len(peer.received)
 
 
-def test_every_stream_is_known() -> None:
-    """The service config has no retries for the streams of the contract, and for no other method."""
+def test_every_stream_is_excluded_from_retries() -> None:
+    """The service config excludes the streams of the contract from retries, and no other method."""
     streams = {
         (service.full_name, method.name)
         for module in (classification_service_pb2, recommendation_service_pb2)

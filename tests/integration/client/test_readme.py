@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 import re
 import runpy
 from pathlib import Path
@@ -11,7 +13,7 @@ EXAMPLES = re.findall(r"^```python\n(.*?)^```$", README, re.DOTALL | re.MULTILIN
 
 
 def test_there_are_examples() -> None:
-    """The test below has something to run."""
+    """The README has examples, so that the test below runs some."""
     assert EXAMPLES
 
 
@@ -19,7 +21,7 @@ def test_there_are_examples() -> None:
 def test_example(
     example: str, peer: Peer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What the README shows runs as it stands, beside a server and a song."""
+    """The examples of the README run unchanged, with a server and a song."""
     assert "127.0.0.1:50051" in example
     monkeypatch.chdir(tmp_path)
     (tmp_path / "song.mp3").write_bytes(b"ID3")

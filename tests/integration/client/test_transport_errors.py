@@ -23,7 +23,7 @@ from segue.client import (
 from segue.v1.catalog_service_pb2 import GetTrackRequest, GetTrackResponse
 from segue.v1.track_pb2 import Track
 from tests.helpers.waiting import PATIENCE_SECONDS, wait_until
-from tests.integration.client.conftest import Ask, Peer, hangs, serving
+from tests.integration.client.conftest import CallMethod, Peer, hangs, serving
 
 CA, OTHER_CA = trustme.CA(), trustme.CA()
 TOO_LARGE = 33 * 2**20  # the client's own limit is 32 MiB in both directions
@@ -74,34 +74,34 @@ def test_tls_to_a_plain_server() -> None:
     check(error, ServerUnreachableError, f"TLS with {peer.address} failed")
 
 
-async def test_no_server(ask: Ask) -> None:
+async def test_no_server(call: CallMethod) -> None:
     """An address without a server says how to start one."""
     with pytest.raises(SegueError) as raised:
-        await ask("127.0.0.1:1", "status")
+        await call("127.0.0.1:1", "status")
     check(raised.value, ServerUnreachableError, "No Segue server answers at 127.0.0.1:1: start one there")
 
 
-async def test_timeout(ask: Ask, peer: Peer) -> None:
+async def test_timeout(call: CallMethod, peer: Peer) -> None:
     """A response that does not come in time names the limit."""
     peer.behaviours.append(hangs)
     with pytest.raises(SegueError) as raised:
-        await ask(peer.address, "classify", b"RIFF", timeout=0.2)
+        await call(peer.address, "classify", b"RIFF", timeout=0.2)
     check(raised.value, DeadlineExceededError, f"No response came from {peer.address} within 0.2 s")
 
 
-async def test_message_larger_than_the_server_accepts(ask: Ask) -> None:
+async def test_message_larger_than_the_server_accepts(call: CallMethod) -> None:
     """A request that the server's transport refuses is too large, and no handler receives it."""
     with serving(max_receive_bytes=2**20) as peer:
         with pytest.raises(SegueError) as raised:
-            await ask(peer.address, "classify", bytes(2 * 2**20))
+            await call(peer.address, "classify", bytes(2 * 2**20))
         assert [] == peer.received
     check(raised.value, MessageTooLargeError, "send a shorter or compressed file")
 
 
-async def test_message_larger_than_the_client_sends(ask: Ask, peer: Peer) -> None:
+async def test_message_larger_than_the_client_sends(call: CallMethod, peer: Peer) -> None:
     """A request that the client's own transport refuses is too large."""
     with pytest.raises(SegueError) as raised:
-        await ask(peer.address, "get_track", "0" * TOO_LARGE)
+        await call(peer.address, "get_track", "0" * TOO_LARGE)
     check(raised.value, MessageTooLargeError, "larger than the transport")
 
 
@@ -113,10 +113,10 @@ class LargePeer(Peer):
         return GetTrackResponse(track=Track(title="x" * TOO_LARGE))
 
 
-async def test_message_larger_than_the_client_receives(ask: Ask) -> None:
+async def test_message_larger_than_the_client_receives(call: CallMethod) -> None:
     """A response that the client's transport refuses is too large."""
     with serving(LargePeer) as peer, pytest.raises(SegueError) as raised:
-        await ask(peer.address, "get_track", "id")
+        await call(peer.address, "get_track", "id")
     check(raised.value, MessageTooLargeError, "larger than the transport")
 
 
