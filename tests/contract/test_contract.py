@@ -1,4 +1,4 @@
-"""Everything that the contract promises is there: walked from the descriptors, so that a new call is not forgotten."""
+"""Every method of the contract has a handler, client methods and a test; the descriptors list the methods."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ SERVICES: list[ServiceDescriptor] = [
     catalog_service_pb2.DESCRIPTOR.services_by_name["CatalogService"],
 ]
 METHODS = [pytest.param(method, id=method.name) for service in SERVICES for method in service.methods]
-# The client drops what its own name says already.
+# The client's name for a method, if it is not the method's in snake case.
 CLIENT_NAMES = {"GetStatus": "status"}
 
 
 def snake(name: str) -> str:
-    """GetTrack is get_track."""
+    """Converts a name to snake case."""
     return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_every_call_has_a_handler(method: MethodDescriptor) -> None:
-    """The server overrides each call of the generated base class."""
+def test_every_method_has_a_handler(method: MethodDescriptor) -> None:
+    """The server implements each method of the generated base class."""
     service = getattr(servicers, method.containing_service.name)
     assert method.name in vars(service)
     handler = getattr(service, method.name)
@@ -41,14 +41,14 @@ def test_every_call_has_a_handler(method: MethodDescriptor) -> None:
 
 @pytest.mark.parametrize("client", [Client, AsyncClient])
 @pytest.mark.parametrize("method", METHODS)
-def test_every_call_has_a_client_method(method: MethodDescriptor, client: type) -> None:
-    """Both clients have a documented method for each call."""
+def test_every_method_is_in_the_clients(method: MethodDescriptor, client: type) -> None:
+    """Both clients have a documented method for each method of the contract."""
     assert getattr(client, CLIENT_NAMES.get(method.name, snake(method.name))).__doc__
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_every_call_is_tested(method: MethodDescriptor) -> None:
-    """A test of the server makes each call, by the helper of the test's own stubs that is named after it."""
+def test_every_method_is_tested(method: MethodDescriptor) -> None:
+    """The server's tests call each method, through the attribute of `stubs` with its name."""
     files = (ROOT / "tests" / "integration" / "server" / "calls").glob("test_*.py")
     trees = [ast.parse(file.read_text(encoding="utf-8")) for file in files]
     tests = [
@@ -58,13 +58,13 @@ def test_every_call_is_tested(method: MethodDescriptor) -> None:
         if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
     ]
     attributes = [node for test in tests for node in ast.walk(test) if isinstance(node, ast.Attribute)]
-    made = {node.attr for node in attributes if isinstance(node.value, ast.Name) and node.value.id == "stubs"}
-    assert CLIENT_NAMES.get(method.name, snake(method.name)) in made
+    called = {node.attr for node in attributes if isinstance(node.value, ast.Name) and node.value.id == "stubs"}
+    assert CLIENT_NAMES.get(method.name, snake(method.name)) in called
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_every_answer_names_what_produced_it(method: MethodDescriptor) -> None:
-    """Each answer carries the model and the revision of the catalogue, one of many in the answer to each of them."""
+def test_every_response_has_a_revision(method: MethodDescriptor) -> None:
+    """Each response has the model and the catalogue revision; a response to one of several items has it inside."""
     fields = method.output_type.fields_by_name
-    one = fields["response"].message_type if "response" in fields else None
-    assert "revision" in (one.fields_by_name if one else fields)
+    item = fields["response"].message_type if "response" in fields else None
+    assert "revision" in (item.fields_by_name if item else fields)

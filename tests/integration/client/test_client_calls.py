@@ -12,6 +12,7 @@ from segue.client import (
     AudioTooLongError,
     Client,
     DeadlineExceededError,
+    SegueError,
     ServerUnreachableError,
 )
 from segue.v1.catalog_service_pb2 import GetStatusRequest, GetTrackRequest, ListTracksRequest
@@ -106,7 +107,7 @@ async def test_gives_up_retrying(call: CallMethod, peer: Peer) -> None:
 def test_no_other_failure_is_retried(peer: Peer, code: grpc.StatusCode) -> None:
     """A failure with any other code raises its error at once."""
     peer.behaviours.append(fails(code))
-    with Client(peer.address) as client, pytest.raises(Exception, match=peer.address):
+    with Client(peer.address) as client, pytest.raises(SegueError, match=peer.address):
         client.status()
     assert 1 == len(peer.received)
 

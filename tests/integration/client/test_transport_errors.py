@@ -132,7 +132,7 @@ def test_too_many_calls() -> None:
         peer.behaviours.append(hangs)
         with Client(peer.address, timeout=PATIENCE_SECONDS) as client:
             threads.submit(client.status)
-            wait_until(lambda: len(peer.received) == 1)
+            wait_until(lambda: 1 == len(peer.received))
             check(failure(peer.address), OverloadedError, "accepts no more calls at present")
 
 

@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 from pathlib import Path
 
 import pytest
@@ -9,15 +11,15 @@ from segue.v1 import catalog_service_pb2, classification_service_pb2, recommenda
 from segue.v1.catalog_service_pb2 import ListTracksResponse
 
 
-def test_every_procedure_described() -> None:
-    """Every procedure of the contract has a call that sends what it takes."""
+def test_every_method_has_a_call() -> None:
+    """Every method of the contract has a function that builds its request."""
     contract = {
         method.input_type.full_name
         for module in (classification_service_pb2, recommendation_service_pb2, catalog_service_pb2)
         for service in module.DESCRIPTOR.services_by_name.values()
         for method in service.methods
     }
-    described = [
+    built = [
         calls.classify(b"audio", None).request,
         calls.recommend(b"audio", None).request,
         calls.get_track("id").request,
@@ -26,24 +28,24 @@ def test_every_procedure_described() -> None:
         *streams.streaming_classify([]).requests,
         *streams.streaming_recommend(["id"])[0].requests,
     ]
-    assert contract == {request.DESCRIPTOR.full_name for request in described}
+    assert contract == {request.DESCRIPTOR.full_name for request in built}
 
 
-def test_audio_bytes_and_path_alike(tmp_path: Path) -> None:
-    """A file is sent as its bytes."""
+def test_bytes_and_path(tmp_path: Path) -> None:
+    """A file and its bytes are the same request."""
     path = tmp_path / "a.wav"
     path.write_bytes(b"RIFF")
     assert calls.classify(b"RIFF", 3).request == calls.classify(path, 3).request
 
 
 def test_unset_numbers_stay_unset() -> None:
-    """What the caller leaves open is left to the server, and 0 is not the same as leaving it open."""
+    """A number that is None is not sent, which is not the same as 0."""
     unset, zero = calls.classify(b"", None).request, calls.classify(b"", 0).request
     assert (False, True) == (unset.HasField("top_k"), zero.HasField("top_k"))
 
 
 def test_read_mask() -> None:
-    """The fields that are wanted are sent, none where that is left to the server; one word is not taken for a list."""
+    """The fields of a read mask are sent; None sends no mask, and a single str is refused."""
     assert ["scores", "timeline"] == list(calls.classify(b"", None, ("scores", "timeline")).request.read_mask.paths)
     assert not calls.recommend("id").request.HasField("read_mask")
     with pytest.raises(TypeError, match="a list of fields"):
@@ -51,8 +53,8 @@ def test_read_mask() -> None:
 
 
 @pytest.mark.parametrize(("number", "sent"), [(2**40, 2**31 - 1), (-(2**40), -(2**31)), (10_000, 10_000), (-1, -1)])
-def test_numbers_stay_on_the_wire(number: int, sent: int) -> None:
-    """A number past what the wire carries is sent as the nearest that it does, for the server to judge."""
+def test_numbers_beyond_int32(number: int, sent: int) -> None:
+    """A number that int32 cannot hold is sent as the nearest that it can, and the server checks its own limits."""
     assert sent == calls.recommend("id", number).request.limit
 
 
@@ -63,14 +65,14 @@ def test_seed_by_type() -> None:
 
 
 def test_audio_at_the_limit() -> None:
-    """16 MiB of audio are taken."""
+    """16 MiB of audio are accepted."""
     assert MAX_AUDIO_BYTES == len(calls.classify(bytes(MAX_AUDIO_BYTES), None).request.audio.content)
 
 
 @pytest.mark.parametrize("size", [MAX_AUDIO_BYTES + 1, 17 * 2**20, 40 * 2**20])
 @pytest.mark.parametrize("from_file", [False, True])
 def test_audio_past_the_limit(tmp_path: Path, size: int, from_file: bool) -> None:
-    """More audio is refused, with the error that the server would answer and the name of a file."""
+    """Larger audio raises the error that the server would return, with the name of the file."""
     path = tmp_path / "long.wav"
     with path.open("wb") as file:
         file.truncate(size)
@@ -83,7 +85,7 @@ def test_audio_past_the_limit(tmp_path: Path, size: int, from_file: bool) -> Non
 
 
 def test_huge_file_is_not_read(tmp_path: Path) -> None:
-    """A file of any size is refused without being read whole."""
+    """A huge file raises the error without being read in full."""
     path = tmp_path / "huge.wav"
     with path.open("wb") as file:
         file.truncate(2**40)
@@ -92,34 +94,34 @@ def test_huge_file_is_not_read(tmp_path: Path) -> None:
 
 
 def test_unreadable_files(tmp_path: Path) -> None:
-    """A file that is not there and a folder are told apart, by name."""
-    sentences = []
+    """The error of a missing file and that of a folder name the path and the cause."""
+    messages = []
     for path in (tmp_path / "none.wav", tmp_path):
         with pytest.raises(AudioUnreadableError) as raised:
             calls.classify(path, None)
-        sentences.append(raised.value.message)
+        messages.append(raised.value.message)
     expected = [
         f"{tmp_path}/none.wav cannot be read: No such file or directory.",
         f"{tmp_path} cannot be read: Is a directory.",
     ]
-    assert expected == sentences
+    assert expected == messages
 
 
-def test_str_is_no_audio() -> None:
-    """A path as a str is a mistake that is named, since elsewhere a str is a track's id."""
+def test_str_is_not_audio() -> None:
+    """A path as a str is refused, since a str is a track id elsewhere."""
     with pytest.raises(TypeError, match=r"audio is bytes or a path such as pathlib.Path, not str"):
-        calls.classify("a.wav", None)  # type: ignore[arg-type]  # the mistake in question
+        calls.classify("a.wav", None)  # type: ignore[arg-type] # the mistake under test
 
 
-def test_id_that_is_no_text() -> None:
-    """An id with bytes that are no text is sent all the same, for the server to find nothing by."""
+def test_id_with_undecodable_bytes() -> None:
+    """An id with undecodable bytes is sent with replacement characters, so that the server finds no track."""
     assert "a?" == calls.get_track("a\udcff").request.track_id
 
 
 def test_next_page() -> None:
-    """The page that follows has the same size and the token of the last; after the last there is none."""
+    """The call for the next page has the same page size and the token of the page; the last page has no next call."""
     first = calls.list_tracks(7)
-    second = calls.next_page(first, ListTracksResponse(next_page_token="t"))  # noqa: S106  a page token
+    second = calls.next_page(first, ListTracksResponse(next_page_token="t"))  # noqa: S106 - a page token
     assert second is not None
     assert (7, "t") == (second.request.page_size, second.request.page_token)
     assert calls.next_page(second, ListTracksResponse()) is None

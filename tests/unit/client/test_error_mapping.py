@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 import grpc
 import pytest
 from google.protobuf.any_pb2 import Any as Packed
@@ -16,7 +18,7 @@ from segue.client._error_mapping import from_rpc_error
 
 
 def failure(code: grpc.StatusCode, details: str | None = "", status: bytes | None = None) -> SegueError:
-    """Reads a failed call as gRPC raises it."""
+    """Maps the error that gRPC raises for a failed call."""
     trailers = grpc.aio.Metadata()
     if status is not None:
         trailers.add("grpc-status-details-bin", status)
@@ -25,7 +27,7 @@ def failure(code: grpc.StatusCode, details: str | None = "", status: bytes | Non
 
 
 def details(domain: str) -> bytes:
-    """Packs the name of a failure in some domain."""
+    """Serializes a status whose reason belongs to a domain."""
     envelope = Packed()
     envelope.Pack(ErrorInfo(reason="AUDIO_SILENT", domain=domain))
     packed: bytes = Status(message="Silent.", details=[envelope]).SerializeToString()
@@ -33,7 +35,7 @@ def details(domain: str) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("code", "text", "kind", "reason", "advice"),
+    ("code", "text", "kind", "reason", "words"),
     [
         (grpc.StatusCode.UNAVAILABLE, "refused", ServerUnreachableError, "SERVER_UNREACHABLE", "start one there"),
         (grpc.StatusCode.DEADLINE_EXCEEDED, "", DeadlineExceededError, "DEADLINE_EXCEEDED", "within 2.5 s"),
@@ -58,25 +60,25 @@ def details(domain: str) -> bytes:
     ],
 )
 def test_without_details(
-    code: grpc.StatusCode, text: str | None, kind: type[SegueError], reason: str, advice: str
+    code: grpc.StatusCode, text: str | None, kind: type[SegueError], reason: str, words: str
 ) -> None:
-    """A failure that no Segue server described says where it happened and what to do, and keeps gRPC's words."""
+    """A failure without details has a message that says where it happened and what to do, and gRPC's own sentence."""
     error = failure(code, text)
     assert (kind, reason, code) == (type(error), error.reason, error.code)
     assert {"transport": text or ""} == error.metadata
     assert "host:1" in error.message
-    assert advice in error.message
+    assert words in error.message
 
 
-@pytest.mark.parametrize("status", [b"\xff\xff", b"", details("elsewhere.example")], ids=["broken", "empty", "foreign"])
-def test_details_of_strangers(status: bytes) -> None:
-    """Details that are broken, or whose reasons are another system's, are not taken for ours."""
+@pytest.mark.parametrize("status", [b"\xff\xff", b"", details("elsewhere.example")], ids=["damaged", "empty", "other"])
+def test_foreign_details(status: bytes) -> None:
+    """Details that are damaged or of another domain count as none."""
     assert ServerUnreachableError is type(failure(grpc.StatusCode.UNAVAILABLE, "", status))
 
 
-def test_broken_detail_beside_ours() -> None:
-    """One detail that cannot be read does not hide the others."""
-    broken = Packed(type_url="type.googleapis.com/google.rpc.ErrorInfo", value=b"\xff")
+def test_damaged_detail() -> None:
+    """A damaged detail does not hide the others."""
+    damaged = Packed(type_url="type.googleapis.com/google.rpc.ErrorInfo", value=b"\xff")
     status = Status.FromString(details("segue.v1"))
-    status.details.insert(0, broken)
+    status.details.insert(0, damaged)
     assert "AUDIO_SILENT" == failure(grpc.StatusCode.INVALID_ARGUMENT, "", status.SerializeToString()).reason

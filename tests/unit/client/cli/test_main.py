@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 import json
 from pathlib import Path
 
@@ -6,23 +8,23 @@ from click.testing import CliRunner, Result
 
 from segue.client.cli.main import main
 
-NOBODY = "127.0.0.1:1"  # where nothing listens
+NO_SERVER = "127.0.0.1:1"
 
 
 def segue(*arguments: str, stdin: bytes = b"", **env: str) -> Result:
     """Runs the command without a server."""
-    return CliRunner(env={"SEGUE_ADDRESS": NOBODY, **env}).invoke(main, arguments, input=stdin)
+    return CliRunner(env={"SEGUE_ADDRESS": NO_SERVER, **env}).invoke(main, arguments, input=stdin)
 
 
 def test_help_names_every_command() -> None:
-    """The help lists the commands and says where the address may be set."""
+    """The help lists the commands, the options and the environment variable of the address."""
     text = segue("--help").stdout
     words = ["classify", "recommend", "track", "tracks", "status", "SEGUE_ADDRESS", "--timeout", "--json", "--version"]
     assert [] == [word for word in words if word not in text]
 
 
 def test_version() -> None:
-    """The version is one line."""
+    """--version prints one line."""
     result = segue("--version")
     assert (0, True) == (result.exit_code, result.stdout.startswith("segue, version "))
 
@@ -44,14 +46,14 @@ def test_version() -> None:
     ids=" ".join,
 )
 def test_usage_errors(arguments: list[str]) -> None:
-    """A command line that cannot be meant exits 2, and prints nothing on standard output."""
+    """A wrong command line exits with 2 and prints nothing on standard output."""
     result = segue(*arguments)
     assert (2, "") == (result.exit_code, result.stdout)
     assert "Error: " in result.stderr
 
 
 def test_missing_file() -> None:
-    """A file that is not there is one sentence and exit code 1."""
+    """A missing file causes a message of one sentence and exit code 1."""
     result = segue("classify", "none.wav")
     expected = (1, "", "segue: none.wav cannot be read: No such file or directory.\n")
     assert expected == (result.exit_code, result.stdout, result.stderr)
@@ -59,27 +61,27 @@ def test_missing_file() -> None:
 
 @pytest.mark.parametrize("seed", ["none.wav", "0123456789ABCDEF0123456789ABCDEF", "0123", "a" * 5000])
 def test_seed_neither_file_nor_id(seed: str) -> None:
-    """A seed that is neither a file nor an id says what it could have been."""
+    """A seed that is neither a file nor an id causes a message that says what a seed is."""
     result = segue("recommend", seed)
     expected = f"segue: {seed} is neither an existing file nor a track id (32 lower-case hexadecimal digits).\n"
     assert (1, expected) == (result.exit_code, result.stderr)
 
 
 def test_folder_as_seed(tmp_path: Path) -> None:
-    """A folder is there, but is no file."""
+    """A folder as the seed causes a message that names it."""
     result = segue("recommend", str(tmp_path))
     assert (1, f"segue: {tmp_path} cannot be read: Is a directory.\n") == (result.exit_code, result.stderr)
 
 
 def test_too_much_on_stdin() -> None:
-    """Too much audio on standard input is refused without a server."""
+    """Too much audio on standard input is refused before a server is called."""
     result = segue("classify", "-", stdin=bytes(17 * 2**20))
     assert (1, True) == (result.exit_code, "is larger than 16 MiB" in result.stderr)
 
 
 @pytest.mark.parametrize("arguments", [["--json", "status"], ["status", "--json"]], ids=" ".join)
 def test_error_as_json(arguments: list[str]) -> None:
-    """With --json, before or after the command, an error is the one document on standard output."""
+    """With --json, before or after the command, an error is a document on standard output."""
     result = segue(*arguments)
     error = json.loads(result.stdout)["error"]
     expected = ["reason", "message", "code", "metadata", "field", "retry_after", "request_id"]
@@ -87,20 +89,20 @@ def test_error_as_json(arguments: list[str]) -> None:
     assert ("SERVER_UNREACHABLE", "UNAVAILABLE") == (error["reason"], error["code"])
 
 
-def test_address_option_wins() -> None:
-    """The option outweighs the variable."""
+def test_address_option() -> None:
+    """--address overrides SEGUE_ADDRESS."""
     result = segue("status", "--address", "127.0.0.1:2")
     assert "No Segue server answers at 127.0.0.1:2: " in result.stderr
 
 
 def test_errors_cannot_move_the_cursor() -> None:
-    """A file's name with control characters is printed without them."""
+    """Control characters in a file name are replaced."""
     assert "segue: \ufffd[2J.wav cannot be read" in segue("classify", "\x1b[2J.wav").stderr
 
 
-def test_an_address_on_the_line_comes_before_that_of_the_environment() -> None:
-    """SEGUE_ADDRESS stands for --address only where that is not given, before or after the command's name."""
+def test_address_before_or_after_the_command() -> None:
+    """--address overrides SEGUE_ADDRESS before and after the name of the command."""
     for arguments in (["--address", "nohost.invalid:7", "status"], ["status", "--address", "nohost.invalid:7"]):
-        ended = segue(*arguments)
-        assert 1 == ended.exit_code
-        assert "nohost.invalid:7" in ended.output + ended.stderr
+        result = segue(*arguments)
+        assert 1 == result.exit_code
+        assert "nohost.invalid:7" in result.stderr

@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 import io
 
 import click
@@ -18,7 +20,7 @@ RANKING = RecommendResponse(
         Recommendation(
             track=Track(
                 track_id=TRACK_ID,
-                title="A [bold]title[/] that goes on and on, as those of the pieces of old masters like to do",
+                title="A [bold]title[/] that goes on and on, as the titles of classical works and their parts do",
                 artist="Orchestra",
                 genre="classical",
                 duration=Duration(seconds=185),
@@ -31,52 +33,52 @@ RANKING = RecommendResponse(
 
 
 def screen(width: int, encoding: str = "utf-8") -> tuple[TableOutput, io.BytesIO]:
-    """Makes an output on a terminal of some width, and what it shows."""
-    shown = io.BytesIO()
-    file = io.TextIOWrapper(shown, encoding=encoding, write_through=True)
-    return TableOutput(file, width), shown
+    """Creates an output of a width, and the buffer that it prints to."""
+    buffer = io.BytesIO()
+    file = io.TextIOWrapper(buffer, encoding=encoding, write_through=True)
+    return TableOutput(file, width), buffer
 
 
 def ranking_at(width: int) -> list[str]:
-    """Prints the ranking at some width, and gives the lines."""
-    output, shown = screen(width)
+    """Prints the ranking at a width and returns the lines."""
+    output, buffer = screen(width)
     output.recommendations(RANKING)
-    return shown.getvalue().decode().splitlines()
+    return buffer.getvalue().decode().splitlines()
 
 
 @pytest.mark.parametrize(
-    ("seconds", "written"), [(0, "0:00"), (59.6, "1:00"), (185, "3:05"), (3599, "59:59"), (3661, "1:01:01")]
+    ("seconds", "text"), [(0, "0:00"), (59.6, "1:00"), (185, "3:05"), (3599, "59:59"), (3661, "1:01:01")]
 )
-def test_length(seconds: float, written: str) -> None:
-    """A length is minutes and whole seconds, with hours only where there are any."""
+def test_length(seconds: float, text: str) -> None:
+    """A length has minutes and whole seconds, and hours from one hour on."""
     duration = Duration(seconds=int(seconds), nanos=round(seconds % 1 * 1e9))
-    assert written == tables.length(Track(duration=duration))
+    assert text == tables.length(Track(duration=duration))
 
 
 def test_length_unknown() -> None:
-    """A length that the server does not know is left out."""
+    """An unknown length is empty."""
     assert "" == tables.length(Track())
 
 
-def test_printable() -> None:
-    """What could move the cursor, ring a bell or break the line is replaced; letters of any script stay."""
+def test_replace_control_characters() -> None:
+    """Characters that move the cursor or end the line are replaced; letters of any script are kept."""
     assert "春 é\ufffd[31m\ufffd\ufffd" == tables.replace_control_characters("春 é\x1b[31m\n\udcff")
 
 
 @pytest.mark.parametrize("width", [40, 60, 80, 109, 110, 200])
 def test_ranking_fits(width: int) -> None:
-    """No line is wider than the terminal, whatever its width."""
+    """No line is wider than the terminal."""
     assert width >= max(len(line.rstrip()) for line in ranking_at(width))
 
 
 @pytest.mark.parametrize("width", [60, 80, 109, 110, 200])
 def test_ids_whole(width: int) -> None:
-    """The id of a track stands in one line, to be copied."""
+    """The id of a track is in one line, so that it can be copied."""
     assert 1 == sum(TRACK_ID in line for line in ranking_at(width))
 
 
 def test_wide_ranking() -> None:
-    """On a wide terminal a track is one line, in the order of the headings, and brackets in it are no markup."""
+    """On a wide terminal a track is one line under the headings, and brackets are printed as they are."""
     heading, _, line, revision = ranking_at(200)
     assert ["#", "Title", "Artist", "Genre", "Length", "Similarity", "Track", "id"] == heading.split()
     assert ["do", "Orchestra", "classical", "3:05", "0.812", TRACK_ID] == line.split()[-6:]
@@ -85,28 +87,28 @@ def test_wide_ranking() -> None:
 
 
 def test_narrow_ranking() -> None:
-    """On a narrow terminal a track is a block with the same facts."""
+    """On a narrow terminal a track is a block with the same values."""
     text = "\n".join(ranking_at(60))
-    assert [] == [fact for fact in ("Orchestra, classical, 3:05", "0.812", TRACK_ID) if fact not in text]
+    assert [] == [value for value in ("Orchestra, classical, 3:05", "0.812", TRACK_ID) if value not in text]
 
 
 @pytest.mark.parametrize(("encoding", "bar"), [("utf-8", "█" * 15), ("ascii", "#" * 15)])
 def test_bar(encoding: str, bar: str) -> None:
-    """A bar is as long as its score, drawn with what the terminal can show."""
-    output, shown = screen(80, encoding)
+    """The length of a bar is the score, and its characters are those of the terminal's encoding."""
+    output, buffer = screen(80, encoding)
     output.classification("a.wav", ClassifyResponse(scores=[GenreScore(genre="jazz", score=0.75)]))
-    lines = shown.getvalue().decode(encoding).splitlines()
+    lines = buffer.getvalue().decode(encoding).splitlines()
     assert [["jazz", "0.750", bar]] == [line.replace("|", "").split() for line in lines if "jazz" in line]
 
 
 def test_empty_catalogue() -> None:
-    """A listing of nothing says so."""
-    output, shown = screen(80)
+    """An empty listing prints the number of tracks."""
+    output, buffer = screen(80)
     output.tracks([])
-    assert shown.getvalue().decode().endswith("0 tracks\n")
+    assert buffer.getvalue().decode().endswith("0 tracks\n")
 
 
-def test_flaws() -> None:
+def test_quality() -> None:
     """Every flag of the contract has a sentence, except the harmless one; a newer flag is named by its number."""
     flags = set(QualityFlag.values()) - {QUALITY_FLAG_UNSPECIFIED}
     sentences = {flag: [click.unstyle(line) for line in tables.quality([flag])] for flag in flags}
