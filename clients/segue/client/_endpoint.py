@@ -50,7 +50,7 @@ CHANNEL_OPTIONS = (
     ("grpc.max_send_message_length", _MAX_MESSAGE_BYTES),
     ("grpc.max_receive_message_length", _MAX_MESSAGE_BYTES),
     ("grpc.service_config", json.dumps(_SERVICE_CONFIG)),
-    # gRPC does not retry a larger call, and says nothing; its default of 256 KiB is smaller than any clip.
+    # gRPC silently skips the retries of a larger call; its default of 256 KiB is smaller than any clip.
     ("grpc.per_rpc_retry_buffer_size", _MAX_MESSAGE_BYTES),
     ("grpc.keepalive_time_ms", 30_000),
     ("grpc.keepalive_timeout_ms", 10_000),
