@@ -16,6 +16,7 @@ from rich.text import Text
 from segue.indexer.pipeline.examine import Failure
 from segue.indexer.pipeline.run_counts import MOST_REMOVED, Tally
 from segue.indexer.settings import Manner
+from segue.indexer.text import escape_control_characters
 
 # A line in a log every so many seconds.
 _LINE_SECONDS = 5.0
@@ -180,12 +181,7 @@ def _removed(tally: Tally) -> str:
 
 
 def _line(failure: Failure) -> str:
-    return f"failed: {printable(failure.path)}: {failure.message} [{failure.reason}]"
-
-
-def printable(text: str) -> str:
-    """Text without what would drive a terminal: a file may have any name."""
-    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
+    return f"failed: {escape_control_characters(failure.path)}: {failure.message} [{failure.reason}]"
 
 
 def _say(line: str) -> None:

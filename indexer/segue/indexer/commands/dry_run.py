@@ -9,10 +9,10 @@ from segue.core.catalogue.store import TrackStore
 from segue.indexer.catalogue.removals import gone, orphaned
 from segue.indexer.catalogue.session import rehearsing
 from segue.indexer.interrupt import Interrupt
-from segue.indexer.pipeline.examine import readable
 from segue.indexer.pipeline.run_counts import Tally
 from segue.indexer.pipeline.scan import absolute, find_music, look_up
 from segue.indexer.settings import Settings
+from segue.indexer.text import display_path
 
 
 def survey(
@@ -50,5 +50,5 @@ def survey(
 
 
 def _count_leaving(paths: Sequence[Path], store: TrackStore, tally: Tally) -> None:
-    missing = gone([readable(absolute(path)) for path in paths], store)
+    missing = gone([display_path(absolute(path)) for path in paths], store)
     tally.forgotten, tally.removed = len(missing), len(orphaned(missing, store))

@@ -14,11 +14,11 @@ from segue.indexer.catalogue.removals import orphaned
 from segue.indexer.catalogue.session import assemble_beside, required
 from segue.indexer.commands.retry import failed_paths
 from segue.indexer.interrupt import Interrupt
-from segue.indexer.pipeline.examine import readable
 from segue.indexer.pipeline.pipeline import Pipeline
 from segue.indexer.pipeline.run_counts import MOST_REMOVED, Tally
 from segue.indexer.pipeline.scan import find_again, look_up
 from segue.indexer.settings import Settings
+from segue.indexer.text import display_path
 
 
 def count_files(settings: Settings) -> int:
@@ -64,7 +64,7 @@ def reindex(
         if interrupt.came():
             return
         # What left the catalogue or its folder since an earlier run heard it is not to come back.
-        left = set(_paths(parts.store)).difference(map(readable, there))
+        left = set(_paths(parts.store)).difference(map(display_path, there))
         tally.forgotten = len(paths) - len(there)
         tally.removed = max(0, store.count() - parts.store.count() + len(orphaned(left, parts.store)))
         if tally.removed > MOST_REMOVED * store.count() and not allow_removals:

@@ -12,9 +12,10 @@ from segue.core.redis_catalogue.open import open_store
 from segue.indexer.catalogue.publish import conclude
 from segue.indexer.catalogue.removals import orphaned, under
 from segue.indexer.catalogue.session import reopen
-from segue.indexer.pipeline.examine import Failure, readable
+from segue.indexer.pipeline.examine import Failure
 from segue.indexer.pipeline.run_counts import Tally
 from segue.indexer.pipeline.scan import absolute
+from segue.indexer.text import display_path
 
 _TRACK_ID = re.compile("[0-9a-f]{32}")
 
@@ -61,7 +62,7 @@ def _choose(targets: Sequence[str], store: TrackStore, tally: Tally) -> _Chosen:
     """What the targets stand for."""
     asked = dict.fromkeys(targets)
     track_ids = _tracks(list(asked), store)
-    places = {readable(absolute(Path(target))): target for target in asked if target not in track_ids}
+    places = {display_path(absolute(Path(target))): target for target in asked if target not in track_ids}
     paths = {path for held in store.paths(track_ids) for path in held}
     paths.update(_files(places, store, tally))
     tally.forgotten = len(paths)
@@ -88,7 +89,7 @@ def _files(places: dict[str, str], store: TrackStore, tally: Tally) -> set[str]:
 
 def _unknown(target: str) -> Failure:
     return Failure(
-        readable(Path(target)),
+        display_path(Path(target)),
         "NOT_IN_CATALOGUE",
         "It is no track of the catalogue, no file of it, and no folder of its files.",
     )

@@ -14,7 +14,7 @@ from segue.core.index.snapshot import load_newest
 from segue.core.redis_catalogue.open import open_store
 from segue.core.redis_catalogue.store import RedisStore
 from segue.indexer.catalogue.session import standing
-from segue.indexer.cli.report import printable
+from segue.indexer.text import escape_control_characters
 
 
 def read_status(data: Path, redis_url: str | None, list_failures: bool = False) -> dict[str, Any]:
@@ -78,5 +78,9 @@ def _text(status: dict[str, Any]) -> str:
             "beside     {tracks} tracks by {model_id}, of a reindex or a restore that did not end".format(**beside)
         )
     for failure in status["failures"] or []:
-        lines.append("{time} {path}: {message} [{reason}]".format(**{k: printable(v) for k, v in failure.items()}))
+        lines.append(
+            "{time} {path}: {message} [{reason}]".format(
+                **{k: escape_control_characters(v) for k, v in failure.items()}
+            )
+        )
     return "\n".join(lines)

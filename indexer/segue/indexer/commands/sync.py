@@ -10,13 +10,12 @@ from segue.core.errors import RemovalRefused
 from segue.indexer.catalogue.publish import conclude
 from segue.indexer.catalogue.removals import gone, orphaned
 from segue.indexer.catalogue.session import assemble
-from segue.indexer.cli.report import printable
 from segue.indexer.commands.add import take
 from segue.indexer.interrupt import Interrupt
-from segue.indexer.pipeline.examine import readable
 from segue.indexer.pipeline.run_counts import MOST_REMOVED, Tally
 from segue.indexer.pipeline.scan import absolute
 from segue.indexer.settings import Settings
+from segue.indexer.text import display_path, escape_control_characters
 
 
 def sync(
@@ -47,7 +46,9 @@ def sync(
     with tally.timed(), assemble(settings) as parts:
         before = parts.store.revision()
         take(paths, parts, tally, interrupt, show)
-        missing = set[str]() if interrupt.came() else gone([readable(absolute(path)) for path in paths], parts.store)
+        missing = (
+            set[str]() if interrupt.came() else gone([display_path(absolute(path)) for path in paths], parts.store)
+        )
         refusal = None if allow_removals else _too_many(missing, parts.store)
         if refusal is None:
             parts.writer.forget(sorted(missing))
@@ -62,7 +63,7 @@ def _too_many(missing: set[str], store: TrackStore) -> RemovalRefused | None:
     orphans, tracks = len(orphaned(missing, store)), store.count()
     if orphans <= MOST_REMOVED * tracks:
         return None
-    example, share = printable(min(missing)), f"{100 * MOST_REMOVED:.0f} %"
+    example, share = escape_control_characters(min(missing)), f"{100 * MOST_REMOVED:.0f} %"
     return RemovalRefused(
         f"{orphans:,} of the {tracks:,} tracks in the catalogue have no file any more: {example} is gone, for example. "
         f"More than {share} at once looks like a disk that is not mounted, so none was removed. Mount it, "

@@ -14,8 +14,8 @@ from segue.core.redis_catalogue.store import RedisStore
 from segue.core.redis_catalogue.writer import RedisWriter
 from segue.indexer.catalogue.publish import conclude
 from segue.indexer.catalogue.session import reopen
-from segue.indexer.cli.report import printable
 from segue.indexer.pipeline.run_counts import Tally
+from segue.indexer.text import escape_control_characters
 
 # More would push the verdict off any screen; --json names all of them.
 _MOST = 50
@@ -88,7 +88,8 @@ def print_verdict(verdict: Verdict, tally: Tally, as_json: bool) -> None:
         print(json.dumps({**tally.to_dict(), "problems": problems}, indent=2))  # noqa: T201 - this is the output
         return
     for finding in verdict.findings[:_MOST]:
-        print(f"wrong: {printable(finding.what)}: {printable(finding.problem)}", file=sys.stderr)  # noqa: T201 - likewise
+        line = escape_control_characters(f"wrong: {finding.what}: {finding.problem}")
+        print(line, file=sys.stderr)  # noqa: T201 - likewise
     if len(verdict.findings) > _MOST:
         print(f"... and {len(verdict.findings) - _MOST} more; --json names them all.", file=sys.stderr)  # noqa: T201 - likewise
     print(_sentence(verdict, tally))  # noqa: T201 - likewise

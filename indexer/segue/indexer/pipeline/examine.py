@@ -7,8 +7,6 @@ another process or another machine, so that any executor can run it.
 from __future__ import annotations
 
 import mmap
-import os
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +16,7 @@ from segue.core.features.config import FeatureConfig
 from segue.core.features.extract import extract
 from segue.core.features.windows import Windows
 from segue.indexer.pipeline.tags import Tags, read_tags
+from segue.indexer.text import display_path
 
 UNREADABLE = "FILE_UNREADABLE"
 """The reason of a file that the system does not let us read."""
@@ -27,8 +26,6 @@ _OUTGROWN: dict[type[SegueError], tuple[str, str]] = {
     WorkerTimedOut: ("FILE_TIMED_OUT", "--file-seconds N"),
     WorkerOutOfMemory: ("FILE_TOO_MUCH_MEMORY", "--file-memory MIB"),
 }
-# What is no UTF-8, as ``readable`` writes it.
-_ESCAPED = re.compile(rb"\\x([89a-f][0-9a-f])")
 
 
 @dataclass(frozen=True)
@@ -68,28 +65,17 @@ class Failure:
         if isinstance(error, WorkerTimedOut | WorkerOutOfMemory):
             reason, option = _OUTGROWN[type(error)]
             advice = f"Leave it out, or give it more: segue-indexer retry --reason {reason} {option}."
-            return cls(readable(path), reason, f"{error} {advice}")
+            return cls(display_path(path), reason, f"{error} {advice}")
         if isinstance(error, SegueError):
-            return cls(readable(path), error.reason, str(error))
+            return cls(display_path(path), error.reason, str(error))
         if isinstance(error, OSError):
             why = error.strerror or str(error)
-            return cls(readable(path), UNREADABLE, f"It cannot be read: {why}. Check the file and its permissions.")
+            return cls(display_path(path), UNREADABLE, f"It cannot be read: {why}. Check the file and its permissions.")
         return cls(
-            readable(path),
+            display_path(path),
             "INTERNAL",
             f"Segue stumbled over it ({type(error).__name__}: {error}). Leave it out, and report it with the file.",
         )
-
-
-def readable(path: Path) -> str:
-    r"""A path as text; bytes that are not UTF-8 are written as ``\xff``, which every store and terminal takes."""
-    return str(path).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-
-
-def originals(text: str) -> list[Path]:
-    """The paths that ``readable`` may have written so; they need not exist."""
-    raw = _ESCAPED.sub(lambda found: bytes.fromhex(found[1].decode("ascii")), text.encode("utf-8", "surrogateescape"))
-    return list(dict.fromkeys([Path(text), Path(os.fsdecode(raw))]))
 
 
 def examine(path: Path, config: FeatureConfig, max_windows: int) -> Examined | Failure:

@@ -14,9 +14,10 @@ from segue.core.errors import WorkerDied, WorkerError
 from segue.core.failpoints import Failpoint, reach
 from segue.core.features.windows import Windows
 from segue.core.model.saved_model import Prediction
-from segue.indexer.pipeline.examine import Examined, Failure, readable
+from segue.indexer.pipeline.examine import Examined, Failure
 from segue.indexer.pipeline.run_counts import Tally
 from segue.indexer.pipeline.scan import MusicFile, Source
+from segue.indexer.text import display_path
 
 # The network's largest batch; one transaction holds as many.
 BATCH = 16
@@ -172,7 +173,7 @@ def _outcome(file: MusicFile, future: Future[Examined | Failure]) -> Examined | 
 def addition(file: MusicFile, examined: Examined, heard: Prediction, labels: Sequence[str]) -> Addition:
     """A track as the catalogue takes it."""
     posterior = {label: float(share) for label, share in zip(labels, heard.posterior, strict=True)}
-    path = readable(file.path)
+    path = display_path(file.path)
     track = Track(
         track_id=examined.track_id,
         title=examined.tags.title or Path(path).stem,
@@ -190,7 +191,7 @@ def addition(file: MusicFile, examined: Examined, heard: Prediction, labels: Seq
 
 def _not_understood(file: MusicFile) -> Failure:
     return Failure(
-        readable(file.path),
+        display_path(file.path),
         "NOT_UNDERSTOOD",
         "The model's answer is not a finite number. Leave the file out, and report it with the file.",
     )

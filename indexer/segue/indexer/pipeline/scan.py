@@ -12,7 +12,8 @@ from typing import Protocol
 
 from segue.core.batching import batched
 from segue.core.catalogue.records import FailureRecord, PathRecord
-from segue.indexer.pipeline.examine import UNREADABLE, Failure, originals, readable
+from segue.indexer.pipeline.examine import UNREADABLE, Failure
+from segue.indexer.text import display_path, paths_from_display
 
 # fmt: off
 ENDINGS = frozenset({
@@ -50,7 +51,7 @@ class MusicFile:
 
     def record(self, track_id: str) -> PathRecord:
         """What the catalogue remembers of the file, as it was before it was opened."""
-        return PathRecord(readable(self.path), self.size, self.mtime_ns, track_id)
+        return PathRecord(display_path(self.path), self.size, self.mtime_ns, track_id)
 
 
 class Unchanged:
@@ -131,7 +132,7 @@ def find_again(text: str) -> Path | None:
     Raises:
         OSError: whether it is there cannot be told: its folder or its disk does not let us look.
     """
-    for path in originals(text):
+    for path in paths_from_display(text):
         with suppress(FileNotFoundError, NotADirectoryError):
             path.stat()
             return path
@@ -149,7 +150,7 @@ def look_up(found: Iterable[Path | Failure], records: PathRecords, named: Iterab
     asked_for = {absolute(path) for path in named}
     for some in batched(found, _LOOKED_UP_AT_ONCE):
         paths = [path for path in some if isinstance(path, Path)]
-        names = [readable(path) for path in paths]
+        names = [display_path(path) for path in paths]
         known = dict(zip(paths, records.files(names), strict=True))
         failed = dict(zip(paths, records.failures(names), strict=True))
         for path in some:

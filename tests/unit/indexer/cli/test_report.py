@@ -6,7 +6,7 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from segue.indexer.cli.report import _bar, finish, printable, progress
+from segue.indexer.cli.report import _bar, finish, progress
 from segue.indexer.pipeline.examine import Failure
 from segue.indexer.pipeline.run_counts import Tally
 from segue.indexer.settings import Manner
@@ -62,11 +62,6 @@ def test_a_long_list_of_failures_is_cut(capsys: pytest.CaptureFixture[str]) -> N
     finish(Tally(failures=[Failure(f"/{number}", "R", "Why.") for number in range(60)]), as_json=False, quiet=False)
 
     assert "... and 10 more; --json names them all." == capsys.readouterr().err.splitlines()[-1]
-
-
-def test_a_file_name_cannot_drive_the_terminal() -> None:
-    """A name may hold escape sequences and line breaks; they are written out."""
-    assert "a\\x1b[31m\\nb é" == printable("a\x1b[31m\nb é")
 
 
 def test_a_log_gets_lines(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from segue.core.catalogue.records import FailureRecord, PathRecord
-from segue.indexer.pipeline.examine import Failure, readable
+from segue.indexer.pipeline.examine import Failure
 from segue.indexer.pipeline.scan import MusicFile, Skipped, Unchanged, find_again, find_music, look_up
+from segue.indexer.text import display_path
 
 
 class Records:
@@ -166,20 +167,15 @@ def test_a_file_that_vanishes_is_a_failure(tmp_path: Path) -> None:
     assert "FILE_UNREADABLE" == failure.reason
 
 
-def test_names_that_are_not_text_can_be_written_down() -> None:
-    """File names are bytes; what is kept of them is text that any store and terminal takes."""
-    assert "/music/\\xff.mp3" == readable(Path(os.fsdecode(b"/music/\xff.mp3")))
-
-
 @pytest.mark.parametrize("name", [b"caf\xc3\xa9.mp3", b"caf\xe9.mp3", b"\\xe9.mp3", b"\xff\xfe.mp3"])
 def test_a_file_is_found_again_by_its_text(tmp_path: Path, name: bytes) -> None:
     """Whatever bytes a name is made of, what was written down leads back to the file; once it is gone, to none."""
     path = tmp_path / os.fsdecode(name)
     path.touch()
 
-    assert path == find_again(readable(path))
+    assert path == find_again(display_path(path))
     path.unlink()
-    assert find_again(readable(path)) is None
+    assert find_again(display_path(path)) is None
 
 
 def test_a_disk_that_does_not_answer_is_not_a_missing_file(monkeypatch: pytest.MonkeyPatch) -> None:
