@@ -20,7 +20,7 @@ class Interrupt:
         self.signal: int | None = None
         self._before: dict[int, Any] = {}
 
-    def came(self) -> bool:
+    def requested(self) -> bool:
         """Whether someone wishes the run to stop."""
         return self.signal is not None
 
@@ -36,6 +36,6 @@ class Interrupt:
             signal.signal(number, handler)
 
     def _note(self, number: int, _frame: FrameType | None) -> None:
-        if self.came():
+        if self.requested():
             raise KeyboardInterrupt
         self.signal = number

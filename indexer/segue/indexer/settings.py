@@ -30,7 +30,7 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Manner:
+class OutputOptions:
     """How a run speaks, and what it puts up with.
 
     Attributes:

@@ -11,9 +11,9 @@ from segue.indexer.interrupt import Interrupt
 def test_the_first_signal_is_a_wish_and_the_second_stops() -> None:
     """Ctrl-C lets the batch finish; whoever presses it again cannot wait."""
     with Interrupt() as interrupt:
-        assert not interrupt.came()
+        assert not interrupt.requested()
         os.kill(os.getpid(), signal.SIGINT)
-        assert interrupt.came()
+        assert interrupt.requested()
         assert signal.SIGINT == interrupt.signal
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGINT)

@@ -7,16 +7,16 @@ from pathlib import Path
 from segue.core.catalogue.store import TrackStore, TrackWriter
 from segue.core.index.snapshot import load_newest, older_revision, publish
 from segue.core.index.snapshot_header import Header
-from segue.indexer.pipeline.run_counts import Tally
+from segue.indexer.pipeline.run_counts import RunCounts
 
 _PAGE = 10_000
 
 
-LEAST_TRIMMED = 10_000
+MIN_TRIMMED = 10_000
 """Events are dropped from the stream in no smaller numbers than this."""
 
 
-def conclude(data: Path, store: TrackStore, writer: TrackWriter, before: int, tally: Tally) -> None:
+def finish_run(data: Path, store: TrackStore, writer: TrackWriter, before: int, counts: RunCounts) -> None:
     """Counts the tracks, and publishes the index if it is not the newest.
 
     Args:
@@ -24,19 +24,19 @@ def conclude(data: Path, store: TrackStore, writer: TrackWriter, before: int, ta
         store: the catalogue.
         writer: its writer.
         before: its revision before the run.
-        tally: gets the tracks that there are, and those that were removed.
+        counts: gets the tracks that there are, and those that were removed.
 
     Raises:
         SnapshotUnwritable: the disk is full, or the folder cannot be written.
         StoreUnavailable: the store does not answer.
     """
-    tally.tracks = store.count()
-    tally.removed = _removals(store, before)
+    counts.tracks = store.count()
+    counts.removed = _removals(store, before)
     if _has_to_be_published(data, store, before):
-        renew(data, store, writer)
+        publish_index(data, store, writer)
 
 
-def renew(data: Path, store: TrackStore, writer: TrackWriter) -> Header:
+def publish_index(data: Path, store: TrackStore, writer: TrackWriter) -> Header:
     """Publishes the index, and drops the events that no reader of one of the two snapshots needs.
 
     Raises:
@@ -45,7 +45,7 @@ def renew(data: Path, store: TrackStore, writer: TrackWriter) -> Header:
     """
     header = publish(data, store)
     older = older_revision(data)
-    if older - (store.oldest_revision() - 1) >= LEAST_TRIMMED:
+    if older - (store.oldest_revision() - 1) >= MIN_TRIMMED:
         writer.trim(older)
     return header
 

@@ -8,32 +8,32 @@ from itertools import chain
 
 from segue.core.batching import batched
 from segue.core.catalogue.store import TrackStore
-from segue.indexer.pipeline.scan import find_again
+from segue.indexer.pipeline.scan import find_file
 
 _PAGE = 1_000
 
 
-def under(folders: Sequence[str], store: TrackStore) -> Iterator[str]:
+def files_under(folders: Sequence[str], store: TrackStore) -> Iterator[str]:
     """The paths of the files, indexed and failed, at or under these absolute paths, in no order; one may come twice."""
     starts = tuple(folder.rstrip("/") + "/" for folder in folders)
     paths = chain((file.path for file in store.all_files()), (file.path for file in store.all_failures()))
     return (path for path in paths if path.startswith(starts) or path in folders)
 
 
-def gone(folders: Sequence[str], store: TrackStore) -> set[str]:
+def missing_files(folders: Sequence[str], store: TrackStore) -> set[str]:
     """The paths at or under these that the catalogue knows, and where there is no file any more.
 
     A file stays where it cannot be told whether it is there: its folder cannot be read, or its disk does not answer.
     """
     missing = set[str]()
-    for path in under(folders, store):
+    for path in files_under(folders, store):
         with suppress(OSError):
-            if find_again(path) is None:
+            if find_file(path) is None:
                 missing.add(path)
     return missing
 
 
-def orphaned(paths: Collection[str], store: TrackStore) -> set[str]:
+def orphaned_tracks(paths: Collection[str], store: TrackStore) -> set[str]:
     """The tracks that go when all these files are forgotten: the last one that holds them is among them."""
     leaving, orphans = frozenset(paths), set[str]()
     for some in batched(leaving, _PAGE):

@@ -44,18 +44,18 @@ class LazyModel:
 
 
 @dataclass(frozen=True)
-class Parts:
-    """The parts that a run works with; the catalogue is locked for it."""
+class Session:
+    """The session that a run works with; the catalogue is locked for it."""
 
     store: WritableStore
     writer: TrackWriter
     workers: ProcessPool[Path, Examined | Failure]
-    ears: LazyModel
+    predictor: LazyModel
 
 
 @contextmanager
-def assemble(settings: Settings) -> Iterator[Parts]:
-    """Builds the parts, and takes them apart at the end.
+def open_session(settings: Settings) -> Iterator[Session]:
+    """Builds the session, and takes them apart at the end.
 
     Raises:
         ArtifactError: the model cannot be used.
@@ -64,13 +64,13 @@ def assemble(settings: Settings) -> Iterator[Parts]:
         StoreUnavailable: Redis does not answer.
     """
     manifest = read_manifest(settings.model)
-    with open_store(settings.data, settings.redis_url) as store, _hearing(settings, manifest, store) as parts:
-        yield parts
+    with open_store(settings.data, settings.redis_url) as store, _session_over(settings, manifest, store) as session:
+        yield session
 
 
 @contextmanager
-def assemble_beside(settings: Settings) -> Iterator[tuple[RedisStore, RedisWriter, Parts]]:
-    """Builds the parts over a catalogue that is being made beside the one that stands: that one, its writer, the parts.
+def open_staging_session(settings: Settings) -> Iterator[tuple[RedisStore, RedisWriter, Session]]:
+    """Builds the session over the staging catalogue, and yields the live store, its writer and the session.
 
     What a run over the same model left unfinished there is gone on with; what another left is removed.
 
@@ -81,32 +81,32 @@ def assemble_beside(settings: Settings) -> Iterator[tuple[RedisStore, RedisWrite
         StoreUnavailable: Redis does not answer.
     """
     manifest = read_manifest(settings.model)
-    with reopen(settings.data, settings.redis_url) as (store, writer), store.staging() as beside:
+    with open_for_writing(settings.data, settings.redis_url) as (store, writer), store.staging() as beside:
         begun = beside.identity()
         if begun is None or begun.key != manifest.key:
             writer.clear_staging()
-        with _hearing(settings, manifest, beside) as parts:
-            yield store, writer, parts
+        with _session_over(settings, manifest, beside) as session:
+            yield store, writer, session
 
 
 @contextmanager
-def _hearing(settings: Settings, manifest: Manifest, store: RedisStore) -> Iterator[Parts]:
-    """The parts over a store, which is locked."""
+def _session_over(settings: Settings, manifest: Manifest, store: RedisStore) -> Iterator[Session]:
+    """The session over a store, which is locked."""
     features = manifest.features
     limits = JobLimits(settings.file_seconds, settings.file_memory * _MIB)
     work = partial(examine, config=features, max_windows=manifest.windows)
-    standing(store)
+    current_identity(store)
     with (
         store.writer(*manifest.key) as writer,
         ProcessPool(settings.jobs, work, preload=_PRELOADED, limits=limits) as workers,
     ):
         # Only now: a private Redis that was started for this run may be shared with a server.
         os.nice(settings.nice)
-        yield Parts(store, writer, workers, LazyModel(settings.model, manifest))
+        yield Session(store, writer, workers, LazyModel(settings.model, manifest))
 
 
 @contextmanager
-def reopen(data: Path, redis_url: str | None) -> Iterator[tuple[RedisStore, RedisWriter]]:
+def open_for_writing(data: Path, redis_url: str | None) -> Iterator[tuple[RedisStore, RedisWriter]]:
     """The catalogue that stands, locked for writing; no model is needed, for nothing will be heard.
 
     Raises:
@@ -116,7 +116,7 @@ def reopen(data: Path, redis_url: str | None) -> Iterator[tuple[RedisStore, Redi
         StoreUnavailable: Redis does not answer.
     """
     with open_store(data, redis_url) as store:
-        identity = required(store)
+        identity = require_identity(store)
         with store.writer(*identity.key) as writer:
             yield store, writer
 
@@ -132,11 +132,11 @@ def rehearsing(settings: Settings) -> Iterator[RedisStore]:
     """
     manifest = read_manifest(settings.model)
     with open_store(settings.data, settings.redis_url) as store:
-        check_same_model(standing(store), manifest.key, store.address)
+        check_same_model(current_identity(store), manifest.key, store.address)
         yield store
 
 
-def required(store: RedisStore) -> Identity:
+def require_identity(store: RedisStore) -> Identity:
     """What the catalogue is.
 
     Raises:
@@ -144,13 +144,13 @@ def required(store: RedisStore) -> Identity:
         CatalogueMismatch: there are tracks, and it is lost what made them.
         StoreUnavailable: Redis does not answer.
     """
-    identity = standing(store)
+    identity = current_identity(store)
     if identity is None:
         raise CatalogueEmpty("There is no catalogue yet. Run segue-indexer add FOLDER first.")
     return identity
 
 
-def standing(store: RedisStore) -> Identity | None:
+def current_identity(store: RedisStore) -> Identity | None:
     """What the catalogue is, None where nothing was ever written.
 
     Raises:

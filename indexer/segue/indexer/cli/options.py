@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import click
 
 from segue.core.paths import DEFAULT_MODEL, default_data_folder, default_model, resolve_model
-from segue.indexer.settings import Manner, Settings
+from segue.indexer.settings import OutputOptions, Settings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -98,12 +98,14 @@ def catalogue(command: Command) -> Command:
 
 
 def hearing(command: Callable[..., None]) -> Callable[..., None]:
-    """Declares the options of a run that hears music, those of ``catalogue`` among them: ``settings``, ``manner``."""
+    """Declares the options of a run that hears music, those of ``catalogue`` among them: ``settings``, ``output``."""
 
     @wraps(command)
     def gathered(*, as_json: bool, quiet: bool, allow_failures: int, redis: str | None, **given: Any) -> None:  # noqa: ANN401 - the command's own options are among them
         told = {field.name: given.pop(field.name) for field in fields(Settings) if field.name in given}
-        command(settings=Settings(redis_url=redis, **told), manner=Manner(as_json, quiet, allow_failures), **given)
+        command(
+            settings=Settings(redis_url=redis, **told), output=OutputOptions(as_json, quiet, allow_failures), **given
+        )
 
     return _declare(_CATALOGUE + _HEARING, gathered)
 

@@ -11,22 +11,22 @@ from typing import NoReturn
 import click
 
 from segue.core.errors import SegueError
-from segue.indexer.cli.report import Show, finish, progress
+from segue.indexer.cli.report import finish, progress
 from segue.indexer.interrupt import Interrupt
-from segue.indexer.pipeline.run_counts import Tally
-from segue.indexer.settings import Manner
+from segue.indexer.pipeline.run_counts import RunCounts, Show
+from segue.indexer.settings import OutputOptions
 
-Work = Callable[[Tally, Interrupt, Show], None]
+Work = Callable[[RunCounts, Interrupt, Show], None]
 
 
-def carry_out(work: Work, total: int, manner: Manner, tally: Tally) -> int:
+def run_with_progress(work: Work, total: int, output: OutputOptions, counts: RunCounts) -> int:
     """Does the work, shows how far it is, and reports.
 
     Args:
-        work: takes the tally that it fills, the wish to stop, and what to call when the tally has changed.
+        work: takes the counts that it fills, the wish to stop, and what to call when the counts has changed.
         total: how many files it will deal with.
-        manner: how it speaks.
-        tally: counts what is done.
+        output: how it speaks.
+        counts: counts what is done.
 
     Returns:
         The exit code.
@@ -36,42 +36,42 @@ def carry_out(work: Work, total: int, manner: Manner, tally: Tally) -> int:
     """
     with Interrupt() as interrupt:
         try:
-            with progress(total, manner) as show:
-                work(tally, interrupt, show)
+            with progress(total, output) as show:
+                work(counts, interrupt, show)
         except (SegueError, OSError):
-            if tally.done and not manner.as_json:
-                finish(tally, manner.as_json, manner.quiet)
+            if counts.done and not output.as_json:
+                finish(counts, output.as_json, output.quiet)
             raise
-        finish(tally, manner.as_json, manner.quiet)
+        finish(counts, output.as_json, output.quiet)
     if interrupt.signal is None:
-        return int(tally.failed > manner.allow_failures)
+        return int(counts.failed > output.allow_failures)
     click.echo(
-        f"Stopped after {tally.done} of {total} files. What was done is kept: run the same command again to go on.",
+        f"Stopped after {counts.done} of {total} files. What was done is kept: run the same command again to go on.",
         err=True,
     )
     return 128 + interrupt.signal
 
 
 @contextmanager
-def told(as_json: bool, dry_run: bool = False) -> Iterator[Tally]:
+def reporting_errors(as_json: bool, dry_run: bool = False) -> Iterator[RunCounts]:
     """Turns what goes wrong inside into a sentence, the document that was asked for, and an exit code.
 
-    The value is the tally that the document is made of.
+    The value is the counts that the document is made of.
     """
-    tally = Tally(dry_run=dry_run)
+    counts = RunCounts(dry_run=dry_run)
     try:
-        yield tally
+        yield counts
     except (SegueError, OSError) as error:
         click.echo(f"segue-indexer: {error}", err=True)
-        _end(tally, as_json, getattr(error, "reason", "SYSTEM"), str(error), 1)
+        _end(counts, as_json, getattr(error, "reason", "SYSTEM"), str(error), 1)
     except KeyboardInterrupt:
         message = "Stopped at once. What was committed is kept: run the same command again to go on."
         click.echo(message, err=True)
-        _end(tally, as_json, "STOPPED", message, 130)
+        _end(counts, as_json, "STOPPED", message, 130)
 
 
-def _end(tally: Tally, as_json: bool, reason: str, message: str, code: int) -> NoReturn:
+def _end(counts: RunCounts, as_json: bool, reason: str, message: str, code: int) -> NoReturn:
     if as_json:
-        tally.error = {"reason": reason, "message": message}
-        click.echo(json.dumps(tally.to_dict(), indent=2))
+        counts.error = {"reason": reason, "message": message}
+        click.echo(json.dumps(counts.to_dict(), indent=2))
     sys.exit(code)

@@ -2,42 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from segue.indexer.catalogue.publish import conclude
-from segue.indexer.catalogue.session import Parts, assemble
+from segue.indexer.catalogue.publish import finish_run
+from segue.indexer.catalogue.session import Session, open_session
 from segue.indexer.interrupt import Interrupt
 from segue.indexer.pipeline.pipeline import Pipeline
-from segue.indexer.pipeline.run_counts import Tally
-from segue.indexer.pipeline.scan import find_music, look_up
+from segue.indexer.pipeline.run_counts import RunCounts, Show
+from segue.indexer.pipeline.scan import classify_files, find_music
 from segue.indexer.settings import Settings
 
 
 def add(
-    paths: Sequence[Path], settings: Settings, tally: Tally, interrupt: Interrupt, show: Callable[[Tally], None]
+    paths: Sequence[Path],
+    settings: Settings,
+    counts: RunCounts,
+    interrupt: Interrupt,
+    show: Show,
 ) -> None:
     """Takes the music under ``paths`` into the catalogue, and publishes the index if it is not the newest.
 
     Args:
         paths: files and folders.
         settings: where the catalogue is, and what hears.
-        tally: counts what is done; it stands also when the run fails.
+        counts: counts what is done; it stands also when the run fails.
         interrupt: ends the run early; what was heard by then is committed and published.
-        show: called with the tally whenever it has changed.
+        show: called with the counts whenever it has changed.
 
     Raises:
         SegueError: the catalogue, the model or the index cannot be used.
     """
-    with tally.timed(), assemble(settings) as parts:
-        before = parts.store.revision()
-        take(paths, parts, tally, interrupt, show)
-        conclude(settings.data, parts.store, parts.writer, before, tally)
+    with counts.timed(), open_session(settings) as session:
+        before = session.store.revision()
+        take(paths, session, counts, interrupt, show)
+        finish_run(settings.data, session.store, session.writer, before, counts)
 
 
-def take(
-    paths: Sequence[Path], parts: Parts, tally: Tally, interrupt: Interrupt, show: Callable[[Tally], None]
-) -> None:
+def take(paths: Sequence[Path], session: Session, counts: RunCounts, interrupt: Interrupt, show: Show) -> None:
     """Takes the music under ``paths`` into a catalogue that is locked for this run; see ``add``."""
-    pipeline = Pipeline(parts.workers, parts.ears, parts.writer, tally, show)
-    pipeline.run(look_up(find_music(paths), parts.store, named=paths), interrupt.came)
+    pipeline = Pipeline(session.workers, session.predictor, session.writer, counts, show)
+    pipeline.run(classify_files(find_music(paths), session.store, named=paths), interrupt.requested)

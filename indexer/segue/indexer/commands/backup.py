@@ -12,14 +12,14 @@ from segue.core.errors import BackupUnusable, BackupUnwritable, CatalogueNotEmpt
 from segue.core.redis_catalogue.open import open_store
 from segue.core.redis_catalogue.store import RedisStore
 from segue.indexer.catalogue.backup_file import Entry, read_backup, write_backup
-from segue.indexer.catalogue.publish import renew
-from segue.indexer.catalogue.session import reopen, required
-from segue.indexer.pipeline.run_counts import Tally
+from segue.indexer.catalogue.publish import publish_index
+from segue.indexer.catalogue.session import open_for_writing, require_identity
+from segue.indexer.pipeline.run_counts import RunCounts
 
 _PAGE = 500
 
 
-def backup(path: Path, data: Path, redis_url: str | None, replace: bool, tally: Tally) -> None:
+def backup(path: Path, data: Path, redis_url: str | None, replace: bool, counts: RunCounts) -> None:
     """Writes everything that the catalogue knows into one file.
 
     Args:
@@ -27,7 +27,7 @@ def backup(path: Path, data: Path, redis_url: str | None, replace: bool, tally: 
         data: the folder where Segue keeps its state.
         redis_url: the Redis that holds the catalogue, or None for the private one in ``data``.
         replace: whether a file that is there already may be replaced.
-        tally: gets the tracks that are in the backup. If it is of a dry run, nothing is written.
+        counts: gets the tracks that are in the backup. If it is of a dry run, nothing is written.
 
     Raises:
         BackupUnwritable: the file is there already, the disk is full, or the folder cannot be written.
@@ -39,25 +39,25 @@ def backup(path: Path, data: Path, redis_url: str | None, replace: bool, tally: 
         raise BackupUnwritable(f"{path} is there already. Name another file, or say --replace.")
     if path.exists() and not path.is_file():
         raise BackupUnwritable(f"{path} is no file, and would be lost. Name another.")
-    with tally.timed():
-        if tally.dry_run:
+    with counts.timed():
+        if counts.dry_run:
             with open_store(data, redis_url) as store:
-                required(store)
-                tally.tracks = store.count()
+                require_identity(store)
+                counts.tracks = store.count()
             return
-        with reopen(data, redis_url) as (store, _):
-            tally.tracks = store.count()
+        with open_for_writing(data, redis_url) as (store, _):
+            counts.tracks = store.count()
             _write(path, store)
 
 
 def _write(path: Path, store: RedisStore) -> None:
     try:
-        write_backup(path, required(store), _entries(store))
+        write_backup(path, require_identity(store), _entries(store))
     except OSError as error:
         raise BackupUnwritable(f"{path} cannot be written: {error.strerror or error}. Name another file.") from error
 
 
-def restore(path: Path, data: Path, redis_url: str | None, replace: bool, tally: Tally) -> None:
+def restore(path: Path, data: Path, redis_url: str | None, replace: bool, counts: RunCounts) -> None:
     """Makes the catalogue of a backup, under a UUID of its own, and publishes its index.
 
     It is written beside the catalogue that there is, and takes its place at the end, all at once: until then that is as
@@ -68,7 +68,7 @@ def restore(path: Path, data: Path, redis_url: str | None, replace: bool, tally:
         data: the folder where Segue keeps its state.
         redis_url: the Redis that holds the catalogue, or None for the private one in ``data``.
         replace: whether a catalogue that is not empty may be replaced.
-        tally: gets the tracks that are in the catalogue. If it is of a dry run, the file is only checked.
+        counts: gets the tracks that are in the catalogue. If it is of a dry run, the file is only checked.
 
     Raises:
         BackupUnusable: the file is no backup, or a damaged one.
@@ -77,18 +77,18 @@ def restore(path: Path, data: Path, redis_url: str | None, replace: bool, tally:
         SnapshotUnwritable: the index cannot be put on disk; the tracks are restored.
         StoreUnavailable: Redis does not answer.
     """
-    with tally.timed(), read_backup(path) as (identity, entries):
+    with counts.timed(), read_backup(path) as (identity, entries):
         with open_store(data, redis_url) as store:
             if store.count() and not replace:
                 raise CatalogueNotEmpty(
                     f"The catalogue at {store.address} has {store.count()} tracks. Say --replace to have them replaced "
                     "by those of the backup, or give --data a new folder."
                 )
-            if not tally.dry_run:
+            if not counts.dry_run:
                 _restore(identity, entries, store, data)
-                tally.tracks = store.count()
+                counts.tracks = store.count()
                 return
-        tally.tracks = sum(isinstance(entry, Entry) for entry in entries)
+        counts.tracks = sum(isinstance(entry, Entry) for entry in entries)
 
 
 def _restore(identity: Identity, entries: Iterable[Entry | FailureRecord], store: RedisStore, data: Path) -> None:
@@ -101,7 +101,7 @@ def _restore(identity: Identity, entries: Iterable[Entry | FailureRecord], store
         ):
             _fill(filler, entries)
         writer.switch()
-        renew(data, store, writer)
+        publish_index(data, store, writer)
 
 
 def _fill(writer: TrackWriter, entries: Iterable[Entry | FailureRecord]) -> None:

@@ -5,18 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 
 from segue.core.redis_catalogue.open import open_store
-from segue.indexer.catalogue.publish import renew
-from segue.indexer.catalogue.session import reopen, required
-from segue.indexer.pipeline.run_counts import Tally
+from segue.indexer.catalogue.publish import publish_index
+from segue.indexer.catalogue.session import open_for_writing, require_identity
+from segue.indexer.pipeline.run_counts import RunCounts
 
 
-def rebuild(data: Path, redis_url: str | None, tally: Tally) -> int:
+def rebuild(data: Path, redis_url: str | None, counts: RunCounts) -> int:
     """Makes the index anew and publishes it, whatever index there was.
 
     Args:
         data: the folder where Segue keeps its state.
         redis_url: the Redis that holds the catalogue, or None for the private one in ``data``.
-        tally: gets the number of tracks and the time that it took. If it is of a dry run, these are only counted.
+        counts: gets the number of tracks and the time that it took. If it is of a dry run, these are only counted.
 
     Returns:
         The revision of the index.
@@ -27,13 +27,13 @@ def rebuild(data: Path, redis_url: str | None, tally: Tally) -> int:
         SnapshotUnwritable: the disk is full, or the folder cannot be written.
         StoreUnavailable: Redis does not answer.
     """
-    with tally.timed():
-        if tally.dry_run:
+    with counts.timed():
+        if counts.dry_run:
             with open_store(data, redis_url) as store:
-                required(store)
-                tally.tracks = store.count()
+                require_identity(store)
+                counts.tracks = store.count()
                 return store.revision()
-        with reopen(data, redis_url) as (store, writer):
-            header = renew(data, store, writer)
-            tally.tracks = header.tracks
+        with open_for_writing(data, redis_url) as (store, writer):
+            header = publish_index(data, store, writer)
+            counts.tracks = header.tracks
             return header.revision

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 from segue.core.catalogue.store import TrackStore
 from segue.core.errors import RemovalRefused
 from segue.core.redis_catalogue.open import open_store
-from segue.indexer.catalogue.publish import renew
-from segue.indexer.catalogue.removals import orphaned
-from segue.indexer.catalogue.session import assemble_beside, required
+from segue.indexer.catalogue.publish import publish_index
+from segue.indexer.catalogue.removals import orphaned_tracks
+from segue.indexer.catalogue.session import open_staging_session, require_identity
 from segue.indexer.commands.retry import failed_paths
 from segue.indexer.interrupt import Interrupt
 from segue.indexer.pipeline.pipeline import Pipeline
-from segue.indexer.pipeline.run_counts import MOST_REMOVED, Tally
-from segue.indexer.pipeline.scan import find_again, look_up
+from segue.indexer.pipeline.run_counts import MAX_REMOVED_SHARE, RunCounts, Show
+from segue.indexer.pipeline.scan import classify_files, find_file
 from segue.indexer.settings import Settings
 from segue.indexer.text import display_path
 
@@ -33,9 +32,9 @@ def count_files(settings: Settings) -> int:
 
 def reindex(
     settings: Settings,
-    tally: Tally,
+    counts: RunCounts,
     interrupt: Interrupt,
-    show: Callable[[Tally], None],
+    show: Show,
     *,
     allow_removals: bool = False,
 ) -> None:
@@ -46,9 +45,9 @@ def reindex(
 
     Args:
         settings: where the catalogue is, and what hears.
-        tally: counts what is done; it stands also when the run fails. A file that is gone is forgotten.
+        counts: counts what is done; it stands also when the run fails. A file that is gone is forgotten.
         interrupt: ends the run early; what was heard by then is kept beside the catalogue.
-        show: called with the tally whenever it has changed.
+        show: called with the counts whenever it has changed.
         allow_removals: replace the catalogue however many tracks fewer the new one has.
 
     Raises:
@@ -56,42 +55,42 @@ def reindex(
         RemovalRefused: the new catalogue would have so many tracks fewer that it looks like a disk that is away.
         SegueError: the catalogue, the model or the index cannot be used.
     """
-    with tally.timed(), assemble_beside(settings) as (store, writer, parts):
+    with counts.timed(), open_staging_session(settings) as (store, writer, session):
         paths = _paths(store)
         there = [path for text in paths if (path := _found(text)) is not None]
-        pipeline = Pipeline(parts.workers, parts.ears, parts.writer, tally, show)
-        pipeline.run(look_up(there, parts.store), interrupt.came)
-        if interrupt.came():
+        pipeline = Pipeline(session.workers, session.predictor, session.writer, counts, show)
+        pipeline.run(classify_files(there, session.store), interrupt.requested)
+        if interrupt.requested():
             return
         # What left the catalogue or its folder since an earlier run heard it is not to come back.
-        left = set(_paths(parts.store)).difference(map(display_path, there))
-        tally.forgotten = len(paths) - len(there)
-        tally.removed = max(0, store.count() - parts.store.count() + len(orphaned(left, parts.store)))
-        if tally.removed > MOST_REMOVED * store.count() and not allow_removals:
-            raise _refusal(tally.removed, store.count())
-        parts.writer.forget(sorted(left))
+        left = set(_paths(session.store)).difference(map(display_path, there))
+        counts.forgotten = len(paths) - len(there)
+        counts.removed = max(0, store.count() - session.store.count() + len(orphaned_tracks(left, session.store)))
+        if counts.removed > MAX_REMOVED_SHARE * store.count() and not allow_removals:
+            raise _refusal(counts.removed, store.count())
+        session.writer.forget(sorted(left))
         writer.switch()
-        renew(settings.data, store, writer)
-        tally.tracks = store.count()
+        publish_index(settings.data, store, writer)
+        counts.tracks = store.count()
 
 
-def rehearse_reindex(settings: Settings, tally: Tally, interrupt: Interrupt, show: Callable[[Tally], None]) -> None:
+def rehearse_reindex(settings: Settings, counts: RunCounts, interrupt: Interrupt, show: Show) -> None:
     """Counts what ``reindex`` would hear from the beginning; no file is opened, and nothing is written.
 
     Raises:
         SegueError: as ``reindex`` would.
     """
-    tally.dry_run = True
-    with tally.timed(), open_store(settings.data, settings.redis_url) as store:
-        required(store)
+    counts.dry_run = True
+    with counts.timed(), open_store(settings.data, settings.redis_url) as store:
+        require_identity(store)
         for text in _paths(store):
-            if interrupt.came():
+            if interrupt.requested():
                 return
             found = _found(text) is not None
-            tally.added += found
-            tally.forgotten += not found
-            show(tally)
-        tally.tracks = store.count()
+            counts.added += found
+            counts.forgotten += not found
+            show(counts)
+        counts.tracks = store.count()
 
 
 def _paths(store: TrackStore) -> list[str]:
@@ -102,12 +101,12 @@ def _paths(store: TrackStore) -> list[str]:
 def _found(text: str) -> Path | None:
     """The file, or None where it is gone; one whose disk does not answer fails when it is opened."""
     with suppress(OSError):
-        return find_again(text)
+        return find_file(text)
     return Path(text)
 
 
 def _refusal(removed: int, tracks: int) -> RemovalRefused:
-    share = f"{100 * MOST_REMOVED:.0f} %"
+    share = f"{100 * MAX_REMOVED_SHARE:.0f} %"
     return RemovalRefused(
         f"{removed:,} of the {tracks:,} tracks could not be heard again: more than {share} looks like a disk that is "
         "not mounted, so the catalogue stays as it was. Mount it and run the same command again, which goes on where "

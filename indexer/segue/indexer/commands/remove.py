@@ -9,11 +9,11 @@ from pathlib import Path
 
 from segue.core.catalogue.store import TrackStore
 from segue.core.redis_catalogue.open import open_store
-from segue.indexer.catalogue.publish import conclude
-from segue.indexer.catalogue.removals import orphaned, under
-from segue.indexer.catalogue.session import reopen
+from segue.indexer.catalogue.publish import finish_run
+from segue.indexer.catalogue.removals import files_under, orphaned_tracks
+from segue.indexer.catalogue.session import open_for_writing
 from segue.indexer.pipeline.examine import Failure
-from segue.indexer.pipeline.run_counts import Tally
+from segue.indexer.pipeline.run_counts import RunCounts
 from segue.indexer.pipeline.scan import absolute
 from segue.indexer.text import display_path
 
@@ -28,14 +28,14 @@ class _Chosen:
     paths: list[str]
 
 
-def remove(targets: Sequence[str], data: Path, redis_url: str | None, tally: Tally) -> None:
+def remove(targets: Sequence[str], data: Path, redis_url: str | None, counts: RunCounts) -> None:
     """Removes tracks and forgets files, and publishes the index if a track went; the files themselves stay.
 
     Args:
         targets: track ids, files, and folders that stand for every file under them. They need not exist any more.
         data: the folder where Segue keeps its state.
         redis_url: the Redis that holds the catalogue, or None for the private one in ``data``.
-        tally: counts what is done, and names each target that nothing in the catalogue answers to. If it is of a dry
+        counts: counts what is done, and names each target that nothing in the catalogue answers to. If it is of a dry
             run, there is only counted.
 
     Raises:
@@ -44,28 +44,31 @@ def remove(targets: Sequence[str], data: Path, redis_url: str | None, tally: Tal
         SnapshotUnwritable: the index cannot be put on disk; what was removed is removed.
         StoreUnavailable: Redis does not answer.
     """
-    with tally.timed():
-        if tally.dry_run:
+    with counts.timed():
+        if counts.dry_run:
             with open_store(data, redis_url) as store:
-                chosen = _choose(targets, store, tally)
-                tally.removed, tally.tracks = len(orphaned(chosen.paths, store).union(chosen.track_ids)), store.count()
+                chosen = _choose(targets, store, counts)
+                counts.removed, counts.tracks = (
+                    len(orphaned_tracks(chosen.paths, store).union(chosen.track_ids)),
+                    store.count(),
+                )
             return
-        with reopen(data, redis_url) as (store, writer):
+        with open_for_writing(data, redis_url) as (store, writer):
             before = store.revision()
-            chosen = _choose(targets, store, tally)
+            chosen = _choose(targets, store, counts)
             writer.remove(chosen.track_ids)
             writer.forget(chosen.paths)
-            conclude(data, store, writer, before, tally)
+            finish_run(data, store, writer, before, counts)
 
 
-def _choose(targets: Sequence[str], store: TrackStore, tally: Tally) -> _Chosen:
+def _choose(targets: Sequence[str], store: TrackStore, counts: RunCounts) -> _Chosen:
     """What the targets stand for."""
     asked = dict.fromkeys(targets)
     track_ids = _tracks(list(asked), store)
     places = {display_path(absolute(Path(target))): target for target in asked if target not in track_ids}
     paths = {path for held in store.paths(track_ids) for path in held}
-    paths.update(_files(places, store, tally))
-    tally.forgotten = len(paths)
+    paths.update(_files(places, store, counts))
+    counts.forgotten = len(paths)
     return _Chosen(track_ids, sorted(paths))
 
 
@@ -75,15 +78,15 @@ def _tracks(targets: Sequence[str], store: TrackStore) -> list[str]:
     return [target for target, track in zip(candidates, store.get(candidates), strict=True) if track is not None]
 
 
-def _files(places: dict[str, str], store: TrackStore, tally: Tally) -> set[str]:
+def _files(places: dict[str, str], store: TrackStore, counts: RunCounts) -> set[str]:
     """The files at and under these places."""
     found = {file.path for file in store.files(list(places)) if file is not None}
     missing = [place for place in places if place not in found]
     if missing:  # only then is every file looked at
-        found.update(under(missing, store))
+        found.update(files_under(missing, store))
     for place in missing:
         if not any(path == place or path.startswith(place.rstrip("/") + "/") for path in found):
-            tally.failures.append(_unknown(places[place]))
+            counts.failures.append(_unknown(places[place]))
     return found
 
 

@@ -13,7 +13,7 @@ from segue.core.catalogue.records import FailureRecord
 from segue.core.index.snapshot import load_newest
 from segue.core.redis_catalogue.open import open_store
 from segue.core.redis_catalogue.store import RedisStore
-from segue.indexer.catalogue.session import standing
+from segue.indexer.catalogue.session import current_identity
 from segue.indexer.text import escape_control_characters
 
 
@@ -25,7 +25,7 @@ def read_status(data: Path, redis_url: str | None, list_failures: bool = False) 
         StoreUnavailable: Redis does not answer.
     """
     with open_store(data, redis_url) as store:
-        identity, revision = standing(store), store.revision()
+        identity, revision = current_identity(store), store.revision()
         snapshot = None if identity is None else load_newest(data, identity)
         failures = {failure.path: failure for failure in store.all_failures()}
         return {

@@ -12,9 +12,9 @@ from segue.core.index.snapshot import remove
 from segue.core.index.snapshot_audit import audit_snapshots
 from segue.core.redis_catalogue.store import RedisStore
 from segue.core.redis_catalogue.writer import RedisWriter
-from segue.indexer.catalogue.publish import conclude
-from segue.indexer.catalogue.session import reopen
-from segue.indexer.pipeline.run_counts import Tally
+from segue.indexer.catalogue.publish import finish_run
+from segue.indexer.catalogue.session import open_for_writing
+from segue.indexer.pipeline.run_counts import RunCounts
 from segue.indexer.text import escape_control_characters
 
 # More would push the verdict off any screen; --json names all of them.
@@ -34,7 +34,7 @@ class Verdict:
         self.left = left
 
 
-def verify(data: Path, redis_url: str | None, repair: bool, tally: Tally) -> Verdict:
+def verify(data: Path, redis_url: str | None, repair: bool, counts: RunCounts) -> Verdict:
     """Looks whether everything that is known of the catalogue agrees.
 
     Args:
@@ -42,7 +42,7 @@ def verify(data: Path, redis_url: str | None, repair: bool, tally: Tally) -> Ver
         redis_url: the Redis that holds the catalogue, or None for the private one in ``data``.
         repair: mend what can be mended. A track of which something was lost is removed: its file is heard again when it
             is added again.
-        tally: gets the tracks that there are, and those that were removed.
+        counts: gets the tracks that there are, and those that were removed.
 
     Returns:
         What did not agree, and what is left of it.
@@ -53,15 +53,15 @@ def verify(data: Path, redis_url: str | None, repair: bool, tally: Tally) -> Ver
         CatalogueMismatch: there are tracks, and it is lost what made them.
         StoreUnavailable: Redis does not answer.
     """
-    with tally.timed(), reopen(data, redis_url) as (store, writer):
+    with counts.timed(), open_for_writing(data, redis_url) as (store, writer):
         identity, before = store.identity(), store.revision()
         assert identity is not None  # noqa: S101 - the writer made sure of it
         findings = left = _look(data, store, identity)
         if findings and repair:
             _mend(data, store, writer, identity)
-            conclude(data, store, writer, before, tally)
+            finish_run(data, store, writer, before, counts)
             left = _look(data, store, identity)
-        tally.tracks = store.count()
+        counts.tracks = store.count()
     return Verdict(findings, left)
 
 
@@ -78,28 +78,30 @@ def _mend(data: Path, store: RedisStore, writer: RedisWriter, identity: Identity
         remove(data / "snapshots" / finding.what)
 
 
-def print_verdict(verdict: Verdict, tally: Tally, as_json: bool) -> None:
+def print_verdict(verdict: Verdict, counts: RunCounts, as_json: bool) -> None:
     """Says what did not agree: one document on stdout, or the verdict there and each finding on stderr."""
     if as_json:
         problems = [
             {"what": finding.what, "problem": finding.problem, "mended": finding not in verdict.left}
             for finding in verdict.findings
         ]
-        print(json.dumps({**tally.to_dict(), "problems": problems}, indent=2))  # noqa: T201 - this is the output
+        print(json.dumps({**counts.to_dict(), "problems": problems}, indent=2))  # noqa: T201 - this is the output
         return
     for finding in verdict.findings[:_MOST]:
         line = escape_control_characters(f"wrong: {finding.what}: {finding.problem}")
         print(line, file=sys.stderr)  # noqa: T201 - likewise
     if len(verdict.findings) > _MOST:
         print(f"... and {len(verdict.findings) - _MOST} more; --json names them all.", file=sys.stderr)  # noqa: T201 - likewise
-    print(_sentence(verdict, tally))  # noqa: T201 - likewise
+    print(_sentence(verdict, counts))  # noqa: T201 - likewise
 
 
-def _sentence(verdict: Verdict, tally: Tally) -> str:
-    catalogue = f"the catalogue has {tally.tracks} tracks"
+def _sentence(verdict: Verdict, counts: RunCounts) -> str:
+    catalogue = f"the catalogue has {counts.tracks} tracks"
     if not verdict.findings:
-        return f"Everything agrees: {catalogue}. Looked through in {tally.seconds:.1f} s."
+        return f"Everything agrees: {catalogue}. Looked through in {counts.seconds:.1f} s."
     found = f"{len(verdict.findings)} things did not agree"
     if not verdict.left:
-        return f"{found}, and were mended: {catalogue}, {tally.removed} were removed. Add the music again to hear them."
+        return (
+            f"{found}, and were mended: {catalogue}, {counts.removed} were removed. Add the music again to hear them."
+        )
     return f"{found}, {len(verdict.left)} still do not. Run segue-indexer verify --repair."

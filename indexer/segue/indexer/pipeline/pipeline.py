@@ -15,7 +15,7 @@ from segue.core.failpoints import Failpoint, reach
 from segue.core.features.windows import Windows
 from segue.core.model.saved_model import Prediction
 from segue.indexer.pipeline.examine import Examined, Failure
-from segue.indexer.pipeline.run_counts import Tally
+from segue.indexer.pipeline.run_counts import RunCounts, Show
 from segue.indexer.pipeline.scan import MusicFile, Source
 from segue.indexer.text import display_path
 
@@ -38,7 +38,7 @@ class Examiner(Protocol):
         ...
 
 
-class Ears(Protocol):
+class Predictor(Protocol):
     """What hears: the loaded network."""
 
     @property
@@ -55,22 +55,27 @@ class Pipeline:
     """Takes files into the catalogue, in their order, a batch to a transaction."""
 
     def __init__(
-        self, examiner: Examiner, ears: Ears, writer: TrackWriter, tally: Tally, show: Callable[[Tally], None]
+        self,
+        examiner: Examiner,
+        predictor: Predictor,
+        writer: TrackWriter,
+        counts: RunCounts,
+        show: Show,
     ) -> None:
         """Nothing happens yet.
 
         Args:
             examiner: examines files.
-            ears: hears what was found in them.
+            predictor: hears what was found in them.
             writer: takes the tracks.
-            tally: counts what is done.
-            show: called with the tally whenever it has changed.
+            counts: counts what is done.
+            show: called with the counts whenever it has changed.
         """
         self._examiner = examiner
         self._ahead = max(_LEAST_AHEAD, _AHEAD_FOR_EACH * examiner.jobs)
-        self._ears = ears
+        self._predictor = predictor
         self._writer = writer
-        self._tally = tally
+        self._counts = counts
         self._show = show
         self._failed: list[FailureRecord] = []
 
@@ -102,8 +107,8 @@ class Pipeline:
             if isinstance(source, MusicFile):
                 under_way.append((source, self._examiner.submit(source.path)))
             else:
-                self._tally.pass_over(source)
-                self._show(self._tally)
+                self._counts.count_skipped(source)
+                self._show(self._counts)
             if len(under_way) >= self._ahead:
                 yield from self._take(*under_way.popleft(), stopped)
         while under_way and not stopped():
@@ -124,14 +129,14 @@ class Pipeline:
             self._fail(file, examined)
             self._keep_failures(at_least=BATCH)
         else:
-            self._tally.decoded += 1
+            self._counts.decoded += 1
             reach(Failpoint.AFTER_DECODE)
             yield file, examined
 
     def _fail(self, file: MusicFile, failure: Failure) -> None:
-        self._tally.failures.append(failure)
+        self._counts.failures.append(failure)
         self._failed.append(file.failure(failure))
-        self._show(self._tally)
+        self._show(self._counts)
 
     def _keep_failures(self, at_least: int) -> None:
         """Writes down the files that failed, once there are so many."""
@@ -140,18 +145,18 @@ class Pipeline:
             self._failed = []
 
     def _commit(self, batch: Sequence[tuple[MusicFile, Examined]]) -> None:
-        heard = self._ears.predict([examined.windows for _, examined in batch])
+        heard = self._predictor.predict([examined.windows for _, examined in batch])
         good: list[tuple[MusicFile, Addition]] = []
         for (file, examined), answer in zip(batch, heard, strict=True):
             if is_unit(answer.embedding):
-                good.append((file, addition(file, examined, answer, self._ears.labels)))
+                good.append((file, addition(file, examined, answer, self._predictor.labels)))
             else:
                 self._fail(file, _not_understood(file))
         self._writer.add([addition for _, addition in good])
         known = sum(file.known for file, _ in good)
-        self._tally.updated += known
-        self._tally.added += len(good) - known
-        self._show(self._tally)
+        self._counts.updated += known
+        self._counts.added += len(good) - known
+        self._show(self._counts)
 
 
 def _finished(future: Future[Examined | Failure], stopped: Callable[[], bool]) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -11,12 +11,12 @@ from typing import Any
 from segue.indexer.pipeline.examine import Failure
 from segue.indexer.pipeline.scan import MusicFile, Skipped, Source, Unchanged
 
-MOST_REMOVED = 0.2
+MAX_REMOVED_SHARE = 0.2
 """The share of the catalogue's tracks that one run of sync removes unless it is told to remove more."""
 
 
 @dataclass
-class Tally:
+class RunCounts:
     """The counts of a run; of files, but for ``tracks`` and ``removed``.
 
     Attributes:
@@ -57,7 +57,7 @@ class Tally:
         """How many files are dealt with."""
         return self.added + self.skipped + self.unchanged + self.updated + self.failed
 
-    def pass_over(self, source: Unchanged | Skipped | Failure) -> None:
+    def count_skipped(self, source: Unchanged | Skipped | Failure) -> None:
         """Counts a file that is not to be heard."""
         match source:
             case Unchanged():
@@ -67,10 +67,10 @@ class Tally:
             case Failure():
                 self.failures.append(source)
 
-    def foresee(self, source: Source) -> None:
+    def count_planned(self, source: Source) -> None:
         """Counts a file in a dry run, as if all that is to be heard were good."""
         if not isinstance(source, MusicFile):
-            self.pass_over(source)
+            self.count_skipped(source)
         elif source.known:
             self.updated += 1
         else:
@@ -88,3 +88,7 @@ class Tally:
     def to_dict(self) -> dict[str, Any]:
         """The counts and the failures as JSON has them."""
         return {**asdict(self), "failed": self.failed, "seconds": round(self.seconds, 3)}
+
+
+Show = Callable[[RunCounts], None]
+"""Shows the counts after each change."""

@@ -126,7 +126,7 @@ def _walk(folder: Path, seen: set[tuple[int, int]]) -> Iterator[Path | Failure]:
             yield Path(entry.path)
 
 
-def find_again(text: str) -> Path | None:
+def find_file(text: str) -> Path | None:
     """The file that the catalogue knows by this path, or None where it is gone.
 
     Raises:
@@ -139,7 +139,9 @@ def find_again(text: str) -> Path | None:
     return None
 
 
-def look_up(found: Iterable[Path | Failure], records: PathRecords, named: Iterable[Path] = ()) -> Iterator[Source]:
+def classify_files(
+    found: Iterable[Path | Failure], records: PathRecords, named: Iterable[Path] = ()
+) -> Iterator[Source]:
     """Tells the files that are to be heard from those that are as they were, good or bad; none is opened.
 
     Args:
@@ -160,7 +162,7 @@ def look_up(found: Iterable[Path | Failure], records: PathRecords, named: Iterab
                 yield _compare(path, known[path], None if path in asked_for else failed[path])
 
 
-def look_at(path: Path, known: bool) -> MusicFile | Failure:
+def stat_file(path: Path, known: bool) -> MusicFile | Failure:
     """A file that is to be heard, whatever is remembered of it."""
     try:
         state = path.stat()
@@ -170,7 +172,7 @@ def look_at(path: Path, known: bool) -> MusicFile | Failure:
 
 
 def _compare(path: Path, record: PathRecord | None, failed: FailureRecord | None) -> Source:
-    file = look_at(path, known=record is not None)
+    file = stat_file(path, known=record is not None)
     if isinstance(file, Failure):
         return file
     if record is not None and (record.size, record.mtime_ns) == (file.size, file.mtime_ns):

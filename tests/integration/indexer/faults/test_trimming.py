@@ -14,7 +14,7 @@ from tests.integration.indexer.conftest import made_up, run, track_id
 @pytest.fixture(autouse=True)
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     """A stream of twenty events is a long one."""
-    monkeypatch.setattr(publish, "LEAST_TRIMMED", 20)
+    monkeypatch.setattr(publish, "MIN_TRIMMED", 20)
 
 
 def test_the_stream_is_trimmed_behind_the_older_of_two_snapshots(catalogue: RedisStore, tmp_path: Path) -> None:

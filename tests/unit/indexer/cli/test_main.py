@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from segue.indexer.cli.main import main
-from segue.indexer.cli.runner import told
+from segue.indexer.cli.runner import reporting_errors
 
 
 def run(*arguments: str | Path) -> Result:
@@ -75,8 +75,8 @@ def test_a_run_that_is_stopped_at_once_has_its_document(capsys: pytest.CaptureFi
     """A program that waits for JSON reads what was done until then, and that it was not the end."""
 
     def stopped() -> None:
-        with told(as_json=True) as tally:
-            tally.added = 3
+        with reporting_errors(as_json=True) as counts:
+            counts.added = 3
             raise KeyboardInterrupt
 
     with pytest.raises(SystemExit) as ended:

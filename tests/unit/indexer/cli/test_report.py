@@ -8,8 +8,8 @@ from rich.console import Console
 
 from segue.indexer.cli.report import _bar, finish, progress
 from segue.indexer.pipeline.examine import Failure
-from segue.indexer.pipeline.run_counts import Tally
-from segue.indexer.settings import Manner
+from segue.indexer.pipeline.run_counts import RunCounts
+from segue.indexer.settings import OutputOptions
 
 KEYS = {
     "tracks",
@@ -30,7 +30,7 @@ KEYS = {
 
 def test_the_document_has_its_keys(capsys: pytest.CaptureFixture[str]) -> None:
     """Programs read one JSON document with every count, and every failure with its reason."""
-    finish(Tally(added=2, failures=[Failure("/x.wav", "AUDIO_SILENT", "Nothing.")]), as_json=True, quiet=False)
+    finish(RunCounts(added=2, failures=[Failure("/x.wav", "AUDIO_SILENT", "Nothing.")]), as_json=True, quiet=False)
     document = json.loads(capsys.readouterr().out)
 
     assert KEYS == set(document)
@@ -41,7 +41,7 @@ def test_the_document_has_its_keys(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_person_reads_counts_and_failures(capsys: pytest.CaptureFixture[str]) -> None:
     """The counts go to stdout, each failure with its sentence to stderr."""
     failure = Failure("/x.wav", "AUDIO_SILENT", "Nothing can be heard.")
-    finish(Tally(tracks=9, added=2, failures=[failure], seconds=1.5), as_json=False, quiet=False)
+    finish(RunCounts(tracks=9, added=2, failures=[failure], seconds=1.5), as_json=False, quiet=False)
     said = capsys.readouterr()
 
     assert "2 added, 0 unchanged, 1 failed in 1.5 s; the catalogue has 9 tracks.\n" == said.out
@@ -50,7 +50,7 @@ def test_a_person_reads_counts_and_failures(capsys: pytest.CaptureFixture[str]) 
 
 def test_quiet_leaves_the_failures(capsys: pytest.CaptureFixture[str]) -> None:
     """What failed is said even to whoever wants no other word."""
-    finish(Tally(failures=[Failure("/x.wav", "R", "Why.")]), as_json=False, quiet=True)
+    finish(RunCounts(failures=[Failure("/x.wav", "R", "Why.")]), as_json=False, quiet=True)
     said = capsys.readouterr()
 
     assert "" == said.out
@@ -59,7 +59,7 @@ def test_quiet_leaves_the_failures(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_a_long_list_of_failures_is_cut(capsys: pytest.CaptureFixture[str]) -> None:
     """The counts stay on the screen, and where the rest stands is said."""
-    finish(Tally(failures=[Failure(f"/{number}", "R", "Why.") for number in range(60)]), as_json=False, quiet=False)
+    finish(RunCounts(failures=[Failure(f"/{number}", "R", "Why.") for number in range(60)]), as_json=False, quiet=False)
 
     assert "... and 10 more; --json names them all." == capsys.readouterr().err.splitlines()[-1]
 
@@ -68,11 +68,11 @@ def test_a_log_gets_lines(capsys: pytest.CaptureFixture[str], monkeypatch: pytes
     """Where stderr is no terminal a line comes every few seconds, with count, rate and the time that is left."""
     now = 0.0
     monkeypatch.setattr("time.monotonic", lambda: now)
-    with progress(100, Manner(as_json=False, quiet=False)) as show:
-        show(Tally(added=1))
+    with progress(100, OutputOptions(as_json=False, quiet=False)) as show:
+        show(RunCounts(added=1))
         now = 10.0
-        show(Tally(added=49, updated=1))
-        show(Tally(added=50))
+        show(RunCounts(added=49, updated=1))
+        show(RunCounts(added=50))
 
     assert (
         "50 of 100 files, 5.0 a second, 10 s left: 49 added, 1 updated, 0 unchanged, 0 failed\n"
@@ -84,9 +84,9 @@ def test_a_program_gets_documents(capsys: pytest.CaptureFixture[str], monkeypatc
     """With --json each line is a document of its own: the counts, the seconds, and those that are left."""
     now = 0.0
     monkeypatch.setattr("time.monotonic", lambda: now)
-    with progress(100, Manner(as_json=True, quiet=False)) as show:
+    with progress(100, OutputOptions(as_json=True, quiet=False)) as show:
         now = 10.0
-        show(Tally(added=49, updated=1, decoded=50))
+        show(RunCounts(added=49, updated=1, decoded=50))
 
     counts = {"added": 49, "updated": 1, "unchanged": 0, "skipped": 0, "failed": 0, "decoded": 50}
     expected = {"done": 50, "total": 100, **counts, "seconds": 10.0, "seconds_left": 10.0}
@@ -97,8 +97,8 @@ def test_a_terminal_gets_a_bar() -> None:
     """A person sees how far it is, how fast, how long it will take, and the counts."""
     terminal = StringIO()
     with _bar(Console(file=terminal, force_terminal=True, width=80), total=4) as show:
-        show(Tally(added=1, unchanged=1))
-        show(Tally(added=2, unchanged=1, failures=[Failure("/x", "R", "Why.")]))
+        show(RunCounts(added=1, unchanged=1))
+        show(RunCounts(added=2, unchanged=1, failures=[Failure("/x", "R", "Why.")]))
 
     assert "4/4" in terminal.getvalue()
     assert "/s " in terminal.getvalue()

@@ -13,7 +13,7 @@ from segue.core.model.saved_model import Prediction
 from segue.core.testing.memory_store import MemoryStore
 from segue.indexer.pipeline.examine import Examined, Failure
 from segue.indexer.pipeline.pipeline import Pipeline
-from segue.indexer.pipeline.run_counts import Tally
+from segue.indexer.pipeline.run_counts import RunCounts
 from segue.indexer.pipeline.scan import MusicFile, Source, Unchanged
 from segue.indexer.pipeline.tags import Tags
 
@@ -38,7 +38,7 @@ class FakeExaminer:
         return future
 
 
-class FakeEars:
+class FakePredictor:
     """Hears the file's number as its embedding's angle; number 13 makes no sense to it."""
 
     labels = ("blues", "rock")
@@ -62,14 +62,14 @@ class World:
     """A pipeline over fakes, and a catalogue in memory."""
 
     def __init__(self, ids: dict[str, str] | None = None) -> None:
-        self.examiner, self.ears, self.store = FakeExaminer(ids), FakeEars(), MemoryStore()
-        self.tally, self.shown = Tally(), 0
+        self.examiner, self.predictor, self.store = FakeExaminer(ids), FakePredictor(), MemoryStore()
+        self.counts, self.shown = RunCounts(), 0
 
     def run(self, sources: Iterable[Source], stop_after: int | None = None) -> None:
         """Runs until the sources end, or until so many files are dealt with."""
         with self.store.writer("model", "front end", 2) as writer:
-            pipeline = Pipeline(self.examiner, self.ears, writer, self.tally, self._show)
-            pipeline.run(sources, lambda: stop_after is not None and self.tally.done >= stop_after)
+            pipeline = Pipeline(self.examiner, self.predictor, writer, self.counts, self._show)
+            pipeline.run(sources, lambda: stop_after is not None and self.counts.done >= stop_after)
 
     def track(self, name: str) -> Track:
         """The track of this number."""
@@ -77,8 +77,8 @@ class World:
         assert track is not None
         return track
 
-    def _show(self, tally: Tally) -> None:
-        assert tally is self.tally
+    def _show(self, counts: RunCounts) -> None:
+        assert counts is self.counts
         self.shown += 1
 
 
@@ -126,7 +126,7 @@ def test_batches_are_full() -> None:
     world = World()
     world.run(music(*range(20, 60)))
 
-    assert [16, 16, 8] == world.ears.batches
+    assert [16, 16, 8] == world.predictor.batches
 
 
 def test_only_so_many_files_are_under_way() -> None:
@@ -136,13 +136,13 @@ def test_only_so_many_files_are_under_way() -> None:
 
     def sources() -> Iterator[Source]:
         for file in music(*range(100, 400)):
-            ahead.append(len(world.examiner.submitted) - world.tally.decoded)
+            ahead.append(len(world.examiner.submitted) - world.counts.decoded)
             yield file
 
     world.run(sources())
 
     assert max(ahead) <= 32
-    assert 300 == world.tally.added
+    assert 300 == world.counts.added
 
 
 def test_counts_are_of_files() -> None:
@@ -150,10 +150,10 @@ def test_counts_are_of_files() -> None:
     world = World()
     world.run([*music(1), *music(2, known=True), Unchanged(), *music(3, ending="bad"), Failure("/x", "R", "Why.")])
 
-    tally = world.tally
-    assert (1, 1, 1, 2, 2) == (tally.added, tally.updated, tally.unchanged, tally.failed, tally.decoded)
-    assert 5 == tally.done
-    assert ["R", "AUDIO_SILENT"] == [failure.reason for failure in tally.failures]
+    counts = world.counts
+    assert (1, 1, 1, 2, 2) == (counts.added, counts.updated, counts.unchanged, counts.failed, counts.decoded)
+    assert 5 == counts.done
+    assert ["R", "AUDIO_SILENT"] == [failure.reason for failure in counts.failures]
     assert world.shown > 0
 
 
@@ -190,7 +190,7 @@ def test_an_answer_that_is_no_number_costs_one_file() -> None:
     world.run(music(12, 13, 14))
 
     assert 2 == world.store.count()
-    assert ["NOT_UNDERSTOOD"] == [failure.reason for failure in world.tally.failures]
+    assert ["NOT_UNDERSTOOD"] == [failure.reason for failure in world.counts.failures]
 
 
 def test_a_wish_to_stop_commits_what_was_heard() -> None:
@@ -198,8 +198,8 @@ def test_a_wish_to_stop_commits_what_was_heard() -> None:
     world = World()
     world.run([*music(*range(20, 24)), *music(3, ending="bad"), *music(*range(30, 90))], stop_after=1)
 
-    assert world.store.count() == world.tally.added
-    assert 4 <= world.tally.added < 64
+    assert world.store.count() == world.counts.added
+    assert 4 <= world.counts.added < 64
 
 
 def test_a_file_that_never_ends_does_not_keep_one_from_stopping() -> None:
@@ -213,7 +213,7 @@ def test_a_file_that_never_ends_does_not_keep_one_from_stopping() -> None:
     world.examiner.submit = hang  # type: ignore[method-assign] # a disk like that is rare
     waited = itertools.count()
     with world.store.writer("model", "front end", 2) as writer:
-        pipeline = Pipeline(world.examiner, world.ears, writer, world.tally, lambda tally: None)
-        pipeline.run(music(1, 2, 3), lambda: world.tally.decoded == 1 and next(waited) >= 3)
+        pipeline = Pipeline(world.examiner, world.predictor, writer, world.counts, lambda counts: None)
+        pipeline.run(music(1, 2, 3), lambda: world.counts.decoded == 1 and next(waited) >= 3)
 
     assert 1 == world.store.count()

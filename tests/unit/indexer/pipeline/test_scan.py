@@ -8,7 +8,7 @@ import pytest
 
 from segue.core.catalogue.records import FailureRecord, PathRecord
 from segue.indexer.pipeline.examine import Failure
-from segue.indexer.pipeline.scan import MusicFile, Skipped, Unchanged, find_again, find_music, look_up
+from segue.indexer.pipeline.scan import MusicFile, Skipped, Unchanged, classify_files, find_file, find_music
 from segue.indexer.text import display_path
 
 
@@ -117,7 +117,7 @@ def test_a_file_is_unchanged_while_size_and_time_stand(tmp_path: Path) -> None:
         PathRecord(str(tmp_path / "touched.mp3"), state.st_size, state.st_mtime_ns - 1, "2"),
     )
 
-    new, same, touched = look_up(find_music([tmp_path]), records)
+    new, same, touched = classify_files(find_music([tmp_path]), records)
 
     assert isinstance(same, Unchanged)
     assert isinstance(new, MusicFile)
@@ -134,7 +134,7 @@ def test_a_bad_file_is_skipped_until_it_changes(tmp_path: Path) -> None:
         path = tmp_path / f"{name}.mp3"
         records.failed[str(path)] = FailureRecord(str(path), 0, path.stat().st_mtime_ns - age, reason, "Why.", 0)
 
-    bad, locked, replaced = look_up(find_music([tmp_path]), records)
+    bad, locked, replaced = classify_files(find_music([tmp_path]), records)
 
     assert isinstance(bad, Skipped)
     assert isinstance(locked, MusicFile)
@@ -146,7 +146,7 @@ def test_a_bad_file_that_is_named_is_heard_again(tmp_path: Path) -> None:
     touch(tmp_path, "bad.mp3")
     path, records = tmp_path / "bad.mp3", Records()
     records.failed[str(path)] = FailureRecord(str(path), 0, path.stat().st_mtime_ns, "R", "Why.", 0)
-    (bad,) = look_up(find_music([path]), records, named=[path])
+    (bad,) = classify_files(find_music([path]), records, named=[path])
     assert isinstance(bad, MusicFile)
 
 
@@ -155,13 +155,13 @@ def test_many_files_are_looked_up_in_few_questions(tmp_path: Path) -> None:
     touch(tmp_path, *(f"{number}.mp3" for number in range(501)))
     records = Records()
 
-    assert 501 == len(list(look_up(find_music([tmp_path]), records)))
+    assert 501 == len(list(classify_files(find_music([tmp_path]), records)))
     assert 2 == records.asked
 
 
 def test_a_file_that_vanishes_is_a_failure(tmp_path: Path) -> None:
     """A file may go between the walk and the look at it."""
-    (failure,) = look_up([tmp_path / "gone.mp3"], Records())
+    (failure,) = classify_files([tmp_path / "gone.mp3"], Records())
 
     assert isinstance(failure, Failure)
     assert "FILE_UNREADABLE" == failure.reason
@@ -173,9 +173,9 @@ def test_a_file_is_found_again_by_its_text(tmp_path: Path, name: bytes) -> None:
     path = tmp_path / os.fsdecode(name)
     path.touch()
 
-    assert path == find_again(display_path(path))
+    assert path == find_file(display_path(path))
     path.unlink()
-    assert find_again(display_path(path)) is None
+    assert find_file(display_path(path)) is None
 
 
 def test_a_disk_that_does_not_answer_is_not_a_missing_file(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -186,4 +186,4 @@ def test_a_disk_that_does_not_answer_is_not_a_missing_file(monkeypatch: pytest.M
 
     monkeypatch.setattr(Path, "stat", refuse)
     with pytest.raises(PermissionError):
-        find_again("/music/a.mp3")
+        find_file("/music/a.mp3")
