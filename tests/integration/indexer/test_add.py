@@ -19,7 +19,7 @@ from segue.core.catalogue.records import Track
 from segue.core.index.snapshot import load_newest
 from segue.core.model.artifact import read_manifest
 from segue.core.testing.synthetic_clips import STYLES, render_clip
-from tests.integration.indexer.conftest import Indexer, run
+from tests.helpers.indexer import Indexer, run
 
 BAD = {
     "cut off.wav": "AUDIO_UNDECODABLE",

@@ -19,8 +19,7 @@ from segue.core.redis_catalogue.client import connect
 from segue.core.redis_catalogue.keys import RedisKeys
 from segue.core.redis_catalogue.open import open_store
 from segue.core.redis_catalogue.store import RedisStore
-from tests.integration.indexer.conftest import made_up, run, track_id
-from tests.integration.indexer.faults.test_kills import PROGRAM, killed_at
+from tests.helpers.indexer import PROGRAM, build_addition, killed_at, run, track_id
 
 LOST = FailureRecord("/music/bad.mp3", 5, 6, "AUDIO_UNDECODABLE", "It is no music.", 1_700_000_000)
 
@@ -29,7 +28,7 @@ LOST = FailureRecord("/music/bad.mp3", 5, 6, "AUDIO_UNDECODABLE", "It is no musi
 def backup(catalogue: RedisStore, tmp_path: Path) -> Path:
     """A backup of a catalogue that has a track with two files, and a file that failed."""
     with catalogue.writer("model", "front end", 16) as writer:
-        writer.add([made_up(3, "/else\\xffwhere/3 \N{SNOWMAN}.flac")])
+        writer.add([build_addition(3, "/else\\xffwhere/3 \N{SNOWMAN}.flac")])
         writer.note_failures([LOST])
     made = run("backup", tmp_path / "backup", "--data", tmp_path)
     assert (0, "") == (made.exit_code, made.stderr)
@@ -67,7 +66,7 @@ def test_a_catalogue_is_only_replaced_when_told(backup: Path, catalogue: RedisSt
     with open_store(data) as store, store.writer("another model", "front end", 8) as writer:
         writer.note_failures([FailureRecord("/other.mp3", 1, 1, "R", "Why.", 1)])
         embedding = np.eye(8, dtype=np.float32)[0]
-        writer.add([type(made_up(77))(made_up(77).track, embedding, made_up(77).file)])
+        writer.add([type(build_addition(77))(build_addition(77).track, embedding, build_addition(77).file)])
     refused = run("restore", backup, "--data", data)
     assert (1, True) == (refused.exit_code, "has 1 tracks. Say --replace" in refused.stderr)
     assert "1 tracks" in run("verify", "--data", data, "--repair").stdout
@@ -164,7 +163,7 @@ def test_killed_while_restoring(backup: Path, catalogue: RedisStore, tmp_path: P
     """The catalogue is the old one or the new one, whole; restored again, it is the new one."""
     data = tmp_path / "other"
     with open_store(data) as store, store.writer("model", "front end", 16) as writer:
-        writer.add([made_up(77)])
+        writer.add([build_addition(77)])
     killed_at(stage, [*PROGRAM, "restore", str(backup), "--data", str(data), "--replace"])
 
     with open_store(data) as store:

@@ -12,7 +12,7 @@ from segue.core.model.artifact import read_manifest
 from segue.core.redis_catalogue.client import connect
 from segue.core.redis_catalogue.open import open_store
 from segue.core.redis_catalogue.store import RedisStore
-from tests.integration.indexer.conftest import run, write_library
+from tests.helpers.indexer import run, write_library
 
 HEARING = {"add", "sync", "retry", "reindex"}
 

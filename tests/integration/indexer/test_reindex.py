@@ -9,8 +9,7 @@ from segue.core.catalogue.records import Identity
 from segue.core.failpoints import Failpoint
 from segue.core.model.artifact import read_manifest
 from segue.core.redis_catalogue.open import open_store
-from tests.integration.indexer.conftest import run, write_library
-from tests.integration.indexer.faults.test_kills import PROGRAM, killed_at
+from tests.helpers.indexer import PROGRAM, killed_at, run, write_library
 
 CLIPS = 40
 

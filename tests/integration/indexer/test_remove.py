@@ -8,7 +8,7 @@ import pytest
 from segue.core.catalogue.store import all_track_ids
 from segue.core.index.snapshot import load_newest
 from segue.core.redis_catalogue.store import RedisStore
-from tests.integration.indexer.conftest import made_up, run, track_id
+from tests.helpers.indexer import build_addition, run, track_id
 
 
 def published(store: RedisStore, data: Path) -> list[str]:
@@ -35,7 +35,7 @@ def test_a_track_is_removed_by_its_id(catalogue: RedisStore, tmp_path: Path) -> 
 def test_a_path_forgets_that_file(catalogue: RedisStore, tmp_path: Path) -> None:
     """A track with another file stays, goes by that one, and followers have nothing to do."""
     with catalogue.writer("model", "front end", 16) as writer:
-        writer.add([made_up(3, "/elsewhere/3.flac")])
+        writer.add([build_addition(3, "/elsewhere/3.flac")])
     done = run("remove", "/elsewhere/3.flac", "--data", tmp_path, "--json")
 
     assert (0, 0, 1, 20) == tuple(json.loads(done.stdout)[key] for key in ("failed", "removed", "forgotten", "tracks"))
@@ -48,7 +48,7 @@ def test_a_folder_stands_for_all_under_it(
 ) -> None:
     """It need not be there any more, and may be named from wherever one is; its neighbours stay."""
     with catalogue.writer("model", "front end", 16) as writer:
-        writer.add([made_up(30, "/music/10/30.flac")])
+        writer.add([build_addition(30, "/music/10/30.flac")])
     monkeypatch.chdir("/")
     done = run("remove", "music/1/", track_id(5), "--data", tmp_path, "--json")
 

@@ -11,7 +11,7 @@ import soundfile
 
 from segue.core.redis_catalogue.open import open_store
 from segue.core.testing.synthetic_clips import render_clip
-from tests.integration.indexer.conftest import run
+from tests.helpers.indexer import run
 
 COUNTS = ("added", "updated", "unchanged", "skipped", "forgotten", "failed", "decoded", "tracks")
 

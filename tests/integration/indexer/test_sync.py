@@ -12,7 +12,7 @@ from click.testing import Result
 from segue.core.catalogue.store import all_track_ids
 from segue.core.index.snapshot import load_newest
 from segue.core.redis_catalogue.open import open_store
-from tests.integration.indexer.conftest import run, write_library
+from tests.helpers.indexer import run, write_library
 
 CLIPS = 12
 COUNTS = ("added", "updated", "unchanged", "forgotten", "removed", "failed", "decoded", "tracks")

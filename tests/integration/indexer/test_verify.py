@@ -15,7 +15,7 @@ from segue.core.index.snapshot import load_newest
 from segue.core.index.snapshot_header import HEADER, INDEX, TRACK_IDS
 from segue.core.redis_catalogue.keys import RedisKeys
 from segue.core.redis_catalogue.store import RedisStore
-from tests.integration.indexer.conftest import made_up, run, track_id, write_library
+from tests.helpers.indexer import build_addition, run, track_id, write_library
 
 KEYS = RedisKeys()
 # The damaged track has two files, or one.
@@ -28,9 +28,9 @@ Damage = Callable[[Any], object]
 def client(catalogue: RedisStore) -> Iterator[Any]:
     """Redis behind the catalogue's back; the catalogue has seen removals, copies and an index."""
     with catalogue.writer("model", "front end", 16) as writer:
-        writer.add([made_up(3, "/elsewhere/3.flac")])
+        writer.add([build_addition(3, "/elsewhere/3.flac")])
         writer.remove([track_id(0)])
-        writer.add([made_up(20)])
+        writer.add([build_addition(20)])
     client = Redis.from_url(catalogue.address, protocol=2)
     yield client
     client.close()
@@ -64,7 +64,7 @@ def test_what_was_renamed_and_forgotten_is_clean(data: Path, catalogue: RedisSto
     """The digest of a track survives whatever a writer does to it."""
     with catalogue.writer("model", "front end", 16) as writer:
         writer.forget(["/elsewhere/3.flac"])
-        writer.add([made_up(5, "/elsewhere/5.flac"), made_up(6, "/music/1/7.flac")])
+        writer.add([build_addition(5, "/elsewhere/5.flac"), build_addition(6, "/music/1/7.flac")])
 
     assert (0, []) == problems(data)
 
@@ -119,7 +119,7 @@ def test_damage_in_redis_is_found_and_mended(
     assert {True} == {problem["mended"] for problem in found}
     assert 19 - lost == catalogue.count()
     with catalogue.writer("model", "front end", 16) as writer:
-        writer.add([made_up(3), made_up(4)])
+        writer.add([build_addition(3), build_addition(4)])
     assert (0, []) == problems(data)
     assert 19 == catalogue.count()
 

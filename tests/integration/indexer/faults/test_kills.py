@@ -9,9 +9,7 @@ from __future__ import annotations
 import os
 import random
 import shutil
-import signal
 import subprocess
-import sys
 import time
 from collections import Counter
 from dataclasses import replace
@@ -24,8 +22,8 @@ from segue.core.catalogue.records import Track, Vector
 from segue.core.catalogue.store import all_track_ids
 from segue.core.failpoints import Failpoint
 from segue.core.redis_catalogue.store import RedisStore
+from tests.helpers.indexer import PROGRAM, Indexer, build_addition, killed_at, run, write_library
 from tests.helpers.waiting import PATIENCE_SECONDS
-from tests.integration.indexer.conftest import Indexer, made_up, run, write_library
 
 STAGES = [
     "after-decode:20",
@@ -41,7 +39,6 @@ SHELVES, CLIPS = len(STAGES) + 10, 24
 TRIMMING = [Failpoint.BEFORE_TRIM, Failpoint.AFTER_TRIM]
 # These are hit where what they are about is tested.
 ELSEWHERE = [Failpoint.WHILE_REMOVING, Failpoint.BEFORE_SWITCH, Failpoint.AFTER_SWITCH]
-PROGRAM = [sys.executable, "-m", "segue.indexer"]
 
 
 class Library:
@@ -95,15 +92,6 @@ def library(tmp_path: Path, clips: list[Path]) -> Library:
 def indexed(store: RedisStore) -> set[str]:
     """The files in the catalogue."""
     return {file.path for file in store.all_files()}
-
-
-def killed_at(failpoint: str, command: list[str]) -> None:
-    """Runs a command that dies at a failpoint."""
-    environment = {**os.environ, "SEGUE_FAILPOINT": failpoint}
-    done = subprocess.run(
-        command, env=environment, capture_output=True, text=True, check=False, timeout=PATIENCE_SECONDS
-    )
-    assert -signal.SIGKILL == done.returncode, f"it did not come to {failpoint}: {done.stdout}{done.stderr}"
 
 
 def killed_at_random(dice: random.Random, command: list[str], store: RedisStore) -> None:
@@ -194,7 +182,7 @@ def test_killed_while_trimming(catalogue: RedisStore, tmp_path: Path, stage: str
     """The stream is trimmed or is not, and all agrees; the next run does what is left."""
     with catalogue.writer("model", "front end", 16) as writer:
         for start in range(1_000, 11_000, 1_000):
-            writer.add([made_up(number) for number in range(start, start + 1_000)])
+            writer.add([build_addition(number) for number in range(start, start + 1_000)])
     rebuild = [*PROGRAM, "rebuild", "--data", str(tmp_path)]
     assert 0 == subprocess.run(rebuild, check=False, capture_output=True, timeout=PATIENCE_SECONDS).returncode
     assert 1 == catalogue.oldest_revision()

@@ -22,8 +22,8 @@ from segue.core.process_pool import ProcessPool
 from segue.core.testing.synthetic_clips import render_clip
 from segue.core.worker_process import JobLimits
 from segue.indexer.pipeline.examine import Examined, Failure, examine
+from tests.helpers.indexer import Indexer, run
 from tests.helpers.waiting import PATIENCE_SECONDS
-from tests.integration.indexer.conftest import Indexer, run
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 from segue.core.index.snapshot import load_newest, newest_revision
 from segue.core.redis_catalogue.store import RedisStore
 from segue.indexer.catalogue import publish
-from tests.integration.indexer.conftest import made_up, run, track_id
+from tests.helpers.indexer import build_addition, run, track_id
 
 
 @pytest.fixture(autouse=True)
@@ -40,7 +40,7 @@ def test_a_few_events_are_not_worth_it(catalogue: RedisStore, tmp_path: Path) ->
     run("remove", track_id(1), "--data", tmp_path)
     for number in range(30, 34):
         with catalogue.writer("model", "front end", 16) as writer:
-            writer.add([made_up(number)])
+            writer.add([build_addition(number)])
         run("rebuild", "--data", tmp_path)
 
     assert (21, 25, 25) == (catalogue.oldest_revision(), catalogue.revision(), newest_revision(tmp_path))
