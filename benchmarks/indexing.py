@@ -1,13 +1,13 @@
-"""What indexing costs beside the bare work on each file, and how much memory it takes, in one run. Linux only.
+"""Measures the cost of indexing relative to the bare work on each file, and the memory that it takes. Linux only.
 
-    python benchmarks/indexing.py rate FOLDER       music to be indexed; at least some hundred files
-    python benchmarks/indexing.py memory            1,000 and 10,000 rendered files of 3 s
+    python benchmarks/indexing.py rate FOLDER       indexes a folder of at least some hundred music files
+    python benchmarks/indexing.py memory            indexes 1,000 and 10,000 rendered files of 3 s
 
-SEGUE_MODEL names the network, as it does for the indexer.
+SEGUE_MODEL names the model, as it does for the indexer.
 
-The bare work is decoding, the front end and the network, in this process, a batch of sixteen files at a time. It is
-measured before the indexing and after it. What the indexer needs to start is taken off: a run over 33 files is compared
-with one over all.
+The bare work is decoding, feature extraction and prediction in this process, sixteen files at a time. It is measured
+before and after the indexing, in the same run. The start of the indexer is subtracted: a run over 33 files is compared
+with one over all files.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-# The bare work is done in one thread: threads that wait for each other would take time that it does not need.
+# The bare work runs in one thread: threads that wait for each other would add time that it does not need.
 ENVIRONMENT = dict(os.environ)
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
     os.environ[name] = "1"
 
-import numpy as np  # noqa: E402 - they read the environment
+import numpy as np  # noqa: E402 - it reads the environment
 import soundfile  # noqa: E402 - likewise
 
 from segue.core.features.extract import extract  # noqa: E402 - likewise
@@ -38,21 +38,21 @@ from segue.indexer.pipeline.scan import find_music  # noqa: E402 - likewise
 
 TICKS = os.sysconf("SC_CLK_TCK")
 BARE_FILES = 160
-# Enough that the network meets batches of every size that it will meet later.
-FEW = 2 * BATCH + 1
+# Enough for batches of every size that a longer run has.
+START_FILES = 2 * BATCH + 1
 MODEL = resolve_model(os.environ.get("SEGUE_MODEL") or DEFAULT_MODEL)
 
 
 @dataclass
 class Run:
-    """A run of segue-indexer and all that it started.
+    """Cost of a run of segue-indexer with all its processes and the private Redis.
 
     Attributes:
-        seconds: how long it took.
-        processor: seconds of processor time by process, the private Redis among them.
-        waited: seconds in which a thread of a process could have run, and others had the processor, by process.
-        peak: the most memory of each process, in KiB.
-        idle: the share of the whole machine's processor time in which nobody wanted it.
+        seconds: duration in seconds.
+        processor: processor time of each process, in seconds.
+        waited: time that the threads of each process waited for a processor, in seconds.
+        peak: peak memory of each process, in KiB.
+        idle: share of the machine's processor time that was idle, 0 to 1.
     """
 
     seconds: float = 0.0
@@ -63,88 +63,88 @@ class Run:
 
 
 def index(paths: Sequence[Path], data: Path) -> Run:
-    """Indexes music into a new catalogue."""
+    """Indexes music into a new catalogue and measures the cost."""
     command = [sys.executable, "-m", "segue.indexer", "add", *map(str, paths), "--data", str(data), "--quiet"]
-    started, idle = time.monotonic(), machine()
+    start, before = time.monotonic(), machine_ticks()
     run = Run()
     with subprocess.Popen(command, env=ENVIRONMENT, start_new_session=True) as process:
         while process.poll() is None:
-            look(run, process.pid, data)
+            sample(run, process.pid, data)
             time.sleep(0.05)
-    run.seconds = time.monotonic() - started
-    after = machine()
-    run.idle = (after[0] - idle[0]) / (after[1] - idle[1])
+    run.seconds = time.monotonic() - start
+    after = machine_ticks()
+    run.idle = (after[0] - before[0]) / (after[1] - before[1])
     if process.returncode:
         sys.exit(process.returncode)
     return run
 
 
-def look(run: Run, session: int, data: Path) -> None:
-    """Notes what the processes of a session have taken so far; a process that ends is forgotten with its last look."""
+def sample(run: Run, session: int, data: Path) -> None:
+    """Stores the cost so far of each process of a session and of the private Redis."""
     try:
-        redis = int((data / "redis" / "redis.pid").read_text(encoding="ascii"))
+        redis_pid = int((data / "redis" / "redis.pid").read_text(encoding="ascii"))
     except (OSError, ValueError):
-        redis = -1
+        redis_pid = -1
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
             fields = stat.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
             pid = int(stat.parent.name)
-            if int(fields[3]) == session or pid == redis:
+            if int(fields[3]) == session or pid == redis_pid:
                 run.processor[pid] = (int(fields[11]) + int(fields[12])) / TICKS
-                run.waited[pid] = waited(stat.parent)
-                run.peak[pid] = high_water(stat.parent)
+                run.waited[pid] = seconds_waited(stat.parent)
+                run.peak[pid] = peak_memory(stat.parent)
         except (OSError, IndexError, StopIteration):
-            continue  # it has just ended
+            continue  # the process has just ended
 
 
-def waited(proc: Path) -> float:
-    """Seconds that the threads of a process have waited for a processor."""
+def seconds_waited(proc: Path) -> float:
+    """Returns the seconds that the threads of a process waited for a processor."""
     return sum(int(task.read_text(encoding="ascii").split()[1]) for task in proc.glob("task/*/schedstat")) / 1e9
 
 
-def high_water(proc: Path) -> int:
-    """The most memory that a process has held, in KiB."""
+def peak_memory(proc: Path) -> int:
+    """Returns the peak memory of a process, in KiB."""
     lines = (proc / "status").read_text(encoding="utf-8").splitlines()
     return int(next(line.split()[1] for line in lines if line.startswith("VmHWM")))
 
 
-def machine() -> tuple[int, int]:
-    """Ticks of all processors since the start: idle, and all."""
+def machine_ticks() -> tuple[int, int]:
+    """Returns the idle ticks and all ticks of the processors since the machine started."""
     ticks = [int(word) for word in Path("/proc/stat").read_text(encoding="ascii").split("\n", 1)[0].split()[1:9]]
     return ticks[3] + ticks[4], sum(ticks)
 
 
-def bare(files: Sequence[Path], model: Model) -> float:
-    """Processor seconds a file of the bare work."""
-    config, most = model.manifest.features, model.manifest.windows
-    started = time.process_time()
-    for start in range(0, len(files), BATCH):
-        model.predict([extract(path, config, most).windows for path in files[start : start + BATCH]])
-    return (time.process_time() - started) / len(files)
+def bare_work(files: Sequence[Path], model: Model) -> float:
+    """Returns the processor time of the bare work per file, in seconds."""
+    config, max_windows = model.manifest.features, model.manifest.windows
+    start = time.process_time()
+    for first in range(0, len(files), BATCH):
+        model.predict([extract(path, config, max_windows).windows for path in files[first : first + BATCH]])
+    return (time.process_time() - start) / len(files)
 
 
 def rate(folder: Path) -> None:
-    """Prints the indexer's processor time beside that of the bare work."""
+    """Prints the indexer's processor time and that of the bare work."""
     files = [path for path in find_music([folder]) if isinstance(path, Path)]
-    sample = files[:: max(1, len(files) // BARE_FILES)][:BARE_FILES]
+    bare_files = files[:: max(1, len(files) // BARE_FILES)][:BARE_FILES]
     model = Model.load(MODEL)
-    bare(sample[: 2 * BATCH], model)
+    bare_work(bare_files[: 2 * BATCH], model)
     with tempfile.TemporaryDirectory() as scratch:
-        before = bare(sample, model)
-        start = index(files[:FEW], Path(scratch) / "few")
+        before = bare_work(bare_files, model)
+        start = index(files[:START_FILES], Path(scratch) / "start")
         run = index([folder], Path(scratch) / "all")
-        after = bare(sample, model)
-    needed = sum(run.processor.values())
-    each = (needed - sum(start.processor.values())) / (len(files) - FEW)
+        after = bare_work(bare_files, model)
+    used = sum(run.processor.values())
+    per_file = (used - sum(start.processor.values())) / (len(files) - START_FILES)
     cores = os.cpu_count() or 1
-    print(f"{len(files)} files, {cores} cores, {run.seconds:.1f} s, {len(files) / run.seconds:.1f} files a second")
-    print(f"bare work         {1000 * before:7.1f} and {1000 * after:.1f} ms of one core a file")
-    print(f"indexing          {1000 * each:7.1f} ms of one core a file")
-    print(f"{FEW} files alone   {sum(start.processor.values()):7.1f} s of one core")
-    print(f"ratio             {2 * each / (before + after):7.2f}")
-    wanted = needed + sum(run.waited.values())
-    print(f"cores busy        {needed / run.seconds / cores:7.0%} with this, {1 - run.idle:.0%} with anything")
-    print(f"cores wanted      {wanted / run.seconds / cores:7.0%}: busy with this, or this waiting for them")
+    print(f"{len(files)} files, {cores} cores, {run.seconds:.1f} s, {len(files) / run.seconds:.1f} files/s")
+    print(f"bare work         {1000 * before:7.1f} and {1000 * after:.1f} ms of one core per file")
+    print(f"indexing          {1000 * per_file:7.1f} ms of one core per file")
+    print(f"{START_FILES} files alone   {sum(start.processor.values()):7.1f} s of one core")
+    print(f"ratio             {2 * per_file / (before + after):7.2f}")
+    demand = used + sum(run.waited.values())
+    print(f"cores used        {used / run.seconds / cores:7.0%} by the indexer, {1 - run.idle:.0%} by all programs")
+    print(f"cores demanded    {demand / run.seconds / cores:7.0%}: used by the indexer, or waited for by it")
 
 
 def memory() -> None:
@@ -159,17 +159,17 @@ def memory() -> None:
 
 
 def write_clips(folder: Path, count: int) -> None:
-    """Different clips of 3 s, a thousand to a folder: pieces of one rendered recording from different places."""
+    """Writes different clips of 3 s, a thousand to a folder: sections of one rendered recording."""
     recording = (32_767 * render_clip(1, 3.0 + count / 100)).astype(np.int16)
     for number in range(count):
-        shelf = folder / str(number // 1_000)
-        shelf.mkdir(parents=True, exist_ok=True)
+        part = folder / str(number // 1_000)
+        part.mkdir(parents=True, exist_ok=True)
         start = number * 22_050 // 100
-        soundfile.write(shelf / f"{number:05}.flac", recording[start : start + 66_150], 22_050, compression_level=0.0)
+        soundfile.write(part / f"{number:05}.flac", recording[start : start + 66_150], 22_050, compression_level=0.0)
 
 
 def main() -> None:
-    """Measures what is asked for."""
+    """Runs the measurement that the command line names."""
     match sys.argv[1:]:
         case ["rate", folder]:
             rate(Path(folder))
