@@ -1,1 +1,1 @@
-"""The indexer: sources, pipeline, catalogue writer."""
+"""The indexer: builds the catalogue from a music library."""

@@ -1,4 +1,4 @@
-"""``python -m segue.indexer``."""
+"""Runs ``segue-indexer`` as ``python -m segue.indexer``."""
 
 from segue.indexer.cli.main import main
 

@@ -10,32 +10,32 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interrupt:
-    """While entered, the first SIGINT or SIGTERM is a wish to stop, and the second one stops at once.
+    """Handles SIGINT and SIGTERM while entered: the first requests a stop, the second raises KeyboardInterrupt.
 
     Attributes:
-        signal: the signal that came, or None.
+        signal: number of the signal that requested the stop, or None.
     """
 
     def __init__(self) -> None:
         self.signal: int | None = None
-        self._before: dict[int, Any] = {}
+        self._previous_handlers: dict[int, Any] = {}
 
     def requested(self) -> bool:
-        """Whether someone wishes the run to stop."""
+        """Returns whether a stop was requested."""
         return self.signal is not None
 
     def __enter__(self) -> Interrupt:
-        self._before = {number: signal.signal(number, self._note) for number in _SIGNALS}
+        self._previous_handlers = {number: signal.signal(number, self._handle) for number in _SIGNALS}
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Gives the signals back to whoever had them."""
-        for number, handler in self._before.items():
+        """Restores the previous handlers."""
+        for number, handler in self._previous_handlers.items():
             signal.signal(number, handler)
 
-    def _note(self, number: int, _frame: FrameType | None) -> None:
+    def _handle(self, number: int, _frame: FrameType | None) -> None:
         if self.requested():
             raise KeyboardInterrupt
         self.signal = number

@@ -1,4 +1,4 @@
-"""What a run of the indexer is told. Every command asks for it, so nothing heavy is imported here."""
+"""Settings of a command. Every command imports this module, so it imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -7,21 +7,30 @@ from pathlib import Path
 
 
 @dataclass(frozen=True)
-class Settings:
-    """Where the catalogue is, and what hears.
+class CatalogueSettings:
+    """Location of the catalogue.
 
     Attributes:
-        data: the folder where Segue keeps its state.
-        redis_url: the Redis to use, or None for a private one in ``data``.
-        model: the artifact's folder.
-        jobs: how many files are examined at once, at least 1.
-        file_seconds: how long one file may take.
-        file_memory: how much memory one file may take, in MiB.
-        nice: how far it steps back behind other programs, 0 to 19.
+        data: Segue's data folder.
+        redis_url: URL of the Redis that holds the catalogue, or None for the private one in ``data``.
     """
 
     data: Path
     redis_url: str | None
+
+
+@dataclass(frozen=True)
+class Settings(CatalogueSettings):
+    """Settings of a command that decodes audio and predicts.
+
+    Attributes:
+        model: folder of the artifact.
+        jobs: number of files that are decoded at once, at least 1.
+        file_seconds: time limit for decoding one file, in seconds.
+        file_memory: memory limit for decoding one file, in MiB.
+        nice: niceness that the run adds to its own, 0 to 19.
+    """
+
     model: Path
     jobs: int
     file_seconds: float
@@ -31,14 +40,14 @@ class Settings:
 
 @dataclass(frozen=True)
 class OutputOptions:
-    """How a run speaks, and what it puts up with.
+    """Form of a command's output, and the failures that it accepts.
 
     Attributes:
-        as_json: the report is one document.
-        quiet: it names nothing but what failed.
-        allow_failures: so many files may fail.
+        as_json: print one JSON document.
+        quiet: print only failures.
+        allow_failures: number of failed files up to which the exit code is 0.
     """
 
-    as_json: bool
-    quiet: bool
+    as_json: bool = False
+    quiet: bool = False
     allow_failures: int = 0

@@ -1,4 +1,4 @@
-"""File names as text that every terminal and every store can take."""
+"""Text for people: file names that every terminal and store can take, and numbers with their nouns."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def display_path(path: Path) -> str:
 def paths_from_display(text: str) -> list[Path]:
     r"""Returns the one or two paths that ``display_path`` writes as this text.
 
-    There are two where the text contains an escape such as ``\xff``: it stands for the byte, or a file name spells it
-    out. The paths need not exist.
+    There are two where the text contains an escape such as ``\xff``: the file name contains the byte, or the escape
+    itself. The paths need not exist.
     """
     raw = _ESCAPED_BYTE.sub(
         lambda match: bytes.fromhex(match[1].decode("ascii")), text.encode("utf-8", "surrogateescape")
@@ -30,3 +30,8 @@ def paths_from_display(text: str) -> list[Path]:
 def escape_control_characters(text: str) -> str:
     """Returns text in which each character that is not printable is escaped, so that it cannot control a terminal."""
     return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
+
+
+def quantity(number: int, noun: str) -> str:
+    """Returns a number with its noun, such as "1 track" or "1,200 tracks"."""
+    return f"{number:,} {noun if number == 1 else noun + 's'}"

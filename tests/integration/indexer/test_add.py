@@ -29,29 +29,29 @@ BAD = {
     "silent.wav": "AUDIO_SILENT",
     "text.wav": "AUDIO_UNDECODABLE",
 }
-# Eight files, one of which is another's copy and one its re-tagged copy; and four more that a test changes.
+# Eight files, among them a copy and a retagged copy of one other; and four more that a test changes.
 GOOD_FILES, TRACKS, OTHERS = 8, 6, 4
 
 
 @dataclass(frozen=True)
 class Indexed:
-    """Music that was indexed once, and what the indexer said of it."""
+    """Music that was indexed once, and the output of the indexer."""
 
     indexer: Indexer
     music: Path
     others: Path
-    said: subprocess.CompletedProcess[str]
+    output: subprocess.CompletedProcess[str]
 
     @property
     def report(self) -> dict[str, Any]:
         """The JSON document."""
-        document: dict[str, Any] = json.loads(self.said.stdout)
+        document: dict[str, Any] = json.loads(self.output.stdout)
         return document
 
 
 @pytest.fixture(scope="module")
 def indexed(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Indexed:
-    """Music as people have it, and what they take for music."""
+    """Good and bad files of many kinds, indexed once."""
     folder = tmp_path_factory.mktemp("library")
     music, others = folder / "music", folder / "others"
     _write_good(music / "albums")
@@ -67,7 +67,7 @@ def _write_good(folder: Path) -> None:
     soundfile.write(folder / "old.au", render_clip(2, 4.0, rate=8_000), 8_000)
     soundfile.write(folder / "clip.ogg", render_clip(3, 4.0), 22_050)
     soundfile.write(folder / "clip.opus", render_clip(4, 4.0, rate=48_000), 48_000, format="OGG", subtype="OPUS")
-    # Longer than a minute: only pieces of it are decoded.
+    # Longer than a minute: only sections of it are decoded.
     soundfile.write(folder / "long.mp3", _stereo(np.tile(render_clip(5, 7.0, rate=44_100), 10)), 44_100)
     _write_tagged(folder / "tagged.flac", "A title", style=6)
     shutil.copy(folder / "tagged.flac", folder / os.fsdecode(b"tagged \xff.flac"))
@@ -113,23 +113,23 @@ def _track(indexer: Indexer, path: Path) -> Track:
 
 
 def test_a_library_is_added(indexed: Indexed) -> None:
-    """Good files of every kind become tracks, and bad ones are named with their reasons."""
+    """Good files of every kind become tracks, and bad ones are reported with their reasons."""
     report = indexed.report
 
     assert BAD == {Path(failure["path"]).name: failure["reason"] for failure in report["failures"]}
     assert all(failure["message"].endswith(".") for failure in report["failures"])
     assert (GOOD_FILES + OTHERS, 0, len(BAD)) == (report["added"], report["unchanged"], report["failed"])
     assert (GOOD_FILES + OTHERS, TRACKS + OTHERS) == (report["decoded"], report["tracks"])
-    assert 1 == indexed.said.returncode
+    assert 1 == indexed.output.returncode
 
 
-def test_nothing_but_our_own_words_comes_out(indexed: Indexed) -> None:
-    """Neither TensorFlow nor a decoder writes between them."""
-    assert [] == [line for line in indexed.said.stderr.splitlines() if not line.startswith('{"done": ')]
+def test_libraries_print_nothing(indexed: Indexed) -> None:
+    """Stderr has only progress: TensorFlow and the decoders are silent."""
+    assert [] == [line for line in indexed.output.stderr.splitlines() if not line.startswith('{"done": ')]
 
 
-def test_tracks_hold_what_is_known_of_them(indexed: Indexed) -> None:
-    """Tags, length, posterior and its best genre; a file without tags goes by its name."""
+def test_a_track_has_all_its_metadata(indexed: Indexed) -> None:
+    """Tags, duration, posterior and most probable genre; without tags the title is the file name."""
     albums = indexed.music / "albums"
     track = _track(indexed.indexer, albums / "tagged.flac")
 
@@ -143,7 +143,7 @@ def test_tracks_hold_what_is_known_of_them(indexed: Indexed) -> None:
 
 
 def test_the_same_audio_is_one_track(indexed: Indexed) -> None:
-    """A copy and a re-tagged copy are paths of one track; what the last of them says of it stands."""
+    """A copy and a retagged copy are files of one track; its tags are those of the last one."""
     albums = indexed.music / "albums"
     paths = [albums / "tagged.flac", albums / "tagged once more.flac", albums / "tagged \\xff.flac"]
 
@@ -152,7 +152,7 @@ def test_the_same_audio_is_one_track(indexed: Indexed) -> None:
 
 
 def test_the_index_is_published(indexed: Indexed) -> None:
-    """The newest snapshot is of the last event and holds every track."""
+    """The newest snapshot is that of the last event, and has every track."""
     with indexed.indexer.store() as store:
         identity = store.identity()
         assert identity is not None
@@ -163,15 +163,15 @@ def test_the_index_is_published(indexed: Indexed) -> None:
 
 
 def test_a_second_run_opens_nothing(indexed: Indexed) -> None:
-    """Files that are as they were are not decoded again, whether they were good or failed."""
+    """Files that did not change are not decoded again, whether they were good or failed."""
     second = indexed.indexer.report(indexed.music)
 
     assert (0, GOOD_FILES, len(BAD), 0) == tuple(second[key] for key in ("added", "unchanged", "skipped", "failed"))
     assert (0, TRACKS + OTHERS) == (second["decoded"], second["tracks"])
 
 
-def test_changes_are_followed(indexed: Indexed) -> None:
-    """A re-tagged file updates its track, a replaced one replaces it, and a moved one is the same track."""
+def test_changes_update_the_catalogue(indexed: Indexed) -> None:
+    """A retagged file updates its track, a replaced file replaces it, and a moved file keeps it."""
     others = indexed.others
     _write_tagged(others / "retagged.flac", "Another title", style=7)
     soundfile.write(others / "replaced.wav", render_clip(8, 4.0, seed=2), 22_050)
@@ -185,39 +185,39 @@ def test_changes_are_followed(indexed: Indexed) -> None:
     assert _track(indexed.indexer, others / "moved.wav") == _track(indexed.indexer, others / "moved here.wav")
 
 
-def test_the_exit_code_tells_of_failures(indexed: Indexed) -> None:
-    """Any failure is an error, unless as many were allowed."""
+def test_the_exit_code_counts_failures(indexed: Indexed) -> None:
+    """It is 1 if more files failed than are allowed."""
     options = ("--data", indexed.indexer.data, "--model", indexed.indexer.model, "--allow-failures")
 
     assert 1 == run("retry", *options, str(len(BAD) - 1)).exit_code
-    done = run("retry", *options, str(len(BAD)))
-    assert 0 == done.exit_code
-    assert "0 added, 0 unchanged, 6 failed" in done.stdout
-    assert f"failed: {indexed.music / 'silent.wav'}: Nothing can be heard" in done.stderr
+    ended = run("retry", *options, str(len(BAD)))
+    assert 0 == ended.exit_code
+    assert "0 added, 0 unchanged, 6 failed" in ended.stdout
+    assert re.search(rf"failed: {indexed.music}/silent\.wav: .+\. \[AUDIO_SILENT\]\n", ended.stderr)
 
 
 def test_status_shows_the_catalogue(indexed: Indexed, tmp_path: Path) -> None:
-    """The state is told before and after the first music, for people and for programs."""
+    """The state is printed before and after the first music, for people and for programs."""
 
-    def say(data: Path, *options: str) -> str:
+    def status_of(data: Path, *options: str) -> str:
         command = [str(Path(sys.executable).parent / "segue-indexer"), "status", "--data", str(data), *options]
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
-    assert "empty" in say(tmp_path)
+    assert "empty" in status_of(tmp_path)
     empty: dict[str, Any] = {
         "tracks": 0,
         "revision": 0,
         "catalogue": None,
         "index": None,
-        "beside": None,
+        "staging": None,
         "failed": {},
         "failures": None,
     }
-    assert empty == json.loads(say(tmp_path, "--json"))
-    status = json.loads(say(indexed.indexer.data, "--json"))
+    assert empty == json.loads(status_of(tmp_path, "--json"))
+    status = json.loads(status_of(indexed.indexer.data, "--json"))
     assert TRACKS + OTHERS == status["tracks"] == status["index"]["tracks"]
     assert {"AUDIO_SILENT": 1, "AUDIO_TOO_SHORT": 1, "AUDIO_UNDECODABLE": 4} == status["failed"]
-    text = say(indexed.indexer.data, "--failures")
+    text = status_of(indexed.indexer.data, "--failures")
     assert f"tracks     {TRACKS + OTHERS}\n" in text
     assert "failed     4 AUDIO_UNDECODABLE, " in text
     assert re.search(r"20\d\d-\S+ .*short\.wav: .+ \[AUDIO_TOO_SHORT\]\n", text)
@@ -225,55 +225,54 @@ def test_status_shows_the_catalogue(indexed: Indexed, tmp_path: Path) -> None:
 
 @pytest.fixture
 def library(tmp_path: Path) -> Path:
-    """A folder with a file that no one gets to open."""
+    """A folder with a file that is not opened."""
     (tmp_path / "music").mkdir()
     (tmp_path / "music" / "a.wav").touch()
     return tmp_path / "music"
 
 
 def test_only_one_indexer_writes(indexer: Indexer, library: Path) -> None:
-    """A second one is told who holds the catalogue, and nothing is decoded."""
+    """A second one fails with the name of the first, and nothing is decoded."""
     manifest = read_manifest(indexer.model)
     with (
         indexer.store() as store,
         store.writer(*manifest.key),
     ):
-        done = indexer.add(library)
+        ended = indexer.add(library, "--json")
 
-    assert 1 == done.returncode
-    assert "is being written by" in done.stderr
-    assert f"process {os.getpid()}" in done.stderr
-    assert "Traceback" not in done.stderr
+    assert (1, "CATALOGUE_LOCKED") == (ended.returncode, json.loads(ended.stdout)["error"]["reason"])
+    assert f"process {os.getpid()}" in ended.stderr
+    assert "Traceback" not in ended.stderr
 
 
 def test_another_models_catalogue_is_refused(indexer: Indexer, library: Path) -> None:
-    """Embeddings of two models cannot be compared; both are named."""
+    """Embeddings of two models cannot be compared; the message names both models."""
     with indexer.store() as store, store.writer("other-1234", "front end", 128):
         pass
-    done = indexer.add(library)
+    ended = indexer.add(library)
 
-    assert 1 == done.returncode
-    assert "other-1234" in done.stderr
-    assert read_manifest(indexer.model).model_id in done.stderr
-    assert "Traceback" not in done.stderr
-
-
-def test_a_redis_that_is_not_there_is_a_sentence(indexer: Indexer, library: Path) -> None:
-    """A wrong --redis is told without a traceback."""
-    done = indexer.add(library, "--redis", "redis://127.0.0.1:1")
-
-    assert 1 == done.returncode
-    assert "127.0.0.1:1" in done.stderr
-    assert "Traceback" not in done.stderr
+    assert 1 == ended.returncode
+    assert "other-1234" in ended.stderr
+    assert read_manifest(indexer.model).model_id in ended.stderr
+    assert "Traceback" not in ended.stderr
 
 
-def test_a_damaged_model_is_a_sentence(indexer: Indexer, library: Path, tmp_path: Path) -> None:
-    """A model that is not the one of its manifest is refused before anything is decoded."""
+def test_an_unreachable_redis_is_reported_in_a_sentence(indexer: Indexer, library: Path) -> None:
+    """A wrong --redis gives no traceback."""
+    ended = indexer.add(library, "--redis", "redis://127.0.0.1:1")
+
+    assert 1 == ended.returncode
+    assert "127.0.0.1:1" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_damaged_model_is_reported_in_a_sentence(indexer: Indexer, library: Path, tmp_path: Path) -> None:
+    """A model that does not match its manifest is refused before anything is decoded."""
     broken = Indexer(indexer.data, Path(shutil.copytree(indexer.model, tmp_path / "broken")))
     with (broken.model / "saved_model" / "saved_model.pb").open("ab") as file:
         file.write(b"!")
-    done = broken.add(library)
+    ended = broken.add(library, "--json")
 
-    assert 1 == done.returncode
-    assert "is not the file that its manifest names" in done.stderr
-    assert "Traceback" not in done.stderr
+    assert (1, "ARTIFACT_DAMAGED") == (ended.returncode, json.loads(ended.stdout)["error"]["reason"])
+    assert "saved_model.pb" in ended.stderr
+    assert "Traceback" not in ended.stderr

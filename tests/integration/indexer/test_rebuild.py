@@ -10,12 +10,12 @@ from segue.core.redis_catalogue.store import RedisStore
 from tests.helpers.indexer import run, track_id
 
 
-def test_the_index_is_made_from_redis_alone(catalogue: RedisStore, tmp_path: Path) -> None:
-    """No audio and no model is needed: what Redis holds is all of it, and a server can load it."""
-    done = run("rebuild", "--data", tmp_path)
+def test_the_index_is_built_from_redis_alone(catalogue: RedisStore, tmp_path: Path) -> None:
+    """It needs neither audio nor a model, and has every track."""
+    ended = run("rebuild", "--data", tmp_path)
 
-    assert (0, "") == (done.exit_code, done.stderr)
-    assert "The index of revision 20 is published: 20 tracks" in done.stdout
+    assert (0, "") == (ended.exit_code, ended.stderr)
+    assert "Published the index of revision 20 with 20 tracks in " in ended.stdout
     identity = catalogue.identity()
     assert identity is not None
     snapshot = load_newest(tmp_path, identity, since=20)
@@ -24,14 +24,14 @@ def test_the_index_is_made_from_redis_alone(catalogue: RedisStore, tmp_path: Pat
 
 
 def test_a_damaged_index_is_replaced(catalogue: RedisStore, tmp_path: Path) -> None:
-    """Whatever lies there, also of the same revision, the new index is the one that is loaded."""
+    """The new index is loaded even if a damaged one has the same revision."""
     run("rebuild", "--data", tmp_path)
     (damaged,) = (tmp_path / "snapshots").iterdir()
     (damaged / INDEX).write_bytes(b"no graph")
-    done = run("rebuild", "--data", tmp_path, "--json")
+    ended = run("rebuild", "--data", tmp_path, "--json")
 
     assert {"tracks": 20, "added": 0, "failed": 0, "decoded": 0} == {
-        key: value for key, value in json.loads(done.stdout).items() if key in {"tracks", "added", "failed", "decoded"}
+        key: value for key, value in json.loads(ended.stdout).items() if key in {"tracks", "added", "failed", "decoded"}
     }
     identity = catalogue.identity()
     assert identity is not None
@@ -39,27 +39,27 @@ def test_a_damaged_index_is_replaced(catalogue: RedisStore, tmp_path: Path) -> N
 
 
 def test_there_must_be_a_catalogue(tmp_path: Path) -> None:
-    """Nothing to make an index of is an error that says what to do first, and nothing is published."""
-    done = run("rebuild", "--data", tmp_path)
+    """Without one, the error says what to do first, and nothing is published."""
+    ended = run("rebuild", "--data", tmp_path)
 
-    assert 1 == done.exit_code
-    assert "Run segue-indexer add FOLDER first." in done.stderr
+    assert 1 == ended.exit_code
+    assert "Run `segue-indexer add FOLDER` first." in ended.stderr
     assert not (tmp_path / "snapshots").exists()
 
 
 def test_only_the_writer_publishes(catalogue: RedisStore, tmp_path: Path) -> None:
-    """While another indexer is at work, it is named and nothing is published."""
+    """While another indexer writes the catalogue, the error names it, and nothing is published."""
     with catalogue.writer("model", "front end", 16):
-        done = run("rebuild", "--data", tmp_path)
+        ended = run("rebuild", "--data", tmp_path)
 
-    assert 1 == done.exit_code
-    assert f"process {os.getpid()}" in done.stderr
+    assert 1 == ended.exit_code
+    assert f"process {os.getpid()}" in ended.stderr
     assert not (tmp_path / "snapshots").exists()
 
 
 def test_a_dry_run_publishes_nothing(catalogue: RedisStore, tmp_path: Path) -> None:
-    """It says what would be in the index."""
-    done = run("rebuild", "--data", tmp_path, "--dry-run")
+    """It says which index a run would publish."""
+    ended = run("rebuild", "--data", tmp_path, "--dry-run")
 
-    assert f"revision {catalogue.revision()} would be published: 20 tracks" in done.stdout
+    assert f"would publish the index of revision {catalogue.revision()} with 20 tracks." in ended.stdout
     assert not (tmp_path / "snapshots").exists()

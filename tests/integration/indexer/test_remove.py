@@ -12,7 +12,7 @@ from tests.helpers.indexer import build_addition, run, track_id
 
 
 def published(store: RedisStore, data: Path) -> list[str]:
-    """The tracks of an index of the catalogue as it is now."""
+    """Returns the tracks of the index of the current revision."""
     identity = store.identity()
     assert identity is not None
     snapshot = load_newest(data, identity, since=store.revision())
@@ -21,55 +21,55 @@ def published(store: RedisStore, data: Path) -> list[str]:
 
 
 def test_a_track_is_removed_by_its_id(catalogue: RedisStore, tmp_path: Path) -> None:
-    """It goes with its files, from the catalogue and from the published index."""
-    done = run("remove", track_id(3), "--data", tmp_path)
+    """It leaves the catalogue with its files, and the published index."""
+    ended = run("remove", track_id(3), "--data", tmp_path)
 
-    assert (0, "") == (done.exit_code, done.stderr)
-    assert done.stdout.startswith("1 tracks and 1 files removed in ")
-    assert done.stdout.endswith("the catalogue has 19 tracks.\n")
+    assert (0, "") == (ended.exit_code, ended.stderr)
+    assert ended.stdout.startswith("Removed 1 track and 1 file in ")
+    assert ended.stdout.endswith("The catalogue has 19 tracks.\n")
     assert [None] == catalogue.get([track_id(3)])
     assert [None] == catalogue.files(["/music/1/3.flac"])
     assert list(all_track_ids(catalogue)) == published(catalogue, tmp_path)
 
 
 def test_a_path_forgets_that_file(catalogue: RedisStore, tmp_path: Path) -> None:
-    """A track with another file stays, goes by that one, and followers have nothing to do."""
+    """A track with another file stays and gets its path, and the revision does not change."""
     with catalogue.writer("model", "front end", 16) as writer:
         writer.add([build_addition(3, "/elsewhere/3.flac")])
-    done = run("remove", "/elsewhere/3.flac", "--data", tmp_path, "--json")
+    ended = run("remove", "/elsewhere/3.flac", "--data", tmp_path, "--json")
 
-    assert (0, 0, 1, 20) == tuple(json.loads(done.stdout)[key] for key in ("failed", "removed", "forgotten", "tracks"))
+    assert (0, 0, 1, 20) == tuple(json.loads(ended.stdout)[key] for key in ("failed", "removed", "forgotten", "tracks"))
     assert ["/music/1/3.flac"] == [track.path for track in catalogue.get([track_id(3)]) if track]
     assert 20 == catalogue.revision()
 
 
-def test_a_folder_stands_for_all_under_it(
+def test_a_folder_selects_all_files_under_it(
     catalogue: RedisStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It need not be there any more, and may be named from wherever one is; its neighbours stay."""
+    """It need not exist any more, and its path may be relative; folders with similar names stay."""
     with catalogue.writer("model", "front end", 16) as writer:
         writer.add([build_addition(30, "/music/10/30.flac")])
     monkeypatch.chdir("/")
-    done = run("remove", "music/1/", track_id(5), "--data", tmp_path, "--json")
+    ended = run("remove", "music/1/", track_id(5), "--data", tmp_path, "--json")
 
-    assert (10, 10, 11) == tuple(json.loads(done.stdout)[key] for key in ("removed", "forgotten", "tracks"))
+    assert (10, 10, 11) == tuple(json.loads(ended.stdout)[key] for key in ("removed", "forgotten", "tracks"))
     assert [track_id(number) for number in (*range(0, 20, 2), 30)] == published(catalogue, tmp_path)
 
 
-def test_what_is_not_there_is_named(catalogue: RedisStore, tmp_path: Path) -> None:
-    """A wrong name is an error, and the right ones are removed all the same."""
-    done = run("remove", track_id(99), track_id(1), "/music/none", "--data", tmp_path, "--json")
+def test_an_unknown_argument_is_reported(catalogue: RedisStore, tmp_path: Path) -> None:
+    """It is an error, and the others are removed all the same."""
+    ended = run("remove", track_id(99), track_id(1), "/music/none", "--data", tmp_path, "--json")
 
-    report = json.loads(done.stdout)
-    assert (1, 1, 2) == (done.exit_code, report["removed"], report["failed"])
+    report = json.loads(ended.stdout)
+    assert (1, 1, 2) == (ended.exit_code, report["removed"], report["failed"])
     assert [track_id(99), "/music/none"] == [failure["path"] for failure in report["failures"]]
     assert {"NOT_IN_CATALOGUE"} == {failure["reason"] for failure in report["failures"]}
 
 
 def test_a_dry_run_does_nothing(catalogue: RedisStore, tmp_path: Path) -> None:
-    """It counts what would go, and neither the catalogue nor the index changes."""
-    done = run("remove", "/music/0", track_id(1), track_id(2), "--data", tmp_path, "--dry-run")
+    """It counts what a run would remove, and neither the catalogue nor the index changes."""
+    ended = run("remove", "/music/0", track_id(1), track_id(2), "--data", tmp_path, "--dry-run")
 
-    assert "11 tracks and 11 files of a catalogue of 20 tracks would be removed; nothing was done.\n" == done.stdout
+    assert "A run would remove 11 tracks and 11 files from a catalogue of 20 tracks.\n" in ended.stdout
     assert (20, 20) == (catalogue.count(), catalogue.revision())
     assert not (tmp_path / "snapshots").exists()

@@ -1,4 +1,4 @@
-"""Each kind of damage that a catalogue can take: it is found, and what can be mended is."""
+"""Verify finds each kind of damage of a catalogue, and repairs what can be repaired."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from segue.core.redis_catalogue.store import RedisStore
 from tests.helpers.indexer import build_addition, run, track_id, write_library
 
 KEYS = RedisKeys()
-# The damaged track has two files, or one.
+# Tracks with two files and with one.
 TWO, ONE = track_id(3), track_id(4)
 
 Damage = Callable[[Any], object]
@@ -26,7 +26,7 @@ Damage = Callable[[Any], object]
 
 @pytest.fixture
 def client(catalogue: RedisStore) -> Iterator[Any]:
-    """Redis behind the catalogue's back; the catalogue has seen removals, copies and an index."""
+    """A Redis client that can damage the catalogue, which has a removed track and a track with two files."""
     with catalogue.writer("model", "front end", 16) as writer:
         writer.add([build_addition(3, "/elsewhere/3.flac")])
         writer.remove([track_id(0)])
@@ -46,22 +46,23 @@ def data(client: Any, tmp_path: Path) -> Path:  # noqa: ANN401 - redis-py types 
 
 
 def problems(data: Path, *options: str) -> tuple[int, list[dict[str, Any]]]:
-    """The exit code, and what verify found."""
-    done = run("verify", "--data", data, "--json", *options)
-    return done.exit_code, json.loads(done.stdout)["problems"]
+    """Returns the exit code of verify, and the problems that it found."""
+    ended = run("verify", "--data", data, "--json", *options)
+    return ended.exit_code, json.loads(ended.stdout)["problems"]
 
 
-def test_a_sound_catalogue_is_clean(data: Path) -> None:
-    """Nothing is found, also not with a failure on the list, and nothing is changed."""
-    done = run("verify", "--data", data)
+def test_a_sound_catalogue_has_no_problems(data: Path) -> None:
+    """Verify finds nothing, and a repair changes nothing."""
+    ended = run("verify", "--data", data)
 
-    assert (0, "") == (done.exit_code, done.stderr)
-    assert "Everything agrees: the catalogue has 19 tracks." in done.stdout
+    assert (0, "") == (ended.exit_code, ended.stderr)
+    assert ended.stdout.startswith("No problems found in ")
+    assert ended.stdout.endswith("The catalogue has 19 tracks.\n")
     assert (0, []) == problems(data, "--repair")
 
 
-def test_what_was_renamed_and_forgotten_is_clean(data: Path, catalogue: RedisStore) -> None:
-    """The digest of a track survives whatever a writer does to it."""
+def test_renamed_and_forgotten_files_are_no_problem(data: Path, catalogue: RedisStore) -> None:
+    """The digest of a track matches after every change of its files."""
     with catalogue.writer("model", "front end", 16) as writer:
         writer.forget(["/elsewhere/3.flac"])
         writer.add([build_addition(5, "/elsewhere/5.flac"), build_addition(6, "/music/1/7.flac")])
@@ -75,7 +76,7 @@ def flip(client: Any, key: bytes, at: int) -> None:  # noqa: ANN401 - see above
 
 
 DAMAGE: dict[str, tuple[Damage, int]] = {
-    # what is done, and how many tracks are lost by it
+    # name: the damage, and the number of tracks that are lost by it
     "no metadata": (lambda client: client.delete(KEYS.track(TWO)), 1),
     "no embedding": (lambda client: client.delete(KEYS.embedding(TWO)), 1),
     "no paths": (lambda client: client.delete(KEYS.paths(TWO)), 0),
@@ -104,19 +105,19 @@ DAMAGE: dict[str, tuple[Damage, int]] = {
 
 
 @pytest.mark.parametrize(("damage", "lost"), DAMAGE.values(), ids=DAMAGE)
-def test_damage_in_redis_is_found_and_mended(
+def test_damage_in_redis_is_found_and_repaired(
     data: Path,
     client: Any,  # noqa: ANN401 - see above
     catalogue: RedisStore,
     damage: Damage,
     lost: int,
 ) -> None:
-    """All agrees once it is mended; no more than the damaged track is lost, and that comes back with its file."""
+    """After the repair all data agrees; only the damaged track is lost, and comes back with its file."""
     damage(client)
-    code, found = problems(data, "--repair")
+    code, repaired = problems(data, "--repair")
 
     assert 0 == code
-    assert {True} == {problem["mended"] for problem in found}
+    assert {True} == {problem["mended"] for problem in repaired}
     assert 19 - lost == catalogue.count()
     with catalogue.writer("model", "front end", 16) as writer:
         writer.add([build_addition(3), build_addition(4)])
@@ -124,8 +125,8 @@ def test_damage_in_redis_is_found_and_mended(
     assert 19 == catalogue.count()
 
 
-def test_nothing_is_mended_unasked(data: Path, client: Any) -> None:  # noqa: ANN401 - see above
-    """Without --repair the same is found again and again, and it is an error."""
+def test_nothing_is_repaired_without_the_option(data: Path, client: Any) -> None:  # noqa: ANN401 - see above
+    """Without --repair the same problems are found again, and the exit code is 1."""
     client.delete(KEYS.embedding(TWO), KEYS.paths(ONE))
     first, second = problems(data), problems(data)
 
@@ -150,7 +151,7 @@ def test_a_trimmed_stream_is_sound(
     catalogue: RedisStore,
     damage: Damage,
 ) -> None:
-    """Events that a snapshot stands for may be dropped; what is missing behind it is found, and mended."""
+    """Events that a snapshot contains may be dropped; a later event that is missing is found, and repaired."""
     with catalogue.writer("model", "front end", 16) as writer:
         writer.trim(21)
     assert (0, []) == problems(data)
@@ -164,14 +165,14 @@ def test_a_trimmed_stream_is_sound(
 @pytest.mark.parametrize("name", [HEADER, INDEX, TRACK_IDS])
 @pytest.mark.parametrize("newest", [True, False])
 def test_one_flipped_byte_of_a_snapshot_is_found(data: Path, catalogue: RedisStore, name: str, newest: bool) -> None:
-    """In any file of either snapshot; repaired, the catalogue has a sound index."""
+    """It may be in any file of either snapshot; after the repair the catalogue has a sound index."""
     damaged = sorted((data / "snapshots").iterdir())[-1 if newest else 0]
     raw = bytearray((damaged / name).read_bytes())
     raw[len(raw) // 2] ^= 1
     (damaged / name).write_bytes(raw)
-    code, found = problems(data)
+    code, snapshots = problems(data)
 
-    assert (1, [damaged.name]) == (code, [problem["what"] for problem in found])
+    assert (1, [damaged.name]) == (code, [problem["what"] for problem in snapshots])
     assert 0 == problems(data, "--repair")[0]
     assert (0, []) == problems(data)
     identity = catalogue.identity()
@@ -182,11 +183,9 @@ def test_one_flipped_byte_of_a_snapshot_is_found(data: Path, catalogue: RedisSto
 
 
 def test_a_missing_index_is_found(catalogue: RedisStore, tmp_path: Path) -> None:
-    """A catalogue without any snapshot is told so, and gets one."""
-    assert (1, ["the index"]) == (
-        problems(tmp_path)[0],
-        [problem["what"] for problem in problems(tmp_path, "--repair")[1]],
-    )
+    """A catalogue without a snapshot has one problem; the repair publishes one."""
+    assert 1 == problems(tmp_path)[0]
+    assert [True] == [problem["mended"] for problem in problems(tmp_path, "--repair")[1]]
     assert (0, []) == problems(tmp_path)
     assert 20 == catalogue.count()
 
@@ -194,31 +193,31 @@ def test_a_missing_index_is_found(catalogue: RedisStore, tmp_path: Path) -> None
 @pytest.mark.parametrize(
     "command", ["verify --repair", "status", "add", "sync", "retry", "reindex", "remove /music", "rebuild"]
 )
-def test_what_cannot_be_mended_says_so(
+def test_a_catalogue_without_identity_is_left_alone(
     data: Path,
     client: Any,  # noqa: ANN401 - see above
     tiny_model: Path,
     command: str,
 ) -> None:
-    """Without its identity no one knows what made the tracks: nothing is touched, whatever is asked for."""
+    """If the model that built the tracks is unknown, every command is refused, and nothing changes."""
     client.delete(KEYS.identity)
     name, *arguments = command.split()
     if name in {"add", "sync"}:
         arguments = [str(write_library(data / "music", 1, seconds=3.0))]
     model: list[str | Path] = ["--model", tiny_model] if name in {"add", "sync", "retry", "reindex"} else []
-    done = run(name, *arguments, "--data", data, *model)
+    ended = run(name, *arguments, "--data", data, *model)
 
-    assert 1 == done.exit_code
-    assert "does not say any more which model made them. Bring a backup" in done.stderr
+    assert 1 == ended.exit_code
+    assert "has 19 tracks but no record of the model that built it. Restore a backup" in ended.stderr
     assert (19, 0) == (client.zcard(KEYS.track_ids), client.exists(KEYS.identity))
 
 
-def test_a_person_reads_what_is_wrong(data: Path, client: Any) -> None:  # noqa: ANN401 - see above
-    """Each finding is a line, and the last line says what to do."""
+def test_people_read_the_problems(data: Path, client: Any) -> None:  # noqa: ANN401 - see above
+    """Each problem is a line, and the last line says what to do."""
     client.delete(KEYS.embedding(ONE))
-    done = run("verify", "--data", data)
+    ended = run("verify", "--data", data)
 
-    assert f"wrong: {ONE}: It has no embedding.\n" == done.stderr
-    assert "1 things did not agree, 1 still do not. Run segue-indexer verify --repair.\n" == done.stdout
-    done = run("verify", "--data", data, "--repair")
-    assert "1 things did not agree, and were mended: the catalogue has 18 tracks, 1 were removed." in done.stdout
+    assert ended.stderr.startswith(f"problem: {ONE}: ")
+    assert "Found 1 problem. Run `segue-indexer verify --repair` to repair what can be repaired.\n" == ended.stdout
+    ended = run("verify", "--data", data, "--repair")
+    assert "Repaired 1 problem and removed 1 damaged track. The catalogue has 18 tracks." in ended.stdout

@@ -8,8 +8,8 @@ import pytest
 from segue.indexer.interrupt import Interrupt
 
 
-def test_the_first_signal_is_a_wish_and_the_second_stops() -> None:
-    """Ctrl-C lets the batch finish; whoever presses it again cannot wait."""
+def test_the_second_ctrl_c_stops_at_once() -> None:
+    """The first one requests a stop, so that the batch can finish; the second one raises KeyboardInterrupt."""
     with Interrupt() as interrupt:
         assert not interrupt.requested()
         os.kill(os.getpid(), signal.SIGINT)
@@ -19,8 +19,8 @@ def test_the_first_signal_is_a_wish_and_the_second_stops() -> None:
             os.kill(os.getpid(), signal.SIGINT)
 
 
-def test_a_service_manager_may_stop_it_too() -> None:
-    """SIGTERM is the same wish, and the signals are given back afterwards."""
+def test_sigterm_requests_a_stop_too() -> None:
+    """Service managers send it; afterwards the previous handlers are restored."""
     before = signal.getsignal(signal.SIGTERM)
     with Interrupt() as interrupt:
         os.kill(os.getpid(), signal.SIGTERM)

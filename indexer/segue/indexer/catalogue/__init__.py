@@ -1,1 +1,1 @@
-"""Opens the catalogue for a command, and publishes and backs it up."""
+"""Sessions, publication, removals and backups of the catalogue."""

@@ -1,11 +1,11 @@
-"""A catalogue in one file.
+"""Reads and writes a backup: one file with all tracks and failures of a catalogue.
 
 ::
 
     segue-backup 1 <SHA-256 of the rest>
     gzip of one JSON document a line: the identity, then each track with its embedding and files, then each failure
 
-It holds what is true; the index and the events are made from that again.
+The index and the events are not stored; they are rebuilt from the tracks.
 """
 
 from __future__ import annotations
@@ -30,30 +30,36 @@ from segue.core.files import atomic_write, sha256_of
 FORMAT_VERSION = 1
 _MAGIC = f"segue-backup {FORMAT_VERSION} "
 _HEAD_BYTES = len(_MAGIC) + 64 + 1
-# The quickest: most of it is embeddings, which hardly get smaller.
+# The fastest level: embeddings are most of the file, and hardly compress.
 _LEVEL = 1
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A track with everything that is known of it."""
+    """A track with all its data.
+
+    Attributes:
+        track: metadata and posterior.
+        embedding: unit vector.
+        files: records of its files, at least one.
+    """
 
     track: Track
     embedding: Vector
     files: list[PathRecord]
 
     def additions(self) -> list[Addition]:
-        """What writes it."""
+        """Returns the additions that write the track and its files to a catalogue."""
         return [Addition(self.track, self.embedding, file) for file in self.files]
 
 
 def write_backup(path: Path, identity: Identity, entries: Iterable[Entry | FailureRecord]) -> None:
-    """Writes a backup, which appears whole by one rename.
+    """Writes a backup, which appears complete or not at all.
 
     Args:
-        path: the file; one that is there is replaced.
-        identity: what the catalogue is.
-        entries: its tracks, then the files that failed.
+        path: the file; an existing one is replaced.
+        identity: identity of the catalogue.
+        entries: its tracks, then its failures.
 
     Raises:
         OSError: the disk is full, or the folder cannot be written.
@@ -72,42 +78,46 @@ def write_backup(path: Path, identity: Identity, entries: Iterable[Entry | Failu
 
 @contextmanager
 def read_backup(path: Path) -> Iterator[tuple[Identity, Iterator[Entry | FailureRecord]]]:
-    """Opens a backup that was checked whole: what the catalogue was, and its entries.
+    """Opens a backup whose digest matches, and yields the identity of the catalogue and its entries.
 
     Raises:
-        BackupUnusable: it is something else, of another format, or damaged; the entries raise it as well.
-        OSError: it cannot be read.
+        BackupUnusable: the file is not a backup, has another format, or is damaged; the entries raise it as well.
+        OSError: the file cannot be read.
     """
-    if path.exists() and not path.is_file():  # it is read twice, which a pipe does not allow
-        raise BackupUnusable(f"{path} is no file. Name a file that segue-indexer backup wrote.")
+    if path.exists() and not path.is_file():  # it is read twice, and a pipe can be read only once
+        raise BackupUnusable(f"{path} is not a regular file. Name a file that `segue-indexer backup` wrote.")
     with path.open("rb") as file:
         head = file.read(_HEAD_BYTES)
         if not head.startswith(b"segue-backup "):
-            raise BackupUnusable(f"{path} is no backup of a catalogue. Name a file that segue-indexer backup wrote.")
+            raise BackupUnusable(f"{path} is not a backup. Name a file that `segue-indexer backup` wrote.")
         if not head.startswith(_MAGIC.encode("ascii")):
-            raise BackupUnusable(f"{path} has a format that this Segue does not read. Take the one that wrote it.")
+            raise BackupUnusable(
+                f"{path} has a format that this version of Segue cannot read. Use the one that wrote it."
+            )
         if head[len(_MAGIC) :].strip() != sha256_of(path, _HEAD_BYTES).encode("ascii"):
-            raise BackupUnusable(f"{path} is damaged: its digest is another. Take another backup; nothing was changed.")
+            raise BackupUnusable(
+                f"{path} is damaged: its digest does not match. Use another backup; nothing was changed."
+            )
         with gzip.open(file, "rb") as packed:
-            with _understanding(path):
+            with _explaining_errors(path):
                 identity = Identity(**json.loads(packed.readline())["identity"])
             yield identity, _entries(path, packed)
 
 
 def _entries(path: Path, lines: Iterable[bytes]) -> Iterator[Entry | FailureRecord]:
-    with _understanding(path):
+    with _explaining_errors(path):
         yield from map(_from_json, lines)
 
 
 @contextmanager
-def _understanding(path: Path) -> Iterator[None]:
-    """Its digest is right, so nothing is damaged: what cannot be understood was written by another program."""
+def _explaining_errors(path: Path) -> Iterator[None]:
+    """Maps errors in the content to BackupUnusable. The digest matched, so another version wrote the content."""
     try:
         yield
     except (EOFError, KeyError, TypeError, ValueError, gzip.BadGzipFile, zlib.error) as error:
         raise BackupUnusable(
-            f"{path} holds what this Segue does not understand ({type(error).__name__}: {error}). Take the one that "
-            "wrote it; the catalogue is as it was."
+            f"{path} has content that this version of Segue cannot read ({type(error).__name__}: {error}). Use the one "
+            "that wrote it; the catalogue is unchanged."
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""The end of every run that may have changed the catalogue."""
+"""Publishes the index at the end of a run."""
 
 from __future__ import annotations
 
@@ -10,34 +10,38 @@ from segue.core.index.snapshot_header import Header
 from segue.indexer.pipeline.run_counts import RunCounts
 
 _PAGE = 10_000
-
-
-MIN_TRIMMED = 10_000
-"""Events are dropped from the stream in no smaller numbers than this."""
+# Trimming the stream after every small change would save little.
+_MIN_TRIMMED = 10_000
 
 
 def finish_run(data: Path, store: TrackStore, writer: TrackWriter, before: int, counts: RunCounts) -> None:
-    """Counts the tracks, and publishes the index if it is not the newest.
+    """Counts the tracks, and publishes the index unless the newest one is current.
 
     Args:
-        data: the folder where Segue keeps its state.
+        data: Segue's data folder.
         store: the catalogue.
         writer: its writer.
-        before: its revision before the run.
-        counts: gets the tracks that there are, and those that were removed.
+        before: revision of the catalogue before the run.
+        counts: counts to update: tracks that exist, and tracks that were removed.
 
     Raises:
         SnapshotUnwritable: the disk is full, or the folder cannot be written.
         StoreUnavailable: the store does not answer.
     """
     counts.tracks = store.count()
-    counts.removed = _removals(store, before)
-    if _has_to_be_published(data, store, before):
+    counts.removed = _count_removals(store, before)
+    if _needs_index(data, store, before):
         publish_index(data, store, writer)
 
 
-def publish_index(data: Path, store: TrackStore, writer: TrackWriter) -> Header:
-    """Publishes the index, and drops the events that no reader of one of the two snapshots needs.
+def publish_index(data: Path, store: TrackStore, writer: TrackWriter, *, min_trimmed: int = _MIN_TRIMMED) -> Header:
+    """Publishes the index, and drops the events that the older of the two snapshots contains.
+
+    Args:
+        data: Segue's data folder.
+        store: the catalogue.
+        writer: its writer.
+        min_trimmed: smallest number of events that are dropped.
 
     Raises:
         SnapshotUnwritable: the disk is full, or the folder cannot be written.
@@ -45,13 +49,13 @@ def publish_index(data: Path, store: TrackStore, writer: TrackWriter) -> Header:
     """
     header = publish(data, store)
     older = older_revision(data)
-    if older - (store.oldest_revision() - 1) >= MIN_TRIMMED:
+    if older - (store.oldest_revision() - 1) >= min_trimmed:
         writer.trim(older)
     return header
 
 
-def _removals(store: TrackStore, after: int) -> int:
-    """How many tracks were removed since a revision."""
+def _count_removals(store: TrackStore, after: int) -> int:
+    """Counts the tracks that were removed after a revision."""
     removed = 0
     while events := store.events(after, _PAGE):
         removed += sum(event.kind == "remove" for event in events)
@@ -59,8 +63,8 @@ def _removals(store: TrackStore, after: int) -> int:
     return removed
 
 
-def _has_to_be_published(data: Path, store: TrackStore, before: int) -> bool:
-    """Whether the index is not that of a run after which nothing changed."""
+def _needs_index(data: Path, store: TrackStore, before: int) -> bool:
+    """Returns whether the catalogue changed since a revision, or has no index of its current revision."""
     identity, revision = store.identity(), store.revision()
     if identity is None or revision == 0:
         return False

@@ -1,4 +1,4 @@
-"""What leaves the catalogue: files, and the tracks that no file holds then."""
+"""Finds files that are missing from the disk, and tracks that lose their last file."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from segue.indexer.pipeline.scan import find_file
 _PAGE = 1_000
 
 
-def files_under(folders: Sequence[str], store: TrackStore) -> Iterator[str]:
-    """The paths of the files, indexed and failed, at or under these absolute paths, in no order; one may come twice."""
-    starts = tuple(folder.rstrip("/") + "/" for folder in folders)
-    paths = chain((file.path for file in store.all_files()), (file.path for file in store.all_failures()))
-    return (path for path in paths if path.startswith(starts) or path in folders)
+def files_under(paths: Sequence[str], store: TrackStore) -> Iterator[str]:
+    """Yields the files of the catalogue, indexed and failed, at or under absolute paths, unordered, some twice."""
+    folders = tuple(path.rstrip("/") + "/" for path in paths)
+    known = chain((file.path for file in store.all_files()), (failure.path for failure in store.all_failures()))
+    return (path for path in known if path.startswith(folders) or path in paths)
 
 
-def missing_files(folders: Sequence[str], store: TrackStore) -> set[str]:
-    """The paths at or under these that the catalogue knows, and where there is no file any more.
+def missing_files(paths: Sequence[str], store: TrackStore) -> set[str]:
+    """Returns the files of the catalogue at or under absolute paths that do not exist any more.
 
-    A file stays where it cannot be told whether it is there: its folder cannot be read, or its disk does not answer.
+    A file in a folder that cannot be read, or on a disk that does not answer, is not missing.
     """
     missing = set[str]()
-    for path in files_under(folders, store):
+    for path in files_under(paths, store):
         with suppress(OSError):
             if find_file(path) is None:
                 missing.add(path)
@@ -34,11 +34,13 @@ def missing_files(folders: Sequence[str], store: TrackStore) -> set[str]:
 
 
 def orphaned_tracks(paths: Collection[str], store: TrackStore) -> set[str]:
-    """The tracks that go when all these files are forgotten: the last one that holds them is among them."""
-    leaving, orphans = frozenset(paths), set[str]()
-    for some in batched(leaving, _PAGE):
-        owners = sorted({file.track_id for file in store.files(some) if file is not None})
+    """Returns the tracks that have no file except these."""
+    forgotten, orphans = frozenset(paths), set[str]()
+    for page in batched(forgotten, _PAGE):
+        track_ids = sorted({file.track_id for file in store.files(page) if file is not None})
         orphans.update(
-            owner for owner, held in zip(owners, store.paths(owners), strict=True) if leaving.issuperset(held)
+            track_id
+            for track_id, track_paths in zip(track_ids, store.paths(track_ids), strict=True)
+            if forgotten.issuperset(track_paths)
         )
     return orphans

@@ -1,16 +1,16 @@
-"""The composition root: builds every part of the indexer, in the order in which a wrong setting is cheapest to tell."""
+"""Opens the catalogue for a command, and builds the parts of a run; the cheapest checks come first."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from segue.core.catalogue.records import Identity
-from segue.core.catalogue.store import TrackWriter, WritableStore, check_same_model
+from segue.core.catalogue.store import TrackWriter, WritableStore
 from segue.core.errors import CatalogueEmpty, CatalogueMismatch
 from segue.core.features.windows import Windows
 from segue.core.model.artifact import Manifest, read_manifest
@@ -20,81 +20,103 @@ from segue.core.redis_catalogue.open import open_store
 from segue.core.redis_catalogue.store import RedisStore
 from segue.core.redis_catalogue.writer import RedisWriter
 from segue.core.worker_process import JobLimits
+from segue.indexer.interrupt import Interrupt
 from segue.indexer.pipeline.examine import Examined, Failure, examine
-from segue.indexer.settings import Settings
+from segue.indexer.pipeline.pipeline import Pipeline
+from segue.indexer.pipeline.run_counts import RunCounts, Show
+from segue.indexer.pipeline.scan import Source
+from segue.indexer.settings import CatalogueSettings, Settings
+from segue.indexer.text import quantity
 
-# Loaded once, and shared by every process that examines files.
+# Loaded once, and shared by all worker processes.
 _PRELOADED = ("segue.indexer.pipeline.examine", "librosa.filters")
 _MIB = 2**20
 
 
 class LazyModel:
-    """A network that is loaded when there is something to hear: most runs over a library find nothing new."""
+    """A model that is loaded at the first prediction: most runs over a library find no new file."""
 
     def __init__(self, folder: Path, manifest: Manifest) -> None:
         self._folder = folder
         self._model: Model | None = None
         self.labels = manifest.labels
 
-    def predict(self, pieces: Sequence[Windows]) -> list[Prediction]:
-        """What the network makes of each piece."""
+    def predict(self, clips: Sequence[Windows]) -> list[Prediction]:
+        """Returns the prediction for each clip, in order."""
         if self._model is None:
             self._model = Model.load(self._folder)
-        return self._model.predict(pieces)
+        return self._model.predict(clips)
 
 
 @dataclass(frozen=True)
 class Session:
-    """The session that a run works with; the catalogue is locked for it."""
+    """Parts of a run over a catalogue that is locked for writing.
+
+    Attributes:
+        store: the catalogue.
+        writer: its writer.
+        workers: processes that examine files.
+        predictor: the model.
+    """
 
     store: WritableStore
     writer: TrackWriter
     workers: ProcessPool[Path, Examined | Failure]
     predictor: LazyModel
 
+    def index(self, sources: Iterable[Source], counts: RunCounts, interrupt: Interrupt, show: Show) -> list[str]:
+        """Indexes files and returns the paths of the missing ones; see ``Pipeline.run``."""
+        pipeline = Pipeline(self.workers, self.predictor, self.writer, counts, show)
+        return pipeline.run(sources, interrupt.requested)
+
 
 @contextmanager
 def open_session(settings: Settings) -> Iterator[Session]:
-    """Builds the session, and takes them apart at the end.
+    """Opens a session over the catalogue.
 
     Raises:
         ArtifactError: the model cannot be used.
-        CatalogueLocked: another indexer is at work.
-        CatalogueMismatch: the catalogue was made by another model or front end.
+        CatalogueLocked: another indexer writes the catalogue.
+        CatalogueMismatch: another model or front end built the catalogue.
         StoreUnavailable: Redis does not answer.
     """
     manifest = read_manifest(settings.model)
-    with open_store(settings.data, settings.redis_url) as store, _session_over(settings, manifest, store) as session:
+    with (
+        open_store(settings.data, settings.redis_url) as store,
+        _session_over(store, settings, manifest) as session,
+    ):
         yield session
 
 
 @contextmanager
 def open_staging_session(settings: Settings) -> Iterator[tuple[RedisStore, RedisWriter, Session]]:
-    """Builds the session over the staging catalogue, and yields the live store, its writer and the session.
+    """Opens a session over a staging catalogue, which can replace the live one.
 
-    What a run over the same model left unfinished there is gone on with; what another left is removed.
+    Work that an unfinished run with the same model left there is kept; work of another model is removed.
+
+    Yields:
+        The live catalogue, its writer, and the session.
 
     Raises:
         ArtifactError: the model cannot be used.
-        CatalogueEmpty: there is no catalogue that this one could take the place of.
-        CatalogueLocked: another indexer is at work.
+        CatalogueEmpty: there is no live catalogue.
+        CatalogueLocked: another indexer writes the catalogue.
         StoreUnavailable: Redis does not answer.
     """
     manifest = read_manifest(settings.model)
-    with open_for_writing(settings.data, settings.redis_url) as (store, writer), store.staging() as beside:
-        begun = beside.identity()
-        if begun is None or begun.key != manifest.key:
+    with open_for_writing(settings) as (store, writer), store.staging() as staging:
+        unfinished = staging.identity()
+        if unfinished is None or unfinished.key != manifest.key:
             writer.clear_staging()
-        with _session_over(settings, manifest, beside) as session:
+        with _session_over(staging, settings, manifest) as session:
             yield store, writer, session
 
 
 @contextmanager
-def _session_over(settings: Settings, manifest: Manifest, store: RedisStore) -> Iterator[Session]:
-    """The session over a store, which is locked."""
-    features = manifest.features
+def _session_over(store: RedisStore, settings: Settings, manifest: Manifest) -> Iterator[Session]:
+    """Locks a catalogue and opens a session over it."""
     limits = JobLimits(settings.file_seconds, settings.file_memory * _MIB)
-    work = partial(examine, config=features, max_windows=manifest.windows)
+    work = partial(examine, config=manifest.features, max_windows=manifest.windows)
     current_identity(store)
     with (
         store.writer(*manifest.key) as writer,
@@ -106,62 +128,47 @@ def _session_over(settings: Settings, manifest: Manifest, store: RedisStore) -> 
 
 
 @contextmanager
-def open_for_writing(data: Path, redis_url: str | None) -> Iterator[tuple[RedisStore, RedisWriter]]:
-    """The catalogue that stands, locked for writing; no model is needed, for nothing will be heard.
+def open_for_writing(settings: CatalogueSettings) -> Iterator[tuple[RedisStore, RedisWriter]]:
+    """Opens and locks an existing catalogue without a model.
 
     Raises:
         CatalogueEmpty: nothing was ever written.
-        CatalogueLocked: another indexer is at work.
-        CatalogueMismatch: there are tracks, and it is lost what made them.
+        CatalogueLocked: another indexer writes the catalogue.
+        CatalogueMismatch: there are tracks, but no record of the model that built them.
         StoreUnavailable: Redis does not answer.
     """
-    with open_store(data, redis_url) as store:
+    with open_store(settings.data, settings.redis_url) as store:
         identity = require_identity(store)
         with store.writer(*identity.key) as writer:
             yield store, writer
 
 
-@contextmanager
-def rehearsing(settings: Settings) -> Iterator[RedisStore]:
-    """The catalogue for a dry run, not locked; what a run would be refused for, this is refused for too.
-
-    Raises:
-        ArtifactError: the model cannot be used.
-        CatalogueMismatch: the catalogue was made by another model or front end, or it is lost by which.
-        StoreUnavailable: Redis does not answer.
-    """
-    manifest = read_manifest(settings.model)
-    with open_store(settings.data, settings.redis_url) as store:
-        check_same_model(current_identity(store), manifest.key, store.address)
-        yield store
-
-
 def require_identity(store: RedisStore) -> Identity:
-    """What the catalogue is.
+    """Returns the identity of an existing catalogue.
 
     Raises:
         CatalogueEmpty: nothing was ever written.
-        CatalogueMismatch: there are tracks, and it is lost what made them.
+        CatalogueMismatch: there are tracks, but no record of the model that built them.
         StoreUnavailable: Redis does not answer.
     """
     identity = current_identity(store)
     if identity is None:
-        raise CatalogueEmpty("There is no catalogue yet. Run segue-indexer add FOLDER first.")
+        raise CatalogueEmpty("There is no catalogue yet. Run `segue-indexer add FOLDER` first.")
     return identity
 
 
 def current_identity(store: RedisStore) -> Identity | None:
-    """What the catalogue is, None where nothing was ever written.
+    """Returns the identity of the catalogue, or None if nothing was ever written.
 
     Raises:
-        CatalogueMismatch: there are tracks, and it is lost what made them.
+        CatalogueMismatch: there are tracks, but no record of the model that built them.
         StoreUnavailable: Redis does not answer.
     """
     identity = store.identity()
     if identity is None and store.count():
         raise CatalogueMismatch(
-            f"The catalogue at {store.address} has {store.count()} tracks, and does not say any more which model "
-            "made them. Bring a backup of this Redis back, run segue-indexer restore FILE --replace, or give --data a "
+            f"The catalogue at {store.address} has {quantity(store.count(), 'track')} but no record of the model that "
+            "built it. Restore a backup of this Redis, run `segue-indexer restore FILE --replace`, or give --data a "
             "new folder and add the music again."
         )
     return identity

@@ -1,1 +1,1 @@
-"""The ``segue-indexer`` command: options, progress, reports."""
+"""The ``segue-indexer`` command: options, progress, output."""

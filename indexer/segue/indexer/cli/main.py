@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -11,231 +10,216 @@ import click
 
 from segue.core.optional_dependencies import require_extra
 from segue.indexer.cli import options
-from segue.indexer.settings import OutputOptions, Settings
+from segue.indexer.settings import CatalogueSettings, OutputOptions, Settings
 
 
 @click.group(context_settings={"show_default": True, "max_content_width": 120})
 @click.version_option(package_name="segue")
 def main() -> None:
-    """Takes music into Segue's catalogue, so that it can be recommended."""
+    """Indexes a music library into Segue's catalogue, from which tracks are recommended."""
     require_extra("indexer", "hnswlib", "redis", "tensorflow", "tinytag")
 
 
 @main.command()
 @options.paths
-@options.hearing
+@options.indexing
 @options.dry_run
 def add(*, paths: tuple[Path, ...], settings: Settings, output: OutputOptions, dry_run: bool) -> None:
-    """Adds the music under each PATH, a file or a folder, to the catalogue.
+    """Adds music files and folders to the catalogue.
 
-    Files that are as they were when they were added are not opened again, so it costs little to run this again. A file
-    that cannot be used is told, and the others are added; later runs skip it until it changes, unless it is itself a
-    PATH. Exits with 0 if no more files failed than --allow-failures takes, with 1 if more did or the run could not be
-    done, with 2 if the command is wrong, and with 130 after Ctrl-C.
+    Unchanged files are not opened again, so a second run is quick. A file that fails is reported, and the others are
+    added; later runs skip it until it changes, unless it is given as a PATH itself.
+
+    Exits with 0 if at most --allow-failures files failed, with 1 if more failed or the run could not finish, with 2 if
+    the command is wrong, and with 130 after Ctrl-C.
     """
-    from segue.indexer.cli.runner import reporting_errors, run_with_progress  # noqa: PLC0415 - likewise
-    from segue.indexer.commands.add import add as run  # noqa: PLC0415 - so that --help is quick
-    from segue.indexer.commands.dry_run import survey  # noqa: PLC0415 - likewise
+    from segue.indexer.cli.runner import reporting_errors, run_with_progress  # noqa: PLC0415 - so that --help is quick
+    from segue.indexer.commands import add as command  # noqa: PLC0415 - likewise
+    from segue.indexer.commands.dry_run import count_plan  # noqa: PLC0415 - likewise
 
-    with reporting_errors(output.as_json) as counts:
-        total = _count(paths)
-        if total == 0:
-            raise _no_music(paths, "Name another folder, or the files themselves.")
-        work = partial(survey if dry_run else run, paths, settings)
-        sys.exit(run_with_progress(work, total, output, counts))
+    with reporting_errors(output, dry_run) as counts:
+        total = command.count_music(paths)
+        run = partial(count_plan, command.plan(paths)) if dry_run else partial(command.add, paths)
+        sys.exit(run_with_progress(partial(run, settings), total, output, counts))
 
 
 @main.command()
 @options.paths
-@options.hearing
+@options.indexing
 @options.dry_run
 @options.allow_removals
 def sync(
     *, paths: tuple[Path, ...], settings: Settings, output: OutputOptions, dry_run: bool, allow_removals: bool
 ) -> None:
-    """Makes the catalogue match the folders: does what add does, and forgets the files under each PATH that are gone.
+    """Makes the catalogue match the folders.
 
-    A track goes with its last file; a renamed file is the same track still. Since an unmounted disk looks like a
-    deletion, more than 20 % of the catalogue is only removed with --allow-removals, and so is all that is under a PATH
-    without music. A dry run opens no file: it counts a renamed one as added and as removed. Exits as add does.
+    Adds new files, updates changed ones, and forgets the missing ones under each PATH. A track is removed with its last
+    file; a renamed file keeps its track.
+
+    An unmounted disk looks like deleted files. Therefore it takes --allow-removals to remove more than 20 % of the
+    catalogue, or everything under a PATH without music. A dry run does not open audio files, so it counts a renamed
+    file as added and as removed. Exits as add does.
     """
     from segue.indexer.cli.runner import reporting_errors, run_with_progress  # noqa: PLC0415 - so that --help is quick
-    from segue.indexer.commands.dry_run import survey  # noqa: PLC0415 - likewise
-    from segue.indexer.commands.sync import sync as run  # noqa: PLC0415 - likewise
+    from segue.indexer.commands import sync as command  # noqa: PLC0415 - likewise
+    from segue.indexer.commands.dry_run import count_plan  # noqa: PLC0415 - likewise
 
-    with reporting_errors(output.as_json) as counts:
-        total = _count(paths)
-        if not allow_removals and (empty := _without_music(paths)):
-            raise _no_music(empty, "Mount the disk, or say --allow-removals to have all under it removed.")
-        work = (
-            partial(survey, paths, settings, matching=True)
+    with reporting_errors(output, dry_run) as counts:
+        total = command.count_music(paths, allow_removals)
+        run = (
+            partial(count_plan, command.plan(paths))
             if dry_run
-            else partial(run, paths, settings, allow_removals=allow_removals)
+            else partial(command.sync, paths, allow_removals=allow_removals)
         )
-        sys.exit(run_with_progress(work, total, output, counts))
+        sys.exit(run_with_progress(partial(run, settings), total, output, counts))
 
 
 @main.command()
-@options.hearing
+@options.indexing
 @options.dry_run
-@click.option("--reason", metavar="REASON", help="Only what failed for this reason, as status names it.")
+@options.reason
 def retry(*, settings: Settings, output: OutputOptions, dry_run: bool, reason: str | None) -> None:
-    """Hears what failed before once more, since add and sync pass over a bad file until it changes.
+    """Tries the failed files again.
 
-    For files that a new decoder, more memory or another Segue may make something of. Exits as add does.
+    The commands add and sync skip a failed file until it changes. Retry it after installing a decoder, raising a limit
+    or upgrading Segue. Exits as add does.
     """
-    from segue.indexer.cli.runner import reporting_errors, run_with_progress  # noqa: PLC0415 - likewise
-    from segue.indexer.commands.retry import count_failed, rehearse  # noqa: PLC0415 - so that --help is quick
-    from segue.indexer.commands.retry import retry as run  # noqa: PLC0415 - likewise
+    from segue.indexer.cli.runner import reporting_errors, run_with_progress  # noqa: PLC0415 - so that --help is quick
+    from segue.indexer.commands import retry as command  # noqa: PLC0415 - likewise
+    from segue.indexer.commands.dry_run import count_plan  # noqa: PLC0415 - likewise
 
-    with reporting_errors(output.as_json) as counts:
-        work = partial(rehearse if dry_run else run, settings, reason)
-        sys.exit(run_with_progress(work, count_failed(settings, reason), output, counts))
+    with reporting_errors(output, dry_run) as counts:
+        total = command.count_failed(settings, reason)
+        run = partial(count_plan, command.plan(reason)) if dry_run else partial(command.retry, reason)
+        sys.exit(run_with_progress(partial(run, settings), total, output, counts))
 
 
 @main.command()
-@options.hearing
+@options.indexing
 @options.dry_run
 @options.allow_removals
 def reindex(*, settings: Settings, output: OutputOptions, dry_run: bool, allow_removals: bool) -> None:
-    """Hears every file of the catalogue again with --model, and replaces the catalogue by what comes of it.
+    """Indexes the whole catalogue again with another --model.
 
-    The old catalogue stays as it is, and is answered from, until all is heard; Ctrl-C keeps what was heard, and the
-    same command goes on. Then start the servers with the new model. More than 20 % of the tracks are only lost with
-    --allow-removals. Exits as add does.
+    The old catalogue stays in use until all files are done; then the new one replaces it. After Ctrl-C, the same
+    command continues. Afterwards start the servers with the new model. It takes --allow-removals to lose more than 20 %
+    of the tracks. Exits as add does.
     """
-    from segue.indexer.cli.runner import reporting_errors, run_with_progress  # noqa: PLC0415 - likewise
-    from segue.indexer.commands.reindex import count_files, rehearse_reindex  # noqa: PLC0415 - so that --help is quick
-    from segue.indexer.commands.reindex import reindex as run  # noqa: PLC0415 - likewise
+    from segue.indexer.cli.runner import reporting_errors, run_with_progress  # noqa: PLC0415 - so that --help is quick
+    from segue.indexer.commands import reindex as command  # noqa: PLC0415 - likewise
+    from segue.indexer.commands.dry_run import count_plan  # noqa: PLC0415 - likewise
 
-    with reporting_errors(output.as_json) as counts:
-        work = partial(rehearse_reindex, settings) if dry_run else partial(run, settings, allow_removals=allow_removals)
-        sys.exit(run_with_progress(work, count_files(settings), output, counts))
+    with reporting_errors(output, dry_run) as counts:
+        total = command.count_files(settings)
+        run = (
+            partial(count_plan, command.plan()) if dry_run else partial(command.reindex, allow_removals=allow_removals)
+        )
+        sys.exit(run_with_progress(partial(run, settings), total, output, counts))
 
 
 @main.command()
-@click.argument("targets", nargs=-1, required=True, metavar="TRACK_ID|PATH...")
+@options.targets
 @options.catalogue
 @options.dry_run
-def remove(*, targets: tuple[str, ...], data: Path, redis: str | None, as_json: bool, dry_run: bool) -> None:
-    """Removes tracks, files, and everything under folders from the catalogue; the music itself is not touched.
+def remove(*, targets: tuple[str, ...], settings: CatalogueSettings, output: OutputOptions, dry_run: bool) -> None:
+    """Removes tracks, files and folders from the catalogue.
 
-    A track goes with its last file. What still lies in a folder comes back when that folder is added again. Exits with
-    1 if nothing in the catalogue answers to one of the names; the others are removed.
+    Audio files are not touched, so a file comes back when its folder is added again. A track is removed with its last
+    file. Exits with 1 if the catalogue has nothing for one of the arguments; the others are removed.
     """
-    from segue.indexer.cli.report import finish, removal  # noqa: PLC0415 - likewise
+    from segue.indexer.cli.report import print_report, removal_summary  # noqa: PLC0415 - so that --help is quick
     from segue.indexer.cli.runner import reporting_errors  # noqa: PLC0415 - likewise
-    from segue.indexer.commands.remove import remove as run  # noqa: PLC0415 - so that --help is quick
+    from segue.indexer.commands.remove import remove as run  # noqa: PLC0415 - likewise
 
-    with reporting_errors(as_json, dry_run) as counts:
-        run(targets, data, redis, counts)
-    finish(counts, as_json, quiet=False, summary=removal(counts))
+    with reporting_errors(output, dry_run) as counts:
+        run(targets, settings, counts)
+    print_report(counts, output, removal_summary(counts))
     sys.exit(int(counts.failed > 0))
 
 
 @main.command()
 @options.catalogue
 @options.dry_run
-def rebuild(*, data: Path, redis: str | None, as_json: bool, dry_run: bool) -> None:
-    """Makes the index again from Redis alone, and publishes it; no music is opened.
+def rebuild(*, settings: CatalogueSettings, output: OutputOptions, dry_run: bool) -> None:
+    """Rebuilds the index from Redis and publishes it.
 
-    For an index that was lost or damaged; a server goes over to the new one by itself.
+    Use it when the index is lost or damaged. No audio file is opened. A running server loads the new index by itself.
     """
-    from segue.indexer.cli.report import finish, renewal  # noqa: PLC0415 - likewise
+    from segue.indexer.cli.report import print_report, rebuild_summary  # noqa: PLC0415 - so that --help is quick
     from segue.indexer.cli.runner import reporting_errors  # noqa: PLC0415 - likewise
-    from segue.indexer.commands.rebuild import rebuild as run  # noqa: PLC0415 - so that --help is quick
+    from segue.indexer.commands.rebuild import rebuild as run  # noqa: PLC0415 - likewise
 
-    with reporting_errors(as_json, dry_run) as counts:
-        revision = run(data, redis, counts)
-    finish(counts, as_json, quiet=False, summary=renewal(counts, revision))
+    with reporting_errors(output, dry_run) as counts:
+        revision = run(settings, counts)
+    print_report(counts, output, rebuild_summary(counts, revision))
 
 
 @main.command()
 @options.backup_file
 @options.catalogue
 @options.dry_run
-@click.option("--replace", is_flag=True, help="Replace the file if it is there already.")
-def backup(*, file: Path, data: Path, redis: str | None, as_json: bool, dry_run: bool, replace: bool) -> None:
-    """Writes all that the catalogue knows into one FILE, from which restore makes it again; no music is in it."""
-    from segue.indexer.cli.report import finish, kept  # noqa: PLC0415 - likewise
-    from segue.indexer.cli.runner import reporting_errors  # noqa: PLC0415 - likewise
-    from segue.indexer.commands.backup import backup as run  # noqa: PLC0415 - so that --help is quick
+@options.replace("Overwrite an existing file.")
+def backup(*, file: Path, settings: CatalogueSettings, output: OutputOptions, dry_run: bool, replace: bool) -> None:
+    """Writes the whole catalogue to one FILE.
 
-    with reporting_errors(as_json, dry_run) as counts:
-        run(file, data, redis, replace, counts)
-    finish(counts, as_json, quiet=False, summary=kept(counts, f"written to {file}"))
+    The command restore reads it. It contains no audio.
+    """
+    from segue.indexer.cli.report import backup_summary, print_report  # noqa: PLC0415 - so that --help is quick
+    from segue.indexer.cli.runner import reporting_errors  # noqa: PLC0415 - likewise
+    from segue.indexer.commands.backup import backup as run  # noqa: PLC0415 - likewise
+
+    with reporting_errors(output, dry_run) as counts:
+        run(file, settings, replace, counts)
+    print_report(counts, output, backup_summary(counts, str(file)))
 
 
 @main.command()
 @options.backup_file
 @options.catalogue
 @options.dry_run
-@click.option("--replace", is_flag=True, help="Replace a catalogue that is not empty.")
-def restore(*, file: Path, data: Path, redis: str | None, as_json: bool, dry_run: bool, replace: bool) -> None:
-    """Makes the catalogue of a backup FILE and its index; it has a UUID of its own: servers read it anew.
+@options.replace("Replace a catalogue that is not empty.")
+def restore(*, file: Path, settings: CatalogueSettings, output: OutputOptions, dry_run: bool, replace: bool) -> None:
+    """Restores the catalogue from a backup FILE.
 
-    The catalogue that there is stays as it is until all of FILE is in Redis.
+    The current catalogue stays in use until all of FILE is in Redis. The restored catalogue has a new UUID, so servers
+    load all of it.
     """
-    from segue.indexer.cli.report import finish, kept  # noqa: PLC0415 - likewise
+    from segue.indexer.cli.report import print_report, restore_summary  # noqa: PLC0415 - so that --help is quick
     from segue.indexer.cli.runner import reporting_errors  # noqa: PLC0415 - likewise
-    from segue.indexer.commands.backup import restore as run  # noqa: PLC0415 - so that --help is quick
+    from segue.indexer.commands.backup import restore as run  # noqa: PLC0415 - likewise
 
-    with reporting_errors(as_json, dry_run) as counts:
-        run(file, data, redis, replace, counts)
-    finish(counts, as_json, quiet=False, summary=kept(counts, f"restored from {file}"))
+    with reporting_errors(output, dry_run) as counts:
+        run(file, settings, replace, counts)
+    print_report(counts, output, restore_summary(counts, str(file)))
 
 
 @main.command()
 @options.catalogue
-@click.option("--repair", is_flag=True, help="Mend what can be mended.")
-def verify(*, data: Path, redis: str | None, as_json: bool, repair: bool) -> None:
-    """Looks whether Redis, its events and the snapshots agree.
+@options.repair
+def verify(*, settings: CatalogueSettings, output: OutputOptions, repair: bool) -> None:
+    """Checks that Redis, its events and the snapshots agree.
 
-    What was lost cannot be made up: --repair removes a track of which something is missing or damaged, and its file is
-    heard again when it is added again. Exits with 1 if something does not agree, or could not be mended.
+    --repair removes a track whose data is missing or damaged; add its file again to index it. Exits with 1 if problems
+    remain.
     """
-    from segue.indexer.cli.runner import reporting_errors  # noqa: PLC0415 - so that --help is quick
-    from segue.indexer.commands.verify import print_verdict  # noqa: PLC0415 - likewise
+    from segue.indexer.cli.report import print_verdict  # noqa: PLC0415 - so that --help is quick
+    from segue.indexer.cli.runner import reporting_errors  # noqa: PLC0415 - likewise
     from segue.indexer.commands.verify import verify as run  # noqa: PLC0415 - likewise
 
-    with reporting_errors(as_json) as counts:
-        verdict = run(data, redis, repair, counts)
-    print_verdict(verdict, counts, as_json)
-    sys.exit(int(bool(verdict.left)))
+    with reporting_errors(output) as counts:
+        verdict = run(settings, repair, counts)
+    print_verdict(verdict, counts, output)
+    sys.exit(int(bool(verdict.remaining)))
 
 
 @main.command()
 @options.catalogue
-@click.option("--failures", is_flag=True, help="Name every file that failed.")
-def status(*, data: Path, redis: str | None, as_json: bool, failures: bool) -> None:
-    """Shows what is in the catalogue, and how many files failed for which reason."""
-    from segue.indexer.cli.runner import reporting_errors  # noqa: PLC0415 - so that --help is quick
-    from segue.indexer.commands.status import print_status  # noqa: PLC0415 - likewise
+@options.failures
+def status(*, settings: CatalogueSettings, output: OutputOptions, failures: bool) -> None:
+    """Shows the size, model, index and failures of the catalogue."""
+    from segue.indexer.cli.report import print_status  # noqa: PLC0415 - so that --help is quick
+    from segue.indexer.cli.runner import reporting_errors  # noqa: PLC0415 - likewise
+    from segue.indexer.commands.status import read_status  # noqa: PLC0415 - likewise
 
-    with reporting_errors(as_json):
-        print_status(data, redis, as_json, failures)
-
-
-def _count(paths: tuple[Path, ...]) -> int:
-    """How many files there are to deal with; a wrong path is told before anything is started."""
-    from segue.indexer.pipeline.scan import find_music  # noqa: PLC0415 - so that --help is quick
-
-    for path in paths:
-        if not path.is_dir() and not path.is_file():
-            raise click.BadParameter(f"'{path}' is neither a file nor a folder.", param_hint="'PATH...'")
-    return sum(1 for _ in find_music(paths))
-
-
-def _no_music(paths: Sequence[Path], advice: str) -> Exception:
-    """There is no music under these paths: that is nearly always a wrong path."""
-    from segue.core.errors import NoMusic  # noqa: PLC0415 - so that --help is quick
-    from segue.indexer.pipeline.scan import ENDINGS  # noqa: PLC0415 - likewise
-
-    where = ", ".join(map(str, paths))
-    return NoMusic(f"There is no music under {where}: no file there ends in {', '.join(sorted(ENDINGS))}. {advice}")
-
-
-def _without_music(paths: Sequence[Path]) -> list[Path]:
-    from segue.indexer.pipeline.scan import find_music  # noqa: PLC0415 - so that --help is quick
-
-    return [path for path in paths if next(find_music([path]), None) is None]
+    with reporting_errors(output):
+        print_status(read_status(settings, list_failures=failures), output)

@@ -1,4 +1,4 @@
-"""The options that several commands of ``segue-indexer`` have; none is declared twice."""
+"""Options of ``segue-indexer``, each declared once."""
 
 from __future__ import annotations
 
@@ -12,25 +12,26 @@ from typing import Any, TypeVar
 import click
 
 from segue.core.paths import DEFAULT_MODEL, default_data_folder, default_model, resolve_model
-from segue.indexer.settings import OutputOptions, Settings
+from segue.indexer.settings import CatalogueSettings, OutputOptions, Settings
 
-Command = TypeVar("Command", bound=Callable[..., Any])
-
-_FOLDER = click.Path(path_type=Path, file_okay=False)
+F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T", bound=CatalogueSettings | OutputOptions)
 
 _CATALOGUE = (
     click.option(
         "--data",
-        type=_FOLDER,
+        type=click.Path(path_type=Path, file_okay=False),
         default=default_data_folder,
         show_default="segue in your own data folder",
         envvar="SEGUE_DATA",
-        help="Where Segue keeps its state; share it with segue-server.",
+        help="Segue's data folder; share it with segue-server.",
     ),
-    click.option("--redis", envvar="SEGUE_REDIS", help="URL of a Redis server.  [default: a private one in --data]"),
-    click.option("--json", "as_json", is_flag=True, help="Print one JSON document, for programs."),
+    click.option(
+        "--redis", "redis_url", envvar="SEGUE_REDIS", help="URL of a Redis server.  [default: a private one in --data]"
+    ),
+    click.option("--json", "as_json", is_flag=True, help="Print one JSON document."),
 )
-_HEARING = (
+_INDEXING = (
     click.option(
         "--model",
         type=resolve_model,
@@ -38,7 +39,7 @@ _HEARING = (
         default=default_model,
         show_default=DEFAULT_MODEL,
         envvar="SEGUE_MODEL",
-        help="The network that hears the music: one that ships, by its name, or an artifact's folder.",
+        help="Model to use: the name of one that ships, or the folder of an artifact.",
     ),
     click.option(
         "--jobs",
@@ -46,69 +47,105 @@ _HEARING = (
         default=lambda: os.cpu_count() or 1,
         show_default="one for each core",
         envvar="SEGUE_JOBS",
-        help="How many files are decoded at once.",
+        help="Number of files to decode at once.",
     ),
     click.option(
         "--file-seconds",
         type=click.FloatRange(0, min_open=True),
         default=300.0,
         metavar="N",
-        help="How long one file may take to decode; one that takes longer has failed.",
+        help="Time limit in seconds for decoding one file; a slower file fails.",
     ),
     click.option(
         "--file-memory",
         type=click.IntRange(1),
         default=1024,
         metavar="MIB",
-        help="How much memory the decoding of one file may take; one that wants more has failed. Linux only.",
+        help="Memory limit in MiB for decoding one file; a file that needs more fails. Linux only.",
     ),
     click.option(
         "--nice",
         type=click.IntRange(0, 19),
         default=0,
         envvar="SEGUE_NICE",
-        help="How far to step back behind other programs that want the processor.",
+        help="Niceness; a higher value leaves more processor time to other programs.",
     ),
     click.option(
         "--allow-failures", type=click.IntRange(0), default=0, metavar="N", help="Exit with 0 if at most N files fail."
     ),
-    click.option("--quiet", is_flag=True, help="Say nothing but what failed."),
+    click.option("--quiet", is_flag=True, help="Print only failures."),
 )
 
-allow_removals = click.option(
-    "--allow-removals", is_flag=True, help="Remove however many tracks cannot be found any more."
-)
+allow_removals = click.option("--allow-removals", is_flag=True, help="Remove tracks without a file, however many.")
 """Declares ``allow_removals``."""
 
 backup_file = click.argument("file", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE")
 """Declares ``file``, a backup."""
 
-dry_run = click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+dry_run = click.option("--dry-run", is_flag=True, help="Print what would be done without doing it.")
 """Declares ``dry_run``."""
 
-paths = click.argument(
-    "paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path), metavar="PATH..."
+failures = click.option("--failures", is_flag=True, help="List every file that failed.")
+"""Declares ``failures``."""
+
+reason = click.option(
+    "--reason", metavar="REASON", help="Retry only files that failed for this reason; status lists them."
 )
-"""Declares ``paths``, files and folders that are there."""
+"""Declares ``reason``."""
+
+repair = click.option("--repair", is_flag=True, help="Repair what can be repaired.")
+"""Declares ``repair``."""
+
+targets = click.argument("targets", nargs=-1, required=True, metavar="TRACK_ID|PATH...")
+"""Declares ``targets``."""
 
 
-def catalogue(command: Command) -> Command:
-    """Declares where the catalogue is, and how the answer looks: ``data``, ``redis``, ``as_json``."""
-    return _declare(_CATALOGUE, command)
+def _check_paths(_context: click.Context, _parameter: click.Parameter, paths: tuple[Path, ...]) -> tuple[Path, ...]:
+    for path in paths:
+        if not path.is_dir() and not path.is_file():
+            raise click.BadParameter(f"'{path}' is neither a file nor a folder.")
+    return paths
 
 
-def hearing(command: Callable[..., None]) -> Callable[..., None]:
-    """Declares the options of a run that hears music, those of ``catalogue`` among them: ``settings``, ``output``."""
+paths = click.argument(
+    "paths",
+    nargs=-1,
+    required=True,
+    type=click.Path(exists=True, path_type=Path),
+    callback=_check_paths,
+    metavar="PATH...",
+)
+"""Declares ``paths``, existing files and folders."""
+
+
+def replace(effect: str) -> Callable[[F], F]:
+    """Declares ``replace``, with its effect on the command as help."""
+    return click.option("--replace", is_flag=True, help=effect)
+
+
+def catalogue(command: Callable[..., None]) -> Callable[..., None]:
+    """Declares the location of the catalogue and ``--json``; the command gets ``settings`` and ``output``."""
+    return _declare(_CATALOGUE, command, CatalogueSettings)
+
+
+def indexing(command: Callable[..., None]) -> Callable[..., None]:
+    """Declares the options of a command that indexes audio; the command gets ``settings`` and ``output``."""
+    return _declare(_CATALOGUE + _INDEXING, command, Settings)
+
+
+def _declare(
+    options: tuple[Callable[[F], F], ...], command: Callable[..., None], kind: type[CatalogueSettings]
+) -> Callable[..., None]:
+    """Adds options to a command, which gets their values as one settings object and one of output options."""
 
     @wraps(command)
-    def gathered(*, as_json: bool, quiet: bool, allow_failures: int, redis: str | None, **given: Any) -> None:  # noqa: ANN401 - the command's own options are among them
-        told = {field.name: given.pop(field.name) for field in fields(Settings) if field.name in given}
-        command(
-            settings=Settings(redis_url=redis, **told), output=OutputOptions(as_json, quiet, allow_failures), **given
-        )
+    def run(**values: Any) -> None:  # noqa: ANN401 - click's values have many types
+        settings, output = _take(kind, values), _take(OutputOptions, values)
+        command(settings=settings, output=output, **values)
 
-    return _declare(_CATALOGUE + _HEARING, gathered)
+    return reduce(lambda declared, option: option(declared), reversed(options), run)
 
 
-def _declare(options: tuple[Callable[[Command], Command], ...], command: Command) -> Command:
-    return reduce(lambda made, option: option(made), reversed(options), command)
+def _take(kind: type[T], values: dict[str, Any]) -> T:
+    """Builds an object from the values of its fields, which are removed from the dictionary."""
+    return kind(**{field.name: values.pop(field.name) for field in fields(kind) if field.name in values})

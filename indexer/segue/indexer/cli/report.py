@@ -1,4 +1,4 @@
-"""What a run says: on its way to whoever watches, and at its end."""
+"""Output of ``segue-indexer``: progress, reports, status and verdicts, as text and as JSON."""
 
 from __future__ import annotations
 
@@ -8,50 +8,58 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from segue.indexer.pipeline.examine import Failure
-from segue.indexer.pipeline.run_counts import MAX_REMOVED_SHARE, RunCounts, Show
+from segue.indexer.commands.verify import Verdict
+from segue.indexer.pipeline.run_counts import MAX_REMOVED_PERCENT, RunCounts, Show, exceeds_removal_limit
 from segue.indexer.settings import OutputOptions
-from segue.indexer.text import escape_control_characters
+from segue.indexer.text import escape_control_characters, quantity
 
-# A line in a log every so many seconds.
-_LINE_SECONDS = 5.0
-# More would push the numbers off any screen; --json names all of them.
-_MOST_FAILURES = 50
+_SECONDS_BETWEEN_LINES = 5.0
+# More would scroll the counts off any screen; --json lists all of them.
+_MAX_LINES = 50
 
 
 class _Rate(ProgressColumn):
-    """Files a second, lately."""
+    """Recent files per second."""
 
     def render(self, task: Task) -> Text:
-        """The rate as text."""
+        """Returns the rate as text."""
         return Text(f"{task.speed:.1f}/s" if task.speed else "-/s")
 
 
 @contextmanager
 def progress(total: int, output: OutputOptions) -> Iterator[Show]:
-    """Shows how far a run is, on stderr: as a bar on a terminal, in lines elsewhere.
+    """Shows the progress of a run on stderr: a bar on a terminal, else a line every few seconds.
 
-    With ``output.as_json`` each line is a document, with ``output.quiet`` there is none.
+    With ``output.as_json`` each line is a JSON document; with ``output.quiet`` there is no progress.
+
+    Args:
+        total: number of files of the run.
+        output: form of the output.
     """
     if output.quiet:
         yield lambda _counts: None
     elif output.as_json:
-        yield _now_and_then(lambda counts, seconds: json.dumps(_progress(counts, total, seconds)))
+        yield _periodically(lambda counts, seconds: json.dumps(_progress_document(counts, total, seconds)))
     elif sys.stderr.isatty():
-        # A descriptor of its own: the bar goes on while stderr is kept quiet.
-        with os.fdopen(os.dup(2), "w", encoding="utf-8") as terminal, _bar(Console(file=terminal), total) as show:
+        # A descriptor of its own: the bar stays visible while stderr is silenced.
+        with (
+            os.fdopen(os.dup(2), "w", encoding="utf-8") as terminal,
+            progress_bar(Console(file=terminal), total) as show,
+        ):
             yield show
     else:
-        yield _now_and_then(lambda counts, seconds: _line_of_progress(counts, total, seconds))
+        yield _periodically(lambda counts, seconds: _progress_line(counts, total, seconds))
 
 
 @contextmanager
-def _bar(console: Console, total: int) -> Iterator[Show]:
+def progress_bar(console: Console, total: int) -> Iterator[Show]:
+    """Shows the progress of a run over ``total`` files as a bar with rate, remaining time and counts."""
     columns = (
         BarColumn(bar_width=None),
         MofNCompleteColumn(),
@@ -60,45 +68,49 @@ def _bar(console: Console, total: int) -> Iterator[Show]:
         TextColumn("{task.fields[counts]}"),
     )
     with Progress(*columns, console=console, expand=True) as bar:
-        task = bar.add_task("", total=total, counts=_counts_text(RunCounts()))
-        yield lambda counts: bar.update(task, completed=counts.done, counts=_counts_text(counts))
+        task = bar.add_task("", total=total, counts=_file_counts(RunCounts()))
+        yield lambda counts: bar.update(task, completed=counts.done, counts=_file_counts(counts))
 
 
-def _now_and_then(line: Callable[[RunCounts, float], str]) -> Show:
-    """Says a line about the counts and the seconds until then, from time to time."""
-    started = last = time.monotonic()
+def _periodically(line: Callable[[RunCounts, float], str]) -> Show:
+    """Returns a function that prints a line of the counts and the elapsed seconds, at most every few seconds."""
+    start = last = time.monotonic()
 
     def show(counts: RunCounts) -> None:
         nonlocal last
         now = time.monotonic()
-        if now - last < _LINE_SECONDS:
-            return
-        last = now
-        _say(line(counts, now - started))
+        if now - last >= _SECONDS_BETWEEN_LINES:
+            last = now
+            _print_error(line(counts, now - start))
 
     return show
 
 
-def _line_of_progress(counts: RunCounts, total: int, seconds: float) -> str:
-    left = seconds * (total - counts.done) / counts.done if counts.done else 0.0
+def _progress_line(counts: RunCounts, total: int, seconds: float) -> str:
+    remaining = _seconds_remaining(counts, total, seconds) or 0.0
     rate = counts.done / seconds
-    return f"{counts.done} of {total} files, {rate:.1f} a second, {left:.0f} s left: {_counts_text(counts)}"
+    done = f"{counts.done:,} of {quantity(total, 'file')}"
+    return f"{done}, {rate:.1f} files/s, {remaining:.0f} s left: {_file_counts(counts)}"
 
 
-def _progress(counts: RunCounts, total: int, seconds: float) -> dict[str, float | None]:
-    """How far a run is, for a program."""
-    numbers = ("added", "updated", "unchanged", "skipped", "failed", "decoded")
-    left = round(seconds * (total - counts.done) / counts.done, 1) if counts.done else None
+def _progress_document(counts: RunCounts, total: int, seconds: float) -> dict[str, float | None]:
+    remaining = _seconds_remaining(counts, total, seconds)
+    names = ("added", "updated", "unchanged", "skipped", "failed", "decoded")
     return {
         "done": counts.done,
         "total": total,
-        **{name: getattr(counts, name) for name in numbers},
+        **{name: getattr(counts, name) for name in names},
         "seconds": round(seconds, 1),
-        "seconds_left": left,
+        "seconds_left": None if remaining is None else round(remaining, 1),
     }
 
 
-def _counts_text(counts: RunCounts) -> str:
+def _seconds_remaining(counts: RunCounts, total: int, seconds: float) -> float | None:
+    """Returns the estimated seconds until all files are done, or None before the first one is."""
+    return seconds * (total - counts.done) / counts.done if counts.done else None
+
+
+def _file_counts(counts: RunCounts) -> str:
     always = {"added", "unchanged", "failed"}
     numbers = {
         "added": counts.added,
@@ -108,80 +120,161 @@ def _counts_text(counts: RunCounts) -> str:
         "forgotten": counts.forgotten,
         "failed": counts.failed,
     }
-    return ", ".join(f"{count} {what}" for what, count in numbers.items() if count or what in always)
+    return ", ".join(f"{number:,} {name}" for name, number in numbers.items() if number or name in always)
 
 
-def finish(counts: RunCounts, as_json: bool, quiet: bool, summary: str | None = None) -> None:
-    """Says what a run did: one document on stdout, or the numbers there and the failures on stderr.
+def print_report(counts: RunCounts, output: OutputOptions, summary: str | None = None) -> None:
+    """Prints the result of a run: a JSON document on stdout, or a summary there and the failures on stderr.
 
     Args:
-        counts: what it did.
-        as_json: print the document.
-        quiet: say nothing but what failed.
-        summary: what a person reads in place of the numbers of files, None for these.
+        counts: the result.
+        output: form of the output.
+        summary: text of the summary, or None for the counts of files.
     """
-    if as_json:
-        print(json.dumps(counts.to_dict(), indent=2))  # noqa: T201 - this is the output
+    if output.as_json:
+        _print_json(counts.to_dict())
         return
-    for failure in counts.failures[:_MOST_FAILURES]:
-        _say(_line(failure))
-    if len(counts.failures) > _MOST_FAILURES:
-        _say(f"... and {len(counts.failures) - _MOST_FAILURES} more; --json names them all.")
-    if not quiet:
-        print(_summary(counts) if summary is None else summary)  # noqa: T201 - likewise
+    _print_errors([f"failed: {failure.path}: {failure.message} [{failure.reason}]" for failure in counts.failures])
+    if not output.quiet:
+        _print(_run_summary(counts) if summary is None else summary)
 
 
-def renewal(counts: RunCounts, revision: int) -> str:
-    """What a person reads of an index that was made again."""
+def _run_summary(counts: RunCounts) -> str:
     if counts.dry_run:
-        return f"The index of revision {revision} would be published: {counts.tracks} tracks; nothing was done."
-    return f"The index of revision {revision} is published: {counts.tracks} tracks, in {counts.seconds:.1f} s."
-
-
-def kept(counts: RunCounts, done: str) -> str:
-    """What a person reads of a backup, and of what was done with it."""
-    if counts.dry_run:
-        return f"{counts.tracks} tracks would be {done}; nothing was done."
-    return f"{counts.tracks} tracks were {done} in {counts.seconds:.1f} s."
-
-
-def removal(counts: RunCounts) -> str:
-    """What a person reads of files and tracks that left."""
-    left = f"{counts.removed} tracks and {counts.forgotten} files"
-    if counts.dry_run:
-        return f"{left} of a catalogue of {counts.tracks} tracks would be removed; nothing was done."
-    return f"{left} removed in {counts.seconds:.1f} s; the catalogue has {counts.tracks} tracks."
-
-
-def _summary(counts: RunCounts) -> str:
-    if counts.dry_run:
-        return f"Nothing was done. It would be: {_counts_text(counts)}{_removed(counts)}.{_refused(counts)}"
-    done = f"{_counts_text(counts)} in {counts.seconds:.1f} s"
+        removal = f", and remove {quantity(counts.removed, 'track')}" if counts.removed else ""
+        return f"{_dry_run(f'count {_file_counts(counts)}{removal}')}{_removal_note(counts)}"
+    summary = f"Files: {_file_counts(counts)} in {counts.seconds:.1f} s."
     if counts.tracks is not None:
-        done = f"{done}; the catalogue has {counts.tracks} tracks{_removed(counts)}"
-    return f"{done}.{_skipped(counts)}"
+        removal = f", {counts.removed:,} removed" if counts.removed else ""
+        summary = f"{summary} Catalogue: {quantity(counts.tracks, 'track')}{removal}."
+    return f"{summary}{_skipped_note(counts)}"
 
 
-def _refused(counts: RunCounts) -> str:
-    if counts.removed <= MAX_REMOVED_SHARE * (counts.tracks or 0):
+def _removal_note(counts: RunCounts) -> str:
+    if not exceeds_removal_limit(counts.removed, counts.tracks or 0):
         return ""
-    share = f"{100 * MAX_REMOVED_SHARE:.0f} %"
-    return f"\nMore than {share} of the tracks: unless they were only renamed, that needs --allow-removals."
+    return (
+        f"\nThat is more than {MAX_REMOVED_PERCENT} % of the tracks: the run needs --allow-removals, unless the files "
+        "were only renamed."
+    )
 
 
-def _skipped(counts: RunCounts) -> str:
+def _skipped_note(counts: RunCounts) -> str:
     if not counts.skipped:
         return ""
-    return f"\n{counts.skipped} files failed before and have not changed since: segue-indexer retry hears them again."
+    return (
+        f"\nSkipped {quantity(counts.skipped, 'file')} that failed in an earlier run and did not change since: run "
+        "`segue-indexer retry` to try again."
+    )
 
 
-def _removed(counts: RunCounts) -> str:
-    return f", {counts.removed} removed" if counts.removed else ""
+def removal_summary(counts: RunCounts) -> str:
+    """Returns the summary of ``segue-indexer remove``."""
+    removal = f"{quantity(counts.removed, 'track')} and {quantity(counts.forgotten, 'file')}"
+    tracks = quantity(counts.tracks or 0, "track")
+    if counts.dry_run:
+        return _dry_run(f"remove {removal} from a catalogue of {tracks}")
+    return f"Removed {removal} in {counts.seconds:.1f} s. The catalogue has {tracks}."
 
 
-def _line(failure: Failure) -> str:
-    return f"failed: {escape_control_characters(failure.path)}: {failure.message} [{failure.reason}]"
+def rebuild_summary(counts: RunCounts, revision: int) -> str:
+    """Returns the summary of ``segue-indexer rebuild``."""
+    index = f"the index of revision {revision} with {quantity(counts.tracks or 0, 'track')}"
+    return _dry_run(f"publish {index}") if counts.dry_run else f"Published {index} in {counts.seconds:.1f} s."
 
 
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)  # noqa: T201 - the terminal is where a person looks
+def backup_summary(counts: RunCounts, file: str) -> str:
+    """Returns the summary of ``segue-indexer backup``."""
+    tracks = quantity(counts.tracks or 0, "track")
+    if counts.dry_run:
+        return _dry_run(f"write {tracks} to {file}")
+    return f"Wrote {tracks} to {file} in {counts.seconds:.1f} s."
+
+
+def restore_summary(counts: RunCounts, file: str) -> str:
+    """Returns the summary of ``segue-indexer restore``."""
+    tracks = quantity(counts.tracks or 0, "track")
+    if counts.dry_run:
+        return _dry_run(f"restore {tracks} from {file}")
+    return f"Restored {tracks} from {file} in {counts.seconds:.1f} s."
+
+
+def _dry_run(action: str) -> str:
+    return f"Dry run: nothing was changed. A run would {action}."
+
+
+def print_verdict(verdict: Verdict, counts: RunCounts, output: OutputOptions) -> None:
+    """Prints the result of ``segue-indexer verify``: a JSON document, or a summary and the findings on stderr."""
+    if output.as_json:
+        problems = [
+            {"what": finding.what, "problem": finding.problem, "mended": finding not in verdict.remaining}
+            for finding in verdict.findings
+        ]
+        _print_json({**counts.to_dict(), "problems": problems})
+        return
+    _print_errors([f"problem: {finding.what}: {finding.problem}" for finding in verdict.findings])
+    _print(_verdict_summary(verdict, counts))
+
+
+def _verdict_summary(verdict: Verdict, counts: RunCounts) -> str:
+    catalogue = f"The catalogue has {quantity(counts.tracks or 0, 'track')}."
+    problems = quantity(len(verdict.findings), "problem")
+    if not verdict.findings:
+        return f"No problems found in {counts.seconds:.1f} s. {catalogue}"
+    if verdict.remaining == verdict.findings:
+        return f"Found {problems}. Run `segue-indexer verify --repair` to repair what can be repaired."
+    if verdict.remaining:
+        repaired = sum(finding not in verdict.remaining for finding in verdict.findings)
+        return f"Repaired {repaired:,} of {problems}. Run `segue-indexer verify --repair` again."
+    if not counts.removed:
+        return f"Repaired {problems}. {catalogue}"
+    removed = f"removed {quantity(counts.removed, 'damaged track')}"
+    return f"Repaired {problems} and {removed}. {catalogue} Add the music again to index what was removed."
+
+
+def print_status(status: dict[str, Any], output: OutputOptions) -> None:
+    """Prints the status that ``read_status`` returns: one JSON document, or lines of text."""
+    if output.as_json:
+        _print_json(status)
+    else:
+        _print("\n".join(_status_lines(status)))
+
+
+def _status_lines(status: dict[str, Any]) -> Iterator[str]:
+    catalogue, index, staging = status["catalogue"], status["index"], status["staging"]
+    if catalogue is None:
+        yield "The catalogue is empty. Run `segue-indexer add FOLDER`."
+        return
+    failed = ", ".join(f"{number} {reason}" for reason, number in status["failed"].items())
+    published = f"revision {index['revision']}, {quantity(index['tracks'], 'track')}" if index else "none"
+    yield f"tracks     {status['tracks']}"
+    yield f"revision   {status['revision']}"
+    yield f"model      {catalogue['model_id']} (front end {catalogue['fingerprint']}, width {catalogue['width']})"
+    yield f"catalogue  {catalogue['uuid']}"
+    yield f"index      {published}"
+    yield f"failed     {failed or 'none'}"
+    if staging:
+        tracks = quantity(staging["tracks"], "track")
+        yield f"staging    {tracks} by {staging['model_id']}, from an unfinished reindex or restore"
+    for failure in status["failures"] or []:
+        yield escape_control_characters("{time} {path}: {message} [{reason}]".format(**failure))
+
+
+def _print_errors(lines: list[str]) -> None:
+    """Prints lines on stderr without control characters, up to ``_MAX_LINES`` of them."""
+    for line in lines[:_MAX_LINES]:
+        _print_error(escape_control_characters(line))
+    if len(lines) > _MAX_LINES:
+        _print_error(f"... and {len(lines) - _MAX_LINES:,} more; use --json to list them all.")
+
+
+def _print_json(document: dict[str, Any]) -> None:
+    _print(json.dumps(document, indent=2))
+
+
+def _print(text: str) -> None:
+    print(text)  # noqa: T201 - the output of the command
+
+
+def _print_error(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)  # noqa: T201 - people read it on the terminal

@@ -1,4 +1,4 @@
-"""A run, from the command line's side: progress, Ctrl-C, the report, what went wrong, and the exit code."""
+"""Runs a command: shows progress, handles Ctrl-C, reports the result and errors, and sets the exit code."""
 
 from __future__ import annotations
 
@@ -11,28 +11,29 @@ from typing import NoReturn
 import click
 
 from segue.core.errors import SegueError
-from segue.indexer.cli.report import finish, progress
+from segue.indexer.cli.report import print_report, progress
 from segue.indexer.interrupt import Interrupt
 from segue.indexer.pipeline.run_counts import RunCounts, Show
 from segue.indexer.settings import OutputOptions
+from segue.indexer.text import quantity
 
 Work = Callable[[RunCounts, Interrupt, Show], None]
 
 
 def run_with_progress(work: Work, total: int, output: OutputOptions, counts: RunCounts) -> int:
-    """Does the work, shows how far it is, and reports.
+    """Runs the work of a command, shows its progress, and prints the report.
 
     Args:
-        work: takes the counts that it fills, the wish to stop, and what to call when the counts has changed.
-        total: how many files it will deal with.
-        output: how it speaks.
-        counts: counts what is done.
+        work: called with the counts, the interrupt to watch, and the function that shows changed counts.
+        total: number of files that the work handles.
+        output: form of the output.
+        counts: counts that the work updates.
 
     Returns:
         The exit code.
 
     Raises:
-        SegueError: as ``work`` does; what was done by then is reported.
+        SegueError: as ``work`` does; the work done until then is reported.
     """
     with Interrupt() as interrupt:
         try:
@@ -40,38 +41,40 @@ def run_with_progress(work: Work, total: int, output: OutputOptions, counts: Run
                 work(counts, interrupt, show)
         except (SegueError, OSError):
             if counts.done and not output.as_json:
-                finish(counts, output.as_json, output.quiet)
+                print_report(counts, output)
             raise
-        finish(counts, output.as_json, output.quiet)
+        print_report(counts, output)
     if interrupt.signal is None:
         return int(counts.failed > output.allow_failures)
     click.echo(
-        f"Stopped after {counts.done} of {total} files. What was done is kept: run the same command again to go on.",
+        f"Stopped after {counts.done:,} of {quantity(total, 'file')}. Finished work is kept: run the same command "
+        "again to continue.",
         err=True,
     )
     return 128 + interrupt.signal
 
 
 @contextmanager
-def reporting_errors(as_json: bool, dry_run: bool = False) -> Iterator[RunCounts]:
-    """Turns what goes wrong inside into a sentence, the document that was asked for, and an exit code.
+def reporting_errors(output: OutputOptions, dry_run: bool = False) -> Iterator[RunCounts]:
+    """Reports an error of the block as a sentence, as the JSON document if one is due, and as an exit code.
 
-    The value is the counts that the document is made of.
+    Yields:
+        The counts for the JSON document.
     """
     counts = RunCounts(dry_run=dry_run)
     try:
         yield counts
     except (SegueError, OSError) as error:
         click.echo(f"segue-indexer: {error}", err=True)
-        _end(counts, as_json, getattr(error, "reason", "SYSTEM"), str(error), 1)
+        _exit(counts, output, getattr(error, "reason", "SYSTEM"), str(error), 1)
     except KeyboardInterrupt:
-        message = "Stopped at once. What was committed is kept: run the same command again to go on."
+        message = "Stopped at once. Committed work is kept: run the same command again to continue."
         click.echo(message, err=True)
-        _end(counts, as_json, "STOPPED", message, 130)
+        _exit(counts, output, "STOPPED", message, 130)
 
 
-def _end(counts: RunCounts, as_json: bool, reason: str, message: str, code: int) -> NoReturn:
-    if as_json:
+def _exit(counts: RunCounts, output: OutputOptions, reason: str, message: str, code: int) -> NoReturn:
+    if output.as_json:
         counts.error = {"reason": reason, "message": message}
         click.echo(json.dumps(counts.to_dict(), indent=2))
     sys.exit(code)

@@ -1,1 +1,1 @@
-"""One module per command of ``segue-indexer``."""
+"""The commands of ``segue-indexer``, one module each."""

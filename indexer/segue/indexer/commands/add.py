@@ -1,45 +1,65 @@
-"""``segue-indexer add``: takes music into the catalogue and publishes its index."""
+"""``segue-indexer add``: adds music to the catalogue and publishes its index."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
+from segue.core.catalogue.store import TrackStore
+from segue.core.errors import NoMusic
 from segue.indexer.catalogue.publish import finish_run
-from segue.indexer.catalogue.session import Session, open_session
+from segue.indexer.catalogue.session import open_session
+from segue.indexer.commands.dry_run import Plan
 from segue.indexer.interrupt import Interrupt
-from segue.indexer.pipeline.pipeline import Pipeline
 from segue.indexer.pipeline.run_counts import RunCounts, Show
-from segue.indexer.pipeline.scan import classify_files, find_music
+from segue.indexer.pipeline.scan import ENDINGS, Source, classify_files, find_music
 from segue.indexer.settings import Settings
 
 
-def add(
-    paths: Sequence[Path],
-    settings: Settings,
-    counts: RunCounts,
-    interrupt: Interrupt,
-    show: Show,
-) -> None:
-    """Takes the music under ``paths`` into the catalogue, and publishes the index if it is not the newest.
+def count_music(paths: Sequence[Path]) -> int:
+    """Counts the music files under the paths.
+
+    Raises:
+        NoMusic: there is none, which nearly always means a wrong path.
+    """
+    total = sum(1 for _ in find_music(paths))
+    if total == 0:
+        raise no_music(paths, "Give another folder, or the files themselves.")
+    return total
+
+
+def no_music(paths: Sequence[Path], advice: str) -> NoMusic:
+    """Returns the error for paths without music."""
+    folders = ", ".join(map(str, paths))
+    endings = ", ".join(sorted(ENDINGS))
+    return NoMusic(f"There is no music under {folders}: no file name there ends in {endings}. {advice}")
+
+
+def plan(paths: Sequence[Path]) -> Plan:
+    """Returns the plan of ``add``: the music under the paths."""
+    return Plan(partial(music_under, paths))
+
+
+def music_under(paths: Sequence[Path], store: TrackStore) -> Iterator[Source]:
+    """Yields the music under the paths, and what the catalogue knows about it."""
+    return classify_files(find_music(paths), store, named=paths)
+
+
+def add(paths: Sequence[Path], settings: Settings, counts: RunCounts, interrupt: Interrupt, show: Show) -> None:
+    """Adds the music under ``paths`` to the catalogue, and publishes the index unless the newest one is current.
 
     Args:
         paths: files and folders.
-        settings: where the catalogue is, and what hears.
-        counts: counts what is done; it stands also when the run fails.
-        interrupt: ends the run early; what was heard by then is committed and published.
-        show: called with the counts whenever it has changed.
+        settings: settings of the run.
+        counts: counts to update; they are valid also when the run fails.
+        interrupt: ends the run early; the batch at hand is committed and published.
+        show: called with the counts after each change.
 
     Raises:
         SegueError: the catalogue, the model or the index cannot be used.
     """
     with counts.timed(), open_session(settings) as session:
         before = session.store.revision()
-        take(paths, session, counts, interrupt, show)
+        session.index(plan(paths).sources(session.store), counts, interrupt, show)
         finish_run(settings.data, session.store, session.writer, before, counts)
-
-
-def take(paths: Sequence[Path], session: Session, counts: RunCounts, interrupt: Interrupt, show: Show) -> None:
-    """Takes the music under ``paths`` into a catalogue that is locked for this run; see ``add``."""
-    pipeline = Pipeline(session.workers, session.predictor, session.writer, counts, show)
-    pipeline.run(classify_files(find_music(paths), session.store, named=paths), interrupt.requested)

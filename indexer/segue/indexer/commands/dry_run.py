@@ -1,54 +1,65 @@
-"""What a run would do: a dry run of ``segue-indexer add`` and ``sync``."""
+"""``--dry-run`` of ``segue-indexer`` add, sync, retry and reindex: counts what a run would do."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
-from segue.core.catalogue.store import TrackStore
-from segue.indexer.catalogue.removals import missing_files, orphaned_tracks
-from segue.indexer.catalogue.session import rehearsing
+from segue.core.catalogue.store import TrackStore, check_same_model
+from segue.core.model.artifact import read_manifest
+from segue.core.redis_catalogue.open import open_store
+from segue.indexer.catalogue.removals import orphaned_tracks
+from segue.indexer.catalogue.session import current_identity, require_identity
 from segue.indexer.interrupt import Interrupt
 from segue.indexer.pipeline.run_counts import RunCounts, Show
-from segue.indexer.pipeline.scan import absolute, classify_files, find_music
+from segue.indexer.pipeline.scan import Missing, Source
 from segue.indexer.settings import Settings
-from segue.indexer.text import display_path
 
 
-def survey(
-    paths: Sequence[Path],
-    settings: Settings,
-    counts: RunCounts,
-    interrupt: Interrupt,
-    show: Show,
-    matching: bool = False,
-) -> None:
-    """Counts what would be added, updated and removed; no file is opened, and nothing is written.
+@dataclass(frozen=True)
+class Plan:
+    """Files that a run handles.
+
+    Attributes:
+        sources: yields the files, given the catalogue.
+        removes_tracks: the run removes tracks with their last file.
+        changes_model: the run needs a catalogue, but any model may have built it.
+    """
+
+    sources: Callable[[TrackStore], Iterator[Source]]
+    removes_tracks: bool = False
+    changes_model: bool = False
+
+
+def count_plan(plan: Plan, settings: Settings, counts: RunCounts, interrupt: Interrupt, show: Show) -> None:
+    """Counts what a run would do, without opening an audio file or writing anything.
+
+    The catalogue is not locked. A renamed file counts as added and as missing, since only its content identifies it.
 
     Args:
-        paths: files and folders.
-        settings: where the catalogue is.
-        counts: counts what would be done.
+        plan: files of the run.
+        settings: settings of the run.
+        counts: counts to update.
         interrupt: ends the count early.
-        show: called with the counts whenever it has changed.
-        matching: count also the known files that are gone, and the tracks that would go with them. Only a run that
-            opens the files can tell a renamed one from a new one.
+        show: called with the counts after each change.
 
     Raises:
-        SegueError: as a run would.
+        SegueError: the model or the catalogue cannot be used, as in a run.
     """
-    counts.dry_run = True
-    with counts.timed(), rehearsing(settings) as store:
-        for source in classify_files(find_music(paths), store, named=paths):
-            if interrupt.requested():
-                return
-            counts.count_planned(source)
-            show(counts)
-        if matching:
-            _count_leaving(paths, store, counts)
-        counts.tracks = store.count()
-
-
-def _count_leaving(paths: Sequence[Path], store: TrackStore, counts: RunCounts) -> None:
-    missing = missing_files([display_path(absolute(path)) for path in paths], store)
-    counts.forgotten, counts.removed = len(missing), len(orphaned_tracks(missing, store))
+    with counts.timed():
+        manifest = read_manifest(settings.model)
+        with open_store(settings.data, settings.redis_url) as store:
+            if plan.changes_model:
+                require_identity(store)
+            else:
+                check_same_model(current_identity(store), manifest.key, store.address)
+            missing = list[str]()
+            for source in plan.sources(store):
+                if interrupt.requested():
+                    return
+                counts.count_planned(source)
+                missing.extend([source.path] if isinstance(source, Missing) else [])
+                show(counts)
+            if plan.removes_tracks:
+                counts.removed = len(orphaned_tracks(missing, store))
+            counts.tracks = store.count()

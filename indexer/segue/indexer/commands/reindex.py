@@ -1,7 +1,8 @@
-"""``segue-indexer reindex``: hears everything again with another model."""
+"""``segue-indexer reindex``: indexes every file of the catalogue again with another model."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -10,105 +11,90 @@ from segue.core.errors import RemovalRefused
 from segue.core.redis_catalogue.open import open_store
 from segue.indexer.catalogue.publish import publish_index
 from segue.indexer.catalogue.removals import orphaned_tracks
-from segue.indexer.catalogue.session import open_staging_session, require_identity
+from segue.indexer.catalogue.session import open_staging_session
+from segue.indexer.commands.dry_run import Plan
 from segue.indexer.commands.retry import failed_paths
 from segue.indexer.interrupt import Interrupt
-from segue.indexer.pipeline.pipeline import Pipeline
-from segue.indexer.pipeline.run_counts import MAX_REMOVED_SHARE, RunCounts, Show
-from segue.indexer.pipeline.scan import classify_files, find_file
-from segue.indexer.settings import Settings
-from segue.indexer.text import display_path
+from segue.indexer.pipeline.run_counts import MAX_REMOVED_PERCENT, RunCounts, Show, exceeds_removal_limit
+from segue.indexer.pipeline.scan import Missing, Source, classify_files, find_file, stat_file
+from segue.indexer.settings import CatalogueSettings, Settings
+from segue.indexer.text import display_path, quantity
 
 
-def count_files(settings: Settings) -> int:
-    """How many files there are to hear.
+def count_files(settings: CatalogueSettings) -> int:
+    """Counts the files of the catalogue, indexed and failed.
 
     Raises:
         StoreUnavailable: Redis does not answer.
     """
     with open_store(settings.data, settings.redis_url) as store:
-        return len(_paths(store))
+        return len(_known_paths(store))
+
+
+def plan() -> Plan:
+    """Returns the plan of ``reindex`` without an unfinished earlier run: every file of the catalogue."""
+    return Plan(_sources, changes_model=True)
+
+
+def _sources(store: TrackStore) -> Iterator[Source]:
+    for path in _known_paths(store):
+        file = _find_or_keep(path)
+        yield Missing(path) if file is None else stat_file(file, known=False)
 
 
 def reindex(
-    settings: Settings,
-    counts: RunCounts,
-    interrupt: Interrupt,
-    show: Show,
-    *,
-    allow_removals: bool = False,
+    settings: Settings, counts: RunCounts, interrupt: Interrupt, show: Show, *, allow_removals: bool = False
 ) -> None:
-    """Hears every file of the catalogue with ``settings.model``, and puts the catalogue of that in its place.
+    """Indexes every file of the catalogue with ``settings.model``, and replaces the catalogue by the result.
 
-    The new one is made beside the old one, which is locked and stays as it is until all is heard. What a run that was
-    ended early has heard, the next one does not hear again.
+    The new catalogue is built in the staging area while the live one is locked and unchanged. A run continues where an
+    interrupted one ended.
 
     Args:
-        settings: where the catalogue is, and what hears.
-        counts: counts what is done; it stands also when the run fails. A file that is gone is forgotten.
-        interrupt: ends the run early; what was heard by then is kept beside the catalogue.
-        show: called with the counts whenever it has changed.
-        allow_removals: replace the catalogue however many tracks fewer the new one has.
+        settings: settings of the run.
+        counts: counts to update; they are valid also when the run fails. A missing file counts as forgotten.
+        interrupt: ends the run early; finished work is kept in the staging area.
+        show: called with the counts after each change.
+        allow_removals: replace the catalogue however many tracks are lost.
 
     Raises:
-        CatalogueEmpty: there is nothing to hear again.
-        RemovalRefused: the new catalogue would have so many tracks fewer that it looks like a disk that is away.
+        CatalogueEmpty: there is no catalogue.
+        RemovalRefused: more than ``MAX_REMOVED_PERCENT`` of the tracks would be lost.
         SegueError: the catalogue, the model or the index cannot be used.
     """
     with counts.timed(), open_staging_session(settings) as (store, writer, session):
-        paths = _paths(store)
-        there = [path for text in paths if (path := _found(text)) is not None]
-        pipeline = Pipeline(session.workers, session.predictor, session.writer, counts, show)
-        pipeline.run(classify_files(there, session.store), interrupt.requested)
+        paths = _known_paths(store)
+        files = [file for path in paths if (file := _find_or_keep(path)) is not None]
+        session.index(classify_files(files, session.store), counts, interrupt, show)
         if interrupt.requested():
             return
-        # What left the catalogue or its folder since an earlier run heard it is not to come back.
-        left = set(_paths(session.store)).difference(map(display_path, there))
-        counts.forgotten = len(paths) - len(there)
-        counts.removed = max(0, store.count() - session.store.count() + len(orphaned_tracks(left, session.store)))
-        if counts.removed > MAX_REMOVED_SHARE * store.count() and not allow_removals:
+        # Files that an earlier run indexed, and that left the catalogue or the disk since, must not come back.
+        stale = set(_known_paths(session.store)).difference(map(display_path, files))
+        counts.forgotten = len(paths) - len(files)
+        counts.removed = max(0, store.count() - session.store.count() + len(orphaned_tracks(stale, session.store)))
+        if exceeds_removal_limit(counts.removed, store.count()) and not allow_removals:
             raise _refusal(counts.removed, store.count())
-        session.writer.forget(sorted(left))
+        session.writer.forget(sorted(stale))
         writer.switch()
         publish_index(settings.data, store, writer)
         counts.tracks = store.count()
 
 
-def rehearse_reindex(settings: Settings, counts: RunCounts, interrupt: Interrupt, show: Show) -> None:
-    """Counts what ``reindex`` would hear from the beginning; no file is opened, and nothing is written.
-
-    Raises:
-        SegueError: as ``reindex`` would.
-    """
-    counts.dry_run = True
-    with counts.timed(), open_store(settings.data, settings.redis_url) as store:
-        require_identity(store)
-        for text in _paths(store):
-            if interrupt.requested():
-                return
-            found = _found(text) is not None
-            counts.added += found
-            counts.forgotten += not found
-            show(counts)
-        counts.tracks = store.count()
+def _known_paths(store: TrackStore) -> list[str]:
+    """Returns the paths of all files that a catalogue knows, indexed and failed, in order."""
+    return sorted({*(file.path for file in store.all_files()), *failed_paths(store)})
 
 
-def _paths(store: TrackStore) -> list[str]:
-    """Every file that the catalogue knows, good or bad."""
-    return sorted({*(file.path for file in store.all_files()), *failed_paths(store, None)})
-
-
-def _found(text: str) -> Path | None:
-    """The file, or None where it is gone; one whose disk does not answer fails when it is opened."""
+def _find_or_keep(path: str) -> Path | None:
+    """Returns the file, or None if it is missing; a file on a disk that does not answer fails when it is opened."""
     with suppress(OSError):
-        return find_file(text)
-    return Path(text)
+        return find_file(path)
+    return Path(path)
 
 
 def _refusal(removed: int, tracks: int) -> RemovalRefused:
-    share = f"{100 * MAX_REMOVED_SHARE:.0f} %"
     return RemovalRefused(
-        f"{removed:,} of the {tracks:,} tracks could not be heard again: more than {share} looks like a disk that is "
-        "not mounted, so the catalogue stays as it was. Mount it and run the same command again, which goes on where "
-        "this one ended, or say --allow-removals to have them removed."
+        f"Refused to replace the catalogue: it would lose {removed:,} of {quantity(tracks, 'track')}. More than "
+        f"{MAX_REMOVED_PERCENT} % looks like a disk that is not mounted. Mount the disk and run the same command "
+        "again, which continues where this run ended, or use --allow-removals to lose these tracks."
     )

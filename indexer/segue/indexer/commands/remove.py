@@ -1,4 +1,4 @@
-"""``segue-indexer remove``: takes tracks and files out of the catalogue."""
+"""``segue-indexer remove``: removes tracks and files from the catalogue."""
 
 from __future__ import annotations
 
@@ -15,84 +15,86 @@ from segue.indexer.catalogue.session import open_for_writing
 from segue.indexer.pipeline.examine import Failure
 from segue.indexer.pipeline.run_counts import RunCounts
 from segue.indexer.pipeline.scan import absolute
+from segue.indexer.settings import CatalogueSettings
 from segue.indexer.text import display_path
 
 _TRACK_ID = re.compile("[0-9a-f]{32}")
 
 
 @dataclass(frozen=True)
-class _Chosen:
-    """What is to leave; the files of the tracks are among the files."""
+class _Selection:
+    """Tracks to remove and files to forget, the files of the tracks included."""
 
     track_ids: list[str]
     paths: list[str]
 
 
-def remove(targets: Sequence[str], data: Path, redis_url: str | None, counts: RunCounts) -> None:
-    """Removes tracks and forgets files, and publishes the index if a track went; the files themselves stay.
+def remove(targets: Sequence[str], settings: CatalogueSettings, counts: RunCounts) -> None:
+    """Removes tracks, forgets files, and publishes the index if a track was removed; audio files are not touched.
 
     Args:
-        targets: track ids, files, and folders that stand for every file under them. They need not exist any more.
-        data: the folder where Segue keeps its state.
-        redis_url: the Redis that holds the catalogue, or None for the private one in ``data``.
-        counts: counts what is done, and names each target that nothing in the catalogue answers to. If it is of a dry
-            run, there is only counted.
+        targets: track ids, files, and folders, which select every file under them. They need not exist any more.
+        settings: location of the catalogue.
+        counts: counts to update; a target that selects nothing is a failure. In a dry run, nothing is removed.
 
     Raises:
         CatalogueEmpty: nothing was ever written.
-        CatalogueLocked: another indexer is at work.
-        SnapshotUnwritable: the index cannot be put on disk; what was removed is removed.
+        CatalogueLocked: another indexer writes the catalogue.
+        SnapshotUnwritable: the index cannot be written to disk; the tracks are removed all the same.
         StoreUnavailable: Redis does not answer.
     """
     with counts.timed():
         if counts.dry_run:
-            with open_store(data, redis_url) as store:
-                chosen = _choose(targets, store, counts)
-                counts.removed, counts.tracks = (
-                    len(orphaned_tracks(chosen.paths, store).union(chosen.track_ids)),
-                    store.count(),
-                )
+            with open_store(settings.data, settings.redis_url) as store:
+                selection = _select(targets, store, counts)
+                counts.removed = len(orphaned_tracks(selection.paths, store).union(selection.track_ids))
+                counts.tracks = store.count()
             return
-        with open_for_writing(data, redis_url) as (store, writer):
+        with open_for_writing(settings) as (store, writer):
             before = store.revision()
-            chosen = _choose(targets, store, counts)
-            writer.remove(chosen.track_ids)
-            writer.forget(chosen.paths)
-            finish_run(data, store, writer, before, counts)
+            selection = _select(targets, store, counts)
+            writer.remove(selection.track_ids)
+            writer.forget(selection.paths)
+            finish_run(settings.data, store, writer, before, counts)
 
 
-def _choose(targets: Sequence[str], store: TrackStore, counts: RunCounts) -> _Chosen:
-    """What the targets stand for."""
-    asked = dict.fromkeys(targets)
-    track_ids = _tracks(list(asked), store)
-    places = {display_path(absolute(Path(target))): target for target in asked if target not in track_ids}
-    paths = {path for held in store.paths(track_ids) for path in held}
-    paths.update(_files(places, store, counts))
+def _select(targets: Sequence[str], store: TrackStore, counts: RunCounts) -> _Selection:
+    targets = list(dict.fromkeys(targets))
+    track_ids = _existing_tracks(targets, store)
+    target_of = {display_path(absolute(Path(target))): target for target in targets if target not in track_ids}
+    paths = {path for track_paths in store.paths(track_ids) for path in track_paths}
+    paths.update(_existing_files(target_of, store, counts))
     counts.forgotten = len(paths)
-    return _Chosen(track_ids, sorted(paths))
+    return _Selection(track_ids, sorted(paths))
 
 
-def _tracks(targets: Sequence[str], store: TrackStore) -> list[str]:
-    """The targets that are tracks."""
+def _existing_tracks(targets: Sequence[str], store: TrackStore) -> list[str]:
+    """Returns the targets that are ids of tracks."""
     candidates = [target for target in targets if _TRACK_ID.fullmatch(target)]
     return [target for target, track in zip(candidates, store.get(candidates), strict=True) if track is not None]
 
 
-def _files(places: dict[str, str], store: TrackStore, counts: RunCounts) -> set[str]:
-    """The files at and under these places."""
-    found = {file.path for file in store.files(list(places)) if file is not None}
-    missing = [place for place in places if place not in found]
-    if missing:  # only then is every file looked at
-        found.update(files_under(missing, store))
-    for place in missing:
-        if not any(path == place or path.startswith(place.rstrip("/") + "/") for path in found):
-            counts.failures.append(_unknown(places[place]))
-    return found
+def _existing_files(target_of: dict[str, str], store: TrackStore, counts: RunCounts) -> set[str]:
+    """Returns the files at and under these paths, and counts each path without a file as a failure.
+
+    Args:
+        target_of: the command's argument for each absolute path.
+        store: the catalogue.
+        counts: counts to update.
+    """
+    paths = {file.path for file in store.files(list(target_of)) if file is not None}
+    folders = [path for path in target_of if path not in paths]
+    if folders:  # the search goes through every file of the catalogue
+        paths.update(files_under(folders, store))
+    for folder in folders:
+        if not any(path == folder or path.startswith(folder.rstrip("/") + "/") for path in paths):
+            counts.failures.append(_unknown(target_of[folder]))
+    return paths
 
 
 def _unknown(target: str) -> Failure:
     return Failure(
         display_path(Path(target)),
         "NOT_IN_CATALOGUE",
-        "It is no track of the catalogue, no file of it, and no folder of its files.",
+        "The catalogue has no such track, no such file, and no file in such a folder.",
     )

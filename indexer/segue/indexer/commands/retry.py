@@ -1,32 +1,33 @@
-"""``segue-indexer retry``: hears what failed before once more."""
+"""``segue-indexer retry``: tries the failed files again."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from segue.core.batching import batched
 from segue.core.catalogue.store import TrackStore
 from segue.core.redis_catalogue.open import open_store
 from segue.indexer.catalogue.publish import finish_run
-from segue.indexer.catalogue.session import open_session, rehearsing
+from segue.indexer.catalogue.session import open_session
+from segue.indexer.commands.dry_run import Plan
 from segue.indexer.interrupt import Interrupt
 from segue.indexer.pipeline.examine import Failure
-from segue.indexer.pipeline.pipeline import Pipeline
 from segue.indexer.pipeline.run_counts import RunCounts, Show
-from segue.indexer.pipeline.scan import Source, find_file, stat_file
-from segue.indexer.settings import Settings
+from segue.indexer.pipeline.scan import Missing, Source, find_file, stat_file
+from segue.indexer.settings import CatalogueSettings, Settings
 
 _PAGE = 1_000
 
 
-def failed_paths(store: TrackStore, reason: str | None) -> list[str]:
-    """The files that failed, for this reason or for any if None, in the order of their paths."""
+def failed_paths(store: TrackStore, reason: str | None = None) -> list[str]:
+    """Returns the paths of the files that failed for a reason, or for any if None, in order."""
     return sorted({failure.path for failure in store.all_failures() if reason in {None, failure.reason}})
 
 
-def count_failed(settings: Settings, reason: str | None) -> int:
-    """How many files failed, for this reason or for any if None.
+def count_failed(settings: CatalogueSettings, reason: str | None) -> int:
+    """Counts the files that failed for a reason, or for any if None.
 
     Raises:
         StoreUnavailable: Redis does not answer.
@@ -35,67 +36,41 @@ def count_failed(settings: Settings, reason: str | None) -> int:
         return len(failed_paths(store, reason))
 
 
-def retry(
-    settings: Settings,
-    reason: str | None,
-    counts: RunCounts,
-    interrupt: Interrupt,
-    show: Show,
-) -> None:
-    """Hears the files that failed before, and publishes the index if it is not the newest.
+def plan(reason: str | None) -> Plan:
+    """Returns the plan of ``retry``: the files that failed for a reason, or for any if None."""
+    return Plan(partial(_sources, reason))
+
+
+def _sources(reason: str | None, store: TrackStore) -> Iterator[Source]:
+    for paths in batched(failed_paths(store, reason), _PAGE):
+        for path, record in zip(paths, store.files(paths), strict=True):
+            yield _source(path, known=record is not None)
+
+
+def _source(path: str, known: bool) -> Source:
+    try:
+        file = find_file(path)
+    except OSError as error:
+        return Failure.from_error(Path(path), error)
+    return Missing(path) if file is None else stat_file(file, known)
+
+
+def retry(reason: str | None, settings: Settings, counts: RunCounts, interrupt: Interrupt, show: Show) -> None:
+    """Indexes the files that failed before, and publishes the index unless the newest one is current.
 
     Args:
-        settings: where the catalogue is, and what hears.
-        reason: only the files that failed for it, or None for all.
-        counts: counts what is done; it stands also when the run fails. A failed file that is gone is forgotten.
-        interrupt: ends the run early; what was heard by then is committed and published.
-        show: called with the counts whenever it has changed.
+        reason: retry only files that failed for this reason, or all if None.
+        settings: settings of the run.
+        counts: counts to update; they are valid also when the run fails. A missing file counts as forgotten.
+        interrupt: ends the run early; the batch at hand is committed and published.
+        show: called with the counts after each change.
 
     Raises:
         SegueError: the catalogue, the model or the index cannot be used.
     """
     with counts.timed(), open_session(settings) as session:
-        before, missing = session.store.revision(), list[str]()
-        pipeline = Pipeline(session.workers, session.predictor, session.writer, counts, show)
-        pipeline.run(_again(failed_paths(session.store, reason), session.store, missing), interrupt.requested)
+        before = session.store.revision()
+        missing = session.index(plan(reason).sources(session.store), counts, interrupt, show)
         session.writer.clear_failures(missing)
         counts.forgotten = len(missing)
         finish_run(settings.data, session.store, session.writer, before, counts)
-
-
-def rehearse(
-    settings: Settings,
-    reason: str | None,
-    counts: RunCounts,
-    interrupt: Interrupt,
-    show: Show,
-) -> None:
-    """Counts what ``retry`` would hear; no file is opened, and nothing is written.
-
-    Raises:
-        SegueError: as ``retry`` would.
-    """
-    counts.dry_run = True
-    with counts.timed(), rehearsing(settings) as store:
-        missing = list[str]()
-        for source in _again(failed_paths(store, reason), store, missing):
-            if interrupt.requested():
-                return
-            counts.count_planned(source)
-            show(counts)
-        counts.forgotten, counts.tracks = len(missing), store.count()
-
-
-def _again(paths: list[str], store: TrackStore, missing: list[str]) -> Iterator[Source]:
-    """The files at these paths; those where there is none any more are put into ``missing``."""
-    for some in batched(paths, _PAGE):
-        for text, record in zip(some, store.files(some), strict=True):
-            try:
-                path = find_file(text)
-            except OSError as error:
-                yield Failure.of(Path(text), error)
-                continue
-            if path is None:
-                missing.append(text)
-            else:
-                yield stat_file(path, known=record is not None)

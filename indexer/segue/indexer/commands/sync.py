@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 from segue.core.catalogue.store import TrackStore
@@ -10,12 +11,35 @@ from segue.core.errors import RemovalRefused
 from segue.indexer.catalogue.publish import finish_run
 from segue.indexer.catalogue.removals import missing_files, orphaned_tracks
 from segue.indexer.catalogue.session import open_session
-from segue.indexer.commands.add import take
+from segue.indexer.commands.add import music_under, no_music
+from segue.indexer.commands.dry_run import Plan
 from segue.indexer.interrupt import Interrupt
-from segue.indexer.pipeline.run_counts import MAX_REMOVED_SHARE, RunCounts, Show
-from segue.indexer.pipeline.scan import absolute
+from segue.indexer.pipeline.run_counts import MAX_REMOVED_PERCENT, RunCounts, Show, exceeds_removal_limit
+from segue.indexer.pipeline.scan import Missing, Source, absolute, find_music
 from segue.indexer.settings import Settings
-from segue.indexer.text import display_path, escape_control_characters
+from segue.indexer.text import display_path, escape_control_characters, quantity
+
+
+def count_music(paths: Sequence[Path], allow_removals: bool) -> int:
+    """Counts the music files under the paths.
+
+    Raises:
+        NoMusic: there is none under one of the paths, and removals are not allowed.
+    """
+    empty = [] if allow_removals else [path for path in paths if next(find_music([path]), None) is None]
+    if empty:
+        raise no_music(empty, "Mount the disk, or use --allow-removals to remove all files under it.")
+    return sum(1 for _ in find_music(paths))
+
+
+def plan(paths: Sequence[Path]) -> Plan:
+    """Returns the plan of ``sync``: the music under the paths, then the missing files."""
+    return Plan(partial(_sources, paths), removes_tracks=True)
+
+
+def _sources(paths: Sequence[Path], store: TrackStore) -> Iterator[Source]:
+    yield from music_under(paths, store)
+    yield from map(Missing, sorted(missing_files([display_path(absolute(path)) for path in paths], store)))
 
 
 def sync(
@@ -27,47 +51,44 @@ def sync(
     *,
     allow_removals: bool = False,
 ) -> None:
-    """Does what ``add`` does, then forgets the files under ``paths`` that are gone, and publishes the index.
+    """Adds the music under ``paths`` as ``add`` does, forgets the missing files there, and publishes the index.
 
-    New files come first, so that a renamed file's track has its new path before it loses the old one.
+    New files are added first, so that the track of a renamed file gets its new path before it loses the old one.
 
     Args:
-        paths: files and folders; the catalogue keeps what lies elsewhere.
-        settings: where the catalogue is, and what hears.
-        counts: counts what is done; it stands also when the run fails.
-        interrupt: ends the run early; what was heard by then is committed and published, and nothing is forgotten.
-        show: called with the counts whenever it has changed.
-        allow_removals: remove however many tracks have no file any more.
+        paths: files and folders; files elsewhere stay in the catalogue.
+        settings: settings of the run.
+        counts: counts to update; they are valid also when the run fails.
+        interrupt: ends the run early; the batch at hand is committed and published, and no file is forgotten.
+        show: called with the counts after each change.
+        allow_removals: remove tracks without a file, however many.
 
     Raises:
-        RemovalRefused: more than ``MAX_REMOVED_SHARE`` of the tracks would go; what was added is added and published.
+        RemovalRefused: more than ``MAX_REMOVED_PERCENT`` of the tracks would be removed; additions are published.
         SegueError: the catalogue, the model or the index cannot be used.
     """
     with counts.timed(), open_session(settings) as session:
         before = session.store.revision()
-        take(paths, session, counts, interrupt, show)
-        missing = (
-            set[str]()
-            if interrupt.requested()
-            else missing_files([display_path(absolute(path)) for path in paths], session.store)
-        )
-        refusal = None if allow_removals else _too_many(missing, session.store)
+        missing = session.index(plan(paths).sources(session.store), counts, interrupt, show)
+        if interrupt.requested():
+            missing = []
+        refusal = None if allow_removals else _refusal(missing, session.store)
         if refusal is None:
-            session.writer.forget(sorted(missing))
+            session.writer.forget(missing)
             counts.forgotten = len(missing)
         finish_run(settings.data, session.store, session.writer, before, counts)
         if refusal is not None:
             raise refusal
 
 
-def _too_many(missing: set[str], store: TrackStore) -> RemovalRefused | None:
-    """Why so many tracks are not to be removed, or None where they may be."""
+def _refusal(missing: Sequence[str], store: TrackStore) -> RemovalRefused | None:
+    """Returns the error if forgetting these files would remove too many tracks, else None."""
     orphans, tracks = len(orphaned_tracks(missing, store)), store.count()
-    if orphans <= MAX_REMOVED_SHARE * tracks:
+    if not exceeds_removal_limit(orphans, tracks):
         return None
-    example, share = escape_control_characters(min(missing)), f"{100 * MAX_REMOVED_SHARE:.0f} %"
+    example = escape_control_characters(missing[0])
     return RemovalRefused(
-        f"{orphans:,} of the {tracks:,} tracks in the catalogue have no file any more: {example} is gone, for example. "
-        f"More than {share} at once looks like a disk that is not mounted, so none was removed. Mount it, "
-        "or run the same command with --allow-removals if they are gone for good."
+        f"Refused to remove {orphans:,} of {quantity(tracks, 'track')}: no file of them exists any more, for example "
+        f"{example}. More than {MAX_REMOVED_PERCENT} % at once looks like a disk that is not mounted, so nothing was "
+        "removed. Mount the disk, or run the same command with --allow-removals if the files are gone for good."
     )

@@ -1,1 +1,1 @@
-"""From files to committed tracks: scan, examine, predict, commit."""
+"""Steps from a file to a committed track: scan, examine, predict, commit."""

@@ -1,7 +1,7 @@
-"""The work on one file: from its bytes to what the network and the catalogue need of it.
+"""Examines one file: decodes what the model needs of it, and reads its tags.
 
-``examine`` is a pure function of the file's bytes and the settings, and what goes in and out of it can be sent to
-another process or another machine, so that any executor can run it.
+``examine`` is a pure function of the file's bytes and the settings. Its arguments and results can be sent to another
+process or machine, so any executor can run it.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from segue.indexer.pipeline.tags import Tags, read_tags
 from segue.indexer.text import display_path
 
 UNREADABLE = "FILE_UNREADABLE"
-"""The reason of a file that the system does not let us read."""
+"""Reason of a file that the operating system does not let us read."""
 
-# What a file is said to have outgrown, and the option that gives it more.
-_OUTGROWN: dict[type[SegueError], tuple[str, str]] = {
+# Reason of a file that exceeded a limit, and the option that raises the limit.
+_LIMITS: dict[type[SegueError], tuple[str, str]] = {
     WorkerTimedOut: ("FILE_TIMED_OUT", "--file-seconds N"),
     WorkerOutOfMemory: ("FILE_TOO_MUCH_MEMORY", "--file-memory MIB"),
 }
@@ -30,13 +30,13 @@ _OUTGROWN: dict[type[SegueError], tuple[str, str]] = {
 
 @dataclass(frozen=True)
 class Examined:
-    """What was found in a file.
+    """Content of a file.
 
     Attributes:
-        track_id: the id of its audio.
-        windows: what the network is to hear of it.
-        seconds: how long it plays.
-        tags: the words on it.
+        track_id: id of its audio.
+        windows: windows for the model.
+        seconds: duration, in seconds.
+        tags: its tags.
     """
 
     track_id: str
@@ -50,9 +50,9 @@ class Failure:
     """A file or folder that could not be indexed.
 
     Attributes:
-        path: which.
-        reason: the machine-readable name of what was wrong, upper snake case.
-        message: a sentence for a person.
+        path: its display path.
+        reason: machine-readable name of the problem, upper snake case.
+        message: a sentence for people.
     """
 
     path: str
@@ -60,45 +60,48 @@ class Failure:
     message: str
 
     @classmethod
-    def of(cls, path: Path, error: Exception) -> Failure:
-        """The failure that an exception means for a file."""
+    def from_error(cls, path: Path, error: Exception) -> Failure:
+        """Returns the failure of a file that raised an exception."""
         if isinstance(error, WorkerTimedOut | WorkerOutOfMemory):
-            reason, option = _OUTGROWN[type(error)]
-            advice = f"Leave it out, or give it more: segue-indexer retry --reason {reason} {option}."
+            reason, option = _LIMITS[type(error)]
+            advice = f"Leave the file out, or raise the limit: `segue-indexer retry --reason {reason} {option}`."
             return cls(display_path(path), reason, f"{error} {advice}")
         if isinstance(error, SegueError):
             return cls(display_path(path), error.reason, str(error))
         if isinstance(error, OSError):
-            why = error.strerror or str(error)
-            return cls(display_path(path), UNREADABLE, f"It cannot be read: {why}. Check the file and its permissions.")
+            cause = error.strerror or str(error)
+            return cls(
+                display_path(path), UNREADABLE, f"It cannot be read: {cause}. Check the file and its permissions."
+            )
         return cls(
             display_path(path),
             "INTERNAL",
-            f"Segue stumbled over it ({type(error).__name__}: {error}). Leave it out, and report it with the file.",
+            f"Segue met an unexpected error ({type(error).__name__}: {error}). Leave the file out, and report the "
+            "error with the file.",
         )
 
 
 def examine(path: Path, config: FeatureConfig, max_windows: int) -> Examined | Failure:
-    """Decodes what is needed of a file, and reads its tags.
+    """Decodes what the model needs of a file, and reads its tags.
 
     Args:
         path: the file.
-        config: the settings of the network's front end.
-        max_windows: the most windows that the network takes of a track.
+        config: settings of the model's front end.
+        max_windows: largest number of windows that the model takes of a track.
 
     Raises:
-        MemoryError: there is not enough memory for it.
+        MemoryError: there is not enough memory for the file.
     """
     try:
-        piece = extract(path, config, max_windows)
-        return Examined(_identify(path), piece.windows, piece.seconds, read_tags(path))
+        clip = extract(path, config, max_windows)
+        return Examined(_track_id(path), clip.windows, clip.seconds, read_tags(path))
     except MemoryError:
         raise
-    except Exception as error:  # noqa: BLE001 - whatever a file does to a decoder, it costs that file only
-        return Failure.of(path, error)
+    except Exception as error:  # noqa: BLE001 - a file that breaks a decoder fails alone
+        return Failure.from_error(path, error)
 
 
-def _identify(path: Path) -> str:
+def _track_id(path: Path) -> str:
     with (
         path.open("rb") as file,
         mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped,

@@ -1,4 +1,4 @@
-"""From files to tracks: examine, hear, commit, as a stream in which only so many files are under way at a time."""
+"""Turns files into tracks: examines, predicts and commits them as a stream with a bounded number of files in flight."""
 
 from __future__ import annotations
 
@@ -16,73 +16,72 @@ from segue.core.features.windows import Windows
 from segue.core.model.saved_model import Prediction
 from segue.indexer.pipeline.examine import Examined, Failure
 from segue.indexer.pipeline.run_counts import RunCounts, Show
-from segue.indexer.pipeline.scan import MusicFile, Source
+from segue.indexer.pipeline.scan import Missing, MusicFile, Source
 from segue.indexer.text import display_path
 
-# The network's largest batch; one transaction holds as many.
+# The model's largest batch; one transaction holds as many tracks.
 BATCH = 16
-# Files under way: enough that a long track does not leave the other workers without work; 200 kB of windows each.
-_LEAST_AHEAD, _AHEAD_FOR_EACH = 32, 2
+# Files in flight: enough that a long track does not leave the other workers idle; 200 kB of windows each.
+_MIN_IN_FLIGHT, _IN_FLIGHT_PER_JOB = 32, 2
 
 
 class Examiner(Protocol):
-    """Examines files somewhere else: in other processes, or on other machines."""
+    """Examines files in other processes or on other machines."""
 
     @property
     def jobs(self) -> int:
-        """How many files it examines at once."""
+        """Number of files that are examined at once."""
         ...
 
     def submit(self, path: Path) -> Future[Examined | Failure]:
-        """Examines a file as soon as there is room; its future may raise a WorkerError."""
+        """Submits a file; its future may raise a WorkerError."""
         ...
 
 
 class Predictor(Protocol):
-    """What hears: the loaded network."""
+    """Predicts genres and embeddings."""
 
     @property
     def labels(self) -> Sequence[str]:
-        """The genres, in the order of a posterior."""
+        """Genres, in the order of a posterior."""
         ...
 
-    def predict(self, pieces: Sequence[Windows]) -> list[Prediction]:
-        """What the network makes of each piece."""
+    def predict(self, clips: Sequence[Windows]) -> list[Prediction]:
+        """Returns the prediction for each clip, in order."""
         ...
 
 
 class Pipeline:
-    """Takes files into the catalogue, in their order, a batch to a transaction."""
+    """Indexes files in their order, one batch in a transaction."""
 
     def __init__(
-        self,
-        examiner: Examiner,
-        predictor: Predictor,
-        writer: TrackWriter,
-        counts: RunCounts,
-        show: Show,
+        self, examiner: Examiner, predictor: Predictor, writer: TrackWriter, counts: RunCounts, show: Show
     ) -> None:
-        """Nothing happens yet.
+        """Stores the parts.
 
         Args:
             examiner: examines files.
-            predictor: hears what was found in them.
-            writer: takes the tracks.
-            counts: counts what is done.
-            show: called with the counts whenever it has changed.
+            predictor: predicts from the examined files.
+            writer: writes the tracks.
+            counts: counts to update.
+            show: called with the counts after each change.
         """
         self._examiner = examiner
-        self._ahead = max(_LEAST_AHEAD, _AHEAD_FOR_EACH * examiner.jobs)
+        self._max_in_flight = max(_MIN_IN_FLIGHT, _IN_FLIGHT_PER_JOB * examiner.jobs)
         self._predictor = predictor
         self._writer = writer
         self._counts = counts
         self._show = show
-        self._failed: list[FailureRecord] = []
+        self._unwritten_failures: list[FailureRecord] = []
+        self._missing: list[str] = []
 
-    def run(self, sources: Iterable[Source], stopped: Callable[[], bool]) -> None:
-        """Takes files until there are no more, or until ``stopped``; what was heard by then is committed.
+    def run(self, sources: Iterable[Source], stopped: Callable[[], bool]) -> list[str]:
+        """Indexes files until the end or until ``stopped`` returns True; the batch at hand is committed even then.
 
-        A file that fails is written down, so that later runs need not open it again.
+        A file that fails is recorded, so that later runs need not open it again.
+
+        Returns:
+            The paths of the missing files among the sources.
 
         Raises:
             CatalogueLocked: another writer took over.
@@ -96,88 +95,92 @@ class Pipeline:
                 batch = []
         if batch:
             self._commit(batch)
-        self._keep_failures(at_least=1)
+        self._write_failures(at_least=1)
+        return self._missing
 
     def _examine(self, sources: Iterable[Source], stopped: Callable[[], bool]) -> Iterator[tuple[MusicFile, Examined]]:
-        """What was found in each file; the order is kept, so that two runs over the same files do the same."""
-        under_way: deque[tuple[MusicFile, Future[Examined | Failure]]] = deque()
+        """Yields the content of each file, in order, so that two runs over the same files have the same result."""
+        in_flight: deque[tuple[MusicFile, Future[Examined | Failure]]] = deque()
         for source in sources:
             if stopped():
                 return
             if isinstance(source, MusicFile):
-                under_way.append((source, self._examiner.submit(source.path)))
+                in_flight.append((source, self._examiner.submit(source.path)))
+            elif isinstance(source, Missing):
+                self._missing.append(source.path)
             else:
                 self._counts.count_skipped(source)
                 self._show(self._counts)
-            if len(under_way) >= self._ahead:
-                yield from self._take(*under_way.popleft(), stopped)
-        while under_way and not stopped():
-            yield from self._take(*under_way.popleft(), stopped)
+            if len(in_flight) >= self._max_in_flight:
+                yield from self._collect(*in_flight.popleft(), stopped)
+        while in_flight and not stopped():
+            yield from self._collect(*in_flight.popleft(), stopped)
 
-    def _take(
+    def _collect(
         self, file: MusicFile, future: Future[Examined | Failure], stopped: Callable[[], bool]
     ) -> Iterator[tuple[MusicFile, Examined]]:
-        if not _finished(future, stopped):
+        """Waits for a file and yields its content, or records its failure."""
+        if not _wait(future, stopped):
             return
         if isinstance(future.exception(), WorkerDied):
-            # Its process may have been killed for another's sake, by the system or by a person.
+            # Its process may have been killed because of another one, by the system or by a person.
             future = self._examiner.submit(file.path)
-            if not _finished(future, stopped):
+            if not _wait(future, stopped):
                 return
-        examined = _outcome(file, future)
-        if isinstance(examined, Failure):
-            self._fail(file, examined)
-            self._keep_failures(at_least=BATCH)
+        result = _result(file, future)
+        if isinstance(result, Failure):
+            self._fail(file, result)
+            self._write_failures(at_least=BATCH)
         else:
             self._counts.decoded += 1
             reach(Failpoint.AFTER_DECODE)
-            yield file, examined
+            yield file, result
 
     def _fail(self, file: MusicFile, failure: Failure) -> None:
         self._counts.failures.append(failure)
-        self._failed.append(file.failure(failure))
+        self._unwritten_failures.append(file.failure_record(failure))
         self._show(self._counts)
 
-    def _keep_failures(self, at_least: int) -> None:
-        """Writes down the files that failed, once there are so many."""
-        if len(self._failed) >= at_least:
-            self._writer.note_failures(self._failed)
-            self._failed = []
+    def _write_failures(self, at_least: int) -> None:
+        """Writes the failures to the catalogue once there are so many."""
+        if len(self._unwritten_failures) >= at_least:
+            self._writer.note_failures(self._unwritten_failures)
+            self._unwritten_failures = []
 
     def _commit(self, batch: Sequence[tuple[MusicFile, Examined]]) -> None:
-        heard = self._predictor.predict([examined.windows for _, examined in batch])
-        good: list[tuple[MusicFile, Addition]] = []
-        for (file, examined), answer in zip(batch, heard, strict=True):
-            if is_unit(answer.embedding):
-                good.append((file, addition(file, examined, answer, self._predictor.labels)))
+        predictions = self._predictor.predict([examined.windows for _, examined in batch])
+        additions: list[tuple[MusicFile, Addition]] = []
+        for (file, examined), prediction in zip(batch, predictions, strict=True):
+            if is_unit(prediction.embedding):
+                additions.append((file, build_addition(file, examined, prediction, self._predictor.labels)))
             else:
-                self._fail(file, _not_understood(file))
-        self._writer.add([addition for _, addition in good])
-        known = sum(file.known for file, _ in good)
-        self._counts.updated += known
-        self._counts.added += len(good) - known
+                self._fail(file, _bad_prediction(file))
+        self._writer.add([addition for _, addition in additions])
+        updated = sum(file.known for file, _ in additions)
+        self._counts.updated += updated
+        self._counts.added += len(additions) - updated
         self._show(self._counts)
 
 
-def _finished(future: Future[Examined | Failure], stopped: Callable[[], bool]) -> bool:
-    """Waits for an examination; returns False where the run is stopped before its end."""
-    # A file on a disk that does not answer must not keep a person from stopping.
+def _wait(future: Future[Examined | Failure], stopped: Callable[[], bool]) -> bool:
+    """Waits for a future; returns False if the run is stopped first."""
+    # Ctrl-C must work even while a disk does not answer.
     while not wait([future], timeout=0.1).done:
         if stopped():
             return False
     return True
 
 
-def _outcome(file: MusicFile, future: Future[Examined | Failure]) -> Examined | Failure:
+def _result(file: MusicFile, future: Future[Examined | Failure]) -> Examined | Failure:
     try:
         return future.result()
     except WorkerError as error:
-        return Failure.of(file.path, error)
+        return Failure.from_error(file.path, error)
 
 
-def addition(file: MusicFile, examined: Examined, heard: Prediction, labels: Sequence[str]) -> Addition:
-    """A track as the catalogue takes it."""
-    posterior = {label: float(share) for label, share in zip(labels, heard.posterior, strict=True)}
+def build_addition(file: MusicFile, examined: Examined, prediction: Prediction, labels: Sequence[str]) -> Addition:
+    """Returns the addition that writes a file's track to the catalogue."""
+    posterior = {label: float(share) for label, share in zip(labels, prediction.posterior, strict=True)}
     path = display_path(file.path)
     track = Track(
         track_id=examined.track_id,
@@ -191,12 +194,12 @@ def addition(file: MusicFile, examined: Examined, heard: Prediction, labels: Seq
         path=path,
         posterior=posterior,
     )
-    return Addition(track, heard.embedding, file.record(examined.track_id))
+    return Addition(track, prediction.embedding, file.path_record(examined.track_id))
 
 
-def _not_understood(file: MusicFile) -> Failure:
+def _bad_prediction(file: MusicFile) -> Failure:
     return Failure(
         display_path(file.path),
         "NOT_UNDERSTOOD",
-        "The model's answer is not a finite number. Leave the file out, and report it with the file.",
+        "The model's embedding of it is not a unit vector. Leave the file out, and report the error with the file.",
     )

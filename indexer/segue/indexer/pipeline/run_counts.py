@@ -1,4 +1,4 @@
-"""What a run has done so far."""
+"""Counts of a run."""
 
 from __future__ import annotations
 
@@ -9,29 +9,34 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from segue.indexer.pipeline.examine import Failure
-from segue.indexer.pipeline.scan import MusicFile, Skipped, Source, Unchanged
+from segue.indexer.pipeline.scan import Missing, MusicFile, Skipped, Source, Unchanged
 
-MAX_REMOVED_SHARE = 0.2
-"""The share of the catalogue's tracks that one run of sync removes unless it is told to remove more."""
+MAX_REMOVED_PERCENT = 20
+"""Share of the tracks, in percent, that one run removes without ``--allow-removals``."""
+
+
+def exceeds_removal_limit(removed: int, tracks: int) -> bool:
+    """Returns whether removing so many of the tracks needs ``--allow-removals``."""
+    return 100 * removed > MAX_REMOVED_PERCENT * tracks
 
 
 @dataclass
 class RunCounts:
-    """The counts of a run; of files, but for ``tracks`` and ``removed``.
+    """Counts of a run: of files, except ``tracks`` and ``removed``.
 
     Attributes:
-        tracks: tracks in the catalogue at the end of the run, None if it did not get there.
-        added: files that were not in the catalogue.
-        skipped: files that are as they were when they failed, and were not opened either.
-        unchanged: files that are as they were, and were not opened.
-        updated: files that had changed.
-        removed: tracks that no file holds any more: the last one that did is forgotten, or holds another now.
-        forgotten: files that the catalogue knows no longer.
-        decoded: files whose sound was heard.
-        seconds: how long the run took.
-        dry_run: whether nothing was done: these are the counts of what would be.
-        failures: the files that could not be indexed.
-        error: why the run could not be done or not be finished, a ``reason`` and a ``message``; None if it was.
+        tracks: tracks in the catalogue at the end, None if the run did not get there.
+        added: files that are new in the catalogue.
+        skipped: files that failed in an earlier run and did not change since; not opened.
+        unchanged: files that did not change since they were indexed; not opened.
+        updated: files that changed since they were indexed.
+        removed: tracks that lost their last file.
+        forgotten: files that left the catalogue.
+        decoded: files whose audio was decoded.
+        seconds: duration of the run, in seconds.
+        dry_run: nothing was changed, and these are the counts that a run would have.
+        failures: files that could not be indexed.
+        error: ``reason`` and ``message`` of the error that ended the run, or None.
     """
 
     tracks: int | None = None
@@ -49,16 +54,16 @@ class RunCounts:
 
     @property
     def failed(self) -> int:
-        """How many files could not be indexed."""
+        """Number of files that could not be indexed."""
         return len(self.failures)
 
     @property
     def done(self) -> int:
-        """How many files are dealt with."""
+        """Number of files that the run has finished with."""
         return self.added + self.skipped + self.unchanged + self.updated + self.failed
 
     def count_skipped(self, source: Unchanged | Skipped | Failure) -> None:
-        """Counts a file that is not to be heard."""
+        """Counts a file that is not examined."""
         match source:
             case Unchanged():
                 self.unchanged += 1
@@ -68,25 +73,28 @@ class RunCounts:
                 self.failures.append(source)
 
     def count_planned(self, source: Source) -> None:
-        """Counts a file in a dry run, as if all that is to be heard were good."""
-        if not isinstance(source, MusicFile):
-            self.count_skipped(source)
-        elif source.known:
-            self.updated += 1
-        else:
-            self.added += 1
+        """Counts a file in a dry run, as if indexing it succeeded."""
+        match source:
+            case MusicFile(known=True):
+                self.updated += 1
+            case MusicFile():
+                self.added += 1
+            case Missing():
+                self.forgotten += 1
+            case _:
+                self.count_skipped(source)
 
     @contextmanager
     def timed(self) -> Iterator[None]:
-        """Measures what is done inside, also when that fails."""
-        started = time.monotonic()
+        """Measures the duration of the block, also if it fails."""
+        start = time.monotonic()
         try:
             yield
         finally:
-            self.seconds = time.monotonic() - started
+            self.seconds = time.monotonic() - start
 
     def to_dict(self) -> dict[str, Any]:
-        """The counts and the failures as JSON has them."""
+        """Returns the counts and failures in the form of the JSON document."""
         return {**asdict(self), "failed": self.failed, "seconds": round(self.seconds, 3)}
 
 

@@ -1,4 +1,4 @@
-"""Where music comes from: the files of folders, and what is known of each before it is opened."""
+"""Finds the music files of folders, and compares each with the catalogue before it is opened."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ ENDINGS = frozenset({
     ".oga", ".ogg", ".opus", ".rf64", ".snd", ".w64", ".wav", ".wave", ".wma",
 })
 # fmt: on
-"""The file name endings that count as music in a folder, in lower case."""
+"""File name endings of music, in lower case."""
 
-# One question to the store for so many files.
-_LOOKED_UP_AT_ONCE = 500
+# Files in one query of the store.
+_PAGE = 500
 
 
 @dataclass(frozen=True)
 class MusicFile:
-    """A file that is to be heard.
+    """A file to examine.
 
     Attributes:
-        path: where it is, absolute.
-        size: bytes.
-        mtime_ns: when it was last written.
-        known: whether a file at this path was heard before, as it was then.
+        path: absolute path.
+        size: size in bytes.
+        mtime_ns: time of the last modification, in nanoseconds since 1970.
+        known: the catalogue has a track for this path.
     """
 
     path: Path
@@ -43,96 +43,106 @@ class MusicFile:
     mtime_ns: int
     known: bool
 
-    def failure(self, failure: Failure) -> FailureRecord:
-        """What the catalogue remembers of the file where it failed, as it was before it was opened."""
+    def failure_record(self, failure: Failure) -> FailureRecord:
+        """Returns the record of the failed file, with the size and time from before it was opened."""
         return FailureRecord(
             failure.path, self.size, self.mtime_ns, failure.reason, failure.message, round(time.time())
         )
 
-    def record(self, track_id: str) -> PathRecord:
-        """What the catalogue remembers of the file, as it was before it was opened."""
+    def path_record(self, track_id: str) -> PathRecord:
+        """Returns the record of the indexed file, with the size and time from before it was opened."""
         return PathRecord(display_path(self.path), self.size, self.mtime_ns, track_id)
 
 
 class Unchanged:
-    """A file that is as it was when it was heard."""
+    """A file that did not change since it was indexed."""
 
 
 class Skipped:
-    """A file that is as it was when it failed."""
+    """A file that did not change since it failed."""
 
 
-Source = MusicFile | Unchanged | Skipped | Failure
+@dataclass(frozen=True)
+class Missing:
+    """A file of the catalogue that does not exist any more.
+
+    Attributes:
+        path: its display path.
+    """
+
+    path: str
 
 
-class PathRecords(Protocol):
-    """What remembers the files that were heard, and those that failed; every ``TrackStore`` does."""
+Source = MusicFile | Unchanged | Skipped | Missing | Failure
+
+
+class FileRecords(Protocol):
+    """Records of indexed and failed files, as every ``TrackStore`` has them."""
 
     def files(self, paths: Sequence[str]) -> list[PathRecord | None]:
-        """The records of these paths, None for each that was never indexed."""
+        """Returns the records of these paths, None for each that was never indexed."""
         ...
 
     def failures(self, paths: Sequence[str]) -> list[FailureRecord | None]:
-        """How these files failed, None for each that did not."""
+        """Returns the failures of these paths, None for each that did not fail."""
         ...
 
 
 def find_music(paths: Iterable[Path]) -> Iterator[Path | Failure]:
-    """The music under these paths, each file and folder once, always in the same order.
+    """Yields the music files at or under the paths, in a fixed order; a folder is walked only once.
 
     Args:
-        paths: files, which are taken whatever their ending, and folders, which are walked. Hidden files and folders in
-            them are left out, among them the ``._*`` files of other systems.
+        paths: files, which count as music whatever their ending, and folders, in which hidden files and folders are
+            left out, among them the ``._*`` files of other systems.
 
     Yields:
-        Absolute paths; a failure for a folder that cannot be read, and for a link that cannot be followed.
+        Absolute paths, and a failure for each folder that cannot be read and each link that cannot be followed.
     """
-    seen: set[tuple[int, int]] = set()
-    for path in paths:
-        place = absolute(path)
-        if place.is_dir():
-            yield from _walk(place, seen)
+    walked: set[tuple[int, int]] = set()
+    for path in map(absolute, paths):
+        if path.is_dir():
+            yield from _walk(path, walked)
         else:
-            yield place
+            yield path
 
 
 def absolute(path: Path) -> Path:
-    """The path by which the catalogue knows a file, from wherever it is named; links keep their names."""
+    """Returns the absolute path of a file as the catalogue stores it; links keep their names."""
     return Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow links to other names
 
 
-def _walk(folder: Path, seen: set[tuple[int, int]]) -> Iterator[Path | Failure]:
-    """The music in a folder, unless it was walked before: a link may lead back up."""
+def _walk(folder: Path, walked: set[tuple[int, int]]) -> Iterator[Path | Failure]:
+    """Yields the music in a folder, unless it was walked before: a link may lead back up."""
     try:
-        state = folder.stat()
-        if (state.st_dev, state.st_ino) in seen:
+        status = folder.stat()
+        if (status.st_dev, status.st_ino) in walked:
             return
-        seen.add((state.st_dev, state.st_ino))
+        walked.add((status.st_dev, status.st_ino))
         with os.scandir(folder) as scan:
             entries = [entry for entry in scan if not entry.name.startswith(".")]
     except OSError as error:
-        yield Failure.of(folder, error)
+        yield Failure.from_error(folder, error)
         return
     # Linked folders last, so that a folder is found under its own name where it has one here.
     for entry in sorted(entries, key=lambda entry: (entry.is_symlink(), entry.name)):
         try:
             is_folder, is_file = entry.is_dir(), entry.is_file()
         except OSError as error:  # a link to itself, or into a folder that cannot be read
-            yield Failure.of(Path(entry.path), error)
+            yield Failure.from_error(Path(entry.path), error)
             continue
         if is_folder:
-            yield from _walk(Path(entry.path), seen)
+            yield from _walk(Path(entry.path), walked)
         elif is_file and os.path.splitext(entry.name)[1].lower() in ENDINGS:  # noqa: PTH122 - a name, no path
             yield Path(entry.path)
 
 
-def find_file(text: str) -> Path | None:
-    """The file that the catalogue knows by this path, or None where it is gone.
+def find_file(display: str) -> Path | None:
+    """Returns the file with a display path, or None if it does not exist.
 
     Raises:
-        OSError: whether it is there cannot be told: its folder or its disk does not let us look.
+        OSError: its folder cannot be read, or its disk does not answer, so it may exist.
     """
-    for path in paths_from_display(text):
+    for path in paths_from_display(display):
         with suppress(FileNotFoundError, NotADirectoryError):
             path.stat()
             return path
@@ -140,48 +150,51 @@ def find_file(text: str) -> Path | None:
 
 
 def classify_files(
-    found: Iterable[Path | Failure], records: PathRecords, named: Iterable[Path] = ()
+    files: Iterable[Path | Failure], records: FileRecords, named: Iterable[Path] = ()
 ) -> Iterator[Source]:
-    """Tells the files that are to be heard from those that are as they were, good or bad; none is opened.
+    """Compares files with their records, without opening them.
 
     Args:
-        found: what ``find_music`` yields.
-        records: what remembers the files that were heard.
-        named: what a person named; such a file is heard again though it failed, for that is what was asked.
+        files: paths and failures from ``find_music``.
+        records: records of indexed and failed files.
+        named: files that the user named; they are examined again even if they failed and did not change.
+
+    Yields:
+        The files to examine and those to pass over, in order.
     """
-    asked_for = {absolute(path) for path in named}
-    for some in batched(found, _LOOKED_UP_AT_ONCE):
-        paths = [path for path in some if isinstance(path, Path)]
+    always_tried = {absolute(path) for path in named}
+    for page in batched(files, _PAGE):
+        paths = [file for file in page if isinstance(file, Path)]
         names = [display_path(path) for path in paths]
-        known = dict(zip(paths, records.files(names), strict=True))
+        indexed = dict(zip(paths, records.files(names), strict=True))
         failed = dict(zip(paths, records.failures(names), strict=True))
-        for path in some:
-            if isinstance(path, Failure):
-                yield path
+        for file in page:
+            if isinstance(file, Failure):
+                yield file
             else:
-                yield _compare(path, known[path], None if path in asked_for else failed[path])
+                yield _classify(file, indexed[file], None if file in always_tried else failed[file])
 
 
 def stat_file(path: Path, known: bool) -> MusicFile | Failure:
-    """A file that is to be heard, whatever is remembered of it."""
+    """Returns a file to examine, with its current size and time, or the failure if it cannot be reached."""
     try:
-        state = path.stat()
+        status = path.stat()
     except OSError as error:
-        return Failure.of(path, error)
-    return MusicFile(path, state.st_size, state.st_mtime_ns, known)
+        return Failure.from_error(path, error)
+    return MusicFile(path, status.st_size, status.st_mtime_ns, known)
 
 
-def _compare(path: Path, record: PathRecord | None, failed: FailureRecord | None) -> Source:
-    file = stat_file(path, known=record is not None)
+def _classify(path: Path, indexed: PathRecord | None, failed: FailureRecord | None) -> Source:
+    file = stat_file(path, known=indexed is not None)
     if isinstance(file, Failure):
         return file
-    if record is not None and (record.size, record.mtime_ns) == (file.size, file.mtime_ns):
+    if _is_unchanged(file, indexed):
         return Unchanged()
-    # A right to read that was given since leaves a file's time as it was, and costs nothing to try.
-    if (
-        failed is not None
-        and failed.reason != UNREADABLE
-        and (failed.size, failed.mtime_ns) == (file.size, file.mtime_ns)
-    ):
+    # A new read permission does not change a file's time, and trying again costs nothing.
+    if failed is not None and failed.reason != UNREADABLE and _is_unchanged(file, failed):
         return Skipped()
     return file
+
+
+def _is_unchanged(file: MusicFile, record: PathRecord | FailureRecord | None) -> bool:
+    return record is not None and (record.size, record.mtime_ns) == (file.size, file.mtime_ns)

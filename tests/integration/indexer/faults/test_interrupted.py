@@ -18,17 +18,17 @@ CLIPS = 160
 
 @pytest.fixture
 def library(tmp_path: Path) -> Path:
-    """So many clips that a run over them takes a while."""
+    """Enough clips that a run takes a while."""
     return write_library(tmp_path / "music", CLIPS, seconds=8.0)
 
 
 def _wait_for(store: RedisStore, process: subprocess.Popen[str], tracks: int) -> None:
     wait_until(lambda: store.count() >= tracks or process.poll() is not None)
-    assert process.poll() is None, "it ended too early"
+    assert process.poll() is None, "the run ended too early"
 
 
 def test_nothing_is_lost_and_nothing_twice(indexer: Indexer, library: Path) -> None:
-    """Stopped by Ctrl-C, then killed, then run to its end, a run does what an undisturbed one does."""
+    """Runs that are stopped by Ctrl-C, killed and finished give the same catalogue as one undisturbed run."""
     with indexer.store() as store:
         after_stop = _stop(indexer, library, store)
         after_kill = _kill(indexer, library, store)
@@ -41,7 +41,7 @@ def test_nothing_is_lost_and_nothing_twice(indexer: Indexer, library: Path) -> N
         assert CLIPS == len(events) == store.revision()
         _check_index(indexer, store)
 
-        # Killed between its last commit and the index, a run is made good by the next, which decodes nothing.
+        # A run that was killed between its last commit and the index: the next one publishes it and decodes nothing.
         for snapshot in (indexer.data / "snapshots").iterdir():
             (snapshot / "header.json").unlink()
         assert 0 == indexer.report(library)["decoded"]
@@ -49,25 +49,25 @@ def test_nothing_is_lost_and_nothing_twice(indexer: Indexer, library: Path) -> N
 
 
 def _stop(indexer: Indexer, library: Path, store: RedisStore) -> int:
-    """Presses Ctrl-C, which a terminal sends to every process of the group; answers how many tracks there are then."""
+    """Stops a run by Ctrl-C, which a terminal sends to every process of the group, and returns the tracks so far."""
     command = indexer.command(library, "--jobs", "1")
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     ) as process:
         _wait_for(store, process, 1)
         os.killpg(process.pid, signal.SIGINT)
-        said, complaints = process.communicate(timeout=PATIENCE_SECONDS)
+        stdout, stderr = process.communicate(timeout=PATIENCE_SECONDS)
 
     assert 130 == process.returncode
-    assert f"of {CLIPS} files. What was done is kept: run the same command again to go on." in complaints
-    assert "Traceback" not in complaints
-    assert f"{store.count()} added, 0 unchanged, 0 failed" in said
+    assert f"of {CLIPS} files. Finished work is kept: run the same command again to continue." in stderr
+    assert "Traceback" not in stderr
+    assert f"{store.count()} added, 0 unchanged, 0 failed" in stdout
     _check_index(indexer, store)
     return store.count()
 
 
 def _kill(indexer: Indexer, library: Path, store: RedisStore) -> int:
-    """Kills a second run once it has got further; answers how many tracks there are then."""
+    """Kills a second run after it committed a batch, and returns the number of tracks so far."""
     before = store.count()
     with subprocess.Popen(indexer.command(library, "--jobs", "1", "--quiet"), text=True) as process:
         _wait_for(store, process, before + 1)
@@ -77,7 +77,7 @@ def _kill(indexer: Indexer, library: Path, store: RedisStore) -> int:
 
 
 def _check_index(indexer: Indexer, store: RedisStore) -> None:
-    """The published index holds every track."""
+    """Asserts that the published index has every track."""
     identity = store.identity()
     assert identity is not None
     snapshot = load_newest(indexer.data, identity, since=store.revision())
@@ -87,6 +87,6 @@ def _check_index(indexer: Indexer, store: RedisStore) -> None:
 
 
 def _check_agreement(indexer: Indexer) -> None:
-    """Nothing is by halves."""
+    """Asserts that all data of the catalogue agrees."""
     verified = run("verify", "--data", indexer.data)
     assert (0, "") == (verified.exit_code, verified.stderr)

@@ -1,7 +1,7 @@
-"""The indexer is killed at every stage of its work, and at random besides; afterwards nothing tells that it was.
+"""Kills the indexer at every stage of its work and at random moments; the catalogue is as after an undisturbed run.
 
-Once a file is in the catalogue it is overwritten in these tests, in its old size and time: if a later run decoded it
-again, the track would change or fail.
+These tests overwrite each file that is in the catalogue, with the same size and time: if a later run decoded it again,
+the track would change or fail.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from segue.core.catalogue.records import Track, Vector
 from segue.core.catalogue.store import all_track_ids
 from segue.core.failpoints import Failpoint
 from segue.core.redis_catalogue.store import RedisStore
-from tests.helpers.indexer import PROGRAM, Indexer, build_addition, killed_at, run, write_library
+from tests.helpers.indexer import PROGRAM, Indexer, build_addition, killed_at, run, run_json, write_library
 from tests.helpers.waiting import PATIENCE_SECONDS
 
 STAGES = [
@@ -34,15 +34,15 @@ STAGES = [
     "before-rename",
     "after-rename",
 ]
-# One for each stage, and ten to be killed at random over.
+# A shelf for each stage, and ten for kills at random moments.
 SHELVES, CLIPS = len(STAGES) + 10, 24
 TRIMMING = [Failpoint.BEFORE_TRIM, Failpoint.AFTER_TRIM]
-# These are hit where what they are about is tested.
+# Other tests reach these.
 ELSEWHERE = [Failpoint.WHILE_REMOVING, Failpoint.BEFORE_SWITCH, Failpoint.AFTER_SWITCH]
 
 
 class Library:
-    """Short clips on several shelves, some real ones among them, and a file that is none."""
+    """Short clips on several shelves, some of them real, and a file without audio."""
 
     def __init__(self, folder: Path, real: list[Path]) -> None:
         self.folder = folder
@@ -59,20 +59,20 @@ class Library:
 
     @property
     def files(self) -> list[Path]:
-        """Every file."""
+        """All files, in order."""
         return sorted(path for path in self.folder.rglob("*") if path.is_file())
 
     def shelf(self, number: int) -> Path:
-        """The folder of one shelf."""
+        """Returns the folder of a shelf."""
         return self.folder / f"shelf{number:02}"
 
     def spoil(self, paths: set[str]) -> None:
-        """Overwrites files so that whoever decodes them again finds nothing."""
+        """Overwrites files with zeros, which cannot be decoded."""
         for path in map(Path, paths):
             _overwrite(path, bytes(path.stat().st_size))
 
     def restore(self) -> None:
-        """Makes every file what it was."""
+        """Restores the content of every file."""
         for path, content in self._originals.items():
             _overwrite(path, content)
 
@@ -85,17 +85,17 @@ def _overwrite(path: Path, content: bytes) -> None:
 
 @pytest.fixture
 def library(tmp_path: Path, clips: list[Path]) -> Library:
-    """Some four hundred rendered clips, and four that are real where real ones are at hand."""
+    """About four hundred rendered clips, and four real ones if real clips are available."""
     return Library(tmp_path / "music", clips[::5])
 
 
 def indexed(store: RedisStore) -> set[str]:
-    """The files in the catalogue."""
+    """Returns the paths of the indexed files."""
     return {file.path for file in store.all_files()}
 
 
 def killed_at_random(dice: random.Random, command: list[str], store: RedisStore) -> None:
-    """Kills a run a moment after it has committed something, or has ended."""
+    """Kills a run a moment after its first commit, or after its end."""
     before = store.revision()
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         while store.revision() == before and process.poll() is None:
@@ -106,7 +106,7 @@ def killed_at_random(dice: random.Random, command: list[str], store: RedisStore)
 
 @pytest.mark.timeout(900)  # it starts the indexer twenty times
 def test_killed_at_every_stage(indexer: Indexer, library: Library) -> None:
-    """Every good file is in exactly once, none was decoded twice, and all is as after an undisturbed run."""
+    """Every good file is indexed once, none is decoded twice, and the catalogue is that of an undisturbed run."""
     dice = random.Random(5)
     assert set(Failpoint) == {stage.partition(":")[0] for stage in STAGES}.union(TRIMMING, ELSEWHERE)
     with indexer.store() as store:
@@ -130,20 +130,20 @@ def test_killed_at_every_stage(indexer: Indexer, library: Library) -> None:
 
 
 def undisturbed(indexer: Indexer, library: Library) -> Indexer:
-    """The catalogue of one run over the same library."""
+    """Indexes the same library in one run, and returns that indexer."""
     other = Indexer(indexer.data.with_name("undisturbed"), indexer.model)
     assert library.good == other.report(library.folder)["added"]
     return other
 
 
 def assert_agrees(indexer: Indexer) -> None:
-    """Redis, its events and the snapshots agree, but that the index may not be made yet."""
-    problems = [line for line in run("verify", "--data", indexer.data).stderr.splitlines() if "the index:" not in line]
-    assert [] == problems
+    """Asserts that Redis, its events and the snapshots agree, except that there may be no index yet."""
+    problems = run_json("verify", "--data", indexer.data)["problems"]
+    assert [] == [problem for problem in problems if problem["what"] != "the index"]
 
 
 def assert_same(one: RedisStore, other: RedisStore) -> None:
-    """Two catalogues hold the same tracks, files and failures, and embeddings that are equal to rounding."""
+    """Asserts that two catalogues have equal tracks, files and failures, and embeddings that differ by rounding."""
     ids = list(all_track_ids(one))
     assert ids == list(all_track_ids(other))
     assert [_rounded(track) for track in one.get(ids)] == [_rounded(track) for track in other.get(ids)]
@@ -167,7 +167,7 @@ def _failed(store: RedisStore) -> set[tuple[str, str]]:
 
 @pytest.mark.usefixtures("catalogue")
 def test_killed_while_an_old_snapshot_is_removed(tmp_path: Path) -> None:
-    """What is left of it is not taken for a snapshot, and the next run sweeps it out."""
+    """Its remains do not count as a snapshot, and the next run deletes them."""
     for _ in range(2):
         assert 0 == run("rebuild", "--data", tmp_path).exit_code
 
@@ -179,7 +179,7 @@ def test_killed_while_an_old_snapshot_is_removed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("stage", TRIMMING)
 def test_killed_while_trimming(catalogue: RedisStore, tmp_path: Path, stage: str) -> None:
-    """The stream is trimmed or is not, and all agrees; the next run does what is left."""
+    """The stream is trimmed or it is not, and all data agrees; the next run trims it."""
     with catalogue.writer("model", "front end", 16) as writer:
         for start in range(1_000, 11_000, 1_000):
             writer.add([build_addition(number) for number in range(start, start + 1_000)])

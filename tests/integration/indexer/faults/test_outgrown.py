@@ -1,8 +1,7 @@
-"""Files that take too much of anything cost themselves, and nothing else."""
+"""A file that takes too much time or memory fails alone."""
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -22,7 +21,7 @@ from segue.core.process_pool import ProcessPool
 from segue.core.testing.synthetic_clips import render_clip
 from segue.core.worker_process import JobLimits
 from segue.indexer.pipeline.examine import Examined, Failure, examine
-from tests.helpers.indexer import Indexer, run
+from tests.helpers.indexer import Indexer, run_json
 from tests.helpers.waiting import PATIENCE_SECONDS
 
 
@@ -36,14 +35,14 @@ def clip(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def workers() -> Iterator[ProcessPool[Path, Examined | Failure]]:
-    """One process, which gives a file four seconds."""
+    """One worker process with a limit of four seconds for a file."""
     work = partial(examine, config=FeatureConfig(), max_windows=10)
     with ProcessPool(1, work, preload=["librosa.filters"], limits=JobLimits(seconds=4.0)) as pool:
         yield pool
 
 
 def test_a_file_that_is_never_read_to_its_end(workers: ProcessPool[Path, Examined | Failure], clip: Path) -> None:
-    """A decoder that waits for ever is killed; the files before and behind it are examined."""
+    """A decoder that waits forever is killed; the files before and after it are examined."""
     trap = clip.with_name("trap.wav")
     os.mkfifo(trap)
     first, trapped, last = (workers.submit(path) for path in (clip, trap, clip))
@@ -55,8 +54,8 @@ def test_a_file_that_is_never_read_to_its_end(workers: ProcessPool[Path, Examine
 
 
 def test_the_failure_says_what_to_do() -> None:
-    """It names the option that gives such a file more."""
-    failure = Failure.of(Path("/music/long.mp3"), WorkerTimedOut("It took longer than 3 s."))
+    """Its message names the option that raises the limit."""
+    failure = Failure.from_error(Path("/music/long.mp3"), WorkerTimedOut("It took longer than 3 s."))
     assert "FILE_TIMED_OUT" == failure.reason
     assert "segue-indexer retry --reason FILE_TIMED_OUT --file-seconds N" in failure.message
 
@@ -75,7 +74,7 @@ def test_the_failure_says_what_to_do() -> None:
 def test_a_file_that_takes_too_much_fails(
     tmp_path: Path, tiny_model: Path, clip: Path, option: str, reason: str
 ) -> None:
-    """It is kept as a failure, passed over by later runs, and heard when retry gives it more."""
+    """It is recorded as failed, skipped by later runs, and added when retry raises the limit."""
     options = ("--data", tmp_path / "data", "--model", tiny_model)
 
     assert [reason] == [failure["reason"] for failure in report("add", clip.parent, *options, option)["failures"]]
@@ -84,21 +83,20 @@ def test_a_file_that_takes_too_much_fails(
 
 
 @pytest.mark.parametrize(("deaths", "expected"), [(1, []), (2, ["WORKER_DIED"])], ids=["once", "twice"])
-def test_a_worker_that_is_killed_costs_a_second_try(
+def test_a_file_whose_worker_is_killed_is_tried_twice(
     tmp_path: Path, indexer: Indexer, monkeypatch: pytest.MonkeyPatch, deaths: int, expected: list[str]
 ) -> None:
-    """A file whose worker is killed is examined once more; only a worker that is killed again is the file's fault."""
-    music, counted = tmp_path / "music", tmp_path / "deaths"
+    """It is examined once more; only if that worker is killed as well, the file fails."""
+    music, log = tmp_path / "music", tmp_path / "deaths"
     music.mkdir()
     (music / "song.m4a").write_bytes(bytes([0, 0, 0, 32]) + b"ftypM4A " + bytes(1000))
     sound = tmp_path / "sound.au"
     soundfile.write(sound, render_clip(1, 4.0), 22_050, subtype="PCM_16")
     (tmp_path / "bin").mkdir()
-    # It kills the worker that starts it, so many times, and decodes after that.
+    # It kills the worker that starts it the first times, and decodes after that.
     ffmpeg = tmp_path / "bin" / "ffmpeg"
     ffmpeg.write_text(
-        f"#!/bin/sh\necho x >> '{counted}'\n[ $(wc -l < '{counted}') -gt {deaths} ] || kill -9 $PPID\n"
-        f"exec cat '{sound}'\n",
+        f"#!/bin/sh\necho x >> '{log}'\n[ $(wc -l < '{log}') -gt {deaths} ] || kill -9 $PPID\nexec cat '{sound}'\n",
         encoding="utf-8",
     )
     ffmpeg.chmod(0o755)
@@ -109,23 +107,22 @@ def test_a_worker_that_is_killed_costs_a_second_try(
     assert 1 - len(expected) == document["tracks"]
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
-def test_a_run_steps_back_behind_others(tmp_path: Path, tiny_model: Path, clip: Path) -> None:
-    """With --nice it and its workers leave the processor to whoever wants it."""
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_run_can_be_nice(tmp_path: Path, tiny_model: Path, clip: Path) -> None:
+    """With --nice the run and its workers have that niceness."""
     command = Indexer(tmp_path / "data", tiny_model).command(clip, "--nice", "7")
-    seen = set[str]()
+    niceness = set[str]()
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
         while process.poll() is None:
             with suppress(OSError):
                 stat = Path(f"/proc/{process.pid}/stat").read_text(encoding="utf-8")
-                seen.add(stat.rpartition(")")[2].split()[16])
+                niceness.add(stat.rpartition(")")[2].split()[16])
             time.sleep(0.01)
 
     assert 0 == process.returncode
-    assert "7" in seen
+    assert str(min(19, os.nice(0) + 7)) in niceness
 
 
 def report(*arguments: str | Path) -> dict[str, Any]:
-    """What a run of segue-indexer says of itself."""
-    document: dict[str, Any] = json.loads(run(*arguments, "--jobs", "1", "--json").stdout)
-    return document
+    """Returns the report of a run with one job."""
+    return run_json(*arguments, "--jobs", "1")

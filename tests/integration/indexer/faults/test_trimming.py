@@ -1,27 +1,29 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
-import pytest
-
+from segue.core.catalogue.records import Addition
 from segue.core.index.snapshot import load_newest, newest_revision
 from segue.core.redis_catalogue.store import RedisStore
-from segue.indexer.catalogue import publish
-from tests.helpers.indexer import build_addition, run, track_id
+from segue.indexer.catalogue.publish import publish_index
+from tests.helpers.indexer import WIDTH, build_addition, run, track_id
 
 
-@pytest.fixture(autouse=True)
-def _small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A stream of twenty events is a long one."""
-    monkeypatch.setattr(publish, "MIN_TRIMMED", 20)
+def change(store: RedisStore, data: Path, additions: Sequence[Addition] = (), removals: Sequence[str] = ()) -> None:
+    """Changes the catalogue and publishes its index; twenty events are enough to be trimmed."""
+    with store.writer("model", "front end", WIDTH) as writer:
+        writer.add(additions)
+        writer.remove(removals)
+        publish_index(data, store, writer, min_trimmed=20)
 
 
-def test_the_stream_is_trimmed_behind_the_older_of_two_snapshots(catalogue: RedisStore, tmp_path: Path) -> None:
-    """One snapshot drops nothing; a second one drops what the first holds, and all that is left still agrees."""
-    run("rebuild", "--data", tmp_path)
+def test_the_stream_is_trimmed_up_to_the_older_snapshot(catalogue: RedisStore, tmp_path: Path) -> None:
+    """The first snapshot drops no event; the second drops those that the first contains, and the rest agrees."""
+    change(catalogue, tmp_path)
     assert 1 == catalogue.oldest_revision()
-    run("remove", track_id(1), "--data", tmp_path)
+    change(catalogue, tmp_path, removals=[track_id(1)])
 
     assert (21, 21) == (catalogue.oldest_revision(), catalogue.revision())
     assert 0 == run("verify", "--data", tmp_path).exit_code
@@ -34,14 +36,12 @@ def test_the_stream_is_trimmed_behind_the_older_of_two_snapshots(catalogue: Redi
     assert 20 == older.header.revision
 
 
-def test_a_few_events_are_not_worth_it(catalogue: RedisStore, tmp_path: Path) -> None:
-    """After the stream was trimmed, it grows again for a while."""
-    run("rebuild", "--data", tmp_path)
-    run("remove", track_id(1), "--data", tmp_path)
+def test_a_few_events_are_not_trimmed(catalogue: RedisStore, tmp_path: Path) -> None:
+    """After the stream was trimmed, it grows again until enough events can be dropped."""
+    change(catalogue, tmp_path)
+    change(catalogue, tmp_path, removals=[track_id(1)])
     for number in range(30, 34):
-        with catalogue.writer("model", "front end", 16) as writer:
-            writer.add([build_addition(number)])
-        run("rebuild", "--data", tmp_path)
+        change(catalogue, tmp_path, additions=[build_addition(number)])
 
     assert (21, 25, 25) == (catalogue.oldest_revision(), catalogue.revision(), newest_revision(tmp_path))
     assert 0 == run("verify", "--data", tmp_path).exit_code

@@ -1,24 +1,20 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
 
-from segue.indexer.cli.main import main
 from segue.indexer.cli.runner import reporting_errors
+from segue.indexer.settings import OutputOptions
+from tests.helpers.indexer import run
 
 
-def run(*arguments: str | Path) -> Result:
-    """Runs the command in this process."""
-    return CliRunner().invoke(main, [str(argument) for argument in arguments])
-
-
-def test_a_path_that_is_not_there_is_told_before_anything_starts(tmp_path: Path) -> None:
-    """One wrong path of many is a wrong command, and nothing was opened or made."""
+def test_a_path_that_does_not_exist_is_reported_first(tmp_path: Path) -> None:
+    """One wrong path of many makes the command wrong, and nothing is opened or created."""
     result = run("add", tmp_path, tmp_path / "nowhere", "--data", tmp_path / "data")
 
     assert 2 == result.exit_code
@@ -26,24 +22,34 @@ def test_a_path_that_is_not_there_is_told_before_anything_starts(tmp_path: Path)
     assert not (tmp_path / "data").exists()
 
 
-def test_a_folder_without_music_is_nearly_always_a_wrong_path(tmp_path: Path) -> None:
-    """Nothing to do is an error with a sentence, since a script would else go on with an empty catalogue."""
+def test_a_path_is_a_file_or_a_folder(tmp_path: Path) -> None:
+    """A pipe is refused: reading it might wait forever."""
+    os.mkfifo(tmp_path / "pipe.wav")
+    result = run("add", tmp_path / "pipe.wav", "--data", tmp_path / "data")
+
+    assert 2 == result.exit_code
+    assert "pipe.wav' is neither a file nor a folder." in result.stderr
+
+
+def test_a_folder_without_music_is_an_error(tmp_path: Path) -> None:
+    """It is nearly always a wrong path, and a script must not continue with an empty catalogue."""
     (tmp_path / "notes.txt").touch()
     result = run("add", tmp_path, "--data", tmp_path / "data")
 
     assert 1 == result.exit_code
-    assert "no music" in result.stderr
+    assert f"There is no music under {tmp_path}: " in result.stderr
     assert ".flac" in result.stderr
     assert not (tmp_path / "data").exists()
 
 
-def test_a_model_that_is_not_there_is_a_sentence(tmp_path: Path) -> None:
-    """A wrong --model is told without a traceback, and before Redis is started."""
+def test_a_missing_model_is_reported_in_a_sentence(tmp_path: Path) -> None:
+    """A wrong --model gives no traceback, and is reported before Redis is started."""
     (tmp_path / "a.wav").touch()
-    result = run("add", tmp_path, "--data", tmp_path / "data", "--model", tmp_path / "none")
+    result = run("add", tmp_path, "--data", tmp_path / "data", "--model", tmp_path / "none", "--json")
 
     assert 1 == result.exit_code
-    assert "There is no model in" in result.stderr
+    assert json.loads(result.stdout)["error"]["message"] in result.stderr
+    assert str(tmp_path / "none") in result.stderr
     assert "Traceback" not in result.output
     assert not (tmp_path / "data").exists()
 
@@ -53,29 +59,29 @@ def test_a_model_that_is_not_there_is_a_sentence(tmp_path: Path) -> None:
     [("add",), ("add", ".", "--jobs", "0"), ("add", ".", "--allow-failures", "-1"), ("add", ".", "--no-such"), ("ad",)],
 )
 def test_a_wrong_command_exits_with_2(arguments: tuple[str, ...]) -> None:
-    """What cannot be meant is told apart from what failed."""
+    """A wrong command has another exit code than a failed run."""
     assert 2 == run(*arguments).exit_code
 
 
 def test_help_is_quick() -> None:
-    """Nothing heavy is loaded to print the help, or by importing the command."""
+    """Neither importing the command nor printing its help loads anything heavy."""
     code = (
         "import sys; from segue.indexer.cli.main import main\n"
         "try: main(['add', '--help'])\n"
         "finally: print(sorted({'tensorflow', 'librosa', 'numpy.linalg', 'rich'} & set(sys.modules)), file=sys.stderr)"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
-    assert "--allow-failures" in done.stdout
-    assert "tensorflow" not in done.stderr
-    assert "librosa" not in done.stderr
+    assert "--allow-failures" in ended.stdout
+    assert "tensorflow" not in ended.stderr
+    assert "librosa" not in ended.stderr
 
 
-def test_a_run_that_is_stopped_at_once_has_its_document(capsys: pytest.CaptureFixture[str]) -> None:
-    """A program that waits for JSON reads what was done until then, and that it was not the end."""
+def test_a_run_that_is_stopped_at_once_prints_its_document(capsys: pytest.CaptureFixture[str]) -> None:
+    """A program that waits for JSON reads what was done until then, and that the run was stopped."""
 
     def stopped() -> None:
-        with reporting_errors(as_json=True) as counts:
+        with reporting_errors(OutputOptions(as_json=True)) as counts:
             counts.added = 3
             raise KeyboardInterrupt
 

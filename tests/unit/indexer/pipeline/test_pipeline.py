@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 
@@ -14,45 +14,52 @@ from segue.core.testing.memory_store import MemoryStore
 from segue.indexer.pipeline.examine import Examined, Failure
 from segue.indexer.pipeline.pipeline import Pipeline
 from segue.indexer.pipeline.run_counts import RunCounts
-from segue.indexer.pipeline.scan import MusicFile, Source, Unchanged
+from segue.indexer.pipeline.scan import Missing, MusicFile, Source, Unchanged
 from segue.indexer.pipeline.tags import Tags
 
 
 class FakeExaminer:
-    """Finds one window in every file; its number is the file's name. Counts how many files are under way."""
+    """Examines a file at once: its only window is full of the number that is the file's name."""
 
-    def __init__(self, ids: dict[str, str] | None = None) -> None:
+    def __init__(self, ids: dict[str, str] | None = None, hanging: str = "") -> None:
+        """Stores the results.
+
+        Args:
+            ids: track ids by the number of the file; others are the number itself.
+            hanging: number of a file that is never finished.
+        """
         self.ids = ids or {}
+        self.hanging = hanging
         self.submitted: list[str] = []
         self.jobs = 2
 
     def submit(self, path: Path) -> Future[Examined | Failure]:
-        """Examines a file at once."""
+        """Returns a future that is done, unless the file hangs."""
         self.submitted.append(path.stem)
         future: Future[Examined | Failure] = Future()
         if path.suffix == ".bad":
-            future.set_result(Failure(str(path), "AUDIO_SILENT", "Nothing can be heard."))
-        else:
+            future.set_result(Failure(str(path), "AUDIO_SILENT", "It is silent."))
+        elif path.stem != self.hanging:
             windows = Windows(np.full((1, 2, 2), float(path.stem), np.float32), np.zeros(1))
             future.set_result(Examined(self.ids.get(path.stem, path.stem.zfill(32)), windows, 4.0, Tags(genre="polka")))
         return future
 
 
 class FakePredictor:
-    """Hears the file's number as its embedding's angle; number 13 makes no sense to it."""
+    """Returns an embedding whose angle is the file's number; that of number 13 is not a number."""
 
     labels = ("blues", "rock")
 
     def __init__(self) -> None:
         self.batches: list[int] = []
 
-    def predict(self, pieces: Sequence[Windows]) -> list[Prediction]:
-        """Answers in the order of the pieces."""
-        self.batches.append(len(pieces))
-        return [self._hear(float(piece.values[0, 0, 0])) for piece in pieces]
+    def predict(self, clips: Sequence[Windows]) -> list[Prediction]:
+        """Returns the predictions in the order of the clips."""
+        self.batches.append(len(clips))
+        return [self._predict(float(clip.values[0, 0, 0])) for clip in clips]
 
     @staticmethod
-    def _hear(number: float) -> Prediction:
+    def _predict(number: float) -> Prediction:
         angle = np.nan if number == 13 else number / 100
         embedding = np.array([np.cos(angle), np.sin(angle)], np.float32)
         return Prediction(np.array([0.25, 0.75], np.float32), embedding, np.zeros((1, 2), np.float32))
@@ -61,18 +68,18 @@ class FakePredictor:
 class World:
     """A pipeline over fakes, and a catalogue in memory."""
 
-    def __init__(self, ids: dict[str, str] | None = None) -> None:
-        self.examiner, self.predictor, self.store = FakeExaminer(ids), FakePredictor(), MemoryStore()
+    def __init__(self, ids: dict[str, str] | None = None, hanging: str = "") -> None:
+        self.examiner, self.predictor, self.store = FakeExaminer(ids, hanging), FakePredictor(), MemoryStore()
         self.counts, self.shown = RunCounts(), 0
 
-    def run(self, sources: Iterable[Source], stop_after: int | None = None) -> None:
-        """Runs until the sources end, or until so many files are dealt with."""
+    def run(self, sources: Iterable[Source], stopped: Callable[[], bool] = lambda: False) -> list[str]:
+        """Runs until the sources end or until ``stopped``, and returns the missing files."""
         with self.store.writer("model", "front end", 2) as writer:
             pipeline = Pipeline(self.examiner, self.predictor, writer, self.counts, self._show)
-            pipeline.run(sources, lambda: stop_after is not None and self.counts.done >= stop_after)
+            return pipeline.run(sources, stopped)
 
     def track(self, name: str) -> Track:
-        """The track of this number."""
+        """Returns the track of the file with this number."""
         (track,) = self.store.get([name.zfill(32)])
         assert track is not None
         return track
@@ -83,12 +90,12 @@ class World:
 
 
 def music(*numbers: int, known: bool = False, ending: str = "wav") -> list[MusicFile]:
-    """Files with these numbers."""
+    """Returns files with these numbers."""
     return [MusicFile(Path(f"/music/{number}.{ending}"), number, number, known) for number in numbers]
 
 
 def test_files_become_tracks() -> None:
-    """A track holds its posterior, its best genre, its tags, its path, and the file as it was."""
+    """A track has its posterior, its most probable genre, tags and path; its file's size and time are recorded."""
     world = World()
     world.run(music(7))
 
@@ -107,8 +114,8 @@ def test_files_become_tracks() -> None:
     assert (7, 7) == (record.size, record.mtime_ns)
 
 
-def test_every_piece_gets_its_own_answer() -> None:
-    """Batches do not mix files up, whatever is left out between them."""
+def test_every_file_gets_its_own_prediction() -> None:
+    """Batches do not mix files up, even when files between them fail."""
     world = World()
     world.run([*music(*range(1, 10)), *music(10, ending="bad"), *music(*range(11, 40))])
 
@@ -122,15 +129,15 @@ def test_every_piece_gets_its_own_answer() -> None:
 
 
 def test_batches_are_full() -> None:
-    """The network is asked for sixteen at a time, and the rest at the end."""
+    """The model predicts sixteen files at a time, and the rest at the end."""
     world = World()
     world.run(music(*range(20, 60)))
 
     assert [16, 16, 8] == world.predictor.batches
 
 
-def test_only_so_many_files_are_under_way() -> None:
-    """What is read ahead is bounded, however many files there are: memory stays as it is."""
+def test_the_number_of_files_in_flight_is_bounded() -> None:
+    """However many files there are, only so many are examined ahead, so memory does not grow."""
     world = World()
     ahead: list[int] = []
 
@@ -146,9 +153,9 @@ def test_only_so_many_files_are_under_way() -> None:
 
 
 def test_counts_are_of_files() -> None:
-    """Added, updated, unchanged and failed add up to the files; a failure keeps its reason."""
+    """Added, updated, unchanged and failed add up to the number of files; a failure keeps its reason."""
     world = World()
-    world.run([*music(1), *music(2, known=True), Unchanged(), *music(3, ending="bad"), Failure("/x", "R", "Why.")])
+    world.run([*music(1), *music(2, known=True), Unchanged(), *music(3, ending="bad"), Failure("/x", "R", "Cause.")])
 
     counts = world.counts
     assert (1, 1, 1, 2, 2) == (counts.added, counts.updated, counts.unchanged, counts.failed, counts.decoded)
@@ -157,25 +164,25 @@ def test_counts_are_of_files() -> None:
     assert world.shown > 0
 
 
-def test_failures_are_written_down() -> None:
-    """Every file that failed is kept as it was, however many; a folder that cannot be read is no file."""
+def test_failures_are_recorded() -> None:
+    """Each failed file is recorded with its size and time, however many; a folder that cannot be read is not."""
     world = World()
-    world.run([*music(13), *music(*range(100, 140), ending="bad"), Failure("/music", "FILE_UNREADABLE", "Why.")])
+    world.run([*music(13), *music(*range(100, 140), ending="bad"), Failure("/music", "FILE_UNREADABLE", "Cause.")])
 
-    kept = {failure.path: failure for failure in world.store.all_failures()}
-    assert {"/music/13.wav", *(f"/music/{number}.bad" for number in range(100, 140))} == set(kept)
-    silent = kept["/music/100.bad"]
-    assert (100, 100, "AUDIO_SILENT", "Nothing can be heard.") == (
+    recorded = {failure.path: failure for failure in world.store.all_failures()}
+    assert {"/music/13.wav", *(f"/music/{number}.bad" for number in range(100, 140))} == set(recorded)
+    silent = recorded["/music/100.bad"]
+    assert (100, 100, "AUDIO_SILENT", "It is silent.") == (
         silent.size,
         silent.mtime_ns,
         silent.reason,
         silent.detail,
     )
-    assert "NOT_UNDERSTOOD" == kept["/music/13.wav"].reason
+    assert "NOT_UNDERSTOOD" == recorded["/music/13.wav"].reason
 
 
 def test_the_same_audio_in_two_places_is_one_track() -> None:
-    """Two files of one recording are one track with two paths."""
+    """Two files with the same audio are one track with two paths."""
     same = "a" * 32
     world = World(ids={"1": same, "2": same})
     world.run(music(1, 2))
@@ -184,8 +191,8 @@ def test_the_same_audio_in_two_places_is_one_track() -> None:
     assert [same, same] == [record.track_id for record in world.store.files(["/music/1.wav", "/music/2.wav"]) if record]
 
 
-def test_an_answer_that_is_no_number_costs_one_file() -> None:
-    """A vector that is not finite would poison the index: its file fails, and its batch goes on."""
+def test_a_bad_embedding_costs_one_file() -> None:
+    """A vector that is not finite would spoil the index: its file fails, and the rest of its batch is committed."""
     world = World()
     world.run(music(12, 13, 14))
 
@@ -193,27 +200,28 @@ def test_an_answer_that_is_no_number_costs_one_file() -> None:
     assert ["NOT_UNDERSTOOD"] == [failure.reason for failure in world.counts.failures]
 
 
-def test_a_wish_to_stop_commits_what_was_heard() -> None:
-    """After Ctrl-C the batch at hand is still committed, and the next files are not begun."""
+def test_missing_files_are_returned() -> None:
+    """They are neither examined nor counted, since only the command knows what to do with them."""
     world = World()
-    world.run([*music(*range(20, 24)), *music(3, ending="bad"), *music(*range(30, 90))], stop_after=1)
+
+    assert ["/music/gone.wav"] == world.run([*music(1), Missing("/music/gone.wav")])
+    assert (1, ["1"]) == (world.counts.done, world.examiner.submitted)
+
+
+def test_a_stop_commits_the_batch_at_hand() -> None:
+    """After Ctrl-C the examined files are committed, and no other file is started."""
+    world = World()
+    sources = [*music(*range(20, 24)), *music(3, ending="bad"), *music(*range(30, 90))]
+    world.run(sources, lambda: world.counts.done >= 1)
 
     assert world.store.count() == world.counts.added
     assert 4 <= world.counts.added < 64
 
 
-def test_a_file_that_never_ends_does_not_keep_one_from_stopping() -> None:
-    """A disk that does not answer can be left by Ctrl-C; what was heard before it is committed."""
-    world = World()
-    submit = world.examiner.submit
-
-    def hang(path: Path) -> Future[Examined | Failure]:
-        return Future() if path.stem == "2" else submit(path)
-
-    world.examiner.submit = hang  # type: ignore[method-assign] # a disk like that is rare
-    waited = itertools.count()
-    with world.store.writer("model", "front end", 2) as writer:
-        pipeline = Pipeline(world.examiner, world.predictor, writer, world.counts, lambda counts: None)
-        pipeline.run(music(1, 2, 3), lambda: world.counts.decoded == 1 and next(waited) >= 3)
+def test_a_file_that_hangs_does_not_prevent_a_stop() -> None:
+    """While a disk does not answer, Ctrl-C still works, and the files before are committed."""
+    world = World(hanging="2")
+    waits = itertools.count()
+    world.run(music(1, 2, 3), lambda: world.counts.decoded == 1 and next(waits) >= 3)
 
     assert 1 == world.store.count()
