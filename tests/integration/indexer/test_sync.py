@@ -35,7 +35,7 @@ def template(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Path
 
 @pytest.fixture
 def music(template: Path, tmp_path: Path) -> Path:
-    """That music in its first state, and a copy of it."""
+    """The music, with a copy to restore it from, and a copy of its catalogue in the test's folder."""
     shutil.copytree(template / "music", tmp_path / "kept")
     shutil.copytree(template / "data" / "redis", tmp_path / "data" / "redis", ignore=shutil.ignore_patterns("*.sock"))
     return template / "music"
@@ -119,8 +119,8 @@ def test_many_removals_are_refused(synced: Run, music: Path, tmp_path: Path) -> 
     refused = synced()
 
     assert 1 == refused.exit_code
-    assert "Refused to remove 3 of 12 tracks: " in refused.stderr
-    assert f"for example {music / '0003.flac'}." in refused.stderr
+    example = f"for example {music / '0003.flac'}."
+    assert f"Refused to remove 3 of 12 tracks whose files are missing, {example}" in refused.stderr
     assert "--allow-removals" in refused.stderr
     assert "1 added" in refused.stdout
     with open_store(tmp_path / "data") as store:

@@ -64,7 +64,7 @@ class Session:
     workers: ProcessPool[Path, Examined | Failure]
     predictor: LazyModel
 
-    def index(self, sources: Iterable[Source], counts: RunCounts, interrupt: Interrupt, show: Show) -> list[str]:
+    def index_files(self, sources: Iterable[Source], counts: RunCounts, interrupt: Interrupt, show: Show) -> list[str]:
         """Indexes files and returns the paths of the missing ones; see ``Pipeline.run``."""
         pipeline = Pipeline(self.workers, self.predictor, self.writer, counts, show)
         return pipeline.run(sources, interrupt.requested)

@@ -61,5 +61,5 @@ def add(paths: Sequence[Path], settings: Settings, counts: RunCounts, interrupt:
     """
     with counts.timed(), open_session(settings) as session:
         before = session.store.revision()
-        session.index(plan(paths).sources(session.store), counts, interrupt, show)
+        session.index_files(plan(paths).sources(session.store), counts, interrupt, show)
         finish_run(settings.data, session.store, session.writer, before, counts)

@@ -65,7 +65,7 @@ def reindex(
     with counts.timed(), open_staging_session(settings) as (store, writer, session):
         paths = _known_paths(store)
         files = [file for path in paths if (file := _find_or_keep(path)) is not None]
-        session.index(classify_files(files, session.store), counts, interrupt, show)
+        session.index_files(classify_files(files, session.store), counts, interrupt, show)
         if interrupt.requested():
             return
         # Files that an earlier run indexed, and that left the catalogue or the disk since, must not come back.

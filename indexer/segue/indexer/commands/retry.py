@@ -70,7 +70,7 @@ def retry(reason: str | None, settings: Settings, counts: RunCounts, interrupt: 
     """
     with counts.timed(), open_session(settings) as session:
         before = session.store.revision()
-        missing = session.index(plan(reason).sources(session.store), counts, interrupt, show)
+        missing = session.index_files(plan(reason).sources(session.store), counts, interrupt, show)
         session.writer.clear_failures(missing)
         counts.forgotten = len(missing)
         finish_run(settings.data, session.store, session.writer, before, counts)

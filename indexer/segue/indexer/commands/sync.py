@@ -69,7 +69,7 @@ def sync(
     """
     with counts.timed(), open_session(settings) as session:
         before = session.store.revision()
-        missing = session.index(plan(paths).sources(session.store), counts, interrupt, show)
+        missing = session.index_files(plan(paths).sources(session.store), counts, interrupt, show)
         if interrupt.requested():
             missing = []
         refusal = None if allow_removals else _refusal(missing, session.store)
@@ -88,7 +88,7 @@ def _refusal(missing: Sequence[str], store: TrackStore) -> RemovalRefused | None
         return None
     example = escape_control_characters(missing[0])
     return RemovalRefused(
-        f"Refused to remove {orphans:,} of {quantity(tracks, 'track')}: no file of them exists any more, for example "
-        f"{example}. More than {MAX_REMOVED_PERCENT} % at once looks like a disk that is not mounted, so nothing was "
-        "removed. Mount the disk, or run the same command with --allow-removals if the files are gone for good."
+        f"Refused to remove {orphans:,} of {quantity(tracks, 'track')} whose files are missing, for example {example}. "
+        f"More than {MAX_REMOVED_PERCENT} % at once looks like a disk that is not mounted, so nothing was removed. "
+        "Mount the disk, or run the same command with --allow-removals if the files are gone for good."
     )

@@ -57,7 +57,7 @@ class Pipeline:
     def __init__(
         self, examiner: Examiner, predictor: Predictor, writer: TrackWriter, counts: RunCounts, show: Show
     ) -> None:
-        """Stores the parts.
+        """Creates a pipeline without starting it.
 
         Args:
             examiner: examines files.

@@ -22,7 +22,7 @@ class FakeExaminer:
     """Examines a file at once: its only window is full of the number that is the file's name."""
 
     def __init__(self, ids: dict[str, str] | None = None, hanging: str = "") -> None:
-        """Stores the results.
+        """Creates an examiner.
 
         Args:
             ids: track ids by the number of the file; others are the number itself.
