@@ -114,21 +114,6 @@ def test_a_page_without_marks_is_told_before_anything_is_measured(tmp_path: Path
     assert BEGIN in result.stderr
 
 
-def test_the_readme_has_the_figures_of_the_results() -> None:
-    """Every figure of the short table stands in docs/results.md, in a row of the same network."""
-    root = Path(__file__).parents[2]
-    page = (root / "docs" / "results.md").read_text().splitlines()
-    _, _, rest = (root / "README.md").read_text().partition(BEGIN)
-    rows = [line.strip("| ").split(" | ") for line in rest.partition(END)[0].splitlines() if line.startswith("| ")]
-    measured = [(row[0], cell) for row in rows for cell in row if "[" in cell]
-    assert measured
-    assert [] == [
-        (name, cell)
-        for name, cell in measured
-        if not any(line.startswith(f"| {name} |") and f"| {cell} |" in line for line in page)
-    ]
-
-
 def test_the_statistics_are_those_of_the_network() -> None:
     """Mean, spread and step of each band, as the linear path of segue-fast has them first, before it scales."""
     windows = -60 * np.random.default_rng(0).random((3, 128, 39), np.float32)

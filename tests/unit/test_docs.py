@@ -1,7 +1,8 @@
-"""The documents say what the programs do."""
+"""The documentation agrees with the programs."""
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -30,10 +31,18 @@ PROGRAMS = {
     "segue-indexer": segue.indexer.cli.main.main,
     "segue-trainer": segue.trainer.cli.main.main,
 }
+# What the README states of each model, by the names in its manifest.
+FIGURES = {
+    "segue-accurate": (
+        *("accuracy", "accuracy_low", "accuracy_high"),
+        *("log_loss_cross_fitted", "precision_at_10_other_artists"),
+    ),
+    "segue-fast": ("accuracy", "accuracy_low", "accuracy_high", "log_loss", "precision_at_10_from_train"),
+}
 
 
 def commands(name: str, command: click.Command) -> Iterator[tuple[str, click.Command]]:
-    """A command and all under it, by what one types."""
+    """A command and all its subcommands, each with the words that a user types."""
     yield name, command
     if isinstance(command, click.Group):
         for part, below in command.commands.items():
@@ -41,7 +50,7 @@ def commands(name: str, command: click.Command) -> Iterator[tuple[str, click.Com
 
 
 def section(program: str) -> str:
-    """What docs/options.md says of one program."""
+    """The section of docs/options.md about one program."""
     text = (ROOT / "docs" / "options.md").read_text(encoding="utf-8")
     return text.partition(f"\n## {program}\n")[2].partition("\n## ")[0]
 
@@ -51,27 +60,51 @@ ALL = [pytest.param(*pair, id=pair[0]) for name, main in PROGRAMS.items() for pa
 
 @pytest.mark.parametrize(("typed", "command"), ALL)
 def test_every_option_is_documented(typed: str, command: click.Command) -> None:
-    """Each command, option and environment variable stands in the program's part of docs/options.md."""
+    """The program's section of docs/options.md names each command, option and environment variable."""
     text = section(typed.split(maxsplit=1)[0])
-    words = [typed] if " " in typed else []  # a program stands in the heading
+    words = [typed] if " " in typed else []  # the heading names the program
     options = [option for option in command.params if isinstance(option, click.Option)]
     names = [name for option in options for name in option.opts]
     variables = [str(option.envvar) for option in options if option.envvar]
     assert [] == [name for name in (*words, *names, *variables) if not re.search(rf"`{name}(?![\w-])", text)]
 
 
-@pytest.mark.parametrize("document", ["README.md", "docs/operations.md"])
+KINDS = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.SegueError)]
+
+
+def codes() -> dict[str, str]:
+    """The gRPC code of each reason that a caller can meet, INTERNAL apart."""
+    by_reason = {kind.reason: to_status(made(kind), "id")[0].name for kind in KINDS}
+    return {reason: code for reason, code in by_reason.items() if code != "INTERNAL"}
+
+
+@pytest.mark.parametrize("document", ["errors.md", "operations.md"])
 def test_every_reason_is_documented(document: str) -> None:
-    """Each reason that a caller can meet stands in the README, and what the operator does in docs/operations.md."""
-    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.SegueError)]
-    reasons = {kind.reason for kind in kinds if to_status(made(kind), "id")[0].name != "INTERNAL"}
-    text = (ROOT / document).read_text()
-    assert [] == sorted(reason for reason in reasons if f"`{reason}`" not in text)
+    """docs/errors.md has each reason that a caller can meet, docs/operations.md the operator's action for it."""
+    text = (ROOT / "docs" / document).read_text(encoding="utf-8")
+    assert [] == sorted(reason for reason in codes() if f"`{reason}`" not in text)
+
+
+def test_every_reason_has_its_code() -> None:
+    """The table of docs/errors.md has one row for each reason, with the code that the server returns."""
+    text = (ROOT / "docs" / "errors.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `([A-Z_]+)` \| ([A-Z_]+) \|", text, re.MULTILINE)
+    assert sorted({**codes(), "INTERNAL": "INTERNAL"}.items()) == sorted(rows)
 
 
 def made(kind: type[errors.SegueError]) -> errors.SegueError:
     """An error of a kind."""
     return kind("field", "text") if kind is errors.MalformedRequest else kind("text")
+
+
+@pytest.mark.parametrize(("column", "model"), [(1, "segue-accurate"), (2, "segue-fast")])
+def test_the_readme_has_the_figures_of_the_models(column: int, model: str) -> None:
+    """The README states the accuracy, its interval, the log-loss and the precision of each model that ships."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    text = readme.partition("\n## Accuracy and speed\n")[2].partition("\n## ")[0]
+    cells = [line.split("|")[1 + column] for line in text.splitlines() if line.startswith("| ")]
+    measured = json.loads((ROOT / "models" / model / "manifest.json").read_text(encoding="utf-8"))["metrics"]
+    assert [f"{measured[name]:.3f}" for name in FIGURES[model]] == re.findall(r"\d\.\d{3}", " ".join(cells))
 
 
 def test_every_decision_is_listed() -> None:
@@ -81,7 +114,7 @@ def test_every_decision_is_listed() -> None:
 
 
 def test_every_bound_is_documented() -> None:
-    """docs/operations.md has the bounds that hold, and no other."""
+    """docs/operations.md states the limits of the server, and no others."""
     bounds = (ROOT / "docs" / "operations.md").read_text().partition("\n## Bounds\n")[2].partition("\n## ")[0]
     gibibytes = (decode_worker.LIMITS.memory_bytes or 0) // 2**30
     assert [
@@ -102,7 +135,7 @@ def test_every_bound_is_documented() -> None:
 
 
 def test_every_alert_is_documented() -> None:
-    """docs/operations.md has a row for each alert, and each goes by metrics that docs/metrics.md has."""
+    """docs/operations.md has a row for each alert, and docs/metrics.md has each metric that the alerts use."""
     rules = (ROOT / "docker" / "prometheus" / "alerts.yml").read_text()
     operations, metrics = ((ROOT / "docs" / name).read_text() for name in ("operations.md", "metrics.md"))
     alerts = re.findall(r"alert: (\w+)", rules)
@@ -112,7 +145,7 @@ def test_every_alert_is_documented() -> None:
 
 
 def test_alerts_rise_when_they_should() -> None:
-    """Prometheus's own tool finds the rules right, silent for a server that is well and loud for one that is not."""
+    """The alert rules pass promtool; they stay silent for a healthy server and fire for an unhealthy one."""
     promtool = shutil.which("promtool")
     if promtool is None:
         pytest.skip("no promtool on the PATH: install prometheus to try the alerts")
