@@ -107,10 +107,25 @@ def test_the_readme_has_the_figures_of_the_models(column: int, model: str) -> No
     assert [f"{measured[name]:.3f}" for name in FIGURES[model]] == re.findall(r"\d\.\d{3}", " ".join(cells))
 
 
+DECISIONS = sorted((ROOT / "docs" / "adr").glob("0*.md"))
+
+
 def test_every_decision_is_listed() -> None:
-    """The index of decisions names each page."""
-    index = (ROOT / "docs" / "adr" / "README.md").read_text()
-    assert [] == [page.name for page in (ROOT / "docs" / "adr").glob("0*.md") if page.name not in index]
+    """The index of decisions has a row for each page, by number, with its title, date and status."""
+    index = (ROOT / "docs" / "adr" / "README.md").read_text(encoding="utf-8")
+    form = re.compile(r"# (\d{4}): (.+)\n\n- Date: (\d{4}-\d\d-\d\d)\n- Status: (.+)\n")
+    pages = [(page.name, form.match(page.read_text(encoding="utf-8"))) for page in DECISIONS]
+    rows = ["| [{1}]({0}) | {2} | {3} | {4} |".format(name, *page.groups()) for name, page in pages if page]
+    assert len(DECISIONS) == len(rows)
+    assert rows == re.findall(r"^\| \[.*$", index, re.MULTILINE)
+
+
+@pytest.mark.parametrize("page", DECISIONS, ids=lambda page: page.name[:4])
+def test_every_decision_has_one_form(page: Path) -> None:
+    """Each decision has the same sections in the same order; only the measurements may be missing."""
+    headings = re.findall(r"^## (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    expected = ["Context", "Decision", "Consequences", "Measurements", "Rejected alternatives"]
+    assert [part for part in expected if part in {*headings} or part != "Measurements"] == headings
 
 
 def test_every_bound_is_documented() -> None:
