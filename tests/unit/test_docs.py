@@ -107,6 +107,14 @@ def test_the_readme_has_the_figures_of_the_models(column: int, model: str) -> No
     assert [f"{measured[name]:.3f}" for name in FIGURES[model]] == re.findall(r"\d\.\d{3}", " ".join(cells))
 
 
+def test_every_path_exists() -> None:
+    """Each file and folder that CONTRIBUTING.md names is in the repository."""
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    paths = re.findall(r"`((?:[\w-]+/)+[\w.-]*)`", text)
+    assert paths
+    assert [] == [path for path in paths if not (ROOT / path).exists()]
+
+
 DECISIONS = sorted((ROOT / "docs" / "adr").glob("0*.md"))
 
 
