@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from segue.core.errors import WorkerDied, WorkerOutOfMemory, WorkerTimedOut
+from segue.core.process_identity import started
 from segue.core.process_pool import ProcessPool
-from segue.core.redis_catalogue.process_identity import started
 from segue.core.worker_process import UNLIMITED, JobLimits
 from tests.helpers.waiting import PATIENCE_SECONDS, wait_until
 

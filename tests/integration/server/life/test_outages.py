@@ -18,8 +18,8 @@ from grpc_health.v1 import health_pb2
 from redis import Redis
 
 from segue.client import Client, StoreUnavailableError
+from segue.core.process_identity import started
 from segue.core.redis_catalogue.open import open_store
-from segue.core.redis_catalogue.process_identity import started
 from segue.core.redis_catalogue.store import RedisStore
 from segue.v1 import (
     audio_pb2,

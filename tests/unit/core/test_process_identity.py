@@ -7,7 +7,7 @@ import subprocess
 import sys
 from dataclasses import replace
 
-from segue.core.redis_catalogue.process_identity import Process, started
+from segue.core.process_identity import Process, started
 
 
 def test_this_process_runs() -> None:
