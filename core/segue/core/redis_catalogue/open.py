@@ -46,8 +46,8 @@ def open_store(
         return
     with (
         open_private_redis(data / "redis") as local,
-        local.explained(),
-        _opened(RedisStore(local.url, durable=local.durable, revive=local.revive, timeouts=timeouts)) as store,
+        local.explaining_death(),
+        _opened(RedisStore(local.url, durable=local.durable, revive=local.restart_if_dead, timeouts=timeouts)) as store,
     ):
         yield store
 

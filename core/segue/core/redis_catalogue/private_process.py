@@ -1,0 +1,184 @@
+"""Starts and stops the server process of a private Redis."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import re
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Literal
+from urllib.parse import quote
+
+from redis import Redis
+from redis.exceptions import BusyLoadingError, RedisError
+
+from segue.core.errors import StoreUnavailable
+from segue.core.file_lock import FileLock
+from segue.core.redis_catalogue.client import DEFAULT_TIMEOUTS, connect
+from segue.core.redis_catalogue.private_locations import SOCKET, find_server, socket_path
+
+# Long enough for a server that loads or saves a catalogue of millions of tracks.
+STOP_SECONDS = 300.0
+_START_SECONDS = 10.0
+_ADDRESS, _LOG = "socket-path", "redis.log"
+# Paths are relative to the server's folder. The path of the socket follows.
+_OPTIONS = (
+    *("--daemonize", "yes", "--dir", ".", "--pidfile", "redis.pid", "--logfile", _LOG),
+    *("--port", "0", "--unixsocketperm", "700"),
+    *("--appendonly", "yes", "--appendfsync", "everysec", "--save", "", "--maxmemory-policy", "noeviction"),
+)
+# A server that cannot write its log of commands ends. It cannot say so over the connection, only in redis.log.
+_DISK_FULL = re.compile(f"Short write|{re.escape(os.strerror(errno.ENOSPC))}")
+
+log = logging.getLogger(__name__)
+
+
+class PrivateProcess:
+    """The server process of a private Redis, shared by all Segue processes that use the same folder.
+
+    The server inherits the lock on ``server.lock``, so the lock is held exactly as long as the server runs. Only a
+    process that holds ``start.lock`` starts or stops the server; see ``PrivateRedis``.
+    """
+
+    def __init__(self, folder: Path, binary: Path | None = None) -> None:
+        """Starts nothing yet.
+
+        Args:
+            folder: the absolute path of the server's data.
+            binary: the server's program, or None for the one that ``find_server`` finds.
+        """
+        self._folder = folder
+        self._binary = binary
+        self._socket = folder / SOCKET
+
+    @property
+    def url(self) -> str:
+        """The address of the socket, unix://PATH; it is known once ``start`` has returned."""
+        return f"unix://{quote(str(self._socket))}"
+
+    def is_running(self) -> bool:
+        """Returns whether the server's process exists, even if it does not respond."""
+        with FileLock(self._folder / "server.lock") as lock:
+            return not lock.try_exclusive()
+
+    def start(self) -> None:
+        """Starts the server unless it runs, and waits until it has loaded its data.
+
+        Raises:
+            StoreUnavailable: there is no server program, or it does not start.
+        """
+        with FileLock(self._folder / "server.lock") as lock:
+            if lock.try_exclusive():
+                self._launch(lock)
+            else:
+                self._socket = Path(os.fsdecode((self._folder / _ADDRESS).read_bytes()))
+        self._wait_until_ready()
+
+    def stop(self) -> None:
+        """Stops the server and waits until its data is on disk. A server that does not respond is left running.
+
+        Raises:
+            StoreUnavailable: the server did not end within ``STOP_SECONDS``.
+        """
+        try:
+            self._request_shutdown()
+        except ConnectionError:
+            pass  # it was killed
+        except OSError as error:
+            # A suspended server reads the request when it resumes.
+            log.warning("The private Redis in %s does not respond (%s) and is left running", self._folder, error)
+            return
+        with FileLock(self._folder / "server.lock") as lock:
+            if not lock.try_exclusive(STOP_SECONDS):
+                raise StoreUnavailable(self.message("does not stop"))
+        self._remove_socket()
+
+    def message(self, what: str) -> str:
+        """Returns an error message: what happened to the server, where, and what to do."""
+        return (
+            f"The private Redis in {self._folder} {what}. See {self._folder / _LOG}, or name another Redis with "
+            "--redis URL."
+        )
+
+    def death_message(self) -> str:
+        """Returns an error message about a server that died, with the end of its log."""
+        log_end = self._log_end()
+        return f"{self.message('died: its disk is full' if _DISK_FULL.search(log_end) else 'died')} {log_end}"
+
+    @contextmanager
+    def client(self) -> Iterator[Redis]:
+        """Connects to the server for the duration of the block."""
+        client = connect(self.url, DEFAULT_TIMEOUTS._replace(retries=0))
+        try:
+            yield client
+        finally:
+            client.close()
+
+    def _launch(self, lock: FileLock) -> None:
+        self._socket = socket_path(self._folder)
+        self._socket.unlink(missing_ok=True)
+        # Other users of the folder may have another temporary folder, and so compute another path.
+        (self._folder / _ADDRESS).write_bytes(os.fsencode(self._socket))
+        (self._folder / _LOG).write_bytes(b"")
+        command = [str(self._binary or find_server()), *_OPTIONS, "--unixsocket", str(self._socket)]
+        launched = subprocess.run(
+            command,
+            cwd=self._folder,
+            pass_fds=[lock.descriptor],
+            # Ctrl-C in a terminal reaches Segue only, which then stops the server properly.
+            start_new_session=True,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+        )
+        if launched.returncode != 0:
+            raise StoreUnavailable(f"{self.message('does not start')}\n{launched.stdout}{launched.stderr}".rstrip())
+
+    def _wait_until_ready(self) -> None:
+        """Waits while the server loads its data, however long that takes."""
+        last_sign_of_life = time.monotonic()
+        with self.client() as client:
+            while (state := _state(client)) != "ready":
+                if not self.is_running():
+                    raise StoreUnavailable(f"{self.message('stopped while it started')} {self._log_end()}")
+                if state == "loading":
+                    last_sign_of_life = time.monotonic()
+                if time.monotonic() - last_sign_of_life > _START_SECONDS:
+                    raise StoreUnavailable(f"{self.message('runs, but does not respond')} {self._log_end()}")
+                time.sleep(0.01)
+
+    def _request_shutdown(self) -> None:
+        # A Redis client would first wait for a reply. A suspended server must find the request when it resumes.
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(DEFAULT_TIMEOUTS.answer)
+            connection.connect(os.fspath(self._socket))
+            connection.sendall(b"SHUTDOWN NOSAVE\r\n")
+            connection.recv(1)
+
+    def _remove_socket(self) -> None:
+        self._socket.unlink(missing_ok=True)
+        if self._socket.parent != self._folder:
+            with suppress(OSError):
+                self._socket.parent.rmdir()
+
+    def _log_end(self) -> str:
+        lines = (self._folder / _LOG).read_text(encoding="utf-8", errors="replace").splitlines()
+        return "Its log ends:\n" + "\n".join(lines[-5:])
+
+
+def _state(client: Redis) -> Literal["ready", "loading", "unreachable"]:
+    try:
+        client.ping()
+    except BusyLoadingError:
+        return "loading"
+    except RedisError:
+        return "unreachable"
+    return "ready"
