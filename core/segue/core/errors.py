@@ -1,45 +1,43 @@
-"""Every error that Segue means to raise, in one tree.
+"""The errors that Segue raises on purpose, in one tree. Messages say what happened, where, and what to do.
 
 ::
 
     SegueError
-    ├── AudioError                 the piece of music cannot be used
+    ├── AudioError                 the audio cannot be used
     │   ├── AudioUndecodable
     │   ├── AudioTooShort
     │   ├── AudioTooLong
     │   └── AudioSilent
-    ├── MalformedRequest           a value is missing or out of its range
+    ├── MalformedRequest           a value is missing or out of range
     ├── TrackNotFound
-    ├── CatalogueError             the catalogue cannot answer as it is
+    ├── CatalogueError             the state of the catalogue forbids the operation
     │   ├── CatalogueEmpty
-    │   ├── CatalogueMismatch      it was made by another model or front end
-    │   ├── CatalogueLocked        another writer is at work
-    │   ├── RemovalRefused         so much would be removed that it looks like a mistake
-    │   └── CatalogueNotEmpty      what is in it would be lost
-    ├── NoMusic                    a folder that is to be indexed has none
-    ├── EmbeddingUnusable          a model made a vector that would poison every search
-    ├── SnapshotDamaged            the index on disk is not what its header says
-    ├── SnapshotUnwritable         the index cannot be put on disk
-    ├── BackupUnusable             a file is no backup, or a damaged one
-    ├── BackupUnwritable           a backup cannot be put on disk
-    ├── StoreUnavailable           Redis does not answer
+    │   ├── CatalogueMismatch      another model or front end built it
+    │   ├── CatalogueLocked        another process writes it
+    │   ├── RemovalRefused         so many tracks would be removed that it looks like a mistake
+    │   └── CatalogueNotEmpty      its content would be lost
+    ├── NoMusic                    a folder to index has no music
+    ├── EmbeddingUnusable          a model returned a vector that would spoil every search
+    ├── SnapshotDamaged            the index on disk does not match its header
+    ├── SnapshotUnwritable         the index cannot be written to disk
+    ├── BackupUnusable             a file is not a backup, or is damaged
+    ├── BackupUnwritable           a backup cannot be written to disk
+    ├── StoreUnavailable           Redis does not respond, or refuses
     ├── Starting                   the server is not ready yet
-    ├── Overloaded
-    ├── AccessError                the caller may not do this
+    ├── Overloaded                 too much work is queued
+    ├── AccessError                the caller has no permission
     │   ├── TokenMissing
     │   ├── TokenUnknown
-    │   └── TokenScope             its token is for other calls
-    ├── DeadlinePassed             nobody waits for the answer any more
-    ├── StreamStalled              a caller stopped in the middle of a stream
-    ├── WorkerError                the process that was to do a job did not get to its end
+    │   └── TokenScope             the token is for other calls
+    ├── DeadlinePassed             the caller no longer waits for the result
+    ├── StreamStalled              the caller stopped sending in the middle of a stream
+    ├── WorkerError                a worker process did not finish its job
     │   ├── WorkerDied
     │   ├── WorkerTimedOut
     │   └── WorkerOutOfMemory
     └── ArtifactError              the model's folder cannot be used
         ├── ArtifactDamaged
         └── FingerprintMismatch
-
-Each message is a sentence for the person who meets it: what happened, where, what to do.
 """
 
 from __future__ import annotations
@@ -50,11 +48,11 @@ from typing import ClassVar
 
 
 class SegueError(Exception):
-    """The root: anything Segue means to raise.
+    """The root of all errors that Segue raises on purpose.
 
     Attributes:
-        reason: the machine-readable name that travels over gRPC and in JSON, upper snake case.
-        facts: what the message says in figures, by name, for programs.
+        reason: the machine-readable name, sent over gRPC and in JSON; upper snake case.
+        facts: the figures of the message, by name, for programs.
     """
 
     reason: ClassVar[str] = "INTERNAL"
@@ -62,10 +60,10 @@ class SegueError(Exception):
 
 
 class AudioError(SegueError):
-    """The piece of music cannot be used.
+    """The audio cannot be used.
 
     Attributes:
-        field: the name of what brought it, as the caller wrote it.
+        field: the request field that holds the audio.
     """
 
     field = "audio.content"
@@ -76,31 +74,31 @@ class AudioError(SegueError):
 
 
 class AudioUndecodable(AudioError):
-    """The bytes are not audio that this machine decodes, or hold samples that are not finite numbers."""
+    """The bytes are not audio that this machine can decode, or hold samples that are not finite numbers."""
 
     reason = "AUDIO_UNDECODABLE"
 
 
 class AudioTooShort(AudioError):
-    """There is less sound than one window."""
+    """The audio is shorter than one window."""
 
     reason = "AUDIO_TOO_SHORT"
 
 
 class AudioTooLong(AudioError):
-    """There are more bytes or more hours than Segue takes."""
+    """The audio has more bytes or more hours than Segue accepts."""
 
     reason = "AUDIO_TOO_LONG"
 
 
 class AudioSilent(AudioError):
-    """Nothing can be heard in any window."""
+    """Every window is silent."""
 
     reason = "AUDIO_SILENT"
 
 
 class MalformedRequest(SegueError):
-    """A value is missing or out of its range.
+    """A value is missing or out of range.
 
     Attributes:
         field: the name of the value, as the caller wrote it.
@@ -114,118 +112,116 @@ class MalformedRequest(SegueError):
 
 
 class TrackNotFound(SegueError):
-    """No track of the catalogue has this id.
+    """The catalogue has no track with this id.
 
     Attributes:
-        track_id: the id that was asked for.
+        track_id: the requested id, cut to 64 characters.
     """
 
     reason = "TRACK_NOT_FOUND"
 
     def __init__(self, track_id: str) -> None:
-        track_id = track_id[:64]  # twice as long as any that there is
-        super().__init__(
-            f"No track {track_id!r} is in the catalogue; list the tracks that are, or index the file it came from."
-        )
+        track_id = track_id[:64]  # twice the length of a valid id
+        super().__init__(f"The catalogue has no track {track_id!r}. List its tracks, or index the file.")
         self.track_id = track_id
 
 
 class CatalogueError(SegueError):
-    """The catalogue cannot answer as it is."""
+    """The state of the catalogue forbids the operation."""
 
 
 class CatalogueEmpty(CatalogueError):
-    """There is nothing to recommend."""
+    """The catalogue has no tracks to recommend."""
 
     reason = "CATALOGUE_EMPTY"
 
 
 class CatalogueMismatch(CatalogueError):
-    """The catalogue was made by another model or another front end."""
+    """Another model or another front end built the catalogue."""
 
     reason = "CATALOGUE_MISMATCH"
 
 
 class CatalogueLocked(CatalogueError):
-    """Another writer holds the catalogue, or took it over."""
+    """Another process writes the catalogue, or took its lock over."""
 
     reason = "CATALOGUE_LOCKED"
 
 
 class RemovalRefused(CatalogueError):
-    """So many tracks would be removed that it looks like an unmounted disk."""
+    """So many tracks would be removed that the disk with the music may be unmounted."""
 
     reason = "REMOVAL_REFUSED"
 
 
 class CatalogueNotEmpty(CatalogueError):
-    """What is in the catalogue would be lost."""
+    """The operation would lose the content of the catalogue."""
 
     reason = "CATALOGUE_NOT_EMPTY"
 
 
 class NoMusic(SegueError):
-    """There is no music where it was said to be."""
+    """The named folders hold no music."""
 
     reason = "NO_MUSIC"
 
 
 class EmbeddingUnusable(SegueError):
-    """A vector has another width than the catalogue's, or no direction: no caller's fault, but a model's."""
+    """A vector has another width than the catalogue, or its length is not 1: a fault of the model, not the caller."""
 
     reason = "EMBEDDING_UNUSABLE"
 
 
 class SnapshotDamaged(SegueError):
-    """An index on disk is not what its header says."""
+    """An index on disk does not match its header."""
 
     reason = "SNAPSHOT_DAMAGED"
 
 
 class SnapshotUnwritable(SegueError):
-    """The index cannot be put on disk."""
+    """The index cannot be written to disk."""
 
     reason = "SNAPSHOT_UNWRITABLE"
 
 
 class BackupUnusable(SegueError):
-    """A file is no backup of a catalogue, or a damaged one."""
+    """A file is not a backup of a catalogue, or is damaged."""
 
     reason = "BACKUP_UNUSABLE"
 
 
 class BackupUnwritable(SegueError):
-    """A backup cannot be put on disk."""
+    """A backup cannot be written to disk."""
 
     reason = "BACKUP_UNWRITABLE"
 
 
 class StoreUnavailable(SegueError):
-    """Redis does not answer."""
+    """Redis does not respond, or refuses the command."""
 
     reason = "STORE_UNAVAILABLE"
 
 
 class Starting(SegueError):
-    """The server loads its model and its catalogue."""
+    """The server is still loading its model and its catalogue."""
 
     reason = "STARTING"
 
 
 class Overloaded(SegueError):
-    """More work is waiting than the server takes on."""
+    """The server has too much work queued to accept more."""
 
     reason = "OVERLOADED"
 
 
 class StreamStalled(SegueError):
-    """Nothing came for too long from the caller of a stream."""
+    """The caller of a stream has sent nothing for too long."""
 
     reason = "STREAM_STALLED"
 
 
 class WorkerError(SegueError):
-    """The process that was to do a job did not get to its end."""
+    """A worker process did not finish its job."""
 
 
 class WorkerDied(WorkerError):
@@ -235,23 +231,23 @@ class WorkerDied(WorkerError):
 
 
 class WorkerTimedOut(WorkerError):
-    """The job took longer than it may, and its process was killed."""
+    """The job exceeded its time limit, and its process was killed."""
 
     reason = "WORKER_TIMED_OUT"
 
 
 class WorkerOutOfMemory(WorkerError):
-    """The job wanted more memory than it may have."""
+    """The job exceeded its memory limit."""
 
     reason = "WORKER_OUT_OF_MEMORY"
 
 
 class AccessError(SegueError):
-    """The caller may not do what it asks for."""
+    """The caller has no permission for the call."""
 
 
 class TokenMissing(AccessError):
-    """The server answers only to those who have a token."""
+    """The server requires a token."""
 
     reason = "TOKEN_MISSING"
 
@@ -263,16 +259,16 @@ class TokenUnknown(AccessError):
 
 
 class TokenScope(AccessError):
-    """The token is for other calls than this."""
+    """The token is for other calls."""
 
     reason = "TOKEN_SCOPE"
 
 
 class DeadlinePassed(SegueError):
-    """Nobody waits for the answer any more, so the work on it was given up.
+    """The caller no longer waits for the result, so the server stopped working on it.
 
     Attributes:
-        stage: what it was given up before.
+        stage: the next stage of the work, which did not begin.
     """
 
     reason = "DEADLINE_EXCEEDED"
@@ -292,7 +288,7 @@ class ArtifactError(SegueError):
 
 
 class ArtifactDamaged(ArtifactError):
-    """A file of the artifact is missing, or is not the one that the manifest names."""
+    """A file of the artifact is missing, or differs from the manifest."""
 
     reason = "ARTIFACT_DAMAGED"
 
