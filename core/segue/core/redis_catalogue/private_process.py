@@ -63,7 +63,7 @@ class PrivateProcess:
         return f"unix://{quote(str(self._socket))}"
 
     def is_running(self) -> bool:
-        """Returns whether the server's process exists, even if it does not respond."""
+        """Returns whether the server's process exists, even if it does not answer."""
         with FileLock(self._folder / "server.lock") as lock:
             return not lock.try_exclusive()
 
@@ -81,7 +81,7 @@ class PrivateProcess:
         self._wait_until_ready()
 
     def stop(self) -> None:
-        """Stops the server and waits until its data is on disk. A server that does not respond is left running.
+        """Stops the server and waits until its data is on disk. A server that does not answer is left running.
 
         Raises:
             StoreUnavailable: the server did not end within ``STOP_SECONDS``.
@@ -92,7 +92,7 @@ class PrivateProcess:
             pass  # it was killed
         except OSError as error:
             # A suspended server reads the request when it resumes.
-            log.warning("The private Redis in %s does not respond (%s) and is left running", self._folder, error)
+            log.warning("The private Redis in %s does not answer (%s) and is left running", self._folder, error)
             return
         with FileLock(self._folder / "server.lock") as lock:
             if not lock.try_exclusive(STOP_SECONDS):
@@ -152,7 +152,7 @@ class PrivateProcess:
                 if state == "loading":
                     last_sign_of_life = time.monotonic()
                 if time.monotonic() - last_sign_of_life > _START_SECONDS:
-                    raise StoreUnavailable(f"{self.message('runs, but does not respond')} {self._log_end()}")
+                    raise StoreUnavailable(f"{self.message('runs, but does not answer')} {self._log_end()}")
                 time.sleep(0.01)
 
     def _request_shutdown(self) -> None:

@@ -59,7 +59,7 @@ class PrivateRedis:
                 self._register()
 
     def restart_if_dead(self) -> None:
-        """Starts the server again if its process died; leaves a process that does not respond alone.
+        """Starts the server again if its process died; leaves a process that does not answer alone.
 
         Raises:
             StoreUnavailable: the server does not start.

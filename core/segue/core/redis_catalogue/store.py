@@ -31,9 +31,9 @@ from segue.core.redis_catalogue.codec import (
     track_from_hash,
 )
 from segue.core.redis_catalogue.keys import RedisKeys
-from segue.core.redis_catalogue.lock import LEASE_SECONDS, WriterLock
 from segue.core.redis_catalogue.transaction import stream_bounds
 from segue.core.redis_catalogue.writer import RedisWriter
+from segue.core.redis_catalogue.writer_lock import LEASE_SECONDS, WriterLock
 
 R = TypeVar("R")
 

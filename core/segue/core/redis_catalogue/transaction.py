@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from redis import Redis
-from redis.exceptions import ResponseError
 
 from segue.core.catalogue.finding import Command
 from segue.core.catalogue.records import Addition, FailureRecord
@@ -153,17 +151,22 @@ class _Plan:
 
 
 def stream_bounds(client: Redis, keys: RedisKeys) -> tuple[int, int]:
-    """The numbers of the oldest event that the stream holds and of the last that it ever took."""
-    try:
-        info: Any = client.xinfo_stream(keys.events)
-    except ResponseError as error:
-        if "no such key" not in str(error):
-            raise
+    """Returns the revisions of the oldest event that the stream holds and of the newest that it ever held.
+
+    A stream that is empty after trimming gives ``(newest + 1, newest)``, one that never had an event ``(1, 0)``.
+    """
+    pipe = client.pipeline(transaction=True)
+    pipe.exists(keys.events)
+    pipe.xinfo_stream(keys.events)  # fails if the stream does not exist
+    exists, info = pipe.execute(raise_on_error=False)
+    if not exists:
         return 1, 0
-    last, first = revision_of(info["last-generated-id"]), info["first-entry"]
-    return (revision_of(first[0]) if first else last + 1), last
+    if isinstance(info, Exception):
+        raise info
+    newest, first = revision_of(info["last-generated-id"]), info["first-entry"]
+    return (revision_of(first[0]) if first else newest + 1), newest
 
 
 def revision_of(entry_id: bytes) -> int:
-    """The revision of an entry."""
+    """Returns the revision of the event with this entry id in the stream."""
     return int(entry_id.split(b"-")[0])

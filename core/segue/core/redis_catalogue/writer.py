@@ -25,9 +25,9 @@ from segue.core.redis_catalogue.codec import (
     to_text,
 )
 from segue.core.redis_catalogue.keys import RedisKeys
-from segue.core.redis_catalogue.lock import WriterLock
 from segue.core.redis_catalogue.staging import clear, switch
 from segue.core.redis_catalogue.transaction import _COMMIT, _Plan, stream_bounds
+from segue.core.redis_catalogue.writer_lock import WriterLock
 
 T = TypeVar("T")
 
@@ -145,7 +145,7 @@ class RedisWriter:
             raise self._taken_over()
         if answer == b"changed":
             raise CatalogueLocked(
-                f"The catalogue at {self.address} is not at revision {plan.before} any more: its Redis was "
+                f"The catalogue at {self.address} is no longer at revision {plan.before}: its Redis was "
                 "restored from older data, or something else writes to it. Run the same command again."
             )
         return plan.revision

@@ -93,7 +93,7 @@ class WriterLock:
         """How it came that the lock is held no longer, as the end of a sentence about the catalogue."""
         holder = self._client.hgetall(self._key)
         if not holder:
-            return "has no lock any more: its Redis was emptied, or started anew without its data"
+            return "has lost its lock: its Redis was emptied, or restarted without its data"
         return f"was taken over by {_describe(holder)}"
 
     @translates_errors

@@ -1,0 +1,49 @@
+"""Tracks without audio for the tests of catalogues."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from segue.core.catalogue.records import Addition, PathRecord, Track, Vector
+from segue.core.model.model_key import ModelKey
+
+WIDTH = 16
+"""The width of the embeddings, unless a test asks for another."""
+MODEL = ModelKey("test-12345678", "test-front-end", WIDTH)
+"""The model that the catalogues of the tests belong to: ``store.writer(*MODEL)``."""
+
+
+def track_id(number: int) -> str:
+    """Returns the id of the track with this number; ids sort as their numbers do."""
+    return f"{number:032x}"
+
+
+def embedding(seed: int, width: int = WIDTH) -> Vector:
+    """Returns a random vector [width] of length 1, the same for the same seed."""
+    vector = np.random.default_rng(seed).standard_normal(width)
+    unit: Vector = (vector / np.linalg.norm(vector)).astype(np.float32)
+    return unit
+
+
+def addition(
+    number: int, path: str | None = None, *, seed: int | None = None, title: str | None = None, width: int = WIDTH
+) -> Addition:
+    """Returns the track with this number, ready to be added to a catalogue.
+
+    Args:
+        number: its number, 0 or above.
+        path: its file, or None for one of its own in ``/music/0`` or ``/music/1``.
+        seed: seed of its embedding, or None for its number.
+        title: its title, or None for one that has its number.
+        width: width of its embedding.
+    """
+    path = f"/music/{number % 2}/{number}.flac" if path is None else path
+    title = f"Track {number}" if title is None else title
+    track = Track(track_id(number), title, genre="blues", path=path, posterior={"blues": 1.0})
+    vector = embedding(number if seed is None else seed, width)
+    return Addition(track, vector, PathRecord(path, 100, 7, track_id(number)))
+
+
+def additions(*numbers: int, width: int = WIDTH) -> list[Addition]:
+    """Returns the tracks with these numbers, ready to be added to a catalogue."""
+    return [addition(number, width=width) for number in numbers]
