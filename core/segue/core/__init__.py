@@ -1,1 +1,1 @@
-"""The shared path of Segue: sound, front end, artifact, index and catalogue."""
+"""The code that trainer, indexer and server share: audio, features, model, index and catalogue."""

@@ -1,4 +1,4 @@
-"""Cuts a stream into batches."""
+"""Splits a stream into batches."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
-    """Yields lists of up to ``size`` items in order; it reads no further ahead than the list at hand.
+    """Yields lists of up to ``size`` items in order, and reads no further ahead than the current list.
 
     ``itertools.batched`` does the same from Python 3.12 on.
     """

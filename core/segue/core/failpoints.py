@@ -1,6 +1,6 @@
-"""Places where a test can have a program killed; inert unless ``SEGUE_FAILPOINT`` names one.
+"""Kills the program at a chosen place in tests; does nothing unless ``SEGUE_FAILPOINT`` names one.
 
-``SEGUE_FAILPOINT=before-commit:3`` kills the process the third time that it gets there.
+``SEGUE_FAILPOINT=before-commit:3`` kills the process the third time that it reaches that place.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from enum import StrEnum
 
 
 class Failpoint(StrEnum):
-    """Every such place; behind each of them something is done that those before it have not."""
+    """The places where a test can kill the program."""
 
     AFTER_DECODE = "after-decode"
     BEFORE_COMMIT = "before-commit"
@@ -27,15 +27,15 @@ class Failpoint(StrEnum):
     AFTER_TRIM = "after-trim"
 
 
-_reached = Counter[str]()
+_times_reached = Counter[str]()
 
 
 def reach(failpoint: Failpoint) -> None:
-    """Kills the process if this is where it is to die: as the power does, without a word to anyone."""
-    wanted = os.environ.get("SEGUE_FAILPOINT")
-    if wanted is None:
+    """Kills the process if ``SEGUE_FAILPOINT`` names this failpoint; no cleanup runs, as after a power cut."""
+    setting = os.environ.get("SEGUE_FAILPOINT")
+    if setting is None:
         return
-    name, _, nth = wanted.partition(":")
-    _reached[failpoint] += 1
-    if (Failpoint(name), int(nth or 1)) == (failpoint, _reached[failpoint]):
+    name, _, number = setting.partition(":")
+    _times_reached[failpoint] += 1
+    if (Failpoint(name), int(number or 1)) == (failpoint, _times_reached[failpoint]):
         os.kill(os.getpid(), signal.SIGKILL)

@@ -31,20 +31,20 @@ class FileLock:
         self.descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
 
     def share(self) -> None:
-        """Takes the lock together with others; waits while a process holds it alone."""
+        """Acquires the lock together with others; waits while another process holds it alone."""
         fcntl.flock(self.descriptor, fcntl.LOCK_SH)
 
     def try_exclusive(self, seconds: float = 0.0) -> bool:
-        """Takes the lock for this process alone.
+        """Acquires the lock for this process alone.
 
         Args:
             seconds: how long to wait while others hold the lock, 0 or above.
 
         Returns:
-            Whether the lock was taken.
+            Whether the lock was acquired.
         """
         deadline = time.monotonic() + seconds
-        while not self._take_exclusive():
+        while not self._acquire_exclusive():
             if time.monotonic() >= deadline:
                 return False
             time.sleep(_POLL_SECONDS)
@@ -63,7 +63,7 @@ class FileLock:
         """Closes the file."""
         self.close()
 
-    def _take_exclusive(self) -> bool:
+    def _acquire_exclusive(self) -> bool:
         try:
             fcntl.flock(self.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -1,4 +1,4 @@
-"""Writes files and folders so that a crash or a full disk leaves the old one or the new one, never half of either."""
+"""Writes files and folders atomically: a crash or a full disk leaves the old one or the new one, never half of one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def sha256_of(path: Path, start: int = 0) -> str:
 
     Args:
         path: the file.
-        start: position of the first byte that counts.
+        start: position of the first byte to read.
 
     Raises:
         OSError: the file cannot be read.
@@ -28,14 +28,14 @@ def sha256_of(path: Path, start: int = 0) -> str:
 
 @contextmanager
 def atomic_write(path: Path, mode: int = 0o666) -> Iterator[BufferedRandom]:
-    """Opens a new file that replaces ``path`` when the block ends, and vanishes when the block fails.
+    """Opens a new file that replaces ``path`` at the end of the block, or is removed if the block fails.
 
-    The file is on the disk before it is renamed, and its folder afterwards, so that a power cut cannot leave an empty
-    file under the name. It can be read, written and sought in.
+    The file is synced before it is renamed, and its folder afterwards. So a power cut cannot leave an empty file under
+    the name. The file is open for reading, writing and seeking.
 
     Args:
         path: the file to write; its folder exists.
-        mode: its permissions, less those that the umask takes away.
+        mode: its permissions, before the umask is applied.
 
     Raises:
         OSError: the disk is full, or the folder cannot be written.
@@ -54,23 +54,23 @@ def atomic_write(path: Path, mode: int = 0o666) -> Iterator[BufferedRandom]:
     sync(path.parent)
 
 
-def rename_synced(fresh: Path, folder: Path) -> None:
-    """Renames a finished folder once everything in it is on the disk, and then syncs its parent.
+def rename_synced(unfinished: Path, folder: Path) -> None:
+    """Syncs a finished folder, renames it, and syncs its new parent.
 
     Args:
-        fresh: the folder as it was built.
-        folder: its final path on the same disk; nothing of that name exists.
+        unfinished: the folder under its temporary name.
+        folder: its final path on the same disk; nothing with that name exists.
 
     Raises:
-        OSError: the disk is full, or one of them cannot be written.
+        OSError: the disk is full, or a folder cannot be written.
     """
-    sync_tree(fresh)
-    fresh.rename(folder)
+    sync_tree(unfinished)
+    unfinished.rename(folder)
     sync(folder.parent)
 
 
 def sync_tree(folder: Path) -> None:
-    """Puts a folder and everything in it on the disk.
+    """Syncs a folder and everything in it to disk.
 
     Raises:
         OSError: the disk is full.
@@ -80,7 +80,7 @@ def sync_tree(folder: Path) -> None:
 
 
 def sync(path: Path) -> None:
-    """Puts a file's content, or a folder's names, on the disk.
+    """Syncs a file's content, or a folder's list of names, to disk.
 
     Raises:
         OSError: the disk is full, or the path does not exist.

@@ -1,4 +1,4 @@
-"""Tells someone who installed only the client what a program lacks."""
+"""Checks that the optional dependencies of a program are installed."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ import click
 
 
 def require_extra(extra: str, *modules: str) -> None:
-    """Looks, without importing them, for the modules that a program needs.
+    """Checks that the modules that a program needs are installed, without importing them.
 
     Args:
-        extra: the extra of the distribution that brings them.
-        modules: their names.
+        extra: the extra of the distribution that installs them, such as "server".
+        modules: names of the modules.
 
     Raises:
-        click.ClickException: one of them is not installed.
+        click.ClickException: a module is not installed.
     """
     missing = [module for module in modules if find_spec(module) is None]
     if missing:
         raise click.ClickException(
-            f"Not installed here: {', '.join(missing)}. Bring what this program needs by: pip install 'segue[{extra}]'"
+            f"This program needs {', '.join(missing)}, not installed here. Run: pip install 'segue[{extra}]'"
         )

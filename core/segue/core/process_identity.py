@@ -1,4 +1,4 @@
-"""Which process is meant, told from any later one that has the same number."""
+"""Identifies a process even after its pid was reused."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Process:
-    """A process on some machine.
+    """A process on a machine.
 
     Attributes:
-        host: the machine's name.
-        place: what tells this machine's run, and the container, from others; process numbers mean something only there.
-        pid: the process's number.
-        started: when it started, in the words of its system.
-        command: the program's name.
+        host: name of the machine.
+        place: identifies the boot of the machine and the container; a pid has a meaning only there.
+        pid: id of the process.
+        started: its start time, as its system writes it.
+        command: name of the program.
     """
 
     host: str
@@ -30,12 +30,12 @@ class Process:
 
     @classmethod
     def this(cls) -> Process:
-        """The process that asks."""
+        """Returns the calling process."""
         pid = os.getpid()
         return cls(socket.gethostname(), _place(), pid, started(pid) or "", Path(sys.argv[0]).name or "python")
 
     def is_gone(self) -> bool:
-        """Whether it surely runs no more; of a process somewhere else that cannot be known."""
+        """Returns whether the process has certainly ended; False for a process in another place."""
         return self.place == _place() and started(self.pid) != self.started
 
     def __str__(self) -> str:
@@ -43,9 +43,9 @@ class Process:
 
 
 def started(pid: int) -> str | None:
-    """When the process with this number started, or None where there is none, or only one that waits to be reaped."""
+    """Returns the start time of the process with this pid, or None if it does not exist or is a zombie."""
     try:
-        # The program's name stands in parentheses and may hold anything.
+        # The name of the program is in parentheses and may contain any character.
         state, *rest = (
             Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
         )
@@ -55,10 +55,10 @@ def started(pid: int) -> str | None:
 
 
 def _started_by_ps(pid: int) -> str | None:
-    answer = subprocess.run(
+    columns = subprocess.run(
         ["/bin/ps", "-o", "stat=,lstart=", "-p", str(pid)], capture_output=True, text=True, check=False
     ).stdout.split(maxsplit=1)
-    return None if len(answer) < 2 or answer[0].startswith("Z") else answer[1].strip()
+    return None if len(columns) < 2 or columns[0].startswith("Z") else columns[1].strip()
 
 
 def _place() -> str:

@@ -1,4 +1,4 @@
-"""Processes that do one kind of work: a job that crashes, hangs or eats memory costs itself and nothing else."""
+"""Runs jobs in worker processes: a job that crashes, hangs or exceeds its memory fails without harm to any other."""
 
 from __future__ import annotations
 
@@ -15,134 +15,153 @@ from types import TracebackType
 from typing import Generic
 
 from segue.core.errors import WorkerDied, WorkerOutOfMemory, WorkerTimedOut
-from segue.core.worker_process import UNLIMITED, Answer, Done, Job, JobLimits, Raised, Reply, WorkerProcess
+from segue.core.worker_process import (
+    SEND_SECONDS,
+    UNLIMITED,
+    Done,
+    Job,
+    JobLimits,
+    Raised,
+    Reply,
+    Result,
+    WorkerProcess,
+)
 
-# The processes are many already; a pool of threads in each would only make them wait for each other.
+# There is a process for each core already; threads within each would only wait for each other.
 _ONE_THREAD_EACH = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "NUMBA_NUM_THREADS"), "1"
 )
-# What one job gave back the next one takes: glibc would return it to the system, and fault in every page again. It is
-# told in the environment, and by nobody else's C library understood.
+# The next job needs the memory that the last one freed. By default glibc returns it to the system, which then has to
+# fault in every page again. Other C libraries ignore these variables.
 _KEEP_MEMORY = {"MALLOC_TRIM_THRESHOLD_": str(2**26), "MALLOC_MMAP_THRESHOLD_": str(2**25)}
 
 
-class ProcessPool(Generic[Job, Answer]):
-    """A pool of processes, each fed by a thread of its own.
+class ProcessPool(Generic[Job, Result]):
+    """A pool of worker processes, each with a thread that feeds it.
 
-    A thread waits for its process only, so it knows which job a process died of, and starts the next one. The processes
-    are forked from a server that holds nothing but what they need, whatever is loaded here.
+    A thread waits for its own process only. So it knows which job a process died of, and starts the next process. The
+    processes are forked from a server that has loaded only what they need, whatever this program has loaded.
     """
 
     def __init__(
-        self, jobs: int, work: Callable[[Job], Answer], *, preload: Sequence[str] = (), limits: JobLimits = UNLIMITED
+        self,
+        jobs: int,
+        work: Callable[[Job], Result],
+        *,
+        preload: Sequence[str] = (),
+        limits: JobLimits = UNLIMITED,
+        send_seconds: int = SEND_SECONDS,
     ) -> None:
-        """Prepares the processes; none is started before there is a job.
+        """Starts no process before there is a job.
 
         Args:
-            jobs: how many jobs are done at the same time, at least 1.
-            work: what is done with a job, in another process: it is pickled, and so are jobs, answers and exceptions.
-            preload: modules that are loaded once, and shared by every process.
-            limits: what one job may take.
+            jobs: number of jobs that run at the same time, at least 1.
+            work: the function that a process runs on each job. It is pickled, and so are jobs, results and exceptions.
+            preload: names of modules that are loaded once and shared by all processes.
+            limits: limits of each job.
+            send_seconds: seconds until an idle process that does not read its job is replaced, at least 1.
         """
         self.jobs = jobs
         self._work = work
         self._preload = list(preload)
         self._limits = limits
+        self._send_seconds = send_seconds
         self._threads = ThreadPoolExecutor(jobs, thread_name_prefix="worker")
-        self._mine = threading.local()
+        self._thread_state = threading.local()
         self._lock = threading.Lock()
-        self._running: set[WorkerProcess[Job, Answer]] = set()
-        self._started = False
-        self._closed = False
+        self._workers: set[WorkerProcess[Job, Result]] = set()
+        self._is_started = False
+        self._is_closed = False
 
     def start(self) -> None:
-        """Starts the server that the processes are forked from, so that the first job need not wait for its imports."""
-        if not self._started:
+        """Starts the server that the processes are forked from, so that the first job does not wait for its imports."""
+        if not self._is_started:
             _start_fork_server(self._preload)
-            self._started = True
+            self._is_started = True
 
-    def submit(self, job: Job) -> Future[Answer]:
-        """Does a job as soon as a process is free; a future that is cancelled before that never begins.
+    def submit(self, job: Job) -> Future[Result]:
+        """Runs a job as soon as a process is free; a future that is cancelled before that never starts.
 
         Returns:
-            What becomes of it. It raises what the work raises, and
+            The future result of the job. It raises what the work raises, and
 
-            - WorkerDied: the process died of the job, or the pool was closed in the middle of it;
-            - WorkerTimedOut: the job took longer than it may, and its process was killed;
-            - WorkerOutOfMemory: the job wanted more memory than it may have.
+            - WorkerDied: the process died in the middle of the job, or the pool was closed;
+            - WorkerTimedOut: the job exceeded its time limit, and its process was killed;
+            - WorkerOutOfMemory: the job exceeded its memory limit.
         """
         self.start()
-        return self._threads.submit(self._do, job)
+        return self._threads.submit(self._run, job)
 
-    def __enter__(self) -> ProcessPool[Job, Answer]:
+    def __enter__(self) -> ProcessPool[Job, Result]:
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Ends every process, also in the middle of a job."""
+        """Kills every process, also in the middle of a job."""
         with self._lock:
-            self._closed = True
-            for worker in self._running:
+            self._is_closed = True
+            for worker in self._workers:
                 worker.kill()
         self._threads.shutdown(cancel_futures=True)
 
-    def _do(self, job: Job) -> Answer:
+    def _run(self, job: Job) -> Result:
         try:
             connection = self._send(job)
             if not connection.poll(self._limits.seconds):
-                self._bury(kill=True)
-                raise WorkerTimedOut(f"It took longer than {self._limits.seconds:g} s, and was given up.")
-            answer: Reply[Answer] = connection.recv()
+                self._discard_worker(kill=True)
+                raise WorkerTimedOut(f"It took longer than {self._limits.seconds:g} s and was stopped.")
+            reply: Reply[Result] = connection.recv()
         except (EOFError, OSError):
-            raise WorkerDied(f"The process that worked on it died ({self._bury()}).") from None
+            raise WorkerDied(f"The process that worked on it died ({self._discard_worker()}).") from None
         try:
-            return self._open(answer)
+            return self._result(reply)
         finally:
-            del answer  # an error holds the frames that it came through: that would be a cycle around the job
+            del reply  # an error refers to the frames that it passed through, so this would be a cycle around the job
 
-    def _open(self, answer: Reply[Answer]) -> Answer:
-        if isinstance(answer, Done):
-            return answer.value
-        if isinstance(answer, Raised):
+    def _result(self, reply: Reply[Result]) -> Result:
+        if isinstance(reply, Done):
+            return reply.value
+        if isinstance(reply, Raised):
             try:
-                raise answer.error
+                raise reply.error
             finally:
-                del answer  # likewise
-        self._bury()
-        raise WorkerOutOfMemory(f"It wanted more memory than the {self._limits.memory} that it may have.")
+                del reply  # likewise
+        self._discard_worker()
+        raise WorkerOutOfMemory(f"It needed more memory than its limit of {self._limits.memory}.")
 
     def _send(self, job: Job) -> Connection:
-        """Hands the job to this thread's process, and to another one if that died or hangs since the last job."""
+        """Sends the job to this thread's process, or to a new one if that died or hung since its last job."""
         try:
             connection = self._worker().connection
             connection.send(job)
         except OSError:
-            self._bury(kill=True)
+            self._discard_worker(kill=True)
             connection = self._worker().connection
             connection.send(job)
         return connection
 
-    def _worker(self) -> WorkerProcess[Job, Answer]:
-        """This thread's process, which is started if there is none."""
-        worker: WorkerProcess[Job, Answer] | None = getattr(self._mine, "worker", None)
+    def _worker(self) -> WorkerProcess[Job, Result]:
+        """Returns this thread's process, and starts one if there is none."""
+        worker: WorkerProcess[Job, Result] | None = getattr(self._thread_state, "worker", None)
         if worker is None:
             with self._lock:
-                if self._closed:
+                if self._is_closed:
                     raise EOFError
-                worker = self._mine.worker = WorkerProcess(self._work, self._limits)
-                self._running.add(worker)
-            # The time of a job begins when its process can begin with it.
+                worker = self._thread_state.worker = WorkerProcess(self._work, self._limits, self._send_seconds)
+                self._workers.add(worker)
+            # The time limit of a job does not include the start of its process.
             worker.connection.recv()
         return worker
 
-    def _bury(self, kill: bool = False) -> str:
-        """Forgets this thread's process, and says how it ended."""
-        worker: WorkerProcess[Job, Answer] | None = self._mine.__dict__.pop("worker", None)
+    def _discard_worker(self, kill: bool = False) -> str:
+        """Forgets this thread's process, and returns how it ended."""
+        worker: WorkerProcess[Job, Result] | None = self._thread_state.__dict__.pop("worker", None)
         if worker is None:
             return "the work was stopped before it began"
-        with self._lock:  # a process can be asked by one thread at a time, and starting one asks all of them
-            self._running.discard(worker)
+        # Only one thread at a time may wait for a process, and the start of one waits for all of them.
+        with self._lock:
+            self._workers.discard(worker)
             if kill:
                 worker.kill()
             return worker.end()
@@ -151,28 +170,28 @@ class ProcessPool(Generic[Job, Answer]):
 def _start_fork_server(preload: list[str]) -> None:
     """Starts the process that all others are forked from."""
     multiprocessing.set_forkserver_preload(preload)
-    # The fork server starts it otherwise, and Python 3.11 lets every signal through after that.
+    # Otherwise the fork server starts it, and Python 3.11 then unblocks all signals.
     resource_tracker.ensure_running()
-    with _environment(_ONE_THREAD_EACH | _KEEP_MEMORY), _without_interrupts():
+    with _environment(_ONE_THREAD_EACH | _KEEP_MEMORY), _blocked_interrupts():
         forkserver.ensure_running()
 
 
 @contextmanager
 def _environment(settings: dict[str, str]) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in settings}
+    previous = {name: os.environ.get(name) for name in settings}
     os.environ.update(settings)
     try:
         yield
     finally:
-        for name, value in before.items():
+        for name, value in previous.items():
             os.environ.pop(name) if value is None else os.environ.update({name: value})
 
 
 @contextmanager
-def _without_interrupts() -> Iterator[None]:
-    """What is started in here never gets the signals to stop, which come to every process: the program answers them."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+def _blocked_interrupts() -> Iterator[None]:
+    """Blocks SIGINT and SIGTERM in the processes started within; a terminal sends them to all, and the program acts."""
+    previous = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, previous)

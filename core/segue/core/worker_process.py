@@ -1,4 +1,4 @@
-"""A worker process and the pipe to it; what runs in it reports results, errors and lack of memory."""
+"""A worker process and the pipe to it, which carries results, errors and the lack of memory."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 Job = TypeVar("Job")
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
-# A process that hangs in the system, on a disk that does not answer, outlives even SIGKILL; nobody waits for it longer.
-_SECONDS_TO_DIE = 5.0
-# A process that is idle reads its next job at once; one that takes nothing of it for so long never will.
-_SECONDS_TO_READ = 10
+SEND_SECONDS = 10
+"""Seconds until a process that does not read its job counts as hung: an idle process reads it at once."""
+# A process that hangs in a system call, on a disk that does not answer, survives even SIGKILL.
+_END_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
 class JobLimits:
-    """What one job may take; None is no limit.
+    """The limits of one job; None is no limit.
 
     Attributes:
-        seconds: from the moment when a process begins with it.
-        memory_bytes: on top of what the process holds before its first job. It is kept on Linux only, where the system
-            counts memory that can be written (RLIMIT_DATA): files that are mapped to be read may be of any size, which
-            a limit of the address space (RLIMIT_AS) would not allow.
+        seconds: time from the moment when a process starts with the job.
+        memory_bytes: memory on top of what the process holds before its first job. Only Linux enforces it: there the
+            system counts writable memory (RLIMIT_DATA). Files that are mapped for reading may have any size, which a
+            limit of the address space (RLIMIT_AS) would not allow.
     """
 
     seconds: float | None = None
@@ -47,45 +47,57 @@ class JobLimits:
 
 
 UNLIMITED = JobLimits()
-"""A job may take whatever it takes."""
+"""No limits."""
 
 
-class WorkerProcess(Generic[Job, Answer]):
-    """A process, and the way to it."""
+class WorkerProcess(Generic[Job, Result]):
+    """A process that runs jobs, and the connection to it.
 
-    def __init__(self, work: Callable[[Job], Answer], limits: JobLimits) -> None:
+    Attributes:
+        connection: sends jobs and receives a ``Reply`` for each; the first message is "ready".
+        process: the process.
+    """
+
+    def __init__(self, work: Callable[[Job], Result], limits: JobLimits, send_seconds: int = SEND_SECONDS) -> None:
+        """Starts the process.
+
+        Args:
+            work: the function that it runs on each job.
+            limits: limits of each job.
+            send_seconds: seconds after which sending a job raises BlockingIOError.
+        """
         context = multiprocessing.get_context("forkserver")
-        self.connection, theirs = context.Pipe()
-        _limit_sending(self.connection)
-        self.process: ForkServerProcess = context.Process(target=_serve, args=(theirs, work, limits), daemon=True)
+        self.connection, remote = context.Pipe()
+        _limit_sending(self.connection, send_seconds)
+        self.process: ForkServerProcess = context.Process(target=_serve, args=(remote, work, limits), daemon=True)
         self.process.start()
-        theirs.close()
+        remote.close()
 
     def kill(self) -> None:
-        """Kills the process, and what it started itself."""
+        """Kills the process and the processes that it started."""
         if self.process.is_alive():
             with suppress(ProcessLookupError):
                 os.killpg(self.process.pid or 0, signal.SIGKILL)
-            self.process.kill()  # it may not have a group of its own yet
+            self.process.kill()  # it may not have its own group yet
 
     def end(self) -> str:
-        """Waits for the end of a process that is dying or idle, and says how it ended."""
+        """Waits for the end of a dying or idle process, and returns how it ended."""
         self.connection.close()
-        self.process.join(_SECONDS_TO_DIE)
-        return _ending(self.process.exitcode)
+        self.process.join(_END_SECONDS)
+        return _description(self.process.exitcode)
 
 
-def _limit_sending(connection: Connection) -> None:
-    """Has what cannot be sent raise BlockingIOError, and not wait for ever."""
-    with socket.socket(fileno=os.dup(connection.fileno())) as way:
-        way.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", _SECONDS_TO_READ, 0))
+def _limit_sending(connection: Connection, seconds: int) -> None:
+    """Makes sending raise BlockingIOError after some seconds instead of waiting forever."""
+    with socket.socket(fileno=os.dup(connection.fileno())) as duplicate:
+        duplicate.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", seconds, 0))
 
 
 @dataclass(frozen=True)
-class Done(Generic[Answer]):
+class Done(Generic[Result]):
     """The result of a job."""
 
-    value: Answer
+    value: Result
 
 
 @dataclass(frozen=True)
@@ -99,46 +111,47 @@ class OutOfMemory:
     """Marks a job that exceeded its memory limit; its process ends after sending this."""
 
 
-Reply = Done[Answer] | Raised | OutOfMemory
+Reply = Done[Result] | Raised | OutOfMemory
 
 
-def _serve(connection: Connection, work: Callable[[Job], Answer], limits: JobLimits) -> None:
-    """Does jobs until the other end is gone, or memory is short: what is left of it then is nobody's guess."""
-    # What it starts itself is killed with it; and Ctrl-C and Ctrl-Z in a terminal are for the program alone.
+def _serve(connection: Connection, work: Callable[[Job], Result], limits: JobLimits) -> None:
+    """Runs jobs until the connection is closed or a job runs out of memory, after which no state can be trusted."""
+    # With a group of its own, it is killed together with the processes that it starts. Ctrl-C and Ctrl-Z in a terminal
+    # then reach the program only.
     os.setpgid(0, 0)
-    # Decoders grumble there about files that they decode all the same; what matters goes back as an answer.
+    # Decoders write warnings there about files that they decode nevertheless. Errors are sent as replies.
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     _limit_memory(limits.memory_bytes)
     with suppress(EOFError, BrokenPipeError, ConnectionResetError):
         connection.send("ready")
-        answer: Reply[Answer] | None = None
-        while not isinstance(answer, OutOfMemory):
-            answer = _answer(work, connection.recv(), limits.seconds)
-            connection.send(answer)
+        reply: Reply[Result] | None = None
+        while not isinstance(reply, OutOfMemory):
+            reply = _run_job(work, connection.recv(), limits.seconds)
+            connection.send(reply)
 
 
-def _answer(work: Callable[[Job], Answer], job: Job, seconds: float | None) -> Reply[Answer]:
-    # Should nobody be there any more to kill a process that hangs, the system does.
-    signal.setitimer(signal.ITIMER_REAL, seconds + _SECONDS_TO_DIE if seconds else 0)
+def _run_job(work: Callable[[Job], Result], job: Job, seconds: float | None) -> Reply[Result]:
+    # If the program that would kill a hung process is gone, the system kills it by this timer.
+    signal.setitimer(signal.ITIMER_REAL, seconds + _END_SECONDS if seconds else 0)
     try:
         return Done(work(job))
     except MemoryError:
         return OutOfMemory()
-    except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to whoever asked
+    except Exception as error:  # noqa: BLE001 - every error of the work goes to its caller
         return Raised(error.with_traceback(None))
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
 
 
-def _limit_memory(allowed: int | None) -> None:
-    if allowed is not None and sys.platform == "linux":
-        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[5])
-        limit = pages * resource.getpagesize() + allowed
+def _limit_memory(memory_bytes: int | None) -> None:
+    if memory_bytes is not None and sys.platform == "linux":
+        data_pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[5])
+        limit = data_pages * resource.getpagesize() + memory_bytes
         resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
 
 
-def _ending(code: int | None) -> str:
-    if code is not None and code < 0:
+def _description(exit_code: int | None) -> str:
+    if exit_code is not None and exit_code < 0:
         with suppress(ValueError):
-            return f"by {signal.Signals(-code).name}"
-    return "but does not end" if code is None else f"with exit code {code}"
+            return f"by {signal.Signals(-exit_code).name}"
+    return "but does not end" if exit_code is None else f"with exit code {exit_code}"

@@ -13,173 +13,181 @@ import pytest
 from segue.core.errors import WorkerDied, WorkerOutOfMemory, WorkerTimedOut
 from segue.core.process_identity import started
 from segue.core.process_pool import ProcessPool
-from segue.core.worker_process import UNLIMITED, JobLimits
+from segue.core.worker_process import SEND_SECONDS, UNLIMITED, JobLimits
 from tests.helpers.waiting import PATIENCE_SECONDS, wait_until
 
-# The processes run what a job says, so that each test can have its own: they do not know this file.
+# The workers evaluate expressions, so that each test can have its own work: they cannot import this file.
 Pool = ProcessPool[str, object]
-SLEEP = "__import__('time').sleep(600)"
+HANG = "__import__('signal').pause()"
 PID = "__import__('os').getpid()"
 MIB = 2**20
 
 
-def pool(jobs: int = 1, limits: JobLimits = UNLIMITED) -> Pool:
-    """Processes that evaluate expressions."""
-    return ProcessPool(jobs, eval, limits=limits)
+def new_pool(limits: JobLimits = UNLIMITED, send_seconds: int = SEND_SECONDS) -> Pool:
+    """Returns a pool of one process that evaluates expressions."""
+    return ProcessPool(1, eval, limits=limits, send_seconds=send_seconds)
 
 
 @pytest.fixture
-def workers() -> Iterator[Pool]:
-    """One process, started when it is needed."""
-    with pool() as one:
-        yield one
+def pool() -> Iterator[Pool]:
+    """A pool of one process, which starts with the first job."""
+    with new_pool() as pool:
+        yield pool
 
 
-def begun(future: Future[object], path: Path) -> None:
-    """Waits until a job that touches a file has begun."""
+def pid_of(pool: Pool) -> int:
+    """Returns the id of the pool's process."""
+    pid = pool.submit(PID).result(PATIENCE_SECONDS)
+    assert isinstance(pid, int)
+    return pid
+
+
+def wait_for_start(future: Future[object], path: Path) -> None:
+    """Waits until a job of ``touch_then`` has started."""
     wait_until(lambda: path.exists() or future.done())
     assert not future.done()
 
 
-def touch(path: Path, then: str) -> str:
-    """A job that shows that it has begun."""
-    return f"[open({str(path)!r}, 'w').close(), {then}]"
+def touch_then(path: Path, expression: str) -> str:
+    """Returns a job that creates a file when it starts."""
+    return f"[open({str(path)!r}, 'w').close(), {expression}]"
 
 
-def test_an_answer_comes_back(workers: Pool) -> None:
-    """What the work makes of a job is its future's result."""
-    assert 42 == workers.submit("6 * 7").result(PATIENCE_SECONDS)
+def is_running(pid: int) -> bool:
+    """Returns whether a process exists and is not a zombie."""
+    return started(pid) is not None
 
 
-def test_a_job_of_many_bytes_arrives_whole() -> None:
-    """Sixteen MiB go to a process, which is more than any pipe holds at once."""
-    with ProcessPool(1, bytes.__len__) as workers:
-        assert 16 * MIB == workers.submit(bytes(16 * MIB)).result(PATIENCE_SECONDS)
+def test_a_result_is_returned(pool: Pool) -> None:
+    """The result of a job is the result of its future."""
+    assert 42 == pool.submit("6 * 7").result(PATIENCE_SECONDS)
 
 
-def test_a_process_that_hangs_before_its_job(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A process that is stopped while it is idle costs nothing but time: the job goes to another one."""
-    monkeypatch.setattr("segue.core.worker_process._SECONDS_TO_READ", 1)
-    with ProcessPool(1, eval) as workers:
-        first = workers.submit(PID).result(20)
-        os.kill(int(first), signal.SIGSTOP)
-        job = PID + " " * 16 * MIB  # more than any pipe holds at once
-        second = workers.submit(job).result(60)
+def test_a_large_job_arrives_whole() -> None:
+    """A process gets a job of 16 MiB, which is more than any pipe can buffer."""
+    with ProcessPool(1, bytes.__len__) as pool:
+        assert 16 * MIB == pool.submit(bytes(16 * MIB)).result(PATIENCE_SECONDS)
+
+
+def test_a_process_that_hangs_before_its_job() -> None:
+    """A process that was suspended while idle is replaced, and its job runs in the new one."""
+    with new_pool(send_seconds=1) as pool:
+        first = pid_of(pool)
+        os.kill(first, signal.SIGSTOP)
+        large_job = PID + " " * 16 * MIB  # more than any pipe can buffer
+        second = pool.submit(large_job).result(PATIENCE_SECONDS)
     assert second not in {0, first}
-    with pytest.raises(ProcessLookupError):
-        os.kill(int(first), 0)
+    assert not is_running(first)
 
 
-def test_what_the_work_raises_is_raised(workers: Pool) -> None:
-    """An exception of the work is the future's, and its process goes on."""
-    first = workers.submit(PID).result(PATIENCE_SECONDS)
+def test_an_error_of_the_work(pool: Pool) -> None:
+    """The future raises the exception of the work, and the process goes on."""
+    pid = pid_of(pool)
     with pytest.raises(ZeroDivisionError, match="division by zero"):
-        workers.submit("1 / 0").result(PATIENCE_SECONDS)
-    assert first == workers.submit(PID).result(PATIENCE_SECONDS)
+        pool.submit("1 / 0").result(PATIENCE_SECONDS)
+    assert pid == pid_of(pool)
 
 
-def test_an_error_of_the_system_is_no_death(workers: Pool) -> None:
-    """An OSError of the work is not taken for one of the way to its process."""
+def test_an_error_of_the_system(pool: Pool) -> None:
+    """An OSError of the work is not mistaken for one of the connection to its process."""
     with pytest.raises(FileNotFoundError):
-        workers.submit("open('/is/not/there')").result(PATIENCE_SECONDS)
+        pool.submit("open('/is/not/there')").result(PATIENCE_SECONDS)
 
 
-def test_a_job_that_kills_its_process_costs_itself_only(workers: Pool) -> None:
-    """How the process ended is told; the job behind it is done by another one."""
-    died, next_one = workers.submit("__import__('os').abort()"), workers.submit("1 + 1")
+def test_a_job_that_kills_its_process(pool: Pool) -> None:
+    """The error says how the process ended; the next job runs in a new process."""
+    fatal, next_one = pool.submit("__import__('os').abort()"), pool.submit("1 + 1")
     with pytest.raises(WorkerDied, match="SIGABRT"):
-        died.result(PATIENCE_SECONDS)
+        fatal.result(PATIENCE_SECONDS)
     assert 2 == next_one.result(PATIENCE_SECONDS)
 
 
-def test_a_process_that_leaves_says_its_code(workers: Pool) -> None:
-    """A decoder that calls exit is a death too."""
+def test_a_job_that_exits(pool: Pool) -> None:
+    """A decoder that calls exit has died; the error has the exit code."""
     with pytest.raises(WorkerDied, match="with exit code 7"):
-        workers.submit("__import__('os')._exit(7)").result(PATIENCE_SECONDS)
+        pool.submit("__import__('os')._exit(7)").result(PATIENCE_SECONDS)
 
 
-def test_a_job_that_hangs_is_killed(tmp_path: Path) -> None:
-    """It ends at the limit, costs itself only, and what it started itself is gone too."""
-    note = tmp_path / "pid"
-    start = f"open({str(note)!r}, 'w').write(str(__import__('subprocess').Popen(['sleep', '600']).pid))"
-    with pool(limits=JobLimits(seconds=3.0)) as workers:
-        hung, next_one = workers.submit(f"[{start}, {SLEEP}]"), workers.submit("1 + 1")
+def test_a_job_that_hangs(tmp_path: Path) -> None:
+    """A job is killed at its time limit with the processes that it started; the next job is not affected."""
+    pid_file = tmp_path / "pid"
+    start_child = f"open({str(pid_file)!r}, 'w').write(str(__import__('subprocess').Popen(['sleep', '600']).pid))"
+    with new_pool(JobLimits(seconds=3.0)) as pool:
+        hung, next_one = pool.submit(f"[{start_child}, {HANG}]"), pool.submit("1 + 1")
         with pytest.raises(WorkerTimedOut, match="longer than 3 s"):
             hung.result(PATIENCE_SECONDS)
         assert 2 == next_one.result(PATIENCE_SECONDS)
-    wait_until(lambda: not _runs(int(note.read_text(encoding="ascii"))))
+    wait_until(lambda: not is_running(int(pid_file.read_text(encoding="ascii"))))
 
 
-def test_waiting_is_not_counted() -> None:
-    """The time of a job begins when a process begins with it, however long others took before."""
-    with pool(limits=JobLimits(seconds=3.0)) as workers:
-        jobs = [workers.submit("__import__('time').sleep(0.9)") for _ in range(4)]
+def test_the_time_limit_does_not_include_waiting() -> None:
+    """The time of a job begins when a process starts with it, however long the jobs before it took."""
+    with new_pool(JobLimits(seconds=3.0)) as pool:
+        jobs = [pool.submit("__import__('time').sleep(0.9)") for _ in range(4)]
         assert [None] * 4 == [job.result(PATIENCE_SECONDS) for job in jobs]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems do not limit memory that way")
-def test_a_job_that_wants_too_much_memory_fails() -> None:
-    """It costs itself only, and leaves its process to nobody."""
-    with pool(limits=JobLimits(memory_bytes=64 * MIB)) as workers:
-        first = workers.submit(PID).result(PATIENCE_SECONDS)
-        assert 32 * MIB == workers.submit(f"len(bytearray({32 * MIB}))").result(PATIENCE_SECONDS)
+def test_a_job_that_exceeds_its_memory() -> None:
+    """Only this job fails, and its process is replaced."""
+    with new_pool(JobLimits(memory_bytes=64 * MIB)) as pool:
+        pid = pid_of(pool)
+        assert 32 * MIB == pool.submit(f"len(bytearray({32 * MIB}))").result(PATIENCE_SECONDS)
         with pytest.raises(WorkerOutOfMemory, match="64 MiB"):
-            workers.submit(f"len(bytearray({128 * MIB}))").result(PATIENCE_SECONDS)
-        assert first != workers.submit(PID).result(PATIENCE_SECONDS)
+            pool.submit(f"len(bytearray({128 * MIB}))").result(PATIENCE_SECONDS)
+        assert pid != pid_of(pool)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems do not limit memory that way")
-def test_a_file_of_any_size_may_be_mapped(tmp_path: Path) -> None:
-    """A file that is mapped to be read is no memory that the job took."""
+def test_a_mapped_file_of_any_size(tmp_path: Path) -> None:
+    """A file that is mapped for reading does not count as memory of the job."""
     large = tmp_path / "large"
     with large.open("wb") as file:
         file.truncate(512 * MIB)
     mapped = f"__import__('mmap').mmap(__import__('os').open({str(large)!r}, 0), 0, access=1)"
-    with pool(limits=JobLimits(memory_bytes=64 * MIB)) as workers:
-        assert 512 * MIB == workers.submit(f"len({mapped})").result(PATIENCE_SECONDS)
+    with new_pool(JobLimits(memory_bytes=64 * MIB)) as pool:
+        assert 512 * MIB == pool.submit(f"len({mapped})").result(PATIENCE_SECONDS)
 
 
-def test_a_cancelled_job_never_begins(workers: Pool, tmp_path: Path) -> None:
-    """What nobody waits for any more costs nothing."""
+def test_a_cancelled_job_never_starts(pool: Pool, tmp_path: Path) -> None:
+    """A job that is cancelled while it waits is not run."""
     gate, first, second = tmp_path / "gate", tmp_path / "first", tmp_path / "second"
     os.mkfifo(gate)
-    held = workers.submit(touch(first, f"open({str(gate)!r}).close()"))
-    waiting = workers.submit(touch(second, "1"))
-    begun(held, first)
+    running = pool.submit(touch_then(first, f"open({str(gate)!r}).close()"))
+    waiting = pool.submit(touch_then(second, "1"))
+    wait_for_start(running, first)
 
     assert waiting.cancel()
     gate.write_bytes(b"")
-    held.result(PATIENCE_SECONDS)
-    assert 2 == workers.submit("1 + 1").result(PATIENCE_SECONDS)
+    running.result(PATIENCE_SECONDS)
+    assert 2 == pool.submit("1 + 1").result(PATIENCE_SECONDS)
     assert not second.exists()
 
 
-def test_a_process_that_dies_between_jobs_costs_none(workers: Pool) -> None:
-    """A dead process is found when the next job is handed to it, and that job goes to another one."""
-    workers.submit("1 + 1").result(PATIENCE_SECONDS)
-    (worker,) = workers._running
-    worker.process.kill()
-    worker.process.join()
+def test_a_process_that_dies_between_jobs(pool: Pool) -> None:
+    """The next job finds that its process is dead, and runs in a new one."""
+    pid = pid_of(pool)
+    os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: not is_running(pid))
 
-    assert 2 == workers.submit("1 + 1").result(PATIENCE_SECONDS)
+    assert 2 == pool.submit("1 + 1").result(PATIENCE_SECONDS)
 
 
-def test_a_process_leaves_signals_to_the_program(workers: Pool) -> None:
-    """Ctrl-C and a service manager's SIGTERM come to every process; a worker goes on until the program has decided."""
-    pid = workers.submit(PID).result(PATIENCE_SECONDS)
-    assert isinstance(pid, int)
+def test_a_process_ignores_interrupts(pool: Pool) -> None:
+    """A terminal and a service manager send SIGINT and SIGTERM to every process; the program alone acts on them."""
+    pid = pid_of(pool)
     for number in (signal.SIGINT, signal.SIGTERM):
         os.kill(pid, number)
 
-    assert pid == workers.submit(PID).result(PATIENCE_SECONDS)
+    assert pid == pid_of(pool)
 
 
-def test_leaving_does_not_wait_for_a_job(tmp_path: Path) -> None:
-    """The processes are killed, and what waited for one is dropped."""
-    with pool() as workers:
-        stuck = workers.submit(touch(tmp_path / "begun", SLEEP))
-        waiting = workers.submit(SLEEP)
-        begun(stuck, tmp_path / "begun")
+def test_closing_does_not_wait_for_a_job(tmp_path: Path) -> None:
+    """The processes are killed, and waiting jobs are dropped."""
+    with new_pool() as pool:
+        stuck = pool.submit(touch_then(tmp_path / "started", HANG))
+        waiting = pool.submit(HANG)
+        wait_for_start(stuck, tmp_path / "started")
 
     with pytest.raises(WorkerDied, match="SIGKILL"):
         stuck.result(0)
@@ -187,39 +195,33 @@ def test_leaving_does_not_wait_for_a_job(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
-def test_processes_stay_small(workers: Pool) -> None:
-    """A worker never loads TensorFlow, though the program has, and has one thread, for its one core."""
-    import tensorflow  # noqa: F401, PLC0415 - the program has it loaded when a worker is replaced
+def test_processes_are_small(pool: Pool) -> None:
+    """A worker never loads TensorFlow, although the program has, and has one thread for its one core."""
+    import tensorflow  # noqa: F401, PLC0415 - the program has loaded it when it replaces a worker
 
-    proc = Path("/proc") / str(workers.submit(PID).result(PATIENCE_SECONDS))
+    proc = Path("/proc") / str(pid_of(pool))
 
     assert "tensorflow" not in (proc / "maps").read_text(encoding="utf-8")
     assert "Threads:\t1\n" in (proc / "status").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("hung", [False, True], ids=["idle", "hung"])
-def test_no_process_outlives_the_program(hung: bool) -> None:
-    """When the program is killed its workers end: at once when they are idle, else soon after their job's limit."""
+@pytest.mark.parametrize("job", ["1 + 1", HANG], ids=["idle", "hung"])
+def test_no_process_outlives_the_program(job: str, tmp_path: Path) -> None:
+    """Workers of a killed program end: at once if idle, else soon after the time limit of their job."""
+    path = tmp_path / "started"
     code = f"""
-import time
+import signal
 from segue.core.process_pool import ProcessPool
 from segue.core.worker_process import JobLimits
-with ProcessPool(1, eval, limits=JobLimits(seconds=1.0)) as workers:
-    print(workers.submit({PID!r}).result(), flush=True)
-    if {hung}:
-        workers.submit({SLEEP!r})
-    time.sleep(0.5)
-    print("begun", flush=True)
-    time.sleep(60)
+with ProcessPool(1, eval, limits=JobLimits(seconds=1.0)) as pool:
+    print(pool.submit({PID!r}).result(), flush=True)
+    pool.submit({touch_then(path, job)!r})
+    signal.pause()
 """
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as program:
         assert program.stdout is not None
         pid = int(program.stdout.readline())
-        assert "begun\n" == program.stdout.readline()
+        wait_until(path.exists)
         program.send_signal(signal.SIGKILL)
 
-    wait_until(lambda: not _runs(pid))
-
-
-def _runs(pid: int) -> bool:
-    return started(pid) is not None
+    wait_until(lambda: not is_running(pid))
