@@ -1,5 +1,3 @@
-"""Telling whether a process still runs."""
-
 from __future__ import annotations
 
 import os
@@ -10,34 +8,34 @@ from dataclasses import replace
 from segue.core.process_identity import Process, started
 
 
-def test_this_process_runs() -> None:
-    """The one that asks is here, under its number."""
+def test_this_process() -> None:
+    """The calling process has its own pid, and runs."""
     this = Process.this()
     assert os.getpid() == this.pid
     assert not this.is_gone()
 
 
-def test_a_process_that_ended_is_gone_before_it_is_reaped() -> None:
-    """A zombie does nothing any more."""
+def test_a_zombie() -> None:
+    """A process that ended is gone, even before its parent has waited for it."""
     with subprocess.Popen([sys.executable, "-c", "pass"], stdout=subprocess.PIPE) as process:
-        began = started(process.pid)
-        assert began is not None
+        start_time = started(process.pid)
+        assert start_time is not None
         os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
         assert started(process.pid) is None
-        assert replace(Process.this(), pid=process.pid, started=began).is_gone()
+        assert replace(Process.this(), pid=process.pid, started=start_time).is_gone()
 
 
-def test_a_number_that_was_used_again() -> None:
-    """A process with the same number that started at another time is another process."""
+def test_a_reused_pid() -> None:
+    """A process with the same pid and another start time is another process."""
     assert replace(Process.this(), started="1").is_gone()
 
 
-def test_nobody_knows_about_other_places() -> None:
-    """On another host, or in another container, numbers mean other processes."""
+def test_a_process_in_another_place() -> None:
+    """On another host or in another container, the same pid is another process, which may run."""
     assert not replace(Process.this(), place="elsewhere", started="1").is_gone()
 
 
 def test_a_process_has_a_name() -> None:
-    """People read which program it is, and where."""
+    """Messages name the program and the host."""
     process = Process("host", "place", 17, "1", "segue-indexer")
     assert "segue-indexer (process 17 on host)" == str(process)

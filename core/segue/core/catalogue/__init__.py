@@ -1,1 +1,1 @@
-"""Defines what a catalogue stores and the protocol of every store."""
+"""Defines the records of a catalogue and the protocol of every store."""

@@ -1,4 +1,4 @@
-"""The records that a catalogue stores."""
+"""The records of a catalogue."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from segue.core.model.model_key import ModelKey
 Vector = NDArray[np.float32]
 
 
-# How far from 1 the length of an embedding may be: float32 sums of some hundred squares stay far below it.
+# The greatest distance of a length from 1. The rounding error of a few hundred squares in float32 is far below it.
 _LENGTH_TOLERANCE = 1e-3
 
 
 @dataclass(frozen=True)
 class Track:
-    """What is known of a track.
+    """The metadata of a track.
 
     Attributes:
-        track_id: 32 lower-case hexadecimal digits that come from its audio.
-        title: from the tags, else the file's name without its ending.
-        artist: from the tags, or empty.
-        album: from the tags, or empty.
-        genre: the best of the posterior.
-        tagged_genre: from the tags, or empty.
+        track_id: 32 lower-case hexadecimal digits, a digest of its audio.
+        title: title from the tags, else the name of the file without its suffix.
+        artist: artist from the tags, or empty.
+        album: album from the tags, or empty.
+        genre: most probable genre of the posterior.
+        tagged_genre: genre from the tags, or empty.
         year: four digits from the tags, or empty.
-        seconds: how long it plays.
-        path: where it was found.
-        posterior: the model's probability of each genre.
+        seconds: duration in seconds.
+        path: one of its files.
+        posterior: probability of each genre by the model, in [0, 1].
     """
 
     track_id: str
@@ -48,7 +48,14 @@ class Track:
 
 @dataclass(frozen=True)
 class PathRecord:
-    """A file as it was when it was indexed; while size and time stand, it need not be decoded again."""
+    """An indexed file; it is not decoded again until its size or time changes.
+
+    Attributes:
+        path: path of the file.
+        size: size in bytes.
+        mtime_ns: time of the last change, in ns since 1970.
+        track_id: id of the track in the file.
+    """
 
     path: str
     size: int
@@ -58,15 +65,15 @@ class PathRecord:
 
 @dataclass(frozen=True)
 class FailureRecord:
-    """A file that could not be indexed, as it was then; while size and time stand, it would fail again.
+    """A file that could not be indexed; it is not tried again until its size or time changes.
 
     Attributes:
-        path: which.
-        size: bytes.
-        mtime_ns: when it was last written.
-        reason: the machine-readable name of what was wrong, upper snake case.
-        detail: a sentence for a person.
-        time: when it failed, seconds since 1970.
+        path: path of the file.
+        size: size in bytes.
+        mtime_ns: time of the last change, in ns since 1970.
+        reason: machine-readable name of the error, upper snake case.
+        detail: what was wrong, as a sentence.
+        time: time of the failure, in seconds since 1970.
     """
 
     path: str
@@ -79,7 +86,7 @@ class FailureRecord:
 
 @dataclass(frozen=True)
 class Addition:
-    """A track to be written: everything that one transaction holds of it."""
+    """A track to add to a catalogue, with its embedding and its file."""
 
     track: Track
     embedding: Vector
@@ -87,7 +94,7 @@ class Addition:
 
 
 class Event(NamedTuple):
-    """One change of the catalogue; ``revision`` numbers all changes from 1 without a gap."""
+    """A change of the catalogue; ``revision`` numbers all changes from 1 on, without gaps."""
 
     revision: int
     kind: Literal["add", "remove"]
@@ -96,13 +103,13 @@ class Event(NamedTuple):
 
 @dataclass(frozen=True)
 class Identity:
-    """What a catalogue is and what made its embeddings.
+    """The identity of a catalogue, and the model that its embeddings come from.
 
     Attributes:
-        uuid: random, made with the catalogue.
-        model_id: the artifact that heard every track.
-        fingerprint: its front end's.
-        width: the length of an embedding.
+        uuid: random id of the catalogue.
+        model_id: id of the artifact that made every embedding.
+        fingerprint: fingerprint of the artifact's front end.
+        width: width of an embedding.
     """
 
     uuid: str
@@ -117,6 +124,6 @@ class Identity:
 
 
 def is_unit(embedding: Vector) -> bool:
-    """Whether an embedding [e] has the length 1, to rounding: one that has not would poison every search."""
+    """Returns whether an embedding [e] has the length 1, up to rounding; any other would spoil every search."""
     # NaN compares false with everything.
     return abs(float(np.linalg.norm(embedding.astype(np.float64))) - 1) <= _LENGTH_TOLERANCE

@@ -1,7 +1,7 @@
-"""What the catalogue remembers of each track, and what any store of it can do.
+"""The protocols of a catalogue's store.
 
-The store is the truth: a track is in the catalogue when its event stands in the stream, and every index is made from
-the stream. ``segue.core.redis_catalogue.store`` is the real one, ``MemoryStore`` the one for unit tests.
+The store is the only source of truth: a track is in the catalogue if its event is in the stream, and every index is
+built from the stream. ``segue.core.redis_catalogue.store`` is the real store, ``MemoryStore`` the one for unit tests.
 """
 
 from __future__ import annotations
@@ -16,62 +16,68 @@ from segue.core.model.model_key import ModelKey
 
 
 class TrackStore(Protocol):
-    """Reads the catalogue. Every method raises ``StoreUnavailable`` where the store does not answer."""
+    """Reads the catalogue. Every method raises ``StoreUnavailable`` if the store does not answer."""
 
     def ping(self) -> None:
-        """Does nothing, if the store answers; a private one that died is started again first."""
+        """Checks that the store answers, and first starts a private one again if it died."""
         ...
 
     def identity(self) -> Identity | None:
-        """What the catalogue is, or None where nothing was ever written."""
+        """Returns the identity of the catalogue, or None before the first writer."""
         ...
 
     def revision(self) -> int:
-        """The number of the last event, 0 where there is none."""
+        """Returns the revision of the newest event, or 0 if there is none."""
         ...
 
     def oldest_revision(self) -> int:
-        """The number of the oldest event that the stream still holds, ``revision() + 1`` where it holds none."""
+        """Returns the revision of the oldest event in the stream, or ``revision() + 1`` if the stream is empty."""
         ...
 
     def count(self) -> int:
-        """How many tracks there are."""
+        """Returns the number of tracks."""
         ...
 
     def get(self, track_ids: Sequence[str]) -> list[Track | None]:
-        """The tracks with these ids, None for each that is not there."""
+        """Returns the tracks with these ids, with None for unknown ids."""
         ...
 
     def embeddings(self, track_ids: Sequence[str]) -> list[Vector | None]:
-        """The embeddings [e] of these tracks, None for each that is not there."""
+        """Returns the embeddings [e] of these tracks, with None for unknown ids."""
         ...
 
     def track_ids(self, after: str, limit: int) -> list[str]:
-        """Up to ``limit`` ids in their order, from the first one behind ``after``."""
+        """Returns up to ``limit`` ids in ascending order, starting after the id ``after``."""
         ...
 
     def files(self, paths: Sequence[str]) -> list[PathRecord | None]:
-        """The records of these paths, None for each that was never indexed."""
+        """Returns the records of these paths, with None for files that were never indexed."""
         ...
 
     def paths(self, track_ids: Sequence[str]) -> list[list[str]]:
-        """The paths of the files that hold these tracks, in their order, none for a track that is not there."""
+        """Returns the sorted paths of each track's files, with an empty list for unknown ids."""
         ...
 
     def all_files(self) -> Iterator[PathRecord]:
-        """The records of all files, in no order; one that changes meanwhile may come twice, or in either state."""
+        """Yields the records of all files in any order.
+
+        A file that changes meanwhile may come twice, or in its old or new state.
+        """
         ...
 
     def failures(self, paths: Sequence[str]) -> list[FailureRecord | None]:
-        """How these files failed, None for each that did not."""
+        """Returns the failures of these paths, with None for files that did not fail."""
         ...
 
     def all_failures(self) -> Iterator[FailureRecord]:
-        """All files that failed, in no order; one that changes meanwhile may come twice, or in either state."""
+        """Yields the failures of all files in any order.
+
+        A file that changes meanwhile may come twice, or in its old or new state.
+        """
         ...
 
     def events(self, after: int, limit: int) -> list[Event]:
-        """Up to ``limit`` events in their order, from the first one behind ``after``."""
+        """Returns up to ``limit`` events in ascending order, starting after the revision ``after``."""
         ...
 
 
@@ -79,77 +85,79 @@ class TrackWriter(Protocol):
     """Writes the catalogue while it holds the lock. Every method raises ``CatalogueLocked`` once the lock is lost."""
 
     def add(self, additions: Sequence[Addition]) -> int:
-        """Writes tracks, their embeddings, files and events, each track in one transaction.
+        """Writes tracks with their embeddings, files and events, each track in one transaction.
 
-        A track that is there already gets the new metadata and file, and an event only if its embedding changed. A
-        file that held another track before holds this one now; a track goes with its last file. That a file failed
-        before is forgotten.
+        - A known track gets the new metadata and file, and an event only if its embedding changed.
+        - A file that held another track now holds this one. A track without files is removed.
+        - An earlier failure of the file is forgotten.
 
         Returns:
-            The revision after the last of them.
+            The revision after the last track.
 
         Raises:
-            EmbeddingUnusable: an embedding has another width than the catalogue's, or its length is not 1; nothing is
-                written then.
+            EmbeddingUnusable: an embedding has another width than the catalogue, or its length is not 1; nothing is
+                written.
         """
         ...
 
     def remove(self, track_ids: Sequence[str]) -> int:
-        """Removes tracks and everything known of them; answers the revision after the last of them.
+        """Removes tracks with all their data, and skips unknown ids.
 
-        An id that is not there is passed over.
+        Returns:
+            The revision after the last track.
         """
         ...
 
     def forget(self, paths: Sequence[str]) -> int:
-        """Forgets files, also that they failed, and a track with its last file; answers the revision after them.
+        """Forgets files and their failures, removes tracks without files, and skips unknown paths.
 
-        A path that was never indexed is passed over.
+        Returns:
+            The revision after the last file.
         """
         ...
 
     def note_failures(self, failures: Sequence[FailureRecord]) -> None:
-        """Keeps how files failed; the track that a file held before stays."""
+        """Records the failures of files; the tracks that they held before stay."""
         ...
 
     def trim(self, revision: int) -> None:
-        """Drops the events up to a revision: whoever has not read them reads a later snapshot, or the tracks."""
+        """Drops the events up to a revision; readers that have not read them load a snapshot or all tracks."""
         ...
 
     def clear_failures(self, paths: Sequence[str]) -> None:
-        """Forgets that files failed, and nothing else of them."""
+        """Forgets the failures of files, and nothing else about them."""
         ...
 
 
 class WritableStore(TrackStore, Protocol):
-    """A store that can be written."""
+    """Reads and writes the catalogue."""
 
     def writer(self, model_id: str, fingerprint: str, width: int) -> AbstractContextManager[TrackWriter]:
-        """Takes the lock, and makes the catalogue if there is none yet.
+        """Acquires the lock, and creates the catalogue if it does not exist.
 
         Raises:
-            CatalogueLocked: another writer holds it; the message says who.
-            CatalogueMismatch: the catalogue was made by another model or front end; the message names both.
+            CatalogueLocked: another writer holds the lock; the message names it.
+            CatalogueMismatch: another model or front end built the catalogue; the message names both.
         """
         ...
 
 
-def check_same_model(found: Identity | None, model: ModelKey, address: str) -> None:
-    """Checks that a catalogue, if there is one, was made by this model and front end.
+def check_same_model(identity: Identity | None, model: ModelKey, address: str) -> None:
+    """Checks that a catalogue, if it exists, was built by this model and front end.
 
     Raises:
-        CatalogueMismatch: it was made by another.
+        CatalogueMismatch: another model or front end built it.
     """
-    if found is not None and found.key != model:
+    if identity is not None and identity.key != model:
         raise CatalogueMismatch(
-            f"The catalogue at {address} was made by the model {found.model_id} (front end {found.fingerprint}, "
-            f"{found.width} numbers a track), and this is {model.model_id} (front end {model.fingerprint}, "
-            f"{model.width}). Give --model the one that made it, or --data a new folder."
+            f"The catalogue at {address} was built by the model {identity.model_id} (front end {identity.fingerprint}, "
+            f"width {identity.width}), and this is {model.model_id} (front end {model.fingerprint}, width "
+            f"{model.width}). Give --model the one that built it, or --data a new folder."
         )
 
 
 def all_track_ids(store: TrackStore, page: int = 1_000) -> Iterator[str]:
-    """Every id of a store, in their order."""
+    """Yields every id of a store in ascending order, reading ``page`` ids at a time."""
     after = ""
     while ids := store.track_ids(after, page):
         yield from ids

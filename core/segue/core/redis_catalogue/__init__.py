@@ -1,1 +1,1 @@
-"""Stores the catalogue in Redis: reader, writer, lock, audit, private server."""
+"""Stores the catalogue in Redis: reader, writer, lock, audit and private server."""

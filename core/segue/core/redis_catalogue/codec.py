@@ -1,4 +1,4 @@
-"""What the catalogue holds, as the bytes that Redis keeps."""
+"""Encodes the catalogue's records as bytes for Redis, and decodes them."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from segue.core.catalogue.records import FailureRecord, Identity, PathRecord, Tr
 from segue.core.errors import CatalogueMismatch, EmbeddingUnusable
 
 DIGEST = b"digest"
-"""The field of a track's hash that holds its digest."""
+"""The field of a track's hash that has its digest."""
 
 
 def to_bytes(text: str) -> bytes:
-    """Text as Redis keeps it; a path that is not UTF-8 survives."""
+    """Encodes text, also a path that is not valid UTF-8."""
     return text.encode("utf-8", "surrogateescape")
 
 
 def to_text(raw: bytes) -> str:
-    """The text that ``to_bytes`` took."""
+    """Decodes what ``to_bytes`` returned."""
     return raw.decode("utf-8", "surrogateescape")
 
 
 def track_to_hash(track: Track, embedding: bytes) -> dict[bytes, bytes]:
-    """The fields of a track's hash, with the digest of these and the embedding; the id is in the key."""
+    """Returns the fields of a track's hash, with a digest of them and the embedding; the id is in the key."""
     values = {field.name: getattr(track, field.name) for field in fields(Track)}
     del values["track_id"]
     values |= {"seconds": repr(track.seconds), "posterior": json.dumps(track.posterior, separators=(",", ":"))}
@@ -36,11 +36,11 @@ def track_to_hash(track: Track, embedding: bytes) -> dict[bytes, bytes]:
 
 
 def track_digest(fields: Mapping[bytes, bytes], embedding: bytes) -> bytes:
-    """Eight bytes by which a change of a track's hash or embedding is found that no one meant.
+    """Returns a digest of 8 bytes that reveals accidental changes of a track's hash or embedding.
 
     Args:
-        fields: the track's hash. ``path`` is left out, since the files say it too, and it changes with them.
-        embedding: as ``embedding_to_bytes`` wrote it.
+        fields: the track's hash. ``path`` is left out: it changes with the files, whose records have it, too.
+        embedding: the embedding as ``embedding_to_bytes`` returned it.
     """
     digest = hashlib.blake2b(embedding, digest_size=8)
     for name in sorted(set(fields) - {b"path", DIGEST}):
@@ -49,7 +49,7 @@ def track_digest(fields: Mapping[bytes, bytes], embedding: bytes) -> bytes:
 
 
 def track_from_hash(track_id: str, raw: Mapping[bytes, bytes]) -> Track:
-    """The track of a hash; fields that this version does not know are left out."""
+    """Returns the track of a hash, and ignores fields that this version does not know."""
     values = {name: to_text(raw[name.encode()]) for name in _TEXT_FIELDS if name.encode() in raw}
     return Track(
         track_id=track_id,
@@ -60,57 +60,61 @@ def track_from_hash(track_id: str, raw: Mapping[bytes, bytes]) -> Track:
 
 
 def embedding_to_bytes(embedding: Vector, width: int) -> bytes:
-    """An embedding [width] of length 1 as little-endian float32.
+    """Encodes an embedding [width] of length 1 as little-endian float32.
 
     Raises:
-        EmbeddingUnusable: it has another width, or its length is not 1: it is zero, or holds NaN or infinity. One such
-            vector would poison every search.
+        EmbeddingUnusable: it has another width, or its length is not 1, for example because it has NaN or infinity.
+            One such vector would spoil every search.
     """
     if embedding.shape != (width,):
         raise EmbeddingUnusable(
-            f"An embedding of shape {embedding.shape} came for a catalogue of width {width}. Give --model the one that "
-            "made the catalogue."
+            f"An embedding has the shape {embedding.shape}, but the catalogue has width {width}. Give --model the one "
+            "that built the catalogue."
         )
     if not is_unit(embedding):
         raise EmbeddingUnusable(
-            f"An embedding has the length {np.linalg.norm(embedding):g}, not 1. The model did not make sense of this "
-            "track; leave it out."
+            f"An embedding has the length {np.linalg.norm(embedding):g}, not 1. The model cannot process this track; "
+            "leave it out."
         )
     return embedding.astype("<f4").tobytes()
 
 
 def embedding_from_bytes(raw: bytes) -> Vector:
-    """The embedding [e] that ``embedding_to_bytes`` took."""
+    """Decodes an embedding [e] that ``embedding_to_bytes`` returned."""
     return np.frombuffer(raw, dtype="<f4").astype(np.float32, copy=False)
 
 
 def file_to_bytes(file: PathRecord) -> bytes:
-    """A file's size in bytes, its time in nanoseconds, and its track."""
+    """Encodes a file's size in bytes, its time in nanoseconds, and its track; the path is the name of the field."""
     return f"{file.size} {file.mtime_ns} {file.track_id}".encode()
 
 
 def file_from_bytes(path: str, raw: bytes) -> PathRecord:
-    """The record that ``file_to_bytes`` took."""
+    """Decodes what ``file_to_bytes`` returned.
+
+    Raises:
+        ValueError: the bytes are damaged.
+    """
     size, mtime_ns, track_id = raw.decode().split(" ", 2)
     return PathRecord(path, int(size), int(mtime_ns), track_id)
 
 
 def failure_to_bytes(failure: FailureRecord) -> bytes:
-    """How a file failed; its path is the field's name."""
+    """Encodes the failure of a file; the path is the name of the field."""
     values = [failure.size, failure.mtime_ns, failure.reason, failure.detail, failure.time]
     return json.dumps(values, separators=(",", ":")).encode("ascii")
 
 
 def failure_from_bytes(path: str, raw: bytes) -> FailureRecord:
-    """The record that ``failure_to_bytes`` took."""
+    """Decodes what ``failure_to_bytes`` returned."""
     return FailureRecord(path, *json.loads(raw))
 
 
 def identity_from_hash(raw: Mapping[bytes, bytes]) -> Identity:
-    """What the catalogue is.
+    """Decodes the identity of a catalogue.
 
     Raises:
-        CatalogueMismatch: it does not say any more; something else wrote to it.
+        CatalogueMismatch: the identity is damaged; another program wrote to it.
     """
     try:
         return Identity(
@@ -121,8 +125,8 @@ def identity_from_hash(raw: Mapping[bytes, bytes]) -> Identity:
         )
     except (KeyError, ValueError) as error:
         raise CatalogueMismatch(
-            f"The catalogue does not say any more what it is: its identity is damaged ({error}). Give --data a new "
-            "folder, and restore a backup there or add the music again."
+            f"The catalogue cannot be used: its identity is damaged ({error}). Give --data a new folder, and restore a "
+            "backup there or add the music again."
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""The names of everything that the catalogue keeps in Redis."""
+"""Names the keys of the catalogue in Redis."""
 
 from __future__ import annotations
 
@@ -6,62 +6,68 @@ from segue.core.redis_catalogue.codec import to_bytes, to_text
 
 
 class RedisKeys:
-    """Makes every key.
+    """The keys of one catalogue.
 
-    The part in braces, catalogue and partition, is what Redis Cluster hashes: all keys of a partition lie on one node,
-    so that one transaction reaches them. There is one partition today.
+    Redis Cluster hashes only the part in braces, which is the catalogue and the partition. So all keys of a partition
+    are on one node, where one transaction can use them. There is one partition today.
     """
 
     def __init__(self, catalogue: str = "segue", partition: int = 0, stage: str = "") -> None:
-        """``stage`` tells a catalogue that is being made from the one that is read; both lie on one node."""
+        """Computes the names.
+
+        Args:
+            catalogue: name of the catalogue.
+            partition: number of the partition, 0 or above.
+            stage: suffix of a catalogue that is not yet in use, on the same node; empty for the one in use.
+        """
         self._names = (catalogue, partition)
         self._tag = f"{{{catalogue}:{partition}}}{stage}"
-        #: A pattern that all keys match.
+        #: Pattern that all keys match.
         self.pattern = self._key("*")
-        #: A hash: what the catalogue is and what made its embeddings.
+        #: Hash of the ``Identity``.
         self.identity = self._key("identity")
-        #: A hash: who writes, with which fencing token, until when.
+        #: Hash of the writer: its process, its fencing token and the end of its lease.
         self.writer = self._key("writer")
-        #: A stream: every change, its revision being the first part of the entry's id.
+        #: Stream of all changes; the revision is the first part of an entry's id.
         self.events = self._key("events")
-        #: A sorted set of every track's id, all of score 0, so that they lie in the order of their bytes.
+        #: Sorted set of all track ids, each with score 0, so that they are in the order of their bytes.
         self.track_ids = self._key("tracks")
-        #: A hash: the size, time and track of each file, by its path.
+        #: Hash of the size, time and track of each file, by path.
         self.files = self._key("files")
-        #: A hash: the size, time, reason, detail and time of failure of each file that failed, by its path.
+        #: Hash of the size, time, reason, detail and time of failure of each file that failed, by path.
         self.failures = self._key("failures")
 
     def staging(self) -> RedisKeys:
-        """The names of the catalogue that is being made beside this one."""
+        """Returns the keys of the staged catalogue, which can take the place of this one."""
         return RedisKeys(*self._names, stage="next")
 
     @property
-    def whole(self) -> list[bytes]:
-        """The keys that there is one of, but for the writer's."""
+    def singletons(self) -> list[bytes]:
+        """The keys that exist once in a catalogue, without the writer's."""
         return [self.identity, self.events, self.track_ids, self.files, self.failures]
 
     @property
-    def of_tracks(self) -> list[bytes]:
-        """What the keys of each track begin with; its id follows."""
+    def track_prefixes(self) -> list[bytes]:
+        """The prefixes of the keys that each track has; its id follows."""
         return [self.track(""), self.embedding(""), self.paths("")]
 
     def track(self, track_id: str) -> bytes:
-        """A hash: what is known of a track."""
+        """Returns the key of the hash of a track's metadata."""
         return self._key("track", track_id)
 
     def embedding(self, track_id: str) -> bytes:
-        """A string: a track's embedding, little-endian float32."""
+        """Returns the key of the string of a track's embedding, little-endian float32."""
         return self._key("embedding", track_id)
 
     def paths(self, track_id: str) -> bytes:
-        """A set: the paths of the files that hold a track."""
+        """Returns the key of the set of the paths of a track's files."""
         return self._key("paths", track_id)
 
     def track_of(self, key: bytes) -> str | None:
-        """The id of the track that a key is about, None where it is about none."""
-        for start in self.of_tracks:
-            if key.startswith(start):
-                return to_text(key[len(start) :])
+        """Returns the id of the track that a key belongs to, or None if it belongs to no track."""
+        for prefix in self.track_prefixes:
+            if key.startswith(prefix):
+                return to_text(key[len(prefix) :])
         return None
 
     def _key(self, *parts: str) -> bytes:

@@ -1,4 +1,4 @@
-"""Opens the catalogue: the Redis that was named, or the private one in the data folder."""
+"""Opens the catalogue in a named Redis, or in the private one of the data folder."""
 
 from __future__ import annotations
 
@@ -27,40 +27,42 @@ def open_store(
 
     Args:
         data: Segue's data folder, made if it is missing.
-        redis_url: the Redis that holds the catalogue, or None for the private one in the data folder.
-        timeouts: how long an answer is waited for.
+        redis_url: the address of a Redis, or None for the private one in the data folder.
+        timeouts: limits on the time of a command.
 
     Raises:
-        StoreUnavailable: that Redis does not answer, or the private one does not start.
+        StoreUnavailable: the named Redis does not answer, or the private one does not start.
     """
     try:
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise StoreUnavailable(
-            f"The data folder {data} cannot be made ({error.strerror}). Name another with --data or SEGUE_DATA."
+            f"The data folder {data} cannot be created ({error.strerror}). Name another with --data or SEGUE_DATA."
         ) from error
     if redis_url:
-        warned = partial(_warned_unless_kept, redis_url, timeouts)
-        with _opened(RedisStore(redis_url, durable=warned, timeouts=timeouts)) as store:
+        warn = partial(_warn_unless_persistent, redis_url, timeouts)
+        with _opened(RedisStore(redis_url, durable=warn, timeouts=timeouts)) as store:
             yield store
         return
     with (
-        open_private_redis(data / "redis") as local,
-        local.explaining_death(),
-        _opened(RedisStore(local.url, durable=local.durable, revive=local.restart_if_dead, timeouts=timeouts)) as store,
+        open_private_redis(data / "redis") as redis,
+        redis.explaining_death(),
+        _opened(
+            RedisStore(redis.url, durable=redis.durable, restart_if_dead=redis.restart_if_dead, timeouts=timeouts)
+        ) as store,
     ):
         yield store
 
 
 @contextmanager
-def _warned_unless_kept(url: str, timeouts: RedisTimeouts) -> Iterator[None]:
-    """Warns where a Redis may lose what is about to be written; one that does not let us ask knows what it does."""
+def _warn_unless_persistent(url: str, timeouts: RedisTimeouts) -> Iterator[None]:
+    """Warns if a Redis keeps no log of commands; stays silent if it does not permit the question."""
     with closing(connect(url, timeouts)) as client, suppress(RedisError):
         settings: Any = client.config_get("appendonly")
         if settings.get("appendonly") == "no":
             log.warning(
-                "The Redis at %s keeps no log of commands: what is written since its last dump is lost when it dies. "
-                "Set appendonly to yes there.",
+                "The Redis at %s keeps no log of commands: if it dies, it loses all changes since its last dump. Set "
+                "appendonly to yes there.",
                 address_of(url),
             )
     yield

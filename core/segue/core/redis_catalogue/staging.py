@@ -1,6 +1,6 @@
-"""A catalogue that is made beside the one that is read, and takes its place all at once.
+"""Replaces the catalogue in use by a staged one, all at once.
 
-Until then nobody sees it; afterwards it is a catalogue of another UUID, by which every reader knows to begin anew.
+Readers do not see the staged catalogue before. Afterwards the catalogue has another UUID, so every reader reloads it.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from segue.core.redis_catalogue.keys import RedisKeys
 
 _PAGE = 1_000
 
-# KEYS: the two writers, the two sorted sets of ids, then the keys that there is one of in pairs, here and beside, the
-# identity first. ARGV: token, then what the keys of tracks begin with in pairs. Keys of tracks are made here: they are
-# too many to be named, and lie on the same node. Answers 1, or 0 where the lock is lost.
+# KEYS: the two writers, the two sorted sets of ids, then the singletons in pairs, the identity first. ARGV: token, then
+# the prefixes of tracks' keys in pairs. In each pair the catalogue in use comes first. The script computes the keys of
+# tracks: they are too many for KEYS, and on the same node. Returns 1, or 0 if the lock is lost.
 _SWITCH = """
 if redis.call('HGET', KEYS[1], 'token') ~= ARGV[1] then return 0 end
-if redis.call('EXISTS', KEYS[6]) == 0 then return 1 end -- the answer was lost, and the client asks again
+if redis.call('EXISTS', KEYS[6]) == 0 then return 1 end -- the client repeats it, since the reply was lost
 local function each(ids, act)
   for start = 0, redis.call('ZCARD', ids) - 1, 1000 do
     for _, id in ipairs(redis.call('ZRANGE', ids, start, start + 999)) do act(id) end
@@ -47,27 +47,27 @@ return 1
 
 
 def switch(client: Redis, keys: RedisKeys, token: str) -> bool:
-    """Puts the catalogue beside into the place of the one under these keys, in one transaction.
+    """Replaces the catalogue under these keys by the staged one, in one transaction.
 
-    What stood there goes. Where there is none beside, nothing is done. Redis answers nobody meanwhile: about nine
-    seconds for a million tracks.
+    The old catalogue is removed. Without a staged one, nothing happens. Redis serves no other client meanwhile: about
+    nine seconds for a million tracks.
 
     Args:
-        client: reaches Redis.
-        keys: the names of the catalogue that is replaced.
-        token: of its writer.
+        client: a client of Redis.
+        keys: the keys of the catalogue in use.
+        token: the fencing token of its writer.
 
     Returns:
-        Whether the token still stands; if not, nothing was done.
+        Whether the token is still valid; otherwise nothing was changed.
     """
-    beside = keys.staging()
-    names = chain.from_iterable(zip(keys.whole, beside.whole, strict=True))
-    starts = chain.from_iterable(zip(keys.of_tracks, beside.of_tracks, strict=True))
+    staged = keys.staging()
+    singletons = chain.from_iterable(zip(keys.singletons, staged.singletons, strict=True))
+    prefixes = chain.from_iterable(zip(keys.track_prefixes, staged.track_prefixes, strict=True))
     script = client.register_script(_SWITCH)
-    return bool(script([keys.writer, beside.writer, keys.track_ids, beside.track_ids, *names], [token, *starts]))
+    return bool(script([keys.writer, staged.writer, keys.track_ids, staged.track_ids, *singletons], [token, *prefixes]))
 
 
 def clear(client: Redis, keys: RedisKeys) -> None:
-    """Removes everything under these keys; nobody is to be writing there."""
+    """Removes everything under these keys, while no writer uses them."""
     for page in batched(client.scan_iter(match=keys.pattern, count=_PAGE), _PAGE):
         client.unlink(*page)

@@ -1,4 +1,4 @@
-"""The catalogue in Redis: the truth that every index is made from."""
+"""Reads the catalogue in Redis, and opens it for writing."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ from segue.core.redis_catalogue.codec import (
     track_from_hash,
 )
 from segue.core.redis_catalogue.keys import RedisKeys
-from segue.core.redis_catalogue.transaction import stream_bounds
+from segue.core.redis_catalogue.transaction import revision_of, stream_bounds
 from segue.core.redis_catalogue.writer import RedisWriter
 from segue.core.redis_catalogue.writer_lock import LEASE_SECONDS, WriterLock
 
 R = TypeVar("R")
 
-# Answers of one round trip: enough to hide it, few enough not to hold a long list twice.
+# Records in a round trip: enough to hide its time, few enough not to need twice the memory of a long list.
 PAGE = 1_000
 
 
 class RedisStore:
-    """Reads and writes a catalogue in Redis; see ``WritableStore``. Its methods may be called from several threads."""
+    """A catalogue in Redis; see ``WritableStore``. Several threads may call its methods at once."""
 
     def __init__(
         self,
@@ -50,21 +50,21 @@ class RedisStore:
         keys: RedisKeys | None = None,
         lease: float = LEASE_SECONDS,
         durable: Callable[[], AbstractContextManager[None]] = nullcontext,
-        revive: Callable[[], None] = lambda: None,
+        restart_if_dead: Callable[[], None] = lambda: None,
         timeouts: RedisTimeouts = DEFAULT_TIMEOUTS,
     ) -> None:
-        """Nothing is sent yet.
+        """Sends nothing yet.
 
         Args:
-            url: redis://, rediss:// or unix://.
-            keys: the names of what is kept.
-            lease: seconds that a writer which shows no sign of life is waited for.
-            durable: entered while the catalogue is being written, to make the server sync every transaction to disk.
-            revive: called by ``ping``, to start the server again if it is ours and died.
-            timeouts: how long an answer is waited for.
+            url: address of the Redis: redis://, rediss:// or unix://.
+            keys: the keys of the catalogue, or None for those of the one in use.
+            lease: seconds until the lock of a writer that shows no sign of life can be acquired by another.
+            durable: context of all writing; makes the server sync every transaction to disk.
+            restart_if_dead: starts a private server again if it died; ``ping`` calls it first.
+            timeouts: limits on the time of a command.
 
         Raises:
-            StoreUnavailable: it is not the address of a Redis.
+            StoreUnavailable: the URL is not the address of a Redis.
         """
         self.address = address_of(url)
         self._url = url
@@ -73,12 +73,12 @@ class RedisStore:
         self._lock = WriterLock(self._client, self.address, self._keys, lease)
         self._lease = lease
         self._durable = durable
-        self._revive = revive
+        self._restart_if_dead = restart_if_dead
 
     @translates_errors
     def ping(self) -> None:
-        """Does nothing, if Redis answers; a private one that died is started again first."""
-        self._revive()
+        """Checks that Redis answers, and first starts a private one again if it died."""
+        self._restart_if_dead()
         self._client.ping()
 
     def close(self) -> None:
@@ -87,8 +87,8 @@ class RedisStore:
 
     @contextmanager
     def staging(self) -> Iterator[RedisStore]:
-        """A catalogue that is being made beside this one; see ``RedisWriter.switch``."""
-        store = RedisStore(self._url, self._keys.staging(), self._lease)  # it lasts as what is written here does
+        """Opens the staged catalogue, which can take the place of this one; see ``RedisWriter.switch``."""
+        store = RedisStore(self._url, self._keys.staging(), self._lease)  # the writer of this store makes it durable
         try:
             yield store
         finally:
@@ -96,129 +96,129 @@ class RedisStore:
 
     @translates_errors
     def identity(self) -> Identity | None:
-        """What the catalogue is, or None where nothing was ever written."""
+        """Returns the identity of the catalogue, or None before the first writer."""
         raw: Any = self._client.hgetall(self._keys.identity)
         return identity_from_hash(raw) if raw else None
 
     @translates_errors
     def revision(self) -> int:
-        """The number of the last event, 0 where there is none."""
+        """Returns the revision of the newest event, or 0 if there is none."""
         return stream_bounds(self._client, self._keys)[1]
 
     @translates_errors
     def oldest_revision(self) -> int:
-        """The number of the oldest event that the stream still holds, ``revision() + 1`` where it holds none."""
+        """Returns the revision of the oldest event in the stream, or ``revision() + 1`` if the stream is empty."""
         return stream_bounds(self._client, self._keys)[0]
 
     @translates_errors
     def count(self) -> int:
-        """How many tracks there are."""
+        """Returns the number of tracks."""
         return int(self._client.zcard(self._keys.track_ids))
 
     @translates_errors
     def get(self, track_ids: Sequence[str]) -> list[Track | None]:
-        """The tracks with these ids, None for each that is not there."""
-        found: list[Track | None] = []
+        """Returns the tracks with these ids, with None for unknown ids."""
+        tracks: list[Track | None] = []
         for page in batched(track_ids, PAGE):
             pipe = self._client.pipeline(transaction=False)
             for track_id in page:
                 pipe.hgetall(self._keys.track(track_id))
-            answers: list[Any] = pipe.execute()
-            found += [track_from_hash(name, raw) if raw else None for name, raw in zip(page, answers, strict=True)]
-        return found
+            hashes: list[Any] = pipe.execute()
+            tracks += [track_from_hash(name, raw) if raw else None for name, raw in zip(page, hashes, strict=True)]
+        return tracks
 
     @translates_errors
     def embeddings(self, track_ids: Sequence[str]) -> list[Vector | None]:
-        """The embeddings [e] of these tracks, None for each that is not there."""
-        found: list[Vector | None] = []
+        """Returns the embeddings [e] of these tracks, with None for unknown ids."""
+        vectors: list[Vector | None] = []
         for page in batched(track_ids, PAGE):
-            answers: list[Any] = self._client.mget([self._keys.embedding(track_id) for track_id in page])
-            found += [None if raw is None else embedding_from_bytes(raw) for raw in answers]
-        return found
+            values: list[Any] = self._client.mget([self._keys.embedding(track_id) for track_id in page])
+            vectors += [None if raw is None else embedding_from_bytes(raw) for raw in values]
+        return vectors
 
     @translates_errors
     def track_ids(self, after: str, limit: int) -> list[str]:
-        """Up to ``limit`` ids in their order, from the first one behind ``after``."""
-        least = b"(" + to_bytes(after) if after else b"-"
-        raw: list[Any] = self._client.zrangebylex(self._keys.track_ids, least, b"+", start=0, num=limit)
-        return [to_text(track_id) for track_id in raw]
+        """Returns up to ``limit`` ids in ascending order, starting after the id ``after``."""
+        start = b"(" + to_bytes(after) if after else b"-"
+        ids: list[Any] = self._client.zrangebylex(self._keys.track_ids, start, b"+", start=0, num=limit)
+        return [to_text(track_id) for track_id in ids]
 
     @translates_errors
     def files(self, paths: Sequence[str]) -> list[PathRecord | None]:
-        """The records of these paths, None for each that was never indexed."""
+        """Returns the records of these paths, with None for files that were never indexed."""
         return self._records(self._keys.files, paths, file_from_bytes)
 
     @translates_errors
     def paths(self, track_ids: Sequence[str]) -> list[list[str]]:
-        """The paths of the files that hold these tracks, in their order, none for a track that is not there."""
-        found: list[list[str]] = []
+        """Returns the sorted paths of each track's files, with an empty list for unknown ids."""
+        sorted_paths: list[list[str]] = []
         for page in batched(track_ids, PAGE):
             pipe = self._client.pipeline(transaction=False)
             for track_id in page:
                 pipe.smembers(self._keys.paths(track_id))
-            found += [sorted(to_text(path) for path in paths) for paths in pipe.execute()]
-        return found
+            sorted_paths += [sorted(to_text(path) for path in paths) for paths in pipe.execute()]
+        return sorted_paths
 
     def all_files(self) -> Iterator[PathRecord]:
-        """The records of all files, in no order; one that changes meanwhile may come twice, or in either state."""
+        """Yields the records of all files in any order; see ``TrackStore.all_files``."""
         with translating_errors(self.address):
             for path, raw in self._client.hscan_iter(self._keys.files, count=PAGE):
                 yield file_from_bytes(to_text(path), raw)
 
     @translates_errors
     def failures(self, paths: Sequence[str]) -> list[FailureRecord | None]:
-        """How these files failed, None for each that did not."""
+        """Returns the failures of these paths, with None for files that did not fail."""
         return self._records(self._keys.failures, paths, failure_from_bytes)
 
     def all_failures(self) -> Iterator[FailureRecord]:
-        """All files that failed, in no order; one that changes meanwhile may come twice, or in either state."""
+        """Yields the failures of all files in any order; see ``TrackStore.all_failures``."""
         with translating_errors(self.address):
             for path, raw in self._client.hscan_iter(self._keys.failures, count=PAGE):
                 yield failure_from_bytes(to_text(path), raw)
 
     @translates_errors
     def events(self, after: int, limit: int) -> list[Event]:
-        """Up to ``limit`` events in their order, from the first one behind ``after``."""
+        """Returns up to ``limit`` events in ascending order, starting after the revision ``after``."""
         entries: Any = self._client.xrange(self._keys.events, min=f"{after + 1}-0", count=limit)
         return [
-            Event(int(entry_id.split(b"-")[0]), to_text(entry[b"kind"]), to_text(entry[b"track"]))  # type: ignore[arg-type] # written by us
+            Event(revision_of(entry_id), to_text(entry[b"kind"]), to_text(entry[b"track"]))  # type: ignore[arg-type] # written by us
             for entry_id, entry in entries
         ]
 
-    def _records(self, key: bytes, paths: Sequence[str], read: Callable[[str, bytes], R]) -> list[R | None]:
-        """What a hash holds by these paths."""
-        found: list[R | None] = []
+    def _records(self, key: bytes, paths: Sequence[str], decode: Callable[[str, bytes], R]) -> list[R | None]:
+        """Returns the values of a hash for these paths, with None for unknown paths."""
+        records: list[R | None] = []
         for page in batched(paths, PAGE):
-            answers: list[Any] = self._client.hmget(key, [to_bytes(path) for path in page])
-            found += [None if raw is None else read(path, raw) for path, raw in zip(page, answers, strict=True)]
-        return found
+            values: list[Any] = self._client.hmget(key, [to_bytes(path) for path in page])
+            records += [None if raw is None else decode(path, raw) for path, raw in zip(page, values, strict=True)]
+        return records
 
     def audit(self, width: int) -> RedisAudit:
-        """What finds out whether all that Redis holds agrees; ``width`` is the length of an embedding."""
+        """Returns an audit of all data of the catalogue; ``width`` is the width of its embeddings."""
         return RedisAudit(self._client, self._keys, self.address, width)
 
     @contextmanager
     def writer(self, model_id: str, fingerprint: str, width: int) -> Iterator[RedisWriter]:
-        """Takes the lock, and makes the catalogue if there is none yet; see ``WritableStore.writer``."""
+        """Acquires the lock, and creates the catalogue if it does not exist; see ``WritableStore.writer``."""
         model = ModelKey(model_id, fingerprint, width)
         check_same_model(self.identity(), model, self.address)
         with self._lock.held() as token, self._durable():
-            check_same_model(self._make_identity(token, model), model, self.address)
+            check_same_model(self._ensure_identity(token, model), model, self.address)
             yield RedisWriter(self._client, self._keys, self._lock, token, width)
 
     @translates_errors
-    def _make_identity(self, token: str, model: ModelKey) -> Identity | None:
-        made = self._client.register_script(_MAKE_IDENTITY)(
+    def _ensure_identity(self, token: str, model: ModelKey) -> Identity | None:
+        holds_lock = self._client.register_script(_ENSURE_IDENTITY)(
             [self._keys.writer, self._keys.identity],
             [token, str(uuid.uuid4()), *model],
         )
-        if not made:
+        if not holds_lock:
             raise CatalogueLocked(f"The catalogue at {self.address} {self._lock.loss()}.")
         return self.identity()
 
 
-# KEYS: writer, identity. ARGV: token, uuid, model id, fingerprint, width. Answers 1, or 0 where the lock is lost.
-_MAKE_IDENTITY = """
+# KEYS: writer, identity. ARGV: token, uuid, model id, fingerprint, width. Returns 1, or 0 if the lock is lost.
+_ENSURE_IDENTITY = """
 if redis.call('HGET', KEYS[1], 'token') ~= ARGV[1] then return 0 end
 if redis.call('EXISTS', KEYS[2]) == 0 then
   redis.call('HSET', KEYS[2], 'uuid', ARGV[2], 'model_id', ARGV[3], 'fingerprint', ARGV[4], 'width', ARGV[5])

@@ -1,4 +1,4 @@
-"""Plans one transaction on the catalogue, which Redis runs whole or not at all."""
+"""Collects the commands of one transaction on the catalogue, which Redis runs completely or not at all."""
 
 from __future__ import annotations
 
@@ -18,12 +18,11 @@ from segue.core.redis_catalogue.codec import (
 from segue.core.redis_catalogue.keys import RedisKeys
 
 TRIMMED = "trimmed"
-"""The field of the writer's hash that holds the last revision that was trimmed off the stream."""
+"""The field of the writer's hash that has the last revision that was trimmed off the stream."""
 
-
-# KEYS: writer, events, then whatever the commands touch. ARGV: token, revision before, revision after, then each
-# command as its name, the place of its key among KEYS, the number of its arguments, and these.
-_COMMIT = """
+# KEYS: writer, events, then the keys of the commands. ARGV: token, revision before, revision after, then each command:
+# its name, the index of its key in KEYS, the number of its arguments, and the arguments.
+COMMIT_SCRIPT = """
 if redis.call('HGET', KEYS[1], 'token') ~= ARGV[1] then return 'taken' end
 local revision = 0
 if redis.call('EXISTS', KEYS[2]) == 1 then
@@ -33,7 +32,7 @@ if redis.call('EXISTS', KEYS[2]) == 1 then
   end
 end
 local before, after = tonumber(ARGV[2]), tonumber(ARGV[3])
-if revision == after and after ~= before then return 'done' end -- the answer was lost, and the client asks again
+if revision == after and after ~= before then return 'done' end -- the client repeats it, since the reply was lost
 if revision ~= before then return 'changed' end
 local i = 4
 while i <= #ARGV do
@@ -45,12 +44,20 @@ return 'done'
 """
 
 
-class _Plan:
-    """The commands of one transaction, and what the catalogue will be after them."""
+class Transaction:
+    """The commands of one transaction, and the state of the catalogue after them.
+
+    Attributes:
+        before: the revision that the catalogue must have.
+        revision: the revision after the transaction.
+        embeddings: the embedding of each track that it uses, as bytes, or None for a track that does not exist.
+        paths: the paths of each of these tracks.
+        owners: the track of each path.
+    """
 
     def __init__(self, keys: RedisKeys, revision: int) -> None:
         self._keys = keys
-        self._places = {keys.writer: 1, keys.events: 2}
+        self._key_numbers = {keys.writer: 1, keys.events: 2}
         self._commands: list[bytes | str | int] = []
         self.before = revision
         self.revision = revision
@@ -60,23 +67,25 @@ class _Plan:
 
     @property
     def keys(self) -> list[bytes]:
-        return list(self._places)
+        """The KEYS of ``COMMIT_SCRIPT``."""
+        return list(self._key_numbers)
 
     @property
     def arguments(self) -> list[bytes | str | int]:
+        """The ARGV of ``COMMIT_SCRIPT``, without the token."""
         return [self.before, self.revision, *self._commands]
 
     def put(self, addition: Addition, embedding: bytes) -> None:
-        """Writes a track, its file, and an event where there is something new to search."""
+        """Writes a track and its file, and an event if the embedding is new."""
         track_id, path = addition.track.track_id, addition.file.path
         owner = self.owners.get(path, track_id)
         if owner != track_id:
-            self._leave(owner, path)
+            self._detach(owner, path)
         fields = [part for pair in track_to_hash(addition.track, embedding).items() for part in pair]
         self._run("HSET", self._keys.track(track_id), *fields)
         self._run("HSET", self._keys.files, to_bytes(path), file_to_bytes(addition.file))
         self._run("SADD", self._keys.paths(track_id), to_bytes(path))
-        self.clear(path)
+        self.clear_failure(path)
         self.owners[path] = track_id
         self.paths[track_id].add(path)
         if self.embeddings[track_id] != embedding:
@@ -86,7 +95,7 @@ class _Plan:
             self._event("add", track_id)
 
     def drop(self, track_id: str) -> None:
-        """Removes a track and everything known of it, if it is there."""
+        """Removes a track with all its data, if it exists."""
         if self.embeddings[track_id] is None:
             return
         for path in self.paths[track_id]:
@@ -100,25 +109,25 @@ class _Plan:
         self._event("remove", track_id)
 
     def forget(self, path: str) -> None:
-        """Forgets a file, if it was ever indexed, and that it failed."""
-        self.clear(path)
+        """Forgets a file and its failure, if there are any."""
+        self.clear_failure(path)
         owner = self.owners.get(path)
         if owner is None:
             return
-        self._leave(owner, path)
-        if self.owners.pop(path, None) is not None:  # else it went with its track
+        self._detach(owner, path)
+        if self.owners.pop(path, None) is not None:  # otherwise it was removed with its track
             self._run("HDEL", self._keys.files, to_bytes(path))
 
-    def note(self, failure: FailureRecord) -> None:
-        """Keeps how a file failed."""
+    def record_failure(self, failure: FailureRecord) -> None:
+        """Records the failure of a file."""
         self._run("HSET", self._keys.failures, to_bytes(failure.path), failure_to_bytes(failure))
 
-    def clear(self, path: str) -> None:
-        """Forgets that a file failed, if it did."""
+    def clear_failure(self, path: str) -> None:
+        """Forgets the failure of a file, if there is one."""
         self._run("HDEL", self._keys.failures, to_bytes(path))
 
-    def _leave(self, track_id: str, path: str) -> None:
-        """A file does not hold this track any more: it goes with its last file."""
+    def _detach(self, track_id: str, path: str) -> None:
+        """Removes a file from a track, and the track with its last file."""
         if self.paths[track_id] == {path}:
             self.drop(track_id)
             return
@@ -127,7 +136,7 @@ class _Plan:
         self._run("HSET", self._keys.track(track_id), "path", to_bytes(min(self.paths[track_id])))
 
     def mend(self, commands: Sequence[Command]) -> None:
-        """Does what an audit found to be done."""
+        """Adds the commands of an audit's finding."""
         for name, key, *arguments in commands:
             if name in {"add", "remove"}:
                 self._event(name, to_text(arguments[0]))
@@ -137,7 +146,7 @@ class _Plan:
                 self._run(name, key, *arguments)
 
     def trim(self, revision: int) -> None:
-        """Drops the events up to a revision, and keeps which: a missing event is told from one that was dropped."""
+        """Drops the events up to a revision, and records it, so that an audit can recognize events that are missing."""
         self._run("XTRIM", self._keys.events, "MINID", f"{revision + 1}-0")
         self._run("HSET", self._keys.writer, TRIMMED, revision)
 
@@ -146,8 +155,8 @@ class _Plan:
         self._run("XADD", self._keys.events, f"{self.revision}-0", "kind", kind, "track", to_bytes(track_id))
 
     def _run(self, command: str, key: bytes, *args: bytes | str | int) -> None:
-        place = self._places.setdefault(key, len(self._places) + 1)
-        self._commands += [command, place, len(args), *args]
+        number = self._key_numbers.setdefault(key, len(self._key_numbers) + 1)
+        self._commands += [command, number, len(args), *args]
 
 
 def stream_bounds(client: Redis, keys: RedisKeys) -> tuple[int, int]:

@@ -1,7 +1,7 @@
-"""Writes the catalogue, a batch of tracks to a transaction.
+"""Writes the catalogue, a batch of tracks in each transaction.
 
-Only the holder of the lock writes, so what a transaction has to do is worked out beforehand; Redis then does all of it
-or nothing, and only if the holder is still the holder and no event has come since.
+Only the holder of the lock writes. So it can compute the commands of a transaction beforehand. Redis then runs all of
+them or none, and only if the token is still valid and no event was added meanwhile.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ from segue.core.redis_catalogue.codec import (
 )
 from segue.core.redis_catalogue.keys import RedisKeys
 from segue.core.redis_catalogue.staging import clear, switch
-from segue.core.redis_catalogue.transaction import _COMMIT, _Plan, stream_bounds
+from segue.core.redis_catalogue.transaction import COMMIT_SCRIPT, Transaction, stream_bounds
 from segue.core.redis_catalogue.writer_lock import WriterLock
 
 T = TypeVar("T")
 
 
-# Tracks in a transaction: enough to share one write to disk, few enough to keep Redis for a millisecond or two only.
+# Tracks in a transaction: enough to share one write to disk, few enough to occupy Redis for only 1 to 2 ms.
 BATCH = 64
 
 
 class RedisWriter:
-    """Writes the catalogue while its token stands; see ``TrackWriter``."""
+    """Writes the catalogue while its token is valid; see ``TrackWriter``."""
 
     def __init__(self, client: Redis, keys: RedisKeys, lock: WriterLock, token: str, width: int) -> None:
         self.address = lock.address
@@ -46,112 +46,125 @@ class RedisWriter:
         self._lock = lock
         self._token = token
         self._width = width
-        self._commit_script = client.register_script(_COMMIT)
-        # What a transaction does is worked out from what was read: one at a time.
+        self._commit_script = client.register_script(COMMIT_SCRIPT)
+        # Between reading the state and the commit, no other thread may commit.
         self._turn = threading.Lock()
 
     @translates_errors
     def add(self, additions: Sequence[Addition]) -> int:
-        """Writes tracks, ``BATCH`` to a transaction; see ``TrackWriter.add``."""
+        """Writes tracks; see ``TrackWriter.add``."""
         embeddings = [embedding_to_bytes(addition.embedding, self._width) for addition in additions]
         with self._turn:
-            revision = stream_bounds(self._client, self._keys)[1]
+            revision = self._revision()
             for batch in batched(zip(additions, embeddings, strict=True), BATCH):
-                plan = self._plan([a.track.track_id for a, _ in batch], [a.file.path for a, _ in batch])
+                transaction = self._begin([a.track.track_id for a, _ in batch], [a.file.path for a, _ in batch])
                 for addition, embedding in batch:
-                    plan.put(addition, embedding)
-                revision = self._commit(plan)
+                    transaction.put(addition, embedding)
+                revision = self._commit(transaction)
             return revision
 
     def remove(self, track_ids: Sequence[str]) -> int:
-        """Removes tracks, ``BATCH`` to a transaction; see ``TrackWriter.remove``."""
-        return self._write(track_ids, lambda some: self._plan(some, []), _Plan.drop)
+        """Removes tracks; see ``TrackWriter.remove``."""
+        return self._write(track_ids, Transaction.drop, lambda batch: self._begin(batch, []))
 
     def forget(self, paths: Sequence[str]) -> int:
-        """Forgets files, ``BATCH`` to a transaction; see ``TrackWriter.forget``."""
-        return self._write(paths, lambda some: self._plan([], some), _Plan.forget)
+        """Forgets files; see ``TrackWriter.forget``."""
+        return self._write(paths, Transaction.forget, lambda batch: self._begin([], batch))
 
     def note_failures(self, failures: Sequence[FailureRecord]) -> None:
-        """Keeps how files failed, ``BATCH`` to a transaction; see ``TrackWriter.note_failures``."""
-        self._write(failures, lambda _: self._plan([], []), _Plan.note)
+        """Records the failures of files; see ``TrackWriter.note_failures``."""
+        self._write(failures, Transaction.record_failure)
 
     def clear_failures(self, paths: Sequence[str]) -> None:
-        """Forgets that files failed, ``BATCH`` to a transaction; see ``TrackWriter.clear_failures``."""
-        self._write(paths, lambda _: self._plan([], []), _Plan.clear)
+        """Forgets the failures of files; see ``TrackWriter.clear_failures``."""
+        self._write(paths, Transaction.clear_failure)
 
     def trim(self, revision: int) -> None:
         """Drops the events up to a revision; see ``TrackWriter.trim``."""
         reach(Failpoint.BEFORE_TRIM)
-        self._write([revision], lambda _: self._plan([], []), _Plan.trim)
+        self._write([revision], Transaction.trim)
         reach(Failpoint.AFTER_TRIM)
 
     @translates_errors
     def switch(self) -> None:
-        """Puts the catalogue that was made beside this one into its place, all at once; see ``redis_stage``."""
+        """Replaces this catalogue by the staged one, all at once; see ``RedisStore.staging``."""
         reach(Failpoint.BEFORE_SWITCH)
         with self._turn:
             if not switch(self._client, self._keys, self._token):
-                raise self._taken_over()
+                raise self._lock_lost()
         reach(Failpoint.AFTER_SWITCH)
 
     @translates_errors
     def clear_staging(self) -> None:
-        """Removes what there is of a catalogue that was to be made beside this one."""
+        """Removes the staged catalogue, also an unfinished one."""
         clear(self._client, self._keys.staging())
 
     def mend(self, findings: Sequence[Sequence[Command]]) -> None:
         """Runs the commands of findings, those of each in one transaction; see ``RedisAudit``."""
-        self._write(findings, lambda _: self._plan([], []), _Plan.mend)
+        self._write(findings, Transaction.mend)
 
     @translates_errors
     def _write(
-        self, things: Sequence[T], plan_for: Callable[[Sequence[T]], _Plan], note: Callable[[_Plan, T], None]
+        self,
+        items: Sequence[T],
+        add_commands: Callable[[Transaction, T], None],
+        begin: Callable[[Sequence[T]], Transaction] | None = None,
     ) -> int:
-        """Plans each batch, notes in its plan what becomes of each thing, and commits it."""
+        """Writes items, a batch in each transaction, and returns the revision after the last one.
+
+        Args:
+            items: the items to write.
+            add_commands: adds the commands for one item to a transaction.
+            begin: begins a transaction that knows the tracks and files of a batch, or None if it needs none.
+        """
         with self._turn:
-            revision = stream_bounds(self._client, self._keys)[1]
-            for batch in batched(things, BATCH):
-                plan = plan_for(batch)
-                for thing in batch:
-                    note(plan, thing)
-                revision = self._commit(plan)
+            revision = self._revision()
+            for batch in batched(items, BATCH):
+                transaction = begin(batch) if begin else Transaction(self._keys, self._revision())
+                for item in batch:
+                    add_commands(transaction, item)
+                revision = self._commit(transaction)
             return revision
 
-    def _plan(self, track_ids: Sequence[str], paths: Sequence[str]) -> _Plan:
-        """A plan that knows the tracks and files that it is about, and the tracks that the files hold now."""
-        plan = _Plan(self._keys, stream_bounds(self._client, self._keys)[1])
+    def _revision(self) -> int:
+        return stream_bounds(self._client, self._keys)[1]
+
+    def _begin(self, track_ids: Sequence[str], paths: Sequence[str]) -> Transaction:
+        """Begins a transaction that knows these tracks, these files, and the tracks in the files."""
+        transaction = Transaction(self._keys, self._revision())
         if paths:
-            raw: list[Any] = self._client.hmget(self._keys.files, [to_bytes(path) for path in paths])
-            files = [file_from_bytes(path, value) for path, value in zip(paths, raw, strict=True) if value]
-            plan.owners = {file.path: file.track_id for file in files}
-        known = list({*track_ids, *plan.owners.values()})
+            values: list[Any] = self._client.hmget(self._keys.files, [to_bytes(path) for path in paths])
+            files = [file_from_bytes(path, raw) for path, raw in zip(paths, values, strict=True) if raw]
+            transaction.owners = {file.path: file.track_id for file in files}
+        known_ids = list({*track_ids, *transaction.owners.values()})
         pipe = self._client.pipeline(transaction=False)
-        for track_id in known:
+        for track_id in known_ids:
             pipe.get(self._keys.embedding(track_id))
             pipe.smembers(self._keys.paths(track_id))
-        answers = pipe.execute()
-        plan.embeddings = dict(zip(known, answers[::2], strict=True))
-        plan.paths = {
-            track_id: {to_text(path) for path in found} for track_id, found in zip(known, answers[1::2], strict=True)
+        replies = pipe.execute()
+        transaction.embeddings = dict(zip(known_ids, replies[::2], strict=True))
+        transaction.paths = {
+            track_id: {to_text(path) for path in raw_paths}
+            for track_id, raw_paths in zip(known_ids, replies[1::2], strict=True)
         }
-        plan.owners |= {path: track_id for track_id, found in plan.paths.items() for path in found}
-        return plan
+        transaction.owners |= {path: track_id for track_id, paths in transaction.paths.items() for path in paths}
+        return transaction
 
-    def _commit(self, plan: _Plan) -> int:
+    def _commit(self, transaction: Transaction) -> int:
         reach(Failpoint.BEFORE_COMMIT)
-        answer = self._commit_script(plan.keys, [self._token, *plan.arguments])
+        outcome = self._commit_script(transaction.keys, [self._token, *transaction.arguments])
         reach(Failpoint.AFTER_COMMIT)
-        if answer == b"taken":
-            raise self._taken_over()
-        if answer == b"changed":
+        if outcome == b"taken":
+            raise self._lock_lost()
+        if outcome == b"changed":
             raise CatalogueLocked(
-                f"The catalogue at {self.address} is no longer at revision {plan.before}: its Redis was "
-                "restored from older data, or something else writes to it. Run the same command again."
+                f"The catalogue at {self.address} is no longer at revision {transaction.before}: its Redis was "
+                "restored from older data, or another program writes to it. Run the same command again."
             )
-        return plan.revision
+        return transaction.revision
 
-    def _taken_over(self) -> CatalogueLocked:
+    def _lock_lost(self) -> CatalogueLocked:
         return CatalogueLocked(
-            f"The catalogue at {self.address} {self._lock.loss()}. What was written there stays; when nobody else "
-            "writes, run the same command again."
+            f"The catalogue at {self.address} {self._lock.loss()}. Everything written before is kept. Run the same "
+            "command again when no other process writes."
         )

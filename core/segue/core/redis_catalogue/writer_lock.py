@@ -1,7 +1,7 @@
-"""One writer at a time: a lock with a lease, and a token that fences off a writer who has lost it.
+"""Locks the catalogue for one writer at a time, by a lease and a fencing token.
 
-Whoever takes the lock gets a token that no one had before. The token is checked inside every transaction, so that a
-writer who slept through his lease cannot write any more once another has come; the lease only says when another may.
+Each writer gets a new token, and every transaction checks it. So a writer that was suspended beyond its lease cannot
+write after another one has acquired the lock. The lease only says when another one may.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 """
 
-# KEYS: writer. ARGV: a number of this attempt's own, the lease in ms, the token of a holder known to be dead, then the
-# fields of the new holder. Answers the token, or the fields of whoever holds the lock.
-_TAKE = (
+# KEYS: writer. ARGV: a random id of this attempt, the lease in ms, the token of a holder known to be dead, then the
+# fields of the new holder. Returns the token, or the fields of the present holder.
+_ACQUIRE = (
     _NOW
     + """
 local held = redis.call('HMGET', KEYS[1], 'until', 'token', 'nonce')
-if held[3] == ARGV[1] then return held[2] end -- the answer was lost on its way, and the client asks again
+if held[3] == ARGV[1] then return held[2] end -- the client repeats it, since the reply was lost
 if tonumber(held[1] or 0) > now and held[2] ~= ARGV[3] then return redis.call('HGETALL', KEYS[1]) end
 local token = redis.call('HINCRBY', KEYS[1], 'number', 1) .. '-' .. ARGV[1]
 redis.call('HSET', KEYS[1], 'token', token, 'nonce', ARGV[1], 'until', string.format('%.0f', now + ARGV[2]),
@@ -45,7 +45,7 @@ return token
 """
 )
 
-# KEYS: writer. ARGV: token, lease in ms. Answers 1, or 0 where another has the lock.
+# KEYS: writer. ARGV: token, lease in ms. Returns 1, or 0 if another holds the lock.
 _RENEW = (
     _NOW
     + """
@@ -59,38 +59,47 @@ log = logging.getLogger(__name__)
 
 
 class WriterLock:
-    """The right to write a catalogue."""
+    """The lock of a catalogue's writer."""
 
     def __init__(self, client: Redis, address: str, keys: RedisKeys, lease: float = LEASE_SECONDS) -> None:
-        """``lease`` is how many seconds a holder who does not renew it is waited for."""
+        """Acquires nothing yet.
+
+        Args:
+            client: a client of Redis.
+            address: the address of the Redis, for messages.
+            keys: the keys of the catalogue.
+            lease: seconds until the lock of a holder that does not renew it can be acquired by another.
+        """
         self.address = address
         self._key = keys.writer
         self._client = client
         self._lease = lease
-        self._take = client.register_script(_TAKE)
-        self._renew = client.register_script(_RENEW)
+        self._acquire_script = client.register_script(_ACQUIRE)
+        self._renew_script = client.register_script(_RENEW)
 
     @contextmanager
     def held(self) -> Iterator[str]:
-        """Takes the lock, keeps it, and gives it back; the value is the fencing token.
+        """Holds the lock for the duration of the block, and yields the fencing token.
 
         Raises:
-            CatalogueLocked: another holds it.
+            CatalogueLocked: another writer holds it.
         """
         token = self._acquire()
         stop = threading.Event()
-        keeper = threading.Thread(target=self._keep, args=(token, stop), name="segue-writer-lease", daemon=True)
-        keeper.start()
+        renewal = threading.Thread(
+            target=self._renew_repeatedly, args=(token, stop), name="segue-writer-lease", daemon=True
+        )
+        renewal.start()
         try:
             yield token
         finally:
             stop.set()
-            keeper.join(self._lease)
+            renewal.join(self._lease)
             self._release(token)
 
     @translates_errors
     def loss(self) -> str:
-        """How it came that the lock is held no longer, as the end of a sentence about the catalogue."""
+        """Returns how the lock was lost, as the end of a sentence about the catalogue."""
         holder = self._client.hgetall(self._key)
         if not holder:
             return "has lost its lock: its Redis was emptied, or restarted without its data"
@@ -98,45 +107,47 @@ class WriterLock:
 
     @translates_errors
     def _acquire(self) -> str:
-        answer = self._try(dead=b"")
-        if isinstance(answer, dict) and _process(answer).is_gone():
-            log.info("Taking the catalogue over from %s, which is gone", _describe(answer))
-            answer = self._try(dead=answer[b"token"])
-        if isinstance(answer, dict):
+        token_or_holder = self._try_acquire()
+        if isinstance(token_or_holder, dict) and _process(token_or_holder).is_gone():
+            log.info("Taking the catalogue over from %s, which is no longer running", _describe(token_or_holder))
+            token_or_holder = self._try_acquire(dead_token=token_or_holder[b"token"])
+        if isinstance(token_or_holder, dict):
             raise CatalogueLocked(
-                f"The catalogue at {self.address} is being written by {_describe(answer)}. Wait until it is done, or "
-                f"stop it; should it be gone, its lock falls {self._lease:g} s after its last sign of life."
+                f"The catalogue at {self.address} is being written by {_describe(token_or_holder)}. Wait until it is "
+                f"done, or stop it. If it no longer runs, its lock ends {self._lease:g} s after its last sign of life."
             )
-        return answer
+        return token_or_holder
 
-    def _try(self, dead: bytes) -> str | dict[bytes, bytes]:
-        holder = asdict(Process.this()) | {"since": datetime.now(UTC).isoformat(timespec="seconds")}
-        fields = [to_bytes(str(part)) for pair in holder.items() for part in pair]
-        answer: Any = self._take([self._key], [uuid.uuid4().hex, self._milliseconds, dead, *fields])
-        if isinstance(answer, bytes):
-            return to_text(answer)
-        return dict(zip(answer[::2], answer[1::2], strict=True))
+    def _try_acquire(self, dead_token: bytes = b"") -> str | dict[bytes, bytes]:
+        """Returns the token, or the fields of the present holder unless its token is ``dead_token``."""
+        this_process = asdict(Process.this()) | {"since": datetime.now(UTC).isoformat(timespec="seconds")}
+        fields = [to_bytes(str(part)) for pair in this_process.items() for part in pair]
+        attempt = uuid.uuid4().hex
+        reply: Any = self._acquire_script([self._key], [attempt, self._milliseconds, dead_token, *fields])
+        if isinstance(reply, bytes):
+            return to_text(reply)
+        return dict(zip(reply[::2], reply[1::2], strict=True))
 
     @property
     def _milliseconds(self) -> int:
         return round(self._lease * 1000)
 
-    def _keep(self, token: str, stop: threading.Event) -> None:
+    def _renew_repeatedly(self, token: str, stop: threading.Event) -> None:
         while not stop.wait(self._lease / 3):
-            # A lease that could not be renewed is no harm yet: the next transaction finds out whether another came.
+            # A lease that cannot be renewed does no harm: the next transaction checks the token.
             with suppress(StoreUnavailable):
-                if not self._extend(token, self._milliseconds):
+                if not self._renew(token, self._milliseconds):
                     return
 
     def _release(self, token: str) -> None:
         try:
-            self._extend(token, 0)
+            self._renew(token, 0)
         except StoreUnavailable as error:
             log.warning("The catalogue stays locked for up to %g s: %s", self._lease, error)
 
     @translates_errors
-    def _extend(self, token: str, milliseconds: int) -> bool:
-        return bool(self._renew([self._key], [token, milliseconds]))
+    def _renew(self, token: str, milliseconds: int) -> bool:
+        return bool(self._renew_script([self._key], [token, milliseconds]))
 
 
 def _process(holder: dict[bytes, bytes]) -> Process:

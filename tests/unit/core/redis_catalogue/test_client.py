@@ -1,4 +1,4 @@
-"""What is said of a Redis by its URL, without a Redis."""
+"""URLs of a Redis, without a Redis."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from segue.core.redis_catalogue.client import address_of, connect
     ],
 )
 def test_an_address_has_no_password(url: str, expected: str) -> None:
-    """Whatever stands in a login, no part of it is in the address."""
+    """No part of a login is in the address, whatever characters it has."""
     assert expected == address_of(url)
 
 
@@ -49,15 +49,16 @@ def test_an_address_has_no_password(url: str, expected: str) -> None:
         "redis://host/0/1",
     ],
 )
-def test_no_address_of_a_redis(url: str) -> None:
-    """It is told in a sentence, and half a password is neither said, nor in the log, nor taken for a port."""
-    with pytest.raises(StoreUnavailable, match="is not the address of a Redis") as refused:
+def test_an_invalid_url(url: str) -> None:
+    """The error does not quote half of a password, which is not mistaken for a port either."""
+    with pytest.raises(StoreUnavailable, match="is not the address of a Redis") as error:
         connect(url)
-    said = "".join(traceback.format_exception_only(refused.value)) + str(refused.value.__cause__)
-    assert [] == [half for half in ("se/", "cret", "pa", "ss@", "12", "34") if half in said.replace("password", "")]
+    message = "".join(traceback.format_exception_only(error.value)) + str(error.value.__cause__)
+    parts = ("se/", "cret", "pa", "ss@", "12", "34")
+    assert [] == [part for part in parts if part in message.replace("password", "")]
 
 
 @pytest.mark.parametrize("url", ["redis://u:p%2F%40w@host:1/0", "redis://host?password=p@w", "unix:///run/a@b.sock"])
-def test_an_address_of_a_redis(url: str) -> None:
-    """A password with its special characters as %XX is taken, as are options and paths with an @."""
+def test_a_valid_url(url: str) -> None:
+    """Special characters are accepted as %XX in a password, and an @ in options and paths."""
     connect(url).close()
