@@ -1,1 +1,1 @@
-"""Decodes audio files: containers, samples, signal quality, track ids."""
+"""Decodes audio files: containers, samples, signal quality and track ids."""

@@ -1,7 +1,7 @@
-"""Decodes by ffmpeg what libsndfile does not know: MP4, AAC, ASF (WMA) and Matroska.
+"""Decodes with ffmpeg the formats that libsndfile does not know: MP4, AAC, ASF (WMA) and Matroska.
 
-ffmpeg opens the one file that it is given and nothing else: demuxers that open other files or addresses by what a file
-says (DASH, HLS, concat and their like) are not on its whitelist.
+ffmpeg opens only the given file. Demuxers that open other files or URLs named in a file (DASH, HLS, concat and similar)
+are not on its whitelist.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ from numpy.typing import NDArray
 
 from segue.core.errors import AudioUndecodable
 
-# Each holds all of its audio itself. They are the containers that ``containers.needs_ffmpeg`` sends here.
+# Containers that hold all of their audio themselves, as ``sniff.needs_ffmpeg`` recognizes them.
 _SELF_CONTAINED = "mov,aac,asf,matroska"
 _BLOCK_BYTES = 2**16
-# AU: "TAG offset length encoding rate channels", the highest byte of each first, then the samples at the offset.
+# AU: magic, offset, length, encoding, rate and channels, big-endian, then the samples at the offset.
 _AU_HEADER = struct.Struct(">4s5I")
 _MAX_HEADER_BYTES = 2**16
 
 
 @dataclass(frozen=True)
 class DecodedStream:
-    """Samples that ffmpeg is decoding.
+    """An audio stream that ffmpeg decodes while it is read.
 
     Attributes:
-        rate: sample rate of the file, in Hz.
-        channels: number of channels, 1 or above.
-        blocks: interleaved samples [n, channels] as 16-bit integers, in order.
+        rate: sample rate of the file in Hz.
+        channels: number of channels, at least 1.
+        blocks: samples [n, channels] as 16-bit integers, in order.
     """
 
     rate: int
@@ -50,13 +50,13 @@ def is_installed() -> bool:
 
 @contextmanager
 def decode_by_ffmpeg(path: Path) -> Iterator[DecodedStream]:
-    """Decodes the first audio stream of a file at its own rate and with its own channels.
+    """Decodes the first audio stream of a file, with its own rate and channels.
 
     Args:
-        path: the file; it must be seekable, since MP4 may have its index at its end.
+        path: the file; it must be seekable, because MP4 may have its index at the end.
 
     Raises:
-        AudioUndecodable: ffmpeg refuses the file.
+        AudioUndecodable: ffmpeg cannot decode the file.
     """
     with subprocess.Popen(
         _command(path), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0
@@ -70,32 +70,33 @@ def decode_by_ffmpeg(path: Path) -> Iterator[DecodedStream]:
 
 def _command(path: Path) -> list[str]:
     source = ["-format_whitelist", _SELF_CONTAINED, "-protocol_whitelist", "file", "-i", f"file:{path}"]
-    # AU says its rate and channels in a header of fixed form, and may be of any length.
+    # AU has the rate and the channels in a simple header, and may have any length.
     target = ["-map", "0:a:0", "-map_metadata", "-1", "-c:a", "pcm_s16be", "-f", "au", "pipe:1"]
     return ["ffmpeg", "-nostdin", "-v", "quiet", *source, *target]
 
 
 def _read_au(pipe: IO[bytes]) -> DecodedStream:
     head = b""
-    while len(head) < _AU_HEADER.size or len(head) < _samples_at(head):
+    while len(head) < _AU_HEADER.size or len(head) < _sample_offset(head):
         block = pipe.read(_BLOCK_BYTES)
         if not block:
             raise AudioUndecodable("ffmpeg cannot decode these bytes. Send WAV, FLAC, Ogg or MP3.")
         head += block
     _, _, _, _, rate, channels = _AU_HEADER.unpack_from(head)
-    return DecodedStream(rate, channels, _blocks(head[_samples_at(head) :], pipe, channels))
+    return DecodedStream(rate, channels, _blocks(head[_sample_offset(head) :], pipe, channels))
 
 
-def _samples_at(head: bytes) -> int:
+def _sample_offset(head: bytes) -> int:
     """Returns the position of the first sample in an AU file."""
-    tag, offset, *_ = _AU_HEADER.unpack_from(head)
-    if tag != b".snd" or not _AU_HEADER.size <= offset <= _MAX_HEADER_BYTES:
-        raise AudioUndecodable("ffmpeg does not answer as expected. Install a current ffmpeg.")
+    magic, offset, *_ = _AU_HEADER.unpack_from(head)
+    if magic != b".snd" or not _AU_HEADER.size <= offset <= _MAX_HEADER_BYTES:
+        raise AudioUndecodable("The output of ffmpeg is not as expected. Install a current ffmpeg.")
     return int(offset)
 
 
 def _blocks(rest: bytes, pipe: IO[bytes], channels: int) -> Iterator[NDArray[np.int16]]:
     while block := pipe.read(_BLOCK_BYTES):
-        whole = len(rest + block) // (2 * channels) * 2 * channels
-        pcm, rest = (rest + block)[:whole], (rest + block)[whole:]
+        data = rest + block
+        frame_end = len(data) // (2 * channels) * 2 * channels
+        pcm, rest = data[:frame_end], data[frame_end:]
         yield np.frombuffer(pcm, dtype=">i2").reshape(-1, channels).astype(np.int16)

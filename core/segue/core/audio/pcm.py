@@ -1,21 +1,21 @@
-"""Describes raw samples and writes the WAV header that makes a file of them."""
+"""Describes raw samples, and writes a WAV header for them."""
 
 from __future__ import annotations
 
 import struct
 from typing import NamedTuple
 
-# What a recorder that cannot seek back writes in place of a length.
+# A recorder that cannot seek back writes this in place of the length.
 UNKNOWN_LENGTH = 0xFFFFFFFF
 
 
 class PcmForm(NamedTuple):
-    """How samples are written that stand one after the other without a header, the lowest byte of each first.
+    """The form of raw interleaved samples, little-endian and without a header.
 
     Attributes:
-        rate: Hz.
-        channels: 1 or more.
-        floats: whether a sample is a float of 32 bits; else it is an integer of 16.
+        rate: sample rate in Hz.
+        channels: number of channels, at least 1.
+        floats: True for 32-bit floats, False for signed 16-bit integers.
     """
 
     rate: int
@@ -24,19 +24,18 @@ class PcmForm(NamedTuple):
 
 
 def wav_header(form: PcmForm, length: int | None) -> bytes:
-    """What makes a WAV file of samples when it stands before them.
+    """Returns the WAV header that raw samples need in front of them.
 
     Args:
-        form: how the samples are written.
-        length: how many bytes they take, or None where that is not known yet.
+        form: form of the samples.
+        length: length of the samples in bytes, or None if it is not known yet.
     """
-    width = 4 if form.floats else 2
-    frame = width * form.channels
-    described = struct.pack(
-        "<HHIIHH", 3 if form.floats else 1, form.channels, form.rate, form.rate * frame, frame, 8 * width
-    )
-    data = UNKNOWN_LENGTH if length is None else length // frame * frame
-    file = UNKNOWN_LENGTH if length is None else data + 36
-    return (
-        struct.pack("<4sI4s4sI", b"RIFF", file, b"WAVE", b"fmt ", 16) + described + struct.pack("<4sI", b"data", data)
-    )
+    sample_bytes = 4 if form.floats else 2
+    frame_bytes = sample_bytes * form.channels
+    format_tag = 3 if form.floats else 1
+    byte_rate = form.rate * frame_bytes
+    fmt = struct.pack("<HHIIHH", format_tag, form.channels, form.rate, byte_rate, frame_bytes, 8 * sample_bytes)
+    data_bytes = UNKNOWN_LENGTH if length is None else length // frame_bytes * frame_bytes
+    file_bytes = UNKNOWN_LENGTH if length is None else data_bytes + 36
+    riff = struct.pack("<4sI4s4sI", b"RIFF", file_bytes, b"WAVE", b"fmt ", len(fmt))
+    return riff + fmt + struct.pack("<4sI", b"data", data_bytes)

@@ -1,4 +1,4 @@
-"""What is seen of the sound while it is decoded, and what that says of the answer's worth."""
+"""Measures the quality of a signal while it is decoded, and flags what makes a prediction less reliable."""
 
 from __future__ import annotations
 
@@ -9,42 +9,42 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-# The highest step of 16 bits, which every kind of sample of more bits reaches too.
+# The highest value of 16 bits; samples with more bits reach it, too.
 FULL_SCALE = 32_767 / 32_768
-# A loud master touches full scale now and then: of 97 clips of GTZAN the most that one does is 0.0008.
+# A loud master reaches full scale now and then: among 97 clips of GTZAN, the greatest share is 0.0008.
 CLIPPED_SHARE = 0.002
-# The power of what is left when the channels are averaged, relative to the channels: -40 dB is no music any more.
+# The power of the averaged channels relative to a single one: at -40 dB hardly any music is left.
 _CANCELLED = 1e-4
 
 
 class Flag(StrEnum):
-    """A reason to trust an answer less."""
+    """A reason to trust a prediction less."""
 
     SHORT = "SHORT"
-    """Only one window was heard, since the piece holds no more."""
+    """The audio has only one window."""
     CLIPPED = "CLIPPED"
-    """At least ``CLIPPED_SHARE`` of the samples are at full scale."""
+    """The share of samples at full scale is ``CLIPPED_SHARE`` or above."""
     MOSTLY_SILENT = "MOSTLY_SILENT"
-    """More than half of the windows are silent, and were left out."""
+    """More than half of the windows are silent and were left out."""
     RESAMPLED = "RESAMPLED"
-    """The piece has another rate than the network hears; from a higher one nothing is lost."""
+    """The audio has another sample rate than the model; nothing is lost if it is higher."""
     LOW_RATE = "LOW_RATE"
-    """The piece has a lower rate than the network hears, so the bands above half of it are empty."""
+    """The audio has a lower sample rate than the model, so the bands above half of it are empty."""
     TRUNCATED = "TRUNCATED"
-    """The file ends before its container does; what is left was heard."""
+    """The file was cut off; the rest of it was used."""
 
 
 @dataclass(frozen=True)
 class Quality:
-    """How good the sound of a piece is.
+    """The quality of a clip's signal.
 
     Attributes:
-        source_rate: Hz, of the piece as it was sent.
-        model_rate: Hz, of the network.
-        windows: how many windows were looked at, at least 1.
-        silent_windows: how many of them are silent, and were left out.
-        clipped: the share of the decoded samples that are at full scale, [0, 1].
-        truncated: whether the file ends before its container does.
+        source_rate: sample rate of the clip in Hz.
+        model_rate: sample rate of the model in Hz.
+        windows: number of windows, at least 1.
+        silent_windows: number of silent windows, which were left out.
+        clipped: share of the decoded samples at full scale, [0, 1].
+        truncated: True if the file was cut off.
     """
 
     source_rate: int
@@ -56,8 +56,8 @@ class Quality:
 
     @property
     def flags(self) -> tuple[Flag, ...]:
-        """What holds of the piece, in the order of ``Flag``."""
-        holds = {
+        """The flags that apply, in the order of ``Flag``."""
+        applies = {
             Flag.SHORT: self.windows == 1,
             Flag.CLIPPED: self.clipped >= CLIPPED_SHARE,
             Flag.MOSTLY_SILENT: 2 * self.silent_windows > self.windows,
@@ -65,57 +65,56 @@ class Quality:
             Flag.LOW_RATE: self.source_rate < self.model_rate,
             Flag.TRUNCATED: self.truncated,
         }
-        return tuple(flag for flag, true in holds.items() if true)
+        return tuple(flag for flag, is_set in applies.items() if is_set)
 
 
 class SignalMeter:
-    """Watches the samples of a piece as they are decoded."""
+    """Measures the samples of a clip as they are decoded."""
 
     def __init__(self) -> None:
-        """Nothing has been seen yet."""
-        self._samples = self._full = 0
+        self._samples = self._clipped_samples = 0
         self._power = self._mono_power = 0.0
 
-    def see(self, block: NDArray[Any], mono: NDArray[np.float32], scale: int = 1) -> None:
-        """Takes note of a block.
+    def add(self, block: NDArray[Any], mono: NDArray[np.float32], scale: int = 1) -> None:
+        """Adds a block of samples.
 
         Args:
-            block: samples [n, channels] whose full scale is ``scale``.
-            mono: the mean of the channels [n], full scale 1.0.
-            scale: 1 for floats, 32,768 for integers of 16 bits.
+            block: samples [n, channels] with full scale ``scale``.
+            mono: mean of the channels [n], full scale 1.0.
+            scale: 1 for floats, 32,768 for 16-bit integers.
         """
         self._samples += block.size
         full = FULL_SCALE * scale
-        # Most blocks never come near, and two extremes are found faster than every sample is compared.
+        # Few blocks reach full scale, and finding the two extremes is faster than comparing every sample.
         if block.size and max(block.max(), -float(block.min())) >= full:
-            self._full += int(np.count_nonzero(block >= full)) + int(np.count_nonzero(block <= -full))
-        self._weigh(block[:, 0], mono, scale)
+            self._clipped_samples += int(np.count_nonzero(block >= full)) + int(np.count_nonzero(block <= -full))
+        self._add_power(block[:, 0], mono, scale)
 
     @property
     def clipped(self) -> float:
-        """The share of the samples that are at full scale, [0, 1]."""
-        return self._full / max(1, self._samples)
+        """The share of the samples at full scale, [0, 1]."""
+        return self._clipped_samples / max(1, self._samples)
 
     @property
     def cancelled(self) -> bool:
-        """Whether the channels leave nothing of each other when they are averaged."""
+        """True if the channels cancel each other out when they are averaged."""
         return self._mono_power < _CANCELLED * self._power
 
-    def _weigh(self, channel: NDArray[Any], mono: NDArray[np.float32], scale: int) -> None:
-        # Every eighth sample tells as much, and the first channel stands for all.
-        some, mixed = channel[::8].astype(np.float32) / scale, mono[::8]
-        self._power += float(np.vdot(some, some))
-        self._mono_power += float(np.vdot(mixed, mixed))
+    def _add_power(self, channel: NDArray[Any], mono: NDArray[np.float32], scale: int) -> None:
+        # Every eighth sample of the first channel is enough for an estimate.
+        samples, averaged = channel[::8].astype(np.float32) / scale, mono[::8]
+        self._power += float(np.vdot(samples, samples))
+        self._mono_power += float(np.vdot(averaged, averaged))
 
 
 @dataclass(frozen=True)
 class SourceInfo:
-    """What a track was before it became samples.
+    """The properties of a track's file.
 
     Attributes:
-        rate: its own sample rate, in Hz.
-        meter: what has been seen of its samples so far.
-        truncated: whether the file ends before its container does.
+        rate: sample rate of the file in Hz.
+        meter: meter of the samples decoded so far.
+        truncated: True if the file was cut off.
     """
 
     rate: int

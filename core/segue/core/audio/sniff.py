@@ -1,4 +1,4 @@
-"""Recognises audio bytes without decoding them: container, truncation, duration."""
+"""Recognizes the container, the truncation and the duration of audio without decoding it."""
 
 from __future__ import annotations
 
@@ -11,95 +11,83 @@ from segue.core.audio.pcm import UNKNOWN_LENGTH
 from segue.core.errors import AudioUndecodable
 
 _UNKNOWN_LENGTHS = {0, UNKNOWN_LENGTH, 0x7FFFFFFF, 0xFFFFFFFE}
-
-
-# An Ogg page is at most this long, its header included.
+# The greatest length of an Ogg page, with its header.
 _OGG_PAGE_BYTES = 27 + 255 + 255 * 255
-
-
-_OGG_END = 4
-
-
-# The Xing header stands behind the side information, which is this long by version and number of channels.
+_OGG_END_FLAG = 4
+# The Xing header follows the side information, whose length depends on the version and the number of channels.
 _XING_OFFSETS = (36, 21, 13)
-
-
-# An encoder counts its own first frame among the bytes, or does not.
+# Some encoders count their own first frame among the bytes, others do not. This is the greatest length of a frame.
 _MP3_FRAME_BYTES = 2_881
-
-
 _COMPRESSED_BYTES_A_SECOND = 16_000
-
-
-# The format stands in front of the sound, and no real file has more in front of it.
-_FIRST_PARTS = 64
+# The format comes before the samples, and no real file has more chunks before it.
+_MAX_CHUNKS_BEFORE_FORMAT = 64
 
 
 def needs_ffmpeg(head: bytes) -> bool:
-    """Whether the bytes begin like a format that libsndfile does not know and ffmpeg does: MP4, AAC, ASF, Matroska."""
-    adts = len(head) > 1 and head[0] == 0xFF and head[1] & 0xF6 == 0xF0
-    return head[4:8] == b"ftyp" or adts or head[:4] in {b"\x30\x26\xb2\x75", b"\x1a\x45\xdf\xa3"}
+    """Returns whether a file begins like a format for ffmpeg: MP4, AAC, ASF or Matroska."""
+    is_adts = len(head) > 1 and head[0] == 0xFF and head[1] & 0xF6 == 0xF0
+    return head[4:8] == b"ftyp" or is_adts or head[:4] in {b"\x30\x26\xb2\x75", b"\x1a\x45\xdf\xa3"}
 
 
-def check_whole(data: memoryview) -> None:
-    """Refuses a WAV, AIFF or AU file that was cut off: libsndfile would play what is left of it.
+def check_complete(data: memoryview) -> None:
+    """Checks that a WAV, AIFF or AU file was not cut off: libsndfile would silently decode the rest.
 
     Raises:
-        AudioUndecodable: the header promises more bytes than there are.
+        AudioUndecodable: the file is shorter than its header says.
     """
-    promised = _promised_bytes(data)
-    if promised is not None and promised > len(data):
+    declared = _declared_bytes(data)
+    if declared is not None and declared > len(data):
         raise AudioUndecodable(
-            f"The file is cut off: its header promises {promised:,} bytes and {len(data):,} are there. Send it whole."
+            f"The file is cut off: by its header it has {declared:,} bytes, but there are {len(data):,}. Send it whole."
         )
 
 
-def _promised_bytes(data: memoryview) -> int | None:
-    """How long the header says the file is, or None where it does not say."""
+def _declared_bytes(data: memoryview) -> int | None:
+    """Returns the length of the file by its header, or None if the header does not have it."""
     magic, form = bytes(data[:4]), bytes(data[8:12])
     if magic == b"RIFF" and form == b"WAVE":
-        return _promised_chunk(riff_chunks(data), b"data")
+        return _declared_end(riff_chunks(data), b"data")
     if magic == b"FORM" and form in {b"AIFF", b"AIFC"}:
-        return _promised_chunk(iff_chunks(data), b"SSND")
+        return _declared_end(iff_chunks(data), b"SSND")
     if magic == b".snd" and len(data) >= 12:
         offset, length = struct.unpack_from(">II", data, 4)
         return None if length in _UNKNOWN_LENGTHS else offset + length
     return None
 
 
-def _promised_chunk(chunks: Iterator[Part], name: bytes) -> int | None:
+def _declared_end(chunks: Iterator[Part], name: bytes) -> int | None:
     for chunk in chunks:
         if chunk.name == name:
             return None if chunk.stop - chunk.start in _UNKNOWN_LENGTHS else chunk.stop
     return None
 
 
-def ends_early(data: memoryview) -> bool:
-    """Whether an Ogg, MP3 or MP4 file was cut off: what is left of it still plays.
+def is_truncated(data: memoryview) -> bool:
+    """Returns whether an Ogg, MP3 or MP4 file was cut off; the rest of it can still be decoded.
 
-    Of an MP3 it is known only where the encoder left a Xing header, as nearly all do.
+    An MP3 file reveals it only by a Xing header, which nearly all encoders write.
     """
     head = bytes(data[:8])
     if head[:4] == b"OggS":
         return not _has_last_page(data)
     if head[4:] == b"ftyp":
         return any(box.stop > len(data) for box in iso_boxes(data))
-    return _promised_mp3_bytes(data) > len(data)
+    return _declared_mp3_bytes(data) > len(data)
 
 
 def _has_last_page(data: memoryview) -> bool:
-    """Whether the last page of an Ogg file is there as a whole, and says that it is the last."""
+    """Returns whether an Ogg file ends with a complete page that is marked as the last."""
     tail = bytes(data[-2 * _OGG_PAGE_BYTES :])
     start = tail.rfind(b"OggS\0")
     header = tail[start : start + 27]
-    if start < 0 or len(header) < 27 or not header[5] & _OGG_END:
+    if start < 0 or len(header) < 27 or not header[5] & _OGG_END_FLAG:
         return False
     segments = tail[start + 27 : start + 27 + header[26]]
     return start + 27 + header[26] + sum(segments) <= len(tail)
 
 
-def _promised_mp3_bytes(data: memoryview) -> int:
-    """Where the Xing header of an MP3 file says that its sound ends, less one frame, or 0 where it does not say."""
+def _declared_mp3_bytes(data: memoryview) -> int:
+    """Returns the end of an MP3 file's audio by its Xing header, less one frame, or 0 if it has none."""
     start = _id3_bytes(data)
     if bytes(data[start : start + 1]) != b"\xff":
         return 0
@@ -113,7 +101,7 @@ def _promised_mp3_bytes(data: memoryview) -> int:
 
 
 def _id3_bytes(data: memoryview) -> int:
-    """How long the ID3v2 tag in front of an MP3 file is, 0 where there is none."""
+    """Returns the length of the ID3v2 tag at the start of an MP3 file, or 0 if there is none."""
     if bytes(data[:3]) != b"ID3" or len(data) < 10:
         return 0
     length = 0
@@ -123,10 +111,10 @@ def _id3_bytes(data: memoryview) -> int:
 
 
 def playing_seconds(data: memoryview) -> float:
-    """About how long a file plays, without decoding it.
+    """Estimates the duration of a file in seconds, without decoding it.
 
-    WAV and FLAC say it in their headers. All others are taken to have 128 kbit/s, less than most have: longer than they
-    are, if anything.
+    WAV and FLAC have it in their headers. For other formats 128 kbit/s is assumed. Most files have more, so the
+    estimate is rather too long than too short.
     """
     head = bytes(data[:26])
     if head[:4] == b"RIFF" and head[8:12] == b"WAVE":
@@ -141,7 +129,7 @@ def playing_seconds(data: memoryview) -> float:
 
 
 def _wav_seconds(data: memoryview) -> float:
-    for chunk in islice(riff_chunks(data), _FIRST_PARTS):
+    for chunk in islice(riff_chunks(data), _MAX_CHUNKS_BEFORE_FORMAT):
         if chunk.name == b"fmt " and chunk.start + 12 <= len(data):
             (rate,) = struct.unpack_from("<I", data, chunk.start + 8)
             return len(data) / rate if rate else 0.0

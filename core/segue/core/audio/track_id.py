@@ -1,6 +1,6 @@
-"""A track's id: it comes from the audio itself, so that a renamed or re-tagged file stays the same track.
+"""Computes a track's id from its audio, so that a file with a new name or new tags stays the same track.
 
-The ids stand in every catalogue, so what is hashed here never changes; a test holds ids to compare with.
+Every catalogue has these ids, so the hashed bytes must never change. A test compares them with known ids.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from typing import NamedTuple
 from segue.core.audio.containers import iff_chunks, iso_boxes, ogg_bodies, riff_chunks
 
 _FLAC_STREAMINFO = 34
-# A file has one or two; bytes made of nothing but tags must not keep a processor busy.
-_MOST_TAGS = 100
+# Real files have one or two. Hostile bytes that consist of tags must not keep a processor busy.
+_MAX_TAGS = 100
 
-# What is audio in a file of chunks: the chunks that say how to decode, and the samples.
+# The chunks that are hashed: those with the format, and those with the samples.
 _CHUNKED = {
     (b"RIFF", b"WAVE"): (b"segue:wav", riff_chunks, {b"fmt ", b"data"}),
     (b"FORM", b"AIFF"): (b"segue:aiff", iff_chunks, {b"COMM", b"SSND"}),
@@ -25,30 +25,35 @@ _CHUNKED = {
 
 
 class _Audio(NamedTuple):
-    """The runs of bytes that are a file's audio; ``kind`` keeps equal bytes of different formats apart."""
+    """The bytes of a file that are audio.
+
+    Attributes:
+        kind: key of the hash, so that equal bytes of different formats have different ids.
+        parts: the bytes.
+    """
 
     kind: bytes
     parts: Iterable[memoryview]
 
 
 def track_id(data: memoryview) -> str:
-    """The id of a whole audio file.
+    """Returns the id of a whole audio file.
 
     Args:
-        data: all bytes of the file. Bytes that are no audio, or damaged, have an id too.
+        data: all bytes of the file. Damaged files and other bytes have an id, too.
 
     Returns:
-        32 lower-case hexadecimal digits: for FLAC of the digest that it holds of its own samples, else of the encoded
-        audio without the tags.
+        32 lower-case hexadecimal digits. For FLAC they are a digest of the MD5 of its samples, which the file contains,
+        for other formats a digest of the encoded audio without tags.
     """
     kind, parts = _audio(data)
-    found = _digest(kind, parts)
-    # A file in which no audio is found is what its bytes are.
-    return found if found is not None else str(_digest(b"segue:bytes", [data, memoryview(b"\0")]))
+    digest = _digest(kind, parts)
+    # A file without audio is identified by all of its bytes.
+    return digest if digest is not None else str(_digest(b"segue:bytes", [data, memoryview(b"\0")]))
 
 
 def _digest(kind: bytes, parts: Iterable[memoryview]) -> str | None:
-    """The digest of the parts joined, or None where they hold no byte."""
+    """Returns the digest of the joined parts, or None if they have no bytes."""
     digest = hashlib.blake2b(digest_size=16, person=kind)
     length = 0
     for part in parts:
@@ -58,7 +63,7 @@ def _digest(kind: bytes, parts: Iterable[memoryview]) -> str | None:
 
 
 def _audio(data: memoryview) -> _Audio:
-    body = data[_behind_id3(data) :]
+    body = data[_id3_end(data) :]
     magic, form = bytes(body[:4]), bytes(body[8:12])
     if magic == b"fLaC":
         return _flac(body)
@@ -71,46 +76,46 @@ def _audio(data: memoryview) -> _Audio:
         return _au(body)
     if bytes(body[4:8]) == b"ftyp":
         return _Audio(b"segue:mp4", (body[box.start : box.stop] for box in iso_boxes(body) if box.name == b"mdat"))
-    return _Audio(b"segue:stream", [body[: _before_tags(body)]])
+    return _Audio(b"segue:stream", [body[: _tags_start(body)]])
 
 
 def _flac(body: memoryview) -> _Audio:
-    """The samples' own MD5 with their rate, channels, width and number; else the frames."""
+    """Returns the MD5 of the samples with their rate, channels, width and number, or else the frames."""
     info = body[8 : 8 + _FLAC_STREAMINFO]
     if len(info) == _FLAC_STREAMINFO and body[4] & 0x7F == 0 and any(info[18:]):
         return _Audio(b"segue:flac-md5", [info[10:]])
-    return _Audio(b"segue:flac", [body[_behind_flac_metadata(body) :]])
+    return _Audio(b"segue:flac", [body[_flac_metadata_end(body) :]])
 
 
-def _behind_flac_metadata(body: memoryview) -> int:
-    position, last = 4, False
-    while not last and position + 4 <= len(body):
-        last = bool(body[position] & 0x80)
+def _flac_metadata_end(body: memoryview) -> int:
+    position, is_last = 4, False
+    while not is_last and position + 4 <= len(body):
+        is_last = bool(body[position] & 0x80)
         position += 4 + int.from_bytes(body[position + 1 : position + 4], "big")
     return position
 
 
 def _ogg(body: memoryview) -> Iterator[memoryview]:
-    """The first page, which says how to decode, and every page of audio; the headers between hold the tags."""
-    audio = False
+    """Yields the first page, which has the format, and every page of audio; the headers between them have the tags."""
+    is_audio = False
     for number, (granule, page) in enumerate(ogg_bodies(body)):
-        # Headers end on pages of position 0. Long ones begin on pages of position -1, but so do long packets of audio.
+        # Headers end on pages with position 0. Long ones begin on pages with position -1, as do long packets of audio.
         if granule != -1:
-            audio = granule != 0
-        if audio or number == 0:
+            is_audio = granule != 0
+        if is_audio or number == 0:
             yield page
 
 
 def _au(body: memoryview) -> _Audio:
-    """Encoding, rate and channels, then the samples; the text between them is the tag."""
+    """Returns encoding, rate and channels, and the samples; the text between them is a tag."""
     (offset,) = struct.unpack_from(">I", body, 4)
     return _Audio(b"segue:au", [body[12:24], body[offset:]])
 
 
-def _behind_id3(data: memoryview) -> int:
-    """Where the ID3v2 tags at the start end."""
+def _id3_end(data: memoryview) -> int:
+    """Returns the end of the ID3v2 tags at the start of a file."""
     position = 0
-    for _ in range(_MOST_TAGS):
+    for _ in range(_MAX_TAGS):
         if bytes(data[position : position + 3]) != b"ID3" or position + 10 > len(data):
             break
         footer = 10 if data[position + 5] & 0x10 else 0
@@ -121,10 +126,10 @@ def _behind_id3(data: memoryview) -> int:
     return position
 
 
-def _before_tags(data: memoryview) -> int:
-    """Where the ID3v1, APEv2 and Lyrics3 tags at the end begin."""
+def _tags_start(data: memoryview) -> int:
+    """Returns the start of the ID3v1, APEv2 and Lyrics3 tags at the end of a file."""
     stop = len(data)
-    for _ in range(_MOST_TAGS):
+    for _ in range(_MAX_TAGS):
         length = _tag_length(data[:stop])
         if length == 0 or length > stop:
             break
@@ -133,7 +138,7 @@ def _before_tags(data: memoryview) -> int:
 
 
 def _tag_length(data: memoryview) -> int:
-    """The length of the tag that the bytes end with, 0 where there is none."""
+    """Returns the length of the tag at the end of the bytes, or 0 if there is none."""
     if bytes(data[-128:-125]) == b"TAG":
         return 128
     if bytes(data[-32:-24]) == b"APETAGEX":

@@ -1,1 +1,1 @@
-"""Computes the log-mel windows that a network takes; imports no TensorFlow."""
+"""Computes the log-mel windows for a network; imports no TensorFlow."""

@@ -1,6 +1,6 @@
-"""From the bytes of a piece of music to the windows that a network sees: the work on one piece, and nothing else.
+"""Extracts a network's windows from the bytes of a clip.
 
-It is a pure function of the bytes and the settings, so that threads, processes or other machines can do it alike.
+The result depends only on the bytes and the settings, so any thread, process or machine can do the work.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from segue.core.features.windows import Windows, extract_windows
 
 @dataclass(frozen=True)
 class ExtractedClip:
-    """A piece of music as a network takes it.
+    """A clip as input of a network.
 
     Attributes:
-        windows: its windows, at least one.
-        seconds: how long the whole piece plays.
-        quality: how good its sound is.
+        windows: windows of the clip, at least one.
+        seconds: duration of the whole clip.
+        quality: quality of its signal.
     """
 
     windows: Windows
@@ -32,43 +32,43 @@ class ExtractedClip:
 
 
 def extract(
-    audio: Path | bytes, config: FeatureConfig, max_windows: int, decoded: Callable[[], None] = lambda: None
+    audio: Path | bytes, config: FeatureConfig, max_windows: int, on_decoded: Callable[[], None] = lambda: None
 ) -> ExtractedClip:
-    """Decodes what is needed of a piece of music and makes its windows.
+    """Extracts the windows of a clip, and decodes only what they need.
 
     Args:
         audio: a file, or the bytes of a whole file.
-        config: the settings of the front end.
-        max_windows: largest number of windows, at least 1.
-        decoded: called between decoding and the front end; whatever it raises ends the work.
+        config: settings of the front end.
+        max_windows: greatest number of windows, at least 1.
+        on_decoded: called after decoding and before the front end; an error that it raises ends the work.
 
     Raises:
-        AudioError: it cannot be decoded, is too short or too long, or is silent.
+        AudioError: the clip cannot be decoded, is too short or too long, or is silent.
         OSError: the file cannot be read.
     """
     with open_audio(audio, config.sample_rate) as source:
-        decoded()
+        on_decoded()
         try:
             windows = extract_windows(source, config, max_windows)
         except AudioSilent as error:
-            raise _why_silent(source.origin, error) from error
-        return ExtractedClip(windows, source.seconds, _quality(source.origin, windows, config.sample_rate))
+            raise _explain_silence(source.info, error) from error
+        return ExtractedClip(windows, source.seconds, _quality(source.info, windows, config.sample_rate))
 
 
-def _quality(origin: SourceInfo, windows: Windows, rate: int) -> Quality:
+def _quality(info: SourceInfo, windows: Windows, rate: int) -> Quality:
     return Quality(
-        source_rate=origin.rate,
+        source_rate=info.rate,
         model_rate=rate,
         windows=len(windows.values) + windows.silent,
         silent_windows=windows.silent,
-        clipped=origin.meter.clipped,
-        truncated=origin.truncated,
+        clipped=info.meter.clipped,
+        truncated=info.truncated,
     )
 
 
-def _why_silent(origin: SourceInfo, error: AudioSilent) -> AudioSilent:
-    if not origin.meter.cancelled:
+def _explain_silence(info: SourceInfo, error: AudioSilent) -> AudioSilent:
+    if not info.meter.cancelled:
         return error
     return AudioSilent(
-        "The channels cancel each other out: averaged, they leave nothing to hear. Turn one of them over, or send one."
+        "The channels cancel each other out: their average is silent. Invert one of them, or send only one."
     )

@@ -1,7 +1,7 @@
-"""Hears a piece of music while it arrives: window by window, from what is there so far.
+"""Extracts the windows of a clip whose file is still arriving.
 
-Nothing is kept from one call to the next: each opens the bytes anew and seeks to where the last one ended. So the work
-can be done by whoever is free, in a process that may be killed, as with whole pieces.
+No state is kept between calls: each call opens the bytes again and seeks to the end of the last one. So any process can
+do the work and may be killed, as with whole clips.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from segue.core.audio.decode import open_arriving
+from segue.core.audio.decode import open_partial
 from segue.core.audio.sources import ArraySource, Samples
 from segue.core.errors import AudioUndecodable
 from segue.core.features.config import FeatureConfig
@@ -19,12 +19,12 @@ from segue.core.features.windows import Windows, window_at
 
 @dataclass(frozen=True)
 class PartialWindows:
-    """The windows of a piece that have arrived, side by side, without gaps.
+    """The windows of a clip that have arrived, one after the other without gaps.
 
     Attributes:
-        starts: seconds [w] from the start of the piece.
-        windows: each window as a piece of its own, None where it is silent; as many as ``starts``.
-        seconds: how much of the piece can be decoded so far.
+        starts: start of each window in seconds from the start of the clip.
+        windows: each window on its own, or None for a silent one; as many as ``starts``.
+        seconds: duration of the clip that can be decoded so far.
     """
 
     starts: tuple[float, ...]
@@ -38,58 +38,56 @@ NOTHING = PartialWindows((), (), 0.0)
 def extract_partial(
     audio: bytes, config: FeatureConfig, first: int, max_windows: int, *, ended: bool
 ) -> PartialWindows:
-    """Makes the next windows of a piece of which only the start has arrived.
+    """Extracts the next windows of a clip from the first bytes of its file.
 
     Args:
-        audio: the bytes that are there so far.
-        config: the settings of the front end.
-        first: the number of the first window that is wanted, from 0.
-        max_windows: largest number of windows, at least 1.
-        ended: whether no more bytes will come.
+        audio: the bytes that have arrived so far.
+        config: settings of the front end.
+        first: number of the first window, from 0.
+        max_windows: greatest number of windows, at least 1.
+        ended: True if no more bytes will arrive.
 
     Returns:
-        ``NOTHING`` also where the bytes can never be decoded: it is the whole that is judged.
+        The windows; ``NOTHING`` also if the bytes can never be decoded, which only the whole file shows.
     """
     try:
-        with open_arriving(audio, config.sample_rate) as source:
-            return _windows(
-                *source.arrived(*_span(config, first, max_windows)), config, first, max_windows, ended=ended
-            )
+        with open_partial(audio, config.sample_rate) as source:
+            samples, offset = source.read_available(*_span(config, first, max_windows))
+            return _windows(_OffsetSource(samples, offset), config, first, max_windows, ended=ended)
     except AudioUndecodable:
         return NOTHING
 
 
 def _windows(
-    samples: ArraySource, offset: int, config: FeatureConfig, first: int, max_windows: int, *, ended: bool
+    source: _OffsetSource, config: FeatureConfig, first: int, max_windows: int, *, ended: bool
 ) -> PartialWindows:
-    end = offset + samples.samples
     starts: list[float] = []
     windows: list[Windows | None] = []
     for column in range(first * config.columns, (first + max_windows) * config.columns, config.columns):
-        if end < _last_sample(config, column, ended=ended):
+        if source.samples < _samples_needed(config, column, ended=ended):
             break
         start = config.grid.frame(column) * config.hop / config.sample_rate
-        value = window_at(_Later(samples, offset), config, column)
+        value = window_at(source, config, column)
         starts.append(start)
         windows.append(None if value is None else Windows(value[np.newaxis], np.array([start])))
-    return PartialWindows(tuple(starts), tuple(windows), end / config.sample_rate)
+    return PartialWindows(tuple(starts), tuple(windows), source.samples / config.sample_rate)
 
 
 def _span(config: FeatureConfig, first: int, max_windows: int) -> tuple[int, int]:
-    """The samples that windows need, [start, stop)."""
+    """Returns the range of samples that the windows need, [start, stop)."""
     columns = config.columns
     start = config.grid.frame(first * columns) * config.hop - config.n_fft
-    return max(0, start), _last_sample(config, (first + max_windows - 1) * columns, ended=False)
+    return max(0, start), _samples_needed(config, (first + max_windows - 1) * columns, ended=False)
 
 
-def _last_sample(config: FeatureConfig, column: int, *, ended: bool) -> int:
-    """How many samples must be there for the window at ``column``: its neighbours too, unless there are none."""
+def _samples_needed(config: FeatureConfig, column: int, *, ended: bool) -> int:
+    """Returns the number of samples up to the end of the window at ``column``, with a margin unless the clip ended."""
     inside = config.grid.frame(column + config.columns - 1) * config.hop
     return inside if ended else inside + config.n_fft
 
 
-class _Later:
-    """A track of which only the samples from ``offset`` on are at hand."""
+class _OffsetSource:
+    """A track with samples from ``offset`` on only."""
 
     def __init__(self, samples: ArraySource, offset: int) -> None:
         self._samples = samples

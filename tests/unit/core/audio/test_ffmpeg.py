@@ -20,7 +20,7 @@ _MANIFEST = (
     'mediaPresentationDuration="PT4S"><Period><AdaptationSet contentType="audio"><Representation id="0" '
     'mimeType="audio/mp4" bandwidth="128000"><BaseURL>{path}</BaseURL></Representation></AdaptationSet></Period></MPD>'
 )
-# Each begins as a container that is sent to ffmpeg, and is a manifest to ffmpeg's own look at it.
+# Each begins like a container for ffmpeg, which itself recognizes the manifest that follows.
 _DISGUISES = {
     "mp4": b"<!--ftypjp2 -->",
     "aac": b"\xff\xf1\x50\x80",
@@ -38,7 +38,7 @@ _PLAYLISTS = {
 
 @pytest.fixture
 def other_song(tmp_path: Path) -> Path:
-    """A song on the disk of the machine that decodes, which no upload may reach."""
+    """A song on the disk of this machine, which no upload may read."""
     wav, m4a = tmp_path / "clip.wav", tmp_path / "other.m4a"
     soundfile.write(wav, render_clip(0, 4.0), 22_050)
     subprocess.run(["ffmpeg", "-v", "error", "-i", wav, "-c:a", "aac", m4a], check=True, stdin=subprocess.DEVNULL)  # noqa: S607 - the PATH's own
@@ -46,16 +46,16 @@ def other_song(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("disguise", _DISGUISES)
-def test_an_upload_reaches_no_other_file(disguise: str, other_song: Path) -> None:
-    """A manifest that names a song on the disk is refused, whatever container its first bytes imitate."""
+def test_an_upload_cannot_read_another_file(disguise: str, other_song: Path) -> None:
+    """A manifest that names a song on the disk is refused, with the first bytes of any container."""
     upload = _DISGUISES[disguise] + _MANIFEST.format(path=other_song).encode()
     with pytest.raises(AudioUndecodable), open_audio(upload, 22_050):
         pass
 
 
 @pytest.mark.parametrize("kind", _PLAYLISTS)
-def test_a_playlist_opens_nothing(kind: str, other_song: Path, tmp_path: Path) -> None:
-    """No kind of file that names others is opened, also where its name has the ending of a song."""
+def test_a_playlist_cannot_open_a_file(kind: str, other_song: Path, tmp_path: Path) -> None:
+    """A file that names other files is refused, also if it has the suffix of a song."""
     path = tmp_path / "song.m4a"
     path.write_text(_PLAYLISTS[kind].format(path=other_song), encoding="utf-8")
     with pytest.raises(AudioUndecodable), decode_by_ffmpeg(path):
@@ -63,7 +63,7 @@ def test_a_playlist_opens_nothing(kind: str, other_song: Path, tmp_path: Path) -
 
 
 def test_a_song_is_decoded(other_song: Path) -> None:
-    """What is a song itself is decoded, at its own rate and with its own channels."""
+    """A song is decoded with its own rate and channels."""
     with decode_by_ffmpeg(other_song) as stream:
         samples = np.concatenate(list(stream.blocks))
     assert (22_050, 1) == (stream.rate, stream.channels)
@@ -71,8 +71,8 @@ def test_a_song_is_decoded(other_song: Path) -> None:
     assert 0.4 < np.abs(samples).max() / 2**15 < 0.6
 
 
-def test_a_name_is_no_option(other_song: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file whose name looks like an option or an address is opened as the file that it is."""
+def test_a_name_is_not_an_option(other_song: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file whose name looks like an option or a URL is opened as a file."""
     monkeypatch.chdir(tmp_path)
     for name in ("-i", "concat:other.m4a|other.m4a", "http:song.m4a"):
         copy = Path(shutil.copy(other_song, name))

@@ -24,13 +24,13 @@ MAGICS = (
     b"\xff\xfb\x90\x00",
     b"",
 )
-# The head and the foot of an APEv2 tag of 8 bytes.
+# The header and the footer of an APEv2 tag of 8 bytes.
 APE_MARK = b"APETAGEX" + struct.pack("<IIII", 2000, 40, 1, 0x80000000) + bytes(8)
 TAILS = (b"", b"TAG" + bytes(125), b"APETAGEX" + b"\xff" * 24, b"999999LYRICS200", b"000000LYRICS200")
 
 
 def encode(kind: str, title: str = "", seed: int = 0) -> bytes:
-    """One second of rendered music as a file of this kind, with a title in its tags."""
+    """Returns a file with one second of rendered music, in this format and with this title in its tags."""
     file = io.BytesIO()
     with soundfile.SoundFile(file, "w", 22_050, 1, format=kind) as out:
         if title:
@@ -40,13 +40,13 @@ def encode(kind: str, title: str = "", seed: int = 0) -> bytes:
 
 
 def identify(data: bytes) -> str:
-    """The id of these bytes."""
+    """Returns the id of these bytes."""
     return track_id(memoryview(data))
 
 
 @pytest.mark.parametrize("kind", ["WAV", "AIFF", "FLAC", "OGG", "MP3"])
 def test_tags_do_not_change_the_id(kind: str) -> None:
-    """The same sound with another title is the same track, and another sound is another track."""
+    """The same audio with another title is the same track, and other audio is another track."""
     plain, tagged = encode(kind), encode(kind, title="A title")
 
     assert plain != tagged
@@ -55,17 +55,17 @@ def test_tags_do_not_change_the_id(kind: str) -> None:
 
 
 def test_an_ogg_comment_over_several_pages_does_not_change_the_id() -> None:
-    """A cover picture in the comments fills pages of its own; they are not audio."""
+    """A cover picture in the comments has pages of its own, which are not audio."""
     assert identify(encode("OGG")) == identify(encode("OGG", title="x" * 300_000))
 
 
-def test_every_format_of_a_recording_is_a_track_of_its_own() -> None:
-    """Encodings of one recording are near-duplicates, not one track."""
-    assert len({identify(encode(kind)) for kind in ("WAV", "AIFF", "FLAC", "OGG", "MP3")}) == 5
+def test_each_format_of_a_recording_is_a_track() -> None:
+    """Encodings of one recording in several formats are near-duplicates, not one track."""
+    assert 5 == len({identify(encode(kind)) for kind in ("WAV", "AIFF", "FLAC", "OGG", "MP3")})
 
 
-def test_flac_is_known_by_its_samples() -> None:
-    """Two encodings of the same samples, at another compression, are one track, because FLAC holds their digest."""
+def test_flac_is_identified_by_its_samples() -> None:
+    """Two encodings of the same samples with different compression are one track, because FLAC has their digest."""
     small, large = io.BytesIO(), io.BytesIO()
     samples = render_clip(1, 1.0)
     soundfile.write(small, samples, 22_050, format="FLAC", compression_level=1.0)
@@ -75,14 +75,14 @@ def test_flac_is_known_by_its_samples() -> None:
     assert identify(small.getvalue()) == identify(large.getvalue())
 
 
-def test_flac_without_a_digest_is_known_by_its_frames() -> None:
-    """An encoder that could not seek back leaves the digest empty; then the metadata blocks are still left out."""
+def test_flac_without_a_digest_is_identified_by_its_frames() -> None:
+    """The digest is empty if the encoder could not seek back; the metadata blocks are not hashed then either."""
     whole = encode("FLAC")
-    without = whole[:26] + bytes(16) + whole[42:]
-    padded = without[:4] + bytes([0]) + without[5:42] + b"\x01\x00\x00\x64" + bytes(100) + without[42:]
+    undigested = whole[:26] + bytes(16) + whole[42:]
+    padded = undigested[:4] + bytes([0]) + undigested[5:42] + b"\x01\x00\x00\x64" + bytes(100) + undigested[42:]
 
-    assert identify(whole) != identify(without)
-    assert identify(without) == identify(padded)
+    assert identify(whole) != identify(undigested)
+    assert identify(undigested) == identify(padded)
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_flac_without_a_digest_is_known_by_its_frames() -> None:
     ],
 )
 def test_tags_around_a_stream_do_not_change_the_id(head: bytes, tail: bytes) -> None:
-    """ID3v2 before, and ID3v1, APEv2 or Lyrics3 behind, are no part of an MP3 stream."""
+    """ID3v2 before an MP3 stream is not part of it, nor is ID3v1, APEv2 or Lyrics3 after it."""
     stream = encode("MP3")
 
     assert identify(stream) == identify(head + stream + tail)
@@ -104,18 +104,18 @@ def test_tags_around_a_stream_do_not_change_the_id(head: bytes, tail: bytes) -> 
 
 
 def test_the_text_in_an_au_header_does_not_change_the_id() -> None:
-    """The annotation of an AU file is a tag; its rate is not."""
-    sound = struct.pack(">III", 3, 22_050, 1)
-    plain = b".snd" + struct.pack(">II", 24, 4) + sound + b"\x01\x02\x03\x04"
-    noted = b".snd" + struct.pack(">II", 32, 4) + sound + b"a title\0" + b"\x01\x02\x03\x04"
+    """The annotation of an AU file is a tag, but its rate is not."""
+    form = struct.pack(">III", 3, 22_050, 1)
+    plain = b".snd" + struct.pack(">II", 24, 4) + form + b"\x01\x02\x03\x04"
+    annotated = b".snd" + struct.pack(">II", 32, 4) + form + b"a title\0" + b"\x01\x02\x03\x04"
     faster = plain.replace(struct.pack(">I", 22_050), struct.pack(">I", 44_100))
 
-    assert identify(plain) == identify(noted)
+    assert identify(plain) == identify(annotated)
     assert identify(plain) != identify(faster)
 
 
-def test_mp4_is_known_by_its_media() -> None:
-    """Titles and covers lie in other boxes than the sound, before it or behind it."""
+def test_mp4_is_identified_by_its_media() -> None:
+    """Titles and covers are in other boxes than the audio, before or after it."""
     kind, media = b"\x00\x00\x00\x0cftypM4A ", b"\x00\x00\x00\x0cmdat\x01\x02\x03\x04"
     tags = b"\x00\x00\x00\x10moov" + b"a title\0"
 
@@ -139,16 +139,16 @@ GOLDEN = {
 
 @pytest.mark.parametrize("data", GOLDEN)
 def test_ids_never_change(data: bytes) -> None:
-    """Ids stand in every catalogue: a change of one digit would index every library again."""
+    """Every catalogue has these ids: one changed digit would cause every library to be indexed again."""
     assert GOLDEN[data] == identify(data)
 
 
 @given(magic=st.sampled_from(MAGICS), noise=st.binary(max_size=300), tail=st.sampled_from(TAILS))
 def test_any_bytes_have_an_id(magic: bytes, noise: bytes, tail: bytes) -> None:
-    """Hostile bytes have an id as well: nothing crashes, and the same bytes get the same id."""
+    """Hostile bytes have an id as well, the same one each time."""
     data = magic + noise + tail
 
-    assert len(identify(data)) == 32
+    assert 32 == len(identify(data))
     assert identify(data) == identify(data)
     assert set(identify(data)) <= set("0123456789abcdef")
 
@@ -166,12 +166,12 @@ def test_any_bytes_have_an_id(magic: bytes, noise: bytes, tail: bytes) -> None:
 )
 @pytest.mark.timeout(5)
 def test_sixteen_hostile_mebibytes_are_quick(data: bytes) -> None:
-    """Bytes made of nothing but empty parts do not keep the processor busy."""
-    assert len(identify(data)) == 32
+    """Bytes that consist of empty parts do not keep a processor busy."""
+    assert 32 == len(identify(data))
 
 
-def test_the_bytes_of_a_real_file_are_left_open_to_close(tmp_path: Path) -> None:
-    """The id keeps no hold on the bytes: a mapped file can be closed at once."""
+def test_a_mapped_file_can_be_closed(tmp_path: Path) -> None:
+    """No reference to the bytes is kept, so a mapped file can be closed at once."""
     path = tmp_path / "clip.ogg"
     path.write_bytes(encode("OGG"))
     with (

@@ -16,34 +16,34 @@ CONFIG = FeatureConfig()
 
 
 def source(samples: Samples) -> ArraySource:
-    """A track of these samples."""
+    """Returns a track with these samples."""
     return ArraySource(samples, len(samples) / CONFIG.sample_rate, SourceInfo(CONFIG.sample_rate, SignalMeter()))
 
 
 def test_a_clip_has_ten_windows() -> None:
-    """30 s are cut into the paper's 10 parts of 3 s, in the order of time."""
+    """A clip of 30 s is divided into 10 windows of 3 s, as in the paper, in the order of time."""
     windows = extract_windows(source(render_clip(0, 30.0)), CONFIG, 10)
     assert (10, 128, 39) == windows.values.shape
     np.testing.assert_allclose(np.diff(windows.starts), 3.0, atol=0.08)
 
 
-def test_a_long_track_is_heard_over_its_whole_length() -> None:
-    """The windows of a long track are spread over all of it but its intro and ending, as many as of a clip."""
+def test_windows_of_a_long_track() -> None:
+    """A long track has as many windows as a clip, spread over all of it but its intro and ending."""
     windows = extract_windows(source(render_clip(0, 300.0)), CONFIG, 10)
     np.testing.assert_allclose(np.linspace(12, 285, 10), windows.starts, atol=0.1)
 
 
 @given(st.integers(39, 100_000), st.integers(1, 20))
-def test_windows_stay_inside_the_track(columns: int, most: int) -> None:
-    """No window begins before the track or ends behind it, and none stands twice."""
-    starts = spread_starts(columns, 39, most)
+def test_windows_are_inside_the_track(columns: int, max_windows: int) -> None:
+    """No window begins before the track or ends after it, and all are different."""
+    starts = spread_starts(columns, 39, max_windows)
     assert 0 <= starts[0]
     assert starts[-1] + 39 <= columns
-    assert len(set(starts.tolist())) == len(starts) <= most
+    assert len(set(starts.tolist())) == len(starts) <= max_windows
 
 
-def test_a_window_never_looks_outside_itself() -> None:
-    """What follows a window, and how loud it is, does not change the window."""
+def test_a_window_does_not_depend_on_the_rest() -> None:
+    """The audio after a window, and its loudness, does not change the window."""
     quiet = render_clip(2, 12.0)
     loud_end = quiet.copy()
     loud_end[8 * 22_050 :] *= 20
@@ -52,25 +52,25 @@ def test_a_window_never_looks_outside_itself() -> None:
 
 
 def test_too_short() -> None:
-    """Less than one window is refused, with the length that was found and the length that is needed."""
+    """The error has the duration of the clip and the least duration."""
     with pytest.raises(AudioTooShort, match=r"0\.50 s; at least 3 s"):
         extract_windows(source(render_clip(0, 0.5)), CONFIG, 10)
 
 
 def test_silence() -> None:
-    """A piece in which nothing can be heard is refused."""
+    """A clip with only silent windows is refused."""
     with pytest.raises(AudioSilent):
         extract_windows(source(np.zeros(22_050 * 5, np.float32)), CONFIG, 10)
 
 
-def test_an_offset_is_not_heard() -> None:
-    """A constant that is not zero is as silent as zero."""
+def test_a_constant_offset() -> None:
+    """A constant other than zero is as silent as zero."""
     with pytest.raises(AudioSilent):
         extract_windows(source(np.full(22_050 * 5, 0.5, np.float32)), CONFIG, 10)
 
 
 def test_silent_windows_are_left_out() -> None:
-    """Of a piece that is silent for a while, only the rest is heard."""
+    """A clip that is partly silent has only the windows of the rest."""
     samples = render_clip(0, 30.0)
     samples[: 10 * 22_050] = 0
     windows = extract_windows(source(samples), CONFIG, 10)

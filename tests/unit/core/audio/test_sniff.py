@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import struct
+
+import pytest
+
+from segue.core.audio.sniff import is_truncated, playing_seconds
+from segue.core.testing.synthetic_clips import render_clip
+from tests.helpers.audio import encode
+
+
+def encoded_clip(rate: int, container: str, subtype: str | None, seconds: float = 12.5) -> memoryview:
+    """Returns the bytes of a rendered clip."""
+    return memoryview(encode(render_clip(1, seconds, rate), rate, container, subtype))
+
+
+LOSSY = {
+    kind: encoded_clip(48_000, container, subtype, seconds=20.0)
+    for kind, container, subtype in (("vorbis", "OGG", "VORBIS"), ("opus", "OGG", "OPUS"), ("mp3", "MP3", None))
+}
+
+
+@pytest.mark.parametrize(
+    ("rate", "container", "subtype"),
+    [(22_050, "WAV", "PCM_16"), (44_100, "WAV", "FLOAT"), (8_000, "FLAC", "PCM_16"), (96_000, "FLAC", "PCM_24")],
+)
+def test_the_duration_in_a_header(rate: int, container: str, subtype: str) -> None:
+    """WAV and FLAC have their duration in the header, at any rate and depth."""
+    assert pytest.approx(12.5, abs=0.01) == playing_seconds(encoded_clip(rate, container, subtype))
+
+
+@pytest.mark.parametrize("container", ["OGG", "MP3"])
+def test_an_estimated_duration(container: str) -> None:
+    """The duration of other formats is estimated from their bytes, at 128 kbit/s."""
+    audio = encoded_clip(44_100, container, "VORBIS" if container == "OGG" else "MPEG_LAYER_III")
+    assert len(audio) / 16_000 == playing_seconds(audio)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"",
+        b"RIFF",
+        b"fLaC" + bytes(40),
+        b"RIFF\0\0\0\0WAVEfmt \x10\0\0\0" + bytes(16),
+        b"RIFF\0\0\0\0WAVE" + struct.pack("<4sI", b"junk", 0) * 100_000,
+    ],
+)
+def test_a_useless_header(head: bytes) -> None:
+    """A header without a valid duration gives an estimate or 0, and no error."""
+    assert playing_seconds(memoryview(head)) in {0.0, len(head) / 16_000}
+
+
+@pytest.mark.parametrize("kind", LOSSY)
+@pytest.mark.parametrize("missing", [10_000, 100_000])
+def test_a_truncated_file(kind: str, missing: int) -> None:
+    """A file that was cut off anywhere is recognized, and a whole file is not mistaken for one."""
+    whole = LOSSY[kind]
+    assert (False, True) == (is_truncated(whole), is_truncated(whole[:-missing]))
+
+
+def test_a_truncated_mp3_with_a_tag() -> None:
+    """The length of an MP3 is counted from the end of its ID3 tag."""
+    tag = b"ID3\x04\x00\x00" + bytes([0, 0, 0x27, 0x08]) + bytes(5_000)
+    whole = memoryview(tag + bytes(LOSSY["mp3"]))
+    assert (False, True) == (is_truncated(whole), is_truncated(whole[:-5_000]))
+
+
+def test_a_truncated_mp4() -> None:
+    """A box that extends past the end of the file shows that it was cut off."""
+    head = struct.pack(">I4s", 16, b"ftyp") + b"M4A " + bytes(4)
+    whole = memoryview(head + struct.pack(">I4s", 1_008, b"mdat") + bytes(1_000))
+    assert (False, True) == (is_truncated(whole), is_truncated(whole[:-1]))

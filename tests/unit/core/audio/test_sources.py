@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import io
+import tracemalloc
+
+import numpy as np
+import pytest
+import soundfile
+import soxr
+
+from segue.core.audio.decode import open_audio
+from segue.core.audio.quality import SignalMeter, SourceInfo
+from segue.core.audio.sources import mono_blocks, resample_blocks
+from segue.core.features.config import FeatureConfig
+from segue.core.features.windows import extract_windows
+from segue.core.testing.synthetic_clips import render_clip
+from tests.helpers.audio import encode
+
+
+@pytest.mark.parametrize("rate", [22_050, 44_100, 48_000])
+@pytest.mark.parametrize("container", ["WAV", "FLAC"])
+def test_parts_of_a_long_track(rate: int, container: str) -> None:
+    """Seeking to the windows of a long track gives the same as decoding all of it."""
+    content = encode(render_clip(6, 70.0, rate), rate, container)
+    with open_audio(content, 22_050) as in_parts, open_audio(content, 22_050, whole_seconds=100) as whole:
+        expected, actual = (extract_windows(source, FeatureConfig(), 10).values for source in (whole, in_parts))
+    np.testing.assert_allclose(actual, expected, atol=0.2)
+
+
+@pytest.mark.parametrize("rate", [11_025, 22_050, 48_000])
+def test_blocks_have_no_seams(rate: int) -> None:
+    """Averaging and resampling block by block gives the same as all at once, to the bit."""
+    stereo = np.stack([render_clip(0, 5.0, rate), render_clip(1, 5.0, rate)], axis=1)
+    expected = soxr.resample(stereo.mean(axis=1, dtype=np.float32), rate, 22_050, quality="HQ")
+    info = SourceInfo(rate, SignalMeter())
+    with soundfile.SoundFile(io.BytesIO(encode(stereo, rate, subtype="FLOAT"))) as file:
+        blocks = mono_blocks(file, 0, file.frames, info.meter, block_samples=9_001)
+        track = resample_blocks(blocks, info, 22_050, file.frames)
+    np.testing.assert_array_equal(track.read(0, track.samples), expected)
+
+
+@pytest.mark.parametrize("whole_seconds", [60, 0], ids=["whole", "in parts"])
+def test_a_decompression_bomb(whole_seconds: float) -> None:
+    """A small file that decodes to half a gigabyte needs memory only for the samples that are read."""
+    second = np.zeros((655_350, 8), np.float32)
+    second[::65_535] = 0.5
+    file = io.BytesIO()
+    with soundfile.SoundFile(file, "w", 655_350, 8, format="FLAC", subtype="PCM_16") as writer:
+        for _ in range(6):  # 126 MB as float32
+            writer.write(second)
+    tracemalloc.start()
+    try:
+        with open_audio(file.getvalue(), 22_050, whole_seconds) as source:
+            source.read(0, 66_150)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 20 * 2**20
