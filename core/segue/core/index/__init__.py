@@ -1,1 +1,1 @@
-"""Finds nearest neighbours in memory and keeps the index on disk."""
+"""Searches nearest neighbours in memory, and stores the index on disk."""

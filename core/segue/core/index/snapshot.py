@@ -1,14 +1,14 @@
-"""The index on disk: a checkpoint of the catalogue that can always be made again, and is never the truth.
+"""Stores the index on disk, as a checkpoint of the catalogue that can be built again at any time.
 
 ::
 
     snapshots/<revision>-<random>/
         index.hnsw     the graph
-        track_ids      the id of each of its rows, one a line
-        header.json    what it was made of, the digests of both, and its own
+        track_ids      the ids of its rows, one on each line
+        header.json    the catalogue, the revision and the digests of all files
 
-A snapshot appears whole, by one rename, and is checked whole before hnswlib opens it: hnswlib trusts what it reads, and
-a damaged graph could crash the process.
+A snapshot appears complete, by one rename. All of its bytes are checked before hnswlib opens it: hnswlib does not check
+what it reads, and a damaged graph could crash the process.
 """
 
 from __future__ import annotations
@@ -30,10 +30,11 @@ from segue.core.catalogue.store import TrackStore, all_track_ids
 from segue.core.errors import CatalogueEmpty, SnapshotDamaged, SnapshotUnwritable
 from segue.core.failpoints import Failpoint, reach
 from segue.core.files import sha256_of, sync, sync_tree
-from segue.core.index.snapshot_header import HEADER, INDEX, TRACK_IDS, Header
+from segue.core.index.snapshot_header import HEADER, INDEX, TRACK_IDS, SnapshotHeader
 from segue.core.index.vector_index import HnswIndex
 
-KEPT = 2
+# The newest snapshot, and the one before it for the case that the newest is damaged.
+KEPT_SNAPSHOTS = 2
 _PAGE = 1_000
 _UNFINISHED = ".unfinished-"
 
@@ -42,92 +43,92 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Snapshot:
-    """An index that was loaded, and what it was made of."""
+    """A loaded index and its header."""
 
-    header: Header
+    header: SnapshotHeader
     index: HnswIndex
 
 
-def publish(data: Path, store: TrackStore) -> Header:
-    """Makes the index of a catalogue and publishes it, by one rename; only the catalogue's writer does that.
+def publish(data: Path, store: TrackStore) -> SnapshotHeader:
+    """Builds the index of a catalogue and publishes it; only the writer of the catalogue may do so.
 
     Args:
         data: Segue's data folder.
         store: the catalogue.
 
     Returns:
-        What stands in the header.
+        The header of the new snapshot.
 
     Raises:
-        CatalogueEmpty: nothing was ever written.
+        CatalogueEmpty: the catalogue does not exist.
         SnapshotUnwritable: the disk is full, or the folder cannot be written.
         StoreUnavailable: the store does not answer.
     """
     identity = store.identity()
     if identity is None:
         raise CatalogueEmpty("There is no catalogue yet. Run segue-indexer add FOLDER first.")
-    # Read first: an event that comes while the tracks are read is in the index or follows it, but is never missed.
+    # Read before the tracks: an event that is added meanwhile may be included already, but cannot be missed.
     revision = store.revision()
-    track_ids, vectors = _read(store, identity.width)
+    track_ids, vectors = _read_embeddings(store, identity.width)
     index = HnswIndex.build(track_ids, vectors)
     folder = data / "snapshots"
     try:
         return _write(folder, identity, revision, track_ids, index)
     except OSError as error:
         raise SnapshotUnwritable(
-            f"The index cannot be written to {folder}: {error.strerror or error}. Make room or give the right to write "
-            "there, then run the same command again; the tracks themselves are safe in Redis."
+            f"The index cannot be written to {folder}: {error.strerror or error}. Make room or allow writing there, "
+            "then run the same command again. All tracks are safe in Redis."
         ) from error
 
 
 def load_newest(data: Path, identity: Identity, since: int = 0, until: int | None = None) -> Snapshot | None:
-    """Loads the newest snapshot that is whole and belongs to this catalogue; each one passed over is logged.
+    """Loads the newest usable snapshot of this catalogue, and logs each one that it skips.
 
     Args:
         data: Segue's data folder.
-        identity: the catalogue's.
-        since: the least revision that will do: the one before the oldest event that the stream still holds.
-        until: the greatest that can be: the stream's last. None means any.
+        identity: the identity of the catalogue.
+        since: lowest usable revision: the one before the oldest event in the stream.
+        until: highest possible revision: the newest event in the stream; None for any.
 
     Returns:
-        The snapshot, or None where there is none: the index is to be made from the store then.
+        The snapshot, or None if there is none; the index has to be built from the store then.
     """
-    for folder in published(data / "snapshots"):
+    for folder in list_snapshots(data / "snapshots"):
         try:
             return load(folder, identity, since, until)
         except SnapshotDamaged as error:
-            log.warning("The snapshot %s is passed over: %s", folder, error)
+            log.warning("The snapshot %s is skipped: %s", folder, error)
     return None
 
 
 def newest_revision(data: Path) -> int:
-    """The revision of the newest snapshot by its name, whether or not it is whole; 0 where there is none."""
-    return max((_revision(path) for path in published(data / "snapshots")), default=0)
+    """Returns the revision in the name of the newest snapshot, usable or not, or 0 if there is none."""
+    return max((_revision(path) for path in list_snapshots(data / "snapshots")), default=0)
 
 
 def older_revision(data: Path) -> int:
-    """The revision of the older of two snapshots by its name, 0 where there are not two.
+    """Returns the revision in the name of the oldest snapshot, or 0 if there are fewer than two.
 
-    Readers need the events behind it: should the newer one be damaged, the older one is followed from there.
+    Readers need the events after it: if the newer snapshot is damaged, they load the older one.
     """
-    revisions = [_revision(path) for path in published(data / "snapshots")]
-    return min(revisions) if len(revisions) >= KEPT else 0
+    revisions = [_revision(path) for path in list_snapshots(data / "snapshots")]
+    return min(revisions) if len(revisions) >= KEPT_SNAPSHOTS else 0
 
 
-def _read(store: TrackStore, width: int) -> tuple[list[str], NDArray[np.float32]]:
-    """The ids [n] and embeddings [n, width] of every track."""
-    ids = list(all_track_ids(store))
-    vectors = np.empty((len(ids), width), np.float32)
-    kept: list[str] = []
-    for page in batched(ids, _PAGE):
+def _read_embeddings(store: TrackStore, width: int) -> tuple[list[str], NDArray[np.float32]]:
+    """Returns the ids [n] and embeddings [n, width] of all tracks."""
+    all_ids = list(all_track_ids(store))
+    vectors = np.empty((len(all_ids), width), np.float32)
+    track_ids: list[str] = []
+    for page in batched(all_ids, _PAGE):
         for track_id, embedding in zip(page, store.embeddings(page), strict=True):
-            if embedding is not None:  # else it was removed a moment ago, by an event that follows
-                vectors[len(kept)] = embedding
-                kept.append(track_id)
-    return kept, vectors[: len(kept)]
+            if embedding is not None:  # otherwise it was removed meanwhile, by a later event
+                vectors[len(track_ids)] = embedding
+                track_ids.append(track_id)
+    return track_ids, vectors[: len(track_ids)]
 
 
-def _write(folder: Path, identity: Identity, revision: int, track_ids: list[str], index: HnswIndex) -> Header:
+def _write(folder: Path, identity: Identity, revision: int, track_ids: list[str], index: HnswIndex) -> SnapshotHeader:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     _remove_unfinished(folder)
     name = f"{revision:020d}-{uuid.uuid4().hex[:8]}"
@@ -138,7 +139,7 @@ def _write(folder: Path, identity: Identity, revision: int, track_ids: list[str]
         reach(Failpoint.SNAPSHOT_WRITE)
         (unfinished / TRACK_IDS).write_text("".join(f"{track_id}\n" for track_id in track_ids), encoding="ascii")
         files = {file: sha256_of(unfinished / file) for file in (INDEX, TRACK_IDS)}
-        header = Header(**asdict(identity), revision=revision, tracks=len(track_ids), files=files)
+        header = SnapshotHeader(**asdict(identity), revision=revision, tracks=len(track_ids), files=files)
         (unfinished / HEADER).write_text(header.to_json(), encoding="ascii")
         sync_tree(unfinished)
         reach(Failpoint.BEFORE_RENAME)
@@ -156,44 +157,44 @@ def load(folder: Path, identity: Identity, since: int, until: int | None) -> Sna
     """Loads one snapshot; see ``load_newest``.
 
     Raises:
-        SnapshotDamaged: it is not whole, of another catalogue, or of another time.
+        SnapshotDamaged: it is damaged, of another catalogue, or its revision is out of range.
     """
     try:
-        header = Header.from_json((folder / HEADER).read_text(encoding="ascii"))
+        header = SnapshotHeader.from_json((folder / HEADER).read_text(encoding="ascii"))
         _check(folder, header, identity, since, until)
         track_ids = (folder / TRACK_IDS).read_text(encoding="ascii").splitlines()
         if len(track_ids) != header.tracks:
-            raise SnapshotDamaged(f"it names {len(track_ids)} tracks, and its header {header.tracks}")
+            raise SnapshotDamaged(f"it has {len(track_ids)} track ids, but {header.tracks} tracks by its header")
         return Snapshot(header, HnswIndex.load(folder / INDEX, track_ids, header.width))
     except (OSError, UnicodeDecodeError) as error:
         raise SnapshotDamaged(f"it cannot be read ({error})") from error
 
 
-def _check(folder: Path, header: Header, identity: Identity, since: int, until: int | None) -> None:
+def _check(folder: Path, header: SnapshotHeader, identity: Identity, since: int, until: int | None) -> None:
     if not header.fits(identity):
         raise SnapshotDamaged(
-            f"it was made of the catalogue {header.uuid} by {header.model_id} ({header.fingerprint}), and this one is "
-            f"{identity.uuid} by {identity.model_id} ({identity.fingerprint})"
+            f"it belongs to the catalogue {header.uuid} of {header.model_id} ({header.fingerprint}), and this one is "
+            f"{identity.uuid} of {identity.model_id} ({identity.fingerprint})"
         )
     if header.revision < since or (until is not None and header.revision > until):
         raise SnapshotDamaged(
-            f"its revision {header.revision} is not between {since} and {until}, where the events are"
+            f"its revision {header.revision} is not between {since} and {until}, the revisions of the events"
         )
     for name in (INDEX, TRACK_IDS):
         if header.files.get(name) != sha256_of(folder / name):
-            raise SnapshotDamaged(f"its {name} is not the file that its header names")
+            raise SnapshotDamaged(f"its {name} does not have the digest in its header")
 
 
-def published(folder: Path) -> list[Path]:
-    """The snapshots in the folder of snapshots, whole or not, the newest first."""
+def list_snapshots(folder: Path) -> list[Path]:
+    """Returns the snapshots in the folder of snapshots, usable or not, the newest first."""
     try:
-        found = [path for path in folder.iterdir() if not path.name.startswith(".")]
+        snapshots = [path for path in folder.iterdir() if not path.name.startswith(".")]
     except FileNotFoundError:
         return []
     except OSError as error:
-        log.warning("The snapshots in %s cannot be read (%s); the index is made from Redis", folder, error.strerror)
+        log.warning("The snapshots in %s cannot be read (%s); the index is built from Redis", folder, error.strerror)
         return []
-    return sorted(found, key=lambda path: (_revision(path), path.name), reverse=True)
+    return sorted(snapshots, key=lambda path: (_revision(path), path.name), reverse=True)
 
 
 def _revision(folder: Path) -> int:
@@ -206,32 +207,33 @@ def _remove_unfinished(folder: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
 
 
-def _remove_old(folder: Path, newest: Path, header: Header) -> None:
-    """Keeps the snapshot just published and the newest before it; whatever else is there nobody can use any more."""
-    others = (path for path in published(folder) if path != newest)
-    for path in list(_unusable(others, header)):
-        remove(path)
+def _remove_old(folder: Path, newest: Path, header: SnapshotHeader) -> None:
+    """Removes all snapshots but the one just published and the newest one before it that can be used."""
+    others = (path for path in list_snapshots(folder) if path != newest)
+    for path in list(_superseded(others, header)):
+        remove_snapshot(path)
 
 
-def remove(snapshot: Path) -> None:
-    """Removes a snapshot, whole or not; should the program die meanwhile, none is left that looks like one."""
-    unnamed = snapshot.with_name(f"{_UNFINISHED}{snapshot.name}")
+def remove_snapshot(snapshot: Path) -> None:
+    """Removes a snapshot, usable or not; renames it first, so that a crash leaves no incomplete snapshot."""
+    renamed = snapshot.with_name(f"{_UNFINISHED}{snapshot.name}")
     with suppress(OSError):
-        snapshot.rename(unnamed)
+        snapshot.rename(renamed)
     reach(Failpoint.WHILE_REMOVING)
-    shutil.rmtree(unnamed, ignore_errors=True)
+    shutil.rmtree(renamed, ignore_errors=True)
 
 
-def _unusable(others: Iterator[Path], published: Header) -> Iterator[Path]:
+def _superseded(older_snapshots: Iterator[Path], newest: SnapshotHeader) -> Iterator[Path]:
+    """Yields the snapshots that the newest one makes useless, and those that were never usable."""
     kept = 1
-    for path in others:
+    for path in older_snapshots:
         try:
-            header = Header.from_json((path / HEADER).read_text(encoding="ascii"))
+            header = SnapshotHeader.from_json((path / HEADER).read_text(encoding="ascii"))
         except (OSError, UnicodeDecodeError, SnapshotDamaged):
             yield path
             continue
-        # A greater revision is of a history that was lost, when Redis was restored from older data.
-        if kept < KEPT and header.uuid == published.uuid and header.revision <= published.revision:
+        # A higher revision belongs to a history that was lost when Redis was restored from older data.
+        if kept < KEPT_SNAPSHOTS and header.uuid == newest.uuid and header.revision <= newest.revision:
             kept += 1
         else:
             yield path

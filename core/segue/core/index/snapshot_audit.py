@@ -1,4 +1,4 @@
-"""Finds out whether the snapshots agree with the catalogue that they are checkpoints of."""
+"""Checks that the snapshots agree with their catalogue."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from segue.core.catalogue.finding import Finding
 from segue.core.catalogue.records import Identity
 from segue.core.catalogue.store import TrackStore, all_track_ids
 from segue.core.errors import SnapshotDamaged
-from segue.core.index.snapshot import Snapshot, load, published
+from segue.core.index.snapshot import Snapshot, list_snapshots, load
 
 _PAGE = 10_000
 
 
 def audit_snapshots(data: Path, store: TrackStore, identity: Identity) -> Iterator[Finding]:
-    """What is wrong with the snapshots of a catalogue that no one writes meanwhile.
+    """Yields findings about the snapshots of a catalogue while no process writes it.
 
     Args:
         data: Segue's data folder.
         store: the catalogue.
-        identity: what it is.
+        identity: the identity of the catalogue.
 
     Raises:
         StoreUnavailable: the store does not answer.
     """
     oldest, newest = store.oldest_revision(), store.revision()
-    folders = published(data / "snapshots")
+    folders = list_snapshots(data / "snapshots")
     if not folders and newest > 0:
-        yield Finding("the index", "There is none.")
+        yield Finding("the index", "It does not exist.")
     for folder in folders:
         try:
-            # One that the events have left behind is of no use, but nothing is wrong with it.
+            # A snapshot that is older than the events cannot be used, but is not wrong.
             snapshot = load(folder, identity, since=0, until=newest)
         except SnapshotDamaged as error:
             yield Finding(folder.name, f"The snapshot cannot be used: {error}.")
@@ -42,15 +42,15 @@ def audit_snapshots(data: Path, store: TrackStore, identity: Identity) -> Iterat
 
 
 def _compare(name: str, snapshot: Snapshot, store: TrackStore) -> Iterator[Finding]:
-    """Whether the tracks of a snapshot, and what the events made of them, are those that there are."""
-    followed, there = _followed(snapshot, store), set(all_track_ids(store))
-    if followed is not None and followed != there:
-        example = min(followed ^ there)
-        yield Finding(name, f"Its tracks and the events after it do not give the tracks that there are: {example}.")
+    """Yields a finding if a snapshot and the events after it do not give the tracks of the catalogue."""
+    expected, actual = _apply_events(snapshot, store), set(all_track_ids(store))
+    if expected is not None and expected != actual:
+        example = min(expected ^ actual)
+        yield Finding(name, f"Its tracks and the events after it do not give the tracks of the catalogue: {example}.")
 
 
-def _followed(snapshot: Snapshot, store: TrackStore) -> set[str] | None:
-    """What the events after a snapshot make of its tracks; None where one is missing or damaged."""
+def _apply_events(snapshot: Snapshot, store: TrackStore) -> set[str] | None:
+    """Returns the ids of a snapshot's tracks after all events, or None if an event is missing or damaged."""
     tracks, after = set(snapshot.index.track_ids), snapshot.header.revision
     with suppress(KeyError):
         while events := store.events(after, _PAGE):

@@ -1,4 +1,4 @@
-"""The header of a snapshot: which catalogue, model and revision it holds, and the digests of its files."""
+"""Reads and writes the header of a snapshot: catalogue, model, revision and digests of the files."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ HEADER, INDEX, TRACK_IDS = "header.json", "index.hnsw", "track_ids"
 
 
 @dataclass(frozen=True)
-class Header:
-    """What a snapshot was made of.
+class SnapshotHeader:
+    """The catalogue and the revision that a snapshot was built from.
 
     Attributes:
-        uuid: of the catalogue.
-        model_id: the artifact that heard every track.
-        fingerprint: its front end's.
-        width: the length of an embedding.
-        revision: every event up to this one is in it; later ones may be.
-        tracks: how many tracks are in it.
-        files: the SHA-256 of its other files, by name.
-        format_version: of the folder.
+        uuid: id of the catalogue.
+        model_id: id of the artifact that made every embedding.
+        fingerprint: fingerprint of the artifact's front end.
+        width: width of an embedding.
+        revision: revision up to which all events are included; later ones may be.
+        tracks: number of tracks.
+        files: SHA-256 of each other file of the snapshot, by name.
+        format_version: version of the folder's format.
     """
 
     uuid: str
@@ -39,22 +39,22 @@ class Header:
     format_version: int = FORMAT_VERSION
 
     def to_json(self) -> str:
-        """The header as its file has it, with its own digest."""
+        """Returns the content of the header's file, with a digest of itself."""
         return json.dumps({"header": asdict(self), "sha256": self._digest()}, indent=2, sort_keys=True) + "\n"
 
     @classmethod
-    def from_json(cls, text: str) -> Header:
-        """Reads what ``to_json`` wrote.
+    def from_json(cls, text: str) -> SnapshotHeader:
+        """Parses what ``to_json`` returned.
 
         Raises:
-            SnapshotDamaged: it is something else, or of another format.
+            SnapshotDamaged: the text is not a header, was changed, or has another format version.
         """
         try:
             raw: dict[str, Any] = json.loads(text)
             fields: dict[str, Any] = raw["header"]
             if fields["format_version"] != FORMAT_VERSION:
                 raise SnapshotDamaged(
-                    f"it has format {fields['format_version']}, and this Segue reads {FORMAT_VERSION}"
+                    f"it has format {fields['format_version']}, and this version of Segue reads {FORMAT_VERSION}"
                 )
             header = cls(**fields)
         except (ValueError, KeyError, TypeError, RecursionError) as error:
@@ -64,9 +64,8 @@ class Header:
         return header
 
     def fits(self, identity: Identity) -> bool:
-        """Whether it was made of this very catalogue."""
-        mine = Identity(self.uuid, self.model_id, self.fingerprint, self.width)
-        return mine == identity
+        """Returns whether the snapshot was built from this catalogue."""
+        return identity == Identity(self.uuid, self.model_id, self.fingerprint, self.width)
 
     def _digest(self) -> str:
         return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""Nearest neighbours by the cosine of embeddings: hnswlib's graph, and exact search as its oracle."""
+"""Searches nearest neighbours by cosine similarity: with hnswlib's graph, or exactly."""
 
 from __future__ import annotations
 
@@ -15,37 +15,37 @@ from segue.core.errors import SnapshotDamaged
 
 Vectors = NDArray[np.float32]
 
-# hnswlib's own names. With ef at its default of 10, recall@10 falls to 0.77 at 100,000 vectors.
+# Named as in hnswlib. With its default ef of 10, recall@10 falls to 0.77 at 100,000 vectors.
 GRAPH_DEGREE = 16
 EF_CONSTRUCTION = 200
 EF_SEARCH = 256
-# The graph can only find more and leave them out; from here on comparing with every track is quicker.
-_MOST_PASSED_OVER = 64
-# hnswlib gives 1,000 embeddings in some 10 ms, in which no other thread of Python runs.
+# The graph cannot exclude tracks, only return more of them. With more exclusions than this, exact search is faster.
+_MAX_GRAPH_EXCLUSIONS = 64
+# hnswlib returns 1,000 embeddings in some 10 ms, during which no other thread of Python runs.
 _ROWS_AT_ONCE = 1_000
 
 
 class Neighbour(NamedTuple):
-    """A track and the cosine of the angle to the query, [-1, 1]; higher is nearer."""
+    """A track and the cosine of its angle to the query, [-1, 1]; higher is nearer."""
 
     track_id: str
     similarity: float
 
 
 class VectorIndex(Protocol):
-    """Finds the tracks whose embeddings have the smallest angle to a query. It never changes."""
+    """An immutable index that finds the tracks with the smallest angle to a query."""
 
     def __len__(self) -> int:
-        """How many tracks it holds."""
+        """Returns the number of tracks."""
         ...
 
     def search(self, query: Vectors, k: int, exclude: Collection[str] = ()) -> list[Neighbour]:
-        """The ``k`` nearest tracks.
+        """Returns the ``k`` nearest tracks.
 
         Args:
             query: an embedding [e] of length 1.
-            k: how many, at least 1; fewer are answered where there are fewer.
-            exclude: tracks to leave out.
+            k: number of tracks, at least 1; fewer are returned if the index has fewer.
+            exclude: ids of tracks to leave out.
 
         Returns:
             The nearest first; equal similarities in the order of their ids.
@@ -53,15 +53,20 @@ class VectorIndex(Protocol):
         ...
 
     def vectors(self, track_ids: Sequence[str]) -> list[Vectors | None]:
-        """The embeddings [e] of these tracks, None for each that it does not hold."""
+        """Returns the embeddings [e] of these tracks, with None for unknown ids."""
         ...
 
 
 class ExactIndex:
-    """Compares the query with every track. The oracle for every other index."""
+    """An index that compares the query with every track; the reference for every other index."""
 
     def __init__(self, track_ids: Sequence[str], vectors: Vectors) -> None:
-        """Takes ids [n] and embeddings [n, e] of length 1."""
+        """Stores the tracks.
+
+        Args:
+            track_ids: ids [n].
+            vectors: their embeddings [n, e] of length 1.
+        """
         self._track_ids = track_ids
         self._vectors = vectors
 
@@ -69,18 +74,18 @@ class ExactIndex:
         return len(self._track_ids)
 
     def search(self, query: Vectors, k: int, exclude: Collection[str] = ()) -> list[Neighbour]:
-        """The ``k`` nearest tracks; see ``VectorIndex``."""
+        """Returns the ``k`` nearest tracks; see ``VectorIndex``."""
         if not self._track_ids:
             return []
         similarities = self._vectors @ query
-        wanted = min(len(self), k + len(exclude))
-        # Everything that is as near as the last one wanted, so that ties are broken by id and not by position.
-        least = np.partition(similarities, -wanted)[-wanted]
-        rows = np.flatnonzero(similarities >= least).tolist()
+        count = min(len(self), k + len(exclude))
+        # All tracks as near as the last of them, so that ties are broken by id and not by position.
+        lowest = np.partition(similarities, -count)[-count]
+        rows = np.flatnonzero(similarities >= lowest).tolist()
         return ranked([Neighbour(self._track_ids[row], float(similarities[row])) for row in rows], k, exclude)
 
     def vectors(self, track_ids: Sequence[str]) -> list[Vectors | None]:
-        """The embeddings [e] of these tracks; see ``VectorIndex``."""
+        """Returns the embeddings [e] of these tracks; see ``VectorIndex``."""
         rows = [self._rows.get(track_id) for track_id in track_ids]
         return [None if row is None else self._vectors[row] for row in rows]
 
@@ -90,7 +95,7 @@ class ExactIndex:
 
 
 class HnswIndex:
-    """A navigable small-world graph (Malkov and Yashunin 2016), by hnswlib."""
+    """An index by hnswlib's navigable small-world graph (Malkov and Yashunin 2016)."""
 
     def __init__(self, track_ids: Sequence[str], graph: Any) -> None:  # noqa: ANN401 - hnswlib ships no types
         self.track_ids = track_ids
@@ -99,8 +104,14 @@ class HnswIndex:
 
     @classmethod
     def build(cls, track_ids: Sequence[str], vectors: Vectors, threads: int = -1) -> HnswIndex:
-        """Builds the graph of ids [n] and embeddings [n, e] of length 1; ``threads`` -1 is one for each core."""
-        import hnswlib  # noqa: PLC0415 - the trainer has no need of it
+        """Builds the graph.
+
+        Args:
+            track_ids: ids [n].
+            vectors: their embeddings [n, e] of length 1.
+            threads: number of threads, or -1 for one on each core.
+        """
+        import hnswlib  # noqa: PLC0415 - the trainer does not need it
 
         graph = hnswlib.Index(space="cosine", dim=vectors.shape[1])
         graph.init_index(max_elements=max(1, len(track_ids)), M=GRAPH_DEGREE, ef_construction=EF_CONSTRUCTION)
@@ -110,12 +121,12 @@ class HnswIndex:
 
     @classmethod
     def load(cls, path: Path, track_ids: Sequence[str], width: int) -> HnswIndex:
-        """Loads a graph that ``save`` wrote. The file's digest must be checked first: hnswlib trusts what it reads.
+        """Loads a graph that ``save`` wrote. Check the file's digest first: hnswlib does not check what it reads.
 
         Raises:
-            SnapshotDamaged: hnswlib refuses the file, or it holds another number of tracks.
+            SnapshotDamaged: hnswlib cannot load the file, or it has another number of tracks.
         """
-        import hnswlib  # noqa: PLC0415 - the trainer has no need of it
+        import hnswlib  # noqa: PLC0415 - the trainer does not need it
 
         graph = hnswlib.Index(space="cosine", dim=width)
         try:
@@ -124,18 +135,18 @@ class HnswIndex:
             raise SnapshotDamaged(f"hnswlib cannot read {path}: {error}. Run segue-indexer again.") from error
         if graph.get_current_count() != len(track_ids):
             raise SnapshotDamaged(
-                f"{path} holds {graph.get_current_count()} tracks, not {len(track_ids)}. Run segue-indexer again."
+                f"{path} has {graph.get_current_count()} tracks, not {len(track_ids)}. Run segue-indexer again."
             )
         return cls(track_ids, graph)
 
     def save(self, path: Path) -> None:
-        """Writes the graph; the ids are not in it.
+        """Writes the graph without the ids.
 
         Raises:
-            OSError: it could not be written whole: the disk is full, or there is no such folder.
+            OSError: the file could not be written completely: the disk is full, or the folder does not exist.
         """
         self._graph.save_index(str(path))
-        # hnswlib does not look at what came of its writing.
+        # hnswlib does not check whether its writing succeeded.
         written, expected = path.stat().st_size, self._graph.index_file_size()
         if written != expected:
             raise OSError(errno.ENOSPC, f"only {written:,} of {expected:,} bytes could be written", str(path))
@@ -144,29 +155,29 @@ class HnswIndex:
         return len(self.track_ids)
 
     def search(self, query: Vectors, k: int, exclude: Collection[str] = ()) -> list[Neighbour]:
-        """The ``k`` nearest tracks; see ``VectorIndex``."""
-        wanted = min(len(self), k + len(exclude))
-        if wanted == 0:
+        """Returns the ``k`` nearest tracks; see ``VectorIndex``."""
+        count = min(len(self), k + len(exclude))
+        if count == 0:
             return []
-        if len(exclude) > _MOST_PASSED_OVER:
+        if len(exclude) > _MAX_GRAPH_EXCLUSIONS:
             return self._exact.search(query, k, exclude)
         try:
-            rows, distances = self._graph.knn_query(query, k=wanted, num_threads=1)
-        except RuntimeError:  # the graph's beam met fewer tracks than are wanted
+            rows, distances = self._graph.knn_query(query, k=count, num_threads=1)
+        except RuntimeError:  # the search in the graph reached fewer tracks than requested
             return self._exact.search(query, k, exclude)
-        found = [
+        neighbours = [
             Neighbour(self.track_ids[row], float(1 - distance))
             for row, distance in zip(rows[0], distances[0], strict=True)
         ]
-        return ranked(found, k, exclude)
+        return ranked(neighbours, k, exclude)
 
     def vectors(self, track_ids: Sequence[str]) -> list[Vectors | None]:
-        """The embeddings [e] of these tracks; see ``VectorIndex``."""
+        """Returns the embeddings [e] of these tracks; see ``VectorIndex``."""
         return self._exact.vectors(track_ids)
 
     @cached_property
     def _exact(self) -> ExactIndex:
-        """The same tracks for exact search; made once, when it is first needed."""
+        """The same tracks for exact search, built at its first use."""
         vectors = np.empty((len(self), self._graph.dim), np.float32)
         for start in range(0, len(self), _ROWS_AT_ONCE):
             rows = np.arange(start, min(start + _ROWS_AT_ONCE, len(self)))
@@ -174,11 +185,11 @@ class HnswIndex:
         return ExactIndex(self.track_ids, vectors)
 
 
-def ranked(found: list[Neighbour], k: int, exclude: Collection[str] = ()) -> list[Neighbour]:
-    """The ``k`` nearest of ``found``, best first, equal similarities in the order of their ids."""
-    kept = [
+def ranked(neighbours: list[Neighbour], k: int, exclude: Collection[str] = ()) -> list[Neighbour]:
+    """Returns the ``k`` nearest of some tracks, the nearest first, equal similarities in the order of their ids."""
+    candidates = [
         Neighbour(neighbour.track_id, min(1.0, max(-1.0, neighbour.similarity)))
-        for neighbour in found
+        for neighbour in neighbours
         if neighbour.track_id not in exclude
     ]
-    return sorted(kept, key=lambda neighbour: (-neighbour.similarity, neighbour.track_id))[:k]
+    return sorted(candidates, key=lambda neighbour: (-neighbour.similarity, neighbour.track_id))[:k]

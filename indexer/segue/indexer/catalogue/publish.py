@@ -6,7 +6,7 @@ from pathlib import Path
 
 from segue.core.catalogue.store import TrackStore, TrackWriter
 from segue.core.index.snapshot import load_newest, older_revision, publish
-from segue.core.index.snapshot_header import Header
+from segue.core.index.snapshot_header import SnapshotHeader
 from segue.indexer.pipeline.run_counts import RunCounts
 
 _PAGE = 10_000
@@ -34,7 +34,7 @@ def finish_run(data: Path, store: TrackStore, writer: TrackWriter, before: int, 
         publish_index(data, store, writer)
 
 
-def publish_index(data: Path, store: TrackStore, writer: TrackWriter, *, min_trimmed: int = _MIN_TRIMMED) -> Header:
+def publish_index(data: Path, store: TrackStore, writer: TrackWriter, *, min_trimmed: int = _MIN_TRIMMED) -> SnapshotHeader:
     """Publishes the index, and drops the events that the older of the two snapshots contains.
 
     Args:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from segue.core.catalogue.finding import Finding
 from segue.core.catalogue.records import Identity
-from segue.core.index.snapshot import remove
+from segue.core.index.snapshot import remove_snapshot
 from segue.core.index.snapshot_audit import audit_snapshots
 from segue.core.redis_catalogue.store import RedisStore
 from segue.core.redis_catalogue.writer import RedisWriter
@@ -65,4 +65,4 @@ def _repair(data: Path, store: RedisStore, writer: RedisWriter, identity: Identi
     for part in store.audit(identity.width).parts * 2:
         writer.mend([finding.commands for finding in part()])
     for finding in audit_snapshots(data, store, identity):
-        remove(data / "snapshots" / finding.what)
+        remove_snapshot(data / "snapshots" / finding.what)

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from segue.core.catalogue.store import all_track_ids
-from segue.core.index.snapshot import newest_revision, published
+from segue.core.index.snapshot import list_snapshots, newest_revision
 from segue.core.redis_catalogue.open import open_store
 from segue.core.redis_catalogue.store import RedisStore
 from tests.helpers.indexer import Indexer, build_addition, run, write_library
@@ -162,5 +162,5 @@ def test_the_disk_is_full_while_the_index_is_written(catalogue: RedisStore, tmp_
 
         grow(1024)
         assert 0 == run("rebuild", "--data", tmp_path).exit_code
-        assert (2, 120) == (len(published(tmp_path / "snapshots")), newest_revision(tmp_path))
+        assert (2, 120) == (len(list_snapshots(tmp_path / "snapshots")), newest_revision(tmp_path))
         assert 0 == run("verify", "--data", tmp_path).exit_code
