@@ -66,5 +66,5 @@ def test_a_graph_of_another_shape(tiny_model: Path, tmp_path: Path, name: str, v
     """A manifest whose digests hold, but whose widths or labels are not the graph's, is refused before it hears."""
     other = shutil.copytree(tiny_model, tmp_path / "other")
     write_manifest(other, replace(read_manifest(other), **{name: value}))  # type: ignore[arg-type]  # one of four types
-    with pytest.raises(ArtifactDamaged, match="does not fit its manifest"):
+    with pytest.raises(ArtifactDamaged, match="does not match its manifest"):
         Model.load(other)

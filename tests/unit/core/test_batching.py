@@ -16,7 +16,7 @@ def test_items_are_batched_in_order(count: int, expected: list[list[int]]) -> No
 
 
 def test_nothing_is_read_ahead() -> None:
-    """A stream without end is read a batch at a time."""
+    """An endless stream is read one batch at a time."""
     counter = itertools.count()
     assert [0, 1, 2] == next(batched(counter, 3))
     assert 3 == next(counter)

@@ -31,7 +31,7 @@ def _write_and_fail(path: Path) -> None:
 
 
 def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
-    """The new content is there when the block has ended, and nothing else is left in the folder."""
+    """The old content is replaced at the end of the block, and no other file is left in the folder."""
     path = tmp_path / "file"
     path.write_bytes(b"old")
     with atomic_write(path) as file:
@@ -42,7 +42,7 @@ def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
 
 
 def test_a_block_that_fails_changes_nothing(tmp_path: Path) -> None:
-    """The old file stays, and the half-written one is removed."""
+    """The old file stays, and the unfinished one is removed."""
     path = tmp_path / "file"
     path.write_bytes(b"old")
     with pytest.raises(ValueError, match=r"^$"):
@@ -52,39 +52,39 @@ def test_a_block_that_fails_changes_nothing(tmp_path: Path) -> None:
 
 
 def test_a_killed_writer_changes_nothing(tmp_path: Path) -> None:
-    """The old file stays when the process is killed in the middle."""
+    """The old file stays if the process is killed in the middle."""
     path = tmp_path / "file"
     path.write_bytes(b"old")
-    ended = subprocess.run([sys.executable, "-c", _KILLED, path], check=False)
-    assert -signal.SIGKILL == ended.returncode
+    writer = subprocess.run([sys.executable, "-c", _KILLED, path], check=False)
+    assert -signal.SIGKILL == writer.returncode
     assert b"old" == path.read_bytes()
 
 
 def test_permissions_follow_the_umask(tmp_path: Path) -> None:
-    """A file is as open as the umask allows, unless a closer mode is asked for."""
-    before = os.umask(0o022)
+    """A file has the permissions that the umask allows, unless the caller asks for fewer."""
+    previous = os.umask(0o022)
     try:
         for name, mode in (("open", 0o666), ("private", 0o600)):
             with atomic_write(tmp_path / name, mode=mode):
                 pass
     finally:
-        os.umask(before)
+        os.umask(previous)
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
     assert {"open": 0o644, "private": 0o600} == modes
 
 
-def test_a_folder_is_renamed_with_all_that_it_holds(tmp_path: Path) -> None:
-    """A finished folder gets its name; files deep inside are synced on the way."""
-    fresh = tmp_path / "fresh"
-    (fresh / "deep").mkdir(parents=True)
-    (fresh / "deep" / "file").write_bytes(b"content")
-    rename_synced(fresh, tmp_path / "folder")
+def test_a_finished_folder_is_renamed(tmp_path: Path) -> None:
+    """All files of a finished folder are synced, and then it gets its name."""
+    unfinished = tmp_path / "unfinished"
+    (unfinished / "deep").mkdir(parents=True)
+    (unfinished / "deep" / "file").write_bytes(b"content")
+    rename_synced(unfinished, tmp_path / "folder")
     assert b"content" == (tmp_path / "folder" / "deep" / "file").read_bytes()
-    assert not fresh.exists()
+    assert not unfinished.exists()
 
 
-def test_what_is_missing_is_an_error(tmp_path: Path) -> None:
-    """A path that is not there cannot be synced, and a folder that is not there cannot be written in."""
+def test_missing_paths(tmp_path: Path) -> None:
+    """A missing path cannot be synced, and no file can be written in a missing folder."""
     with pytest.raises(FileNotFoundError):
         sync(tmp_path / "missing")
     with pytest.raises(FileNotFoundError), atomic_write(tmp_path / "missing" / "file"):
@@ -92,8 +92,8 @@ def test_what_is_missing_is_an_error(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("start", [0, 5, 3 * 2**20])
-def test_a_digest_starts_where_it_is_told(tmp_path: Path, start: int) -> None:
-    """A file of several blocks has the digest of its bytes from a position on."""
+def test_a_digest_from_a_position_on(tmp_path: Path, start: int) -> None:
+    """The digest is that of the bytes from a position on, also in a file of several blocks."""
     content = os.urandom(3 * 2**20 + 7)
     path = tmp_path / "file"
     path.write_bytes(content)

@@ -6,12 +6,12 @@ import pytest
 from segue.core.optional_dependencies import require_extra
 
 
-def test_what_is_there_is_enough() -> None:
-    """Nothing is said where everything is installed."""
+def test_installed_modules() -> None:
+    """Installed modules raise no error."""
     require_extra("server", "json", "click")
 
 
-def test_what_is_missing_is_named() -> None:
-    """What is missing is named, with the command that brings it."""
+def test_missing_modules() -> None:
+    """The error names the missing modules, and the command that installs them."""
     with pytest.raises(click.ClickException, match=r"no_such_module.*segue\[server\]"):
         require_extra("server", "json", "no_such_module")

@@ -1,1 +1,1 @@
-"""Loads and checks a model artifact and predicts with it."""
+"""Checks and loads a model artifact, and predicts with it."""

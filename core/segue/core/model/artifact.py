@@ -1,12 +1,12 @@
-"""The artifact: a trained network's folder, and the manifest that says what is in it.
+"""Reads, checks and writes the manifest of an artifact, the folder of a trained network.
 
 ::
 
     saved_model/     the TensorFlow SavedModel
-    manifest.json    what it is, what it takes, the digest of every other file, and its own
-    model-card.md    where it comes from and what it can do
+    manifest.json    the properties of the network, and the digests of all files
+    model-card.md    the origin and the quality of the network
 
-Whoever loads an artifact checks it first: a network with the wrong front end gives wrong answers, not errors.
+An artifact is checked before it is loaded, because a network with the wrong front end gives wrong results, not errors.
 """
 
 from __future__ import annotations
@@ -32,20 +32,20 @@ SAVED_MODEL = "saved_model"
 
 @dataclass(frozen=True)
 class Manifest:
-    """What an artifact says of itself.
+    """The properties of an artifact.
 
     Attributes:
-        name: what people call the network, such as "segue-fast".
-        model_id: the name and the first 8 digits of the digest of its SavedModel; two networks never share one.
-        labels: the genres, at least 2, in the order of the posterior.
-        windows: the most windows of a track that ``decide`` takes, at least 1.
-        feature_width: the length of the vector that ``encode`` makes of a window.
-        embedding_width: the length of a track's embedding.
-        features: the front end that it was trained with.
-        temperature: what the logits are divided by, above 0; it is inside the graph already.
+        name: name of the network, such as "segue-fast".
+        model_id: the name and the first 8 digits of a digest of the SavedModel; unique for each network.
+        labels: genres in the order of the posterior, at least 2.
+        windows: greatest number of windows that ``decide`` accepts for a track, at least 1.
+        feature_width: width of the features that ``encode`` computes for a window.
+        embedding_width: width of a track's embedding.
+        features: settings of the front end that the network was trained with.
+        temperature: divisor of the logits, above 0; the graph applies it already.
         metrics: figures of the training run, by name.
-        split_digest: the digest of the split that it was trained on, or empty.
-        files: the SHA-256 of every other file, by its path in the folder.
+        split_digest: digest of the split that the network was trained on, or empty.
+        files: SHA-256 of every other file, by its path in the folder.
     """
 
     name: str
@@ -62,11 +62,11 @@ class Manifest:
 
     @property
     def key(self) -> ModelKey:
-        """What a catalogue must have been built by to be used with this artifact."""
+        """The key of the model; a catalogue works only with the model that built it."""
         return ModelKey(self.model_id, self.features.fingerprint, self.embedding_width)
 
     def to_json(self) -> str:
-        """The manifest as its file has it."""
+        """Returns the content of the manifest's file."""
         settings = asdict(self) | {
             "format_version": FORMAT_VERSION,
             "features": self.features.to_dict(),
@@ -76,22 +76,22 @@ class Manifest:
 
     @classmethod
     def from_json(cls, text: str, path: Path) -> Manifest:
-        """Reads what ``to_json`` wrote.
+        """Parses what ``to_json`` returned.
 
         Args:
-            text: the manifest.
-            path: the file it came from, for what is said of it.
+            text: content of the manifest's file.
+            path: path of the file, for messages.
 
         Raises:
-            ArtifactError: its format is not one that this version reads.
-            ArtifactDamaged: it is not a manifest, was changed, or a setting is missing or out of its range.
-            FingerprintMismatch: the front end's settings and their fingerprint disagree.
+            ArtifactError: this version cannot read the format.
+            ArtifactDamaged: the text is not a manifest, was changed, or a setting is missing or out of range.
+            FingerprintMismatch: the settings of the front end do not have the given fingerprint.
         """
         settings = _settings(text, path)
         try:
             features = FeatureConfig.from_dict(settings.pop("features"))
         except (TypeError, ValueError) as error:
-            raise ArtifactDamaged(f"The front end in {path} cannot be: {error}. Take a fresh copy of it.") from error
+            raise ArtifactDamaged(f"The front end in {path} is invalid: {error}. Take a fresh copy of it.") from error
         fingerprint = settings.pop("fingerprint")
         if features.fingerprint != fingerprint:
             raise FingerprintMismatch(
@@ -102,11 +102,11 @@ class Manifest:
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> Manifest:
-    """Writes the manifest of a finished folder, with the digests of its files and the model id that follows from them.
+    """Writes the manifest of a finished folder, with the digests of its files and the model id.
 
     Args:
-        folder: the artifact's folder; everything else in it is there already.
-        manifest: what to write; ``model_id`` and ``files`` are made here.
+        folder: the artifact's folder, complete but for the manifest.
+        manifest: the manifest; its ``model_id`` and ``files`` are computed from the files.
 
     Returns:
         The manifest as written.
@@ -118,12 +118,12 @@ def write_manifest(folder: Path, manifest: Manifest) -> Manifest:
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """Reads the manifest and checks every file of the artifact against it.
+    """Reads the manifest, and checks every file of the artifact against it.
 
     Raises:
-        ArtifactError: there is no artifact, or its format is not one that this version reads.
-        ArtifactDamaged: the manifest was changed, or a file is missing, was added, or is not the one that it names.
-        FingerprintMismatch: the front end's settings and their fingerprint disagree.
+        ArtifactError: the folder is not an artifact, or this version cannot read its format.
+        ArtifactDamaged: the manifest was changed, or a file is missing, was added or was changed.
+        FingerprintMismatch: the settings of the front end do not have the given fingerprint.
     """
     path = folder / MANIFEST
     try:
@@ -139,35 +139,35 @@ def read_manifest(folder: Path) -> Manifest:
     model_id = _model_id(manifest.name, manifest.files)
     if model_id != manifest.model_id:
         raise ArtifactDamaged(
-            f"{path} is of the model {manifest.model_id}, and the network beside it is {model_id}. Take a fresh copy "
-            "of the whole folder."
+            f"{path} belongs to the model {manifest.model_id}, but the network in its folder is {model_id}. Take a "
+            "fresh copy of the whole folder."
         )
     return manifest
 
 
 def check_files(folder: Path, digests: dict[str, str]) -> None:
-    """Checks all files of a folder but the manifest and hidden ones against their SHA-256.
+    """Checks all files of a folder, except the manifest and hidden files, against their SHA-256.
 
     Raises:
-        ArtifactDamaged: a file is missing, is not the one that was named, or was not named.
+        ArtifactDamaged: a file is missing, was changed or was added.
     """
-    there = set(_files(folder))
+    existing = set(_files(folder))
     for path, expected in digests.items():
-        actual = sha256_of(folder / path) if path in there else "missing"
+        actual = sha256_of(folder / path) if path in existing else "missing"
         if actual != expected:
             raise ArtifactDamaged(
                 f"{folder / path} is not the file that its manifest names (SHA-256 {actual[:12]}, not "
                 f"{expected[:12]}). Take a fresh copy of the whole folder."
             )
-    if added := sorted(there - set(digests)):
+    if added := sorted(existing - set(digests)):
         raise ArtifactDamaged(
             f"The manifest of {folder} does not name {', '.join(added)}. Take a fresh copy of the whole folder, or "
-            "take out what does not belong there."
+            "remove these files."
         )
 
 
 def _files(folder: Path) -> list[str]:
-    """Everything but the manifest and what a desktop hides in a folder."""
+    """Returns the paths of all files except the manifest and hidden files, which desktops create."""
     paths = (path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
     return sorted(name for path in paths if (name := path.relative_to(folder).as_posix()) != MANIFEST)
 
@@ -178,31 +178,31 @@ def _model_id(name: str, files: dict[str, str]) -> str:
 
 
 def _own_digest(settings: dict[str, Any]) -> str:
-    """The SHA-256 of everything else in a manifest, in hexadecimal."""
+    """Returns the SHA-256 of all other settings of a manifest, in hexadecimal."""
     return hashlib.sha256(json.dumps(settings, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def _settings(text: str, path: Path) -> dict[str, Any]:
-    """What a manifest says, once it is known to be whole, with every setting of its type and in its range."""
+    """Parses a manifest, and checks its digest and the type and range of every setting."""
     try:
         settings: dict[str, Any] = json.loads(text)
         version = settings.pop("format_version")
-        own = settings.pop("sha256", None)
+        own_digest = settings.pop("sha256", None)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ArtifactDamaged(f"{path} is not a manifest: {error}. Take a fresh copy of it.") from error
     if version != FORMAT_VERSION:
         raise ArtifactError(
-            f"{path} has format {version}, and this version reads {FORMAT_VERSION}. "
-            "Install the Segue that it was made for."
+            f"{path} has format {version}, and this version of Segue reads {FORMAT_VERSION}. "
+            "Install the version of Segue that wrote it."
         )
-    if own != _own_digest(settings | {"format_version": version}):
+    if own_digest != _own_digest(settings | {"format_version": version}):
         raise ArtifactDamaged(f"{path} was changed after it was written. Take a fresh copy of the whole folder.")
-    wanted = {field.name for field in fields(Manifest)} | {"fingerprint"}
-    if odd := sorted(wanted ^ set(settings)):
-        raise ArtifactDamaged(f"{path} has too many or too few settings: {', '.join(odd)}. Take a fresh copy of it.")
-    for name, (fits, wording) in _RANGES.items():
-        if not fits(settings[name]):
-            raise ArtifactDamaged(f"In {path} {name} is not {wording}. Take a fresh copy of it.")
+    expected = {field.name for field in fields(Manifest)} | {"fingerprint"}
+    if differing := sorted(expected ^ set(settings)):
+        raise ArtifactDamaged(f"Settings in {path} are missing or unknown: {', '.join(differing)}. Take a fresh copy.")
+    for name, (is_valid, description) in _RANGES.items():
+        if not is_valid(settings[name]):
+            raise ArtifactDamaged(f"In {path}, {name} is not {description}. Take a fresh copy of it.")
     return settings
 
 

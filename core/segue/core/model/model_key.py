@@ -1,4 +1,4 @@
-"""Identifies the model whose embeddings fit together."""
+"""Identifies the model that embeddings come from."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from typing import NamedTuple
 
 
 class ModelKey(NamedTuple):
-    """What two embeddings must share to be compared.
+    """The properties that embeddings must share to be comparable.
 
     Attributes:
         model_id: id of the artifact.
         fingerprint: fingerprint of its front end.
-        width: length of an embedding.
+        width: width of an embedding.
     """
 
     model_id: str

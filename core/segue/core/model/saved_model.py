@@ -1,4 +1,4 @@
-"""The network: windows of many pieces in, posteriors and embeddings out."""
+"""Loads a network, and predicts posteriors and embeddings from windows."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from segue.core.model.artifact import SAVED_MODEL, Manifest, read_manifest
 from segue.core.model.tensorflow_stderr import silenced_tensorflow
 
 SIGNATURES = ("encode", "decide", "serving_default")
-# Every batch is filled up to one of these, so that TensorFlow meets only shapes that it has been warmed up with.
+# Every batch is padded to one of these sizes, so that TensorFlow gets only shapes that it was warmed up with.
 BATCH_SIZES = (1, 2, 4, 8, 16)
-_MOST = BATCH_SIZES[-1]
-# So many pieces' windows go through the CNN at once: more are no quicker, and the maps of segue-accurate's CNN for 16
-# pieces would take a gigabyte.
-_MOST_ENCODED = 4
+_MAX_BATCH = BATCH_SIZES[-1]
+# Clips whose windows go through the CNN at once. More are not faster, and the feature maps of segue-accurate would need
+# a gigabyte for 16 clips.
+_MAX_ENCODED_CLIPS = 4
 
 Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """What the network makes of one piece.
+    """The prediction of the network for one clip.
 
     Attributes:
-        posterior: calibrated probabilities [genres], in the order of the manifest's labels; they sum to 1.
-        embedding: a vector [e] of length 1; pieces that sound alike have a small angle between them.
+        posterior: calibrated probabilities [genres] in the order of the manifest's labels; their sum is 1.
+        embedding: vector [e] of length 1; the more alike two clips sound, the smaller is the angle between theirs.
         window_posterior: probabilities [w, genres] of each window.
     """
 
@@ -43,7 +43,7 @@ class Prediction:
 
 
 class Model:
-    """A loaded artifact. Its methods may be called from several threads at once."""
+    """A loaded artifact. Several threads may call its methods at once."""
 
     def __init__(self, manifest: Manifest, saved: Any) -> None:  # noqa: ANN401 - TensorFlow ships no types
         self.manifest = manifest
@@ -56,7 +56,7 @@ class Model:
         """Checks and loads an artifact.
 
         Raises:
-            ArtifactError: it is missing, damaged, or does not fit its manifest.
+            ArtifactError: the artifact is missing or damaged, or the network does not match its manifest.
         """
         manifest = read_manifest(folder)
         with silenced_tensorflow():
@@ -70,26 +70,26 @@ class Model:
         return cls(manifest, saved)
 
     def warm_up(self, max_batch: int = BATCH_SIZES[-1]) -> None:
-        """Runs every batch size up to ``max_batch`` once, so that no caller pays for a first time."""
+        """Runs every batch size up to ``max_batch`` once, because the first run of each is slow."""
         config = self.manifest.features
         for size in BATCH_SIZES:
-            # Whole pieces as far as the CNN takes them at once; above that one window each is enough for the rest.
-            count = self.manifest.windows if size <= _MOST_ENCODED else 1
+            # Larger batches go through the CNN in parts, so one window for each clip warms up the rest.
+            count = self.manifest.windows if size <= _MAX_ENCODED_CLIPS else 1
             windows = Windows(np.zeros((count, config.n_mels, config.columns), np.float32), np.zeros(count))
             if size <= max_batch:
                 self.predict([windows] * size)
 
-    def predict(self, pieces: Sequence[Windows]) -> list[Prediction]:
-        """What the network makes of each piece; a piece's answer does not depend on its neighbours.
+    def predict(self, clips: Sequence[Windows]) -> list[Prediction]:
+        """Predicts the genres and the embedding of each clip, independently of the other clips.
 
         Args:
-            pieces: the windows of each piece, of this model's front end, at most ``manifest.windows`` each.
+            clips: the windows of each clip by this model's front end, at most ``manifest.windows`` each.
         """
-        return [heard for batch in batched(pieces, _MOST) for heard in self._predict_batch(batch)]
+        return [prediction for batch in batched(clips, _MAX_BATCH) for prediction in self._predict_batch(batch)]
 
     def encode(self, windows: Floats) -> Floats:
-        """The features [n, d] of windows [n, bands, columns], 1 or more."""
-        rows = _MOST_ENCODED * self.manifest.windows
+        """Computes the features [n, d] of windows [n, bands, columns], at least one."""
+        rows = _MAX_ENCODED_CLIPS * self.manifest.windows
         parts = (windows[start : start + rows] for start in range(0, len(windows), rows))
         return np.concatenate([self._encode_part(part) for part in parts])
 
@@ -101,40 +101,40 @@ class Model:
         return features
 
     def decide(self, features: Sequence[Floats]) -> list[Prediction]:
-        """What the network makes of pieces whose windows are encoded.
+        """Predicts the genres and the embedding of clips from the features of their windows.
 
         Args:
-            features: of each piece [w, d], at most ``manifest.windows`` rows in the order of time.
+            features: features [w, d] of each clip, at most ``manifest.windows`` rows in the order of time.
         """
-        return [heard for batch in batched(features, _MOST) for heard in self._decide_batch(batch)]
+        return [prediction for batch in batched(features, _MAX_BATCH) for prediction in self._decide_batch(batch)]
 
-    def _predict_batch(self, pieces: Sequence[Windows]) -> list[Prediction]:
-        features = self.encode(np.concatenate([piece.values for piece in pieces]))
-        ends = np.cumsum([len(piece.values) for piece in pieces])
+    def _predict_batch(self, clips: Sequence[Windows]) -> list[Prediction]:
+        features = self.encode(np.concatenate([clip.values for clip in clips]))
+        ends = np.cumsum([len(clip.values) for clip in clips])
         return self._decide_batch(np.split(features, ends[:-1]))
 
     def _decide_batch(self, features: Sequence[Floats]) -> list[Prediction]:
         size = next(size for size in BATCH_SIZES if size >= len(features))
         padded = np.zeros((size, self.manifest.windows, self.manifest.feature_width), np.float32)
         mask = np.zeros((size, self.manifest.windows), bool)
-        # A row without a window has no mean: the rows that fill the batch up hold one empty window each.
+        # Rows of padding have one empty window, because a row without windows has no mean.
         mask[:, 0] = True
-        for row, part in enumerate(features):
-            padded[row, : len(part)] = part
-            mask[row, : len(part)] = True
-        decided = {name: value.numpy() for name, value in self._decide(features=padded, mask=mask).items()}
+        for row, clip in enumerate(features):
+            padded[row, : len(clip)] = clip
+            mask[row, : len(clip)] = True
+        outputs = {name: value.numpy() for name, value in self._decide(features=padded, mask=mask).items()}
         return [
             Prediction(
-                decided["posterior"][row], decided["embedding"][row], decided["window_posterior"][row, : len(part)]
+                outputs["posterior"][row], outputs["embedding"][row], outputs["window_posterior"][row, : len(clip)]
             )
-            for row, part in enumerate(features)
+            for row, clip in enumerate(features)
         ]
 
 
 def _check_shapes(folder: Path, manifest: Manifest, saved: Any) -> None:  # noqa: ANN401 - TensorFlow ships no types
-    """Refuses a graph that takes or gives other shapes than its manifest says; nothing is run."""
+    """Checks that the graph has the input and output shapes of its manifest, without running it."""
     config, windows, genres = manifest.features, manifest.windows, len(manifest.labels)
-    promised: dict[str, dict[str, tuple[int | None, ...]]] = {
+    expected: dict[str, dict[str, tuple[int | None, ...]]] = {
         "encode": {
             "windows": (None, config.n_mels, config.columns),
             "features": (None, manifest.feature_width),
@@ -147,21 +147,21 @@ def _check_shapes(folder: Path, manifest: Manifest, saved: Any) -> None:  # noqa
             "window_posterior": (None, windows, genres),
         },
     }
-    for signature, shapes in promised.items():
+    for signature, shapes in expected.items():
         function = saved.signatures[signature]
         specs = function.structured_input_signature[1] | function.structured_outputs
         for name, shape in shapes.items():
-            # A dimension that the graph leaves open is compatible with any.
+            # A dimension that the graph leaves open is compatible with any size.
             if name not in specs or not specs[name].shape.is_compatible_with(shape):
                 actual = specs[name].shape if name in specs else "missing"
                 raise ArtifactDamaged(
-                    f"The network in {folder} does not fit its manifest: {name} of {signature} is {actual}, not "
+                    f"The network in {folder} does not match its manifest: {name} of {signature} is {actual}, not "
                     f"{shape}. Take a fresh copy of the whole folder, or export it again with segue-trainer."
                 )
 
 
 def _load(saved_model: Path) -> Any:  # noqa: ANN401 - TensorFlow ships no types
-    import tensorflow as tf  # noqa: PLC0415 - takes seconds, and a bad artifact is refused without it
+    import tensorflow as tf  # noqa: PLC0415 - takes seconds, and a damaged artifact is refused without it
 
     try:
         return tf.saved_model.load(str(saved_model))

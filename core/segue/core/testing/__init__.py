@@ -1,1 +1,1 @@
-"""Stand-ins for demonstrations and tests: an in-memory store and synthetic clips."""
+"""Provides an in-memory store and synthetic clips for demonstrations and tests."""

@@ -1,4 +1,4 @@
-"""A catalogue in memory, for unit tests and for nothing else: it is lost with the process."""
+"""A catalogue in memory, for unit tests only."""
 
 from __future__ import annotations
 
@@ -17,12 +17,17 @@ from segue.core.redis_catalogue.codec import embedding_from_bytes, embedding_to_
 
 
 class MemoryStore:
-    """Keeps a catalogue in dictionaries; see ``WritableStore``."""
+    """A catalogue in dictionaries; see ``WritableStore``."""
 
     address = "memory"
 
-    def __init__(self) -> None:
-        self._identity: Identity | None = None
+    def __init__(self, identity: Identity | None = None) -> None:
+        """Creates an empty catalogue.
+
+        Args:
+            identity: its identity, or None for one that the first writer creates.
+        """
+        self._identity = identity
         self._tracks: dict[str, Track] = {}
         self._embeddings: dict[str, bytes] = {}
         self._files: dict[str, PathRecord] = {}
@@ -32,92 +37,92 @@ class MemoryStore:
         self._lock = threading.Lock()
 
     def ping(self) -> None:
-        """Always answers."""
+        """Returns at once: memory always answers."""
 
     def identity(self) -> Identity | None:
-        """What the catalogue is, or None where nothing was ever written."""
+        """Returns the identity of the catalogue, or None before the first writer."""
         return self._identity
 
     def revision(self) -> int:
-        """The number of the last event, 0 where there is none."""
+        """Returns the revision of the newest event, or 0 if there is none."""
         return self._trimmed + len(self._events)
 
     def oldest_revision(self) -> int:
-        """The number of the oldest event that is kept, ``revision() + 1`` where none is."""
+        """Returns the revision of the oldest kept event, or ``revision() + 1`` if there is none."""
         return self._trimmed + 1
 
     def count(self) -> int:
-        """How many tracks there are."""
+        """Returns the number of tracks."""
         return len(self._tracks)
 
     def get(self, track_ids: Sequence[str]) -> list[Track | None]:
-        """The tracks with these ids, None for each that is not there."""
+        """Returns the tracks with these ids, with None for unknown ids."""
         return [self._tracks.get(track_id) for track_id in track_ids]
 
     def embeddings(self, track_ids: Sequence[str]) -> list[Vector | None]:
-        """The embeddings [e] of these tracks, None for each that is not there."""
-        found = (self._embeddings.get(track_id) for track_id in track_ids)
-        return [None if raw is None else embedding_from_bytes(raw) for raw in found]
+        """Returns the embeddings [e] of these tracks, with None for unknown ids."""
+        values = (self._embeddings.get(track_id) for track_id in track_ids)
+        return [None if raw is None else embedding_from_bytes(raw) for raw in values]
 
     def track_ids(self, after: str, limit: int) -> list[str]:
-        """Up to ``limit`` ids in their order, from the first one behind ``after``."""
+        """Returns up to ``limit`` ids in ascending order, starting after the id ``after``."""
         ordered = sorted(self._tracks)
         start = bisect_right(ordered, after)
         return ordered[start : start + limit]
 
     def files(self, paths: Sequence[str]) -> list[PathRecord | None]:
-        """The records of these paths, None for each that was never indexed."""
+        """Returns the records of these paths, with None for files that were never indexed."""
         return [self._files.get(path) for path in paths]
 
     def paths(self, track_ids: Sequence[str]) -> list[list[str]]:
-        """The paths of the files that hold these tracks, in their order, none for a track that is not there."""
+        """Returns the sorted paths of each track's files, with an empty list for unknown ids."""
         return [self._paths(track_id) for track_id in track_ids]
 
     def all_files(self) -> Iterator[PathRecord]:
-        """The records of all files, as they are now."""
+        """Yields the present records of all files."""
         return iter(list(self._files.values()))
 
     def failures(self, paths: Sequence[str]) -> list[FailureRecord | None]:
-        """How these files failed, None for each that did not."""
+        """Returns the failures of these paths, with None for files that did not fail."""
         return [self._failures.get(path) for path in paths]
 
     def all_failures(self) -> Iterator[FailureRecord]:
-        """All files that failed, as they are now."""
+        """Yields the present failures of all files."""
         return iter(list(self._failures.values()))
 
     def events(self, after: int, limit: int) -> list[Event]:
-        """Up to ``limit`` events in their order, from the first one behind ``after``."""
+        """Returns up to ``limit`` events in ascending order, starting after the revision ``after``."""
         start = max(after - self._trimmed, 0)
         return self._events[start : start + limit]
 
     @contextmanager
     def writer(self, model_id: str, fingerprint: str, width: int) -> Iterator[MemoryWriter]:
-        """Takes the lock, and makes the catalogue if there is none yet; see ``WritableStore.writer``."""
-        wanted = Identity(str(uuid.uuid4()), model_id, fingerprint, width)
-        check_same_model(self._identity, wanted.key, self.address)
+        """Acquires the lock, and creates the catalogue if it does not exist; see ``WritableStore.writer``."""
+        new_identity = Identity(str(uuid.uuid4()), model_id, fingerprint, width)
+        check_same_model(self._identity, new_identity.key, self.address)
         if not self._lock.acquire(blocking=False):
             raise CatalogueLocked("The catalogue is being written by another thread. Wait until it is done.")
         try:
-            self._identity = self._identity or wanted
+            self._identity = self._identity or new_identity
             yield MemoryWriter(self, width)
         finally:
             self._lock.release()
 
     def put(self, addition: Addition, embedding: bytes) -> None:
-        """Writes a track, its file, and an event where there is something new to search."""
+        """Writes a track and its file, and an event if the embedding is new."""
         track_id, path = addition.track.track_id, addition.file.path
-        before = self._files.get(path)
+        previous = self._files.get(path)
         self._files[path] = addition.file
-        self.clear(path)
-        if before is not None and before.track_id != track_id:
-            self._leave(before.track_id)
+        self.clear_failure(path)
+        if previous is not None and previous.track_id != track_id:
+            self._update_paths(previous.track_id)
         self._tracks[track_id] = addition.track
         if self._embeddings.get(track_id) != embedding:
             self._embeddings[track_id] = embedding
             self._event("add", track_id)
 
     def drop(self, track_id: str) -> None:
-        """Removes a track and everything known of it, if it is there."""
+        """Removes a track with all its data, if it exists."""
         if self._tracks.pop(track_id, None) is None:
             return
         del self._embeddings[track_id]
@@ -125,18 +130,18 @@ class MemoryStore:
         self._event("remove", track_id)
 
     def forget(self, path: str) -> None:
-        """Forgets a file, if it was ever indexed, and that it failed."""
-        self.clear(path)
+        """Forgets a file and its failure, if there are any."""
+        self.clear_failure(path)
         file = self._files.pop(path, None)
         if file is not None:
-            self._leave(file.track_id)
+            self._update_paths(file.track_id)
 
-    def note(self, failure: FailureRecord) -> None:
-        """Keeps how a file failed."""
+    def record_failure(self, failure: FailureRecord) -> None:
+        """Records the failure of a file."""
         self._failures[failure.path] = failure
 
-    def clear(self, path: str) -> None:
-        """Forgets that a file failed, if it did."""
+    def clear_failure(self, path: str) -> None:
+        """Forgets the failure of a file, if there is one."""
         self._failures.pop(path, None)
 
     def trim(self, revision: int) -> None:
@@ -147,11 +152,11 @@ class MemoryStore:
     def _paths(self, track_id: str) -> list[str]:
         return sorted(path for path, file in self._files.items() if file.track_id == track_id)
 
-    def _leave(self, track_id: str) -> None:
-        """A file does not hold this track any more: it goes with its last file."""
-        left = self._paths(track_id)
-        if left:
-            self._tracks[track_id] = replace(self._tracks[track_id], path=left[0])
+    def _update_paths(self, track_id: str) -> None:
+        """Updates a track that lost a file, and removes it with its last file."""
+        paths = self._paths(track_id)
+        if paths:
+            self._tracks[track_id] = replace(self._tracks[track_id], path=paths[0])
         else:
             self.drop(track_id)
 
@@ -186,14 +191,14 @@ class MemoryWriter:
         return self._store.revision()
 
     def note_failures(self, failures: Sequence[FailureRecord]) -> None:
-        """Keeps how files failed; see ``TrackWriter.note_failures``."""
+        """Records the failures of files; see ``TrackWriter.note_failures``."""
         for failure in failures:
-            self._store.note(failure)
+            self._store.record_failure(failure)
 
     def clear_failures(self, paths: Sequence[str]) -> None:
-        """Forgets that files failed; see ``TrackWriter.clear_failures``."""
+        """Forgets the failures of files; see ``TrackWriter.clear_failures``."""
         for path in paths:
-            self._store.clear(path)
+            self._store.clear_failure(path)
 
     def trim(self, revision: int) -> None:
         """Drops the events up to a revision; see ``TrackWriter.trim``."""

@@ -1,6 +1,6 @@
-"""Rendered music: clips made by arithmetic for demonstrations and tests, where no recordings are at hand.
+"""Renders clips of music for demonstrations and tests without recordings.
 
-They are rendered, not recorded: what a network says of them says nothing of how well it knows music.
+The clips are computed, so a network's predictions for them say nothing about its quality.
 """
 
 from __future__ import annotations
@@ -16,7 +16,15 @@ from segue.core.audio.sources import Samples
 
 @dataclass(frozen=True)
 class Style:
-    """How a rendered clip sounds: beats a minute, the root in Hz, overtones, and the share of drums in [0, 1]."""
+    """The sound of a rendered clip.
+
+    Attributes:
+        name: name of the style, a genre of GTZAN.
+        tempo: tempo in beats a minute.
+        root: root note in Hz.
+        overtones: number of overtones of each note.
+        drums: share of the drums, [0, 1].
+    """
 
     name: str
     tempo: float
@@ -43,10 +51,10 @@ def render_clip(style: int, seconds: float, rate: int = 22_050, seed: int = 0) -
     """Renders a clip of chords and drums.
 
     Args:
-        style: which of ``STYLES``, from 0; it starts again behind the last.
-        seconds: how long, above 0.
+        style: number of the style in ``STYLES``, from 0; after the last it starts again.
+        seconds: duration, above 0.
         rate: sample rate in Hz.
-        seed: another seed is another piece of the same style.
+        seed: another seed gives another clip of the same style.
 
     Returns:
         Mono samples [seconds * rate], peak 0.5.
@@ -64,7 +72,7 @@ def render_clip(style: int, seconds: float, rate: int = 22_050, seed: int = 0) -
 def _chords(
     style: Style, time: NDArray[np.float64], beat: NDArray[np.float64], random: np.random.Generator
 ) -> NDArray[np.float64]:
-    """A chord every two beats, plucked, each note with the style's overtones."""
+    """Renders a plucked chord every two beats, each note with the style's overtones."""
     degrees = random.choice([0, 2, 4, 5, 7, 9], size=64)
     root = style.root * 2.0 ** (degrees[(beat // 2).astype(int) % 64] / 12)
     phase = 2 * np.pi * np.cumsum(root) * (time[1] - time[0])
@@ -74,7 +82,7 @@ def _chords(
 
 
 def _drums(beat: NDArray[np.float64], random: np.random.Generator) -> NDArray[np.float64]:
-    """A low thump on the beat and a burst of noise between the beats."""
+    """Renders a low thump on each beat and a burst of noise between beats."""
     thump = np.sin(40 * np.sqrt(beat % 1)) * np.exp(-8 * (beat % 1))
     hiss = random.standard_normal(len(beat)) * np.exp(-25 * ((beat + 0.5) % 1))
     sound: NDArray[np.float64] = thump + 0.5 * hiss
@@ -82,8 +90,8 @@ def _drums(beat: NDArray[np.float64], random: np.random.Generator) -> NDArray[np
 
 
 def render_folder(folder: Path, clips: int = 20, seconds: float = 30.0) -> list[Path]:
-    """Writes clips of all styles in turn as ``<style>/<style>.<number>.flac`` and answers their paths."""
-    import soundfile  # noqa: PLC0415 - only whoever writes files needs it
+    """Writes clips of all styles in turn as ``<style>/<style>.<number>.flac``, and returns their paths."""
+    import soundfile  # noqa: PLC0415 - only this function needs it
 
     paths = []
     for number in range(clips):

@@ -15,16 +15,16 @@ from segue.core.model.artifact import read_manifest
 
 @pytest.fixture
 def artifact(tiny_model: Path, tmp_path: Path) -> Path:
-    """A copy of an artifact that a test may damage."""
+    """A copy of an artifact, which a test may damage."""
     return shutil.copytree(tiny_model, tmp_path / "artifact")
 
 
-def edit(artifact: Path, settings: Mapping[str, object], without: str = "", sealed: bool = True) -> None:
-    """Changes the manifest's settings, and its digest along with them unless it is not to be ``sealed``."""
+def edit(artifact: Path, settings: Mapping[str, object], remove: str = "", update_digest: bool = True) -> None:
+    """Changes or removes settings of the manifest, and by default its digest."""
     path = artifact / "manifest.json"
     changed = settings_of(artifact) | dict(settings)
-    changed.pop(without, None)
-    if sealed:
+    changed.pop(remove, None)
+    if update_digest:
         del changed["sha256"]
         canonical = json.dumps(changed, sort_keys=True, separators=(",", ":"))
         changed["sha256"] = hashlib.sha256(canonical.encode()).hexdigest()
@@ -32,25 +32,25 @@ def edit(artifact: Path, settings: Mapping[str, object], without: str = "", seal
 
 
 def settings_of(artifact: Path) -> dict[str, Any]:
-    """What the manifest says."""
+    """Returns the settings of the manifest."""
     settings: dict[str, Any] = json.loads((artifact / "manifest.json").read_text())
     return settings
 
 
-def test_model_id_names_the_weights(artifact: Path) -> None:
-    """The model id is the name and eight digits of a digest."""
+def test_the_model_id(artifact: Path) -> None:
+    """The model id is the name and eight digits of a digest of the weights."""
     name, _, digits = read_manifest(artifact).model_id.rpartition("-")
     assert ("tiny", 8) == (name, len(digits))
 
 
-def test_no_artifact(tmp_path: Path) -> None:
-    """A folder without a manifest is named."""
+def test_a_folder_without_a_manifest(tmp_path: Path) -> None:
+    """The error names the folder."""
     with pytest.raises(ArtifactError, match=f"no model in {tmp_path}"):
         read_manifest(tmp_path)
 
 
-def test_changed_file(artifact: Path) -> None:
-    """One flipped byte in the network is found."""
+def test_a_changed_file(artifact: Path) -> None:
+    """A single flipped bit in the network is found."""
     path = artifact / "saved_model" / "saved_model.pb"
     content = bytearray(path.read_bytes())
     content[100] ^= 1
@@ -59,15 +59,15 @@ def test_changed_file(artifact: Path) -> None:
         read_manifest(artifact)
 
 
-def test_missing_file(artifact: Path) -> None:
-    """A file that is not there is found."""
+def test_a_missing_file(artifact: Path) -> None:
+    """A file that the manifest names has to exist."""
     (artifact / "saved_model" / "saved_model.pb").unlink()
     with pytest.raises(ArtifactDamaged, match="missing"):
         read_manifest(artifact)
 
 
-def test_other_front_end(artifact: Path) -> None:
-    """Settings that are not those of the fingerprint are refused, with both fingerprints."""
+def test_another_front_end(artifact: Path) -> None:
+    """Settings with another fingerprint are refused, and the error has both fingerprints."""
     edit(artifact, {"features": settings_of(artifact)["features"] | {"hop": 256}})
     with pytest.raises(FingerprintMismatch, match=r"[0-9a-f]{16}.*023e0d792e451720"):
         read_manifest(artifact)
@@ -75,24 +75,24 @@ def test_other_front_end(artifact: Path) -> None:
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"format_version": 1}', "not json"])
 def test_not_a_manifest(artifact: Path, content: str) -> None:
-    """A manifest that says nothing is damaged, not a crash."""
+    """Other content in place of the manifest is a damaged artifact, not a crash."""
     (artifact / "manifest.json").write_text(content)
     with pytest.raises(ArtifactDamaged):
         read_manifest(artifact)
 
 
-def test_other_format(artifact: Path) -> None:
-    """A manifest of a later format says which versions meet."""
+def test_another_format(artifact: Path) -> None:
+    """The error for a manifest of a later format has both format versions."""
     edit(artifact, {"format_version": 99})
     with pytest.raises(ArtifactError, match="format 99"):
         read_manifest(artifact)
 
 
 @pytest.mark.parametrize("name", ["labels", "temperature", "windows", "files", "name", "sha256"])
-def test_a_manifest_that_was_changed(artifact: Path, name: str) -> None:
-    """Not one setting can be another without its digest: labels in another order would make every answer wrong."""
+def test_a_changed_manifest(artifact: Path, name: str) -> None:
+    """The digest covers every setting: labels in another order would make every prediction wrong."""
     value = settings_of(artifact)[name]
-    edit(artifact, {name: list(reversed(value)) if isinstance(value, list) else 3}, sealed=False)
+    edit(artifact, {name: list(reversed(value)) if isinstance(value, list) else 3}, update_digest=False)
     with pytest.raises(ArtifactDamaged, match="changed after it was written"):
         read_manifest(artifact)
 
@@ -121,30 +121,30 @@ def test_a_manifest_that_was_changed(artifact: Path, name: str) -> None:
     ],
 )
 def test_a_setting_out_of_its_range(artifact: Path, name: str, value: object) -> None:
-    """A setting of another type or out of its range is named."""
+    """The error names a setting of the wrong type or out of range."""
     edit(artifact, {name: value})
     with pytest.raises(ArtifactDamaged, match=f"{name} is not "):
         read_manifest(artifact)
 
 
 @pytest.mark.parametrize("name", ["windows", "labels", "features", "fingerprint", "metrics", "split_digest", "files"])
-def test_a_setting_is_missing(artifact: Path, name: str) -> None:
-    """No setting has a silent default."""
-    edit(artifact, {}, without=name)
-    with pytest.raises(ArtifactDamaged, match=f"too few settings: {name}"):
+def test_a_missing_setting(artifact: Path, name: str) -> None:
+    """No setting has a default."""
+    edit(artifact, {}, remove=name)
+    with pytest.raises(ArtifactDamaged, match=f"missing or unknown: {name}"):
         read_manifest(artifact)
 
 
-def test_a_setting_that_nobody_knows(artifact: Path) -> None:
-    """What this version does not know, it does not pass over."""
+def test_an_unknown_setting(artifact: Path) -> None:
+    """A setting that this version does not know is refused, not ignored."""
     edit(artifact, {"gain": 3})
-    with pytest.raises(ArtifactDamaged, match="too many or too few settings: gain"):
+    with pytest.raises(ArtifactDamaged, match="missing or unknown: gain"):
         read_manifest(artifact)
 
 
 @pytest.mark.parametrize("name", ["floor_db", "grid", "scale"])
-def test_the_front_end_has_no_defaults(artifact: Path, name: str) -> None:
-    """A setting of the front end that is missing is refused, not guessed."""
+def test_a_missing_setting_of_the_front_end(artifact: Path, name: str) -> None:
+    """The settings of the front end have no defaults either."""
     features = settings_of(artifact)["features"]
     del features[name]
     edit(artifact, {"features": features})
@@ -152,8 +152,8 @@ def test_the_front_end_has_no_defaults(artifact: Path, name: str) -> None:
         read_manifest(artifact)
 
 
-def test_no_file_is_named(artifact: Path) -> None:
-    """A manifest without digests cannot let other weights in."""
+def test_a_manifest_without_digests(artifact: Path) -> None:
+    """A manifest that names no files does not permit other weights."""
     path = artifact / "saved_model" / "variables" / "variables.index"
     path.write_bytes(b"other weights")
     edit(artifact, {"files": {}})
@@ -161,8 +161,8 @@ def test_no_file_is_named(artifact: Path) -> None:
         read_manifest(artifact)
 
 
-def test_a_file_was_added(artifact: Path) -> None:
-    """A file that the manifest does not name is refused by its path; what a desktop hides in every folder is not."""
+def test_an_added_file(artifact: Path) -> None:
+    """A file that the manifest does not name is refused by its path; a hidden file of a desktop is not."""
     (artifact / ".DS_Store").touch()
     read_manifest(artifact)
     (artifact / "saved_model" / "manifest.json").touch()
@@ -171,7 +171,7 @@ def test_a_file_was_added(artifact: Path) -> None:
 
 
 def test_another_model_id(artifact: Path) -> None:
-    """A network cannot go by another's name: the catalogue that was made by that one would be mixed with its own."""
+    """A network cannot have the id of another one, whose catalogue would get wrong embeddings."""
     edit(artifact, {"model_id": "tiny-00000000"})
-    with pytest.raises(ArtifactDamaged, match="tiny-00000000, and the network beside it is tiny-"):
+    with pytest.raises(ArtifactDamaged, match="tiny-00000000, but the network in its folder is tiny-"):
         read_manifest(artifact)
