@@ -1,4 +1,4 @@
-"""What all tests share: real clips where they are at hand, rendered ones where not, and a tiny network."""
+"""Fixtures of all tests: clips, real ones if available, else rendered; and a tiny network."""
 
 from __future__ import annotations
 
@@ -19,31 +19,29 @@ GTZAN = Path(os.environ.get("SEGUE_GTZAN", ROOT.parent / "shared" / "data" / "gt
 
 
 def pytest_configure() -> None:
-    """Takes signals as a terminal gives them: what a runner in the background ignores, all that tests start would."""
+    """Resets SIGINT and SIGHUP: if the runner ignored them, all programs that tests start would ignore them, too."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
-        # The runner goes on ignoring it, as nohup has told it to; what it starts does as it is used to.
+        # Under nohup the runner still ignores it, but the programs that it starts do not.
         signal.signal(signal.SIGHUP, lambda *_: None)
 
 
 def pytest_report_header() -> str:
-    """Says at the top of a run which clips it hears."""
-    return (
-        f"clips: real, from {GTZAN}" if GTZAN.is_dir() else "clips: rendered, not recorded (SEGUE_GTZAN is not there)"
-    )
+    """Returns a line for the head of the run: which clips it uses."""
+    return f"clips: real, from {GTZAN}" if GTZAN.is_dir() else f"clips: rendered, because {GTZAN} does not exist"
 
 
 @pytest.fixture(scope="session")
 def gtzan() -> Path:
-    """The folder of real GTZAN data; skips where there is none."""
+    """The folder of real GTZAN data; skips if there is none."""
     if not GTZAN.is_dir():
-        pytest.skip("no real GTZAN data here: set SEGUE_GTZAN to its folder")
+        pytest.skip("no real GTZAN data: set SEGUE_GTZAN to its folder")
     return GTZAN
 
 
 @pytest.fixture(scope="session")
 def clips(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Twenty clips of 30 s: real ones, two of each genre, where they are at hand, else rendered."""
+    """Twenty clips of 30 s, two of each genre: real ones if available, else rendered."""
     if not GTZAN.is_dir():
         return render_folder(tmp_path_factory.mktemp("clips"))
     return [clip for style in STYLES for clip in sorted((GTZAN / "audio" / style.name).glob("*.flac"))[:2]]
@@ -51,7 +49,7 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An artifact whose network is arithmetic: quick to load, with the true contract and the true front end."""
+    """An artifact with an untrained network that loads fast, with the real signatures and the real front end."""
     folder = tmp_path_factory.mktemp("tiny-model")
     config = FeatureConfig()
     _save_tiny_network(folder / "saved_model", config)
@@ -71,19 +69,19 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def random_weights() -> Fields:
-    """The variables of MusiCNN with fewer filters and with random values, by their names in the checkpoint."""
+    """Variables of MusiCNN by their names in the checkpoint, with fewer filters and random values."""
     random = np.random.default_rng(11)
     timbre, tempo, middle, dense = 8, 4, 6, 12
     front = 2 * timbre + 3 * tempo
-    every = 2 * (front + 3 * middle)
+    pooled = 2 * (front + 3 * middle)
     kernels = {
         **{name: (7, bands, 1, timbre) for name, bands in (("conv2d", 38), ("conv2d_1", 67))},
         **{name: (columns, 1, 1, tempo) for name, columns in (("conv2d_2", 128), ("conv2d_3", 64), ("conv2d_4", 32))},
         **{name: (7, width, 1, middle) for name, width in (("conv2d_5", front), ("conv2d_6", 6), ("conv2d_7", 6))},
-        "dense": (every, dense),
+        "dense": (pooled, dense),
         "dense_1": (dense, 50),
     }
-    widths = (1, timbre, timbre, tempo, tempo, tempo, middle, middle, middle, every, dense)
+    widths = (1, timbre, timbre, tempo, tempo, tempo, middle, middle, middle, pooled, dense)
     weights: Fields = {}
     for name, shape in kernels.items():
         weights[f"{name}/kernel"] = random.standard_normal(shape) / np.sqrt(np.prod(shape[:-1]))
@@ -97,14 +95,17 @@ def random_weights() -> Fields:
 
 @pytest.fixture(scope="session")
 def backbone_file(tmp_path_factory: pytest.TempPathFactory, random_weights: Fields) -> Path:
-    """Those weights as segue-trainer import-backbone writes them."""
+    """A file with ``random_weights``, as ``segue-trainer import-backbone`` writes it."""
     path = tmp_path_factory.mktemp("backbone") / "weights.npz"
     write_npz(path, random_weights)
     return path
 
 
 def _save_tiny_network(folder: Path, config: FeatureConfig) -> None:
-    """A window's feature is its mean spectrum, a clip's embedding their mean, its posterior a fixed projection."""
+    """Saves a network: a window's features are its mean spectrum, a clip's embedding their mean.
+
+    The posterior is a fixed projection of the mean.
+    """
     import tensorflow as tf  # noqa: PLC0415 - takes seconds, and few tests need it
 
     projection = tf.constant(np.random.default_rng(7).standard_normal((config.n_mels, len(STYLES))), tf.float32)
@@ -132,8 +133,8 @@ def _save_tiny_network(folder: Path, config: FeatureConfig) -> None:
         @tf.function(input_signature=[clip_windows, mask])  # type: ignore[untyped-decorator]  # likewise
         def both(self, windows: tf.Tensor, mask: tf.Tensor) -> dict[str, tf.Tensor]:
             features = self.encode(tf.reshape(windows, [-1, config.n_mels, config.columns]))["features"]
-            decided: dict[str, tf.Tensor] = self.decide(tf.reshape(features, [-1, 10, config.n_mels]), mask)
-            return decided
+            outputs: dict[str, tf.Tensor] = self.decide(tf.reshape(features, [-1, 10, config.n_mels]), mask)
+            return outputs
 
     tiny = Tiny()
     tf.saved_model.save(

@@ -1,6 +1,6 @@
-"""The log-mel that the shipped network was trained with, kept as numbers: no part may come to see another one.
+"""The golden log-mel that the shipped network was trained with: server, indexer and trainer must compute the same.
 
-``python tests/golden/test_log_mel.py`` writes the file anew; that is right only together with a new network.
+``python tests/golden/test_log_mel.py`` replaces the file, which is right only together with a new network.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ KEPT = [0, 4, 9]
 
 
 def golden() -> NDArray[np.float32]:
-    """Windows 0, 4 and 9 of the clip, [3, 128, 39] in decibels."""
+    """Returns windows 0, 4 and 9 of the clip, [3, 128, 39] in decibels."""
     with np.load(GOLDEN) as archive:
         windows: NDArray[np.float32] = archive["windows"].astype(np.float32)
     return windows
@@ -37,29 +37,29 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def render(path: Path) -> Path:
-    """Writes the clip."""
+    """Writes the clip, and returns its path."""
     soundfile.write(path, render_clip(4, 30.0), 22_050, subtype="PCM_16")
     return path
 
 
 def assert_golden(windows: NDArray[np.float32]) -> None:
-    """Every cell is the golden one to a tenth of a decibel."""
+    """Asserts that every cell equals the golden one up to 0.1 dB."""
     np.testing.assert_allclose(windows, golden(), atol=0.1)
 
 
-def test_what_the_server_hears(clip: Path) -> None:
-    """The bytes of an upload become the golden windows."""
+def test_the_server(clip: Path) -> None:
+    """The bytes of an upload give the golden windows."""
     assert_golden(extract(clip.read_bytes(), CONFIG, 10).windows.values[KEPT])
 
 
-def test_what_the_indexer_hears(clip: Path) -> None:
-    """A file of a library becomes the golden windows."""
-    work = pytest.importorskip("segue.indexer.pipeline.examine", reason="the indexer is not installed")
-    assert_golden(work.examine(clip, CONFIG, 10).windows.values[KEPT])
+def test_the_indexer(clip: Path) -> None:
+    """A file of a library gives the golden windows."""
+    pipeline = pytest.importorskip("segue.indexer.pipeline.examine", reason="the indexer is not installed")
+    assert_golden(pipeline.examine(clip, CONFIG, 10).windows.values[KEPT])
 
 
-def test_what_the_trainer_learns_from(clip: Path) -> None:
-    """A clip of a training folder has the golden windows in it."""
+def test_the_trainer(clip: Path) -> None:
+    """A clip of a training folder gives the golden windows."""
     folder = pytest.importorskip("segue.trainer.data.folder", reason="the trainer is not installed")
     decibels = folder.clip_decibels(clip, CONFIG)
     starts = spread_starts(decibels.shape[1], CONFIG.columns, 10)[KEPT]

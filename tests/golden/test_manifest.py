@@ -1,4 +1,4 @@
-"""A manifest as the first version writes it, kept as a file: later versions must read it, and mean the same by it."""
+"""A golden manifest of the first version, which every later version must read with the same meaning."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ GOLDEN = Path(__file__).with_name("manifest.json")
 
 
 def test_the_golden_manifest_is_read_and_written() -> None:
-    """It keeps its fingerprint, and is written again byte by byte."""
+    """The golden manifest keeps its fingerprint, and is written again byte for byte."""
     text = GOLDEN.read_text(encoding="utf-8")
     manifest = Manifest.from_json(text, GOLDEN)
     assert FeatureConfig() == manifest.features

@@ -1,4 +1,4 @@
-"""Ports for servers that have to be told one before they start."""
+"""Ports for servers that need to know theirs before they start."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import random
 import socket
 from contextlib import suppress
 
-# Below those that systems give to whoever connects, or asks for any: nobody is given one between here and its server.
+# Below the ports that systems choose themselves, so that no other program gets one before its server starts.
 _PORTS = itertools.count(random.randrange(20_000, 30_000))
 
 
 def free_port() -> int:
-    """A port that nobody has, and that is not answered twice."""
+    """Returns a port that is free, and a different one at each call."""
     for port in _PORTS:
         with suppress(OSError), socket.create_server(("127.0.0.1", port)):
             return port
-    raise AssertionError("there is no end of numbers")
+    raise AssertionError("the numbers of ports are endless")

@@ -43,7 +43,7 @@ def server_pid(url: str) -> int | None:
 
 
 class UserProcess:
-    """Another process that uses the private Redis in a folder until it is told to leave."""
+    """Another process that uses the private Redis in a folder until ``leave`` is called."""
 
     def __init__(self, folder: Path) -> None:
         self.process = subprocess.Popen(

@@ -1,4 +1,4 @@
-"""Processes that tests start, end, stop for a while, or find, the last on Linux."""
+"""Ends, suspends and finds processes; finding needs Linux."""
 
 from __future__ import annotations
 
@@ -14,7 +14,11 @@ from tests.helpers.waiting import PATIENCE_SECONDS
 
 
 def ended(process: subprocess.Popen[Any]) -> int:
-    """Ends a program by SIGTERM, and answers its exit code; one that does not end is killed, and that is an error."""
+    """Ends a program by SIGTERM, and returns its exit code.
+
+    Raises:
+        TimeoutExpired: the program did not end, and was killed.
+    """
     process.terminate()
     try:
         return process.wait(PATIENCE_SECONDS)
@@ -25,7 +29,7 @@ def ended(process: subprocess.Popen[Any]) -> int:
 
 @contextmanager
 def stopped(pid: int) -> Iterator[None]:
-    """While entered, a process does nothing."""
+    """Suspends a process for the duration of the block."""
     os.kill(pid, signal.SIGSTOP)
     try:
         yield
@@ -34,7 +38,7 @@ def stopped(pid: int) -> Iterator[None]:
 
 
 def decoder(program: int) -> int:
-    """A process that decodes for a program: the child of its fork server that has a group of its own."""
+    """Returns the id of a process that decodes for a program: a child of its fork server with a group of its own."""
     for entry in Path("/proc").iterdir():
         if entry.name.isdecimal() and _is_decoder(int(entry.name), program):
             return int(entry.name)
@@ -51,5 +55,5 @@ def _is_decoder(pid: int, program: int) -> bool:
 
 
 def _fields(pid: int) -> list[str]:
-    """What the system says of a process, from its state on."""
+    """Returns the fields of ``/proc/<pid>/stat`` from the state on."""
     return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()

@@ -1,4 +1,4 @@
-"""Waiting for what comes about in its own time, on however slow a machine."""
+"""Waiting for a condition, on a machine of any speed."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import time
 from collections.abc import Callable
 
 PATIENCE_SECONDS = 120
-"""How long anything is waited for that comes at once on an idle machine."""
+"""The longest time to wait for anything that takes a moment on an idle machine."""
 
 
-def wait_until(true: Callable[[], bool]) -> None:
-    """Waits until something is so; fails where it never comes to be."""
-    end = time.monotonic() + PATIENCE_SECONDS
-    while not true():
-        assert time.monotonic() < end, f"waited in vain for {PATIENCE_SECONDS} s"
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Waits until a condition is true, and fails if it never is."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, f"the condition was not true within {PATIENCE_SECONDS} s"
         time.sleep(0.05)

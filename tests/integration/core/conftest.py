@@ -13,9 +13,11 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
+from segue.core.catalogue.store import WritableStore
 from segue.core.redis_catalogue.keys import RedisKeys
 from segue.core.redis_catalogue.private_server import PrivateRedis, open_private_redis
 from segue.core.redis_catalogue.store import RedisStore
+from segue.core.testing.memory_store import MemoryStore
 
 
 @pytest.fixture(scope="session")
@@ -61,3 +63,15 @@ def client(private_redis: PrivateRedis) -> Iterator[Redis]:
     client = Redis.from_url(private_redis.url, protocol=2)
     yield client
     client.close()
+
+
+@pytest.fixture(params=["memory", "private_redis", "path_redis"])
+def any_store(request: pytest.FixtureRequest) -> Iterator[WritableStore]:
+    """An empty catalogue in each kind of store: in memory, on Segue's own server, and on redis-server."""
+    if request.param == "memory":
+        yield MemoryStore()
+        return
+    redis: PrivateRedis = request.getfixturevalue(request.param)
+    store = RedisStore(redis.url, RedisKeys(uuid.uuid4().hex))
+    yield store
+    store.close()

@@ -1,4 +1,4 @@
-"""A decoder that hangs is killed with whoever waits for it."""
+"""Decoding in a process that is killed."""
 
 from __future__ import annotations
 
@@ -6,21 +6,22 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
-_PROGRAM = """
+from tests.helpers.waiting import wait_until
+
+PROGRAM = """
 from segue.core.audio.decode import open_audio
 with open_audio(bytes([0, 0, 0, 32]) + b"ftypM4A " + bytes(1000), 22_050):
     pass
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a file has to have a name")
-def test_killed_while_ffmpeg_decodes_bytes(tmp_path: Path) -> None:
-    """Nothing stays in the folder of temporary files."""
+@pytest.mark.skipif(sys.platform != "linux", reason="on other systems the temporary file has a name")
+def test_a_program_that_is_killed_while_ffmpeg_decodes(tmp_path: Path) -> None:
+    """No file is left in the temporary folder."""
     programs, temporary, started = tmp_path / "bin", tmp_path / "tmp", tmp_path / "started"
     programs.mkdir()
     temporary.mkdir()
@@ -28,11 +29,8 @@ def test_killed_while_ffmpeg_decodes_bytes(tmp_path: Path) -> None:
     ffmpeg.write_text(f"#!/bin/sh\n: > '{started}'\nexec sleep 100\n", encoding="utf-8")
     ffmpeg.chmod(0o755)
     environment = os.environ | {"PATH": f"{programs}:{os.environ['PATH']}", "TMPDIR": str(temporary)}
-    with subprocess.Popen([sys.executable, "-c", _PROGRAM], env=environment, start_new_session=True) as process:
-        deadline = time.monotonic() + 60
-        while not started.exists() and time.monotonic() < deadline:
-            time.sleep(0.02)
+    with subprocess.Popen([sys.executable, "-c", PROGRAM], env=environment, start_new_session=True) as process:
+        wait_until(started.exists)
         os.killpg(process.pid, signal.SIGKILL)
 
-    assert started.exists()
     assert [] == list(temporary.iterdir())

@@ -159,7 +159,7 @@ def test_a_dead_writer_is_replaced_at_once(private_redis: PrivateRedis, keys: Re
 
 
 def test_a_writer_on_another_host(open_store: OpenStore, client: Redis, keys: RedisKeys) -> None:
-    """Whether a process on another host runs is unknown, so its lease has to end first."""
+    """It is unknown if a process on another host runs, so its lease has to end first."""
     with open_store().writer(*MODEL):
         pass
     later = round(time.time() * 1000) + 600_000

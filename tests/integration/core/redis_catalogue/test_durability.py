@@ -1,4 +1,4 @@
-"""Killed at any moment, the catalogue is whole, and holds everything that was answered for."""
+"""A catalogue whose writer or Redis is killed at any moment: nothing that was committed is lost."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from segue.core.catalogue.store import all_track_ids
 from segue.core.redis_catalogue.open import open_store
 from segue.core.redis_catalogue.store import RedisStore
 
-# Adds, moves, forgets and removes tracks for ever, and prints each revision once it is answered for.
+# Adds, moves, forgets and removes tracks forever, and prints each revision once it is committed.
 WRITER = """
 import random, sys
 from pathlib import Path
@@ -30,10 +30,10 @@ with open_store(Path(sys.argv[1])) as store, store.writer("model", "front-end", 
     while True:
         numbers = [dice.randrange(400) for _ in range(30)]
         vectors = np.eye(4, dtype=np.float32)[[dice.randrange(4) for _ in numbers]]
-        places = [f"/{dice.randrange(400)}" for _ in numbers]
+        paths = [f"/{dice.randrange(400)}" for _ in numbers]
         writer.add([
             Addition(Track(f"{n:032x}", "Title", path=path), vector, PathRecord(path, 1, 1, f"{n:032x}"))
-            for n, path, vector in zip(numbers, places, vectors)
+            for n, path, vector in zip(numbers, paths, vectors)
         ])
         writer.forget([f"/{dice.randrange(400)}" for _ in range(5)])
         writer.note_failures([FailureRecord(f"/{dice.randrange(400)}", 1, 1, "R", "Why.", 1)])
@@ -42,26 +42,26 @@ with open_store(Path(sys.argv[1])) as store, store.writer("model", "front-end", 
 
 
 def write_and_kill(data: Path, victim: str, seed: int) -> int:
-    """Has a writer at work, kills it or its Redis in the middle, and answers the last revision that it printed."""
+    """Starts a writer, kills it or its Redis at a random moment, and returns the last revision that it printed."""
     command = [sys.executable, "-c", WRITER, str(data), str(seed)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as writer:
         assert writer.stdout is not None
-        first = writer.stdout.readline()
+        first_line = writer.stdout.readline()
         with closing(Redis(unix_socket_path=str(data / "redis/redis.sock"))) as client:
             redis_pid = int(client.info("server")["process_id"])
         time.sleep(random.Random(seed).random() * 0.2)
         os.kill(redis_pid if victim == "redis" else writer.pid, signal.SIGKILL)
-        printed = [int(line) for line in [first, *writer.stdout] if line.endswith("\n")]
+        printed = [int(line) for line in [first_line, *writer.stdout] if line.endswith("\n")]
     return printed[-1]
 
 
-def assert_whole(store: RedisStore) -> None:
-    """Asserts that the stream, the ids, the metadata, the embeddings and the files tell one story."""
+def assert_consistent(store: RedisStore) -> None:
+    """Asserts that the stream, the ids, the metadata, the embeddings and the files agree."""
     events = store.events(0, 1_000_000)
     assert list(range(1, store.revision() + 1)) == [event.revision for event in events]
-    last = {event.track_id: event.kind for event in events}
+    last_kinds = {event.track_id: event.kind for event in events}
     ids = list(all_track_ids(store))
-    assert sorted(track_id for track_id, kind in last.items() if kind == "add") == ids
+    assert sorted(track_id for track_id, kind in last_kinds.items() if kind == "add") == ids
     assert store.count() == len(ids)
     assert None not in store.get(ids)
     assert all(embedding is not None for embedding in store.embeddings(ids))
@@ -72,9 +72,9 @@ def assert_whole(store: RedisStore) -> None:
 
 @pytest.mark.parametrize("victim", ["writer", "redis"])
 def test_a_kill_loses_nothing(tmp_path: Path, victim: str) -> None:
-    """After each of five kills, every revision that was answered for is there, and nothing is there by halves."""
+    """After each of five kills, every printed revision is there, and no transaction is there by halves."""
     for seed in range(5):
-        answered = write_and_kill(tmp_path, victim, seed)
+        committed = write_and_kill(tmp_path, victim, seed)
         with open_store(tmp_path) as store:
-            assert answered <= store.revision()
-            assert_whole(store)
+            assert committed <= store.revision()
+            assert_consistent(store)
