@@ -34,7 +34,9 @@ def finish_run(data: Path, store: TrackStore, writer: TrackWriter, before: int, 
         publish_index(data, store, writer)
 
 
-def publish_index(data: Path, store: TrackStore, writer: TrackWriter, *, min_trimmed: int = _MIN_TRIMMED) -> SnapshotHeader:
+def publish_index(
+    data: Path, store: TrackStore, writer: TrackWriter, *, min_trimmed: int = _MIN_TRIMMED
+) -> SnapshotHeader:
     """Publishes the index, and drops the events that the older of the two snapshots contains.
 
     Args:
