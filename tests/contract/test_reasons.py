@@ -9,7 +9,7 @@ from segue.client import SegueError as ClientError
 from segue.client import ServerError
 from segue.client._error_mapping import from_rpc_error
 from segue.core import errors
-from segue.server.interceptors.error_status import to_status
+from segue.server.rpc.error_status import to_status
 
 
 def client_error(error: Exception) -> ClientError:

@@ -20,9 +20,9 @@ from segue.core import errors
 from segue.core.audio.decode import MAX_SECONDS, MAX_UPLOAD_BYTES
 from segue.server.inference import decode_worker
 from segue.server.interceptors import unary_read_timeout
-from segue.server.interceptors.error_status import to_status
 from segue.server.observability import metrics
 from segue.server.rpc import channel_options, health, streams
+from segue.server.rpc.error_status import to_status
 
 ROOT = Path(__file__).parents[2]
 PROGRAMS = {

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from concurrent.futures import CancelledError, Future
 from contextlib import ExitStack
-from dataclasses import dataclass
-from pathlib import Path
 
 from segue.core.errors import StoreUnavailable
 from segue.core.model.artifact import Manifest
@@ -14,54 +13,37 @@ from segue.core.model.saved_model import Model
 from segue.core.process_pool import ProcessPool
 from segue.core.redis_catalogue.client import SERVER_TIMEOUTS, connect
 from segue.core.redis_catalogue.open import open_store
-from segue.server.inference.admission import LEAST_SECONDS
+from segue.server.components import ListenerSecurity, Parts
 from segue.server.inference.bounded_executor import BoundedThreads
 from segue.server.inference.decode_worker import LIMITS, PRELOADED, Listened, Listening, Task
 from segue.server.inference.engine import Engine
 from segue.server.live_catalogue.catalogue import LiveCatalogue
 from segue.server.observability.metrics import Metrics
+from segue.server.security.exposure import exposures
+from segue.server.security.tls import Tls, tls_files, watch_balancer
+from segue.server.security.tokens import Tokens
+from segue.server.settings import Settings
 
 # Reading the catalogue is waiting for Redis, so threads are many, but not without end.
 _READERS, _MOST_READING = 16, 512
 
+_log = logging.getLogger(__name__)
 
-@dataclass(frozen=True)
-class Settings:
-    """What the server is told at its start.
 
-    Attributes:
-        data: the folder where Segue keeps its state.
-        redis_url: the Redis to use, or None for a private one in ``data``.
-        model: the artifact's folder.
-        workers: how many processes decode, at least 1.
-        queue_seconds: how many seconds of audio may wait or be heard, at least 1.
+def read_listener_security(settings: Settings, metrics: Metrics) -> ListenerSecurity:
+    """Reads certificates and tokens before any port is opened.
+
+    Raises:
+        MalformedRequest: they cannot be used, or one of them is given without the other that it needs.
     """
-
-    data: Path
-    redis_url: str | None
-    model: Path
-    workers: int
-    queue_seconds: float
-
-    @property
-    def most_pieces(self) -> int:
-        """How many pieces may wait or be heard, if all are short."""
-        return int(self.queue_seconds / LEAST_SECONDS) + 1
-
-
-@dataclass(frozen=True)
-class Parts:
-    """The parts that the services work with."""
-
-    engine: Engine
-    catalogue: LiveCatalogue
-    readers: BoundedThreads
-    metrics: Metrics
-
-    @property
-    def model_id(self) -> str:
-        """What the loaded network is called."""
-        return self.engine.model.manifest.model_id
+    files = tls_files(settings)
+    tls = Tls(files, metrics) if files else None
+    if settings.balancer_certificate and not tls:
+        watch_balancer(settings.balancer_certificate, metrics)
+    tokens = Tokens(settings.tokens) if settings.tokens else None
+    for warning in exposures(settings):
+        _log.warning("%s", warning)
+    return ListenerSecurity(tls, tokens)
 
 
 def _listeners(manifest: Manifest, workers: int) -> ProcessPool[Task, Listened]:
@@ -78,7 +60,7 @@ def _catalogue(settings: Settings, manifest: Manifest, metrics: Metrics) -> Live
     catalogue = LiveCatalogue(
         settings.data,
         manifest,
-        lambda: open_store(settings.data, settings.redis_url, SERVER_TIMEOUTS),
+        lambda: open_store(settings.data, settings.redis, SERVER_TIMEOUTS),
         metrics,
     )
     metrics.searching(lambda: catalogue.view)
@@ -107,8 +89,8 @@ class Assembly:
             StoreUnavailable: what was given as the address of a Redis is none; one that does not answer is waited for.
             CancelledError: it was abandoned.
         """
-        if self._settings.redis_url:
-            connect(self._settings.redis_url).close()
+        if self._settings.redis:
+            connect(self._settings.redis).close()
         model = Model.load(self._settings.model)
         self._metrics.model(model.manifest.model_id)
         listeners = self._made.enter_context(_listeners(model.manifest, self._settings.workers))

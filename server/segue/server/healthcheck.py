@@ -14,7 +14,8 @@ from pathlib import Path
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-DEFAULT_LISTEN = "127.0.0.1:50051"
+from segue.server.settings import DEFAULT_LISTEN
+
 TIMEOUT_SECONDS = 4.0
 
 # Whoever listens on all addresses is reached on the loopback.

@@ -5,19 +5,21 @@ from __future__ import annotations
 import asyncio
 import logging
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Any
 
 import grpc
 from grpc_health.v1 import health_pb2_grpc
 
 from segue.core.errors import MalformedRequest, SegueError
-from segue.server.assembly import Assembly, Parts, Settings
+from segue.server.assembly import Assembly
+from segue.server.components import ListenerSecurity, Parts
+from segue.server.inference.admission import max_clips
 from segue.server.interceptors.authentication import TokenInterceptor
-from segue.server.interceptors.call_observer import CallInterceptor, Watcher
+from segue.server.interceptors.call_observer import CallInterceptor
 from segue.server.interceptors.error_status import StatusInterceptor
 from segue.server.interceptors.unary_read_timeout import MessageInterceptor
 from segue.server.live_catalogue.catalogue import POLL_SECONDS, LiveCatalogue
+from segue.server.observability.call_record import Watcher
 from segue.server.observability.log_setup import CallLog
 from segue.server.observability.metrics import Metrics
 from segue.server.process.memory import give_back_memory, settle
@@ -30,7 +32,7 @@ from segue.server.rpc.reflection import add_reflection
 from segue.server.rpc.servicers import CatalogService, ClassificationService, RecommendationService
 from segue.server.security import tls_handshakes
 from segue.server.security.tls import Tls
-from segue.server.security.tokens import Tokens
+from segue.server.settings import Settings
 from segue.v1 import (
     catalog_service_pb2,
     catalog_service_pb2_grpc,
@@ -52,30 +54,7 @@ _SECONDS_TO_END = 1.0
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Front:
-    """How the server meets its callers.
-
-    Attributes:
-        address: HOST:PORT, or unix:PATH; port 0 is any free one.
-        grace: how many seconds calls under way may take to finish after the signal and the time to drain.
-        drain: how many seconds calls are still taken after the signal, while health says NOT_SERVING.
-        connection_age: after how many seconds callers are asked to connect anew, 0 for never.
-        when_ready: whether the port opens only once everything is loaded.
-        tls: what secures the port, or None for plain text.
-        tokens: who may call, or None for everyone.
-    """
-
-    address: str
-    grace: float
-    drain: float = 0.0
-    connection_age: float = 0.0
-    when_ready: bool = False
-    tls: Tls | None = None
-    tokens: Tokens | None = None
-
-
-async def serve(settings: Settings, metrics: Metrics, front: Front) -> bool:
+async def serve(settings: Settings, metrics: Metrics, security: ListenerSecurity) -> bool:
     """Opens the port, loads, answers calls until SIGTERM, SIGINT or SIGHUP, and ends in good order.
 
     A port that is to open when everything is loaded opens then.
@@ -83,7 +62,7 @@ async def serve(settings: Settings, metrics: Metrics, front: Front) -> bool:
     Args:
         settings: what the parts are to be made of.
         metrics: where everything is counted.
-        front: how callers are met.
+        security: what guards the port.
 
     Returns:
         Whether it came to answer calls. If not, a thread may still be loading, which nobody can stop.
@@ -94,32 +73,33 @@ async def serve(settings: Settings, metrics: Metrics, front: Front) -> bool:
         CatalogueMismatch: the catalogue was made by another model or front end.
     """
     give_back_memory()
+    most_pieces = max_clips(settings.queue_seconds)
     server = grpc.aio.server(
-        interceptors=_interceptors(metrics, front, settings.most_pieces + _OTHER_CALLS // 2),
-        options=[*transport_options(front.connection_age), *([tls_handshakes.OPTION] if front.tls else [])],
+        interceptors=_interceptors(metrics, security, most_pieces + _OTHER_CALLS // 2),
+        options=[*transport_options(settings.max_connection_age), *([tls_handshakes.OPTION] if security.tls else [])],
         # Far from it, what brings music is refused in words; beyond it gRPC refuses all, the health too, with none.
-        maximum_concurrent_rpcs=settings.most_pieces + _OTHER_CALLS + health.MOST_WATCHING,
+        maximum_concurrent_rpcs=most_pieces + _OTHER_CALLS + health.MOST_WATCHING,
     )
     checks, services = _add_front(server)
     stop = _stop_signal()
     assembly = Assembly(settings, metrics)
     try:
-        bound = None if front.when_ready else await _open(server, front)
+        bound = None if settings.listen_when_ready else await _open(server, settings.listen, security.tls)
         if parts := await _built(assembly, stop):
             settle()
             watch = _begin(parts, services, checks)
-            bound = bound or await _open(server, front)
+            bound = bound or await _open(server, settings.listen, security.tls)
             _log.info("listening on %s with %s and %d tracks", bound, parts.model_id, len(parts.catalogue.view))
             await stop.wait()
             _log.info("stopping; calls under way are finished")
             watch.cancel()
             checks.stop()
-            await asyncio.sleep(front.drain)
+            await asyncio.sleep(settings.drain)
         else:
             assembly.abandon()
     finally:
         checks.end()
-        await server.stop(front.grace)
+        await server.stop(settings.grace)
         await _others_end()
         assembly.close()
     _log.info("stopped")
@@ -143,10 +123,12 @@ async def _built(assembly: Assembly, stop: asyncio.Event) -> Parts | None:
     return await building if building.done() and not stop.is_set() else None
 
 
-def _interceptors(metrics: Metrics, front: Front, most_coming: int) -> list[grpc.aio.ServerInterceptor[Any, Any]]:
+def _interceptors(
+    metrics: Metrics, security: ListenerSecurity, most_coming: int
+) -> list[grpc.aio.ServerInterceptor[Any, Any]]:
     """The outermost first: what counts sees how every other one ends a call."""
-    watchers: list[Watcher] = [metrics, CallLog(), *([front.tls.handshakes] if front.tls else [])]
-    access = [TokenInterceptor(front.tokens)] if front.tokens else []
+    watchers: list[Watcher] = [metrics, CallLog(), *([security.tls.handshakes] if security.tls else [])]
+    access = [TokenInterceptor(security.tokens)] if security.tokens else []
     return [CallInterceptor(watchers), StatusInterceptor(), *access, MessageInterceptor(most_coming, health.SERVICE)]
 
 
@@ -178,24 +160,20 @@ def _add_services(server: grpc.aio.Server, parts: Parts) -> None:
     catalog_service_pb2_grpc.add_CatalogServiceServicer_to_server(CatalogService(parts), server)
 
 
-async def _open(server: grpc.aio.Server, front: Front) -> str:
+async def _open(server: grpc.aio.Server, address: str, tls: Tls | None) -> str:
     """Opens the port and answers the address with the port that it really is."""
-    bound = _bind(server, front)
+    bound = _bind(server, address, tls)
     await server.start()
     # All who come by a Unix socket have one name there, and are not told apart.
-    if front.tls and not bound.startswith("unix:"):
-        front.tls.handshakes.keep_looking()
+    if tls and not bound.startswith("unix:"):
+        tls.handshakes.keep_looking()
     _log.info("the port %s is open", bound)
     return bound
 
 
-def _bind(server: grpc.aio.Server, front: Front) -> str:
-    address = front.address
+def _bind(server: grpc.aio.Server, address: str, tls: Tls | None) -> str:
     try:
-        if front.tls:
-            port = server.add_secure_port(address, front.tls.credentials())
-        else:
-            port = server.add_insecure_port(address)
+        port = server.add_secure_port(address, tls.credentials()) if tls else server.add_insecure_port(address)
     except RuntimeError as error:
         raise MalformedRequest(
             "listen", f"Cannot listen on {address}: the port is taken, or the address is not one of this machine's."

@@ -24,11 +24,11 @@ from segue.core.model.artifact import Manifest
 from segue.core.model.saved_model import Model
 from segue.core.redis_catalogue.client import SERVER_TIMEOUTS, address_of, connect, translating_errors
 from segue.core.redis_catalogue.open import open_store
-from segue.server.cli.options import Options
 from segue.server.healthcheck import Shown, check, reachable
-from segue.server.security.exposure import exposures, is_local, tls_files
-from segue.server.security.tls import certificate_end, read_certificates
+from segue.server.security.exposure import exposures, is_local
+from segue.server.security.tls import certificate_end, read_certificates, tls_files
 from segue.server.security.tokens import read_grants
+from segue.server.settings import Settings
 
 Level = Literal["ok", "warn", "fail"]
 
@@ -55,18 +55,18 @@ class Finding:
     advice: str = ""
 
 
-def examine(options: Options) -> Iterator[Finding]:
+def examine(settings: Settings) -> Iterator[Finding]:
     """Looks at one thing after another, and tells each at once, since some take seconds."""
     yield _versions()
     yield _processor()
-    model = _model(options.model)
+    model = _model(settings.model)
     yield model[0]
-    yield from _data(options.data, only_read=bool(options.redis))
-    yield from _catalogue(options, model[1])
+    yield from _data(settings.data, only_read=bool(settings.redis))
+    yield from _catalogue(settings, model[1])
     yield _decoders()
-    yield from _ports(options)
-    yield from _certificates(options)
-    yield from _tokens(options)
+    yield from _ports(settings)
+    yield from _certificates(settings)
+    yield from _tokens(settings)
 
 
 def show(findings: Iterator[Finding], *, as_json: bool) -> bool:
@@ -145,11 +145,11 @@ def _space(free: int) -> Finding:
     return Finding("disk", level, f"{free / 1e9:.1f} GB are free", advice)
 
 
-def _catalogue(options: Options, manifest: Manifest | None) -> Iterator[Finding]:
+def _catalogue(settings: Settings, manifest: Manifest | None) -> Iterator[Finding]:
     try:
-        with open_store(options.data, options.redis, SERVER_TIMEOUTS) as store:
+        with open_store(settings.data, settings.redis, SERVER_TIMEOUTS) as store:
             yield Finding("redis", "ok", f"{store.address} answers")
-            yield _persistence(options.redis)
+            yield _persistence(settings.redis)
             yield _fit(store.identity(), store.count(), manifest)
     except SegueError as error:
         yield Finding("redis", "fail", str(error))
@@ -200,11 +200,11 @@ def _decoders() -> Finding:
     )
 
 
-def _ports(options: Options) -> Iterator[Finding]:
-    unix = options.listen.startswith("unix:")
-    yield _socket(options.listen) if unix else _port("port", options.listen, _shown(options))
-    if options.metrics_listen:
-        yield _port("metrics port", options.metrics_listen)
+def _ports(settings: Settings) -> Iterator[Finding]:
+    unix = settings.listen.startswith("unix:")
+    yield _socket(settings.listen) if unix else _port("port", settings.listen, _shown(settings))
+    if settings.metrics_listen:
+        yield _port("metrics port", settings.metrics_listen)
 
 
 def _socket(address: str) -> Finding:
@@ -221,9 +221,9 @@ def _socket(address: str) -> Finding:
     return Finding("port", "ok", f"{address} can be opened")
 
 
-def _shown(options: Options) -> Shown | None:
+def _shown(settings: Settings) -> Shown | None:
     """What a server with these options shows."""
-    certificate, key = options.tls_certificate, options.tls_key
+    certificate, key = settings.tls_certificate, settings.tls_key
     return (certificate, key) if certificate and key else None
 
 
@@ -249,9 +249,9 @@ def _taken(what: str, address: str, problem: str, shown: Shown | None) -> Findin
     return Finding(what, "fail", f"{address}: {problem}", "Stop what listens there, or name another address.")
 
 
-def _certificates(options: Options) -> Iterator[Finding]:
+def _certificates(settings: Settings) -> Iterator[Finding]:
     try:
-        end = _shown_until(options)
+        end = _shown_until(settings)
     except SegueError as error:
         yield Finding("certificate", "fail", str(error))
         return
@@ -259,12 +259,12 @@ def _certificates(options: Options) -> Iterator[Finding]:
         yield _lifetime((end - datetime.now(UTC)).total_seconds() / 86_400)
 
 
-def _shown_until(options: Options) -> datetime | None:
+def _shown_until(settings: Settings) -> datetime | None:
     """When the certificate ends that callers are shown, by this server or by a balancer before it."""
-    if files := tls_files(options):
+    if files := tls_files(settings):
         return read_certificates(files).not_after
-    if options.balancer_certificate:
-        return certificate_end("balancer-certificate", options.balancer_certificate)
+    if settings.balancer_certificate:
+        return certificate_end("balancer-certificate", settings.balancer_certificate)
     return None
 
 
@@ -280,15 +280,15 @@ def _lifetime(days: float) -> Finding:
     return Finding("certificate", "ok", f"it can be used, and ends in {days:.0f} days")
 
 
-def _tokens(options: Options) -> Iterator[Finding]:
-    if options.tokens:
+def _tokens(settings: Settings) -> Iterator[Finding]:
+    if settings.tokens:
         try:
-            grants = read_grants(options.tokens)
+            grants = read_grants(settings.tokens)
         except SegueError as error:
             yield Finding("tokens", "fail", str(error))
         else:
             yield _granted([grant.name for grant in grants])
-    for warning in exposures(options):
+    for warning in exposures(settings):
         yield Finding("access", "warn", warning)
 
 

@@ -20,10 +20,11 @@ from segue.core.model.tensorflow_stderr import end_silence
 from segue.core.optional_dependencies import require_extra
 from segue.core.paths import shipped_models
 from segue.server.cli.config_file import effective
-from segue.server.cli.options import Options, serving
+from segue.server.cli.options import serving
 from segue.server.observability.log_setup import set_up
 from segue.server.process.signals import stop_signals
 from segue.server.security.tokens import SCOPES, new_token
+from segue.server.settings import Settings
 
 _log = logging.getLogger(__name__)
 
@@ -32,7 +33,7 @@ _log = logging.getLogger(__name__)
 @serving
 @click.version_option(package_name="segue")
 @click.pass_context
-def main(ctx: click.Context, /, **values: Any) -> None:  # noqa: ANN401 - the fields of Options
+def main(ctx: click.Context, /, **values: Any) -> None:  # noqa: ANN401 - the fields of Settings
     """Tells the genre of music and what to play next, over gRPC.
 
     Without a command it serves. An option may also stand in the environment, as SEGUE_ and its name, or in the file
@@ -50,7 +51,7 @@ def main(ctx: click.Context, /, **values: Any) -> None:  # noqa: ANN401 - the fi
         "cryptography",
     )
     if ctx.invoked_subcommand is None:
-        _serve(ctx, Options(**values))
+        _serve(ctx, Settings(**values))
     elif given := [name for name in values if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE]:
         option = f"--{given[0].replace('_', '-')}"
         raise click.UsageError(f"{option} stands before {ctx.invoked_subcommand}; write it behind, if it takes one.")
@@ -76,14 +77,14 @@ def models(folders: tuple[Path, ...], *, as_json: bool) -> None:
 @main.command()
 @serving
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-def doctor(*, as_json: bool, **values: Any) -> None:  # noqa: ANN401 - the fields of Options
+def doctor(*, as_json: bool, **values: Any) -> None:  # noqa: ANN401 - the fields of Settings
     """Looks whether a server with these options could start and answer, and says what to do if not.
 
     Exits with 1 if anything fails.
     """
     from segue.server.cli.doctor import examine, show  # noqa: PLC0415 - so that --help is quick
 
-    sys.exit(0 if show(examine(Options(**values)), as_json=as_json) else 1)
+    sys.exit(0 if show(examine(Settings(**values)), as_json=as_json) else 1)
 
 
 @main.group()
@@ -115,15 +116,15 @@ def new(name: str | None, scopes: tuple[str, ...]) -> None:
     click.echo(made)
 
 
-def _serve(ctx: click.Context, options: Options) -> None:
+def _serve(ctx: click.Context, settings: Settings) -> None:
     for number in stop_signals():
         if number is not signal.SIGINT:
             signal.signal(number, _stop_starting)
-    set_up(options.log_format, options.log_level)
+    set_up(settings.log_format, settings.log_level)
     for key, value, whence in effective(ctx):
         _log.info("%s is %s, %s", key, value, whence)
     try:
-        _run(options)
+        _run(settings)
     except (SegueError, OSError) as error:
         _log.error("%s", error)
         sys.exit(1)
@@ -131,17 +132,15 @@ def _serve(ctx: click.Context, options: Options) -> None:
         sys.exit(130)
 
 
-def _run(options: Options) -> None:
-    from segue.server.assembly import Settings  # noqa: PLC0415 - so that --help is quick
+def _run(settings: Settings) -> None:
+    from segue.server.assembly import read_listener_security  # noqa: PLC0415 - so that --help is quick
     from segue.server.lifecycle import serve  # noqa: PLC0415 - likewise
     from segue.server.observability.metrics import Metrics, served  # noqa: PLC0415 - likewise
-    from segue.server.security.exposure import make_front  # noqa: PLC0415 - likewise
 
     metrics = Metrics()
-    settings = Settings(options.data, options.redis, options.model, options.workers, options.queue_seconds)
-    front = make_front(options, metrics)
-    with served(metrics, options.metrics_listen):
-        served_any = asyncio.run(serve(settings, metrics, front))
+    security = read_listener_security(settings, metrics)
+    with served(metrics, settings.metrics_listen):
+        served_any = asyncio.run(serve(settings, metrics, security))
     if not served_any:
         _leave()
 

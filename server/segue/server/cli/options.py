@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar, cast
@@ -14,36 +13,12 @@ import click
 
 from segue.core.paths import DEFAULT_MODEL, default_data_folder, default_model, resolve_model
 from segue.server.cli.config_file import Setting, read_config
-from segue.server.observability.log_setup import FORMATS, LEVELS, Format
+from segue.server.settings import DEFAULT_LISTEN, LOG_FORMATS, LOG_LEVELS
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 _FOLDER = click.Path(path_type=Path, file_okay=False)
 _FILE = click.Path(path_type=Path, dir_okay=False)
-
-
-@dataclass(frozen=True)
-class Options:
-    """What the server was told, by the names of its options; see ``--help``."""
-
-    listen: str
-    listen_when_ready: bool
-    data: Path
-    redis: str | None
-    model: Path
-    workers: int
-    queue_seconds: float
-    grace: float
-    drain: float
-    max_connection_age: float
-    metrics_listen: str | None
-    tls_certificate: Path | None
-    tls_key: Path | None
-    tls_client_ca: Path | None
-    balancer_certificate: Path | None
-    tokens: Path | None
-    log_format: Format
-    log_level: str
 
 
 def _address(_ctx: click.Context, _option: click.Parameter, value: str) -> str:
@@ -108,7 +83,7 @@ _OPTIONS = (
     click.option(
         "--listen",
         cls=Setting,
-        default="127.0.0.1:50051",
+        default=DEFAULT_LISTEN,
         callback=_address,
         help="HOST:PORT or unix:PATH to answer on.",
     ),
@@ -207,14 +182,14 @@ _OPTIONS = (
     click.option(
         "--log-format",
         cls=Setting,
-        type=click.Choice(FORMATS),
+        type=click.Choice(LOG_FORMATS),
         default="text",
         help="Lines for people, or a JSON object a line.",
     ),
     click.option(
         "--log-level",
         cls=Setting,
-        type=click.Choice(LEVELS),
+        type=click.Choice(LOG_LEVELS),
         default="info",
         help="The least that is logged; debug has a line for every call, info for those that fail.",
     ),
@@ -222,5 +197,5 @@ _OPTIONS = (
 
 
 def serving(command: Command) -> Command:
-    """Declares every setting of the server; the command takes them as keyword arguments, those of ``Options``."""
+    """Declares every setting of the server; the command takes them as keyword arguments, the fields of ``Settings``."""
     return reduce(lambda made, option: option(made), reversed(_OPTIONS), command)

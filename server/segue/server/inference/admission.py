@@ -27,6 +27,11 @@ def weight(bytes_: int, seconds: float) -> float:
     return min(_MOST_SECONDS, max(seconds, bytes_ / _BYTES_A_SECOND, LEAST_SECONDS))
 
 
+def max_clips(queue_seconds: float) -> int:
+    """How many pieces may wait or be heard, if all are short."""
+    return int(queue_seconds / LEAST_SECONDS) + 1
+
+
 @dataclass(eq=False)
 class Visit:
     """A piece that was taken on; ``waits`` until somebody begins with it."""

@@ -23,7 +23,7 @@ from segue.core.process_pool import ProcessPool
 from segue.server.inference.admission import Admission, Visit, weight
 from segue.server.inference.batcher import SharedNetwork
 from segue.server.inference.decode_worker import Listened, Rest, Task
-from segue.server.interceptors.call_observer import CLOCKS_APART
+from segue.server.observability.call_record import CLOCKS_APART
 from segue.server.observability.metrics import Metrics, Stage
 
 

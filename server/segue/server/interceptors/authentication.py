@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 import grpc
 
 from segue.core.errors import AccessError
-from segue.server.interceptors.call_observer import Handler, refusing
+from segue.server.rpc.handlers import Handler, refusing
 from segue.server.security.tokens import Tokens
 
 _OPEN = "grpc.health.v1.Health"

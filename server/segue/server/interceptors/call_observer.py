@@ -6,47 +6,13 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import aclosing, contextmanager
-from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias
+from typing import Any
 
 import grpc
 from google.rpc import error_details_pb2, status_pb2
 
-Method = Callable[..., Any]
-Context = grpc.aio.ServicerContext[Any, Any]
-Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
-
-CLOCKS_APART = 0.1
-"""A caller whose deadline passes hangs up, and that reaches the server so many seconds before its own clock says so."""
-
-
-@dataclass(frozen=True)
-class Ended:
-    """How a call ended.
-
-    Attributes:
-        method: the full name of the procedure, such as "/segue.v1.CatalogService/GetStatus".
-        code: the name of the gRPC status code.
-        reason: the reason of its ErrorInfo, or empty.
-        seconds: how long it took, streams from the first to the last message.
-        request_id: the id that the caller was told, or empty where none was.
-    """
-
-    method: str
-    code: str
-    reason: str
-    seconds: float
-    request_id: str
-
-
-class Watcher(Protocol):
-    """Whoever is told of calls; both methods are called in the event loop and must not block."""
-
-    def began(self, method: str, peer: str) -> None:
-        """A call was taken up, from a connection that gRPC names so."""
-
-    def ended(self, call: Ended) -> None:
-        """A call that was taken up has ended, however it did."""
+from segue.server.observability.call_record import CLOCKS_APART, Ended, Watcher
+from segue.server.rpc.handlers import Context, Handler, Method, around
 
 
 class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg] # generic in its types alone
@@ -64,27 +30,6 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg] # g
         handler = await continuation(handler_call_details)
         name = handler_call_details.method
         return handler and around(handler, lambda method: watched(method, name, self._watchers))
-
-
-def around(handler: Handler, wrap: Callable[[Method], Method], read: Callable[[bytes], Any] | None = None) -> Handler:
-    """A handler of streams like another, its method wrapped, and its messages read by ``read`` where that is given."""
-    method: Any = handler.stream_stream
-    return grpc.stream_stream_rpc_method_handler(
-        wrap(method),
-        request_deserializer=read or handler.request_deserializer,
-        response_serializer=handler.response_serializer,
-    )
-
-
-def refusing(error: Exception) -> Handler:
-    """A handler that raises an error whatever is called, and reads nothing of what was sent."""
-
-    async def refuse(_requests: AsyncIterator[bytes], _context: Context) -> AsyncIterator[bytes]:
-        raise error
-        yield b""
-
-    # A stream on both sides is right for a call of any kind.
-    return grpc.stream_stream_rpc_method_handler(refuse)
 
 
 def watched(method: Method, name: str, watchers: Sequence[Watcher]) -> Method:

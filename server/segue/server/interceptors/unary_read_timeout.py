@@ -7,15 +7,15 @@ its place is taken for as long as its caller likes, be it a call that needs no t
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from typing import Any, cast
 
 import grpc
 
 from segue.core.errors import MalformedRequest, StreamStalled
-from segue.server.interceptors.call_observer import Context, Handler
 from segue.server.rpc.concurrency_limit import Places
+from segue.server.rpc.handlers import Context, Handler, let_go
 
 MESSAGE_SECONDS = 300.0
 """How long the message of a unary call may take to come: 16 MiB at half a megabit a second."""
@@ -82,8 +82,3 @@ async def _only(requests: AsyncIterator[Any]) -> Any:  # noqa: ANN401 - any meth
         raise StreamStalled(f"The message did not come within {MESSAGE_SECONDS:g} s. Send it without pauses.") from None
     finally:
         await let_go(requests)
-
-
-async def let_go(messages: AsyncIterator[Any]) -> None:
-    """Ends the reading of messages: gRPC's own reader is a cycle, and holds the last one until it is collected."""
-    await cast("AsyncGenerator[Any, None]", aiter(messages)).aclose()

@@ -9,13 +9,9 @@ import sys
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Literal
 
-from segue.server.interceptors.call_observer import Ended
-
-Format = Literal["text", "json"]
-FORMATS: tuple[Format, ...] = ("text", "json")
-LEVELS = ("debug", "info", "warning", "error")
+from segue.server.observability.call_record import Ended
+from segue.server.settings import LogFormat
 
 # What a record may carry beside its message; nothing else gets into a line of JSON, least of all audio or a token.
 _FACTS = ("request_id", "method", "code", "reason", "milliseconds")
@@ -26,7 +22,7 @@ _MOST_A_SECOND = 20
 _log = logging.getLogger(__name__)
 
 
-def set_up(form: Format, level: str) -> None:
+def set_up(form: LogFormat, level: str) -> None:
     """Sends everything that is logged to the standard error."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines() if form == "json" else logging.Formatter("segue-server: %(message)s"))

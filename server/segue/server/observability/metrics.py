@@ -21,7 +21,7 @@ from prometheus_client import (
 )
 
 from segue.core.errors import MalformedRequest
-from segue.server.interceptors.call_observer import Ended
+from segue.server.observability.call_record import Ended
 
 _log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from typing import Any, cast
 import grpc
 
 from segue.core.errors import SegueError, Starting
-from segue.server.interceptors.call_observer import refusing
+from segue.server.rpc.handlers import refusing
 
 Refusal = Callable[[str], SegueError | None]
 """Answers why a method, by its full name, is not answered now, or None where it is."""

@@ -12,8 +12,8 @@ from collections.abc import AsyncIterator, Callable, Collection, Mapping
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from segue.server.interceptors.call_observer import Context
 from segue.server.rpc.concurrency_limit import Places
+from segue.server.rpc.handlers import Context
 
 SERVICE = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
 SERVING = health_pb2.HealthCheckResponse.SERVING

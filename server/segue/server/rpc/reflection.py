@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator, Collection
 import grpc
 from grpc_reflection.v1alpha import reflection, reflection_pb2, reflection_pb2_grpc
 
-from segue.server.interceptors.call_observer import Context
 from segue.server.rpc.concurrency_limit import Places
+from segue.server.rpc.handlers import Context
 from segue.server.rpc.streams import MAX_STREAMS, coming
 
 

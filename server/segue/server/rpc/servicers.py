@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 from importlib.metadata import version
-from typing import Any, Literal, NamedTuple
-
-import grpc
+from typing import Literal, NamedTuple
 
 from segue.core.audio.track_id import track_id as id_of_audio
 from segue.core.catalogue.records import Track
 from segue.core.catalogue.store import TrackStore
 from segue.core.errors import SegueError, TrackNotFound
 from segue.core.index.vector_index import Vectors
-from segue.server.assembly import Parts
+from segue.server.components import Parts
+from segue.server.inference.arriving_audio import ArrivingAudio
 from segue.server.inference.engine import Hearing, Preview
-from segue.server.interceptors.error_status import item_status, public_message
 from segue.server.rpc import converters
 from segue.server.rpc.concurrency_limit import Places
+from segue.server.rpc.error_status import item_status, public_message
 from segue.server.rpc.field_masks import keep, wanted
-from segue.server.rpc.streams import MAX_STREAMS, ArrivingAudio, coming, of_chunks, side_by_side, soon_read
+from segue.server.rpc.handlers import Context
+from segue.server.rpc.streams import MAX_STREAMS, coming, of_chunks, side_by_side, soon_read
 from segue.v1 import (
     catalog_service_pb2,
     catalog_service_pb2_grpc,
@@ -40,8 +40,6 @@ from segue.v1.recommendation_service_pb2 import (
     StreamingRecommendRequest,
     StreamingRecommendResponse,
 )
-
-Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class _Service:

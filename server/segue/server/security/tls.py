@@ -18,6 +18,7 @@ from segue.core.errors import MalformedRequest
 from segue.server.observability.metrics import Metrics
 from segue.server.security.file_watcher import WatchedFiles
 from segue.server.security.tls_handshakes import Handshakes
+from segue.server.settings import Settings
 
 _log = logging.getLogger(__name__)
 
@@ -35,6 +36,22 @@ class TlsFiles:
     certificate: Path
     key: Path
     client_ca: Path | None = None
+
+
+def tls_files(settings: Settings) -> TlsFiles | None:
+    """The files of certificates that are named, or None where none is.
+
+    Raises:
+        MalformedRequest: one of them is named without the other that it needs.
+    """
+    certificate, key, client_ca = settings.tls_certificate, settings.tls_key, settings.tls_client_ca
+    if certificate and key:
+        return TlsFiles(certificate, key, client_ca)
+    given: list[Path] = [path for path in (certificate, key, client_ca) if path]
+    if given:
+        missing = "--tls-key" if certificate else "--tls-certificate"
+        raise MalformedRequest("tls", f"{given[0]} alone secures nothing. Give {missing} too.")
+    return None
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import grpc
 from grpc_channelz.v1 import channelz_pb2
 from grpc_channelz.v1.channelz import ChannelzServicer  # type: ignore[attr-defined] # its types leave it out
 
-from segue.server.interceptors.call_observer import Ended
+from segue.server.observability.call_record import Ended
 from segue.server.observability.metrics import Metrics
 
 PATIENCE_SECONDS = 5.0

@@ -11,10 +11,10 @@ import grpc
 import pytest
 
 from segue.server.interceptors import unary_read_timeout
-from segue.server.interceptors.call_observer import Handler
 from segue.server.interceptors.error_status import StatusInterceptor
 from segue.server.interceptors.unary_read_timeout import MessageInterceptor
 from segue.server.rpc import streams
+from segue.server.rpc.handlers import Handler
 from segue.server.rpc.streams import coming, soon_read
 from tests.helpers.waiting import PATIENCE_SECONDS
 

@@ -7,7 +7,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from segue.server.cli.config_file import effective, masked
-from segue.server.cli.options import Options, serving
+from segue.server.cli.options import serving
+from segue.server.settings import Settings
 
 
 @click.command()
@@ -15,7 +16,7 @@ from segue.server.cli.options import Options, serving
 @click.pass_context
 def show(ctx: click.Context, /, **values: object) -> None:
     """Prints the effective settings, as the server logs them."""
-    Options(**values)  # type: ignore[arg-type] # it takes all of them, and no other
+    Settings(**values)  # type: ignore[arg-type] # it takes all of them, and no other
     for line in effective(ctx):
         click.echo(" | ".join(line))
 

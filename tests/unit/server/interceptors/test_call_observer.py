@@ -7,8 +7,9 @@ import grpc
 import pytest
 
 from segue.core.errors import Overloaded
-from segue.server.interceptors.call_observer import Ended, watched
-from segue.server.interceptors.error_status import to_status
+from segue.server.interceptors.call_observer import watched
+from segue.server.observability.call_record import Ended
+from segue.server.rpc.error_status import to_status
 
 
 class Call:

@@ -7,7 +7,8 @@ import pytest
 from google.rpc import error_details_pb2
 
 from segue.core import errors
-from segue.server.interceptors.error_status import public_message, request_id, to_status
+from segue.server.interceptors.error_status import request_id
+from segue.server.rpc.error_status import public_message, to_status
 
 ALL = [
     errors.AudioUndecodable("Send a whole file."),

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from segue.server.interceptors.call_observer import Ended
+from segue.server.observability.call_record import Ended
 from segue.server.observability.log_setup import CallLog, JsonLines
 
 CLASSIFY = "/segue.v1.ClassificationService/Classify"

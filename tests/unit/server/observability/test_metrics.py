@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from segue.core.errors import MalformedRequest
-from segue.server.interceptors.call_observer import Ended
 from segue.server.live_catalogue.view import View
+from segue.server.observability.call_record import Ended
 from segue.server.observability.metrics import STAGES, Metrics, served
 
 DOCUMENT = Path(__file__).parents[4] / "docs" / "metrics.md"

@@ -5,18 +5,20 @@ import pytest
 from click.testing import CliRunner
 
 from segue.core.errors import MalformedRequest
-from segue.server.cli.options import Options, serving
-from segue.server.security.exposure import exposures, is_local, tls_files
+from segue.server.cli.options import serving
+from segue.server.security.exposure import exposures, is_local
+from segue.server.security.tls import tls_files
+from segue.server.settings import Settings
 
 
-def options(*arguments: str) -> Options:
+def options(*arguments: str) -> Settings:
     """What the server would be told."""
-    made: list[Options] = []
+    made: list[Settings] = []
 
     @click.command()
     @serving
     def keep(**values: object) -> None:
-        made.append(Options(**values))  # type: ignore[arg-type] # it takes all of them, and no other
+        made.append(Settings(**values))  # type: ignore[arg-type] # it takes all of them, and no other
 
     ended = CliRunner().invoke(keep, arguments)
     assert 0 == ended.exit_code, ended.output

@@ -1,0 +1,98 @@
+"""The one place where an exception becomes a google.rpc.Status."""
+
+from __future__ import annotations
+
+import logging
+
+import grpc
+from google.protobuf.any_pb2 import Any as AnyMessage
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.message import Message
+from google.rpc import error_details_pb2, status_pb2
+
+from segue.core import errors
+from segue.server.rpc.handlers import Context
+
+DOMAIN = "segue.v1"
+REQUEST_ID = "x-request-id"
+RETRY_SECONDS = 1
+_LONGEST_MESSAGE = 1_000
+
+_CODES: dict[type[errors.SegueError], grpc.StatusCode] = {
+    errors.AudioError: grpc.StatusCode.INVALID_ARGUMENT,
+    errors.MalformedRequest: grpc.StatusCode.INVALID_ARGUMENT,
+    errors.TrackNotFound: grpc.StatusCode.NOT_FOUND,
+    errors.CatalogueEmpty: grpc.StatusCode.FAILED_PRECONDITION,
+    errors.CatalogueMismatch: grpc.StatusCode.FAILED_PRECONDITION,
+    errors.Overloaded: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    errors.StoreUnavailable: grpc.StatusCode.UNAVAILABLE,
+    errors.TokenMissing: grpc.StatusCode.UNAUTHENTICATED,
+    errors.TokenUnknown: grpc.StatusCode.UNAUTHENTICATED,
+    errors.TokenScope: grpc.StatusCode.PERMISSION_DENIED,
+    errors.Starting: grpc.StatusCode.UNAVAILABLE,
+    errors.DeadlinePassed: grpc.StatusCode.DEADLINE_EXCEEDED,
+    errors.StreamStalled: grpc.StatusCode.DEADLINE_EXCEEDED,
+}
+
+RETRIED = (errors.Overloaded, errors.StoreUnavailable, errors.Starting)
+
+_log = logging.getLogger(__name__)
+
+
+def to_status(error: Exception, request_id: str) -> tuple[grpc.StatusCode, status_pb2.Status]:
+    """What a caller is told of an error: exactly one ErrorInfo, and what helps to mend it.
+
+    Nothing of an error that Segue did not mean to raise leaves the server but the request id.
+    """
+    code = next((code for kind, code in _CODES.items() if isinstance(error, kind)), grpc.StatusCode.INTERNAL)
+    known = code is not grpc.StatusCode.INTERNAL
+    reason = error.reason if known and isinstance(error, errors.SegueError) else "INTERNAL"
+    internal = f"Something went wrong inside Segue. Report it with the request id {request_id}."
+    message = public_message(error) if known else internal
+    facts = error.facts if known and isinstance(error, errors.SegueError) else {}
+    info = error_details_pb2.ErrorInfo(reason=reason, domain=DOMAIN, metadata={"request_id": request_id, **facts})
+    details = [info, *_help(error, message)]
+    number: int = code.value[0]
+    return code, status_pb2.Status(code=number, message=message, details=[_packed(detail) for detail in details])
+
+
+def public_message(error: Exception) -> str:
+    """What a caller may read of an error that Segue means to raise: nothing of the server's own machine."""
+    if isinstance(error, errors.StoreUnavailable):
+        return "The catalogue's Redis does not answer. Try again in a second; the server's log says more."
+    # A status travels in a header, which is cut off, or refused, when it is long.
+    return str(error)[:_LONGEST_MESSAGE]
+
+
+def _help(error: Exception, message: str) -> list[Message]:
+    """The standard details that go with an error beside its ErrorInfo."""
+    if isinstance(error, (errors.MalformedRequest, errors.AudioError)):
+        violation = error_details_pb2.BadRequest.FieldViolation(field=error.field, description=message)
+        return [error_details_pb2.BadRequest(field_violations=[violation])]
+    if isinstance(error, errors.TrackNotFound):
+        return [error_details_pb2.ResourceInfo(resource_type="segue.v1.Track", resource_name=error.track_id)]
+    if isinstance(error, RETRIED):
+        return [error_details_pb2.RetryInfo(retry_delay=Duration(seconds=RETRY_SECONDS))]
+    return []
+
+
+def _packed(detail: Message) -> AnyMessage:
+    packed = AnyMessage()
+    packed.Pack(detail)
+    return packed
+
+
+def item_status(error: Exception, context: Context) -> status_pb2.Status:
+    """What the caller of a stream is told of one item that failed, while the stream goes on."""
+    call = next((str(value) for key, value in context.trailing_metadata() or () if key == REQUEST_ID), "")
+    return convert_and_log(error, call)[1]
+
+
+def convert_and_log(error: Exception, call: str) -> tuple[grpc.StatusCode, status_pb2.Status]:
+    """Converts an error to its status, and logs what the operator has to know of."""
+    code, status = to_status(error, call)
+    if code is grpc.StatusCode.INTERNAL:
+        _log.error("request %s failed", call, exc_info=error, extra={"request_id": call})
+    elif isinstance(error, errors.StoreUnavailable):
+        _log.warning("request %s: %s", call, error, extra={"request_id": call})
+    return code, status

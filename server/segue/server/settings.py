@@ -1,0 +1,57 @@
+"""The settings of a server: the command line fills them in once, and every other module reads them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+LogFormat = Literal["text", "json"]
+LOG_FORMATS: tuple[LogFormat, ...] = ("text", "json")
+LOG_LEVELS = ("debug", "info", "warning", "error")
+DEFAULT_LISTEN = "127.0.0.1:50051"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Every setting of a server, under the name of its option; ``--help`` describes them for operators.
+
+    Attributes:
+        listen: address of the port, HOST:PORT or unix:PATH; port 0 is any free port.
+        listen_when_ready: True to open the port only after everything is loaded.
+        data: folder where Segue keeps its state.
+        redis: URL of the Redis server, or None for a private one in ``data``.
+        model: folder of the model artifact.
+        workers: number of decoding processes, [1, 256].
+        queue_seconds: seconds of audio that may be queued or in progress, [1, 1,000,000].
+        grace: seconds that calls may take to finish after a stop signal and ``drain``, [0, 3600].
+        drain: seconds after a stop signal in which calls are still accepted while health is NOT_SERVING, [0, 3600].
+        max_connection_age: seconds after which clients must reconnect, [0, 86,400]; 0 disables it.
+        metrics_listen: HOST:PORT of the Prometheus metrics, or None for no metrics port.
+        tls_certificate: PEM file with the server's certificate chain, or None for no TLS.
+        tls_key: PEM file with the certificate's private key, or None.
+        tls_client_ca: PEM file with the roots of client certificates, or None if clients need none.
+        balancer_certificate: PEM file with the certificate that a load balancer shows, or None.
+        tokens: TOML file of the access tokens, or None if every caller is allowed.
+        log_format: "text" or "json".
+        log_level: lowest level that is logged.
+    """
+
+    listen: str
+    listen_when_ready: bool
+    data: Path
+    redis: str | None
+    model: Path
+    workers: int
+    queue_seconds: float
+    grace: float
+    drain: float
+    max_connection_age: float
+    metrics_listen: str | None
+    tls_certificate: Path | None
+    tls_key: Path | None
+    tls_client_ca: Path | None
+    balancer_certificate: Path | None
+    tokens: Path | None
+    log_format: LogFormat
+    log_level: str
