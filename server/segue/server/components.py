@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from segue.core.errors import Starting
 from segue.server.inference.bounded_executor import BoundedThreads
 from segue.server.inference.engine import Engine
 from segue.server.live_catalogue.catalogue import LiveCatalogue
@@ -25,6 +26,32 @@ class Parts:
     def model_id(self) -> str:
         """What the loaded network is called."""
         return self.engine.model.manifest.model_id
+
+
+class DeferredComponents:
+    """Gives the services their components, which are built after the port is open.
+
+    Attributes:
+        value: the components, or None until they are built.
+    """
+
+    def __init__(self) -> None:
+        self.value: Parts | None = None
+
+    def get(self) -> Parts:
+        """Returns the components.
+
+        Raises:
+            Starting: they are not built yet.
+        """
+        if self.value is None:
+            raise starting_error()
+        return self.value
+
+
+def starting_error() -> Starting:
+    """Returns the error of a call that arrives before the components are built."""
+    return Starting("The server is starting: it loads its model and its catalogue. Try again in a second.")
 
 
 @dataclass(frozen=True)

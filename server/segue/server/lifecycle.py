@@ -10,13 +10,14 @@ from typing import Any
 import grpc
 from grpc_health.v1 import health_pb2_grpc
 
-from segue.core.errors import MalformedRequest, SegueError
+from segue.core.errors import MalformedRequest
 from segue.server.assembly import Assembly
-from segue.server.components import ListenerSecurity, Parts
+from segue.server.components import DeferredComponents, ListenerSecurity, Parts
 from segue.server.inference.admission import max_clips
 from segue.server.interceptors.authentication import TokenInterceptor
 from segue.server.interceptors.call_observer import CallInterceptor
 from segue.server.interceptors.error_status import StatusInterceptor
+from segue.server.interceptors.readiness import ReadinessInterceptor
 from segue.server.interceptors.unary_read_timeout import MessageInterceptor
 from segue.server.live_catalogue.catalogue import POLL_SECONDS, LiveCatalogue
 from segue.server.observability.call_record import Watcher
@@ -26,26 +27,14 @@ from segue.server.process.memory import give_back_memory, settle
 from segue.server.process.signals import stop_signals
 from segue.server.rpc import health
 from segue.server.rpc.channel_options import transport_options
-from segue.server.rpc.deferred_services import LateServices
 from segue.server.rpc.health import Health
 from segue.server.rpc.reflection import add_reflection
+from segue.server.rpc.service_names import CATALOG, CLASSIFICATION, RECOMMENDATION, SERVICES
 from segue.server.rpc.servicers import CatalogService, ClassificationService, RecommendationService
 from segue.server.security import tls_handshakes
 from segue.server.security.tls import Tls
 from segue.server.settings import Settings
-from segue.v1 import (
-    catalog_service_pb2,
-    catalog_service_pb2_grpc,
-    classification_service_pb2,
-    classification_service_pb2_grpc,
-    recommendation_service_pb2,
-    recommendation_service_pb2_grpc,
-)
-
-CLASSIFICATION = classification_service_pb2.DESCRIPTOR.services_by_name["ClassificationService"].full_name
-RECOMMENDATION = recommendation_service_pb2.DESCRIPTOR.services_by_name["RecommendationService"].full_name
-CATALOG = catalog_service_pb2.DESCRIPTOR.services_by_name["CatalogService"].full_name
-SERVICES = (CLASSIFICATION, RECOMMENDATION, CATALOG)
+from segue.v1 import catalog_service_pb2_grpc, classification_service_pb2_grpc, recommendation_service_pb2_grpc
 
 _OTHER_CALLS = 64
 # What a call that is cancelled may take to notice.
@@ -74,20 +63,21 @@ async def serve(settings: Settings, metrics: Metrics, security: ListenerSecurity
     """
     give_back_memory()
     most_pieces = max_clips(settings.queue_seconds)
+    components = DeferredComponents()
     server = grpc.aio.server(
-        interceptors=_interceptors(metrics, security, most_pieces + _OTHER_CALLS // 2),
+        interceptors=_interceptors(metrics, security, components, most_pieces + _OTHER_CALLS // 2),
         options=[*transport_options(settings.max_connection_age), *([tls_handshakes.OPTION] if security.tls else [])],
         # Far from it, what brings music is refused in words; beyond it gRPC refuses all, the health too, with none.
         maximum_concurrent_rpcs=most_pieces + _OTHER_CALLS + health.MOST_WATCHING,
     )
-    checks, services = _add_front(server)
+    checks = _add_services(server, components)
     stop = _stop_signal()
     assembly = Assembly(settings, metrics)
     try:
         bound = None if settings.listen_when_ready else await _open(server, settings.listen, security.tls)
         if parts := await _built(assembly, stop):
             settle()
-            watch = _begin(parts, services, checks)
+            watch = _begin(parts, components, checks)
             bound = bound or await _open(server, settings.listen, security.tls)
             _log.info("listening on %s with %s and %d tracks", bound, parts.model_id, len(parts.catalogue.view))
             await stop.wait()
@@ -124,40 +114,40 @@ async def _built(assembly: Assembly, stop: asyncio.Event) -> Parts | None:
 
 
 def _interceptors(
-    metrics: Metrics, security: ListenerSecurity, most_coming: int
+    metrics: Metrics, security: ListenerSecurity, components: DeferredComponents, most_coming: int
 ) -> list[grpc.aio.ServerInterceptor[Any, Any]]:
     """The outermost first: what counts sees how every other one ends a call."""
     watchers: list[Watcher] = [metrics, CallLog(), *([security.tls.handshakes] if security.tls else [])]
     access = [TokenInterceptor(security.tokens)] if security.tokens else []
-    return [CallInterceptor(watchers), StatusInterceptor(), *access, MessageInterceptor(most_coming, health.SERVICE)]
+    return [
+        CallInterceptor(watchers),
+        StatusInterceptor(),
+        *access,
+        ReadinessInterceptor(components),
+        MessageInterceptor(most_coming, health.SERVICE),
+    ]
 
 
-def _add_front(server: grpc.aio.Server) -> tuple[Health, LateServices]:
-    """Adds what answers before anything is loaded."""
-    services = LateServices(SERVICES)
-    server.add_generic_rpc_handlers((services,))
+def _add_services(server: grpc.aio.Server, components: DeferredComponents) -> Health:
+    """Adds every service, and returns the one that reports the health of the others."""
+    classification_service_pb2_grpc.add_ClassificationServiceServicer_to_server(
+        ClassificationService(components), server
+    )
+    recommendation_service_pb2_grpc.add_RecommendationServiceServicer_to_server(
+        RecommendationService(components), server
+    )
+    catalog_service_pb2_grpc.add_CatalogServiceServicer_to_server(CatalogService(components), server)
     checks = Health(SERVICES)
     health_pb2_grpc.add_HealthServicer_to_server(checks, server)
     add_reflection((*SERVICES, health.SERVICE), server)
-    return checks, services
+    return checks
 
 
-def _begin(parts: Parts, services: LateServices, checks: Health) -> asyncio.Task[None]:
+def _begin(parts: Parts, components: DeferredComponents, checks: Health) -> asyncio.Task[None]:
     """Answers calls by these parts; the task keeps looking whether they are well."""
-    services.arrive(lambda server: _add_services(server, parts), lambda method: _refusal(parts, method))
+    components.value = parts
     checks.follow(lambda: _serving(parts.catalogue))
     return asyncio.create_task(_keep_looking(checks))
-
-
-def _refusal(parts: Parts, method: str) -> SegueError | None:
-    """Refuses what would only be refused once its megabytes are here: they cost others their time."""
-    return parts.engine.refusal() if method.rpartition("/")[0] == f"/{CLASSIFICATION}" else None
-
-
-def _add_services(server: grpc.aio.Server, parts: Parts) -> None:
-    classification_service_pb2_grpc.add_ClassificationServiceServicer_to_server(ClassificationService(parts), server)
-    recommendation_service_pb2_grpc.add_RecommendationServiceServicer_to_server(RecommendationService(parts), server)
-    catalog_service_pb2_grpc.add_CatalogServiceServicer_to_server(CatalogService(parts), server)
 
 
 async def _open(server: grpc.aio.Server, address: str, tls: Tls | None) -> str:

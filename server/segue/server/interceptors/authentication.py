@@ -8,6 +8,7 @@ import grpc
 
 from segue.core.errors import AccessError
 from segue.server.rpc.handlers import Handler, refusing
+from segue.server.rpc.service_names import service_of
 from segue.server.security.tokens import Tokens
 
 _OPEN = "grpc.health.v1.Health"
@@ -27,7 +28,7 @@ class TokenInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg] # 
     ) -> Handler:
         """Lets health pass, and looks at the token of every other call."""
         handler = await continuation(handler_call_details)
-        service = handler_call_details.method.strip("/").partition("/")[0]
+        service = service_of(handler_call_details.method)
         # A method that there is not has no handler, and must not become a label of the metrics either.
         if handler is None or service == _OPEN:
             return handler

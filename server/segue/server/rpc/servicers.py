@@ -12,9 +12,12 @@ from segue.core.catalogue.records import Track
 from segue.core.catalogue.store import TrackStore
 from segue.core.errors import SegueError, TrackNotFound
 from segue.core.index.vector_index import Vectors
-from segue.server.components import Parts
+from segue.core.model.artifact import Manifest
+from segue.server.components import DeferredComponents
 from segue.server.inference.arriving_audio import ArrivingAudio
-from segue.server.inference.engine import Hearing, Preview
+from segue.server.inference.bounded_executor import BoundedThreads
+from segue.server.inference.engine import Engine, Hearing, Preview
+from segue.server.live_catalogue.catalogue import LiveCatalogue
 from segue.server.rpc import converters
 from segue.server.rpc.concurrency_limit import Places
 from segue.server.rpc.error_status import item_status, public_message
@@ -43,14 +46,26 @@ from segue.v1.recommendation_service_pb2 import (
 
 
 class _Service:
-    """What every service works with."""
+    """Holds the components that every service needs; a call fails with STARTING until they are built."""
 
-    def __init__(self, parts: Parts) -> None:
-        self._engine = parts.engine
-        self._catalogue = parts.catalogue
-        self._readers = parts.readers
-        self._metrics = parts.metrics
-        self._model = parts.engine.model.manifest
+    def __init__(self, components: DeferredComponents) -> None:
+        self._components = components
+
+    @property
+    def _engine(self) -> Engine:
+        return self._components.get().engine
+
+    @property
+    def _catalogue(self) -> LiveCatalogue:
+        return self._components.get().catalogue
+
+    @property
+    def _readers(self) -> BoundedThreads:
+        return self._components.get().readers
+
+    @property
+    def _model(self) -> Manifest:
+        return self._engine.model.manifest
 
     def _revision(self) -> revision_pb2.Revision:
         return converters.revision(self._model.model_id, self._catalogue.view.revision, self._catalogue.stale)
@@ -59,8 +74,8 @@ class _Service:
 class ClassificationService(_Service, classification_service_pb2_grpc.ClassificationServiceServicer):
     """Tells the genre of a piece of music."""
 
-    def __init__(self, parts: Parts) -> None:
-        super().__init__(parts)
+    def __init__(self, components: DeferredComponents) -> None:
+        super().__init__(components)
         self._streams = Places(MAX_STREAMS, "streams are open")
 
     async def Classify(  # noqa: N802 - the contract's name
@@ -124,8 +139,8 @@ class _Seed(NamedTuple):
 class RecommendationService(_Service, recommendation_service_pb2_grpc.RecommendationServiceServicer):
     """Tells what to play next."""
 
-    def __init__(self, parts: Parts) -> None:
-        super().__init__(parts)
+    def __init__(self, components: DeferredComponents) -> None:
+        super().__init__(components)
         self._streams = Places(MAX_STREAMS, "streams are open")
 
     async def Recommend(  # noqa: N802 - the contract's name
