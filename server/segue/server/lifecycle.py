@@ -20,7 +20,6 @@ from segue.server.interceptors.error_status import StatusInterceptor
 from segue.server.interceptors.readiness import ReadinessInterceptor
 from segue.server.interceptors.unary_read_timeout import MessageInterceptor
 from segue.server.live_catalogue.catalogue import POLL_SECONDS, LiveCatalogue
-from segue.server.observability.call_record import Watcher
 from segue.server.observability.log_setup import CallLog
 from segue.server.observability.metrics import Metrics
 from segue.server.process.memory import give_back_memory, settle
@@ -31,7 +30,6 @@ from segue.server.rpc.health import Health
 from segue.server.rpc.reflection import add_reflection
 from segue.server.rpc.service_names import CATALOG, CLASSIFICATION, RECOMMENDATION, SERVICES
 from segue.server.rpc.servicers import CatalogService, ClassificationService, RecommendationService
-from segue.server.security import tls_handshakes
 from segue.server.security.tls import Tls
 from segue.server.settings import Settings
 from segue.v1 import catalog_service_pb2_grpc, classification_service_pb2_grpc, recommendation_service_pb2_grpc
@@ -66,7 +64,7 @@ async def serve(settings: Settings, metrics: Metrics, security: ListenerSecurity
     components = DeferredComponents()
     server = grpc.aio.server(
         interceptors=_interceptors(metrics, security, components, most_pieces + _OTHER_CALLS // 2),
-        options=[*transport_options(settings.max_connection_age), *([tls_handshakes.OPTION] if security.tls else [])],
+        options=transport_options(settings.max_connection_age),
         # Far from it, what brings music is refused in words; beyond it gRPC refuses all, the health too, with none.
         maximum_concurrent_rpcs=most_pieces + _OTHER_CALLS + health.MOST_WATCHING,
     )
@@ -117,10 +115,9 @@ def _interceptors(
     metrics: Metrics, security: ListenerSecurity, components: DeferredComponents, most_coming: int
 ) -> list[grpc.aio.ServerInterceptor[Any, Any]]:
     """The outermost first: what counts sees how every other one ends a call."""
-    watchers: list[Watcher] = [metrics, CallLog(), *([security.tls.handshakes] if security.tls else [])]
     access = [TokenInterceptor(security.tokens)] if security.tokens else []
     return [
-        CallInterceptor(watchers),
+        CallInterceptor([metrics, CallLog()]),
         StatusInterceptor(),
         *access,
         ReadinessInterceptor(components),
@@ -154,9 +151,6 @@ async def _open(server: grpc.aio.Server, address: str, tls: Tls | None) -> str:
     """Opens the port and answers the address with the port that it really is."""
     bound = _bind(server, address, tls)
     await server.start()
-    # All who come by a Unix socket have one name there, and are not told apart.
-    if tls and not bound.startswith("unix:"):
-        tls.handshakes.keep_looking()
     _log.info("the port %s is open", bound)
     return bound
 

@@ -44,7 +44,6 @@ def main(ctx: click.Context, /, **values: Any) -> None:  # noqa: ANN401 - the fi
         "hnswlib",
         "redis",
         "tensorflow",
-        "grpc_channelz",
         "grpc_health",
         "grpc_reflection",
         "prometheus_client",

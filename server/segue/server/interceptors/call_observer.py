@@ -49,7 +49,7 @@ def _told(method: str, context: Context, watchers: Sequence[Watcher]) -> Iterato
     start = time.perf_counter()
     code = grpc.StatusCode.UNKNOWN  # what gRPC answers to an exception that nobody has made a status of
     for watcher in watchers:
-        watcher.began(method, context.peer())
+        watcher.began(method)
     try:
         yield
         code = _code(context)

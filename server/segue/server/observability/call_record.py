@@ -31,8 +31,8 @@ class Ended:
 class Watcher(Protocol):
     """Whoever is told of calls; both methods are called in the event loop and must not block."""
 
-    def began(self, method: str, peer: str) -> None:
-        """A call was taken up, from a connection that gRPC names so."""
+    def began(self, method: str) -> None:
+        """A call was taken up."""
 
     def ended(self, call: Ended) -> None:
         """A call that was taken up has ended, however it did."""

@@ -62,7 +62,7 @@ class CallLog:
         self._second = 0
         self._said = 0
 
-    def began(self, method: str, peer: str) -> None:
+    def began(self, method: str) -> None:
         """Says nothing yet."""
 
     def ended(self, call: Ended) -> None:

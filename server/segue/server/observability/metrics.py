@@ -60,8 +60,6 @@ class Metrics:
         queue_age_seconds: how long the one that has waited longest has waited; the engine sets it.
         batch_windows: windows in each batch that the network was given.
         redis_seconds: how long each answer of Redis took.
-        tls_handshakes: connections that began, whether or not the caller was then refused.
-        tls_failures: those of which no connection came.
         certificate_expires: when the certificate ends that callers are shown, as a Unix time in seconds; 0 without.
         store_up: 1 while Redis answers, else 0; the composition root says how to ask.
     """
@@ -90,10 +88,6 @@ class Metrics:
         )
 
     def _make_certificates(self) -> None:
-        self.tls_handshakes = Counter("segue_tls_handshakes", "TLS connections that began.", registry=self.registry)
-        self.tls_failures = Counter(
-            "segue_tls_failures", "TLS handshakes of which no connection came.", registry=self.registry
-        )
         self.certificate_expires = Gauge(
             "segue_certificate_expires_seconds",
             "When the certificate ends that callers are shown, as a Unix time.",
@@ -135,7 +129,7 @@ class Metrics:
             "segue_redis_seconds", "How long Redis took to answer.", buckets=_SECONDS, registry=self.registry
         )
 
-    def began(self, method: str, _peer: str) -> None:
+    def began(self, method: str) -> None:
         """Counts a call that was taken up."""
         self._in_flight.labels(method).inc()
 

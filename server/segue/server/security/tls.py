@@ -17,7 +17,6 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 from segue.core.errors import MalformedRequest
 from segue.server.observability.metrics import Metrics
 from segue.server.security.file_watcher import WatchedFiles
-from segue.server.security.tls_handshakes import Handshakes
 from segue.server.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -142,11 +141,7 @@ def _public_key(path: Path, pem: bytes) -> bytes:
 
 
 class Tls:
-    """What a port is secured with. New connections meet new certificates as soon as the files change.
-
-    Attributes:
-        handshakes: what came of those that began.
-    """
+    """What a port is secured with. New connections meet new certificates as soon as the files change."""
 
     def __init__(self, files: TlsFiles, metrics: Metrics) -> None:
         """Reads the files.
@@ -154,7 +149,6 @@ class Tls:
         Raises:
             MalformedRequest: they cannot be used.
         """
-        self.handshakes = Handshakes(metrics)
         self._files = files
         self._metrics = metrics
         self._watched = WatchedFiles(files.certificate, files.key, *([files.client_ca] if files.client_ca else []))
@@ -171,7 +165,6 @@ class Tls:
 
     def _handshake(self) -> grpc.ServerCertificateConfiguration | None:
         """Asked by gRPC, in a thread of its own, before every handshake; None leaves all as it is."""
-        self.handshakes.begin()
         return _configuration(self._current) if self._read_again() else None
 
     def _read_again(self) -> bool:

@@ -25,10 +25,6 @@ class Call:
         """Whether nobody can be told any more."""
         return self._left
 
-    def peer(self) -> str:
-        """Who called."""
-        return "ipv4:127.0.0.1:1"
-
     def code(self) -> int:
         """What was set."""
         return int(self._code)
@@ -48,7 +44,7 @@ class Watching:
     def __init__(self) -> None:
         self.calls: list[Ended] = []
 
-    def began(self, method: str, peer: str) -> None:
+    def began(self, method: str) -> None:
         """Keeps nothing."""
 
     def ended(self, call: Ended) -> None:

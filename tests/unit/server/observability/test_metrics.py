@@ -19,7 +19,7 @@ STATUS = "/segue.v1.CatalogService/GetStatus"
 def test_a_call_is_counted() -> None:
     """A call is in flight until it has ended, and is then counted by method, code and reason."""
     metrics = Metrics()
-    metrics.began(STATUS, "ipv4:127.0.0.1:1")
+    metrics.began(STATUS)
     assert 1 == value(metrics, "segue_requests_in_flight", method=STATUS)
     metrics.ended(Ended(STATUS, "UNAVAILABLE", "STORE_UNAVAILABLE", 0.2, "id"))
     assert 0 == value(metrics, "segue_requests_in_flight", method=STATUS)
@@ -101,7 +101,7 @@ def test_every_metric_is_documented() -> None:
     """docs/metrics.md names each metric with all its labels, and none that there is not."""
     metrics = Metrics()
     metrics.model("tiny-1")
-    metrics.began(STATUS, "ipv4:127.0.0.1:1")
+    metrics.began(STATUS)
     metrics.ended(Ended(STATUS, "UNAVAILABLE", "STORE_UNAVAILABLE", 0.2, "id"))
     metrics.dropped("network", "expired")
     text = DOCUMENT.read_text(encoding="utf-8")
