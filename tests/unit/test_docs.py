@@ -20,7 +20,7 @@ from segue.core import errors
 from segue.core.audio.decode import MAX_SECONDS, MAX_UPLOAD_BYTES
 from segue.server.inference import decode_worker
 from segue.server.interceptors import unary_read_timeout
-from segue.server.observability import metrics
+from segue.server.observability import metrics_server
 from segue.server.rpc import channel_options, health, streams
 from segue.server.rpc.error_status import to_status
 
@@ -153,7 +153,7 @@ def test_every_bound_is_documented() -> None:
         str(channel_options.MOST_CONNECTIONS),
         f"one in {channel_options.PING_SECONDS} s",
         f"pinged after {channel_options.KEEPALIVE_SECONDS} s, {channel_options.KEEPALIVE_PATIENCE_SECONDS} s to answer",
-        f"{metrics.IDLE_SECONDS:g} s",
+        f"{metrics_server.IDLE_SECONDS:g} s",
     ] == re.findall(r"^\| [^|]+ \| ([^|]+) \|", bounds, re.MULTILINE)[1:]
 
 

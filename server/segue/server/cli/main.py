@@ -134,11 +134,12 @@ def _serve(ctx: click.Context, settings: Settings) -> None:
 def _run(settings: Settings) -> None:
     from segue.server.assembly import read_listener_security  # noqa: PLC0415 - so that --help is quick
     from segue.server.lifecycle import serve  # noqa: PLC0415 - likewise
-    from segue.server.observability.metrics import Metrics, served  # noqa: PLC0415 - likewise
+    from segue.server.observability.metrics import Metrics  # noqa: PLC0415 - likewise
+    from segue.server.observability.metrics_server import serve_metrics  # noqa: PLC0415 - likewise
 
     metrics = Metrics()
     security = read_listener_security(settings, metrics)
-    with served(metrics, settings.metrics_listen):
+    with serve_metrics(metrics.registry, settings.metrics_listen):
         served_any = asyncio.run(serve(settings, metrics, security))
     if not served_any:
         _leave()

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 from prometheus_client import (
     CollectorRegistry,
@@ -16,21 +15,13 @@ from prometheus_client import (
     Histogram,
     Info,
     ProcessCollector,
-    disable_created_metrics,
-    start_http_server,
 )
 
-from segue.core.errors import MalformedRequest
 from segue.server.observability.call_record import Ended
-
-_log = logging.getLogger(__name__)
 
 Stage = Literal["decode", "features", "queue", "network", "search", "metadata"]
 Dropped = Literal["expired", "cancelled", "overloaded"]
 STAGES: tuple[Stage, ...] = ("decode", "features", "queue", "network", "search", "metadata")
-
-IDLE_SECONDS = 10.0
-"""How long whoever connects may ask nothing, or not read: each has a thread, and a descriptor that calls need too."""
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 _WINDOWS = (1, 2, 5, 10, 20, 40, 80, 160)
@@ -55,7 +46,7 @@ class Metrics:
     """All figures of one server, in a registry of their own. Every method may be called from any thread.
 
     Attributes:
-        registry: what ``served`` shows.
+        registry: what ``serve_metrics`` shows.
         queue_audio_seconds: seconds of audio that wait to be heard; the engine sets it.
         queue_age_seconds: how long the one that has waited longest has waited; the engine sets it.
         batch_windows: windows in each batch that the network was given.
@@ -167,41 +158,3 @@ class Metrics:
         self._revision.set_function(lambda: view().revision)
         self._tracks.set_function(lambda: len(view()))
         self._tombstones.set_function(lambda: len(view().gone))
-
-
-@contextmanager
-def served(metrics: Metrics, address: str | None) -> Iterator[str | None]:
-    """Shows the figures at http://``address``/metrics.
-
-    Args:
-        metrics: the figures.
-        address: HOST:PORT, port 0 is any free one; or None, and nothing is shown.
-
-    Yields:
-        The address with the port that it really is.
-
-    Raises:
-        MalformedRequest: the address cannot be listened on.
-    """
-    if address is None:
-        yield None
-        return
-    host, _, port = address.rpartition(":")
-    # Else each counter and each histogram has a series more, of when it was made, which nobody asks for.
-    disable_created_metrics()  # type: ignore[no-untyped-call] # it says no type
-    try:
-        server, thread = start_http_server(int(port), host.strip("[]"), metrics.registry)
-    except OSError as error:
-        raise MalformedRequest(
-            "metrics_listen", f"Cannot listen on {address} for metrics: {error.strerror or error}."
-        ) from error
-    handler: Any = server.RequestHandlerClass
-    server.RequestHandlerClass = type("Brief", (handler,), {"timeout": IDLE_SECONDS})
-    shown = f"{host}:{server.server_port}"
-    _log.info("metrics at http://%s/metrics", shown)
-    try:
-        yield shown
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

@@ -1,16 +1,13 @@
 from __future__ import annotations
 
 import re
-import socket
-import urllib.request
 from pathlib import Path
 
 import pytest
 
-from segue.core.errors import MalformedRequest
 from segue.server.live_catalogue.view import View
 from segue.server.observability.call_record import Ended
-from segue.server.observability.metrics import STAGES, Metrics, served
+from segue.server.observability.metrics import STAGES, Metrics
 
 DOCUMENT = Path(__file__).parents[4] / "docs" / "metrics.md"
 STATUS = "/segue.v1.CatalogService/GetStatus"
@@ -55,46 +52,6 @@ def test_the_catalogue_is_asked_when_figures_are_read() -> None:
     assert (9, 0, 0) == tuple(
         value(metrics, f"segue_{name}") for name in ("catalogue_revision", "index_tracks", "index_tombstones")
     )
-
-
-def test_figures_are_shown() -> None:
-    """Prometheus reads them over HTTP, the memory of the process among them, and not when each was made."""
-    metrics = Metrics()
-    metrics.model("tiny-1")
-    with served(metrics, "127.0.0.1:0") as address, urllib.request.urlopen(f"http://{address}/metrics") as page:
-        text = page.read().decode()
-    assert 'segue_model_info{model_id="tiny-1"} 1.0' in text
-    assert re.search(r"^process_resident_memory_bytes [1-9]", text, re.MULTILINE)
-    assert "_created" not in text
-
-
-def test_whoever_asks_nothing_is_sent_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A connection on which nothing comes is closed, and others are answered meanwhile and after it."""
-    monkeypatch.setattr("segue.server.observability.metrics.IDLE_SECONDS", 0.3)
-    with served(Metrics(), "127.0.0.1:0") as address:
-        assert address is not None
-        host, _, port = address.rpartition(":")
-        with socket.create_connection((host, int(port)), timeout=20) as idle:
-            urllib.request.urlopen(f"http://{address}/metrics").close()
-            assert b"" == idle.recv(1)
-        urllib.request.urlopen(f"http://{address}/metrics").close()
-
-
-def test_nowhere_to_show_them() -> None:
-    """Without an address no port is opened."""
-    with served(Metrics(), None) as address:
-        assert address is None
-
-
-def test_a_port_that_is_taken() -> None:
-    """A port that another has is named."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        address = f"127.0.0.1:{taken.getsockname()[1]}"
-        with (
-            pytest.raises(MalformedRequest, match=f"Cannot listen on {address} for metrics"),
-            served(Metrics(), address),
-        ):
-            pass
 
 
 def test_every_metric_is_documented() -> None:

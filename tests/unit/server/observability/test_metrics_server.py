@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import re
+import socket
+import threading
+import urllib.request
+
+import pytest
+
+from segue.core.errors import MalformedRequest
+from segue.server.observability.metrics import Metrics
+from segue.server.observability.metrics_server import serve_metrics
+from tests.helpers.waiting import wait_until
+
+
+def read(address: str | None) -> str:
+    """The page of metrics."""
+    with urllib.request.urlopen(f"http://{address}/metrics") as page:
+        text: str = page.read().decode()
+        return text
+
+
+def test_metrics_are_served() -> None:
+    """The page holds Segue's metrics and the memory of the process, but no series of creation times."""
+    metrics = Metrics()
+    metrics.model("tiny-1")
+    with serve_metrics(metrics.registry, "127.0.0.1:0") as address:
+        text = read(address)
+    assert 'segue_model_info{model_id="tiny-1"} 1.0' in text
+    assert re.search(r"^process_resident_memory_bytes [1-9]", text, re.MULTILINE)
+    assert "_created" not in text
+
+
+def test_idle_connections_are_closed(capfd: pytest.CaptureFixture[str]) -> None:
+    """A connection that sends nothing is closed with its thread and without a traceback, and others are served."""
+    with serve_metrics(Metrics().registry, "127.0.0.1:0", idle_seconds=0.3) as address:
+        threads = threading.active_count()
+        host, _, port = str(address).rpartition(":")
+        with socket.create_connection((host, int(port)), timeout=20) as idle:
+            assert read(address)
+            assert b"" == idle.recv(1)
+        assert read(address)
+        wait_until(lambda: threads == threading.active_count())
+    assert "" == capfd.readouterr().err
+
+
+def test_no_thread_stays() -> None:
+    """Neither the server nor its connections leave a thread behind."""
+    threads = threading.active_count()
+    with serve_metrics(Metrics().registry, "127.0.0.1:0") as address:
+        for _ in range(5):
+            assert read(address)
+    wait_until(lambda: threads == threading.active_count())
+
+
+HOSTS = ("127.0.0.1", "localhost", *(["[::1]"] if socket.has_dualstack_ipv6() else []))
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_addresses(host: str) -> None:
+    """The host may be a name or an address, one of IPv6 in brackets; the real port takes the place of port 0."""
+    with serve_metrics(Metrics().registry, f"{host}:0") as address:
+        assert re.fullmatch(rf"{re.escape(host)}:[1-9]\d*", str(address))
+        assert read(address)
+
+
+def test_without_an_address() -> None:
+    """Without an address no port is opened."""
+    with serve_metrics(Metrics().registry, None) as address:
+        assert address is None
+
+
+def test_a_port_that_is_taken() -> None:
+    """The error names a port that another program uses."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        with (
+            pytest.raises(MalformedRequest, match=f"Cannot listen on {address} for metrics"),
+            serve_metrics(Metrics().registry, address),
+        ):
+            pass
