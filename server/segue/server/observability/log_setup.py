@@ -10,11 +10,16 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+import grpc
+
 from segue.server.observability.call_record import Ended
 from segue.server.settings import LogFormat
 
 # What a record may carry beside its message; nothing else gets into a line of JSON, least of all audio or a token.
 _FACTS = ("request_id", "method", "code", "reason", "milliseconds")
+# gRPC logs these with a traceback (grpcio 1.80): a cancelled call, a message to a caller who hung up, and metadata that
+# is not UTF-8.
+_CALLER_ERRORS = (asyncio.CancelledError, grpc.aio.InternalError, UnicodeDecodeError)
 _REFUSED = {"UNAUTHENTICATED", "PERMISSION_DENIED"}
 # In trouble every call fails, and a line for each would be trouble of its own.
 _MOST_A_SECOND = 20
@@ -28,13 +33,12 @@ def set_up(form: LogFormat, level: str) -> None:
     handler.setFormatter(JsonLines() if form == "json" else logging.Formatter("segue-server: %(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     logging.getLogger("segue").setLevel(level.upper())
-    logging.getLogger("grpc._cython.cygrpc").addFilter(_concerns_us)
+    logging.getLogger("grpc._cython.cygrpc").addFilter(is_worth_logging)
 
 
-def _concerns_us(record: logging.LogRecord) -> bool:
-    """Not what gRPC says, at length, of whoever hung up or sent no text as metadata, nor of what outlasts the grace."""
-    cancelled = record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError)
-    return not cancelled and not record.getMessage().startswith(("ExecuteBatchError", "Invalid encoding"))
+def is_worth_logging(record: logging.LogRecord) -> bool:
+    """Returns False for a record of gRPC whose exception is the fault of a caller."""
+    return not (record.exc_info and isinstance(record.exc_info[1], _CALLER_ERRORS))
 
 
 class JsonLines(logging.Formatter):

@@ -13,13 +13,13 @@ from typing import Any
 import grpc
 import pytest
 
+from tests.helpers.http2 import GOAWAY, PING, SETTINGS, connection, frame
 from tests.helpers.waiting import wait_until
 from tests.integration.server.conftest import Running, Stubs, failure, running_server, wav
 
 CLASSIFY = "/segue.v1.ClassificationService/Classify"
 CONNECTIONS, STREAMS = 512, 256
 # RFC 9113
-SETTINGS, PING, GOAWAY = 4, 6, 7
 MAX_CONCURRENT_STREAMS, ENHANCE_YOUR_CALM = 3, 11
 
 
@@ -34,15 +34,8 @@ def server(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Iterat
 @pytest.fixture
 def connected(server: Running) -> Iterator[socket.socket]:
     """A connection that has said hello in HTTP/2."""
-    host, _, port = server.address.rpartition(":")
-    with socket.create_connection((host, int(port)), timeout=30) as connection:
-        connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(SETTINGS))
-        yield connection
-
-
-def frame(kind: int, payload: bytes = b"") -> bytes:
-    """A frame of HTTP/2 about the connection as a whole."""
-    return struct.pack(">I", len(payload))[1:] + struct.pack(">BBI", kind, 0, 0) + payload
+    with connection(server.address) as opened:
+        yield opened
 
 
 def payload(connection: socket.socket, wanted: int) -> bytes:

@@ -80,15 +80,17 @@ def test_many_that_fail(caplog: pytest.LogCaptureFixture) -> None:
 
 PROGRAM = """
 import asyncio
+import grpc
 import logging
 from segue.server.observability.log_setup import set_up
 set_up({form!r}, "warning")
+grpc_log = logging.getLogger("grpc._cython.cygrpc")
 logging.getLogger("segue.server").info("below the level")
 logging.getLogger("segue.server").warning("a warning")
-logging.getLogger("grpc._cython.cygrpc").error("ExecuteBatchError raised in core by servicer method [x]")
-logging.getLogger("grpc._cython.cygrpc").error("not handled", exc_info=asyncio.CancelledError())
-logging.getLogger("grpc._cython.cygrpc").error("Invalid encoding on b'x'", exc_info=UnicodeError())
-logging.getLogger("grpc._cython.cygrpc").error("something else")
+grpc_log.error("the caller hung up", exc_info=grpc.aio.InternalError())
+grpc_log.error("the call was cancelled", exc_info=asyncio.CancelledError())
+grpc_log.error("metadata is no text", exc_info=UnicodeDecodeError("utf-8", b"", 0, 1, ""))
+grpc_log.error("something else")
 """
 
 
