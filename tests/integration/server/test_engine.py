@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from segue.core.audio.track_id import track_id
 from segue.core.errors import AudioTooShort, AudioUndecodable, DeadlinePassed, Overloaded
 from segue.core.features.extract import extract
 from segue.core.model.saved_model import Model
@@ -84,6 +85,21 @@ async def test_as_without_a_server(rig: Rig, loaded_tiny_model: Model, clips: li
     assert np.abs(expected.embedding - hearing.heard.embedding).max() < 1e-6
     assert pytest.approx(30, abs=0.5) == hearing.piece.seconds
     assert [1, 1, 1, 1] == [rig.times(stage) for stage in ("queue", "decode", "features", "network")]
+
+
+@pytest.mark.parametrize("identify", [True, False])
+def test_the_track_id_comes_with_the_windows(listeners: Listeners, clips: list[Path], identify: bool) -> None:
+    """The decoding process computes the track id of a clip if the task asks for it."""
+    audio = clips[0].read_bytes()
+    decoded = listeners.submit(Task(audio, identify=identify)).result()
+    assert (track_id(memoryview(audio)) if identify else None) == decoded.track_id
+
+
+async def test_an_analysis_carries_the_track_id(rig: Rig) -> None:
+    """The engine passes the track id on only if it was asked to."""
+    audio = wav(4)
+    assert track_id(memoryview(audio)) == (await rig.engine.analyze(audio, identify=True)).track_id
+    assert (await rig.engine.analyze(audio)).track_id is None
 
 
 async def test_neighbours_share_a_batch(rig: Rig, loaded_tiny_model: Model, clips: list[Path]) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import soundfile
 
+from segue.core.audio.track_id import track_id
 from segue.core.errors import DeadlinePassed
 from segue.core.features.config import FeatureConfig
 from segue.core.features.extract import ExtractedClip, extract
@@ -44,11 +45,13 @@ class Task:
         audio: the bytes of a whole file.
         deadline: when nobody waits for it any more, on the clock of ``time.monotonic``, or None for never.
         rest: which windows are wanted of a piece that is still arriving, or None for a whole one.
+        identify: True to compute the track id of a whole clip, too.
     """
 
     audio: bytes
     deadline: float | None = None
     rest: Rest | None = None
+    identify: bool = False
 
 
 @dataclass(frozen=True)
@@ -60,12 +63,14 @@ class Listened:
         begun: when a process began with it.
         decoded: when its samples were there; of a track that is read window by window, only its header.
         done: when its windows were there.
+        track_id: the track id, or None unless the task asked for it.
     """
 
     piece: ExtractedClip | PartialWindows
     begun: float
     decoded: float
     done: float
+    track_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -100,7 +105,8 @@ class Listening:
             piece: ExtractedClip | PartialWindows = extract(task.audio, self.config, self.most, note_decoded)
         else:
             piece = extract_partial(task.audio, self.config, task.rest.first, self.most, ended=task.rest.ended)
-        return Listened(piece, begun, decoded[-1], time.monotonic())
+        done = time.monotonic()
+        return Listened(piece, begun, decoded[-1], done, track_id(memoryview(task.audio)) if task.identify else None)
 
     def try_out(self) -> Task:
         """A task that loads everything that later ones need: a window of noise."""

@@ -28,10 +28,11 @@ from segue.server.observability.metrics import Metrics, Stage
 
 
 class Hearing(NamedTuple):
-    """A piece of music and what the network makes of it."""
+    """A piece of music and what the network makes of it; its track id only where that was asked for."""
 
     piece: ExtractedClip
     heard: Prediction
+    track_id: str | None
 
 
 class Preview(NamedTuple):
@@ -80,23 +81,25 @@ class Engine:
             self._metrics.dropped("queue", "overloaded")
         return refusal
 
-    async def analyze(self, audio: bytes, seconds_left: float | None = None) -> Hearing:
+    async def analyze(self, audio: bytes, seconds_left: float | None = None, *, identify: bool = False) -> Hearing:
         """What the network makes of one piece.
 
         Args:
             audio: the bytes of a whole file.
             seconds_left: how long anybody waits for it, or None where that is not known.
+            identify: True to compute the track id, too.
 
         Raises:
             Overloaded: too much is waiting already; this piece was not looked at.
             AudioError: it cannot be decoded, is too short or too long, or is silent.
             DeadlinePassed: nobody waits for it any more.
         """
-        task = Task(audio, _deadline(seconds_left))
+        task = Task(audio, _deadline(seconds_left), identify=identify)
         with self._counting_refusals(), self._admission.admitted(_weight(audio)) as visit:
-            piece = cast("ExtractedClip", await self._listen(task, visit))
+            listened = await self._listen(task, visit)
+            piece = cast("ExtractedClip", listened.piece)
             with self._counting_leavers("network", task):
-                return Hearing(piece, await self.network.predict(piece.windows))
+                return Hearing(piece, await self.network.predict(piece.windows), listened.track_id)
 
     async def analyze_partial(self, audio: bytes, rest: Rest, seconds_left: float | None = None) -> Arrival:
         """What the network makes of the next windows of a piece of which only the start is there.
@@ -113,7 +116,7 @@ class Engine:
         """
         task = Task(audio, _deadline(seconds_left), rest)
         with self._counting_refusals(), self._admission.admitted(_weight(audio)) as visit:
-            arrived = cast("PartialWindows", await self._listen(task, visit))
+            arrived = cast("PartialWindows", (await self._listen(task, visit)).piece)
             with self._counting_leavers("network", task):
                 posteriors = await asyncio.gather(*map(self._posterior, arrived.windows))
         return Arrival(list(map(Preview, arrived.starts, posteriors)), arrived.seconds)
@@ -121,7 +124,7 @@ class Engine:
     async def _posterior(self, windows: Windows | None) -> Floats | None:
         return None if windows is None else (await self.network.predict(windows)).posterior
 
-    async def _listen(self, task: Task, visit: Visit) -> ExtractedClip | PartialWindows:
+    async def _listen(self, task: Task, visit: Visit) -> Listened:
         with self._counting_leavers("decode", task):
             await self._free.acquire()
         visit.waits = False
@@ -134,7 +137,7 @@ class Engine:
         self._metrics.took("queue", listened.begun - visit.since)
         self._metrics.took("decode", listened.decoded - listened.begun)
         self._metrics.took("features", listened.done - listened.decoded)
-        return listened.piece
+        return listened
 
     def _submit(self, task: Task) -> Future[Listened]:
         """Gives a task to a free process, which is free again when it is done, whether or not anybody waits for it."""

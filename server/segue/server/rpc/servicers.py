@@ -7,7 +7,6 @@ from contextlib import aclosing
 from importlib.metadata import version
 from typing import Literal, NamedTuple
 
-from segue.core.audio.track_id import track_id as id_of_audio
 from segue.core.catalogue.records import Track
 from segue.core.catalogue.store import TrackStore
 from segue.core.errors import SegueError, TrackNotFound
@@ -191,9 +190,8 @@ class RecommendationService(_Service, recommendation_service_pb2_grpc.Recommenda
             track_id = converters.track_id(request.track_id)
             return _Seed(track_id, await self._readers.run(self._catalogue.embedding, track_id))
         audio = converters.audio_bytes(request.audio, "audio")
-        hearing = await self._engine.analyze(audio, seconds_left)
-        track_id = await self._readers.run(id_of_audio, memoryview(audio))
-        return _Seed(track_id, hearing.heard.embedding, hearing)
+        hearing = await self._engine.analyze(audio, seconds_left, identify=True)
+        return _Seed(str(hearing.track_id), hearing.heard.embedding, hearing)
 
 
 class CatalogService(_Service, catalog_service_pb2_grpc.CatalogServiceServicer):
