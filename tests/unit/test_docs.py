@@ -139,20 +139,20 @@ def test_every_decision_has_one_form(page: Path) -> None:
 def test_every_bound_is_documented() -> None:
     """docs/operations.md states the limits of the server, and no others."""
     bounds = (ROOT / "docs" / "operations.md").read_text().partition("\n## Bounds\n")[2].partition("\n## ")[0]
-    gibibytes = (decode_worker.LIMITS.memory_bytes or 0) // 2**30
+    gibibytes = (decode_worker.DECODE_LIMITS.memory_bytes or 0) // 2**30
     assert [
         f"{MAX_UPLOAD_BYTES // 2**20} MiB, {MAX_SECONDS // 3600} h",
-        f"{decode_worker.LIMITS.seconds:g} s, {gibibytes} GiB",
+        f"{decode_worker.DECODE_LIMITS.seconds:g} s, {gibibytes} GiB",
         f"{channel_options.MAX_MESSAGE_BYTES // 2**20} MiB, and not compressed",
         f"{unary_read_timeout.MESSAGE_SECONDS:g} s",
         f"{streams.STALL_SECONDS:g} s",
-        f"{streams.LONGEST_SECONDS / 3600:g} h",
+        f"{streams.MAX_STREAM_SECONDS / 3600:g} h",
         str(streams.MAX_STREAMS),
-        str(health.MOST_WATCHING),
-        str(channel_options.MOST_CALLS_OF_A_CONNECTION),
-        str(channel_options.MOST_CONNECTIONS),
-        f"one in {channel_options.PING_SECONDS} s",
-        f"pinged after {channel_options.KEEPALIVE_SECONDS} s, {channel_options.KEEPALIVE_PATIENCE_SECONDS} s to answer",
+        str(health.MAX_WATCHERS),
+        str(channel_options.MAX_CALLS_PER_CONNECTION),
+        str(channel_options.MAX_CONNECTIONS),
+        f"one in {channel_options.MIN_PING_SECONDS} s",
+        f"pinged after {channel_options.KEEPALIVE_SECONDS} s, {channel_options.KEEPALIVE_TIMEOUT_SECONDS} s to answer",
         f"{metrics_server.IDLE_SECONDS:g} s",
     ] == re.findall(r"^\| [^|]+ \| ([^|]+) \|", bounds, re.MULTILINE)[1:]
 

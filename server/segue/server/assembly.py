@@ -13,13 +13,13 @@ from segue.core.model.saved_model import Model
 from segue.core.process_pool import ProcessPool
 from segue.core.redis_catalogue.client import SERVER_TIMEOUTS, connect
 from segue.core.redis_catalogue.open import open_store
-from segue.server.components import ListenerSecurity, Parts
-from segue.server.inference.bounded_executor import BoundedThreads
-from segue.server.inference.decode_worker import LIMITS, PRELOADED, Listened, Listening, Task
+from segue.server.components import Components, ListenerSecurity
+from segue.server.inference.bounded_executor import BoundedExecutor
+from segue.server.inference.decode_worker import DECODE_LIMITS, PRELOADED, DecodedClip, DecodeTask, DecodeWorker
 from segue.server.inference.engine import Engine
 from segue.server.live_catalogue.catalogue import LiveCatalogue
 from segue.server.observability.metrics import Metrics
-from segue.server.security.exposure import exposures
+from segue.server.security.exposure import exposure_warnings
 from segue.server.security.tls import Tls, tls_files, watch_balancer
 from segue.server.security.tokens import Tokens
 from segue.server.settings import Settings
@@ -41,18 +41,20 @@ def read_listener_security(settings: Settings, metrics: Metrics) -> ListenerSecu
     if settings.balancer_certificate and not tls:
         watch_balancer(settings.balancer_certificate, metrics)
     tokens = Tokens(settings.tokens) if settings.tokens else None
-    for warning in exposures(settings):
+    for warning in exposure_warnings(settings):
         _log.warning("%s", warning)
     return ListenerSecurity(tls, tokens)
 
 
-def _listeners(manifest: Manifest, workers: int) -> ProcessPool[Task, Listened]:
-    return ProcessPool(workers, Listening(manifest.features, manifest.windows), preload=PRELOADED, limits=LIMITS)
+def _listeners(manifest: Manifest, workers: int) -> ProcessPool[DecodeTask, DecodedClip]:
+    return ProcessPool(
+        workers, DecodeWorker(manifest.features, manifest.windows), preload=PRELOADED, limits=DECODE_LIMITS
+    )
 
 
-def _try_out(listeners: ProcessPool[Task, Listened], manifest: Manifest) -> list[Future[Listened]]:
+def _try_out(listeners: ProcessPool[DecodeTask, DecodedClip], manifest: Manifest) -> list[Future[DecodedClip]]:
     """Has every process load what it needs, each kept busy while the others are started."""
-    task = Listening(manifest.features, manifest.windows).try_out()
+    task = DecodeWorker(manifest.features, manifest.windows).try_out()
     return [listeners.submit(task) for _ in range(listeners.jobs)]
 
 
@@ -63,7 +65,7 @@ def _catalogue(settings: Settings, manifest: Manifest, metrics: Metrics) -> Live
         lambda: open_store(settings.data, settings.redis, SERVER_TIMEOUTS),
         metrics,
     )
-    metrics.searching(lambda: catalogue.view)
+    metrics.follow_view(lambda: catalogue.view)
     metrics.store_up.set_function(lambda: not isinstance(catalogue.problem, StoreUnavailable))
     return catalogue
 
@@ -80,7 +82,7 @@ class Assembly:
         self._catalogue_lock = threading.Lock()
         self._abandoned = False
 
-    def build(self) -> Parts:
+    def build(self) -> Components:
         """Builds the parts.
 
         Raises:
@@ -92,7 +94,7 @@ class Assembly:
         if self._settings.redis:
             connect(self._settings.redis).close()
         model = Model.load(self._settings.model)
-        self._metrics.model(model.manifest.model_id)
+        self._metrics.set_model(model.manifest.model_id)
         listeners = self._made.enter_context(_listeners(model.manifest, self._settings.workers))
         tried = _try_out(listeners, model.manifest)
         catalogue = self._followed(model.manifest)
@@ -101,9 +103,9 @@ class Assembly:
             one.result()
         engine = Engine(model, listeners, self._settings.queue_seconds, self._metrics)
         self._made.callback(engine.close)
-        readers = BoundedThreads("read", _READERS, _MOST_READING)
+        readers = BoundedExecutor("read", _READERS, _MOST_READING)
         self._made.callback(readers.close)
-        return Parts(engine, catalogue, readers, self._metrics)
+        return Components(engine, catalogue, readers, self._metrics)
 
     def _followed(self, manifest: Manifest) -> LiveCatalogue:
         """The catalogue, of which somebody else may let go while the rest is built."""

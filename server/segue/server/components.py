@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from segue.core.errors import Starting
-from segue.server.inference.bounded_executor import BoundedThreads
+from segue.server.inference.bounded_executor import BoundedExecutor
 from segue.server.inference.engine import Engine
 from segue.server.live_catalogue.catalogue import LiveCatalogue
 from segue.server.observability.metrics import Metrics
@@ -14,12 +14,12 @@ from segue.server.security.tokens import Tokens
 
 
 @dataclass(frozen=True)
-class Parts:
+class Components:
     """The parts that the services work with."""
 
     engine: Engine
     catalogue: LiveCatalogue
-    readers: BoundedThreads
+    readers: BoundedExecutor
     metrics: Metrics
 
     @property
@@ -36,9 +36,9 @@ class DeferredComponents:
     """
 
     def __init__(self) -> None:
-        self.value: Parts | None = None
+        self.value: Components | None = None
 
-    def get(self) -> Parts:
+    def get(self) -> Components:
         """Returns the components.
 
         Raises:

@@ -22,7 +22,7 @@ TIMEOUT_SECONDS = 4.0
 _OF_THIS_MACHINE = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104 - nothing is bound here
 
 
-def reachable(listen: str) -> str:
+def local_address(listen: str) -> str:
     """The address at which a server that listens on ``listen`` answers from its own machine.
 
     Args:
@@ -106,7 +106,7 @@ def _setting(key: str) -> str:
 def _ask(service: str) -> str | None:
     """What is wrong with the server of these settings, or with the settings."""
     try:
-        address = reachable(_setting("listen") or DEFAULT_LISTEN)
+        address = local_address(_setting("listen") or DEFAULT_LISTEN)
         certificate, key = _setting("tls-certificate"), _setting("tls-key")
     except OSError as error:
         return f"{error.filename} cannot be read: {error.strerror}"

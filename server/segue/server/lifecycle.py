@@ -12,20 +12,20 @@ from grpc_health.v1 import health_pb2_grpc
 
 from segue.core.errors import MalformedRequest
 from segue.server.assembly import Assembly
-from segue.server.components import DeferredComponents, ListenerSecurity, Parts
+from segue.server.components import Components, DeferredComponents, ListenerSecurity
 from segue.server.inference.admission import max_clips
-from segue.server.interceptors.authentication import TokenInterceptor
-from segue.server.interceptors.call_observer import CallInterceptor
-from segue.server.interceptors.error_status import StatusInterceptor
+from segue.server.interceptors.authentication import AuthenticationInterceptor
+from segue.server.interceptors.call_observer import CallObserverInterceptor
+from segue.server.interceptors.error_status import ErrorStatusInterceptor
 from segue.server.interceptors.readiness import ReadinessInterceptor
-from segue.server.interceptors.unary_read_timeout import MessageInterceptor
+from segue.server.interceptors.unary_read_timeout import UnaryReadInterceptor
 from segue.server.live_catalogue.catalogue import POLL_SECONDS, LiveCatalogue
-from segue.server.observability.log_setup import CallLog
+from segue.server.observability.log_setup import CallLogger
 from segue.server.observability.metrics import Metrics
-from segue.server.process.memory import give_back_memory, settle
+from segue.server.process.memory import configure_malloc, freeze_gc
 from segue.server.process.signals import stop_signals
 from segue.server.rpc import health
-from segue.server.rpc.channel_options import transport_options
+from segue.server.rpc.channel_options import channel_options
 from segue.server.rpc.health import Health
 from segue.server.rpc.reflection import add_reflection
 from segue.server.rpc.service_names import CATALOG, CLASSIFICATION, RECOMMENDATION, SERVICES
@@ -59,14 +59,14 @@ async def serve(settings: Settings, metrics: Metrics, security: ListenerSecurity
         ArtifactError: the model cannot be used.
         CatalogueMismatch: the catalogue was made by another model or front end.
     """
-    give_back_memory()
+    configure_malloc()
     most_pieces = max_clips(settings.queue_seconds)
     components = DeferredComponents()
     server = grpc.aio.server(
         interceptors=_interceptors(metrics, security, components, most_pieces + _OTHER_CALLS // 2),
-        options=transport_options(settings.max_connection_age),
+        options=channel_options(settings.max_connection_age),
         # Far from it, what brings music is refused in words; beyond it gRPC refuses all, the health too, with none.
-        maximum_concurrent_rpcs=most_pieces + _OTHER_CALLS + health.MOST_WATCHING,
+        maximum_concurrent_rpcs=most_pieces + _OTHER_CALLS + health.MAX_WATCHERS,
     )
     checks = _add_services(server, components)
     stop = _stop_signal()
@@ -74,7 +74,7 @@ async def serve(settings: Settings, metrics: Metrics, security: ListenerSecurity
     try:
         bound = None if settings.listen_when_ready else await _open(server, settings.listen, security.tls)
         if parts := await _built(assembly, stop):
-            settle()
+            freeze_gc()
             watch = _begin(parts, components, checks)
             bound = bound or await _open(server, settings.listen, security.tls)
             _log.info("listening on %s with %s and %d tracks", bound, parts.model_id, len(parts.catalogue.view))
@@ -100,7 +100,7 @@ async def _others_end() -> None:
         await asyncio.wait(others, timeout=_SECONDS_TO_END)
 
 
-async def _built(assembly: Assembly, stop: asyncio.Event) -> Parts | None:
+async def _built(assembly: Assembly, stop: asyncio.Event) -> Components | None:
     """The parts, or None where it is told to stop before they are there; a thread may still be loading then."""
     # Not in a thread of the loop's own, for the end of which it would wait.
     loop = asyncio.get_running_loop()
@@ -115,13 +115,13 @@ def _interceptors(
     metrics: Metrics, security: ListenerSecurity, components: DeferredComponents, most_coming: int
 ) -> list[grpc.aio.ServerInterceptor[Any, Any]]:
     """The outermost first: what counts sees how every other one ends a call."""
-    access = [TokenInterceptor(security.tokens)] if security.tokens else []
+    access = [AuthenticationInterceptor(security.tokens)] if security.tokens else []
     return [
-        CallInterceptor([metrics, CallLog()]),
-        StatusInterceptor(),
+        CallObserverInterceptor([metrics, CallLogger()]),
+        ErrorStatusInterceptor(),
         *access,
         ReadinessInterceptor(components),
-        MessageInterceptor(most_coming, health.SERVICE),
+        UnaryReadInterceptor(most_coming, health.SERVICE),
     ]
 
 
@@ -140,7 +140,7 @@ def _add_services(server: grpc.aio.Server, components: DeferredComponents) -> He
     return checks
 
 
-def _begin(parts: Parts, components: DeferredComponents, checks: Health) -> asyncio.Task[None]:
+def _begin(parts: Components, components: DeferredComponents, checks: Health) -> asyncio.Task[None]:
     """Answers calls by these parts; the task keeps looking whether they are well."""
     components.value = parts
     checks.follow(lambda: _serving(parts.catalogue))
@@ -174,10 +174,10 @@ def _stop_signal() -> asyncio.Event:
 
 def _serving(catalogue: LiveCatalogue) -> dict[str, bool]:
     """Without the store only Classify works for sure; the server as a whole ("") is well as long as it runs."""
-    return {"": True, CLASSIFICATION: True, RECOMMENDATION: catalogue.recommends, CATALOG: not catalogue.stale}
+    return {"": True, CLASSIFICATION: True, RECOMMENDATION: catalogue.can_recommend, CATALOG: not catalogue.stale}
 
 
 async def _keep_looking(checks: Health) -> None:
     while True:
         await asyncio.sleep(POLL_SECONDS)
-        checks.look_again()
+        checks.refresh_status()

@@ -17,20 +17,22 @@ from segue.core.errors import AudioTooShort, AudioUndecodable, DeadlinePassed, O
 from segue.core.features.extract import extract
 from segue.core.model.saved_model import Model
 from segue.core.process_pool import ProcessPool
-from segue.server.inference.decode_worker import LIMITS, PRELOADED, Listened, Listening, Task
+from segue.server.inference.decode_worker import DECODE_LIMITS, PRELOADED, DecodedClip, DecodeTask, DecodeWorker
 from segue.server.inference.engine import Engine
 from segue.server.observability.metrics import Metrics
 from tests.helpers.processes import decoder
 from tests.integration.server.conftest import wav
 
-Listeners = ProcessPool[Task, Listened]
+Listeners = ProcessPool[DecodeTask, DecodedClip]
 
 
 @pytest.fixture(scope="module")
 def listeners(loaded_tiny_model: Model) -> Iterator[Listeners]:
     """One process that decodes."""
     manifest = loaded_tiny_model.manifest
-    with ProcessPool(1, Listening(manifest.features, manifest.windows), preload=PRELOADED, limits=LIMITS) as one:
+    with ProcessPool(
+        1, DecodeWorker(manifest.features, manifest.windows), preload=PRELOADED, limits=DECODE_LIMITS
+    ) as one:
         yield one
 
 
@@ -81,9 +83,9 @@ async def test_as_without_a_server(rig: Rig, loaded_tiny_model: Model, clips: li
     expected = loaded_tiny_model.predict([extract(audio, manifest.features, manifest.windows).windows])[0]
     hearing = await rig.engine.analyze(audio)
     # Sums come out another way in another number of threads.
-    assert np.abs(expected.posterior - hearing.heard.posterior).max() < 1e-6
-    assert np.abs(expected.embedding - hearing.heard.embedding).max() < 1e-6
-    assert pytest.approx(30, abs=0.5) == hearing.piece.seconds
+    assert np.abs(expected.posterior - hearing.prediction.posterior).max() < 1e-6
+    assert np.abs(expected.embedding - hearing.prediction.embedding).max() < 1e-6
+    assert pytest.approx(30, abs=0.5) == hearing.clip.seconds
     assert [1, 1, 1, 1] == [rig.times(stage) for stage in ("queue", "decode", "features", "network")]
 
 
@@ -91,7 +93,7 @@ async def test_as_without_a_server(rig: Rig, loaded_tiny_model: Model, clips: li
 def test_the_track_id_comes_with_the_windows(listeners: Listeners, clips: list[Path], identify: bool) -> None:
     """The decoding process computes the track id of a clip if the task asks for it."""
     audio = clips[0].read_bytes()
-    decoded = listeners.submit(Task(audio, identify=identify)).result()
+    decoded = listeners.submit(DecodeTask(audio, identify=identify)).result()
     assert (track_id(memoryview(audio)) if identify else None) == decoded.track_id
 
 
@@ -106,9 +108,9 @@ async def test_neighbours_share_a_batch(rig: Rig, loaded_tiny_model: Model, clip
     """What waits while the network is busy goes in together; a lone piece goes in alone; the answers are the same."""
     manifest = loaded_tiny_model.manifest
     windows = [extract(clip, manifest.features, manifest.windows).windows for clip in clips[:5]]
-    alone = [(await rig.engine.network.predict(piece)).embedding for piece in windows]
+    alone = [(await rig.engine.batcher.predict(piece)).embedding for piece in windows]
     assert 5 == rig.times("network")
-    together = await asyncio.gather(*(rig.engine.network.predict(piece) for piece in windows))
+    together = await asyncio.gather(*(rig.engine.batcher.predict(piece) for piece in windows))
     assert 5 + 1 == rig.times("network")
     assert np.abs(np.stack(alone) - np.stack([heard.embedding for heard in together])).max() < 1e-6
 
@@ -140,7 +142,7 @@ async def test_cancelled_while_it_is_decoded(rig: Rig) -> None:
     """Whoever hangs up while being decoded never gets to the network; the process does the next piece."""
     (first,) = await rig.begun(LONG)
     first.cancel()
-    assert (await rig.engine.analyze(wav(4))).piece.seconds
+    assert (await rig.engine.analyze(wav(4))).clip.seconds
     assert 1 == rig.dropped("network", "cancelled")
     assert 1 == rig.times("network")
 
@@ -167,7 +169,7 @@ async def test_what_cannot_be_heard(rig: Rig) -> None:
         await rig.engine.analyze(wav(1))
     with pytest.raises(AudioUndecodable):
         await rig.engine.analyze(b"no audio" * 100)
-    assert (await rig.engine.analyze(wav(4))).heard.posterior.shape == (10,)
+    assert (await rig.engine.analyze(wav(4))).prediction.posterior.shape == (10,)
 
 
 async def test_a_process_that_dies(rig: Rig) -> None:
@@ -175,7 +177,7 @@ async def test_a_process_that_dies(rig: Rig) -> None:
     said: list[str] = []
     # Killed before it has the piece, or after it is done with it, a process costs nothing: later each time.
     for milliseconds in range(5, 500, 5):
-        assert (await rig.engine.analyze(wav(4))).heard.posterior.shape == (10,)
+        assert (await rig.engine.analyze(wav(4))).prediction.posterior.shape == (10,)
         (first,) = await rig.begun(LONG)
         await asyncio.sleep(milliseconds / 1000)
         os.kill(decoder(os.getpid()), signal.SIGKILL)
@@ -184,4 +186,4 @@ async def test_a_process_that_dies(rig: Rig) -> None:
             said.append(str(answer))
             break
     assert ["could not be decoded" in sentence for sentence in said] == [True]
-    assert (await rig.engine.analyze(wav(4))).heard.posterior.shape == (10,)
+    assert (await rig.engine.analyze(wav(4))).prediction.posterior.shape == (10,)

@@ -34,7 +34,7 @@ class Setting(click.Option):
         """Says where a wrong value stands, so that it can be mended there."""
         if ctx is None or ctx.get_parameter_source(str(self.name)) is ParameterSource.COMMANDLINE:
             return super().get_error_hint(ctx)
-        return f"{self.key} {_whence(self, ctx)}"
+        return f"{self.key} {setting_source(self, ctx)}"
 
 
 def read_config(ctx: click.Context, _option: click.Parameter, file: Path | None) -> None:
@@ -73,23 +73,26 @@ def _check(file: Path, key: str, value: object, settings: Mapping[str, Setting])
     flag = settings[key].is_flag
     if not isinstance(value, bool if flag else (str, int, float)) or (isinstance(value, bool) and not flag):
         wanted = "true or false" if flag else "one text or number"
-        raise click.UsageError(f"{key} in {file} is {type(value).__name__} {masked(repr(value))}; give it {wanted}.")
+        raise click.UsageError(
+            f"{key} in {file} is {type(value).__name__} {mask_passwords(repr(value))}; give it {wanted}."
+        )
 
 
-def effective(ctx: click.Context) -> Iterator[tuple[str, str, str]]:
+def effective_settings(ctx: click.Context) -> Iterator[tuple[str, str, str]]:
     """Every setting of a command that runs: its key, its value with secrets masked, and where it came from."""
     for option in ctx.command.params:
         if isinstance(option, Setting):
             value = ctx.params[str(option.name)]
-            yield option.key, "none" if value is None else masked(str(value)), _whence(option, ctx)
+            yield option.key, "none" if value is None else mask_passwords(str(value)), setting_source(option, ctx)
 
 
-def masked(text: str) -> str:
+def mask_passwords(text: str) -> str:
     """A text in which the passwords of URLs are three stars."""
     return _SECRETS.sub(lambda found: f"{found[1]}:***" if found[1] is not None else "***", text)
 
 
-def _whence(option: Setting, ctx: click.Context) -> str:
+def setting_source(option: Setting, ctx: click.Context) -> str:
+    """Returns where the value of an option comes from, such as "from SEGUE_LISTEN"."""
     match ctx.get_parameter_source(str(option.name)):
         case ParameterSource.COMMANDLINE:
             return "on the command line"

@@ -24,8 +24,8 @@ from segue.core.model.artifact import Manifest
 from segue.core.model.saved_model import Model
 from segue.core.redis_catalogue.client import SERVER_TIMEOUTS, address_of, connect, translating_errors
 from segue.core.redis_catalogue.open import open_store
-from segue.server.healthcheck import Shown, check, reachable
-from segue.server.security.exposure import exposures, is_local
+from segue.server.healthcheck import Shown, check, local_address
+from segue.server.security.exposure import exposure_warnings, is_local
 from segue.server.security.tls import certificate_end, read_certificates, tls_files
 from segue.server.security.tokens import read_grants
 from segue.server.settings import Settings
@@ -39,7 +39,7 @@ _HEALTH_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
-class Finding:
+class CheckResult:
     """One thing that was looked at.
 
     Attributes:
@@ -55,7 +55,7 @@ class Finding:
     advice: str = ""
 
 
-def examine(settings: Settings) -> Iterator[Finding]:
+def examine(settings: Settings) -> Iterator[CheckResult]:
     """Looks at one thing after another, and tells each at once, since some take seconds."""
     yield _versions()
     yield _processor()
@@ -69,9 +69,9 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield from _tokens(settings)
 
 
-def show(findings: Iterator[Finding], *, as_json: bool) -> bool:
+def show(findings: Iterator[CheckResult], *, as_json: bool) -> bool:
     """Prints findings as they come, or at the end as one JSON document, and answers whether none of them failed."""
-    seen: list[Finding] = []
+    seen: list[CheckResult] = []
     for finding in findings:
         seen.append(finding)
         if not as_json:
@@ -84,9 +84,9 @@ def show(findings: Iterator[Finding], *, as_json: bool) -> bool:
     return all(finding.level != "fail" for finding in seen)
 
 
-def _versions() -> Finding:
+def _versions() -> CheckResult:
     found = [f"{name} {version(name)}" for name in _PARTS if _is_installed(name)]
-    return Finding("versions", "ok", ", ".join([f"Python {platform.python_version()}", *found]))
+    return CheckResult("versions", "ok", ", ".join([f"Python {platform.python_version()}", *found]))
 
 
 def _is_installed(name: str) -> bool:
@@ -96,36 +96,38 @@ def _is_installed(name: str) -> bool:
         return False
 
 
-def _processor() -> Finding:
+def _processor() -> CheckResult:
     """TensorFlow's wheels for x86 use AVX without asking, and die by SIGILL where there is none."""
     cpuinfo = Path("/proc/cpuinfo")
     if platform.machine() != "x86_64" or not cpuinfo.exists():
-        return Finding("processor", "ok", f"{platform.machine()}, {os.cpu_count()} cores")
+        return CheckResult("processor", "ok", f"{platform.machine()}, {os.cpu_count()} cores")
     flags = set(cpuinfo.read_text(encoding="utf-8", errors="replace").partition("flags")[2].partition("\n")[0].split())
     if "avx" not in flags:
-        return Finding(
+        return CheckResult(
             "processor", "fail", "it has no AVX, which TensorFlow needs", "Run on, or emulate, a processor with AVX."
         )
     known = [flag for flag in ("avx", "avx2", "fma", "avx512f") if flag in flags]
-    return Finding("processor", "ok", f"{os.cpu_count()} cores with {', '.join(known)}")
+    return CheckResult("processor", "ok", f"{os.cpu_count()} cores with {', '.join(known)}")
 
 
-def _model(folder: Path) -> tuple[Finding, Manifest | None]:
+def _model(folder: Path) -> tuple[CheckResult, Manifest | None]:
     if _processor().level == "fail":
-        return Finding("model", "warn", "not loaded, since TensorFlow would not run"), None
+        return CheckResult("model", "warn", "not loaded, since TensorFlow would not run"), None
     try:
         manifest = Model.load(folder).manifest
     except SegueError as error:
-        return Finding("model", "fail", str(error), "Name one that `segue-server models` lists with --model."), None
-    return Finding("model", "ok", f"{manifest.model_id} with {len(manifest.labels)} genres, from {folder}"), manifest
+        return CheckResult("model", "fail", str(error), "Name one that `segue-server models` lists with --model."), None
+    return CheckResult(
+        "model", "ok", f"{manifest.model_id} with {len(manifest.labels)} genres, from {folder}"
+    ), manifest
 
 
-def _data(folder: Path, *, only_read: bool) -> Iterator[Finding]:
+def _data(folder: Path, *, only_read: bool) -> Iterator[CheckResult]:
     """With a Redis of its own elsewhere a server only reads the snapshots, and may be kept from writing."""
     try:
         if only_read and folder.is_dir():
             list(folder.iterdir())
-            yield Finding("data folder", "ok", f"{folder} can be read")
+            yield CheckResult("data folder", "ok", f"{folder} can be read")
             return
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         probe = folder / f".doctor-{os.getpid()}"
@@ -133,42 +135,42 @@ def _data(folder: Path, *, only_read: bool) -> Iterator[Finding]:
         probe.unlink()
     except OSError as error:
         text = f"{folder} cannot be {'read' if only_read and folder.is_dir() else 'written'}: {error.strerror}"
-        yield Finding("data folder", "fail", text, "Name another with --data, or mend its permissions.")
+        yield CheckResult("data folder", "fail", text, "Name another with --data, or mend its permissions.")
         return
-    yield Finding("data folder", "ok", f"{folder} can be written")
+    yield CheckResult("data folder", "ok", f"{folder} can be written")
     yield _space(shutil.disk_usage(folder).free)
 
 
-def _space(free: int) -> Finding:
+def _space(free: int) -> CheckResult:
     level: Level = "fail" if free < _NO_SPACE else "warn" if free < _LITTLE_SPACE else "ok"
     advice = "" if level == "ok" else "Make room: a new index is written beside the old ones."
-    return Finding("disk", level, f"{free / 1e9:.1f} GB are free", advice)
+    return CheckResult("disk", level, f"{free / 1e9:.1f} GB are free", advice)
 
 
-def _catalogue(settings: Settings, manifest: Manifest | None) -> Iterator[Finding]:
+def _catalogue(settings: Settings, manifest: Manifest | None) -> Iterator[CheckResult]:
     try:
         with open_store(settings.data, settings.redis, SERVER_TIMEOUTS) as store:
-            yield Finding("redis", "ok", f"{store.address} answers")
+            yield CheckResult("redis", "ok", f"{store.address} answers")
             yield _persistence(settings.redis)
             yield _fit(store.identity(), store.count(), manifest)
     except SegueError as error:
-        yield Finding("redis", "fail", str(error))
+        yield CheckResult("redis", "fail", str(error))
 
 
-def _persistence(url: str | None) -> Finding:
+def _persistence(url: str | None) -> CheckResult:
     """Redis is where the catalogue is; all else can be made from it again."""
     if url is None:
-        return Finding("persistence", "ok", "the private Redis writes every change to disk within a second")
+        return CheckResult("persistence", "ok", "the private Redis writes every change to disk within a second")
     with translating_errors(address_of(url)), connect(url, SERVER_TIMEOUTS) as client:
         info = client.info("persistence")
         if info.get("aof_enabled"):
-            return Finding("persistence", "ok", "Redis writes every change to disk")
+            return CheckResult("persistence", "ok", "Redis writes every change to disk")
         saves = _saves(client)
     if saves == "":
         text, advice = "Redis keeps nothing on disk", "Set appendonly yes in it, or the catalogue ends with it."
     else:
         text, advice = "Redis saves now and then, and loses what came since", "Set appendonly yes in it."
-    return Finding("persistence", "warn", text, advice)
+    return CheckResult("persistence", "warn", text, advice)
 
 
 def _saves(client: Redis) -> str | None:
@@ -179,20 +181,20 @@ def _saves(client: Redis) -> str | None:
         return None
 
 
-def _fit(identity: Identity | None, tracks: int, manifest: Manifest | None) -> Finding:
+def _fit(identity: Identity | None, tracks: int, manifest: Manifest | None) -> CheckResult:
     if identity and manifest and identity.key != manifest.key:
         text = f"it was made by {identity.model_id}, and the model is {manifest.model_id}"
-        return Finding("catalogue", "fail", text, "Start with that model, or index anew with this one.")
+        return CheckResult("catalogue", "fail", text, "Start with that model, or index anew with this one.")
     if tracks == 0:
         advice = "Run segue-indexer add FOLDER; until then nothing is recommended."
-        return Finding("catalogue", "warn", "it is empty", advice)
-    return Finding("catalogue", "ok", f"{tracks:,} tracks{' by this model' if manifest else ''}")
+        return CheckResult("catalogue", "warn", "it is empty", advice)
+    return CheckResult("catalogue", "ok", f"{tracks:,} tracks{' by this model' if manifest else ''}")
 
 
-def _decoders() -> Finding:
+def _decoders() -> CheckResult:
     if found := shutil.which("ffmpeg"):
-        return Finding("decoders", "ok", f"libsndfile, and {found} for AAC")
-    return Finding(
+        return CheckResult("decoders", "ok", f"libsndfile, and {found} for AAC")
+    return CheckResult(
         "decoders",
         "warn",
         "there is no ffmpeg, so AAC, WMA and Matroska are not heard",
@@ -200,14 +202,14 @@ def _decoders() -> Finding:
     )
 
 
-def _ports(settings: Settings) -> Iterator[Finding]:
+def _ports(settings: Settings) -> Iterator[CheckResult]:
     unix = settings.listen.startswith("unix:")
     yield _socket(settings.listen) if unix else _port("port", settings.listen, _shown(settings))
     if settings.metrics_listen:
         yield _port("metrics port", settings.metrics_listen)
 
 
-def _socket(address: str) -> Finding:
+def _socket(address: str) -> CheckResult:
     """Whether a socket can be opened beside the one that may be there, which gRPC replaces."""
     path = Path(address.removeprefix("unix:"))
     beside = path.with_name(path.name[:-1] + "~")  # as long as it, for the length is limited
@@ -217,8 +219,8 @@ def _socket(address: str) -> Finding:
         beside.unlink()
     except OSError as error:
         problem = f"{address} cannot be opened: {error.strerror or error}"
-        return Finding("port", "fail", problem, "Name a path in a folder that can be written, of up to 107 bytes.")
-    return Finding("port", "ok", f"{address} can be opened")
+        return CheckResult("port", "fail", problem, "Name a path in a folder that can be written, of up to 107 bytes.")
+    return CheckResult("port", "ok", f"{address} can be opened")
 
 
 def _shown(settings: Settings) -> Shown | None:
@@ -227,7 +229,7 @@ def _shown(settings: Settings) -> Shown | None:
     return (certificate, key) if certificate and key else None
 
 
-def _port(what: str, address: str, shown: Shown | None = None) -> Finding:
+def _port(what: str, address: str, shown: Shown | None = None) -> CheckResult:
     host, _, port = address.rpartition(":")
     try:
         family, kind, _, _, place = socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM)[0]
@@ -237,23 +239,23 @@ def _port(what: str, address: str, shown: Shown | None = None) -> Finding:
             trial.bind(place)
     except OSError as error:
         return _taken(what, address, error.strerror or str(error), shown)
-    return Finding(what, "ok", f"{address} is free")
+    return CheckResult(what, "ok", f"{address} is free")
 
 
-def _taken(what: str, address: str, problem: str, shown: Shown | None) -> Finding:
-    own = reachable(address)
+def _taken(what: str, address: str, problem: str, shown: Shown | None) -> CheckResult:
+    own = local_address(address)
     if what == "port" and is_local(own) and check(own, timeout=_HEALTH_SECONDS, shown=shown) is None:
-        return Finding(
+        return CheckResult(
             what, "warn", f"a server answers at {address} already, and is well", "Stop it before another is started."
         )
-    return Finding(what, "fail", f"{address}: {problem}", "Stop what listens there, or name another address.")
+    return CheckResult(what, "fail", f"{address}: {problem}", "Stop what listens there, or name another address.")
 
 
-def _certificates(settings: Settings) -> Iterator[Finding]:
+def _certificates(settings: Settings) -> Iterator[CheckResult]:
     try:
         end = _shown_until(settings)
     except SegueError as error:
-        yield Finding("certificate", "fail", str(error))
+        yield CheckResult("certificate", "fail", str(error))
         return
     if end:
         yield _lifetime((end - datetime.now(UTC)).total_seconds() / 86_400)
@@ -268,31 +270,33 @@ def _shown_until(settings: Settings) -> datetime | None:
     return None
 
 
-def _lifetime(days: float) -> Finding:
+def _lifetime(days: float) -> CheckResult:
     if days < 0:
-        return Finding(
+        return CheckResult(
             "certificate", "fail", f"it ended {-days:.0f} days ago", "Renew it; the server reads it again by itself."
         )
     if days < _SOON_DAYS:
-        return Finding(
+        return CheckResult(
             "certificate", "warn", f"it ends in {days:.0f} days", "Renew it; the server reads it again by itself."
         )
-    return Finding("certificate", "ok", f"it can be used, and ends in {days:.0f} days")
+    return CheckResult("certificate", "ok", f"it can be used, and ends in {days:.0f} days")
 
 
-def _tokens(settings: Settings) -> Iterator[Finding]:
+def _tokens(settings: Settings) -> Iterator[CheckResult]:
     if settings.tokens:
         try:
             grants = read_grants(settings.tokens)
         except SegueError as error:
-            yield Finding("tokens", "fail", str(error))
+            yield CheckResult("tokens", "fail", str(error))
         else:
             yield _granted([grant.name for grant in grants])
-    for warning in exposures(settings):
-        yield Finding("access", "warn", warning)
+    for warning in exposure_warnings(settings):
+        yield CheckResult("access", "warn", warning)
 
 
-def _granted(names: Sequence[str]) -> Finding:
+def _granted(names: Sequence[str]) -> CheckResult:
     if not names:
-        return Finding("tokens", "warn", "there are none, so nobody may call", "Make one by segue-server token new.")
-    return Finding("tokens", "ok", f"{len(names)} may call: {', '.join(names)}")
+        return CheckResult(
+            "tokens", "warn", "there are none, so nobody may call", "Make one by segue-server token new."
+        )
+    return CheckResult("tokens", "ok", f"{len(names)} may call: {', '.join(names)}")

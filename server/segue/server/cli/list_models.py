@@ -19,7 +19,7 @@ _PRECISIONS = ("precision_at_10_other_artists", "precision_at_10_from_train", "p
 
 
 @dataclass(frozen=True)
-class Listed:
+class ListedModel:
     """An artifact.
 
     Attributes:
@@ -45,21 +45,21 @@ class Listed:
     problem: str = ""
 
 
-def find(folders: Sequence[Path]) -> list[Listed]:
+def find(folders: Sequence[Path]) -> list[ListedModel]:
     """The artifacts that are, or lie directly in, some folders, each once, in the order of their places."""
     places = [place for folder in folders for place in (folder, *sorted(folder.iterdir()))]
     found = dict.fromkeys(place.resolve() for place in places if (place / MANIFEST).is_file())
     return [_read(folder) for folder in found]
 
 
-def _read(folder: Path) -> Listed:
+def _read(folder: Path) -> ListedModel:
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     try:
         manifest = read_manifest(folder)
     except ArtifactError as error:
-        return Listed(str(folder), folder.name, bytes=size, problem=str(error))
+        return ListedModel(str(folder), folder.name, bytes=size, problem=str(error))
     figures = manifest.metrics
-    return Listed(
+    return ListedModel(
         folder=str(folder),
         name=manifest.name,
         model_id=manifest.model_id,
@@ -71,7 +71,7 @@ def _read(folder: Path) -> Listed:
     )
 
 
-def show(models: Sequence[Listed], *, as_json: bool) -> None:
+def show(models: Sequence[ListedModel], *, as_json: bool) -> None:
     """Prints them, as a table or as one JSON document."""
     if as_json:
         print(json.dumps({"models": [asdict(model) for model in models]}, indent=2))  # noqa: T201 - it is the answer

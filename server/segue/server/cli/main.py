@@ -19,9 +19,9 @@ from segue.core.errors import SegueError
 from segue.core.model.tensorflow_stderr import end_silence
 from segue.core.optional_dependencies import require_extra
 from segue.core.paths import shipped_models
-from segue.server.cli.config_file import effective
-from segue.server.cli.options import serving
-from segue.server.observability.log_setup import set_up
+from segue.server.cli.config_file import effective_settings
+from segue.server.cli.options import server_options
+from segue.server.observability.log_setup import configure_logging
 from segue.server.process.signals import stop_signals
 from segue.server.security.tokens import SCOPES, new_token
 from segue.server.settings import Settings
@@ -30,7 +30,7 @@ _log = logging.getLogger(__name__)
 
 
 @click.group(invoke_without_command=True, context_settings={"show_default": True, "max_content_width": 120})
-@serving
+@server_options
 @click.version_option(package_name="segue")
 @click.pass_context
 def main(ctx: click.Context, /, **values: Any) -> None:  # noqa: ANN401 - the fields of Settings
@@ -74,7 +74,7 @@ def models(folders: tuple[Path, ...], *, as_json: bool) -> None:
 
 
 @main.command()
-@serving
+@server_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def doctor(*, as_json: bool, **values: Any) -> None:  # noqa: ANN401 - the fields of Settings
     """Looks whether a server with these options could start and answer, and says what to do if not.
@@ -119,8 +119,8 @@ def _serve(ctx: click.Context, settings: Settings) -> None:
     for number in stop_signals():
         if number is not signal.SIGINT:
             signal.signal(number, _stop_starting)
-    set_up(settings.log_format, settings.log_level)
-    for key, value, whence in effective(ctx):
+    configure_logging(settings.log_format, settings.log_level)
+    for key, value, whence in effective_settings(ctx):
         _log.info("%s is %s, %s", key, value, whence)
     try:
         _run(settings)

@@ -196,6 +196,6 @@ _OPTIONS = (
 )
 
 
-def serving(command: Command) -> Command:
+def server_options(command: Command) -> Command:
     """Declares every setting of the server; the command takes them as keyword arguments, the fields of ``Settings``."""
     return reduce(lambda made, option: option(made), reversed(_OPTIONS), command)

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from segue.core.errors import Overloaded
 
 # Up to here a track is decoded whole; of a longer one as much is decoded as of this.
-_MOST_SECONDS = 60.0
+_MAX_CLIP_SECONDS = 60.0
 # What a piece costs however short it is, in seconds of audio.
-LEAST_SECONDS = 10.0
+MIN_CLIP_SECONDS = 10.0
 # So many bytes weigh as much as a second, whatever the header says: 16 MiB are a minute.
-_BYTES_A_SECOND = 16 * 2**20 / _MOST_SECONDS
+_BYTES_PER_SECOND = 16 * 2**20 / _MAX_CLIP_SECONDS
 
 
 def weight(bytes_: int, seconds: float) -> float:
@@ -24,16 +24,16 @@ def weight(bytes_: int, seconds: float) -> float:
         bytes_: how long its file is.
         seconds: how long it plays, as ``containers.playing_seconds`` has it.
     """
-    return min(_MOST_SECONDS, max(seconds, bytes_ / _BYTES_A_SECOND, LEAST_SECONDS))
+    return min(_MAX_CLIP_SECONDS, max(seconds, bytes_ / _BYTES_PER_SECOND, MIN_CLIP_SECONDS))
 
 
 def max_clips(queue_seconds: float) -> int:
     """How many pieces may wait or be heard, if all are short."""
-    return int(queue_seconds / LEAST_SECONDS) + 1
+    return int(queue_seconds / MIN_CLIP_SECONDS) + 1
 
 
 @dataclass(eq=False)
-class Visit:
+class Ticket:
     """A piece that was taken on; ``waits`` until somebody begins with it."""
 
     seconds: float
@@ -47,11 +47,11 @@ class Admission:
     def __init__(self, most_seconds: float) -> None:
         """Takes how many seconds of audio may wait or be heard at once; a lone piece is always taken on."""
         self._most_seconds = most_seconds
-        self._visits: dict[Visit, None] = {}
+        self._visits: dict[Ticket, None] = {}
         self._seconds = 0.0
 
     @contextmanager
-    def admitted(self, seconds: float) -> Iterator[Visit]:
+    def admit(self, seconds: float) -> Iterator[Ticket]:
         """Takes a piece on, for as long as the block lasts.
 
         Raises:
@@ -59,7 +59,7 @@ class Admission:
         """
         if refusal := self._refusal(seconds):
             raise refusal
-        visit = Visit(seconds, time.monotonic())
+        visit = Ticket(seconds, time.monotonic())
         self._visits[visit] = None
         self._seconds += seconds
         try:
@@ -68,9 +68,9 @@ class Admission:
             del self._visits[visit]
             self._seconds -= seconds
 
-    def full(self) -> Overloaded | None:
+    def rejection(self) -> Overloaded | None:
         """Why not even the lightest of the pieces that are here now would be taken on, or None if it would."""
-        return self._refusal(min((visit.seconds for visit in self._visits), default=LEAST_SECONDS))
+        return self._refusal(min((visit.seconds for visit in self._visits), default=MIN_CLIP_SECONDS))
 
     def _refusal(self, seconds: float) -> Overloaded | None:
         if self._visits and self._seconds + seconds > self._most_seconds:

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 from segue.core.audio.decode import MAX_UPLOAD_BYTES
 from segue.core.audio.pcm import PcmForm, wav_header
 from segue.core.errors import AudioTooLong, MalformedRequest, Overloaded
-from segue.server.inference.decode_worker import Rest
-from segue.server.inference.engine import Engine, Preview
+from segue.server.inference.decode_worker import StreamRange
+from segue.server.inference.engine import Engine, WindowPrediction
 
 # Less is a window of hardly any encoding.
 _FIRST_TRY_BYTES = 8 * 2**10
@@ -42,7 +42,7 @@ class ArrivingAudio:
             )
         self._bytes += chunk
 
-    async def windows(self, seconds_left: float | None, *, ended: bool = False) -> AsyncIterator[Preview]:
+    async def windows(self, seconds_left: float | None, *, ended: bool = False) -> AsyncIterator[WindowPrediction]:
         """The windows that have come to be complete since the last time.
 
         Args:
@@ -56,18 +56,18 @@ class ArrivingAudio:
         while ended or len(self._bytes) >= self._due:
             try:
                 arrived = await self._engine.analyze_partial(
-                    bytes(self._bytes), Rest(self._windows, ended), seconds_left
+                    bytes(self._bytes), StreamRange(self._windows, ended), seconds_left
                 )
             except Overloaded:
                 if ended:
                     raise
                 self._due = len(self._bytes) + _FIRST_TRY_BYTES
                 return
-            self._windows += len(arrived.previews)
+            self._windows += len(arrived.predictions)
             self._due = self._next_due(arrived.seconds)
-            for preview in arrived.previews:
+            for preview in arrived.predictions:
                 yield preview
-            if len(arrived.previews) < most:
+            if len(arrived.predictions) < most:
                 return
 
     def whole(self) -> bytes:

@@ -16,26 +16,26 @@ _MOST = BATCH_SIZES[-1]
 
 
 @dataclass(frozen=True)
-class _Wish:
+class _PendingRequest:
     windows: Windows
     heard: asyncio.Future[Prediction]
 
 
-class SharedNetwork:
+class Batcher:
     """Hears pieces in batches of up to 16. A lone piece goes in at once: a batch is never waited for."""
 
     def __init__(self, model: Model, metrics: Metrics) -> None:
         """Takes a warm model."""
         self._model = model
         self._metrics = metrics
-        self._wishes: deque[_Wish] = deque()
+        self._wishes: deque[_PendingRequest] = deque()
         self._running: asyncio.Task[None] | None = None
         # TensorFlow has threads of its own for a batch; two batches at once would only slow each other.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="network")
 
     async def predict(self, windows: Windows) -> Prediction:
         """What the network makes of one piece; whoever is cancelled while waiting is left out."""
-        wish = _Wish(windows, asyncio.get_running_loop().create_future())
+        wish = _PendingRequest(windows, asyncio.get_running_loop().create_future())
         self._wishes.append(wish)
         if self._running is None:
             self._running = asyncio.create_task(self._run())
@@ -53,27 +53,27 @@ class SharedNetwork:
                 self._fail(batch, error)
         self._running = None
 
-    def _next_batch(self) -> list[_Wish]:
-        batch: list[_Wish] = []
+    def _next_batch(self) -> list[_PendingRequest]:
+        batch: list[_PendingRequest] = []
         while self._wishes and len(batch) < _MOST:
             wish = self._wishes.popleft()
             if not wish.heard.cancelled():
                 batch.append(wish)
         return batch
 
-    def _hear(self, batch: list[_Wish]) -> list[Prediction]:
+    def _hear(self, batch: list[_PendingRequest]) -> list[Prediction]:
         start = time.perf_counter()
         heard = self._model.predict([wish.windows for wish in batch])
-        self._metrics.took("network", time.perf_counter() - start)
+        self._metrics.observe_stage("network", time.perf_counter() - start)
         self._metrics.batch_windows.observe(sum(len(wish.windows.values) for wish in batch))
         return heard
 
-    def _answer(self, batch: list[_Wish], heard: list[Prediction]) -> None:
+    def _answer(self, batch: list[_PendingRequest], heard: list[Prediction]) -> None:
         for wish, answer in zip(batch, heard, strict=True):
             if not wish.heard.done():
                 wish.heard.set_result(answer)
 
-    def _fail(self, batch: list[_Wish], error: Exception) -> None:
+    def _fail(self, batch: list[_PendingRequest], error: Exception) -> None:
         for wish in batch:
             if not wish.heard.done():
                 wish.heard.set_exception(error)

@@ -13,7 +13,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class BoundedThreads:
+class BoundedExecutor:
     """Runs blocking work for asyncio."""
 
     def __init__(self, name: str, threads: int, most_waiting: int) -> None:

@@ -18,14 +18,14 @@ from segue.core.features.extract_partial import PartialWindows, extract_partial
 from segue.core.worker_process import JobLimits
 
 # What the longest piece that is taken needs is far below: 3 s, and 320 MB for an hour of AAC.
-LIMITS = JobLimits(seconds=30.0, memory_bytes=2**30)
+DECODE_LIMITS = JobLimits(seconds=30.0, memory_bytes=2**30)
 PRELOADED = ("segue.server.inference.decode_worker", "librosa.filters")
 # The network and the event loop come first: what was begun is answered before more is begun.
 _NICENESS = 5
 
 
 @dataclass(frozen=True)
-class Rest:
+class StreamRange:
     """Which windows are wanted of a piece that is still arriving: those that are complete.
 
     Attributes:
@@ -38,35 +38,35 @@ class Rest:
 
 
 @dataclass(frozen=True)
-class Task:
+class DecodeTask:
     """A piece that is to be listened to.
 
     Attributes:
         audio: the bytes of a whole file.
         deadline: when nobody waits for it any more, on the clock of ``time.monotonic``, or None for never.
-        rest: which windows are wanted of a piece that is still arriving, or None for a whole one.
+        stream_range: which windows are wanted of a piece that is still arriving, or None for a whole one.
         identify: True to compute the track id of a whole clip, too.
     """
 
     audio: bytes
     deadline: float | None = None
-    rest: Rest | None = None
+    stream_range: StreamRange | None = None
     identify: bool = False
 
 
 @dataclass(frozen=True)
-class Listened:
+class DecodedClip:
     """A piece as the network takes it, and when it was so far, on the clock of ``time.monotonic``.
 
     Attributes:
-        piece: the piece, or what has arrived of it.
+        clip: the piece, or what has arrived of it.
         begun: when a process began with it.
         decoded: when its samples were there; of a track that is read window by window, only its header.
         done: when its windows were there.
         track_id: the track id, or None unless the task asked for it.
     """
 
-    piece: ExtractedClip | PartialWindows
+    clip: ExtractedClip | PartialWindows
     begun: float
     decoded: float
     done: float
@@ -74,7 +74,7 @@ class Listened:
 
 
 @dataclass(frozen=True)
-class Listening:
+class DecodeWorker:
     """Listens to tasks, one after the other, with the same settings.
 
     Attributes:
@@ -85,7 +85,7 @@ class Listening:
     config: FeatureConfig
     most: int
 
-    def __call__(self, task: Task) -> Listened:
+    def __call__(self, task: DecodeTask) -> DecodedClip:
         """Makes the windows of a piece, or the next ones of what has arrived of it.
 
         Raises:
@@ -101,21 +101,23 @@ class Listening:
             decoded.append(time.monotonic())
             check(task.deadline, "features")
 
-        if task.rest is None:
-            piece: ExtractedClip | PartialWindows = extract(task.audio, self.config, self.most, note_decoded)
+        if task.stream_range is None:
+            clip: ExtractedClip | PartialWindows = extract(task.audio, self.config, self.most, note_decoded)
         else:
-            piece = extract_partial(task.audio, self.config, task.rest.first, self.most, ended=task.rest.ended)
+            clip = extract_partial(
+                task.audio, self.config, task.stream_range.first, self.most, ended=task.stream_range.ended
+            )
         done = time.monotonic()
-        return Listened(piece, begun, decoded[-1], done, track_id(memoryview(task.audio)) if task.identify else None)
+        return DecodedClip(clip, begun, decoded[-1], done, track_id(memoryview(task.audio)) if task.identify else None)
 
-    def try_out(self) -> Task:
+    def try_out(self) -> DecodeTask:
         """A task that loads everything that later ones need: a window of noise."""
         samples = np.random.default_rng(0).normal(
             0, 0.1, int(1.1 * self.config.window_seconds * self.config.sample_rate)
         )
         file = io.BytesIO()
         soundfile.write(file, samples, self.config.sample_rate, format="WAV", subtype="PCM_16")
-        return Task(file.getvalue())
+        return DecodeTask(file.getvalue())
 
 
 def check(deadline: float | None, stage: str) -> None:

@@ -20,32 +20,32 @@ from segue.core.features.extract_partial import PartialWindows
 from segue.core.features.windows import Windows
 from segue.core.model.saved_model import Floats, Model, Prediction
 from segue.core.process_pool import ProcessPool
-from segue.server.inference.admission import Admission, Visit, weight
-from segue.server.inference.batcher import SharedNetwork
-from segue.server.inference.decode_worker import Listened, Rest, Task
-from segue.server.observability.call_record import CLOCKS_APART
+from segue.server.inference.admission import Admission, Ticket, weight
+from segue.server.inference.batcher import Batcher
+from segue.server.inference.decode_worker import DecodedClip, DecodeTask, StreamRange
+from segue.server.observability.call_record import CLOCK_SKEW_SECONDS
 from segue.server.observability.metrics import Metrics, Stage
 
 
-class Hearing(NamedTuple):
+class AnalyzedClip(NamedTuple):
     """A piece of music and what the network makes of it; its track id only where that was asked for."""
 
-    piece: ExtractedClip
-    heard: Prediction
+    clip: ExtractedClip
+    prediction: Prediction
     track_id: str | None
 
 
-class Preview(NamedTuple):
+class WindowPrediction(NamedTuple):
     """A window of a piece that is still arriving: where it begins in seconds, its posterior or None for silence."""
 
     start: float
     posterior: Floats | None
 
 
-class Arrival(NamedTuple):
+class PartialPredictions(NamedTuple):
     """The next windows of a piece that is still arriving, and how many seconds of it there are."""
 
-    previews: list[Preview]
+    predictions: list[WindowPrediction]
     seconds: float
 
 
@@ -58,11 +58,11 @@ class Engine:
     """
 
     def __init__(
-        self, model: Model, listeners: ProcessPool[Task, Listened], queue_seconds: float, metrics: Metrics
+        self, model: Model, listeners: ProcessPool[DecodeTask, DecodedClip], queue_seconds: float, metrics: Metrics
     ) -> None:
         """Takes a warm model, the processes, and how many seconds of audio may wait or be heard at once."""
         self.model = model
-        self.network = SharedNetwork(model, metrics)
+        self.batcher = Batcher(model, metrics)
         self._listeners = listeners
         # Nothing waits in the processes' own queue, where what is given up would keep its bytes.
         self._free = asyncio.Semaphore(listeners.jobs)
@@ -73,15 +73,15 @@ class Engine:
 
     def close(self) -> None:
         """Waits for what the network is hearing; whoever made the processes ends them."""
-        self.network.close()
+        self.batcher.close()
 
-    def refusal(self) -> Overloaded | None:
+    def rejection(self) -> Overloaded | None:
         """Why a piece would be refused, before its bytes are here, or None if it may be taken on."""
-        if refusal := self._admission.full():
-            self._metrics.dropped("queue", "overloaded")
-        return refusal
+        if rejection := self._admission.rejection():
+            self._metrics.count_dropped("queue", "overloaded")
+        return rejection
 
-    async def analyze(self, audio: bytes, seconds_left: float | None = None, *, identify: bool = False) -> Hearing:
+    async def analyze(self, audio: bytes, seconds_left: float | None = None, *, identify: bool = False) -> AnalyzedClip:
         """What the network makes of one piece.
 
         Args:
@@ -94,19 +94,21 @@ class Engine:
             AudioError: it cannot be decoded, is too short or too long, or is silent.
             DeadlinePassed: nobody waits for it any more.
         """
-        task = Task(audio, _deadline(seconds_left), identify=identify)
-        with self._counting_refusals(), self._admission.admitted(_weight(audio)) as visit:
+        task = DecodeTask(audio, _deadline(seconds_left), identify=identify)
+        with self._counting_refusals(), self._admission.admit(_weight(audio)) as visit:
             listened = await self._listen(task, visit)
-            piece = cast("ExtractedClip", listened.piece)
+            clip = cast("ExtractedClip", listened.clip)
             with self._counting_leavers("network", task):
-                return Hearing(piece, await self.network.predict(piece.windows), listened.track_id)
+                return AnalyzedClip(clip, await self.batcher.predict(clip.windows), listened.track_id)
 
-    async def analyze_partial(self, audio: bytes, rest: Rest, seconds_left: float | None = None) -> Arrival:
+    async def analyze_partial(
+        self, audio: bytes, stream_range: StreamRange, seconds_left: float | None = None
+    ) -> PartialPredictions:
         """What the network makes of the next windows of a piece of which only the start is there.
 
         Args:
             audio: the bytes that are there so far.
-            rest: which windows are wanted.
+            stream_range: which windows are wanted.
             seconds_left: how long anybody waits for it, or None where that is not known.
 
         Raises:
@@ -114,17 +116,17 @@ class Engine:
             AudioUndecodable: a decoder cannot bear it.
             DeadlinePassed: nobody waits for it any more.
         """
-        task = Task(audio, _deadline(seconds_left), rest)
-        with self._counting_refusals(), self._admission.admitted(_weight(audio)) as visit:
-            arrived = cast("PartialWindows", (await self._listen(task, visit)).piece)
+        task = DecodeTask(audio, _deadline(seconds_left), stream_range)
+        with self._counting_refusals(), self._admission.admit(_weight(audio)) as visit:
+            arrived = cast("PartialWindows", (await self._listen(task, visit)).clip)
             with self._counting_leavers("network", task):
                 posteriors = await asyncio.gather(*map(self._posterior, arrived.windows))
-        return Arrival(list(map(Preview, arrived.starts, posteriors)), arrived.seconds)
+        return PartialPredictions(list(map(WindowPrediction, arrived.starts, posteriors)), arrived.seconds)
 
     async def _posterior(self, windows: Windows | None) -> Floats | None:
-        return None if windows is None else (await self.network.predict(windows)).posterior
+        return None if windows is None else (await self.batcher.predict(windows)).posterior
 
-    async def _listen(self, task: Task, visit: Visit) -> Listened:
+    async def _listen(self, task: DecodeTask, visit: Ticket) -> DecodedClip:
         with self._counting_leavers("decode", task):
             await self._free.acquire()
         visit.waits = False
@@ -134,12 +136,12 @@ class Engine:
                 listened = await asyncio.wrap_future(self._submit(task))
         except WorkerError as error:
             raise AudioUndecodable(f"The audio could not be decoded. {error} Send it whole and undamaged.") from error
-        self._metrics.took("queue", listened.begun - visit.since)
-        self._metrics.took("decode", listened.decoded - listened.begun)
-        self._metrics.took("features", listened.done - listened.decoded)
+        self._metrics.observe_stage("queue", listened.begun - visit.since)
+        self._metrics.observe_stage("decode", listened.decoded - listened.begun)
+        self._metrics.observe_stage("features", listened.done - listened.decoded)
         return listened
 
-    def _submit(self, task: Task) -> Future[Listened]:
+    def _submit(self, task: DecodeTask) -> Future[DecodedClip]:
         """Gives a task to a free process, which is free again when it is done, whether or not anybody waits for it."""
         loop = asyncio.get_running_loop()
         job = self._listeners.submit(task)
@@ -151,20 +153,20 @@ class Engine:
         try:
             yield
         except Overloaded:
-            self._metrics.dropped("queue", "overloaded")
+            self._metrics.count_dropped("queue", "overloaded")
             raise
         except DeadlinePassed as error:
-            self._metrics.dropped("features" if error.stage == "features" else "decode", "expired")
+            self._metrics.count_dropped("features" if error.stage == "features" else "decode", "expired")
             raise
 
     @contextmanager
-    def _counting_leavers(self, stage: Stage, task: Task) -> Iterator[None]:
+    def _counting_leavers(self, stage: Stage, task: DecodeTask) -> Iterator[None]:
         """Counts a caller who hangs up in here, and so spares the stage that would follow."""
         try:
             yield
         except asyncio.CancelledError:
-            late = task.deadline is not None and time.monotonic() > task.deadline - CLOCKS_APART
-            self._metrics.dropped(stage, "expired" if late else "cancelled")
+            late = task.deadline is not None and time.monotonic() > task.deadline - CLOCK_SKEW_SECONDS
+            self._metrics.count_dropped(stage, "expired" if late else "cancelled")
             raise
 
 

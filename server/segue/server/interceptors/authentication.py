@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 import grpc
 
 from segue.core.errors import AccessError
-from segue.server.rpc.handlers import Handler, refusing
+from segue.server.rpc.handlers import Handler, rejecting_handler
 from segue.server.rpc.service_names import service_of
 from segue.server.security.tokens import Tokens
 
@@ -15,7 +15,7 @@ _OPEN = "grpc.health.v1.Health"
 _HEADER, _SCHEME = "authorization", "bearer "
 
 
-class TokenInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg] # generic in its types alone
+class AuthenticationInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg] # generic in its types alone
     """Refuses a call without the right token before its message is read; to stand within ``StatusInterceptor``."""
 
     def __init__(self, tokens: Tokens) -> None:
@@ -35,7 +35,7 @@ class TokenInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg] # 
         try:
             self._tokens.check(_bearer(handler_call_details), service)
         except AccessError as error:
-            return refusing(error)
+            return rejecting_handler(error)
         return handler
 
 

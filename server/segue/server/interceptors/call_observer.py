@@ -11,14 +11,14 @@ from typing import Any
 import grpc
 from google.rpc import error_details_pb2, status_pb2
 
-from segue.server.observability.call_record import CLOCKS_APART, Ended, Watcher
-from segue.server.rpc.handlers import Context, Handler, Method, around
+from segue.server.observability.call_record import CLOCK_SKEW_SECONDS, CallObserver, CallRecord
+from segue.server.rpc.handlers import Context, Handler, Method, wrap_handler
 
 
-class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg] # generic in its types alone
+class CallObserverInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg] # generic in its types alone
     """Tells watchers of every call of a method that exists; to be the outermost interceptor."""
 
-    def __init__(self, watchers: Sequence[Watcher]) -> None:
+    def __init__(self, watchers: Sequence[CallObserver]) -> None:
         self._watchers = watchers
 
     async def intercept_service(
@@ -29,10 +29,10 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg] # g
         """Wraps the handler, which ``MessageInterceptor`` has made one of streams."""
         handler = await continuation(handler_call_details)
         name = handler_call_details.method
-        return handler and around(handler, lambda method: watched(method, name, self._watchers))
+        return handler and wrap_handler(handler, lambda method: observe_calls(method, name, self._watchers))
 
 
-def watched(method: Method, name: str, watchers: Sequence[Watcher]) -> Method:
+def observe_calls(method: Method, name: str, watchers: Sequence[CallObserver]) -> Method:
     """A method like another, of which the watchers are told."""
 
     async def stream(requests: Any, context: Context) -> AsyncIterator[Any]:  # noqa: ANN401 - any method's messages
@@ -45,11 +45,11 @@ def watched(method: Method, name: str, watchers: Sequence[Watcher]) -> Method:
 
 
 @contextmanager
-def _told(method: str, context: Context, watchers: Sequence[Watcher]) -> Iterator[None]:
+def _told(method: str, context: Context, watchers: Sequence[CallObserver]) -> Iterator[None]:
     start = time.perf_counter()
     code = grpc.StatusCode.UNKNOWN  # what gRPC answers to an exception that nobody has made a status of
     for watcher in watchers:
-        watcher.began(method)
+        watcher.call_started(method)
     try:
         yield
         code = _code(context)
@@ -64,15 +64,15 @@ def _told(method: str, context: Context, watchers: Sequence[Watcher]) -> Iterato
         code = _left(context) if context.done() else code
         raise
     finally:
-        ended = _ended(method, code, time.perf_counter() - start, context)
+        call_ended = _ended(method, code, time.perf_counter() - start, context)
         for watcher in watchers:
-            watcher.ended(ended)
+            watcher.call_ended(call_ended)
 
 
 def _left(context: Context) -> grpc.StatusCode:
     """Why a caller left."""
     left = context.time_remaining()
-    late = left is not None and left < CLOCKS_APART
+    late = left is not None and left < CLOCK_SKEW_SECONDS
     return grpc.StatusCode.DEADLINE_EXCEEDED if late else grpc.StatusCode.CANCELLED
 
 
@@ -82,10 +82,12 @@ def _code(context: Context) -> grpc.StatusCode:
     return next(known for known in grpc.StatusCode if code in {known, known.value[0]})
 
 
-def _ended(method: str, code: grpc.StatusCode, seconds: float, context: Context) -> Ended:
+def _ended(method: str, code: grpc.StatusCode, seconds: float, context: Context) -> CallRecord:
     trailing = {str(key): value for key, value in context.trailing_metadata() or ()}
     request_id = str(trailing.get("x-request-id", ""))
-    return Ended(method, code.name, _reason(trailing.get("grpc-status-details-bin", b""), code), seconds, request_id)
+    return CallRecord(
+        method, code.name, _reason(trailing.get("grpc-status-details-bin", b""), code), seconds, request_id
+    )
 
 
 def _reason(status: bytes | str, code: grpc.StatusCode) -> str:

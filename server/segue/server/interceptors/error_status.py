@@ -13,7 +13,7 @@ from google.protobuf.message import DecodeError
 
 from segue.core import errors
 from segue.server.rpc.error_status import REQUEST_ID, RETRIED, RETRY_SECONDS, convert_and_log
-from segue.server.rpc.handlers import Context, Handler, Method, around
+from segue.server.rpc.handlers import Context, Handler, Method, wrap_handler
 
 # What gRPC's own retries go by, in any language; RetryInfo is for people and their code.
 _PUSHBACK = ("grpc-retry-pushback-ms", str(1000 * RETRY_SECONDS))
@@ -28,7 +28,7 @@ def request_id(context: Context) -> str:
     return uuid.uuid4().hex
 
 
-class StatusInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg] # generic in its types alone
+class ErrorStatusInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg] # generic in its types alone
     """Answers every exception by its status, and every call by its request id."""
 
     async def intercept_service(
@@ -38,7 +38,7 @@ class StatusInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg] #
     ) -> Handler:
         """Wraps the handler, which ``MessageInterceptor`` has made one of streams."""
         handler = await continuation(handler_call_details)
-        return handler and around(_reading(handler), _answering)
+        return handler and wrap_handler(_reading(handler), _answering)
 
 
 def _reading(handler: Handler) -> Handler:
@@ -52,7 +52,7 @@ def _reading(handler: Handler) -> Handler:
                 "request", "The message is none that this call takes. Make it by proto/."
             ) from None
 
-    return around(handler, lambda method: method, read)
+    return wrap_handler(handler, lambda method: method, read)
 
 
 def _answering(method: Method) -> Method:

@@ -8,7 +8,7 @@ import grpc
 
 from segue.core.errors import SegueError
 from segue.server.components import DeferredComponents, starting_error
-from segue.server.rpc.handlers import Handler, refusing
+from segue.server.rpc.handlers import Handler, rejecting_handler
 from segue.server.rpc.service_names import CLASSIFICATION, SERVICES, service_of
 
 
@@ -34,10 +34,10 @@ class ReadinessInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg
         if handler is None or service not in SERVICES:
             return handler
         error = self._rejection(service)
-        return refusing(error) if error else handler
+        return rejecting_handler(error) if error else handler
 
     def _rejection(self, service: str) -> SegueError | None:
         components = self._components.value
         if components is None:
             return starting_error()
-        return components.engine.refusal() if service == CLASSIFICATION else None
+        return components.engine.rejection() if service == CLASSIFICATION else None

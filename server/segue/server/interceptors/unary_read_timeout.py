@@ -14,19 +14,19 @@ from typing import Any, cast
 import grpc
 
 from segue.core.errors import MalformedRequest, StreamStalled
-from segue.server.rpc.concurrency_limit import Places
-from segue.server.rpc.handlers import Context, Handler, let_go
+from segue.server.rpc.concurrency_limit import ConcurrencyLimit
+from segue.server.rpc.handlers import Context, Handler, close_reader
 
 MESSAGE_SECONDS = 300.0
 """How long the message of a unary call may take to come: 16 MiB at half a megabit a second."""
 
 
-class MessageInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg] # generic in its types alone
+class UnaryReadInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg] # generic in its types alone
     """Answers a call without a message by a status; to be the innermost interceptor."""
 
     def __init__(self, most: int, open_: str) -> None:
         """Takes how many messages may be waited for, each may hold 32 MiB, and a service without that limit."""
-        self._places = Places(most, "messages are coming")
+        self._places = ConcurrencyLimit(most, "messages are coming")
         self._open = open_
 
     async def intercept_service(
@@ -42,7 +42,7 @@ class MessageInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg] 
         return _streaming(handler, _only if free else self._only)
 
     async def _only(self, requests: AsyncIterator[Any]) -> Any:  # noqa: ANN401 - any method's message
-        with self._places.one():
+        with self._places.acquire():
             return await _only(requests)
 
 
@@ -81,4 +81,4 @@ async def _only(requests: AsyncIterator[Any]) -> Any:  # noqa: ANN401 - any meth
     except TimeoutError:
         raise StreamStalled(f"The message did not come within {MESSAGE_SECONDS:g} s. Send it without pauses.") from None
     finally:
-        await let_go(requests)
+        await close_reader(requests)

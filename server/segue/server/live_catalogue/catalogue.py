@@ -20,7 +20,7 @@ from segue.core.index import snapshot
 from segue.core.index.vector_index import Neighbour, Vectors
 from segue.core.model.artifact import Manifest
 from segue.server.live_catalogue.compaction import Compactor
-from segue.server.live_catalogue.metadata_cache import RememberedTracks
+from segue.server.live_catalogue.metadata_cache import MetadataCache
 from segue.server.live_catalogue.view import View
 from segue.server.observability.metrics import Metrics
 
@@ -69,7 +69,7 @@ class LiveCatalogue:
             metrics: where searches and the one question that every look at the store begins with are timed.
         """
         self._metrics = metrics or Metrics()
-        self._remembered = RememberedTracks()
+        self._remembered = MetadataCache()
         self._complete: View | None = None
         self._compactor = Compactor(View.compacted)
         self._data = data
@@ -148,7 +148,7 @@ class LiveCatalogue:
         return isinstance(self._problem, StoreUnavailable)
 
     @property
-    def recommends(self) -> bool:
+    def can_recommend(self) -> bool:
         """Whether every recommendation can be answered, by the store or from memory."""
         if self.stale:
             return len(self._view) > 0 and self._view is self._complete
@@ -181,15 +181,15 @@ class LiveCatalogue:
             CatalogueEmpty: nothing was indexed.
         """
         view = self.searchable()
-        with self._metrics.stage("search"):
+        with self._metrics.time_stage("search"):
             near = view.search(query, k + _SPARE, {seed})
         try:
-            with self._metrics.stage("metadata"):
+            with self._metrics.time_stage("metadata"):
                 tracks = tracks_of(self.store, near)
         except StoreUnavailable as error:
             self._note(error)
             return Found(self._from_memory(near[:k], error), view.revision, stale=True)
-        self._remembered.keep(track for _, track in tracks)
+        self._remembered.put(track for _, track in tracks)
         return Found(tracks[:k], view.revision, stale=False)
 
     def _from_memory(self, near: Sequence[Neighbour], error: StoreUnavailable) -> list[tuple[Neighbour, Track]]:
@@ -207,7 +207,7 @@ class LiveCatalogue:
         missing = self._remembered.missing(view.track_ids())
         if missing:
             found = store.get(missing[:_REMEMBERED_AT_ONCE])
-            self._remembered.keep(track for track in found if track is not None)
+            self._remembered.put(track for track in found if track is not None)
         if len(missing) <= _REMEMBERED_AT_ONCE and len(view) <= len(self._remembered):
             self._complete = view
 
@@ -248,7 +248,7 @@ class LiveCatalogue:
         with self._metrics.redis_seconds.time():
             identity = store.identity()
         if identity != self._view.identity:
-            self._remembered, self._complete = RememberedTracks(), None
+            self._remembered, self._complete = MetadataCache(), None
         if identity is None:
             if self._view.identity:
                 _log.warning("Redis holds no catalogue any more. Restore a backup of it, or index anew.")
@@ -264,7 +264,7 @@ class LiveCatalogue:
             self._snapshot_seen = published
         view = self._compacted(view)
         while events := store.events(view.revision, _EVENTS_AT_ONCE):
-            view = view.after(events, store)
+            view = view.apply(events, store)
         self._view = view
         self._compactor.offer(view)
 
@@ -289,7 +289,7 @@ class LiveCatalogue:
             return View(identity, loaded.header.revision, loaded.index, frozenset(loaded.index.track_ids))
         ids = list(all_track_ids(store))
         found = zip(ids, store.embeddings(ids), strict=True)
-        return View(identity, newest, fresh={track_id: vector for track_id, vector in found if vector is not None})
+        return View(identity, newest, added={track_id: vector for track_id, vector in found if vector is not None})
 
 
 def tracks_of(store: TrackStore, neighbours: Sequence[Neighbour]) -> list[tuple[Neighbour, Track]]:

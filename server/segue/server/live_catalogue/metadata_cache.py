@@ -9,28 +9,28 @@ from dataclasses import replace
 from segue.core.catalogue.records import Track
 
 # About 1 kB each.
-MOST = 50_000
+MAX_TRACKS = 50_000
 
 
-class RememberedTracks:
+class MetadataCache:
     """The metadata of tracks as it was last read. Every method may be called from any thread."""
 
-    def __init__(self, most: int = MOST) -> None:
+    def __init__(self, max_tracks: int = MAX_TRACKS) -> None:
         """Takes how many tracks are kept; whoever was read longest ago goes first."""
-        self._most = most
+        self._max_tracks = max_tracks
         self._tracks: dict[str, Track] = {}
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
         return len(self._tracks)
 
-    def keep(self, tracks: Iterable[Track]) -> None:
+    def put(self, tracks: Iterable[Track]) -> None:
         """Remembers tracks, without their posteriors, which no answer holds."""
         with self._lock:
             for track in tracks:
                 self._tracks.pop(track.track_id, None)
                 self._tracks[track.track_id] = replace(track, posterior={})
-            for oldest in list(self._tracks)[: max(0, len(self._tracks) - self._most)]:
+            for oldest in list(self._tracks)[: max(0, len(self._tracks) - self._max_tracks)]:
                 del self._tracks[oldest]
 
     def get(self, track_ids: Sequence[str]) -> list[Track | None]:
@@ -44,4 +44,4 @@ class RememberedTracks:
         with self._lock:
             for track_id in gone:
                 self._tracks.pop(track_id, None)
-            return unknown[: max(0, self._most - len(self._tracks))]
+            return unknown[: max(0, self._max_tracks - len(self._tracks))]

@@ -32,32 +32,32 @@ class View:
     revision: int = 0
     base: VectorIndex = NOTHING
     base_ids: frozenset[str] = frozenset()
-    gone: frozenset[str] = frozenset()
-    fresh: dict[str, Vectors] = field(default_factory=dict)
+    removed: frozenset[str] = frozenset()
+    added: dict[str, Vectors] = field(default_factory=dict)
 
     @cached_property
-    def fresh_index(self) -> VectorIndex:
+    def added_index(self) -> VectorIndex:
         """What finds the tracks that were added since."""
-        return ExactIndex(list(self.fresh), np.stack(list(self.fresh.values()))) if self.fresh else NOTHING
+        return ExactIndex(list(self.added), np.stack(list(self.added.values()))) if self.added else NOTHING
 
     def __len__(self) -> int:
         """How many tracks can be recommended."""
-        return len(self.base) - len(self.gone) + len(self.fresh)
+        return len(self.base) - len(self.removed) + len(self.added)
 
     @property
     def changes(self) -> int:
         """How many tracks were added, removed or replaced since the index of the snapshot was made."""
-        return len(self.fresh) + len(self.gone)
+        return len(self.added) + len(self.removed)
 
     def track_ids(self) -> list[str]:
         """The tracks that can be recommended."""
-        return [*(self.base_ids - self.gone), *self.fresh]
+        return [*(self.base_ids - self.removed), *self.added]
 
     def embeddings(self, track_ids: Sequence[str]) -> list[Vectors | None]:
         """The embeddings [e] of these tracks, None for each that is not in this view."""
         held = self.base.vectors(track_ids)
         return [
-            self.fresh.get(track_id, None if track_id in self.gone else vector)
+            self.added.get(track_id, None if track_id in self.removed else vector)
             for track_id, vector in zip(track_ids, held, strict=True)
         ]
 
@@ -69,10 +69,10 @@ class View:
 
     def search(self, query: Vectors, k: int, exclude: Collection[str] = ()) -> list[Neighbour]:
         """The ``k`` nearest tracks; see ``VectorIndex``."""
-        hidden = self.gone.union(exclude)
-        return ranked([*self.base.search(query, k, hidden), *self.fresh_index.search(query, k, exclude)], k)
+        hidden = self.removed.union(exclude)
+        return ranked([*self.base.search(query, k, hidden), *self.added_index.search(query, k, exclude)], k)
 
-    def after(self, events: Sequence[Event], store: TrackStore) -> View:
+    def apply(self, events: Sequence[Event], store: TrackStore) -> View:
         """The view after some more events, at least one."""
         last = {event.track_id: event for event in events}
         added = [track_id for track_id, event in last.items() if event.kind == "add"]
@@ -81,6 +81,6 @@ class View:
             for track_id, vector in zip(added, store.embeddings(added), strict=True)
             if vector is not None  # removed again by a later event
         }
-        kept = {track_id: vector for track_id, vector in self.fresh.items() if track_id not in last}
-        gone = self.gone | (self.base_ids & last.keys())
-        return replace(self, revision=events[-1].revision, gone=gone, fresh=kept | vectors)
+        kept = {track_id: vector for track_id, vector in self.added.items() if track_id not in last}
+        removed = self.removed | (self.base_ids & last.keys())
+        return replace(self, revision=events[-1].revision, removed=removed, added=kept | vectors)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-CLOCKS_APART = 0.1
+CLOCK_SKEW_SECONDS = 0.1
 """A caller whose deadline passes hangs up, and that reaches the server so many seconds before its own clock says so."""
 
 
 @dataclass(frozen=True)
-class Ended:
+class CallRecord:
     """How a call ended.
 
     Attributes:
@@ -28,11 +28,11 @@ class Ended:
     request_id: str
 
 
-class Watcher(Protocol):
+class CallObserver(Protocol):
     """Whoever is told of calls; both methods are called in the event loop and must not block."""
 
-    def began(self, method: str) -> None:
+    def call_started(self, method: str) -> None:
         """A call was taken up."""
 
-    def ended(self, call: Ended) -> None:
+    def call_ended(self, call: CallRecord) -> None:
         """A call that was taken up has ended, however it did."""

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 import grpc
 
-from segue.server.observability.call_record import Ended
+from segue.server.observability.call_record import CallRecord
 from segue.server.settings import LogFormat
 
 # What a record may carry beside its message; nothing else gets into a line of JSON, least of all audio or a token.
@@ -27,10 +27,10 @@ _MOST_A_SECOND = 20
 _log = logging.getLogger(__name__)
 
 
-def set_up(form: LogFormat, level: str) -> None:
+def configure_logging(form: LogFormat, level: str) -> None:
     """Sends everything that is logged to the standard error."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonLines() if form == "json" else logging.Formatter("segue-server: %(message)s"))
+    handler.setFormatter(JsonFormatter() if form == "json" else logging.Formatter("segue-server: %(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     logging.getLogger("segue").setLevel(level.upper())
     logging.getLogger("grpc._cython.cygrpc").addFilter(is_worth_logging)
@@ -41,7 +41,7 @@ def is_worth_logging(record: logging.LogRecord) -> bool:
     return not (record.exc_info and isinstance(record.exc_info[1], _CALLER_ERRORS))
 
 
-class JsonLines(logging.Formatter):
+class JsonFormatter(logging.Formatter):
     """A line of JSON for each record: time, level, message, and the facts of a call where it is about one."""
 
     def format(self, record: logging.LogRecord) -> str:
@@ -57,7 +57,7 @@ class JsonLines(logging.Formatter):
         return json.dumps(line, ensure_ascii=False)
 
 
-class CallLog:
+class CallLogger:
     """Logs calls as they end: well ones at debug, failed ones at info, refused callers at warning."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -66,10 +66,10 @@ class CallLog:
         self._second = 0
         self._said = 0
 
-    def began(self, method: str) -> None:
+    def call_started(self, method: str) -> None:
         """Says nothing yet."""
 
-    def ended(self, call: Ended) -> None:
+    def call_ended(self, call: CallRecord) -> None:
         """Logs a call, unless too many others failed in the same second."""
         level = _level(call)
         if not _log.isEnabledFor(level) or (level > logging.DEBUG and self._too_many()):
@@ -90,7 +90,7 @@ class CallLog:
         return self._said > _MOST_A_SECOND
 
 
-def _level(call: Ended) -> int:
+def _level(call: CallRecord) -> int:
     if call.code in _REFUSED:
         return logging.WARNING
     # Whoever watches something, or hangs up, has not failed at anything.

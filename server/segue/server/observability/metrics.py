@@ -17,7 +17,7 @@ from prometheus_client import (
     ProcessCollector,
 )
 
-from segue.server.observability.call_record import Ended
+from segue.server.observability.call_record import CallRecord
 
 Stage = Literal["decode", "features", "queue", "network", "search", "metadata"]
 Dropped = Literal["expired", "cancelled", "overloaded"]
@@ -27,7 +27,7 @@ _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5
 _WINDOWS = (1, 2, 5, 10, 20, 40, 80, 160)
 
 
-class Searched(Protocol):
+class SearchedView(Protocol):
     """A state of the catalogue that can be counted; ``catalogue.View`` is one."""
 
     @property
@@ -35,7 +35,7 @@ class Searched(Protocol):
         """The last event that it has seen."""
 
     @property
-    def gone(self) -> Collection[str]:
+    def removed(self) -> Collection[str]:
         """The tracks of the snapshot that were removed or replaced since."""
 
     def __len__(self) -> int:
@@ -120,11 +120,11 @@ class Metrics:
             "segue_redis_seconds", "How long Redis took to answer.", buckets=_SECONDS, registry=self.registry
         )
 
-    def began(self, method: str) -> None:
+    def call_started(self, method: str) -> None:
         """Counts a call that was taken up."""
         self._in_flight.labels(method).inc()
 
-    def ended(self, call: Ended) -> None:
+    def call_ended(self, call: CallRecord) -> None:
         """Counts a call that has ended."""
         self._in_flight.labels(call.method).dec()
         self._requests.labels(call.method, call.code).inc()
@@ -133,28 +133,28 @@ class Metrics:
             self._failures.labels(call.reason).inc()
 
     @contextmanager
-    def stage(self, stage: Stage) -> Iterator[None]:
+    def time_stage(self, stage: Stage) -> Iterator[None]:
         """Times a stage, whether or not it ends well."""
         start = time.perf_counter()
         try:
             yield
         finally:
-            self.took(stage, time.perf_counter() - start)
+            self.observe_stage(stage, time.perf_counter() - start)
 
-    def took(self, stage: Stage, seconds: float) -> None:
+    def observe_stage(self, stage: Stage, seconds: float) -> None:
         """Notes what a stage took where it was measured elsewhere, such as in another process."""
         self._stages.labels(stage).observe(seconds)
 
-    def dropped(self, stage: Stage, why: Dropped) -> None:
+    def count_dropped(self, stage: Stage, why: Dropped) -> None:
         """Counts work that was given up before a stage."""
         self._dropped.labels(stage, why).inc()
 
-    def model(self, model_id: str) -> None:
+    def set_model(self, model_id: str) -> None:
         """Names the network that answers."""
         self._model.info({"model_id": model_id})
 
-    def searching(self, view: Callable[[], Searched]) -> None:
+    def follow_view(self, view: Callable[[], SearchedView]) -> None:
         """Tells how to ask for the state of the catalogue that is searched, which is done when figures are read."""
         self._revision.set_function(lambda: view().revision)
         self._tracks.set_function(lambda: len(view()))
-        self._tombstones.set_function(lambda: len(view().gone))
+        self._tombstones.set_function(lambda: len(view().removed))

@@ -10,7 +10,7 @@ from contextlib import suppress
 _MMAP_THRESHOLD, _ARENA_MAX = -3, -8
 
 
-def give_back_memory() -> None:
+def configure_malloc() -> None:
     """Tells glibc, where that is the allocator, to return each large block to the system as soon as it is freed.
 
     Otherwise its threshold rises to the largest message, and pieces of old messages hold on to memory between those
@@ -22,7 +22,7 @@ def give_back_memory() -> None:
         mallopt(_ARENA_MAX, 4)
 
 
-def settle() -> None:
+def freeze_gc() -> None:
     """Takes all that was loaded until now for what stays, so that collecting garbage does not go through it again.
 
     A network is some 400,000 objects: that would stop every call for 0.2 s, and be put off for so long because of it.

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from segue.core.errors import Overloaded
 
 
-class Places:
+class ConcurrencyLimit:
     """So many places of a kind; for one thread."""
 
     def __init__(self, most: int, taken_by: str) -> None:
@@ -18,7 +18,7 @@ class Places:
         self._taken = 0
 
     @contextmanager
-    def one(self) -> Iterator[None]:
+    def acquire(self) -> Iterator[None]:
         """Holds a place.
 
         Raises:

@@ -18,7 +18,7 @@ from segue.core.errors import AudioTooLong, MalformedRequest
 from segue.core.index.vector_index import Neighbour
 from segue.core.model.artifact import Manifest
 from segue.core.model.saved_model import Floats
-from segue.server.inference.engine import Hearing
+from segue.server.inference.engine import AnalyzedClip
 from segue.v1 import (
     audio_pb2,
     catalog_service_pb2,
@@ -200,9 +200,9 @@ def genre_scores(posterior: Floats, labels: Sequence[str], most: int) -> list[cl
     return [classification_service_pb2.GenreScore(genre=genre, score=score) for score, genre in pairs[:most]]
 
 
-def timeline(hearing: Hearing, manifest: Manifest, most: int) -> list[classification_service_pb2.ScoredWindow]:
+def timeline(hearing: AnalyzedClip, manifest: Manifest, most: int) -> list[classification_service_pb2.ScoredWindow]:
     """The windows that were heard, in the order of time, with their ``most`` best genres each."""
-    pairs = zip(hearing.piece.windows.starts.tolist(), hearing.heard.window_posterior, strict=True)
+    pairs = zip(hearing.clip.windows.starts.tolist(), hearing.prediction.window_posterior, strict=True)
     return [scored_window(start, posterior, manifest, most) for start, posterior in pairs]
 
 

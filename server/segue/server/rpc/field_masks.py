@@ -21,7 +21,7 @@ _ALWAYS = "revision"
 Answer = TypeVar("Answer", bound=Message)
 
 
-def wanted(mask: FieldMask, answer: type[Message], field: str = "read_mask") -> frozenset[str]:
+def requested_fields(mask: FieldMask, answer: type[Message], field: str = "read_mask") -> frozenset[str]:
     """The names of the wanted fields of an answer; no paths are the usual ones.
 
     Args:
@@ -41,7 +41,7 @@ def wanted(mask: FieldMask, answer: type[Message], field: str = "read_mask") -> 
     return frozenset(mask.paths) or _USUAL[answer]
 
 
-def keep(answer: Answer, fields: frozenset[str]) -> Answer:
+def apply_mask(answer: Answer, fields: frozenset[str]) -> Answer:
     """Clears all fields of an answer that are not wanted, but never its revision; returns it."""
     for name in answer.DESCRIPTOR.fields_by_name:
         if name not in fields and name != _ALWAYS:

@@ -12,7 +12,9 @@ Context = grpc.aio.ServicerContext[Any, Any]
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 
 
-def around(handler: Handler, wrap: Callable[[Method], Method], read: Callable[[bytes], Any] | None = None) -> Handler:
+def wrap_handler(
+    handler: Handler, wrap: Callable[[Method], Method], read: Callable[[bytes], Any] | None = None
+) -> Handler:
     """A handler of streams like another, its method wrapped, and its messages read by ``read`` where that is given."""
     method: Any = handler.stream_stream
     return grpc.stream_stream_rpc_method_handler(
@@ -22,7 +24,7 @@ def around(handler: Handler, wrap: Callable[[Method], Method], read: Callable[[b
     )
 
 
-def refusing(error: Exception) -> Handler:
+def rejecting_handler(error: Exception) -> Handler:
     """A handler that raises an error whatever is called, and reads nothing of what was sent."""
 
     async def refuse(_requests: AsyncIterator[bytes], _context: Context) -> AsyncIterator[bytes]:
@@ -33,6 +35,6 @@ def refusing(error: Exception) -> Handler:
     return grpc.stream_stream_rpc_method_handler(refuse)
 
 
-async def let_go(messages: AsyncIterator[Any]) -> None:
+async def close_reader(messages: AsyncIterator[Any]) -> None:
     """Ends the reading of messages: gRPC's own reader is a cycle, and holds the last one until it is collected."""
     await cast("AsyncGenerator[Any, None]", aiter(messages)).aclose()

@@ -12,13 +12,13 @@ from collections.abc import AsyncIterator, Callable, Collection, Mapping
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from segue.server.rpc.concurrency_limit import Places
+from segue.server.rpc.concurrency_limit import ConcurrencyLimit
 from segue.server.rpc.handlers import Context
 
 SERVICE = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
-MOST_WATCHING = 128
+MAX_WATCHERS = 128
 """How many may watch at once: whoever watches holds a call for as long as it likes, and needs no token."""
 _UNKNOWN = health_pb2.HealthCheckResponse.SERVICE_UNKNOWN
 
@@ -31,15 +31,15 @@ class Health(health_pb2_grpc.HealthServicer):  # type: ignore[misc] # its types 
         self._status = dict.fromkeys(("", *services), NOT_SERVING)
         self._look: Callable[[], Mapping[str, bool]] = dict
         self._changed = asyncio.Event()
-        self._watching = Places(MOST_WATCHING, "callers watch the health")
+        self._watching = ConcurrencyLimit(MAX_WATCHERS, "callers watch the health")
         self._ended = False
 
     def follow(self, look: Callable[[], Mapping[str, bool]]) -> None:
         """Takes what tells, at no cost, whether each service serves now."""
         self._look = look
-        self.look_again()
+        self.refresh_status()
 
-    def look_again(self) -> None:
+    def refresh_status(self) -> None:
         """Notes whether services serve, and tells those who watch; whoever asks has it looked at anyway."""
         told = self._status
         self._status = told | {name: SERVING if well else NOT_SERVING for name, well in self._look().items()}
@@ -61,14 +61,14 @@ class Health(health_pb2_grpc.HealthServicer):  # type: ignore[misc] # its types 
         """Tells how a service is."""
         if request.service not in self._status:
             await context.abort(grpc.StatusCode.NOT_FOUND, "There is no such service here.")
-        self.look_again()
+        self.refresh_status()
         return health_pb2.HealthCheckResponse(status=self._status[request.service])
 
     async def Watch(  # noqa: N802 - the contract's name
         self, request: health_pb2.HealthCheckRequest, context: Context
     ) -> AsyncIterator[health_pb2.HealthCheckResponse]:
         """Tells how a service is, at once and whenever that changes."""
-        with self._watching.one():
+        with self._watching.acquire():
             async for answer in self._changes(request.service):
                 yield answer
 

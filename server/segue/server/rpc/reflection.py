@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator, Collection
 import grpc
 from grpc_reflection.v1alpha import reflection, reflection_pb2, reflection_pb2_grpc
 
-from segue.server.rpc.concurrency_limit import Places
+from segue.server.rpc.concurrency_limit import ConcurrencyLimit
 from segue.server.rpc.handlers import Context
-from segue.server.rpc.streams import MAX_STREAMS, coming
+from segue.server.rpc.streams import MAX_STREAMS, with_idle_timeout
 
 
 def add_reflection(services: Collection[str], server: grpc.aio.Server) -> None:
@@ -23,12 +23,12 @@ class _Reflection(reflection.aio.ReflectionServicer):  # type: ignore[misc, name
 
     def __init__(self, services: Collection[str]) -> None:
         super().__init__(services)
-        self._streams = Places(MAX_STREAMS, "streams are open")
+        self._streams = ConcurrencyLimit(MAX_STREAMS, "streams are open")
 
     async def ServerReflectionInfo(  # noqa: N802 - the contract's name
         self, request_iterator: AsyncIterator[reflection_pb2.ServerReflectionRequest], context: Context
     ) -> AsyncIterator[reflection_pb2.ServerReflectionResponse]:
         """Answers each question."""
-        with self._streams.one():
-            async for answer in super().ServerReflectionInfo(coming(request_iterator), context):
+        with self._streams.acquire():
+            async for answer in super().ServerReflectionInfo(with_idle_timeout(request_iterator), context):
                 yield answer

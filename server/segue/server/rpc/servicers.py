@@ -14,15 +14,15 @@ from segue.core.index.vector_index import Vectors
 from segue.core.model.artifact import Manifest
 from segue.server.components import DeferredComponents
 from segue.server.inference.arriving_audio import ArrivingAudio
-from segue.server.inference.bounded_executor import BoundedThreads
-from segue.server.inference.engine import Engine, Hearing, Preview
+from segue.server.inference.bounded_executor import BoundedExecutor
+from segue.server.inference.engine import AnalyzedClip, Engine, WindowPrediction
 from segue.server.live_catalogue.catalogue import LiveCatalogue
 from segue.server.rpc import converters
-from segue.server.rpc.concurrency_limit import Places
+from segue.server.rpc.concurrency_limit import ConcurrencyLimit
 from segue.server.rpc.error_status import item_status, public_message
-from segue.server.rpc.field_masks import keep, wanted
+from segue.server.rpc.field_masks import apply_mask, requested_fields
 from segue.server.rpc.handlers import Context
-from segue.server.rpc.streams import MAX_STREAMS, coming, of_chunks, side_by_side, soon_read
+from segue.server.rpc.streams import MAX_STREAMS, chunk_errors, map_concurrently, with_idle_timeout, write_timeout
 from segue.v1 import (
     catalog_service_pb2,
     catalog_service_pb2_grpc,
@@ -59,7 +59,7 @@ class _Service:
         return self._components.get().catalogue
 
     @property
-    def _readers(self) -> BoundedThreads:
+    def _readers(self) -> BoundedExecutor:
         return self._components.get().readers
 
     @property
@@ -75,32 +75,32 @@ class ClassificationService(_Service, classification_service_pb2_grpc.Classifica
 
     def __init__(self, components: DeferredComponents) -> None:
         super().__init__(components)
-        self._streams = Places(MAX_STREAMS, "streams are open")
+        self._streams = ConcurrencyLimit(MAX_STREAMS, "streams are open")
 
     async def Classify(  # noqa: N802 - the contract's name
         self, request: classification_service_pb2.ClassifyRequest, context: Context
     ) -> ClassifyResponse:
         """Scores every genre that the model knows."""
-        most, fields = converters.limit(request), wanted(request.read_mask, ClassifyResponse)
+        most, fields = converters.limit(request), requested_fields(request.read_mask, ClassifyResponse)
         audio = converters.audio_bytes(request.audio, "audio")
         hearing = await self._engine.analyze(audio, context.time_remaining())
-        return keep(self._answer(hearing, most), fields)
+        return apply_mask(self._answer(hearing, most), fields)
 
     async def StreamingClassify(  # noqa: N802 - the contract's name
         self, request_iterator: AsyncIterator[StreamingClassifyRequest], context: Context
     ) -> AsyncIterator[StreamingClassifyResponse]:
         """Scores every genre of a piece while it arrives, and of the whole at its end."""
-        with self._streams.one(), of_chunks():
-            async with aclosing(self._heard_while_it_comes(coming(request_iterator), context)) as answers:
+        with self._streams.acquire(), chunk_errors():
+            async with aclosing(self._heard_while_it_comes(with_idle_timeout(request_iterator), context)) as answers:
                 async for answer in answers:
-                    with soon_read():
+                    with write_timeout():
                         yield answer
 
     async def _heard_while_it_comes(
         self, requests: AsyncIterator[StreamingClassifyRequest], context: Context
     ) -> AsyncGenerator[StreamingClassifyResponse, None]:
         config = converters.stream_config(await anext(requests, StreamingClassifyRequest()))
-        most, fields = converters.limit(config), wanted(config.read_mask, ClassifyResponse)
+        most, fields = converters.limit(config), requested_fields(config.read_mask, ClassifyResponse)
         audio = ArrivingAudio(self._engine, converters.pcm_form(config))
         async for request in requests:
             audio.take(converters.chunk(request))
@@ -109,21 +109,21 @@ class ClassificationService(_Service, classification_service_pb2_grpc.Classifica
         async for preview in audio.windows(context.time_remaining(), ended=True):
             yield self._preview(preview, most)
         hearing = await self._engine.analyze(audio.whole(), context.time_remaining())
-        result = keep(self._answer(hearing, most), fields)
+        result = apply_mask(self._answer(hearing, most), fields)
         yield StreamingClassifyResponse(result=result, revision=result.revision)
 
-    def _preview(self, preview: Preview, most: int) -> StreamingClassifyResponse:
+    def _preview(self, preview: WindowPrediction, most: int) -> StreamingClassifyResponse:
         window = converters.scored_window(preview.start, preview.posterior, self._model, most)
         return StreamingClassifyResponse(window=window, revision=self._revision())
 
-    def _answer(self, hearing: Hearing, most: int) -> ClassifyResponse:
+    def _answer(self, hearing: AnalyzedClip, most: int) -> ClassifyResponse:
         """All that can be said of a piece."""
         return ClassifyResponse(
-            scores=converters.genre_scores(hearing.heard.posterior, self._model.labels, most),
+            scores=converters.genre_scores(hearing.prediction.posterior, self._model.labels, most),
             revision=self._revision(),
-            quality_flags=converters.quality_flags(hearing.piece.quality),
+            quality_flags=converters.quality_flags(hearing.clip.quality),
             timeline=converters.timeline(hearing, self._model, most),
-            embedding=hearing.heard.embedding.tolist(),
+            embedding=hearing.prediction.embedding.tolist(),
         )
 
 
@@ -132,7 +132,7 @@ class _Seed(NamedTuple):
 
     track_id: str
     embedding: Vectors
-    hearing: Hearing | None = None
+    hearing: AnalyzedClip | None = None
 
 
 class RecommendationService(_Service, recommendation_service_pb2_grpc.RecommendationServiceServicer):
@@ -140,13 +140,13 @@ class RecommendationService(_Service, recommendation_service_pb2_grpc.Recommenda
 
     def __init__(self, components: DeferredComponents) -> None:
         super().__init__(components)
-        self._streams = Places(MAX_STREAMS, "streams are open")
+        self._streams = ConcurrencyLimit(MAX_STREAMS, "streams are open")
 
     async def Recommend(  # noqa: N802 - the contract's name
         self, request: recommendation_service_pb2.RecommendRequest, context: Context
     ) -> RecommendResponse:
         """Finds the tracks that sound nearest to the seed."""
-        most, fields = converters.limit(request), wanted(request.read_mask, RecommendResponse)
+        most, fields = converters.limit(request), requested_fields(request.read_mask, RecommendResponse)
         kind = converters.seed_kind(request)
         self._catalogue.searchable()  # before anything is decoded for nothing
         seed = await self._seed(request, kind, context.time_remaining())
@@ -157,18 +157,18 @@ class RecommendationService(_Service, recommendation_service_pb2_grpc.Recommenda
             embedding=seed.embedding.tolist(),
         )
         if seed.hearing:
-            answer.quality_flags.extend(converters.quality_flags(seed.hearing.piece.quality))
+            answer.quality_flags.extend(converters.quality_flags(seed.hearing.clip.quality))
             answer.timeline.extend(converters.timeline(seed.hearing, self._model, converters.DEFAULT_LIMIT))
-        return keep(answer, fields)
+        return apply_mask(answer, fields)
 
     async def StreamingRecommend(  # noqa: N802 - the contract's name
         self, request_iterator: AsyncIterator[StreamingRecommendRequest], context: Context
     ) -> AsyncIterator[StreamingRecommendResponse]:
         """Answers each request of many, some of them at the same time."""
-        with self._streams.one():
-            async with aclosing(side_by_side(request_iterator, lambda item: self._item(item, context))) as answers:
+        with self._streams.acquire():
+            async with aclosing(map_concurrently(request_iterator, lambda item: self._item(item, context))) as answers:
                 async for answer in answers:
-                    with soon_read():
+                    with write_timeout():
                         yield answer
 
     async def _item(self, item: StreamingRecommendRequest, context: Context) -> StreamingRecommendResponse:
@@ -191,7 +191,7 @@ class RecommendationService(_Service, recommendation_service_pb2_grpc.Recommenda
             return _Seed(track_id, await self._readers.run(self._catalogue.embedding, track_id))
         audio = converters.audio_bytes(request.audio, "audio")
         hearing = await self._engine.analyze(audio, seconds_left, identify=True)
-        return _Seed(str(hearing.track_id), hearing.heard.embedding, hearing)
+        return _Seed(str(hearing.track_id), hearing.prediction.embedding, hearing)
 
 
 class CatalogService(_Service, catalog_service_pb2_grpc.CatalogServiceServicer):

@@ -9,32 +9,32 @@ from typing import TypeVar, cast
 
 from segue.core.audio.decode import MAX_SECONDS
 from segue.core.errors import AudioError, StreamStalled
-from segue.server.rpc.handlers import let_go
+from segue.server.rpc.handlers import close_reader
 
 STALL_SECONDS = 30.0
 """How long nothing may come from a caller, and how long an answer may wait to be read."""
 
-LONGEST_SECONDS = float(MAX_SECONDS)
+MAX_STREAM_SECONDS = float(MAX_SECONDS)
 """How long a piece may arrive: as long as the longest plays."""
 
 MAX_STREAMS = 32
 """How many streams of a kind there may be at once; each may hold 16 MiB."""
 
-MOST_AT_ONCE = 8
+MAX_CONCURRENT_REQUESTS = 8
 """How many requests of one stream are worked on at once, for each of them may hold 16 MiB."""
 
 Message = TypeVar("Message")
 Answer = TypeVar("Answer")
 
 
-async def coming(messages: AsyncIterator[Message]) -> AsyncIterator[Message]:
+async def with_idle_timeout(messages: AsyncIterator[Message]) -> AsyncIterator[Message]:
     """The messages of a caller, one at a time: the next is fetched when it is asked for.
 
     Raises:
         StreamStalled: none came for ``STALL_SECONDS``, or they have been coming for ``LONGEST_SECONDS``.
     """
     clock = asyncio.get_running_loop().time
-    latest = clock() + LONGEST_SECONDS
+    latest = clock() + MAX_STREAM_SECONDS
     try:
         while True:
             if clock() >= latest:
@@ -48,10 +48,10 @@ async def coming(messages: AsyncIterator[Message]) -> AsyncIterator[Message]:
                 raise _stalled() from None
             yield message
     finally:
-        await let_go(messages)
+        await close_reader(messages)
 
 
-async def side_by_side(
+async def map_concurrently(
     messages: AsyncIterator[Message], work: Callable[[Message], Awaitable[Answer]]
 ) -> AsyncGenerator[Answer, None]:
     """The answers to the messages of a caller, each as soon as it is there; ``MOST_AT_ONCE`` are worked on at once.
@@ -61,7 +61,7 @@ async def side_by_side(
             ``LONGEST_SECONDS``.
     """
     clock = asyncio.get_running_loop().time
-    latest = clock() + LONGEST_SECONDS
+    latest = clock() + MAX_STREAM_SECONDS
     working: set[asyncio.Task[Answer]] = set()
     reading = asyncio.create_task(_next(messages))
     more = True
@@ -69,7 +69,7 @@ async def side_by_side(
         while more or working:
             if clock() >= latest:
                 raise _lasted()
-            waited_for = {*working, *([reading] if more and len(working) < MOST_AT_ONCE else [])}
+            waited_for = {*working, *([reading] if more and len(working) < MAX_CONCURRENT_REQUESTS else [])}
             done, _ = await asyncio.wait(
                 waited_for, timeout=None if working else STALL_SECONDS, return_when=asyncio.FIRST_COMPLETED
             )
@@ -86,7 +86,7 @@ async def side_by_side(
         for task in (reading, *working):
             task.cancel()
         await asyncio.wait({reading, *working})
-        await let_go(messages)
+        await close_reader(messages)
 
 
 async def _next(messages: AsyncIterator[Message]) -> list[Message]:
@@ -102,11 +102,11 @@ def _stalled() -> StreamStalled:
 
 
 def _lasted() -> StreamStalled:
-    return StreamStalled(f"The stream has lasted {LONGEST_SECONDS:g} s. Send what is left in another one.")
+    return StreamStalled(f"The stream has lasted {MAX_STREAM_SECONDS:g} s. Send what is left in another one.")
 
 
 @contextmanager
-def soon_read() -> Iterator[None]:
+def write_timeout() -> Iterator[None]:
     """Ends the call where its caller does not read what is yielded in here within ``STALL_SECONDS``."""
     task = cast("asyncio.Task[object]", asyncio.current_task())
     # No status would reach a caller who does not read, so the call is just ended.
@@ -118,7 +118,7 @@ def soon_read() -> Iterator[None]:
 
 
 @contextmanager
-def of_chunks() -> Iterator[None]:
+def chunk_errors() -> Iterator[None]:
     """Names the chunks in what is wrong with a piece that came in them."""
     try:
         yield

@@ -7,7 +7,7 @@ import ipaddress
 from segue.server.settings import Settings
 
 
-def exposures(settings: Settings) -> list[str]:
+def exposure_warnings(settings: Settings) -> list[str]:
     """What others can read or do who reach the server from another machine, as sentences."""
     if is_local(settings.listen):
         return []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 
-class WatchedFiles:
+class FileWatcher:
     """Tells whether files have changed, also through a link that is turned to another file."""
 
     def __init__(self, *paths: Path) -> None:

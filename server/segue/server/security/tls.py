@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 
 from segue.core.errors import MalformedRequest
 from segue.server.observability.metrics import Metrics
-from segue.server.security.file_watcher import WatchedFiles
+from segue.server.security.file_watcher import FileWatcher
 from segue.server.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -151,7 +151,7 @@ class Tls:
         """
         self._files = files
         self._metrics = metrics
-        self._watched = WatchedFiles(files.certificate, files.key, *([files.client_ca] if files.client_ca else []))
+        self._watched = FileWatcher(files.certificate, files.key, *([files.client_ca] if files.client_ca else []))
         self._current = read_certificates(files)
         self._note()
 

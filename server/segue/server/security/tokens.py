@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from segue.core.errors import MalformedRequest, TokenMissing, TokenScope, TokenUnknown
-from segue.server.security.file_watcher import WatchedFiles
+from segue.server.security.file_watcher import FileWatcher
 
 # What each scope opens. Reflection is open to whoever has any token, and health to everyone.
 SCOPES = {
@@ -98,7 +98,7 @@ class Tokens:
             MalformedRequest: it cannot be used.
         """
         self._file = file
-        self._watched = WatchedFiles(file)
+        self._watched = FileWatcher(file)
         self._grants = read_grants(file)
 
     def check(self, token: str | None, service: str) -> None:

@@ -15,14 +15,14 @@ import pytest
 from segue.core.errors import AudioUndecodable
 from segue.core.model.saved_model import Model
 from segue.core.process_pool import ProcessPool
-from segue.server.inference.decode_worker import LIMITS, PRELOADED, Listening, Task
+from segue.server.inference.decode_worker import DECODE_LIMITS, PRELOADED, DecodeTask, DecodeWorker
 from segue.server.inference.engine import Engine
-from segue.server.interceptors.call_observer import CallInterceptor
-from segue.server.interceptors.error_status import StatusInterceptor
-from segue.server.interceptors.unary_read_timeout import MessageInterceptor
-from segue.server.observability.log_setup import CallLog
+from segue.server.interceptors.call_observer import CallObserverInterceptor
+from segue.server.interceptors.error_status import ErrorStatusInterceptor
+from segue.server.interceptors.unary_read_timeout import UnaryReadInterceptor
+from segue.server.observability.log_setup import CallLogger
 from segue.server.observability.metrics import Metrics
-from segue.server.rpc.streams import MOST_AT_ONCE, coming, side_by_side
+from segue.server.rpc.streams import MAX_CONCURRENT_REQUESTS, map_concurrently, with_idle_timeout
 from tests.helpers.waiting import PATIENCE_SECONDS
 
 
@@ -57,14 +57,14 @@ async def answer(_request: Sent, _context: object) -> bytes:
 
 async def refuse_more(requests: AsyncIterator[Sent], _context: object) -> AsyncIterator[bytes]:
     """Answers the first message of a stream, and no more."""
-    async for _ in coming(requests):
+    async for _ in with_idle_timeout(requests):
         yield b"one"
         raise AudioUndecodable("It is none.")
 
 
 async def answer_none(requests: AsyncIterator[Sent], _context: object) -> AsyncIterator[bytes]:
     """Takes as many messages of a stream as it can, and never has an answer."""
-    async with aclosing(side_by_side(requests, _work_on)) as answers:
+    async with aclosing(map_concurrently(requests, _work_on)) as answers:
         async for _ in answers:
             yield b""
 
@@ -78,7 +78,7 @@ async def _work_on(request: Sent) -> Sent:
 async def served() -> AsyncIterator[Any]:
     """A way to a server with the interceptors of the real one."""
     server = grpc.aio.server(
-        interceptors=[CallInterceptor([CallLog()]), StatusInterceptor(), MessageInterceptor(1, "")]
+        interceptors=[CallObserverInterceptor([CallLogger()]), ErrorStatusInterceptor(), UnaryReadInterceptor(1, "")]
     )
     handlers = {
         "Well": grpc.unary_unary_rpc_method_handler(answer, request_deserializer=Sent),
@@ -132,9 +132,9 @@ async def test_a_stream_that_was_left() -> None:
     """So are those that were worked on, and the one that waited, when a caller hangs up."""
     async with served() as channel:
         call = channel.stream_stream("/test.Calls/Together")()
-        for _ in range(MOST_AT_ONCE + 1):
+        for _ in range(MAX_CONCURRENT_REQUESTS + 1):
             await call.write(b"audio")
-        await until(lambda: len(LEFT) == MOST_AT_ONCE + 1)
+        await until(lambda: len(LEFT) == MAX_CONCURRENT_REQUESTS + 1)
         call.cancel()
         await until(lambda: not LEFT)
 
@@ -142,11 +142,11 @@ async def test_a_stream_that_was_left() -> None:
 async def test_a_piece_that_failed(loaded_tiny_model: Model) -> None:
     """Its bytes are gone when its error is."""
     manifest = loaded_tiny_model.manifest
-    listening = Listening(manifest.features, manifest.windows)
-    with ProcessPool(1, listening, preload=PRELOADED, limits=LIMITS) as listeners:
+    listening = DecodeWorker(manifest.features, manifest.windows)
+    with ProcessPool(1, listening, preload=PRELOADED, limits=DECODE_LIMITS) as listeners:
         engine = Engine(loaded_tiny_model, listeners, 1_000, Metrics())
         assert "AudioUndecodable" == await _refused(engine)
-        await until(lambda: not [one for one in gc.get_objects() if type(one) is Task])
+        await until(lambda: not [one for one in gc.get_objects() if type(one) is DecodeTask])
         engine.close()
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import grpc
 from google.rpc import error_details_pb2
 
-from segue.server.rpc.streams import MOST_AT_ONCE
+from segue.server.rpc.streams import MAX_CONCURRENT_REQUESTS
 from segue.v1.audio_pb2 import Audio
 from segue.v1.recommendation_service_pb2 import (
     RecommendRequest,
@@ -38,7 +38,7 @@ def test_each_is_answered_as_by_recommend(stubs: Stubs, ids: list[str], clips: l
     """Ids and clips, more than are worked on at once, have the answers that Recommend gives them."""
     requests = [RecommendRequest(track_id=track_id, limit=3) for track_id in ids] * 5
     requests.insert(7, RecommendRequest(audio=Audio(content=clips[0].read_bytes()), limit=2))
-    assert len(requests) > 3 * MOST_AT_ONCE
+    assert len(requests) > 3 * MAX_CONCURRENT_REQUESTS
     answers = {answer.item_id: answer.response for answer in stubs.streaming_recommend(items(requests))}
     assert len(requests) == len(answers)
     assert stubs.recommend(clips[0].read_bytes(), limit=2) == answers["item 7"]

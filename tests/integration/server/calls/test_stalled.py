@@ -11,11 +11,11 @@ import grpc
 import pytest
 
 from segue.server.interceptors import unary_read_timeout
-from segue.server.interceptors.error_status import StatusInterceptor
-from segue.server.interceptors.unary_read_timeout import MessageInterceptor
+from segue.server.interceptors.error_status import ErrorStatusInterceptor
+from segue.server.interceptors.unary_read_timeout import UnaryReadInterceptor
 from segue.server.rpc import streams
 from segue.server.rpc.handlers import Handler
-from segue.server.rpc.streams import coming, soon_read
+from segue.server.rpc.streams import with_idle_timeout, write_timeout
 from tests.helpers.waiting import PATIENCE_SECONDS
 
 METHOD = "/test.Streams/Echo"
@@ -24,15 +24,15 @@ Interceptor: TypeAlias = "grpc.aio.ServerInterceptor[Any, Any]"
 
 async def echo(requests: AsyncIterator[bytes], _context: object) -> AsyncIterator[bytes]:
     """Answers a megabyte to each message."""
-    async for _ in coming(requests):
-        with soon_read():
+    async for _ in with_idle_timeout(requests):
+        with write_timeout():
             yield bytes(2**20)
 
 
 @asynccontextmanager
 async def served(method: Handler, *interceptors: Interceptor) -> AsyncIterator[Callable[[], Any]]:
     """What opens a stream to a server with one method."""
-    server = grpc.aio.server(interceptors=[StatusInterceptor(), *interceptors])
+    server = grpc.aio.server(interceptors=[ErrorStatusInterceptor(), *interceptors])
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("test.Streams", {"Echo": method}),))
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
@@ -45,14 +45,14 @@ async def served(method: Handler, *interceptors: Interceptor) -> AsyncIterator[C
 def echoing(ended: asyncio.Event) -> Handler:
     """A method that echoes, and tells when a call has ended."""
 
-    async def watched(requests: AsyncIterator[bytes], context: object) -> AsyncIterator[bytes]:
+    async def observe_calls(requests: AsyncIterator[bytes], context: object) -> AsyncIterator[bytes]:
         try:
             async for answer in echo(requests, context):
                 yield answer
         finally:
             ended.set()
 
-    return grpc.stream_stream_rpc_method_handler(watched)
+    return grpc.stream_stream_rpc_method_handler(observe_calls)
 
 
 async def test_whoever_sends_nothing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,7 +100,7 @@ async def test_a_message_that_never_comes(monkeypatch: pytest.MonkeyPatch) -> No
         raise AssertionError("there is nothing to answer")
 
     method = grpc.unary_unary_rpc_method_handler(answer)
-    async with served(method, MessageInterceptor(1, "")) as open_stream:
+    async with served(method, UnaryReadInterceptor(1, "")) as open_stream:
         with pytest.raises(grpc.aio.AioRpcError, match=r"not come within 0\.5 s") as error:
             await open_stream().read()
     assert grpc.StatusCode.DEADLINE_EXCEEDED is error.value.code()

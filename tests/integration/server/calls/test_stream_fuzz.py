@@ -47,10 +47,10 @@ class Sequence(NamedTuple):
     reads: int | None
 
 
-Parts = Callable[[random.Random], list[bytes]]
+Components = Callable[[random.Random], list[bytes]]
 
 
-def sequence(rng: random.Random, parts: Parts) -> Sequence:
+def sequence(rng: random.Random, parts: Components) -> Sequence:
     """Any parts, with a few broken, doubled, lost or out of their place, from a caller who may leave."""
     messages = parts(rng)
     for _ in range(rng.choice((0, 0, 1, 3))):

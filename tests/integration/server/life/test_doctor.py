@@ -15,7 +15,7 @@ from redis import Redis
 
 from segue.core.redis_catalogue.open import open_store
 from segue.core.redis_catalogue.private_server import open_private_redis
-from segue.server.cli.doctor import Finding
+from segue.server.cli.doctor import CheckResult
 from segue.server.cli.main import main
 from segue.server.security.tokens import new_token
 from tests.integration.server.conftest import Fill, Running
@@ -23,14 +23,14 @@ from tests.integration.server.conftest import Fill, Running
 FREE = ("--listen", "127.0.0.1:0")
 
 
-def doctor(*options: object) -> tuple[int, dict[str, Finding]]:
+def doctor(*options: object) -> tuple[int, dict[str, CheckResult]]:
     """The exit code, and what was found by what was looked at."""
     ended = CliRunner().invoke(main, ["doctor", "--json", *map(str, options)])
-    found = [Finding(**finding) for finding in json.loads(ended.stdout)["checks"]]
+    found = [CheckResult(**finding) for finding in json.loads(ended.stdout)["checks"]]
     return ended.exit_code, {finding.what: finding for finding in found}
 
 
-def levels(found: dict[str, Finding], *names: str) -> tuple[str, ...]:
+def levels(found: dict[str, CheckResult], *names: str) -> tuple[str, ...]:
     """How bad some of them are."""
     return tuple(found[name].level for name in names)
 

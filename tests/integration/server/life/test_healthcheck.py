@@ -12,7 +12,7 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import HealthServicer
 
-from segue.server.healthcheck import check, reachable
+from segue.server.healthcheck import check, local_address
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def address() -> Iterator[str]:
 )
 def test_reachable(listen: str, expected: str) -> None:
     """A server that listens on all addresses is asked on the loopback, any other where it listens."""
-    assert expected == reachable(listen)
+    assert expected == local_address(listen)
 
 
 def test_well(address: str) -> None:

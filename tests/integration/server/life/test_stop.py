@@ -13,7 +13,7 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from segue.server.rpc.health import MOST_WATCHING
+from segue.server.rpc.health import MAX_WATCHERS
 from segue.v1.classification_service_pb2 import StreamingClassifyConfig, StreamingClassifyRequest
 from tests.helpers.waiting import PATIENCE_SECONDS, wait_until
 from tests.integration.server.conftest import Running, Stubs, failure, running_server, wav
@@ -62,7 +62,7 @@ def test_watchers_do_not_depend_on_each_other(ending: Running) -> None:
 def test_watchers_leave_room_for_others(ending: Running) -> None:
     """However many want to watch, only so many do, and all other calls are answered; a place that is left is free."""
     stubs = Stubs(ending.address)
-    watching = [watch(stubs) for _ in range(MOST_WATCHING)]
+    watching = [watch(stubs) for _ in range(MAX_WATCHERS)]
     assert {SERVING} == {next(one).status for one in watching}
     for _ in range(20):
         with pytest.raises(grpc.RpcError) as error:

@@ -6,18 +6,18 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from segue.server.cli.config_file import effective, masked
-from segue.server.cli.options import serving
+from segue.server.cli.config_file import effective_settings, mask_passwords
+from segue.server.cli.options import server_options
 from segue.server.settings import Settings
 
 
 @click.command()
-@serving
+@server_options
 @click.pass_context
 def show(ctx: click.Context, /, **values: object) -> None:
     """Prints the effective settings, as the server logs them."""
     Settings(**values)  # type: ignore[arg-type] # it takes all of them, and no other
-    for line in effective(ctx):
+    for line in effective_settings(ctx):
         click.echo(" | ".join(line))
 
 
@@ -110,4 +110,4 @@ def test_a_wrong_value_in_the_environment_is_named() -> None:
 )
 def test_passwords_are_masked(text: str, shown: str) -> None:
     """The password of a URL never shows."""
-    assert shown == masked(text)
+    assert shown == mask_passwords(text)

@@ -23,10 +23,10 @@ def test_weight(size: int, seconds: float, expected: float) -> None:
 def test_more_than_fits() -> None:
     """What does not fit beside the others is refused, and taken once they are gone."""
     admission = Admission(60)
-    full = (admission.admitted(30), admission.admitted(30))
-    with full[0], full[1], pytest.raises(Overloaded, match="60 s of audio"), admission.admitted(10):
+    rejection = (admission.admit(30), admission.admit(30))
+    with rejection[0], rejection[1], pytest.raises(Overloaded, match="60 s of audio"), admission.admit(10):
         pass
-    with admission.admitted(60):
+    with admission.admit(60):
         assert 60 == admission.waiting_seconds()
     assert 0 == admission.waiting_seconds()
 
@@ -34,30 +34,30 @@ def test_more_than_fits() -> None:
 def test_a_lone_piece() -> None:
     """A piece that alone is more than may wait is taken on when nothing else is there."""
     admission = Admission(10)
-    with admission.admitted(60), pytest.raises(Overloaded), admission.admitted(10):
+    with admission.admit(60), pytest.raises(Overloaded), admission.admit(10):
         pass
 
 
 def test_who_waits() -> None:
     """What somebody has begun with is still counted, but does not wait."""
     admission = Admission(60)
-    with admission.admitted(20) as first, admission.admitted(30) as second:
+    with admission.admit(20) as first, admission.admit(30) as second:
         assert 50 == admission.waiting_seconds()
         first.waits = False
         assert 30 == admission.waiting_seconds()
         assert 0 <= admission.age()
         second.waits = False
         assert 0 == admission.age()
-        with pytest.raises(Overloaded), admission.admitted(11):
+        with pytest.raises(Overloaded), admission.admit(11):
             pass
 
 
 def test_full() -> None:
     """Who is like those that are here knows beforehand that there is no room; who comes first is always taken on."""
     admission = Admission(70)
-    assert admission.full() is None
-    with admission.admitted(30):
-        assert admission.full() is None
-        with admission.admitted(30):
-            assert isinstance(admission.full(), Overloaded)
-    assert admission.full() is None
+    assert admission.rejection() is None
+    with admission.admit(30):
+        assert admission.rejection() is None
+        with admission.admit(30):
+            assert isinstance(admission.rejection(), Overloaded)
+    assert admission.rejection() is None

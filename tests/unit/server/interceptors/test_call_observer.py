@@ -7,8 +7,8 @@ import grpc
 import pytest
 
 from segue.core.errors import Overloaded
-from segue.server.interceptors.call_observer import watched
-from segue.server.observability.call_record import Ended
+from segue.server.interceptors.call_observer import observe_calls
+from segue.server.observability.call_record import CallRecord
 from segue.server.rpc.error_status import to_status
 
 
@@ -42,12 +42,12 @@ class Watching:
     """Keeps what it is told."""
 
     def __init__(self) -> None:
-        self.calls: list[Ended] = []
+        self.calls: list[CallRecord] = []
 
-    def began(self, method: str) -> None:
+    def call_started(self, method: str) -> None:
         """Keeps nothing."""
 
-    def ended(self, call: Ended) -> None:
+    def call_ended(self, call: CallRecord) -> None:
         """Keeps how it ended."""
         self.calls.append(call)
 
@@ -71,6 +71,6 @@ async def test_whoever_left_was_told_no_reason(left: bool, remaining: float, exp
     watching = Watching()
     context: Any = Call(left=left, remaining=remaining)
     with pytest.raises((Overloaded, grpc.aio.AbortError)):
-        await anext(watched(refused, "/a.B/C", [watching])(None, context))
+        await anext(observe_calls(refused, "/a.B/C", [watching])(None, context))
     (call,) = watching.calls
     assert (*expected, "id-1") == (call.code, call.reason, call.request_id)

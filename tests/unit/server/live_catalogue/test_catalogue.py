@@ -17,7 +17,7 @@ from segue.core.index.vector_index import ExactIndex, Vectors
 from segue.core.model.artifact import Manifest
 from segue.core.testing.memory_store import MemoryStore
 from segue.server.live_catalogue.catalogue import LiveCatalogue
-from segue.server.live_catalogue.metadata_cache import RememberedTracks
+from segue.server.live_catalogue.metadata_cache import MetadataCache
 from segue.server.live_catalogue.view import View
 from tests.helpers.waiting import wait_until
 
@@ -122,7 +122,7 @@ def test_a_newer_snapshot_is_taken_up(tmp_path: Path) -> None:
         catalogue.refresh()
         publish(tmp_path, store)
         catalogue.refresh()
-        assert {} == catalogue.view.fresh
+        assert {} == catalogue.view.added
         assert_is_the_store(catalogue, store)
 
 
@@ -223,7 +223,7 @@ def test_a_snapshot_that_is_published_meanwhile(tmp_path: Path) -> None:
         catalogue.refresh()
         catalogue.refresh()
         assert_is_the_store(catalogue, store)
-        assert {} == catalogue.view.fresh
+        assert {} == catalogue.view.added
 
 
 def test_whatever_goes_wrong_is_a_problem(tmp_path: Path) -> None:
@@ -278,7 +278,7 @@ def test_from_memory(tmp_path: Path, in_snapshot: int) -> None:
         store.away = True
         assert (before[0], True) == neighbours(catalogue, 3, 4)
         assert catalogue.stale
-        assert catalogue.recommends
+        assert catalogue.can_recommend
         store.away = False
         catalogue.refresh()
         assert before == neighbours(catalogue, 3, 4)
@@ -304,7 +304,7 @@ def test_what_memory_does_not_hold(tmp_path: Path) -> None:
     store = Away()
     add(store, *range(3))
     with following(tmp_path, store) as catalogue:
-        catalogue._remembered = RememberedTracks(most=1)
+        catalogue._remembered = MetadataCache(max_tracks=1)
         catalogue._complete = None
         catalogue.refresh()
         store.away = True
@@ -312,7 +312,7 @@ def test_what_memory_does_not_hold(tmp_path: Path) -> None:
             neighbours(catalogue, 1, 2)
         with pytest.raises(StoreUnavailable, match="away"):
             catalogue.embedding(name(99))
-        assert not catalogue.recommends
+        assert not catalogue.can_recommend
 
 
 def test_a_removed_track_is_not_remembered(tmp_path: Path) -> None:
@@ -331,17 +331,17 @@ def test_a_removed_track_is_not_remembered(tmp_path: Path) -> None:
 
 def test_the_oldest_is_forgotten() -> None:
     """Memory is bounded: who was read longest ago makes room."""
-    memory = RememberedTracks(most=2)
+    memory = MetadataCache(max_tracks=2)
     for number in (1, 2, 1, 3):
-        memory.keep([Track(name(number), title=str(number), posterior={"a": 1.0})])
+        memory.put([Track(name(number), title=str(number), posterior={"a": 1.0})])
     assert [None, "1", "3"] == [track and track.title for track in memory.get([name(2), name(1), name(3)])]
     assert {} == (memory.get([name(1)])[0] or Track("", "")).posterior
 
 
 def test_room_for_the_tracks_that_there_are() -> None:
     """What is no track of the catalogue any more makes room for those that are."""
-    memory = RememberedTracks(most=2)
-    memory.keep([Track(name(number), title="") for number in (1, 2)])
+    memory = MetadataCache(max_tracks=2)
+    memory.put([Track(name(number), title="") for number in (1, 2)])
     assert [] == memory.missing([name(1), name(2), name(3)])
     assert [name(3)] == memory.missing([name(2), name(3)])
     assert [None] == memory.get([name(1)])
@@ -369,13 +369,13 @@ def test_made_anew_by_another_model(tmp_path: Path) -> None:
     with second.writer("other-00000000", "f" * 16, WIDTH):
         pass
     with following(tmp_path, first) as catalogue:
-        assert catalogue.recommends
+        assert catalogue.can_recommend
         catalogue._store = second
         catalogue.refresh()
-        assert not catalogue.recommends
+        assert not catalogue.can_recommend
         second.away = True
         catalogue.refresh()
-        assert not catalogue.recommends
+        assert not catalogue.can_recommend
 
 
 def test_a_catalogue_that_is_gone(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

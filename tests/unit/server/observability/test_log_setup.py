@@ -7,15 +7,15 @@ import sys
 
 import pytest
 
-from segue.server.observability.call_record import Ended
-from segue.server.observability.log_setup import CallLog, JsonLines
+from segue.server.observability.call_record import CallRecord
+from segue.server.observability.log_setup import CallLogger, JsonFormatter
 
 CLASSIFY = "/segue.v1.ClassificationService/Classify"
 
 
-def call(code: str, reason: str = "") -> Ended:
+def call(code: str, reason: str = "") -> CallRecord:
     """A call that has ended."""
-    return Ended(CLASSIFY, code, reason, 0.0123, "id-1")
+    return CallRecord(CLASSIFY, code, reason, 0.0123, "id-1")
 
 
 @pytest.mark.parametrize(
@@ -28,19 +28,19 @@ def call(code: str, reason: str = "") -> Ended:
         (call("PERMISSION_DENIED", "TOKEN_SCOPE"), logging.WARNING),
     ],
 )
-def test_how_loud_a_call_is(ended: Ended, level: int, caplog: pytest.LogCaptureFixture) -> None:
+def test_how_loud_a_call_is(ended: CallRecord, level: int, caplog: pytest.LogCaptureFixture) -> None:
     """What is well is whispered, what failed is said, and who was refused is said aloud."""
     with caplog.at_level(logging.DEBUG):
-        CallLog().ended(ended)
+        CallLogger().call_ended(ended)
     assert [level] == [record.levelno for record in caplog.records]
 
 
 def test_a_line_of_json(caplog: pytest.LogCaptureFixture) -> None:
     """A call is one object with its facts, and with nothing that nobody named."""
     with caplog.at_level(logging.DEBUG):
-        CallLog().ended(call("INVALID_ARGUMENT", "AUDIO_SILENT"))
+        CallLogger().call_ended(call("INVALID_ARGUMENT", "AUDIO_SILENT"))
     caplog.records[0].token = "secret"  # noqa: S105 - of nobody
-    line = json.loads(JsonLines().format(caplog.records[0]))
+    line = json.loads(JsonFormatter().format(caplog.records[0]))
     assert line.pop("time").endswith("+00:00")
     assert {
         "level": "info",
@@ -59,7 +59,7 @@ def test_an_exception_stays_in_its_line() -> None:
         _ = 1 / 0
     except ZeroDivisionError:
         record = logging.LogRecord("segue", logging.ERROR, "", 0, "request %s failed", ("id-1",), sys.exc_info())
-    line = JsonLines().format(record)
+    line = JsonFormatter().format(record)
     assert 1 == len(line.splitlines())
     assert "ZeroDivisionError" in json.loads(line)["traceback"]
 
@@ -67,13 +67,13 @@ def test_an_exception_stays_in_its_line() -> None:
 def test_many_that_fail(caplog: pytest.LogCaptureFixture) -> None:
     """Of a flood of failures only some are logged, and how many were not is said."""
     now = [100.0]
-    log = CallLog(clock=lambda: now[0])
+    log = CallLogger(clock=lambda: now[0])
     with caplog.at_level(logging.INFO):
         for _ in range(1000):
-            log.ended(call("RESOURCE_EXHAUSTED", "OVERLOADED"))
+            log.call_ended(call("RESOURCE_EXHAUSTED", "OVERLOADED"))
         assert 20 == len(caplog.records)
         now[0] += 1
-        log.ended(call("RESOURCE_EXHAUSTED", "OVERLOADED"))
+        log.call_ended(call("RESOURCE_EXHAUSTED", "OVERLOADED"))
     assert "980 more calls failed in that second" == caplog.records[20].getMessage()
     assert 22 == len(caplog.records)
 
@@ -82,8 +82,8 @@ PROGRAM = """
 import asyncio
 import grpc
 import logging
-from segue.server.observability.log_setup import set_up
-set_up({form!r}, "warning")
+from segue.server.observability.log_setup import configure_logging
+configure_logging({form!r}, "warning")
 grpc_log = logging.getLogger("grpc._cython.cygrpc")
 logging.getLogger("segue.server").info("below the level")
 logging.getLogger("segue.server").warning("a warning")

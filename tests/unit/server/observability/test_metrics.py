@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from segue.server.live_catalogue.view import View
-from segue.server.observability.call_record import Ended
+from segue.server.observability.call_record import CallRecord
 from segue.server.observability.metrics import STAGES, Metrics
 
 DOCUMENT = Path(__file__).parents[4] / "docs" / "metrics.md"
@@ -16,9 +16,9 @@ STATUS = "/segue.v1.CatalogService/GetStatus"
 def test_a_call_is_counted() -> None:
     """A call is in flight until it has ended, and is then counted by method, code and reason."""
     metrics = Metrics()
-    metrics.began(STATUS)
+    metrics.call_started(STATUS)
     assert 1 == value(metrics, "segue_requests_in_flight", method=STATUS)
-    metrics.ended(Ended(STATUS, "UNAVAILABLE", "STORE_UNAVAILABLE", 0.2, "id"))
+    metrics.call_ended(CallRecord(STATUS, "UNAVAILABLE", "STORE_UNAVAILABLE", 0.2, "id"))
     assert 0 == value(metrics, "segue_requests_in_flight", method=STATUS)
     assert 1 == value(metrics, "segue_requests_total", method=STATUS, code="UNAVAILABLE")
     assert 1 == value(metrics, "segue_failures_total", reason="STORE_UNAVAILABLE")
@@ -28,9 +28,9 @@ def test_a_call_is_counted() -> None:
 def test_stages_are_timed_where_they_fail_too() -> None:
     """A stage is timed however it ends, and one that was never reached shows 0."""
     metrics = Metrics()
-    with pytest.raises(ZeroDivisionError), metrics.stage("decode"):
+    with pytest.raises(ZeroDivisionError), metrics.time_stage("decode"):
         _ = 1 / 0
-    metrics.took("decode", 2.0)
+    metrics.observe_stage("decode", 2.0)
     counts = {stage: value(metrics, "segue_stage_seconds_count", stage=stage) for stage in STAGES}
     assert dict.fromkeys(STAGES, 0.0) | {"decode": 2.0} == counts
 
@@ -38,15 +38,15 @@ def test_stages_are_timed_where_they_fail_too() -> None:
 def test_work_that_was_given_up() -> None:
     """What is given up is counted by stage and by cause."""
     metrics = Metrics()
-    metrics.dropped("network", "expired")
+    metrics.count_dropped("network", "expired")
     assert 1 == value(metrics, "segue_dropped_total", stage="network", why="expired")
 
 
 def test_the_catalogue_is_asked_when_figures_are_read() -> None:
     """Revision, size and tombstones are those of the view at that moment."""
     metrics = Metrics()
-    views = [View(revision=7, gone=frozenset())]
-    metrics.searching(lambda: views[-1])
+    views = [View(revision=7, removed=frozenset())]
+    metrics.follow_view(lambda: views[-1])
     assert 7 == value(metrics, "segue_catalogue_revision")
     views.append(View(revision=9))
     assert (9, 0, 0) == tuple(
@@ -57,10 +57,10 @@ def test_the_catalogue_is_asked_when_figures_are_read() -> None:
 def test_every_metric_is_documented() -> None:
     """docs/metrics.md names each metric with all its labels, and none that there is not."""
     metrics = Metrics()
-    metrics.model("tiny-1")
-    metrics.began(STATUS)
-    metrics.ended(Ended(STATUS, "UNAVAILABLE", "STORE_UNAVAILABLE", 0.2, "id"))
-    metrics.dropped("network", "expired")
+    metrics.set_model("tiny-1")
+    metrics.call_started(STATUS)
+    metrics.call_ended(CallRecord(STATUS, "UNAVAILABLE", "STORE_UNAVAILABLE", 0.2, "id"))
+    metrics.count_dropped("network", "expired")
     text = DOCUMENT.read_text(encoding="utf-8")
     rows = dict(re.findall(r"^\| `(segue_\w+)` \| (.*?) \|", text, re.MULTILINE))
     documented = {name: re.findall(r"`(\w+)`", labels) for name, labels in rows.items()}

@@ -23,7 +23,7 @@ def read(address: str | None) -> str:
 def test_metrics_are_served() -> None:
     """The page holds Segue's metrics and the memory of the process, but no series of creation times."""
     metrics = Metrics()
-    metrics.model("tiny-1")
+    metrics.set_model("tiny-1")
     with serve_metrics(metrics.registry, "127.0.0.1:0") as address:
         text = read(address)
     assert 'segue_model_info{model_id="tiny-1"} 1.0' in text

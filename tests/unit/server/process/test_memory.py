@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from segue.server.process.memory import settle
+from segue.server.process.memory import freeze_gc
 
 
 @pytest.fixture(autouse=True)
@@ -18,7 +18,7 @@ def thawed() -> Iterator[None]:
 def test_what_is_loaded_is_not_gone_through_again() -> None:
     """A full collection has almost nothing to look at, and still finds what became garbage since."""
     loaded = [[number] for number in range(10_000)]
-    settle()
+    freeze_gc()
     assert len(gc.get_objects()) < len(loaded)
     cycle: list[object] = []
     cycle.append(cycle)

@@ -9,7 +9,13 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 import pytest
 
 from segue.core.errors import StreamStalled
-from segue.server.rpc.streams import LONGEST_SECONDS, MOST_AT_ONCE, STALL_SECONDS, coming, side_by_side
+from segue.server.rpc.streams import (
+    MAX_CONCURRENT_REQUESTS,
+    MAX_STREAM_SECONDS,
+    STALL_SECONDS,
+    map_concurrently,
+    with_idle_timeout,
+)
 
 
 class Skipping(selectors.DefaultSelector):
@@ -57,7 +63,7 @@ async def test_one_message_at_a_time() -> None:
             fetched.append(number)
             yield number
 
-    taken = coming(messages())
+    taken = with_idle_timeout(messages())
     assert [0, 1] == [await anext(taken), await anext(taken)]
     assert [0, 1] == fetched
 
@@ -75,7 +81,7 @@ async def test_a_message_that_comes_in_time() -> None:
     taken: list[int] = []
 
     async def take() -> None:
-        async for number in coming(slowly()):
+        async for number in with_idle_timeout(slowly()):
             taken.append(number)
 
     with pytest.raises(StreamStalled):
@@ -95,8 +101,8 @@ async def test_a_trickle() -> None:
     async def work(message: bytes) -> bytes:
         return message
 
-    for taken in (coming(drop_by_drop()), side_by_side(drop_by_drop(), work)):
-        with pytest.raises(StreamStalled, match=f"lasted {LONGEST_SECONDS:g} s"):
+    for taken in (with_idle_timeout(drop_by_drop()), map_concurrently(drop_by_drop(), work)):
+        with pytest.raises(StreamStalled, match=f"lasted {MAX_STREAM_SECONDS:g} s"):
             assert [] == [message async for message in taken if message != b"a"]
 
 
@@ -115,10 +121,10 @@ async def test_no_more_at_once() -> None:
         await free.wait()
         return number
 
-    answers = side_by_side(messages(), work)
+    answers = map_concurrently(messages(), work)
     first = asyncio.ensure_future(anext(answers))
     await asyncio.sleep(1)
-    assert MOST_AT_ONCE + 1 >= len(fetched)
+    assert MAX_CONCURRENT_REQUESTS + 1 >= len(fetched)
     free.set()
     assert list(range(50)) == sorted([await first] + [answer async for answer in answers])
 
@@ -135,7 +141,7 @@ async def test_work_is_no_stall() -> None:
         await asyncio.sleep(2 * STALL_SECONDS)
         return number
 
-    answers = side_by_side(messages(), work)
+    answers = map_concurrently(messages(), work)
     assert 1 == await anext(answers)
     with pytest.raises(StreamStalled):
         await anext(answers)
@@ -159,7 +165,7 @@ async def test_whoever_leaves_stops_the_work() -> None:
             raise
         return number
 
-    answers = side_by_side(messages(), work)
+    answers = map_concurrently(messages(), work)
     assert 0 == await anext(answers)
     following = asyncio.ensure_future(anext(answers))
     await asyncio.sleep(1)

@@ -5,8 +5,8 @@ import pytest
 from click.testing import CliRunner
 
 from segue.core.errors import MalformedRequest
-from segue.server.cli.options import serving
-from segue.server.security.exposure import exposures, is_local
+from segue.server.cli.options import server_options
+from segue.server.security.exposure import exposure_warnings, is_local
 from segue.server.security.tls import tls_files
 from segue.server.settings import Settings
 
@@ -16,7 +16,7 @@ def options(*arguments: str) -> Settings:
     made: list[Settings] = []
 
     @click.command()
-    @serving
+    @server_options
     def keep(**values: object) -> None:
         made.append(Settings(**values))  # type: ignore[arg-type] # it takes all of them, and no other
 
@@ -62,7 +62,7 @@ TOKENS = ("--tokens", "t")
 )
 def test_an_open_door_is_told(arguments: tuple[str, ...], said: list[str]) -> None:
     """Where others reach the server, missing TLS and missing tokens are warned of; on this machine they are not."""
-    found = exposures(options(*arguments))
+    found = exposure_warnings(options(*arguments))
     assert len(said) == len(found)
     assert [] == [words for words, warning in zip(said, found, strict=True) if words not in warning]
 
