@@ -1,1 +1,1 @@
-"""The server: services, live catalogue, lifecycle."""
+"""The gRPC server: services, inference, live catalogue, start and stop."""

@@ -1,4 +1,4 @@
-"""``python -m segue.server`` is ``segue-server``."""
+"""Runs ``segue-server`` as ``python -m segue.server``."""
 
 from segue.server.cli.main import main
 

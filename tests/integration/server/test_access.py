@@ -171,7 +171,7 @@ def test_health_is_open_and_reflection_is_not(guarded: Guarded) -> None:
     """Whoever gets a connection may ask for health; what the contract is, only those with a token learn."""
     with secured(guarded) as channel:
         assert 1 == health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest()).status
-        with pytest.raises(grpc.RpcError, match="wants a token"):
+        with pytest.raises(grpc.RpcError, match="requires a token"):
             list_services(channel)
 
 

@@ -1,4 +1,4 @@
-"""What is known of a call when it has ended, for whoever counts or logs it."""
+"""The record of a finished call, and the protocol of those that count or log calls."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from dataclasses import dataclass
 from typing import Protocol
 
 CLOCK_SKEW_SECONDS = 0.1
-"""A caller whose deadline passes hangs up, and that reaches the server so many seconds before its own clock says so."""
+"""Longest time by which a cancellation at the caller's deadline reaches the server before the server's own deadline."""
 
 
 @dataclass(frozen=True)
 class CallRecord:
-    """How a call ended.
+    """The outcome of a call.
 
     Attributes:
-        method: the full name of the procedure, such as "/segue.v1.CatalogService/GetStatus".
-        code: the name of the gRPC status code.
-        reason: the reason of its ErrorInfo, or empty.
-        seconds: how long it took, streams from the first to the last message.
-        request_id: the id that the caller was told, or empty where none was.
+        method: full name of the method, such as "/segue.v1.CatalogService/GetStatus".
+        code: name of the gRPC status code.
+        reason: reason of the ErrorInfo, or empty.
+        seconds: duration; of a stream, from the first to the last message.
+        request_id: request id in the trailing metadata, or empty.
     """
 
     method: str
@@ -29,10 +29,10 @@ class CallRecord:
 
 
 class CallObserver(Protocol):
-    """Whoever is told of calls; both methods are called in the event loop and must not block."""
+    """An observer of every call; both methods run in the event loop and must not block."""
 
     def call_started(self, method: str) -> None:
-        """A call was taken up."""
+        """Receives the full name of the method of a call that has started."""
 
     def call_ended(self, call: CallRecord) -> None:
-        """A call that was taken up has ended, however it did."""
+        """Receives the record of a call that has ended in any way."""

@@ -1,4 +1,4 @@
-"""What the server counts and times, for Prometheus; docs/metrics.md says what each figure means."""
+"""Prometheus metrics of the server; docs/metrics.md explains each of them."""
 
 from __future__ import annotations
 
@@ -8,19 +8,12 @@ from contextlib import contextmanager
 from importlib.metadata import version
 from typing import Literal, Protocol
 
-from prometheus_client import (
-    CollectorRegistry,
-    Counter,
-    Gauge,
-    Histogram,
-    Info,
-    ProcessCollector,
-)
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector
 
 from segue.server.observability.call_record import CallRecord
 
 Stage = Literal["decode", "features", "queue", "network", "search", "metadata"]
-Dropped = Literal["expired", "cancelled", "overloaded"]
+DropCause = Literal["expired", "cancelled", "overloaded"]
 STAGES: tuple[Stage, ...] = ("decode", "features", "queue", "network", "search", "metadata")
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -28,100 +21,91 @@ _WINDOWS = (1, 2, 5, 10, 20, 40, 80, 160)
 
 
 class SearchedView(Protocol):
-    """A state of the catalogue that can be counted; ``catalogue.View`` is one."""
+    """The figures of a search view; ``live_catalogue.view.View`` has them."""
 
     @property
     def revision(self) -> int:
-        """The last event that it has seen."""
+        """The last catalogue event in the view."""
 
     @property
     def removed(self) -> Collection[str]:
-        """The tracks of the snapshot that were removed or replaced since."""
+        """The tracks of the snapshot that were removed or replaced later."""
 
     def __len__(self) -> int:
-        """How many tracks can be recommended."""
+        """Returns the number of tracks that can be recommended."""
 
 
 class Metrics:
-    """All figures of one server, in a registry of their own. Every method may be called from any thread.
+    """The metrics of one server, in a registry of their own. Every method is thread-safe.
 
     Attributes:
-        registry: what ``serve_metrics`` shows.
-        queue_audio_seconds: seconds of audio that wait to be heard; the engine sets it.
-        queue_age_seconds: how long the one that has waited longest has waited; the engine sets it.
-        batch_windows: windows in each batch that the network was given.
-        redis_seconds: how long each answer of Redis took.
-        certificate_expires: when the certificate ends that callers are shown, as a Unix time in seconds; 0 without.
-        store_up: 1 while Redis answers, else 0; the composition root says how to ask.
+        registry: the registry of all metrics.
+        queue_audio_seconds: seconds of audio in the queue; the engine sets it.
+        queue_age_seconds: seconds that the oldest clip in the queue has waited; the engine sets it.
+        batch_windows: number of windows in each batch of the model.
+        redis_seconds: response times of Redis in seconds.
+        certificate_expires: end of the certificate that clients see, as a Unix time in seconds; 0 without one.
+        store_up: 1 while Redis answers, else 0; the composition root sets its source.
     """
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
-        Info("segue_server", "The version of Segue.", registry=self.registry).info({"version": version("segue")})
-        self._model = Info("segue_model", "The network that answers.", registry=self.registry)
-        self._make_calls()
-        self._make_certificates()
-        self._make_stages()
-        self._make_catalogue()
-
-    def _make_calls(self) -> None:
-        self._requests = Counter("segue_requests", "Calls that have ended.", ["method", "code"], registry=self.registry)
-        self._request_seconds = Histogram(
-            "segue_request_seconds", "How long calls took.", ["method"], buckets=_SECONDS, registry=self.registry
-        )
-        self._in_flight = Gauge("segue_requests_in_flight", "Calls under way.", ["method"], registry=self.registry)
-        self._failures = Counter(
-            "segue_failures",
-            "Calls that failed, by the reason that the caller was told.",
-            ["reason"],
-            registry=self.registry,
-        )
-
-    def _make_certificates(self) -> None:
+        Info("segue_server", "Version of Segue.", registry=self.registry).info({"version": version("segue")})
+        self._model = Info("segue_model", "Model that serves.", registry=self.registry)
+        self._create_call_metrics()
+        self._create_stage_metrics()
+        self._create_catalogue_metrics()
         self.certificate_expires = Gauge(
             "segue_certificate_expires_seconds",
-            "When the certificate ends that callers are shown, as a Unix time.",
+            "End of the certificate that clients see, as a Unix time.",
             registry=self.registry,
         )
 
-    def _make_stages(self) -> None:
+    def _create_call_metrics(self) -> None:
+        self._requests = Counter("segue_requests", "Calls that have ended.", ["method", "code"], registry=self.registry)
+        self._request_seconds = Histogram(
+            "segue_request_seconds", "Duration of calls.", ["method"], buckets=_SECONDS, registry=self.registry
+        )
+        self._in_flight = Gauge("segue_requests_in_flight", "Calls in progress.", ["method"], registry=self.registry)
+        self._failures = Counter(
+            "segue_failures", "Failed calls, by the reason of their ErrorInfo.", ["reason"], registry=self.registry
+        )
+
+    def _create_stage_metrics(self) -> None:
         self.queue_audio_seconds = Gauge(
-            "segue_queue_audio_seconds", "Seconds of audio that wait to be heard.", registry=self.registry
+            "segue_queue_audio_seconds", "Seconds of audio in the queue.", registry=self.registry
         )
         self.queue_age_seconds = Gauge(
-            "segue_queue_age_seconds", "How long the oldest in the queue has waited.", registry=self.registry
+            "segue_queue_age_seconds", "Waiting time of the oldest clip in the queue.", registry=self.registry
         )
         self.batch_windows = Histogram(
-            "segue_batch_windows", "Windows in a batch of the network.", buckets=_WINDOWS, registry=self.registry
+            "segue_batch_windows", "Windows in a batch of the model.", buckets=_WINDOWS, registry=self.registry
         )
         self._stages = Histogram(
-            "segue_stage_seconds", "How long each stage took.", ["stage"], buckets=_SECONDS, registry=self.registry
+            "segue_stage_seconds", "Duration of each stage.", ["stage"], buckets=_SECONDS, registry=self.registry
         )
         for stage in STAGES:
             self._stages.labels(stage)
         self._dropped = Counter(
-            "segue_dropped",
-            "Work that was given up before a stage, and why.",
-            ["stage", "why"],
-            registry=self.registry,
+            "segue_dropped", "Work dropped before a stage, by cause.", ["stage", "why"], registry=self.registry
         )
 
-    def _make_catalogue(self) -> None:
+    def _create_catalogue_metrics(self) -> None:
         self._revision = Gauge(
-            "segue_catalogue_revision", "The last event of the catalogue that is searched.", registry=self.registry
+            "segue_catalogue_revision", "Last event of the catalogue in the search view.", registry=self.registry
         )
         self._tracks = Gauge("segue_index_tracks", "Tracks that can be recommended.", registry=self.registry)
         self._tombstones = Gauge(
-            "segue_index_tombstones", "Tracks of the snapshot that are removed or replaced.", registry=self.registry
+            "segue_index_tombstones", "Removed or replaced tracks of the snapshot.", registry=self.registry
         )
         self.store_up = Gauge("segue_store_up", "1 while Redis answers, else 0.", registry=self.registry)
         self.redis_seconds = Histogram(
-            "segue_redis_seconds", "How long Redis took to answer.", buckets=_SECONDS, registry=self.registry
+            "segue_redis_seconds", "Response times of Redis.", buckets=_SECONDS, registry=self.registry
         )
 
     def call_started(self, method: str) -> None:
-        """Counts a call that was taken up."""
+        """Counts a call that has started."""
         self._in_flight.labels(method).inc()
 
     def call_ended(self, call: CallRecord) -> None:
@@ -134,7 +118,7 @@ class Metrics:
 
     @contextmanager
     def time_stage(self, stage: Stage) -> Iterator[None]:
-        """Times a stage, whether or not it ends well."""
+        """Times a stage, even if it raises."""
         start = time.perf_counter()
         try:
             yield
@@ -142,19 +126,19 @@ class Metrics:
             self.observe_stage(stage, time.perf_counter() - start)
 
     def observe_stage(self, stage: Stage, seconds: float) -> None:
-        """Notes what a stage took where it was measured elsewhere, such as in another process."""
+        """Records the duration of a stage that was measured elsewhere, for example in a worker process."""
         self._stages.labels(stage).observe(seconds)
 
-    def count_dropped(self, stage: Stage, why: Dropped) -> None:
-        """Counts work that was given up before a stage."""
-        self._dropped.labels(stage, why).inc()
+    def count_dropped(self, stage: Stage, cause: DropCause) -> None:
+        """Counts work that was dropped before a stage."""
+        self._dropped.labels(stage, cause).inc()
 
     def set_model(self, model_id: str) -> None:
-        """Names the network that answers."""
+        """Sets the id of the model that serves."""
         self._model.info({"model_id": model_id})
 
     def follow_view(self, view: Callable[[], SearchedView]) -> None:
-        """Tells how to ask for the state of the catalogue that is searched, which is done when figures are read."""
+        """Reads the figures of the search view from ``view()`` at every scrape."""
         self._revision.set_function(lambda: view().revision)
         self._tracks.set_function(lambda: len(view()))
         self._tombstones.set_function(lambda: len(view().removed))

@@ -1,4 +1,4 @@
-"""Has the memory of what was answered given back, to Python and to the system."""
+"""Memory settings of the process, for glibc and for Python's garbage collector."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import ctypes
 import gc
 from contextlib import suppress
 
-# glibc's names for what mallopt sets.
+# The parameters of glibc's mallopt.
 _MMAP_THRESHOLD, _ARENA_MAX = -3, -8
 
 
 def configure_malloc() -> None:
-    """Tells glibc, where that is the allocator, to return each large block to the system as soon as it is freed.
+    """Makes glibc return each large block to the system when it is freed; does nothing with another allocator.
 
-    Otherwise its threshold rises to the largest message, and pieces of old messages hold on to memory between those
-    that are still used. To be called before threads are started.
+    By default glibc's threshold rises to the size of the largest message, and the remains of old messages then keep
+    memory between blocks in use. Call this before any thread starts.
     """
     with suppress(OSError, AttributeError):
         mallopt = ctypes.CDLL(None).mallopt
@@ -23,10 +23,11 @@ def configure_malloc() -> None:
 
 
 def freeze_gc() -> None:
-    """Takes all that was loaded until now for what stays, so that collecting garbage does not go through it again.
+    """Excludes all objects that exist now from garbage collection.
 
-    A network is some 400,000 objects: that would stop every call for 0.2 s, and be put off for so long because of it.
+    A loaded model has some 400,000 objects. Each full collection would stop every call for 0.2 s, and Python would
+    put it off for so long that garbage piles up.
     """
     gc.collect()
     gc.freeze()
-    gc.collect()  # Python puts off a full collection until a quarter of what it found the last time is new.
+    gc.collect()  # Python puts off a full collection until a quarter of the objects that the last one found are new.

@@ -1,4 +1,4 @@
-"""The signals that end a server in good order."""
+"""The signals that stop the server."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ import signal
 
 
 def stop_signals() -> list[signal.Signals]:
-    """Those of a supervisor and of Ctrl-C, and that of a terminal that is closed, unless nohup keeps it away."""
+    """Returns SIGTERM, SIGINT and, unless nohup has disabled it, SIGHUP."""
     hang_up = [signal.SIGHUP] if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN else []
     return [signal.SIGTERM, signal.SIGINT, *hang_up]

@@ -1,1 +1,1 @@
-"""Certificates, tokens, and warnings about an open port."""
+"""Access to the server: TLS certificates, tokens, warnings about an open port."""

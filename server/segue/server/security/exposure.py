@@ -1,4 +1,4 @@
-"""Says aloud what leaves the port open to others."""
+"""Warnings about a port that other machines reach without TLS or tokens."""
 
 from __future__ import annotations
 
@@ -8,20 +8,22 @@ from segue.server.settings import Settings
 
 
 def exposure_warnings(settings: Settings) -> list[str]:
-    """What others can read or do who reach the server from another machine, as sentences."""
+    """Returns a sentence for each thing that a caller from another machine can read or do without permission."""
     if is_local(settings.listen):
         return []
-    found = []
+    warnings = []
     if not settings.tls_certificate:
-        what = "music and tokens" if settings.tokens else "music"
-        found.append(f"{settings.listen} has no TLS: whoever is on the way reads {what}. See --tls-certificate.")
+        readable = "music and tokens" if settings.tokens else "music"
+        warnings.append(
+            f"{settings.listen} has no TLS: anyone on the network can read {readable}. See --tls-certificate."
+        )
     if not settings.tokens and not settings.tls_client_ca:
-        found.append(f"{settings.listen} asks for no token: whoever reaches it may call. See --tokens.")
-    return found
+        warnings.append(f"{settings.listen} requires no token: anyone who reaches it can call. See --tokens.")
+    return warnings
 
 
 def is_local(listen: str) -> bool:
-    """Whether only this machine reaches an address."""
+    """Returns True if only this machine can reach an address."""
     host = listen.rpartition(":")[0].strip("[]")
     if listen.startswith("unix:") or host == "localhost":
         return True

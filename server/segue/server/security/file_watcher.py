@@ -1,4 +1,4 @@
-"""Files that are read again when they change."""
+"""Detects changes of files, so that they can be read again."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ from pathlib import Path
 
 
 class FileWatcher:
-    """Tells whether files have changed, also through a link that is turned to another file."""
+    """Detects changes of some files, also when a symbolic link changes its target."""
 
     def __init__(self, *paths: Path) -> None:
         self._paths = paths
-        self._stamps = self._look()
+        self._stamps = self._read_stamps()
 
     def changed(self) -> bool:
-        """Whether they have changed since this was asked last."""
-        before, self._stamps = self._stamps, self._look()
+        """Returns True if a file has changed since the last call."""
+        before, self._stamps = self._stamps, self._read_stamps()
         return before != self._stamps
 
-    def _look(self) -> list[tuple[int, int, int]] | None:
+    def _read_stamps(self) -> list[tuple[int, int, int]] | None:
         try:
-            found = [path.stat() for path in self._paths]
-        except OSError:  # while a file is replaced it may be away for a moment
+            stats = [path.stat() for path in self._paths]
+        except OSError:  # a file that is being replaced may be missing for a moment
             return None
-        return [(stat.st_mtime_ns, stat.st_size, stat.st_ino) for stat in found]
+        return [(stat.st_mtime_ns, stat.st_size, stat.st_ino) for stat in stats]

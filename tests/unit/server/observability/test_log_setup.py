@@ -14,12 +14,12 @@ CLASSIFY = "/segue.v1.ClassificationService/Classify"
 
 
 def call(code: str, reason: str = "") -> CallRecord:
-    """A call that has ended."""
+    """The record of a call."""
     return CallRecord(CLASSIFY, code, reason, 0.0123, "id-1")
 
 
 @pytest.mark.parametrize(
-    ("ended", "level"),
+    ("record", "level"),
     [
         (call("OK"), logging.DEBUG),
         (call("CANCELLED"), logging.DEBUG),
@@ -28,18 +28,18 @@ def call(code: str, reason: str = "") -> CallRecord:
         (call("PERMISSION_DENIED", "TOKEN_SCOPE"), logging.WARNING),
     ],
 )
-def test_how_loud_a_call_is(ended: CallRecord, level: int, caplog: pytest.LogCaptureFixture) -> None:
-    """What is well is whispered, what failed is said, and who was refused is said aloud."""
+def test_the_level_of_a_call(record: CallRecord, level: int, caplog: pytest.LogCaptureFixture) -> None:
+    """Successful calls are logged at debug, failed ones at info, denied ones at warning."""
     with caplog.at_level(logging.DEBUG):
-        CallLogger().call_ended(ended)
-    assert [level] == [record.levelno for record in caplog.records]
+        CallLogger().call_ended(record)
+    assert [level] == [entry.levelno for entry in caplog.records]
 
 
 def test_a_line_of_json(caplog: pytest.LogCaptureFixture) -> None:
-    """A call is one object with its facts, and with nothing that nobody named."""
+    """A call is one object with its fields, and with no other attribute of the log record."""
     with caplog.at_level(logging.DEBUG):
         CallLogger().call_ended(call("INVALID_ARGUMENT", "AUDIO_SILENT"))
-    caplog.records[0].token = "secret"  # noqa: S105 - of nobody
+    caplog.records[0].token = "secret"  # noqa: S105 - made up
     line = json.loads(JsonFormatter().format(caplog.records[0]))
     assert line.pop("time").endswith("+00:00")
     assert {
@@ -64,16 +64,16 @@ def test_an_exception_stays_in_its_line() -> None:
     assert "ZeroDivisionError" in json.loads(line)["traceback"]
 
 
-def test_many_that_fail(caplog: pytest.LogCaptureFixture) -> None:
-    """Of a flood of failures only some are logged, and how many were not is said."""
+def test_many_failures(caplog: pytest.LogCaptureFixture) -> None:
+    """At most 20 failures are logged in a second, then the number of the others."""
     now = [100.0]
-    log = CallLogger(clock=lambda: now[0])
+    logger = CallLogger(clock=lambda: now[0])
     with caplog.at_level(logging.INFO):
         for _ in range(1000):
-            log.call_ended(call("RESOURCE_EXHAUSTED", "OVERLOADED"))
+            logger.call_ended(call("RESOURCE_EXHAUSTED", "OVERLOADED"))
         assert 20 == len(caplog.records)
         now[0] += 1
-        log.call_ended(call("RESOURCE_EXHAUSTED", "OVERLOADED"))
+        logger.call_ended(call("RESOURCE_EXHAUSTED", "OVERLOADED"))
     assert "980 more calls failed in that second" == caplog.records[20].getMessage()
     assert 22 == len(caplog.records)
 
@@ -83,7 +83,7 @@ import asyncio
 import grpc
 import logging
 from segue.server.observability.log_setup import configure_logging
-configure_logging({form!r}, "warning")
+configure_logging({log_format!r}, "warning")
 grpc_log = logging.getLogger("grpc._cython.cygrpc")
 logging.getLogger("segue.server").info("below the level")
 logging.getLogger("segue.server").warning("a warning")
@@ -94,18 +94,19 @@ grpc_log.error("something else")
 """
 
 
-def lines(form: str) -> list[str]:
-    """What a process logs in a form."""
-    command = [sys.executable, "-c", PROGRAM.format(form=form)]
+def lines(log_format: str) -> list[str]:
+    """The lines that a process logs in a format."""
+    command = [sys.executable, "-c", PROGRAM.format(log_format=log_format)]
     return subprocess.run(command, capture_output=True, text=True, check=True).stderr.splitlines()
 
 
-def test_text_for_people() -> None:
-    """Text is the program's name and the message; what is below the level, and gRPC's word of who hung up, is not."""
+def test_text() -> None:
+    """A line is the program's name and the message; records below the level and errors of callers are left out."""
     assert ["segue-server: a warning", "segue-server: something else"] == lines("text")
 
 
-def test_json_for_machines() -> None:
-    """The same in JSON, every line for itself."""
-    found = [json.loads(line) for line in lines("json")]
-    assert [("warning", "a warning"), ("error", "something else")] == [(one["level"], one["message"]) for one in found]
+def test_json() -> None:
+    """The same records are logged as JSON, one object per line."""
+    objects = [json.loads(line) for line in lines("json")]
+    actual = [(entry["level"], entry["message"]) for entry in objects]
+    assert [("warning", "a warning"), ("error", "something else")] == actual

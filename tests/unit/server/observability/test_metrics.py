@@ -11,22 +11,23 @@ from segue.server.observability.metrics import STAGES, Metrics
 
 DOCUMENT = Path(__file__).parents[4] / "docs" / "metrics.md"
 STATUS = "/segue.v1.CatalogService/GetStatus"
+FAILED = CallRecord(STATUS, "UNAVAILABLE", "STORE_UNAVAILABLE", 0.2, "id")
 
 
 def test_a_call_is_counted() -> None:
-    """A call is in flight until it has ended, and is then counted by method, code and reason."""
+    """A call is in flight until it ends, and is then counted by method, code and reason."""
     metrics = Metrics()
     metrics.call_started(STATUS)
     assert 1 == value(metrics, "segue_requests_in_flight", method=STATUS)
-    metrics.call_ended(CallRecord(STATUS, "UNAVAILABLE", "STORE_UNAVAILABLE", 0.2, "id"))
+    metrics.call_ended(FAILED)
     assert 0 == value(metrics, "segue_requests_in_flight", method=STATUS)
     assert 1 == value(metrics, "segue_requests_total", method=STATUS, code="UNAVAILABLE")
     assert 1 == value(metrics, "segue_failures_total", reason="STORE_UNAVAILABLE")
     assert 0.2 == value(metrics, "segue_request_seconds_sum", method=STATUS)
 
 
-def test_stages_are_timed_where_they_fail_too() -> None:
-    """A stage is timed however it ends, and one that was never reached shows 0."""
+def test_failed_stages_are_timed() -> None:
+    """A stage is timed even if it raises, and a stage that was never reached shows 0."""
     metrics = Metrics()
     with pytest.raises(ZeroDivisionError), metrics.time_stage("decode"):
         _ = 1 / 0
@@ -35,15 +36,15 @@ def test_stages_are_timed_where_they_fail_too() -> None:
     assert dict.fromkeys(STAGES, 0.0) | {"decode": 2.0} == counts
 
 
-def test_work_that_was_given_up() -> None:
-    """What is given up is counted by stage and by cause."""
+def test_dropped_work() -> None:
+    """Dropped work is counted by stage and by cause."""
     metrics = Metrics()
     metrics.count_dropped("network", "expired")
     assert 1 == value(metrics, "segue_dropped_total", stage="network", why="expired")
 
 
-def test_the_catalogue_is_asked_when_figures_are_read() -> None:
-    """Revision, size and tombstones are those of the view at that moment."""
+def test_the_view_is_read_at_every_scrape() -> None:
+    """Revision, size and tombstones are those of the current view."""
     metrics = Metrics()
     views = [View(revision=7, removed=frozenset())]
     metrics.follow_view(lambda: views[-1])
@@ -55,11 +56,11 @@ def test_the_catalogue_is_asked_when_figures_are_read() -> None:
 
 
 def test_every_metric_is_documented() -> None:
-    """docs/metrics.md names each metric with all its labels, and none that there is not."""
+    """docs/metrics.md has a row for each metric with all its labels, and no other row."""
     metrics = Metrics()
     metrics.set_model("tiny-1")
     metrics.call_started(STATUS)
-    metrics.call_ended(CallRecord(STATUS, "UNAVAILABLE", "STORE_UNAVAILABLE", 0.2, "id"))
+    metrics.call_ended(FAILED)
     metrics.count_dropped("network", "expired")
     text = DOCUMENT.read_text(encoding="utf-8")
     rows = dict(re.findall(r"^\| `(segue_\w+)` \| (.*?) \|", text, re.MULTILINE))
@@ -68,15 +69,15 @@ def test_every_metric_is_documented() -> None:
 
 
 def labels_of(metrics: Metrics) -> dict[str, list[str]]:
-    """Each of Segue's own metrics with its labels, as Prometheus sees it."""
-    kinds = {"counter": "_total", "info": "_info"}
+    """Segue's own metrics with their labels, under the names that Prometheus uses."""
+    suffixes = {"counter": "_total", "info": "_info"}
     families = [family for family in metrics.registry.collect() if family.name.startswith("segue_")]
     return {
-        family.name + kinds.get(family.type, ""): [name for name in family.samples[0].labels if name != "le"]
+        family.name + suffixes.get(family.type, ""): [name for name in family.samples[0].labels if name != "le"]
         for family in families
     }
 
 
 def value(metrics: Metrics, name: str, **labels: str) -> float | None:
-    """A figure of a registry."""
+    """The value of a metric."""
     return metrics.registry.get_sample_value(name, labels)

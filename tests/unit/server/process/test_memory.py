@@ -9,14 +9,14 @@ from segue.server.process.memory import freeze_gc
 
 
 @pytest.fixture(autouse=True)
-def thawed() -> Iterator[None]:
-    """Other tests' garbage is looked at again."""
+def unfrozen() -> Iterator[None]:
+    """The collector sees all objects again after each test."""
     yield
     gc.unfreeze()
 
 
-def test_what_is_loaded_is_not_gone_through_again() -> None:
-    """A full collection has almost nothing to look at, and still finds what became garbage since."""
+def test_loaded_objects_are_not_collected_again() -> None:
+    """A full collection visits almost no object, and still finds new garbage."""
     loaded = [[number] for number in range(10_000)]
     freeze_gc()
     assert len(gc.get_objects()) < len(loaded)

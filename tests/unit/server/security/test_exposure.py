@@ -11,18 +11,18 @@ from segue.server.security.tls import tls_files
 from segue.server.settings import Settings
 
 
-def options(*arguments: str) -> Settings:
-    """What the server would be told."""
-    made: list[Settings] = []
+def settings(*arguments: str) -> Settings:
+    """The settings that the command line makes of some arguments."""
+    parsed: list[Settings] = []
 
     @click.command()
     @server_options
     def keep(**values: object) -> None:
-        made.append(Settings(**values))  # type: ignore[arg-type] # it takes all of them, and no other
+        parsed.append(Settings(**values))  # type: ignore[arg-type] # it accepts all of them, and no other
 
     ended = CliRunner().invoke(keep, arguments)
     assert 0 == ended.exit_code, ended.output
-    return made[0]
+    return parsed[0]
 
 
 @pytest.mark.parametrize(
@@ -39,8 +39,8 @@ def options(*arguments: str) -> Settings:
         ("music.example:1", False),
     ],
 )
-def test_who_can_reach_it(listen: str, local: bool) -> None:
-    """Only loopback and sockets are of this machine alone."""
+def test_local_addresses(listen: str, local: bool) -> None:
+    """Only loopback addresses and Unix sockets are local."""
     assert local == is_local(listen)
 
 
@@ -50,21 +50,21 @@ TOKENS = ("--tokens", "t")
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "expected"),
     [
         ((), []),
-        (EVERYWHERE, ["reads music.", "asks for no token"]),
-        ((*EVERYWHERE, *TOKENS), ["reads music and tokens."]),
-        ((*EVERYWHERE, *TLS), ["asks for no token"]),
+        (EVERYWHERE, ["can read music.", "requires no token"]),
+        ((*EVERYWHERE, *TOKENS), ["can read music and tokens."]),
+        ((*EVERYWHERE, *TLS), ["requires no token"]),
         ((*EVERYWHERE, *TLS, *TOKENS), []),
         ((*EVERYWHERE, *TLS, "--tls-client-ca", "ca"), []),
     ],
 )
-def test_an_open_door_is_told(arguments: tuple[str, ...], said: list[str]) -> None:
-    """Where others reach the server, missing TLS and missing tokens are warned of; on this machine they are not."""
-    found = exposure_warnings(options(*arguments))
-    assert len(said) == len(found)
-    assert [] == [words for words, warning in zip(said, found, strict=True) if words not in warning]
+def test_warnings_about_an_open_port(arguments: tuple[str, ...], expected: list[str]) -> None:
+    """A port that other machines reach is warned of without TLS and without tokens; a local one is not."""
+    warnings = exposure_warnings(settings(*arguments))
+    assert len(expected) == len(warnings)
+    assert [] == [words for words, warning in zip(expected, warnings, strict=True) if words not in warning]
 
 
 @pytest.mark.parametrize(
@@ -72,6 +72,6 @@ def test_an_open_door_is_told(arguments: tuple[str, ...], said: list[str]) -> No
     [("--tls-certificate", "--tls-key"), ("--tls-key", "--tls-certificate"), ("--tls-client-ca", "--tls-certificate")],
 )
 def test_one_of_two(given: str, missing: str) -> None:
-    """A certificate without its key, a key or roots without a certificate, are refused with what is missing."""
+    """A certificate without a key, and a key or client roots without a certificate, are refused."""
     with pytest.raises(MalformedRequest, match=f"Give {missing} too"):
-        tls_files(options(given, "file.pem"))
+        tls_files(settings(given, "file.pem"))

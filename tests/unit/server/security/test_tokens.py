@@ -15,38 +15,38 @@ from segue.v1 import catalog_service_pb2, classification_service_pb2, recommenda
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    """Where tokens are kept."""
+    """The path of a token file."""
     return tmp_path / "tokens.toml"
 
 
-def test_scopes_open_the_services_that_there_are() -> None:
-    """Each service of the contract has a scope."""
+def test_every_service_has_a_scope() -> None:
+    """Each service of the contract has a scope, and no other service has one."""
     contracts = (classification_service_pb2, recommendation_service_pb2, catalog_service_pb2)
     services = {service.full_name for part in contracts for service in part.DESCRIPTOR.services_by_name.values()}
     assert services == set(SCOPES.values())
 
 
-def test_a_token_opens_its_scopes(file: Path) -> None:
-    """A token passes to the services of its scopes and to reflection, and to nothing else."""
+def test_a_token_permits_its_scopes(file: Path) -> None:
+    """A token permits the services of its scopes and reflection, and nothing else."""
     token, grant = new_token("player", ["classify", "read"])
     file.write_text(grant.line)
     tokens = Tokens(file)
     for service in (SCOPES["classify"], SCOPES["read"], "grpc.reflection.v1alpha.ServerReflection"):
         tokens.check(token, service)
-    with pytest.raises(TokenScope, match=r"player is not for this.* scope recommend"):
+    with pytest.raises(TokenScope, match="Token player lacks the scope recommend"):
         tokens.check(token, SCOPES["recommend"])
 
 
 @pytest.mark.parametrize(("sent", "error"), [(None, TokenMissing), ("", TokenMissing), ("segue_x", TokenUnknown)])
-def test_who_has_none(file: Path, sent: str | None, error: type[AccessError]) -> None:
-    """Without a token, or with one that nobody gave, nothing is open."""
+def test_a_missing_or_unknown_token(file: Path, sent: str | None, error: type[AccessError]) -> None:
+    """A missing token and an unknown one permit nothing."""
     file.write_text(new_token("player", list(SCOPES))[1].line)
     with pytest.raises(error):
         Tokens(file).check(sent, SCOPES["read"])
 
 
-def test_the_file_is_read_again(file: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """A token counts as soon as its line is there, until it is gone; a file that cannot be used changes nothing."""
+def test_the_file_is_reloaded(file: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A token is valid while its line is in the file; a file that cannot be used changes nothing."""
     first, second = new_token("first", ["read"]), new_token("second", ["read"])
     file.write_text(first[1].line)
     tokens = Tokens(file)
@@ -73,22 +73,22 @@ def test_the_file_is_read_again(file: Path, caplog: pytest.LogCaptureFixture) ->
         f'player = {{ sha256 = "{"0" * 64}", scopes = ["read"], until = 1 }}',
     ],
 )
-def test_lines_that_say_something_else(file: Path, text: str) -> None:
-    """A line that is not understood is named, and never taken for one that opens something."""
+def test_malformed_lines(file: Path, text: str) -> None:
+    """The error for a malformed line names it, and the line permits nothing."""
     file.write_text(text)
     with pytest.raises(MalformedRequest, match=f"player in {file} is not .*segue-server token new"):
         read_grants(file)
 
 
-def test_a_file_that_is_nothing_but_brackets(file: Path) -> None:
-    """A file that no parser can follow is no file of tokens."""
+def test_deeply_nested_brackets(file: Path) -> None:
+    """A file that is too deeply nested for the parser is reported as no TOML."""
     file.write_text("player = " + 5_000 * "[")
     with pytest.raises(MalformedRequest, match="is not TOML"):
         read_grants(file)
 
 
 def test_the_command_prints_a_token_and_its_line(file: Path) -> None:
-    """What is printed on the standard error makes a file that knows the token on the standard output."""
+    """The standard error of the command is a token file for the token on the standard output."""
     ended = CliRunner().invoke(main, ["token", "new", "--name", "player", "--scope", "read", "--scope", "classify"])
     file.write_text(ended.stderr)
     (grant,) = read_grants(file)
@@ -97,13 +97,13 @@ def test_the_command_prints_a_token_and_its_line(file: Path) -> None:
 
 
 def test_tokens_differ() -> None:
-    """No token is made twice, and the line gives none away."""
-    (one, grant), (two, _) = new_token(None, ["read"]), new_token(None, ["read"])
-    assert one != two
-    assert one not in grant.line
+    """Two tokens are never equal, and a line does not contain its token."""
+    (first, grant), (second, _) = new_token(None, ["read"]), new_token(None, ["read"])
+    assert first != second
+    assert first not in grant.line
 
 
-def test_a_name_that_would_break_the_file() -> None:
-    """A name is made of what needs no quotes."""
+def test_a_name_that_needs_quotes() -> None:
+    """A name with other characters than letters, digits, - and _ is refused."""
     ended = CliRunner().invoke(main, ["token", "new", "--name", "a = 1\nb", "--scope", "read"])
     assert 2 == ended.exit_code
