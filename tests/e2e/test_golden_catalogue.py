@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.server.conftest import running_server
+from tests.helpers.servers import running_server
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "catalogue"
 ANSWERS = json.loads((GOLDEN / "answers.json").read_text(encoding="utf-8"))

@@ -30,8 +30,9 @@ from segue.server.security.tokens import new_token
 from segue.v1 import catalog_service_pb2, catalog_service_pb2_grpc, classification_service_pb2_grpc
 from segue.v1.audio_pb2 import Audio
 from segue.v1.classification_service_pb2 import ClassifyRequest
+from tests.helpers.servers import RunningServer, running_server
+from tests.helpers.stubs import UNLIMITED
 from tests.helpers.waiting import wait_until
-from tests.integration.server.conftest import UNLIMITED, Running, running_server
 from tests.integration.server.life.test_doctor import doctor
 from tests.integration.server.test_metrics import list_services
 
@@ -42,7 +43,7 @@ READ = "/segue.v1.CatalogService/GetStatus"
 class Guarded(NamedTuple):
     """A server that asks for certificates and tokens, and what opens it."""
 
-    running: Running
+    running: RunningServer
     folder: Path
     credentials: Credentials
 
@@ -57,7 +58,7 @@ class Guarded(NamedTuple):
 
     def figure(self, name: str) -> float:
         """What it has counted."""
-        return self.running.figures().get(name, 0)
+        return self.running.metrics().get(name, 0)
 
 
 @pytest.fixture(scope="module")

@@ -20,8 +20,8 @@ from segue.core.process_pool import ProcessPool
 from segue.server.inference.decode_worker import DECODE_LIMITS, PRELOADED, DecodedClip, DecodeTask, DecodeWorker
 from segue.server.inference.engine import Engine
 from segue.server.observability.metrics import Metrics
+from tests.helpers.clips import wav
 from tests.helpers.processes import decoder
-from tests.integration.server.conftest import wav
 
 Listeners = ProcessPool[DecodeTask, DecodedClip]
 

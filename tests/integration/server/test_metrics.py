@@ -14,8 +14,10 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from segue.server.observability.metrics import STAGES
 from segue.v1.classification_service_pb2 import StreamingClassifyConfig, StreamingClassifyRequest
+from tests.helpers.clips import Fill
+from tests.helpers.servers import RunningServer, running_server
+from tests.helpers.stubs import Stubs
 from tests.helpers.waiting import wait_until
-from tests.integration.server.conftest import Fill, Running, Stubs, running_server
 
 CATALOG, CLASSIFICATION = "/segue.v1.CatalogService", "/segue.v1.ClassificationService"
 WATCH = "/grpc.health.v1.Health/Watch"
@@ -48,16 +50,16 @@ def test_calls_of_every_kind(tmp_path: Path, tiny_model: Path, fill: Fill, clips
             "segue_store_up": 1,
         }
         # A stream that its caller has given up ends a moment later here.
-        wait_until(lambda: expected == {name: running.figures().get(name) for name in expected})
-        assert 0 < running.figures()["segue_catalogue_revision"]
-        assert 1 == running.figures()[f'segue_model_info{{model_id="{stubs.status().revision.model_id}"}}']
+        wait_until(lambda: expected == {name: running.metrics().get(name) for name in expected})
+        assert 0 < running.metrics()["segue_catalogue_revision"]
+        assert 1 == running.metrics()[f'segue_model_info{{model_id="{stubs.status().revision.model_id}"}}']
         ids = [track.track_id for track in stubs.list_tracks().tracks]
         stubs.recommend(ids[0])
         stubs.recommend(clips[5].read_bytes())
-        stages = {stage: running.figures()[f'segue_stage_seconds_count{{stage="{stage}"}}'] for stage in STAGES}
+        stages = {stage: running.metrics()[f'segue_stage_seconds_count{{stage="{stage}"}}'] for stage in STAGES}
         assert dict.fromkeys(STAGES, 1) | {"search": 2, "metadata": 2} == stages
-        assert 0 < running.figures()["segue_redis_seconds_count"]
-        assert 10_000_000 < running.figures()["process_resident_memory_bytes"]
+        assert 0 < running.metrics()["segue_redis_seconds_count"]
+        assert 10_000_000 < running.metrics()["process_resident_memory_bytes"]
 
 
 def test_who_leaves_has_not_failed(tmp_path: Path, tiny_model: Path) -> None:
@@ -79,13 +81,13 @@ def test_who_leaves_has_not_failed(tmp_path: Path, tiny_model: Path) -> None:
             if number % 20 == 19:
                 wait_until(lambda: under_way(running, streams) == 0)
         assert {f'segue_requests_total{{code="CANCELLED",{streams}}}'} == {
-            name for name in running.figures() if name.startswith(("segue_requests_total", "segue_failures_total"))
+            name for name in running.metrics() if name.startswith(("segue_requests_total", "segue_failures_total"))
         }
 
 
-def under_way(running: Running, calls: str) -> float:
+def under_way(running: RunningServer, calls: str) -> float:
     """How many calls of a method there are."""
-    return running.figures().get(f"segue_requests_in_flight{{{calls}}}", 0)
+    return running.metrics().get(f"segue_requests_in_flight{{{calls}}}", 0)
 
 
 def configuration_until(over: threading.Event) -> Iterator[StreamingClassifyRequest]:

@@ -13,7 +13,8 @@ from segue.core.features.extract import extract
 from segue.core.model.saved_model import Model
 from segue.core.redis_catalogue.open import open_store
 from segue.v1.audio_pb2 import QUALITY_FLAG_LOW_RATE, QUALITY_FLAG_RESAMPLED, QUALITY_FLAG_SHORT
-from tests.integration.server.conftest import Stubs, failure, wav
+from tests.helpers.clips import wav
+from tests.helpers.stubs import Stubs, failure
 
 
 def filled(message: Message) -> set[str]:

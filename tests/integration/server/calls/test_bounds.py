@@ -13,9 +13,11 @@ from typing import Any
 import grpc
 import pytest
 
+from tests.helpers.clips import wav
 from tests.helpers.http2 import GOAWAY, PING, SETTINGS, connection, frame
+from tests.helpers.servers import RunningServer, running_server
+from tests.helpers.stubs import Stubs, failure
 from tests.helpers.waiting import wait_until
-from tests.integration.server.conftest import Running, Stubs, failure, running_server, wav
 
 CLASSIFY = "/segue.v1.ClassificationService/Classify"
 CONNECTIONS, STREAMS = 512, 256
@@ -24,7 +26,7 @@ MAX_CONCURRENT_STREAMS, ENHANCE_YOUR_CALM = 3, 11
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Iterator[Running]:
+def server(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Iterator[RunningServer]:
     """A server that takes on as little as can be."""
     data = tmp_path_factory.mktemp("bounded")
     with running_server("--data", str(data), "--model", str(tiny_model), "--queue-seconds", "1") as running:
@@ -32,7 +34,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Iterat
 
 
 @pytest.fixture
-def connected(server: Running) -> Iterator[socket.socket]:
+def connected(server: RunningServer) -> Iterator[socket.socket]:
     """A connection that has said hello in HTTP/2."""
     with connection(server.address) as opened:
         yield opened
@@ -61,7 +63,7 @@ def test_pings_without_end(connected: socket.socket) -> None:
     assert ENHANCE_YOUR_CALM == last_stream_and_code[1]
 
 
-def test_connections(server: Running) -> None:
+def test_connections(server: RunningServer) -> None:
     """More connections than the server takes are closed at once; those that stand are answered, and room comes back."""
     host, _, port = server.address.rpartition(":")
     stubs = Stubs(server.address)
@@ -92,7 +94,7 @@ def answers(address: str) -> bool:
         return False
 
 
-async def test_requests_that_never_end(server: Running) -> None:
+async def test_requests_that_never_end(server: RunningServer) -> None:
     """However many never send their request, others are refused in words, and the health goes on being told."""
     alone = [("grpc.use_local_subchannel_pool", 1)]
     channels: list[Any] = [grpc.aio.insecure_channel(server.address, alone) for _ in range(2)]

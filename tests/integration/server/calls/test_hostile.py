@@ -15,8 +15,10 @@ from google.protobuf.message import Message
 from segue.server.rpc.streams import MAX_STREAMS
 from segue.v1 import audio_pb2, classification_service_pb2, classification_service_pb2_grpc
 from segue.v1.classification_service_pb2 import StreamingClassifyRequest
+from tests.helpers.clips import wav
+from tests.helpers.servers import RunningServer
+from tests.helpers.stubs import Stubs, failure
 from tests.helpers.waiting import wait_until
-from tests.integration.server.conftest import Running, Stubs, failure, wav
 from tests.load.hostile import inputs
 
 MISTAKES = {"AUDIO_UNDECODABLE", "AUDIO_TOO_SHORT", "AUDIO_TOO_LONG", "AUDIO_SILENT", "MALFORMED_REQUEST"}
@@ -30,7 +32,7 @@ def outcome(stubs: Stubs, content: bytes) -> str:
         return failure(pytest.ExceptionInfo.from_exception(error))[1]
 
 
-def test_five_hundred(stubs: Stubs, server: Running) -> None:
+def test_five_hundred(stubs: Stubs, server: RunningServer) -> None:
     """Each is heard, or refused as the caller's mistake; and honest music is heard afterwards as before."""
     before = stubs.classify(wav(5)).scores
     outcomes = {what: outcome(stubs, content) for what, content in inputs(500)}
@@ -40,7 +42,7 @@ def test_five_hundred(stubs: Stubs, server: Running) -> None:
     assert server.process.poll() is None
 
 
-def test_callers_who_leave(stubs: Stubs, server: Running) -> None:
+def test_callers_who_leave(stubs: Stubs, server: RunningServer) -> None:
     """Calls that are cancelled at any moment, or have next to no time, harm nobody."""
     service = classification_service_pb2_grpc.ClassificationServiceStub(stubs.channel)
     request = classification_service_pb2.ClassifyRequest(audio=audio_pb2.Audio(content=wav(10)))
@@ -69,7 +71,7 @@ FAILING: dict[str, tuple[str, list[Message]]] = {
 
 
 @pytest.mark.parametrize("kind", FAILING)
-def test_a_connection_on_which_all_fails(server: Running, kind: str) -> None:
+def test_a_connection_on_which_all_fails(server: RunningServer, kind: str) -> None:
     """However many calls of a connection fail, it takes the next: none of them keeps its place there."""
     method, messages = FAILING[kind]
     content = [message.SerializeToString() for message in messages]

@@ -16,7 +16,8 @@ from segue.v1.recommendation_service_pb2 import (
     StreamingRecommendRequest,
     StreamingRecommendResponse,
 )
-from tests.integration.server.conftest import Stubs, wav
+from tests.helpers.clips import wav
+from tests.helpers.stubs import Stubs
 
 
 def items(requests: Iterable[RecommendRequest]) -> Iterator[StreamingRecommendRequest]:

@@ -22,7 +22,8 @@ from segue.v1.recommendation_service_pb2 import (
     StreamingRecommendRequest,
     StreamingRecommendResponse,
 )
-from tests.integration.server.conftest import Stubs, failure, wav
+from tests.helpers.clips import wav
+from tests.helpers.stubs import Stubs, failure
 
 SEQUENCES = 120
 AUDIO = {"AUDIO_UNDECODABLE", "AUDIO_TOO_SHORT", "AUDIO_SILENT"}

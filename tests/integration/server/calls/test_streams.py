@@ -21,8 +21,10 @@ from segue.v1.classification_service_pb2 import (
     StreamingClassifyRequest,
     StreamingClassifyResponse,
 )
+from tests.helpers.clips import wav
+from tests.helpers.servers import RunningServer
+from tests.helpers.stubs import Stubs, failure
 from tests.helpers.waiting import wait_until
-from tests.integration.server.conftest import Running, Stubs, failure, wav
 
 
 def configured(**settings: object) -> StreamingClassifyRequest:
@@ -197,7 +199,7 @@ def test_thousands_of_tiny_chunks(stubs: Stubs) -> None:
     assert stubs.classify(content) == last.result
 
 
-def test_whoever_leaves_leaves_nothing_behind(server: Running, stubs: Stubs) -> None:
+def test_whoever_leaves_leaves_nothing_behind(server: RunningServer, stubs: Stubs) -> None:
     """Streams that are given up half-way, more than may be open at once, keep no place."""
     content = wav(10)
     for _ in range(MAX_STREAMS + 8):
@@ -210,7 +212,7 @@ def test_whoever_leaves_leaves_nothing_behind(server: Running, stubs: Stubs) -> 
     wait_until(lambda: 0 == under_way(server))
 
 
-def test_no_more_streams_than_there_are_places(server: Running, stubs: Stubs) -> None:
+def test_no_more_streams_than_there_are_places(server: RunningServer, stubs: Stubs) -> None:
     """One stream too many is told to come again, and is taken when another has ended."""
     content, over = wav(4), threading.Event()
     opened = [stubs.streaming_classify(until(over, [configured()])) for _ in range(MAX_STREAMS)]
@@ -224,9 +226,9 @@ def test_no_more_streams_than_there_are_places(server: Running, stubs: Stubs) ->
     over.set()
 
 
-def under_way(server: Running) -> float:
+def under_way(server: RunningServer) -> float:
     """How many streams there are."""
-    return server.figures()['segue_requests_in_flight{method="/segue.v1.ClassificationService/StreamingClassify"}']
+    return server.metrics()['segue_requests_in_flight{method="/segue.v1.ClassificationService/StreamingClassify"}']
 
 
 def until(over: threading.Event, requests: Iterable[StreamingClassifyRequest]) -> Iterator[StreamingClassifyRequest]:

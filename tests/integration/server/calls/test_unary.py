@@ -18,8 +18,9 @@ from segue.v1 import (
     recommendation_service_pb2,
     recommendation_service_pb2_grpc,
 )
+from tests.helpers.clips import addition, wav
+from tests.helpers.stubs import Stubs, failure
 from tests.helpers.waiting import wait_until
-from tests.integration.server.conftest import Stubs, addition, failure, wav
 
 UNKNOWN = "0" * 32
 

@@ -18,7 +18,8 @@ from segue.core.redis_catalogue.private_server import open_private_redis
 from segue.server.cli.doctor import CheckResult
 from segue.server.cli.main import main
 from segue.server.security.tokens import new_token
-from tests.integration.server.conftest import Fill, Running
+from tests.helpers.clips import Fill
+from tests.helpers.servers import RunningServer
 
 FREE = ("--listen", "127.0.0.1:0")
 
@@ -114,7 +115,7 @@ def test_what_a_redis_keeps(
     assert (level, True) == (found["persistence"].level, said in found["persistence"].text)
 
 
-def test_beside_a_server_that_runs(server: Running, data: Path, tiny_model: Path) -> None:
+def test_beside_a_server_that_runs(server: RunningServer, data: Path, tiny_model: Path) -> None:
     """A port on which a server is well already is no failure."""
     code, found = doctor("--data", data, "--model", tiny_model, "--listen", server.address)
     assert (0, "warn") == (code, found["port"].level)

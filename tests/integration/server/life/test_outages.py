@@ -26,9 +26,11 @@ from segue.v1 import (
     classification_service_pb2,
     classification_service_pb2_grpc,
 )
+from tests.helpers.clips import Fill, wav
 from tests.helpers.processes import decoder, stopped
+from tests.helpers.servers import RunningServer, running_server
+from tests.helpers.stubs import Stubs, failure
 from tests.helpers.waiting import PATIENCE_SECONDS, wait_until
-from tests.integration.server.conftest import Fill, Running, Stubs, failure, running_server, wav
 
 UNKNOWN = "0" * 32
 CLASSIFYING = 'segue_requests_in_flight{method="/segue.v1.ClassificationService/Classify"}'
@@ -38,7 +40,7 @@ SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.Health
 class Served(NamedTuple):
     """A server over three tracks."""
 
-    running: Running
+    running: RunningServer
     stubs: Stubs
     data: Path
     ids: list[str]
@@ -273,7 +275,7 @@ def test_sigterm_finishes_what_is_under_way(tmp_path: Path, tiny_model: Path) ->
         request = classification_service_pb2.ClassifyRequest(audio=audio_pb2.Audio(content=wav(50, rate=44_100)))
         with stopped(decoder(running.process.pid)):
             call = service.Classify.future(request, timeout=PATIENCE_SECONDS)
-            wait_until(lambda: 1 == running.figures().get(CLASSIFYING))
+            wait_until(lambda: 1 == running.metrics().get(CLASSIFYING))
             running.process.terminate()
             assert running.process.stderr is not None
             assert any("stopping" in line for line in running.process.stderr)

@@ -14,9 +14,11 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from tests.helpers.clips import wav
 from tests.helpers.ports import free_port
+from tests.helpers.servers import StartingServer, starting_server
+from tests.helpers.stubs import Stubs, failure
 from tests.helpers.waiting import PATIENCE_SECONDS, wait_until
-from tests.integration.server.conftest import Starting, Stubs, failure, starting_server, wav
 
 SERVICES = ("", "segue.v1.ClassificationService", "segue.v1.RecommendationService", "segue.v1.CatalogService")
 SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
@@ -33,7 +35,7 @@ def slow_model(tmp_path: Path, tiny_model: Path) -> Path:
 
 
 @pytest.fixture
-def starting(tmp_path: Path, slow_model: Path) -> Iterator[Starting]:
+def starting(tmp_path: Path, slow_model: Path) -> Iterator[StartingServer]:
     """A server whose port is open, and which waits for its model."""
     with starting_server("--data", str(tmp_path / "data"), "--model", str(slow_model)) as server:
         yield server
@@ -44,19 +46,19 @@ def let_load(slow_model: Path, tiny_model: Path) -> None:
     (slow_model / "manifest.json").write_bytes((tiny_model / "manifest.json").read_bytes())
 
 
-def test_health_tells_the_truth(starting: Starting, slow_model: Path, tiny_model: Path) -> None:
+def test_health_tells_the_truth(starting: StartingServer, slow_model: Path, tiny_model: Path) -> None:
     """Every service is NOT_SERVING while the model loads, and SERVING once it is warm."""
-    stubs = Stubs(starting.opened())
+    stubs = Stubs(starting.wait_until_open())
     assert [NOT_SERVING] * 4 == [stubs.health(service) for service in SERVICES]
     let_load(slow_model, tiny_model)
-    starting.listening()
+    starting.wait_until_ready()
     assert [SERVING] * 4 == [stubs.health(service) for service in SERVICES]
     assert stubs.classify(wav(5)).scores
 
 
-def test_watch_hears_of_it(starting: Starting, slow_model: Path, tiny_model: Path) -> None:
+def test_watch_hears_of_it(starting: StartingServer, slow_model: Path, tiny_model: Path) -> None:
     """Whoever watches the health is told when it changes, at the start and at the end."""
-    watch = health_pb2_grpc.HealthStub(Stubs(starting.opened()).channel).Watch(
+    watch = health_pb2_grpc.HealthStub(Stubs(starting.wait_until_open()).channel).Watch(
         health_pb2.HealthCheckRequest(service=""), timeout=60
     )
     assert NOT_SERVING == next(watch).status
@@ -66,9 +68,9 @@ def test_watch_hears_of_it(starting: Starting, slow_model: Path, tiny_model: Pat
     assert NOT_SERVING == next(watch).status
 
 
-def test_calls_are_answered_starting(starting: Starting, slow_model: Path, tiny_model: Path) -> None:
+def test_calls_are_answered_starting(starting: StartingServer, slow_model: Path, tiny_model: Path) -> None:
     """A call that comes too early is told so, and when to come again."""
-    stubs = Stubs(starting.opened())
+    stubs = Stubs(starting.wait_until_open())
     for call in (lambda: stubs.classify(wav(5)), stubs.list_tracks, stubs.status):
         with pytest.raises(grpc.RpcError, match="is starting") as error:
             call()
@@ -79,21 +81,21 @@ def test_calls_are_answered_starting(starting: Starting, slow_model: Path, tiny_
     wait_until(lambda: stubs.health("") == SERVING)
 
 
-def test_an_unknown_call(starting: Starting, slow_model: Path, tiny_model: Path) -> None:
+def test_an_unknown_call(starting: StartingServer, slow_model: Path, tiny_model: Path) -> None:
     """A call of no service is UNIMPLEMENTED, before and after."""
-    unknown = Stubs(starting.opened()).channel.unary_unary("/segue.v1.NoService/Nothing", bytes, bytes)
+    unknown = Stubs(starting.wait_until_open()).channel.unary_unary("/segue.v1.NoService/Nothing", bytes, bytes)
     for _ in range(2):
         with pytest.raises(grpc.RpcError) as error:
             unknown(b"", timeout=60)
         assert "UNIMPLEMENTED" == error.value.code().name
-        if not starting.listens:
+        if not starting.ready:
             let_load(slow_model, tiny_model)
-            starting.listening()
+            starting.wait_until_ready()
 
 
-def test_sigterm_while_loading(starting: Starting) -> None:
+def test_sigterm_while_loading(starting: StartingServer) -> None:
     """A server that is told to stop while it loads ends in good order, and does not wait for its model."""
-    starting.opened()
+    starting.wait_until_open()
     starting.process.send_signal(signal.SIGTERM)
     assert 0 == starting.process.wait(PATIENCE_SECONDS)
     assert starting.process.stderr is not None
@@ -109,7 +111,7 @@ def test_a_port_that_opens_when_all_is_loaded(tmp_path: Path, slow_model: Path, 
         with (slow_model / "manifest.json").open("wb") as manifest:
             assert errno.ECONNREFUSED == socket.socket().connect_ex((host, port))
             manifest.write((tiny_model / "manifest.json").read_bytes())
-        assert Stubs(starting.listening()).classify(wav(5)).scores
+        assert Stubs(starting.wait_until_ready()).classify(wav(5)).scores
 
 
 def test_no_address_of_a_redis(tmp_path: Path, tiny_model: Path) -> None:

@@ -15,14 +15,16 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from segue.server.rpc.health import MAX_WATCHERS
 from segue.v1.classification_service_pb2 import StreamingClassifyConfig, StreamingClassifyRequest
+from tests.helpers.clips import wav
+from tests.helpers.servers import RunningServer, running_server
+from tests.helpers.stubs import Stubs, failure
 from tests.helpers.waiting import PATIENCE_SECONDS, wait_until
-from tests.integration.server.conftest import Running, Stubs, failure, running_server, wav
 
 SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
 
 
 @pytest.fixture
-def ending(tmp_path: Path, tiny_model: Path) -> Iterator[Running]:
+def ending(tmp_path: Path, tiny_model: Path) -> Iterator[RunningServer]:
     """A server that stops at once when it is told to, and gives calls under way all the time that they need."""
     with running_server("--data", str(tmp_path), "--model", str(tiny_model), "--grace", "60") as running:
         yield running
@@ -49,7 +51,7 @@ def test_drain(tmp_path: Path, tiny_model: Path) -> None:
         assert 0 == server.process.wait(PATIENCE_SECONDS)
 
 
-def test_watchers_do_not_depend_on_each_other(ending: Running) -> None:
+def test_watchers_do_not_depend_on_each_other(ending: RunningServer) -> None:
     """One who leaves takes nothing from others who watch the same service."""
     leaving, staying = watch(Stubs(ending.address)), watch(Stubs(ending.address))
     assert [SERVING, SERVING] == [next(leaving).status, next(staying).status]
@@ -59,7 +61,7 @@ def test_watchers_do_not_depend_on_each_other(ending: Running) -> None:
     assert NOT_SERVING == next(staying).status
 
 
-def test_watchers_leave_room_for_others(ending: Running) -> None:
+def test_watchers_leave_room_for_others(ending: RunningServer) -> None:
     """However many want to watch, only so many do, and all other calls are answered; a place that is left is free."""
     stubs = Stubs(ending.address)
     watching = [watch(stubs) for _ in range(MAX_WATCHERS)]
