@@ -54,7 +54,7 @@ def _listeners(manifest: Manifest, workers: int) -> ProcessPool[DecodeTask, Deco
 
 def _try_out(listeners: ProcessPool[DecodeTask, DecodedClip], manifest: Manifest) -> list[Future[DecodedClip]]:
     """Has every process load what it needs, each kept busy while the others are started."""
-    task = DecodeWorker(manifest.features, manifest.windows).try_out()
+    task = DecodeWorker(manifest.features, manifest.windows).warm_up_task()
     return [listeners.submit(task) for _ in range(listeners.jobs)]
 
 

@@ -1,1 +1,1 @@
-"""From an uploaded clip to its prediction: admission, decoding, batching."""
+"""Inference on uploaded clips: admission, decoding in worker processes, batches of the model."""

@@ -1,4 +1,4 @@
-"""What the server takes on: only so many seconds of audio at a time; the rest is refused before it is decoded."""
+"""Admission control: a limit on the seconds of audio that are queued or in progress."""
 
 from __future__ import annotations
 
@@ -9,32 +9,38 @@ from dataclasses import dataclass
 
 from segue.core.errors import Overloaded
 
-# Up to here a track is decoded whole; of a longer one as much is decoded as of this.
+# A clip up to this length is decoded whole; of a longer one, windows of about as many seconds are.
 _MAX_CLIP_SECONDS = 60.0
-# What a piece costs however short it is, in seconds of audio.
+# The fixed cost of a clip, in seconds of audio.
 MIN_CLIP_SECONDS = 10.0
-# So many bytes weigh as much as a second, whatever the header says: 16 MiB are a minute.
+# Bytes that weigh as much as a second, whatever the header says: 16 MiB weigh a minute.
 _BYTES_PER_SECOND = 16 * 2**20 / _MAX_CLIP_SECONDS
 
 
-def weight(bytes_: int, seconds: float) -> float:
-    """How much of the server's time and memory a piece may take, in seconds of audio.
+def weight(size: int, seconds: float) -> float:
+    """Returns the time and memory that a clip may cost, in seconds of audio, [10, 60].
 
     Args:
-        bytes_: how long its file is.
-        seconds: how long it plays, as ``containers.playing_seconds`` has it.
+        size: size of the file in bytes.
+        seconds: duration that the header gives, or an estimate.
     """
-    return min(_MAX_CLIP_SECONDS, max(seconds, bytes_ / _BYTES_PER_SECOND, MIN_CLIP_SECONDS))
+    return min(_MAX_CLIP_SECONDS, max(seconds, size / _BYTES_PER_SECOND, MIN_CLIP_SECONDS))
 
 
 def max_clips(queue_seconds: float) -> int:
-    """How many pieces may wait or be heard, if all are short."""
+    """Returns the largest number of clips that are admitted at once, all of them short."""
     return int(queue_seconds / MIN_CLIP_SECONDS) + 1
 
 
 @dataclass(eq=False)
 class Ticket:
-    """A piece that was taken on; ``waits`` until somebody begins with it."""
+    """The admission of a clip.
+
+    Attributes:
+        seconds: weight of the clip in seconds of audio.
+        since: time of admission, on the clock of ``time.monotonic``.
+        waits: True until a worker process starts with the clip.
+    """
 
     seconds: float
     since: float
@@ -42,46 +48,50 @@ class Ticket:
 
 
 class Admission:
-    """Counts the pieces that wait or are heard, in one thread; its figures may be read in any."""
+    """Limits the clips that are queued or in progress. Only one thread may admit; any may read the figures."""
 
-    def __init__(self, most_seconds: float) -> None:
-        """Takes how many seconds of audio may wait or be heard at once; a lone piece is always taken on."""
-        self._most_seconds = most_seconds
-        self._visits: dict[Ticket, None] = {}
+    def __init__(self, max_seconds: float) -> None:
+        """Creates an empty queue.
+
+        Args:
+            max_seconds: largest total weight in seconds of audio; a single clip is admitted whatever its weight.
+        """
+        self._max_seconds = max_seconds
+        self._tickets: dict[Ticket, None] = {}
         self._seconds = 0.0
 
     @contextmanager
     def admit(self, seconds: float) -> Iterator[Ticket]:
-        """Takes a piece on, for as long as the block lasts.
+        """Admits a clip for the duration of the block.
 
         Raises:
-            Overloaded: too much is waiting already.
+            Overloaded: the clip does not fit.
         """
-        if refusal := self._refusal(seconds):
-            raise refusal
-        visit = Ticket(seconds, time.monotonic())
-        self._visits[visit] = None
+        if error := self._rejection(seconds):
+            raise error
+        ticket = Ticket(seconds, time.monotonic())
+        self._tickets[ticket] = None
         self._seconds += seconds
         try:
-            yield visit
+            yield ticket
         finally:
-            del self._visits[visit]
+            del self._tickets[ticket]
             self._seconds -= seconds
 
     def rejection(self) -> Overloaded | None:
-        """Why not even the lightest of the pieces that are here now would be taken on, or None if it would."""
-        return self._refusal(min((visit.seconds for visit in self._visits), default=MIN_CLIP_SECONDS))
+        """Returns the error that a clip as light as the lightest admitted one would get now, or None."""
+        return self._rejection(min((ticket.seconds for ticket in self._tickets), default=MIN_CLIP_SECONDS))
 
-    def _refusal(self, seconds: float) -> Overloaded | None:
-        if self._visits and self._seconds + seconds > self._most_seconds:
-            return Overloaded(f"{self._seconds:.0f} s of audio are waiting already. Try again in a second.")
+    def _rejection(self, seconds: float) -> Overloaded | None:
+        if self._tickets and self._seconds + seconds > self._max_seconds:
+            return Overloaded(f"{self._seconds:.0f} s of audio are queued already. Try again in a second.")
         return None
 
     def waiting_seconds(self) -> float:
-        """How many seconds of audio wait."""
-        return sum(visit.seconds for visit in list(self._visits) if visit.waits)
+        """Returns the seconds of audio in the queue."""
+        return sum(ticket.seconds for ticket in list(self._tickets) if ticket.waits)
 
     def age(self) -> float:
-        """How many seconds the piece that has waited longest has waited, 0 where none waits."""
-        oldest = next((visit.since for visit in list(self._visits) if visit.waits), None)
+        """Returns the seconds that the oldest clip in the queue has waited; 0 for an empty queue."""
+        oldest = next((ticket.since for ticket in list(self._tickets) if ticket.waits), None)
         return 0.0 if oldest is None else time.monotonic() - oldest

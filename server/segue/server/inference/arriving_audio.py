@@ -1,4 +1,4 @@
-"""The bytes of an upload that is still arriving."""
+"""Buffer of an upload that is still arriving."""
 
 from __future__ import annotations
 
@@ -10,83 +10,87 @@ from segue.core.errors import AudioTooLong, MalformedRequest, Overloaded
 from segue.server.inference.decode_worker import StreamRange
 from segue.server.inference.engine import Engine, WindowPrediction
 
-# Less is a window of hardly any encoding.
+# In hardly any encoding do fewer bytes hold a window.
 _FIRST_TRY_BYTES = 8 * 2**10
-# The neighbours that a window needs behind its end.
+# The samples after its end that a window needs.
 _SPARE_SECONDS = 0.1
 
 
 class ArrivingAudio:
-    """The bytes of one stream, and how many of its windows have been heard."""
+    """The bytes of one stream, and the number of its windows that were predicted."""
 
     def __init__(self, engine: Engine, form: PcmForm | None) -> None:
-        """Takes what hears it, and how its samples are written, or None for the bytes of a file."""
+        """Creates an empty buffer.
+
+        Args:
+            engine: predicts the windows.
+            form: sample format of raw PCM, or None for the bytes of a file.
+        """
         self._engine = engine
         self._form = form
         self._bytes = bytearray(wav_header(form, None) if form else b"")
         self._header_bytes = len(self._bytes)
         self._windows = 0
-        self._due = _FIRST_TRY_BYTES
+        self._next_try_bytes = _FIRST_TRY_BYTES
 
-    def take(self, chunk: bytes) -> None:
-        """Adds the next bytes.
+    def append(self, chunk: bytes) -> None:
+        """Appends the next bytes.
 
         Raises:
-            AudioTooLong: there are more than 16 MiB altogether.
+            AudioTooLong: the stream has more than 16 MiB.
         """
-        taken = len(self._bytes) - self._header_bytes + len(chunk)
-        if taken > MAX_UPLOAD_BYTES:
+        size = len(self._bytes) - self._header_bytes + len(chunk)
+        if size > MAX_UPLOAD_BYTES:
             raise AudioTooLong(
-                f"The stream has more than the {MAX_UPLOAD_BYTES:,} bytes that are taken. End it sooner.",
+                f"The stream has more than {MAX_UPLOAD_BYTES:,} bytes, which is the limit. End it sooner.",
                 limit_bytes=MAX_UPLOAD_BYTES,
             )
         self._bytes += chunk
 
-    async def windows(self, seconds_left: float | None, *, ended: bool = False) -> AsyncIterator[WindowPrediction]:
-        """The windows that have come to be complete since the last time.
+    async def new_windows(self, seconds_left: float | None, *, ended: bool = False) -> AsyncIterator[WindowPrediction]:
+        """Predicts the windows that have become complete since the last call.
 
         Args:
-            seconds_left: how long anybody waits for them, or None where that is not known.
-            ended: whether no more bytes will come.
+            seconds_left: seconds until the caller's deadline, or None without one.
+            ended: True if no more bytes will come.
 
         Raises:
-            Overloaded: the stream has ended, and too many pieces are waiting already; before the end it is put off.
+            Overloaded: the queue is full and the stream has ended; before its end the windows come later instead.
         """
-        most = self._engine.model.manifest.windows
-        while ended or len(self._bytes) >= self._due:
+        max_windows = self._engine.model.manifest.windows
+        while ended or len(self._bytes) >= self._next_try_bytes:
+            stream_range = StreamRange(self._windows, ended)
             try:
-                arrived = await self._engine.analyze_partial(
-                    bytes(self._bytes), StreamRange(self._windows, ended), seconds_left
-                )
+                partial = await self._engine.analyze_partial(bytes(self._bytes), stream_range, seconds_left)
             except Overloaded:
                 if ended:
                     raise
-                self._due = len(self._bytes) + _FIRST_TRY_BYTES
+                self._next_try_bytes = len(self._bytes) + _FIRST_TRY_BYTES
                 return
-            self._windows += len(arrived.predictions)
-            self._due = self._next_due(arrived.seconds)
-            for preview in arrived.predictions:
-                yield preview
-            if len(arrived.predictions) < most:
+            self._windows += len(partial.predictions)
+            self._next_try_bytes = self._bytes_for_next_window(partial.seconds)
+            for prediction in partial.predictions:
+                yield prediction
+            if len(partial.predictions) < max_windows:
                 return
 
-    def whole(self) -> bytes:
-        """The whole piece as the bytes of a file.
+    def complete_file(self) -> bytes:
+        """Returns the whole clip as the bytes of a file.
 
         Raises:
-            MalformedRequest: nothing has come.
+            MalformedRequest: no byte has arrived.
         """
         if len(self._bytes) == self._header_bytes:
-            raise MalformedRequest("chunk", "No chunk came. Send the bytes of a piece of music behind the config.")
+            raise MalformedRequest("chunk", "The stream has no chunk. Send the bytes of a clip after the config.")
         if self._form is None:
             return bytes(self._bytes)
         samples = self._bytes[self._header_bytes :]
         return wav_header(self._form, len(samples)) + samples
 
-    def _next_due(self, seconds: float) -> int:
-        """How many bytes will hold one window more, when so many hold ``seconds``."""
-        there = len(self._bytes)
+    def _bytes_for_next_window(self, seconds: float) -> int:
+        """Estimates the number of bytes that hold one more window, where ``seconds`` can be decoded now."""
+        size = len(self._bytes)
         if not seconds:
-            return 2 * there
+            return 2 * size
         needed = (self._windows + 1) * self._engine.model.manifest.features.window_seconds + _SPARE_SECONDS
-        return max(there + 1, int(there * needed / seconds))
+        return max(size + 1, int(size * needed / seconds))

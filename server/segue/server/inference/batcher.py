@@ -1,4 +1,4 @@
-"""The network, shared by all who want something heard: whatever waits when it is free goes in together."""
+"""Batches concurrent inference requests: all that are pending when the model is free run together."""
 
 from __future__ import annotations
 
@@ -12,68 +12,76 @@ from segue.core.features.windows import Windows
 from segue.core.model.saved_model import BATCH_SIZES, Model, Prediction
 from segue.server.observability.metrics import Metrics
 
-_MOST = BATCH_SIZES[-1]
+_MAX_BATCH = BATCH_SIZES[-1]
 
 
 @dataclass(frozen=True)
 class _PendingRequest:
+    """The windows of a clip, and the future of their prediction."""
+
     windows: Windows
-    heard: asyncio.Future[Prediction]
+    prediction: asyncio.Future[Prediction]
 
 
 class Batcher:
-    """Hears pieces in batches of up to 16. A lone piece goes in at once: a batch is never waited for."""
+    """Runs a model on batches of up to 16 clips. It never waits to fill a batch: a single clip runs at once."""
 
     def __init__(self, model: Model, metrics: Metrics) -> None:
-        """Takes a warm model."""
+        """Creates a batcher.
+
+        Args:
+            model: a model that is warm.
+            metrics: receives the duration and the size of each batch.
+        """
         self._model = model
         self._metrics = metrics
-        self._wishes: deque[_PendingRequest] = deque()
+        self._pending: deque[_PendingRequest] = deque()
         self._running: asyncio.Task[None] | None = None
-        # TensorFlow has threads of its own for a batch; two batches at once would only slow each other.
+        # TensorFlow uses threads of its own for a batch; two batches at once would only slow each other down.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="network")
 
     async def predict(self, windows: Windows) -> Prediction:
-        """What the network makes of one piece; whoever is cancelled while waiting is left out."""
-        wish = _PendingRequest(windows, asyncio.get_running_loop().create_future())
-        self._wishes.append(wish)
+        """Predicts one clip; a request that is cancelled while it is pending never enters a batch."""
+        request = _PendingRequest(windows, asyncio.get_running_loop().create_future())
+        self._pending.append(request)
         if self._running is None:
             self._running = asyncio.create_task(self._run())
-        return await wish.heard
+        return await request.prediction
 
     def close(self) -> None:
-        """Waits for the batch that is being heard."""
+        """Waits for the running batch."""
         self._thread.shutdown(cancel_futures=True)
 
     async def _run(self) -> None:
+        loop = asyncio.get_running_loop()
         while batch := self._next_batch():
             try:
-                self._answer(batch, await asyncio.get_running_loop().run_in_executor(self._thread, self._hear, batch))
-            except Exception as error:  # noqa: BLE001 - it belongs to those who are waiting
+                self._resolve(batch, await loop.run_in_executor(self._thread, self._predict, batch))
+            except Exception as error:  # noqa: BLE001 - the callers of the batch receive it
                 self._fail(batch, error)
         self._running = None
 
     def _next_batch(self) -> list[_PendingRequest]:
         batch: list[_PendingRequest] = []
-        while self._wishes and len(batch) < _MOST:
-            wish = self._wishes.popleft()
-            if not wish.heard.cancelled():
-                batch.append(wish)
+        while self._pending and len(batch) < _MAX_BATCH:
+            request = self._pending.popleft()
+            if not request.prediction.cancelled():
+                batch.append(request)
         return batch
 
-    def _hear(self, batch: list[_PendingRequest]) -> list[Prediction]:
+    def _predict(self, batch: list[_PendingRequest]) -> list[Prediction]:
         start = time.perf_counter()
-        heard = self._model.predict([wish.windows for wish in batch])
+        predictions = self._model.predict([request.windows for request in batch])
         self._metrics.observe_stage("network", time.perf_counter() - start)
-        self._metrics.batch_windows.observe(sum(len(wish.windows.values) for wish in batch))
-        return heard
+        self._metrics.batch_windows.observe(sum(len(request.windows.values) for request in batch))
+        return predictions
 
-    def _answer(self, batch: list[_PendingRequest], heard: list[Prediction]) -> None:
-        for wish, answer in zip(batch, heard, strict=True):
-            if not wish.heard.done():
-                wish.heard.set_result(answer)
+    def _resolve(self, batch: list[_PendingRequest], predictions: list[Prediction]) -> None:
+        for request, prediction in zip(batch, predictions, strict=True):
+            if not request.prediction.done():
+                request.prediction.set_result(prediction)
 
     def _fail(self, batch: list[_PendingRequest], error: Exception) -> None:
-        for wish in batch:
-            if not wish.heard.done():
-                wish.heard.set_exception(error)
+        for request in batch:
+            if not request.prediction.done():
+                request.prediction.set_exception(error)

@@ -1,4 +1,4 @@
-"""Threads that take on only so much: what cannot be done soon is refused at once."""
+"""Thread pool that rejects work when its queue is full."""
 
 from __future__ import annotations
 
@@ -14,28 +14,34 @@ R = TypeVar("R")
 
 
 class BoundedExecutor:
-    """Runs blocking work for asyncio."""
+    """Runs blocking calls in threads for asyncio, up to a limit."""
 
-    def __init__(self, name: str, threads: int, most_waiting: int) -> None:
-        """Takes how many run at once, and how many may wait or run, both at least 1."""
-        self._most_waiting = most_waiting
-        self._waiting = 0
+    def __init__(self, name: str, threads: int, max_pending: int) -> None:
+        """Creates the pool; its threads start with the first calls.
+
+        Args:
+            name: prefix of the threads' names.
+            threads: number of calls that run at once, at least 1.
+            max_pending: largest number of calls that are queued or running, at least 1.
+        """
+        self._max_pending = max_pending
+        self._pending = 0
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix=name)
 
-    async def run(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Runs ``work`` in a thread.
+    async def run(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Runs ``function`` in a thread and returns its result.
 
         Raises:
-            Overloaded: too much is waiting already; nothing was done.
+            Overloaded: the queue is full, and ``function`` was not called.
         """
-        if self._waiting >= self._most_waiting:
-            raise Overloaded(f"{self._waiting} requests are waiting already. Try again in a second.")
-        self._waiting += 1
+        if self._pending >= self._max_pending:
+            raise Overloaded(f"{self._pending} requests are queued already. Try again in a second.")
+        self._pending += 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, lambda: work(*args, **kwargs))
+            return await asyncio.get_running_loop().run_in_executor(self._threads, lambda: function(*args, **kwargs))
         finally:
-            self._waiting -= 1
+            self._pending -= 1
 
     def close(self) -> None:
-        """Waits for what runs, and drops what waits."""
+        """Waits for running calls and drops queued ones."""
         self._threads.shutdown(cancel_futures=True)

@@ -1,4 +1,4 @@
-"""What is done with a piece of music in a worker process: decoding and the front end, for a caller who may leave."""
+"""The job of a worker process: decodes a clip and extracts its windows, unless the caller's deadline has passed."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from segue.core.features.extract import ExtractedClip, extract
 from segue.core.features.extract_partial import PartialWindows, extract_partial
 from segue.core.worker_process import JobLimits
 
-# What the longest piece that is taken needs is far below: 3 s, and 320 MB for an hour of AAC.
+# The longest clip that is accepted needs far less: 3 s, and 320 MB for an hour of AAC.
 DECODE_LIMITS = JobLimits(seconds=30.0, memory_bytes=2**30)
 PRELOADED = ("segue.server.inference.decode_worker", "librosa.filters")
-# The network and the event loop come first: what was begun is answered before more is begun.
+# The model and the event loop run first: calls in progress end before new ones begin.
 _NICENESS = 5
 
 
 @dataclass(frozen=True)
 class StreamRange:
-    """Which windows are wanted of a piece that is still arriving: those that are complete.
+    """The windows to extract of a clip that is still arriving.
 
     Attributes:
-        first: the number of the first one, from 0.
-        ended: whether no more bytes will come.
+        first: number of the first window, from 0.
+        ended: True if no more bytes will come.
     """
 
     first: int
@@ -39,13 +39,13 @@ class StreamRange:
 
 @dataclass(frozen=True)
 class DecodeTask:
-    """A piece that is to be listened to.
+    """A clip to decode.
 
     Attributes:
-        audio: the bytes of a whole file.
-        deadline: when nobody waits for it any more, on the clock of ``time.monotonic``, or None for never.
-        stream_range: which windows are wanted of a piece that is still arriving, or None for a whole one.
-        identify: True to compute the track id of a whole clip, too.
+        audio: bytes of a file, or its first bytes.
+        deadline: time after which nothing needs the result, on the clock of ``time.monotonic``, or None.
+        stream_range: windows to extract of a clip that is still arriving, or None for a complete clip.
+        identify: True to compute the track id of a complete clip, too.
     """
 
     audio: bytes
@@ -56,13 +56,13 @@ class DecodeTask:
 
 @dataclass(frozen=True)
 class DecodedClip:
-    """A piece as the network takes it, and when it was so far, on the clock of ``time.monotonic``.
+    """The windows of a clip, and the times of its stages on the clock of ``time.monotonic``.
 
     Attributes:
-        clip: the piece, or what has arrived of it.
-        begun: when a process began with it.
-        decoded: when its samples were there; of a track that is read window by window, only its header.
-        done: when its windows were there.
+        clip: the extracted clip, or the windows of one that is still arriving.
+        begun: start of the task.
+        decoded: end of decoding; for a clip that is read window by window, only the header is decoded then.
+        done: end of the feature extraction.
         track_id: the track id, or None unless the task asked for it.
     """
 
@@ -75,56 +75,54 @@ class DecodedClip:
 
 @dataclass(frozen=True)
 class DecodeWorker:
-    """Listens to tasks, one after the other, with the same settings.
+    """Does decode tasks, one at a time, with the same settings.
 
     Attributes:
-        config: the settings of the network's front end.
-        most: the most windows that the network takes of a piece.
+        config: settings of the model's front end.
+        max_windows: largest number of windows that the model uses of a clip.
     """
 
     config: FeatureConfig
-    most: int
+    max_windows: int
 
     def __call__(self, task: DecodeTask) -> DecodedClip:
-        """Makes the windows of a piece, or the next ones of what has arrived of it.
+        """Extracts the windows of a clip, or the next ones of a clip that is still arriving.
 
         Raises:
-            DeadlinePassed: nobody waits for it any more; looked at before decoding and before the features.
-            AudioError: it cannot be decoded, is too short or too long, or is silent.
+            DeadlinePassed: the deadline has passed before decoding or before the feature extraction.
+            AudioError: the clip cannot be decoded, is too short or too long, or is silent.
         """
         os.setpriority(os.PRIO_PROCESS, 0, _NICENESS)
         begun = time.monotonic()
-        check(task.deadline, "decode")
+        check_deadline(task.deadline, "decode")
         decoded = [begun]
 
-        def note_decoded() -> None:
+        def on_decoded() -> None:
             decoded.append(time.monotonic())
-            check(task.deadline, "features")
+            check_deadline(task.deadline, "features")
 
         if task.stream_range is None:
-            clip: ExtractedClip | PartialWindows = extract(task.audio, self.config, self.most, note_decoded)
+            clip: ExtractedClip | PartialWindows = extract(task.audio, self.config, self.max_windows, on_decoded)
         else:
-            clip = extract_partial(
-                task.audio, self.config, task.stream_range.first, self.most, ended=task.stream_range.ended
-            )
+            first, ended = task.stream_range.first, task.stream_range.ended
+            clip = extract_partial(task.audio, self.config, first, self.max_windows, ended=ended)
         done = time.monotonic()
         return DecodedClip(clip, begun, decoded[-1], done, track_id(memoryview(task.audio)) if task.identify else None)
 
-    def try_out(self) -> DecodeTask:
-        """A task that loads everything that later ones need: a window of noise."""
-        samples = np.random.default_rng(0).normal(
-            0, 0.1, int(1.1 * self.config.window_seconds * self.config.sample_rate)
-        )
+    def warm_up_task(self) -> DecodeTask:
+        """Returns a task that loads every module that later tasks need: one window of noise."""
+        samples = int(1.1 * self.config.window_seconds * self.config.sample_rate)
+        noise = np.random.default_rng(0).normal(0, 0.1, samples)
         file = io.BytesIO()
-        soundfile.write(file, samples, self.config.sample_rate, format="WAV", subtype="PCM_16")
+        soundfile.write(file, noise, self.config.sample_rate, format="WAV", subtype="PCM_16")
         return DecodeTask(file.getvalue())
 
 
-def check(deadline: float | None, stage: str) -> None:
-    """Looks whether anybody still waits for a piece, before a stage of the work on it.
+def check_deadline(deadline: float | None, stage: str) -> None:
+    """Checks before a stage that the deadline of its task has not passed.
 
     Raises:
-        DeadlinePassed: nobody does.
+        DeadlinePassed: it has passed.
     """
     if deadline is not None and time.monotonic() >= deadline:
         raise DeadlinePassed(stage)

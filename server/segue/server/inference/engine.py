@@ -1,7 +1,7 @@
-"""Hears pieces of music for many callers at once, and refuses more than it can hear in time.
+"""Analyzes clips for many callers at once, and rejects more than it can analyze in time.
 
-A piece goes through four hands: it is taken on or refused by how long it plays, waits for a worker process, is decoded
-there and becomes windows, and these go into the network with those of others. A caller who leaves takes it out of each.
+A clip passes four stages: admission by its duration, the queue for a worker process, decoding and feature extraction in
+that process, and a batch of the model. Cancelling the call removes the clip from any of them.
 """
 
 from __future__ import annotations
@@ -28,7 +28,13 @@ from segue.server.observability.metrics import Metrics, Stage
 
 
 class AnalyzedClip(NamedTuple):
-    """A piece of music and what the network makes of it; its track id only where that was asked for."""
+    """A clip and its prediction.
+
+    Attributes:
+        clip: the windows, duration and sound quality of the clip.
+        prediction: the output of the model.
+        track_id: the track id, or None unless it was requested.
+    """
 
     clip: ExtractedClip
     prediction: Prediction
@@ -36,120 +42,138 @@ class AnalyzedClip(NamedTuple):
 
 
 class WindowPrediction(NamedTuple):
-    """A window of a piece that is still arriving: where it begins in seconds, its posterior or None for silence."""
+    """The prediction of one window of a clip that is still arriving.
+
+    Attributes:
+        start: start of the window in seconds.
+        posterior: probability [genres] of each genre, or None for a silent window.
+    """
 
     start: float
     posterior: Floats | None
 
 
 class PartialPredictions(NamedTuple):
-    """The next windows of a piece that is still arriving, and how many seconds of it there are."""
+    """The predictions of the next windows of a clip that is still arriving.
+
+    Attributes:
+        predictions: one for each window, in the order of time.
+        seconds: seconds of the clip that can be decoded so far.
+    """
 
     predictions: list[WindowPrediction]
     seconds: float
 
 
 class Engine:
-    """A loaded network and the processes that decode for it.
+    """A loaded model and the worker processes that decode for it.
 
     Attributes:
-        model: the network.
-        network: hears windows that were made elsewhere, with those of everybody.
+        model: the model.
+        batcher: runs the model on batches of clips.
     """
 
     def __init__(
-        self, model: Model, listeners: ProcessPool[DecodeTask, DecodedClip], queue_seconds: float, metrics: Metrics
+        self, model: Model, workers: ProcessPool[DecodeTask, DecodedClip], queue_seconds: float, metrics: Metrics
     ) -> None:
-        """Takes a warm model, the processes, and how many seconds of audio may wait or be heard at once."""
+        """Creates an engine.
+
+        Args:
+            model: a model that is warm.
+            workers: worker processes that decode; the caller closes them.
+            queue_seconds: largest number of seconds of audio that may be queued or in progress.
+            metrics: receives the durations of the stages and the dropped work.
+        """
         self.model = model
         self.batcher = Batcher(model, metrics)
-        self._listeners = listeners
-        # Nothing waits in the processes' own queue, where what is given up would keep its bytes.
-        self._free = asyncio.Semaphore(listeners.jobs)
+        self._workers = workers
+        # The pool's own queue stays empty: a task that is dropped there would keep its bytes.
+        self._free_workers = asyncio.Semaphore(workers.jobs)
         self._admission = Admission(queue_seconds)
         self._metrics = metrics
         metrics.queue_audio_seconds.set_function(self._admission.waiting_seconds)
         metrics.queue_age_seconds.set_function(self._admission.age)
 
     def close(self) -> None:
-        """Waits for what the network is hearing; whoever made the processes ends them."""
+        """Waits for the running batch of the model."""
         self.batcher.close()
 
     def rejection(self) -> Overloaded | None:
-        """Why a piece would be refused, before its bytes are here, or None if it may be taken on."""
-        if rejection := self._admission.rejection():
+        """Returns the error that a new clip would get now, and counts it; None if a clip may be admitted."""
+        error = self._admission.rejection()
+        if error:
             self._metrics.count_dropped("queue", "overloaded")
-        return rejection
+        return error
 
     async def analyze(self, audio: bytes, seconds_left: float | None = None, *, identify: bool = False) -> AnalyzedClip:
-        """What the network makes of one piece.
+        """Analyzes a clip.
 
         Args:
-            audio: the bytes of a whole file.
-            seconds_left: how long anybody waits for it, or None where that is not known.
+            audio: bytes of a complete file.
+            seconds_left: seconds until the caller's deadline, or None without one.
             identify: True to compute the track id, too.
 
         Raises:
-            Overloaded: too much is waiting already; this piece was not looked at.
-            AudioError: it cannot be decoded, is too short or too long, or is silent.
-            DeadlinePassed: nobody waits for it any more.
+            Overloaded: the queue is full, and the clip was not decoded.
+            AudioError: the clip cannot be decoded, is too short or too long, or is silent.
+            DeadlinePassed: the caller's deadline has passed.
         """
         task = DecodeTask(audio, _deadline(seconds_left), identify=identify)
-        with self._counting_refusals(), self._admission.admit(_weight(audio)) as visit:
-            listened = await self._listen(task, visit)
-            clip = cast("ExtractedClip", listened.clip)
-            with self._counting_leavers("network", task):
-                return AnalyzedClip(clip, await self.batcher.predict(clip.windows), listened.track_id)
+        with self._counting_drops(), self._admission.admit(_weight(audio)) as ticket:
+            decoded = await self._decode(task, ticket)
+            clip = cast("ExtractedClip", decoded.clip)
+            with self._counting_cancellations("network", task):
+                return AnalyzedClip(clip, await self.batcher.predict(clip.windows), decoded.track_id)
 
     async def analyze_partial(
         self, audio: bytes, stream_range: StreamRange, seconds_left: float | None = None
     ) -> PartialPredictions:
-        """What the network makes of the next windows of a piece of which only the start is there.
+        """Analyzes the next windows of a clip that is still arriving.
 
         Args:
-            audio: the bytes that are there so far.
-            stream_range: which windows are wanted.
-            seconds_left: how long anybody waits for it, or None where that is not known.
+            audio: bytes that have arrived so far.
+            stream_range: windows to analyze.
+            seconds_left: seconds until the caller's deadline, or None without one.
 
         Raises:
-            Overloaded: too much is waiting already; this piece was not looked at.
-            AudioUndecodable: a decoder cannot bear it.
-            DeadlinePassed: nobody waits for it any more.
+            Overloaded: the queue is full, and the clip was not decoded.
+            AudioUndecodable: the worker process died, hung or ran out of memory.
+            DeadlinePassed: the caller's deadline has passed.
         """
         task = DecodeTask(audio, _deadline(seconds_left), stream_range)
-        with self._counting_refusals(), self._admission.admit(_weight(audio)) as visit:
-            arrived = cast("PartialWindows", (await self._listen(task, visit)).clip)
-            with self._counting_leavers("network", task):
-                posteriors = await asyncio.gather(*map(self._posterior, arrived.windows))
-        return PartialPredictions(list(map(WindowPrediction, arrived.starts, posteriors)), arrived.seconds)
+        with self._counting_drops(), self._admission.admit(_weight(audio)) as ticket:
+            partial = cast("PartialWindows", (await self._decode(task, ticket)).clip)
+            with self._counting_cancellations("network", task):
+                posteriors = await asyncio.gather(*map(self._posterior, partial.windows))
+        return PartialPredictions(list(map(WindowPrediction, partial.starts, posteriors)), partial.seconds)
 
     async def _posterior(self, windows: Windows | None) -> Floats | None:
         return None if windows is None else (await self.batcher.predict(windows)).posterior
 
-    async def _listen(self, task: DecodeTask, visit: Ticket) -> DecodedClip:
-        with self._counting_leavers("decode", task):
-            await self._free.acquire()
-        visit.waits = False
+    async def _decode(self, task: DecodeTask, ticket: Ticket) -> DecodedClip:
+        with self._counting_cancellations("decode", task):
+            await self._free_workers.acquire()
+        ticket.waits = False
         try:
-            with self._counting_leavers("network", task):
-                # Not by a name: what it raises holds this frame, and with it the audio.
-                listened = await asyncio.wrap_future(self._submit(task))
+            with self._counting_cancellations("network", task):
+                # The future has no name here: its exception refers to this frame, which would keep the audio.
+                decoded = await asyncio.wrap_future(self._submit(task))
         except WorkerError as error:
             raise AudioUndecodable(f"The audio could not be decoded. {error} Send it whole and undamaged.") from error
-        self._metrics.observe_stage("queue", listened.begun - visit.since)
-        self._metrics.observe_stage("decode", listened.decoded - listened.begun)
-        self._metrics.observe_stage("features", listened.done - listened.decoded)
-        return listened
+        self._metrics.observe_stage("queue", decoded.begun - ticket.since)
+        self._metrics.observe_stage("decode", decoded.decoded - decoded.begun)
+        self._metrics.observe_stage("features", decoded.done - decoded.decoded)
+        return decoded
 
     def _submit(self, task: DecodeTask) -> Future[DecodedClip]:
-        """Gives a task to a free process, which is free again when it is done, whether or not anybody waits for it."""
+        """Submits a task to a free worker, which is free again after the task even if the caller has left."""
         loop = asyncio.get_running_loop()
-        job = self._listeners.submit(task)
-        job.add_done_callback(lambda _: loop.call_soon_threadsafe(self._free.release))
-        return job
+        future = self._workers.submit(task)
+        future.add_done_callback(lambda _: loop.call_soon_threadsafe(self._free_workers.release))
+        return future
 
     @contextmanager
-    def _counting_refusals(self) -> Iterator[None]:
+    def _counting_drops(self) -> Iterator[None]:
         try:
             yield
         except Overloaded:
@@ -160,8 +184,8 @@ class Engine:
             raise
 
     @contextmanager
-    def _counting_leavers(self, stage: Stage, task: DecodeTask) -> Iterator[None]:
-        """Counts a caller who hangs up in here, and so spares the stage that would follow."""
+    def _counting_cancellations(self, stage: Stage, task: DecodeTask) -> Iterator[None]:
+        """Counts a caller who cancels inside the block and so spares ``stage``."""
         try:
             yield
         except asyncio.CancelledError:

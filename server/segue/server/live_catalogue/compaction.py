@@ -1,4 +1,4 @@
-"""Makes one index of a snapshot and all that came since, in the background: the exact part must not grow for ever."""
+"""Merges an index and the changes since into a new index, in the background: exact search must not grow without end."""
 
 from __future__ import annotations
 
@@ -10,43 +10,47 @@ from typing import Generic, Protocol, TypeVar
 _log = logging.getLogger(__name__)
 
 # Up to here exact search costs less than a tenth of a millisecond.
-_LEAST_CHANGES = 5_000
-# Beyond it an index that grows is built anew each time that it has grown by this share, so that building stays cheap.
-_SHARE = 0.25
+_MIN_CHANGES = 5_000
+# Beyond it, an index is rebuilt each time that it has grown by this share, so that the cost of rebuilding stays low.
+_MIN_SHARE = 0.25
 
 
-class Grown(Protocol):
-    """A state that is an index and the changes since."""
+class Compactable(Protocol):
+    """A state that consists of an index and the changes since."""
 
     @property
     def changes(self) -> int:
-        """How many tracks were added, removed or replaced since the index was made."""
+        """The number of tracks that were added, removed or replaced since the index was built."""
 
     def __len__(self) -> int:
-        """How many tracks there are."""
+        """Returns the number of tracks."""
 
 
-State = TypeVar("State", bound=Grown)
+State = TypeVar("State", bound=Compactable)
 
 
 class Compactor(Generic[State]):
-    """Compacts one state at a time; for one thread."""
+    """Compacts one state at a time; not thread-safe."""
 
     def __init__(self, compact: Callable[[State], State]) -> None:
-        """Takes what makes one index of a state, which may take long."""
+        """Creates an idle compactor.
+
+        Args:
+            compact: merges a state into one index; may take seconds.
+        """
         self._compact = compact
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="compact")
         self._source: State | None = None
         self._work: Future[State] | None = None
 
-    def offer(self, state: State) -> None:
-        """Begins to compact a state that has grown enough, unless one is under way."""
-        if self._work is None and state.changes >= max(_LEAST_CHANGES, _SHARE * len(state)):
+    def start_if_due(self, state: State) -> None:
+        """Starts to compact a state that has changed enough, unless another compaction is running."""
+        if self._work is None and state.changes >= max(_MIN_CHANGES, _MIN_SHARE * len(state)):
             self._source = state
             self._work = self._thread.submit(self._compact, state)
 
-    def finished(self) -> tuple[State, State] | None:
-        """A state and what was made of it, once; None while there is none."""
+    def take_result(self) -> tuple[State, State] | None:
+        """Returns a state and its compacted form, once; None while there is none."""
         if self._work is None or self._source is None or not self._work.done():
             return None
         source, work = self._source, self._work
@@ -57,5 +61,5 @@ class Compactor(Generic[State]):
         return source, work.result()
 
     def close(self) -> None:
-        """Waits for what is under way."""
+        """Waits for a running compaction."""
         self._thread.shutdown(cancel_futures=True)

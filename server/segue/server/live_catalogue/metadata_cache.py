@@ -1,4 +1,4 @@
-"""What is known of tracks, kept in memory for the time when the store does not answer."""
+"""Cache of track metadata, for the time when the store does not answer."""
 
 from __future__ import annotations
 
@@ -13,10 +13,14 @@ MAX_TRACKS = 50_000
 
 
 class MetadataCache:
-    """The metadata of tracks as it was last read. Every method may be called from any thread."""
+    """The metadata of tracks as they were last read. Every method is thread-safe."""
 
     def __init__(self, max_tracks: int = MAX_TRACKS) -> None:
-        """Takes how many tracks are kept; whoever was read longest ago goes first."""
+        """Creates an empty cache.
+
+        Args:
+            max_tracks: largest number of tracks; the one that was read longest ago is evicted first.
+        """
         self._max_tracks = max_tracks
         self._tracks: dict[str, Track] = {}
         self._lock = threading.Lock()
@@ -25,7 +29,7 @@ class MetadataCache:
         return len(self._tracks)
 
     def put(self, tracks: Iterable[Track]) -> None:
-        """Remembers tracks, without their posteriors, which no answer holds."""
+        """Stores tracks, without their posteriors, which no response contains."""
         with self._lock:
             for track in tracks:
                 self._tracks.pop(track.track_id, None)
@@ -34,14 +38,14 @@ class MetadataCache:
                 del self._tracks[oldest]
 
     def get(self, track_ids: Sequence[str]) -> list[Track | None]:
-        """The tracks with these ids, None for each that is not remembered."""
+        """Returns the tracks with these ids, None for each that is not cached."""
         return [self._tracks.get(track_id) for track_id in track_ids]
 
-    def missing(self, track_ids: Collection[str]) -> list[str]:
-        """Forgets all but these tracks, and answers those that are not remembered and still find room."""
-        gone = set(self._tracks).difference(track_ids)
-        unknown = [track_id for track_id in track_ids if track_id not in self._tracks]
+    def retain(self, track_ids: Collection[str]) -> list[str]:
+        """Evicts all other tracks, and returns the ids that are not cached and still fit."""
+        evicted = set(self._tracks).difference(track_ids)
+        missing = [track_id for track_id in track_ids if track_id not in self._tracks]
         with self._lock:
-            for track_id in gone:
+            for track_id in evicted:
                 self._tracks.pop(track_id, None)
-            return unknown[: max(0, self._max_tracks - len(self._tracks))]
+            return missing[: max(0, self._max_tracks - len(self._tracks))]

@@ -103,12 +103,12 @@ class ClassificationService(_Service, classification_service_pb2_grpc.Classifica
         most, fields = converters.limit(config), requested_fields(config.read_mask, ClassifyResponse)
         audio = ArrivingAudio(self._engine, converters.pcm_form(config))
         async for request in requests:
-            audio.take(converters.chunk(request))
-            async for preview in audio.windows(context.time_remaining()):
+            audio.append(converters.chunk(request))
+            async for preview in audio.new_windows(context.time_remaining()):
                 yield self._preview(preview, most)
-        async for preview in audio.windows(context.time_remaining(), ended=True):
+        async for preview in audio.new_windows(context.time_remaining(), ended=True):
             yield self._preview(preview, most)
-        hearing = await self._engine.analyze(audio.whole(), context.time_remaining())
+        hearing = await self._engine.analyze(audio.complete_file(), context.time_remaining())
         result = apply_mask(self._answer(hearing, most), fields)
         yield StreamingClassifyResponse(result=result, revision=result.revision)
 
@@ -148,7 +148,7 @@ class RecommendationService(_Service, recommendation_service_pb2_grpc.Recommenda
         """Finds the tracks that sound nearest to the seed."""
         most, fields = converters.limit(request), requested_fields(request.read_mask, RecommendResponse)
         kind = converters.seed_kind(request)
-        self._catalogue.searchable()  # before anything is decoded for nothing
+        self._catalogue.searchable_view()  # before anything is decoded for nothing
         seed = await self._seed(request, kind, context.time_remaining())
         found = await self._readers.run(self._catalogue.nearest, seed.embedding, most, seed.track_id)
         answer = RecommendResponse(
@@ -234,7 +234,7 @@ class CatalogService(_Service, catalog_service_pb2_grpc.CatalogServiceServicer):
     def _problem(self) -> str:
         """What keeps the catalogue from answering, as any caller may know it."""
         try:
-            self._catalogue.searchable()
+            self._catalogue.searchable_view()
         except SegueError as error:
             return public_message(error)
         problem = self._catalogue.problem

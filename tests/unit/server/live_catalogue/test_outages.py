@@ -1,0 +1,160 @@
+"""The catalogue serves from memory while its store is away."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from segue.core.catalogue.store import TrackStore
+from segue.core.errors import StoreUnavailable
+from segue.core.index.snapshot import publish
+from segue.core.testing.memory_store import MemoryStore
+from segue.server.live_catalogue.catalogue import LiveCatalogue
+from tests.helpers.live_catalogues import (
+    MANIFEST,
+    SwitchableStore,
+    add,
+    assert_is_the_store,
+    embedding,
+    following,
+    name,
+    remove,
+    store_of,
+    store_of_another_model,
+)
+
+
+def neighbours(catalogue: LiveCatalogue, number: int, k: int) -> tuple[list[str], bool]:
+    """The tracks that are recommended for a track, and True if they are stale."""
+    nearest = catalogue.nearest(catalogue.embedding(name(number)), k, name(number))
+    return [track.track_id for _, track in nearest.tracks], nearest.stale
+
+
+def titles(catalogue: LiveCatalogue) -> list[str]:
+    """The titles of the tracks that are recommended for the first track."""
+    return [track.title for _, track in catalogue.nearest(embedding(1), 1, name(1)).tracks]
+
+
+def test_a_store_that_opens_late(tmp_path: Path) -> None:
+    """A store that cannot be opened is a problem until it can."""
+    store = store_of(1)
+    is_up = False
+
+    @contextmanager
+    def opened() -> Iterator[TrackStore]:
+        if not is_up:
+            raise StoreUnavailable("not yet")
+        yield store
+
+    catalogue = LiveCatalogue(tmp_path, MANIFEST, opened)
+    catalogue.refresh()
+    with pytest.raises(StoreUnavailable, match="not yet"):
+        catalogue.searchable_view()
+    is_up = True
+    catalogue.refresh()
+    assert_is_the_store(catalogue, store)
+    catalogue.close()
+
+
+def test_an_unforeseen_error(tmp_path: Path) -> None:
+    """An unforeseen error becomes a problem, and the catalogue goes on polling."""
+
+    @contextmanager
+    def opened() -> Iterator[TrackStore]:
+        raise ValueError("unforeseen")
+        yield MemoryStore()
+
+    catalogue = LiveCatalogue(tmp_path, MANIFEST, opened)
+    catalogue.refresh()
+    catalogue.refresh()
+    assert isinstance(catalogue.problem, StoreUnavailable)
+    with pytest.raises(StoreUnavailable):
+        _ = catalogue.store
+
+
+@pytest.mark.parametrize("in_snapshot", [5, 0, 10])
+def test_recommendations_from_memory(tmp_path: Path, in_snapshot: int) -> None:
+    """While the store is away, recommendations stay the same and are marked stale, until it is back."""
+    store = SwitchableStore(MemoryStore())
+    add(store.target, *range(in_snapshot))
+    if in_snapshot:
+        publish(tmp_path, store.target)
+    add(store.target, *range(in_snapshot, 10))
+    with following(tmp_path, store) as catalogue:
+        before = neighbours(catalogue, 3, 4)
+        assert (4, False) == (len(before[0]), before[1])
+        store.away = True
+        assert (before[0], True) == neighbours(catalogue, 3, 4)
+        assert catalogue.stale
+        assert catalogue.can_recommend
+        store.away = False
+        catalogue.refresh()
+        assert before == neighbours(catalogue, 3, 4)
+        assert not catalogue.stale
+
+
+@pytest.mark.parametrize("access", [lambda catalogue: catalogue.store, LiveCatalogue.searchable_view])
+def test_a_problem_that_is_raised_often(tmp_path: Path, access: Callable[[LiveCatalogue], object]) -> None:
+    """The traceback of a problem does not grow with each time that it is raised."""
+    store = SwitchableStore(MemoryStore())
+    store.away = True
+    with following(tmp_path, store) as catalogue:
+        lengths = set()
+        for _ in range(3):
+            with pytest.raises(StoreUnavailable, match="away") as raised:
+                access(catalogue)
+            lengths.add(len(raised.traceback))
+    assert 1 == len(lengths)
+
+
+def test_tracks_that_are_not_cached(tmp_path: Path) -> None:
+    """A recommendation with a track that is not cached fails while the store is away."""
+    store = SwitchableStore(store_of(*range(3)))
+    with following(tmp_path, store, max_cached_tracks=1) as catalogue:
+        store.away = True
+        with pytest.raises(StoreUnavailable, match="away"):
+            neighbours(catalogue, 1, 2)
+        with pytest.raises(StoreUnavailable, match="away"):
+            catalogue.embedding(name(99))
+        assert not catalogue.can_recommend
+
+
+def test_a_removed_track(tmp_path: Path) -> None:
+    """A track that was removed before the outage is neither recommended nor accepted as a seed."""
+    store = SwitchableStore(store_of(*range(5)))
+    publish(tmp_path, store.target)
+    with following(tmp_path, store) as catalogue:
+        remove(store.target, 2)
+        catalogue.refresh()
+        store.away = True
+        assert {name(0), name(3), name(4)} == set(neighbours(catalogue, 1, 4)[0])
+        with pytest.raises(StoreUnavailable):
+            catalogue.embedding(name(2))
+
+
+def test_metadata_of_a_replaced_catalogue(tmp_path: Path) -> None:
+    """The same tracks in another catalogue have the metadata of that catalogue."""
+    store = SwitchableStore(store_of(1, 2))
+    with following(tmp_path, store) as catalogue:
+        assert ["track 2"] == titles(catalogue)
+        store.target = MemoryStore()
+        add(store.target, 1, 2, title="new track")
+        catalogue.refresh()
+        store.away = True
+        assert ["new track 2"] == titles(catalogue)
+
+
+def test_a_catalogue_that_another_model_replaced(tmp_path: Path) -> None:
+    """After another model has replaced the catalogue nothing can be recommended, also during a later outage."""
+    store = SwitchableStore(store_of(1, 2))
+    with following(tmp_path, store) as catalogue:
+        assert catalogue.can_recommend
+        store.target = store_of_another_model()
+        catalogue.refresh()
+        assert not catalogue.can_recommend
+        store.away = True
+        catalogue.refresh()
+        assert not catalogue.can_recommend
