@@ -1,4 +1,4 @@
-"""The composition root: builds every part of the server, in the order in which a wrong setting is cheapest to tell."""
+"""Composition root: builds every component of the server, those first that reveal wrong settings soonest."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ from segue.server.security.tls import Tls, tls_files, watch_balancer
 from segue.server.security.tokens import Tokens
 from segue.server.settings import Settings
 
-# Reading the catalogue is waiting for Redis, so threads are many, but not without end.
-_READERS, _MOST_READING = 16, 512
+# A reader of the catalogue mostly waits for Redis, so there are many threads, with a limit on queued reads.
+_READER_THREADS, _MAX_PENDING_READS = 16, 512
 
 _log = logging.getLogger(__name__)
 
 
 def read_listener_security(settings: Settings, metrics: Metrics) -> ListenerSecurity:
-    """Reads certificates and tokens before any port is opened.
+    """Reads certificates and tokens before any port is opened, and logs warnings about an open port.
 
     Raises:
-        MalformedRequest: they cannot be used, or one of them is given without the other that it needs.
+        MalformedRequest: a file cannot be used, or the settings name only one of two files that belong together.
     """
     files = tls_files(settings)
     tls = Tls(files, metrics) if files else None
@@ -46,19 +46,18 @@ def read_listener_security(settings: Settings, metrics: Metrics) -> ListenerSecu
     return ListenerSecurity(tls, tokens)
 
 
-def _listeners(manifest: Manifest, workers: int) -> ProcessPool[DecodeTask, DecodedClip]:
-    return ProcessPool(
-        workers, DecodeWorker(manifest.features, manifest.windows), preload=PRELOADED, limits=DECODE_LIMITS
-    )
+def _create_workers(manifest: Manifest, workers: int) -> ProcessPool[DecodeTask, DecodedClip]:
+    worker = DecodeWorker(manifest.features, manifest.windows)
+    return ProcessPool(workers, worker, preload=PRELOADED, limits=DECODE_LIMITS)
 
 
-def _try_out(listeners: ProcessPool[DecodeTask, DecodedClip], manifest: Manifest) -> list[Future[DecodedClip]]:
-    """Has every process load what it needs, each kept busy while the others are started."""
+def _warm_up(workers: ProcessPool[DecodeTask, DecodedClip], manifest: Manifest) -> list[Future[DecodedClip]]:
+    """Makes every process load its modules; one task for each keeps it busy while the others start."""
     task = DecodeWorker(manifest.features, manifest.windows).warm_up_task()
-    return [listeners.submit(task) for _ in range(listeners.jobs)]
+    return [workers.submit(task) for _ in range(workers.jobs)]
 
 
-def _catalogue(settings: Settings, manifest: Manifest, metrics: Metrics) -> LiveCatalogue:
+def _create_catalogue(settings: Settings, manifest: Manifest, metrics: Metrics) -> LiveCatalogue:
     catalogue = LiveCatalogue(
         settings.data,
         manifest,
@@ -71,59 +70,64 @@ def _catalogue(settings: Settings, manifest: Manifest, metrics: Metrics) -> Live
 
 
 class Assembly:
-    """Builds the parts in a thread, which can be left to itself, and takes them apart."""
+    """Builds the components in a thread that can be abandoned, and closes them."""
 
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
-        """Takes what the server is told at its start, and where the parts count what they do."""
+        """Builds nothing yet.
+
+        Args:
+            settings: settings of the server.
+            metrics: metrics of the components.
+        """
         self._settings = settings
         self._metrics = metrics
-        self._made = ExitStack()
+        self._resources = ExitStack()
         self._catalogue: LiveCatalogue | None = None
         self._catalogue_lock = threading.Lock()
         self._abandoned = False
 
     def build(self) -> Components:
-        """Builds the parts.
+        """Builds the components.
 
         Raises:
             ArtifactError: the model cannot be used.
-            CatalogueMismatch: the catalogue was made by another model or front end.
-            StoreUnavailable: what was given as the address of a Redis is none; one that does not answer is waited for.
-            CancelledError: it was abandoned.
+            CatalogueMismatch: another model or front end built the catalogue.
+            StoreUnavailable: the URL is not one of a Redis; a Redis that does not answer is awaited instead.
+            CancelledError: the assembly was abandoned.
         """
         if self._settings.redis:
             connect(self._settings.redis).close()
         model = Model.load(self._settings.model)
         self._metrics.set_model(model.manifest.model_id)
-        listeners = self._made.enter_context(_listeners(model.manifest, self._settings.workers))
-        tried = _try_out(listeners, model.manifest)
-        catalogue = self._followed(model.manifest)
+        workers = self._resources.enter_context(_create_workers(model.manifest, self._settings.workers))
+        warm_ups = _warm_up(workers, model.manifest)
+        catalogue = self._start_catalogue(model.manifest)
         model.warm_up()
-        for one in tried:
-            one.result()
-        engine = Engine(model, listeners, self._settings.queue_seconds, self._metrics)
-        self._made.callback(engine.close)
-        readers = BoundedExecutor("read", _READERS, _MOST_READING)
-        self._made.callback(readers.close)
-        return Components(engine, catalogue, readers, self._metrics)
+        for warm_up in warm_ups:
+            warm_up.result()
+        engine = Engine(model, workers, self._settings.queue_seconds, self._metrics)
+        self._resources.callback(engine.close)
+        readers = BoundedExecutor("read", _READER_THREADS, _MAX_PENDING_READS)
+        self._resources.callback(readers.close)
+        return Components(engine, catalogue, readers)
 
-    def _followed(self, manifest: Manifest) -> LiveCatalogue:
-        """The catalogue, of which somebody else may let go while the rest is built."""
+    def _start_catalogue(self, manifest: Manifest) -> LiveCatalogue:
+        """Starts the catalogue, which ``abandon`` may close while ``build`` goes on."""
         with self._catalogue_lock:
             if self._abandoned:
                 raise CancelledError
-            self._catalogue = _catalogue(self._settings, manifest, self._metrics)
-            self._made.callback(self._catalogue.close)
+            self._catalogue = _create_catalogue(self._settings, manifest, self._metrics)
+            self._resources.callback(self._catalogue.close)
             self._catalogue.start()
             return self._catalogue
 
     def close(self) -> None:
-        """Takes apart what was built, the last part first; only when ``build`` has ended, or was abandoned."""
+        """Closes the components, the last one first; ``build`` must have ended, or the assembly be abandoned."""
         if not self._abandoned:
-            self._made.close()
+            self._resources.close()
 
     def abandon(self) -> None:
-        """Leaves ``build`` to itself in a program that ends now, and lets go of what would outlive it: Redis."""
+        """Closes only the catalogue, whose private Redis would outlive the program; ``build`` may still be running."""
         with self._catalogue_lock:
             self._abandoned = True
             if self._catalogue:

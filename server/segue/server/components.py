@@ -1,4 +1,4 @@
-"""The parts of a server, built of its settings."""
+"""The built components of a server."""
 
 from __future__ import annotations
 
@@ -8,28 +8,32 @@ from segue.core.errors import Starting
 from segue.server.inference.bounded_executor import BoundedExecutor
 from segue.server.inference.engine import Engine
 from segue.server.live_catalogue.catalogue import LiveCatalogue
-from segue.server.observability.metrics import Metrics
 from segue.server.security.tls import Tls
 from segue.server.security.tokens import Tokens
 
 
 @dataclass(frozen=True)
 class Components:
-    """The parts that the services work with."""
+    """The components that the services use.
+
+    Attributes:
+        engine: analyzes clips.
+        catalogue: searches the catalogue.
+        readers: threads that wait for the store.
+    """
 
     engine: Engine
     catalogue: LiveCatalogue
     readers: BoundedExecutor
-    metrics: Metrics
 
     @property
     def model_id(self) -> str:
-        """What the loaded network is called."""
+        """The id of the loaded model."""
         return self.engine.model.manifest.model_id
 
 
 class DeferredComponents:
-    """Gives the services their components, which are built after the port is open.
+    """Components that are built after the port is open.
 
     Attributes:
         value: the components, or None until they are built.
@@ -56,11 +60,11 @@ def starting_error() -> Starting:
 
 @dataclass(frozen=True)
 class ListenerSecurity:
-    """What guards the port.
+    """The certificates and tokens of the port.
 
     Attributes:
-        tls: what secures the port, or None for plain text.
-        tokens: who may call, or None for everyone.
+        tls: certificates, or None for plain text.
+        tokens: tokens that permit calls, or None if every caller is allowed.
     """
 
     tls: Tls | None = None

@@ -1,7 +1,7 @@
-"""``python -m segue.server.healthcheck [SERVICE]`` asks the server in this container how it is; 0 means well.
+"""Checks the health of the server in this container: ``python -m segue.server.healthcheck [SERVICE]``; 0 is healthy.
 
-Container engines run it every few seconds, so it imports nothing but gRPC where there is no TLS. It reads the server's
-settings from where the server does: the environment, and the file that SEGUE_CONFIG names.
+Container engines run it every few seconds, so without TLS it imports little more than gRPC. It reads the settings where
+the server does: from the environment, and from the file that SEGUE_CONFIG names.
 """
 
 from __future__ import annotations
@@ -18,67 +18,68 @@ from segue.server.settings import DEFAULT_LISTEN
 
 TIMEOUT_SECONDS = 4.0
 
-# Whoever listens on all addresses is reached on the loopback.
-_OF_THIS_MACHINE = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104 - nothing is bound here
+# The loopback address of each address that means all interfaces.
+_LOOPBACKS = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104 - nothing is bound here
 
-
-def local_address(listen: str) -> str:
-    """The address at which a server that listens on ``listen`` answers from its own machine.
-
-    Args:
-        listen: HOST:PORT or unix:PATH, as ``segue-server --listen`` takes it.
-    """
-    host, colon, port = listen.rpartition(":")
-    return f"{_OF_THIS_MACHINE.get(host, host)}{colon}{port}"
-
-
-Shown = tuple[Path, Path]
+CertificateAndKey = tuple[Path, Path]
 """A server's own certificate and its key."""
 
 
-def check(address: str, service: str = "", timeout: float = TIMEOUT_SECONDS, shown: Shown | None = None) -> str | None:
-    """Asks the standard health service.
+def local_address(listen: str) -> str:
+    """Returns the address of a server for clients on the same machine.
 
     Args:
-        address: where the server answers.
-        service: the full name of a service, or "" for the server as a whole.
-        timeout: how many seconds it may take.
-        shown: what the server shows, or None for one without TLS.
+        listen: HOST:PORT or unix:PATH, as in ``segue-server --listen``.
+    """
+    host, colon, port = listen.rpartition(":")
+    return f"{_LOOPBACKS.get(host, host)}{colon}{port}"
+
+
+def check(
+    address: str, service: str = "", timeout: float = TIMEOUT_SECONDS, tls: CertificateAndKey | None = None
+) -> str | None:
+    """Reads the health of a server by the standard health service.
+
+    Args:
+        address: address of the server.
+        service: full name of a service, or "" for the server as a whole.
+        timeout: time limit in seconds.
+        tls: certificate and key of the server, or None for a server without TLS.
 
     Returns:
-        What is wrong, or None.
+        The problem as a sentence, or None.
     """
     try:
-        opened = _channel(address, shown)
+        opened = _channel(address, tls)
     except OSError as error:
         return f"{error.filename} cannot be read: {error.strerror}"
     except ValueError as error:
-        return f"{shown and shown[0]} cannot be used: {error}"
+        return f"{tls and tls[0]} cannot be used: {error}"
     with opened as channel:
         request = health_pb2.HealthCheckRequest(service=service)
         try:
-            answer = health_pb2_grpc.HealthStub(channel).Check(request, timeout=timeout, wait_for_ready=True)
+            response = health_pb2_grpc.HealthStub(channel).Check(request, timeout=timeout, wait_for_ready=True)
         except grpc.RpcError as error:
             return f"{address} answers {error.code().name}: {error.details()}"
-    status = health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status)
+    status = health_pb2.HealthCheckResponse.ServingStatus.Name(response.status)
     return None if status == "SERVING" else f"{service or 'the server'} is {status}"
 
 
-def _channel(address: str, shown: Shown | None) -> grpc.Channel:
+def _channel(address: str, tls: CertificateAndKey | None) -> grpc.Channel:
     options: list[tuple[str, int | str]] = [("grpc.enable_http_proxy", 0)]
-    if shown is None:
+    if tls is None:
         return grpc.insecure_channel(address, options=options)
-    # It trusts what this very server shows, under whatever name, and shows the same where clients have to.
-    chain, key = (path.read_bytes() for path in shown)
-    options.append(("grpc.ssl_target_name_override", _name(chain)))
+    # The check trusts this server's own certificate under any name, and shows it where clients must show one.
+    chain, key = (path.read_bytes() for path in tls)
+    options.append(("grpc.ssl_target_name_override", _certificate_name(chain)))
     return grpc.secure_channel(address, grpc.ssl_channel_credentials(chain, key, chain), options=options)
 
 
-def _name(chain: bytes) -> str:
-    """One of the names that the first certificate is for.
+def _certificate_name(chain: bytes) -> str:
+    """Returns a host name of the first certificate.
 
     Raises:
-        ValueError: it is no certificate, or names nothing.
+        ValueError: there is no certificate, or it names no host.
     """
     from cryptography import x509  # noqa: PLC0415 - only with TLS
 
@@ -91,11 +92,11 @@ def _name(chain: bytes) -> str:
 
 
 def _setting(key: str) -> str:
-    """A setting of the server, or "" where it has none.
+    """Returns a setting of the server, or "" if it is not set.
 
     Raises:
         OSError: the file of settings cannot be read.
-        ValueError: it is not TOML.
+        ValueError: the file is not TOML.
     """
     if value := os.environ.get(f"SEGUE_{key.replace('-', '_').upper()}"):
         return value
@@ -103,8 +104,8 @@ def _setting(key: str) -> str:
     return str(tomllib.loads(Path(file).read_text(encoding="utf-8")).get(key, "")) if file else ""
 
 
-def _ask(service: str) -> str | None:
-    """What is wrong with the server of these settings, or with the settings."""
+def _check_configured_server(service: str) -> str | None:
+    """Returns the problem of the server, or of its settings, or None."""
     try:
         address = local_address(_setting("listen") or DEFAULT_LISTEN)
         certificate, key = _setting("tls-certificate"), _setting("tls-key")
@@ -112,12 +113,12 @@ def _ask(service: str) -> str | None:
         return f"{error.filename} cannot be read: {error.strerror}"
     except ValueError as error:
         return f"{os.environ['SEGUE_CONFIG']} is not TOML: {error}"
-    return check(address, service, shown=(Path(certificate), Path(key)) if certificate else None)
+    return check(address, service, tls=(Path(certificate), Path(key)) if certificate else None)
 
 
 def main() -> None:
-    """Asks once, and exits with 1 and a sentence if anything is wrong."""
-    problem = _ask(sys.argv[1] if len(sys.argv) > 1 else "")
+    """Checks once, and exits with 1 and a sentence if there is a problem."""
+    problem = _check_configured_server(sys.argv[1] if len(sys.argv) > 1 else "")
     sys.exit(f"healthcheck: {problem}" if problem else 0)
 
 

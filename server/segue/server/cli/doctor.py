@@ -24,7 +24,7 @@ from segue.core.model.artifact import Manifest
 from segue.core.model.saved_model import Model
 from segue.core.redis_catalogue.client import SERVER_TIMEOUTS, address_of, connect, translating_errors
 from segue.core.redis_catalogue.open import open_store
-from segue.server.healthcheck import Shown, check, local_address
+from segue.server.healthcheck import CertificateAndKey, check, local_address
 from segue.server.security.exposure import exposure_warnings, is_local
 from segue.server.security.tls import certificate_end, read_certificates, tls_files
 from segue.server.security.tokens import read_grants
@@ -223,13 +223,13 @@ def _socket(address: str) -> CheckResult:
     return CheckResult("port", "ok", f"{address} can be opened")
 
 
-def _shown(settings: Settings) -> Shown | None:
+def _shown(settings: Settings) -> CertificateAndKey | None:
     """What a server with these options shows."""
     certificate, key = settings.tls_certificate, settings.tls_key
     return (certificate, key) if certificate and key else None
 
 
-def _port(what: str, address: str, shown: Shown | None = None) -> CheckResult:
+def _port(what: str, address: str, shown: CertificateAndKey | None = None) -> CheckResult:
     host, _, port = address.rpartition(":")
     try:
         family, kind, _, _, place = socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM)[0]
@@ -242,9 +242,9 @@ def _port(what: str, address: str, shown: Shown | None = None) -> CheckResult:
     return CheckResult(what, "ok", f"{address} is free")
 
 
-def _taken(what: str, address: str, problem: str, shown: Shown | None) -> CheckResult:
+def _taken(what: str, address: str, problem: str, shown: CertificateAndKey | None) -> CheckResult:
     own = local_address(address)
-    if what == "port" and is_local(own) and check(own, timeout=_HEALTH_SECONDS, shown=shown) is None:
+    if what == "port" and is_local(own) and check(own, timeout=_HEALTH_SECONDS, tls=shown) is None:
         return CheckResult(
             what, "warn", f"a server answers at {address} already, and is well", "Stop it before another is started."
         )

@@ -1,1 +1,1 @@
-"""What every call passes before its handler: observation, errors, tokens, time limits."""
+"""Interceptors of every call: observation, errors, tokens, readiness, time limits."""

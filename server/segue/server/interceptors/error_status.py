@@ -1,4 +1,4 @@
-"""Answers every exception by its status, on every call."""
+"""Ends a call that raises an exception with the status of the exception."""
 
 from __future__ import annotations
 
@@ -12,90 +12,90 @@ import grpc
 from google.protobuf.message import DecodeError
 
 from segue.core import errors
-from segue.server.rpc.error_status import REQUEST_ID, RETRIED, RETRY_SECONDS, convert_and_log
+from segue.server.rpc.error_status import REQUEST_ID, RETRY_SECONDS, RETRYABLE, convert_and_log
 from segue.server.rpc.handlers import Context, Handler, Method, wrap_handler
 
-# What gRPC's own retries go by, in any language; RetryInfo is for people and their code.
+# gRPC's own retries read this header, in every language; RetryInfo is for people and their programs.
 _PUSHBACK = ("grpc-retry-pushback-ms", str(1000 * RETRY_SECONDS))
 
 
 def request_id(context: Context) -> str:
-    """The caller's own id of this call where it sent a sensible one, else a new one."""
+    """Returns the request id that the caller sent if it is valid, else a new one."""
     for key, value in context.invocation_metadata() or ():
-        # In ASCII: gRPC sends no other text back, and then not the status either.
+        # ASCII only: gRPC cannot send other text back, and would then send no status either.
         if key == REQUEST_ID and re.fullmatch(r"[\w.:-]{1,128}", str(value), re.ASCII):
             return str(value)
     return uuid.uuid4().hex
 
 
 class ErrorStatusInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg] # generic in its types alone
-    """Answers every exception by its status, and every call by its request id."""
+    """Converts every exception to a status, and sends the request id with every call."""
 
     async def intercept_service(
         self,
         continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler]],
         handler_call_details: grpc.HandlerCallDetails,
     ) -> Handler:
-        """Wraps the handler, which ``MessageInterceptor`` has made one of streams."""
+        """Wraps the handler, which ``UnaryReadInterceptor`` has made a stream-stream one."""
         handler = await continuation(handler_call_details)
-        return handler and wrap_handler(_reading(handler), _answering)
+        return handler and wrap_handler(_with_typed_errors(handler), _with_status)
 
 
-def _reading(handler: Handler) -> Handler:
-    """A handler like another, to which bytes that are no message of its kind are a mistake of the caller."""
+def _with_typed_errors(handler: Handler) -> Handler:
+    """Makes a handler raise MalformedRequest for bytes that are not a message of its type."""
 
-    def read(content: bytes) -> Any:  # noqa: ANN401 - any method's messages
+    def deserialize(content: bytes) -> Any:  # noqa: ANN401 - any method's messages
         try:
             return handler.request_deserializer(content) if handler.request_deserializer else content
         except DecodeError:
             raise errors.MalformedRequest(
-                "request", "The message is none that this call takes. Make it by proto/."
+                "request", "The bytes are not a message of this method. Encode it as the files in proto/ define it."
             ) from None
 
-    return wrap_handler(handler, lambda method: method, read)
+    return wrap_handler(handler, lambda method: method, deserialize)
 
 
-def _answering(method: Method) -> Method:
+def _with_status(method: Method) -> Method:
     async def stream(requests: Any, context: Context) -> AsyncIterator[Any]:  # noqa: ANN401 - any method's messages
-        async with _told(context), aclosing(method(requests, context)) as messages:
-            async for message in messages:
-                yield message
+        async with _converting_errors(context), aclosing(method(requests, context)) as responses:
+            async for response in responses:
+                yield response
 
     return stream
 
 
 @asynccontextmanager
-async def _told(context: Context) -> AsyncIterator[None]:
-    """Ends the call by the status of whatever is raised in here."""
-    call = request_id(context)
-    context.set_trailing_metadata(((REQUEST_ID, call),))
+async def _converting_errors(context: Context) -> AsyncIterator[None]:
+    """Ends the call with the status of an exception that is raised in the block."""
+    call_id = request_id(context)
+    context.set_trailing_metadata(((REQUEST_ID, call_id),))
     try:
         yield
     except grpc.aio.AbortError:
         raise
-    except Exception as error:  # noqa: BLE001 - whatever it is, the call ends by it, and by nothing else
-        await _abort(error, call, context)
-        _let_go(error)
+    except Exception as error:  # noqa: BLE001 - any exception ends the call with its status
+        await _abort(error, call_id, context)
+        _clear_tracebacks(error)
 
 
-async def _abort(error: Exception, call: str, context: Context) -> None:
-    code, status = convert_and_log(error, call)
-    trailing = [(REQUEST_ID, call), ("grpc-status-details-bin", status.SerializeToString())]
-    if isinstance(error, RETRIED):
+async def _abort(error: Exception, call_id: str, context: Context) -> None:
+    code, status = convert_and_log(error, call_id)
+    trailing = [(REQUEST_ID, call_id), ("grpc-status-details-bin", status.SerializeToString())]
+    if isinstance(error, RETRYABLE):
         trailing.append(_PUSHBACK)
     try:
         await context.abort(code, status.message, tuple(trailing))
     except grpc.aio.AbortError as aborted:
-        # gRPC raises it again when the method has returned, and the call holds it: it must not hold the call in turn.
+        # gRPC raises it again after the method returns, and the call refers to it, so it must not refer to the call.
         aborted.__context__ = None
-        _let_go(aborted)
+        _clear_tracebacks(aborted)
 
 
-def _let_go(error: BaseException | None) -> None:
-    """Has an error, and those behind it, hold nothing of the call, with all that was sent.
+def _clear_tracebacks(error: BaseException | None) -> None:
+    """Removes the tracebacks of an error and its causes, so that they do not refer to the call and its messages.
 
-    The frames that an error came through hold each other and, in some versions of Python, the error: that would be
-    memory until the next full collection of garbage, hours later.
+    The frames of a traceback refer to each other and, in some versions of Python, to the error. That memory would stay
+    in use until the next full garbage collection, hours later.
     """
     while error:
         error.__traceback__ = None

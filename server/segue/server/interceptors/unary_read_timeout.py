@@ -1,7 +1,8 @@
-"""Reads the message of a unary call as the only one of a stream.
+"""Reads the message of a unary call with a time limit.
 
-gRPC leaves a unary call alone whose message never comes, or whose caller ends without one: nobody is told anything, and
-its place is taken for as long as its caller likes, be it a call that needs no token.
+gRPC waits without limit for the message of a unary call, and never answers a call that its caller ends without one.
+Such a call would occupy its slot for as long as its caller likes, even without a token. So the message is read as the
+only one of a stream.
 """
 
 from __future__ import annotations
@@ -16,69 +17,77 @@ import grpc
 from segue.core.errors import MalformedRequest, StreamStalled
 from segue.server.rpc.concurrency_limit import ConcurrencyLimit
 from segue.server.rpc.handlers import Context, Handler, close_reader
+from segue.server.rpc.service_names import service_of
 
 MESSAGE_SECONDS = 300.0
-"""How long the message of a unary call may take to come: 16 MiB at half a megabit a second."""
+"""Longest time in which the message of a unary call must arrive: 16 MiB at half a megabit per second."""
 
 
 class UnaryReadInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg] # generic in its types alone
-    """Answers a call without a message by a status; to be the innermost interceptor."""
+    """Ends a unary call whose message does not arrive; must be the innermost interceptor."""
 
-    def __init__(self, most: int, open_: str) -> None:
-        """Takes how many messages may be waited for, each may hold 32 MiB, and a service without that limit."""
-        self._places = ConcurrencyLimit(most, "messages are coming")
-        self._open = open_
+    def __init__(self, max_messages: int, exempt_service: str, seconds: float = MESSAGE_SECONDS) -> None:
+        """Creates the interceptor.
+
+        Args:
+            max_messages: largest number of messages that may arrive at once; each may hold 32 MiB.
+            exempt_service: full name of a service without that limit.
+            seconds: longest time in which a message must arrive.
+        """
+        self._arriving = ConcurrencyLimit(max_messages, "messages are arriving")
+        self._exempt_service = exempt_service
+        self._seconds = seconds
 
     async def intercept_service(
         self,
         continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler]],
         handler_call_details: grpc.HandlerCallDetails,
     ) -> Handler:
-        """Wraps the handler of a call with one message; one of a stream of them is as it was."""
+        """Wraps the handler of a call with one message; returns that of a stream unchanged."""
         handler = await continuation(handler_call_details)
         if handler is None or handler.request_streaming:
             return handler
-        free = handler_call_details.method.startswith(f"/{self._open}/")
-        return _streaming(handler, _only if free else self._only)
+        exempt = service_of(handler_call_details.method) == self._exempt_service
+        return _streaming(handler, self._read if exempt else self._read_within_limit)
 
-    async def _only(self, requests: AsyncIterator[Any]) -> Any:  # noqa: ANN401 - any method's message
-        with self._places.acquire():
-            return await _only(requests)
+    async def _read_within_limit(self, requests: AsyncIterator[Any]) -> Any:  # noqa: ANN401 - any method's message
+        with self._arriving.acquire():
+            return await self._read(requests)
+
+    async def _read(self, requests: AsyncIterator[Any]) -> Any:  # noqa: ANN401 - any method's message
+        """Returns the only message of a call.
+
+        Raises:
+            MalformedRequest: the call has no message.
+            StreamStalled: the message did not arrive in time.
+        """
+        try:
+            async with asyncio.timeout(self._seconds):
+                return await anext(requests)
+        except StopAsyncIteration:
+            cause = "The call ended without a message. Send one, even if it is empty."
+            raise MalformedRequest("request", cause) from None
+        except TimeoutError:
+            text = f"The message did not arrive within {self._seconds:g} s. Send it without pauses."
+            raise StreamStalled(text) from None
+        finally:
+            await close_reader(requests)
 
 
-def _streaming(handler: Handler, only: Callable[[AsyncIterator[Any]], Awaitable[Any]]) -> Handler:
-    one, many = cast("tuple[Any, Any]", (handler.unary_unary, handler.unary_stream))
+def _streaming(handler: Handler, read: Callable[[AsyncIterator[Any]], Awaitable[Any]]) -> Handler:
+    unary, stream = cast("tuple[Any, Any]", (handler.unary_unary, handler.unary_stream))
 
-    async def answer(requests: AsyncIterator[Any], context: Context) -> AsyncIterator[Any]:
-        yield await one(await only(requests), context)
+    async def respond(requests: AsyncIterator[Any], context: Context) -> AsyncIterator[Any]:
+        yield await unary(await read(requests), context)
 
-    async def answers(requests: AsyncIterator[Any], context: Context) -> AsyncIterator[Any]:
-        async with aclosing(many(await only(requests), context)) as messages:
-            async for message in messages:
-                yield message
+    async def respond_many(requests: AsyncIterator[Any], context: Context) -> AsyncIterator[Any]:
+        async with aclosing(stream(await read(requests), context)) as responses:
+            async for response in responses:
+                yield response
 
-    # To the caller there is no difference.
+    # To a caller, a stream-stream handler behaves like any other kind.
     return grpc.stream_stream_rpc_method_handler(
-        answer if one else answers,
+        respond if unary else respond_many,
         request_deserializer=handler.request_deserializer,
         response_serializer=handler.response_serializer,
     )
-
-
-async def _only(requests: AsyncIterator[Any]) -> Any:  # noqa: ANN401 - any method's message
-    """The message of a call.
-
-    Raises:
-        MalformedRequest: there is none.
-        StreamStalled: it has not come within ``MESSAGE_SECONDS``.
-    """
-    try:
-        async with asyncio.timeout(MESSAGE_SECONDS):
-            return await anext(requests)
-    except StopAsyncIteration:
-        cause = "The call ended before its message was here. Send a whole one, be it empty."
-        raise MalformedRequest("request", cause) from None
-    except TimeoutError:
-        raise StreamStalled(f"The message did not come within {MESSAGE_SECONDS:g} s. Send it without pauses.") from None
-    finally:
-        await close_reader(requests)

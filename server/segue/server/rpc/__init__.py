@@ -1,1 +1,1 @@
-"""The gRPC services and their translation to and from protobuf."""
+"""The gRPC services, and the translation of core types to and from protobuf."""

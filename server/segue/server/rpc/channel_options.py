@@ -1,34 +1,34 @@
-"""What gRPC itself holds callers to, before any call is looked at."""
+"""gRPC channel options: limits that gRPC itself enforces before a call reaches Segue's code."""
 
 from __future__ import annotations
 
 from typing import Any
 
 MAX_MESSAGE_BYTES = 32 * 2**20
-"""Above 16 MiB of audio a handler answers with a typed error; above this gRPC itself answers, with a bare one."""
+"""Audio above 16 MiB gets a typed error from a handler; a message above this limit gets gRPC's own bare error."""
 
 MAX_CONNECTIONS = 512
 MAX_CALLS_PER_CONNECTION = 256
 
 KEEPALIVE_SECONDS = 60
-"""A connection on which nothing comes for so long is asked whether anybody is there."""
+"""Seconds without traffic after which the server pings a connection."""
 
 KEEPALIVE_TIMEOUT_SECONDS = 20
-"""How long the answer to that may take."""
+"""Seconds in which the client must answer that ping."""
 
 MIN_PING_SECONDS = 10
-"""Whoever asks an idle connection the same more often than this, again and again, is sent away."""
+"""Shortest interval between pings of a client on an idle connection; shorter ones end the connection."""
 
-# What calls under way have left when their connection has come of age.
+# Seconds that calls may still take on a connection that has reached its maximum age.
 _AGE_GRACE_SECONDS = 300
 
 
-def channel_options(connection_age: float) -> list[tuple[str, Any]]:
-    """What a server is made with.
+def channel_options(max_connection_age: float) -> list[tuple[str, Any]]:
+    """Returns the options of a server.
 
     Args:
-        connection_age: after how many seconds callers are asked to connect anew, so that a balancer of connections
-            spreads them; 0 for never.
+        max_connection_age: seconds after which clients must reconnect, so that a load balancer of connections spreads
+            them; 0 disables it.
     """
     options = {
         "grpc.max_receive_message_length": MAX_MESSAGE_BYTES,
@@ -38,14 +38,15 @@ def channel_options(connection_age: float) -> list[tuple[str, Any]]:
         "grpc.keepalive_permit_without_calls": 1,
         "grpc.http2.min_recv_ping_interval_without_data_ms": 1000 * MIN_PING_SECONDS,
         "grpc.http2.max_ping_strikes": 2,
-        # A megabyte that becomes a gigabyte is measured only when it has: only identity, the lowest bit, is taken.
+        # gRPC limits a compressed message only after it is decompressed, when a megabyte may have become a gigabyte. So
+        # only uncompressed messages are accepted: identity is the lowest bit.
         "grpc.compression_enabled_algorithms_bitset": 1,
         "grpc.max_concurrent_streams": MAX_CALLS_PER_CONNECTION,
         "grpc.max_allowed_incoming_connections": MAX_CONNECTIONS,
-        # Two servers on one port would share its calls without a word; the second must hear that the port is taken.
+        # Otherwise two servers on one port share its calls silently; the second one must fail.
         "grpc.so_reuseport": 0,
     }
-    if connection_age:
-        options["grpc.max_connection_age_ms"] = int(1000 * connection_age)
+    if max_connection_age:
+        options["grpc.max_connection_age_ms"] = int(1000 * max_connection_age)
         options["grpc.max_connection_age_grace_ms"] = 1000 * _AGE_GRACE_SECONDS
     return list(options.items())

@@ -1,4 +1,4 @@
-"""Places for calls that last: whoever finds none is refused at once."""
+"""Limit on the number of long calls: a call above it is rejected at once."""
 
 from __future__ import annotations
 
@@ -9,25 +9,30 @@ from segue.core.errors import Overloaded
 
 
 class ConcurrencyLimit:
-    """So many places of a kind; for one thread."""
+    """Limits the number of concurrent blocks; not thread-safe."""
 
-    def __init__(self, most: int, taken_by: str) -> None:
-        """Takes how many there are, at least 1, and who takes them, as it stands behind their number in a sentence."""
-        self._most = most
-        self._taken_by = taken_by
-        self._taken = 0
+    def __init__(self, limit: int, description: str) -> None:
+        """Creates a limit.
+
+        Args:
+            limit: largest number of concurrent blocks, at least 1.
+            description: end of the error message after their number, such as "streams are open".
+        """
+        self._limit = limit
+        self._description = description
+        self._acquired = 0
 
     @contextmanager
     def acquire(self) -> Iterator[None]:
-        """Holds a place.
+        """Occupies a slot for the duration of the block.
 
         Raises:
-            Overloaded: all are taken.
+            Overloaded: no slot is free.
         """
-        if self._taken >= self._most:
-            raise Overloaded(f"{self._taken} {self._taken_by} already. Try again in a second.")
-        self._taken += 1
+        if self._acquired >= self._limit:
+            raise Overloaded(f"{self._acquired} {self._description} already. Try again in a second.")
+        self._acquired += 1
         try:
             yield
         finally:
-            self._taken -= 1
+            self._acquired -= 1

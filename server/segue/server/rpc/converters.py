@@ -1,4 +1,4 @@
-"""The only bridge between the core's types and the wire's."""
+"""Conversion of core types to and from protobuf messages; the only module that does it."""
 
 from __future__ import annotations
 
@@ -30,31 +30,36 @@ from segue.v1 import (
 
 DEFAULT_LIMIT, MAX_LIMIT = 10, 100
 MAX_ITEM_ID = 128
-DEFAULT_PAGE, MAX_PAGE = 100, 1_000
+DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE = 100, 1_000
 _TRACK_ID = re.compile("([0-9a-f]{32})?")
 _ENCODINGS = {audio_pb2.SAMPLE_ENCODING_INT16: False, audio_pb2.SAMPLE_ENCODING_FLOAT32: True}
 
 
 class Page(NamedTuple):
-    """Which page of the catalogue: the ids behind ``after``, at most ``size`` of them."""
+    """A page of the catalogue.
+
+    Attributes:
+        after: the id before the first one of the page, or "" for the first page.
+        size: largest number of tracks, [1, 1000].
+    """
 
     after: str
     size: int
 
 
 def audio_bytes(audio: audio_pb2.Audio, field: str) -> bytes:
-    """The bytes of a piece of music, not yet looked at.
+    """Returns the bytes of an uploaded clip, unchecked.
 
     Raises:
-        MalformedRequest: there are none.
-        AudioTooLong: there are more than 16 MiB.
+        MalformedRequest: the clip has no byte.
+        AudioTooLong: the clip has more than 16 MiB.
     """
     if not audio.content:
         raise MalformedRequest(f"{field}.content", f"{field}.content is empty; send the bytes of a whole audio file.")
     if len(audio.content) > MAX_UPLOAD_BYTES:
         raise AudioTooLong(
-            f"{field}.content has {len(audio.content):,} bytes; at most {MAX_UPLOAD_BYTES:,} are taken. "
-            "Send a part of the piece, or a compressed file.",
+            f"{field}.content has {len(audio.content):,} bytes, more than the limit of {MAX_UPLOAD_BYTES:,}. "
+            "Send a part of the clip, or a compressed file.",
             limit_bytes=MAX_UPLOAD_BYTES,
             actual_bytes=len(audio.content),
         )
@@ -66,29 +71,27 @@ def limit(
     | classification_service_pb2.StreamingClassifyConfig
     | recommendation_service_pb2.RecommendRequest,
 ) -> int:
-    """How many answers are asked for, [1, 100].
+    """Returns the requested number of results, [1, 100].
 
     Raises:
-        MalformedRequest: 0 or below.
+        MalformedRequest: the number is 0 or negative.
     """
     field = "limit" if isinstance(request, recommendation_service_pb2.RecommendRequest) else "top_k"
     if not request.HasField(field):  # type: ignore[arg-type]  # the two requests name it differently
         return DEFAULT_LIMIT
     value: int = getattr(request, field)
     if value <= 0:
-        raise MalformedRequest(
-            field, f"{field} is {value}; ask for 1 to {MAX_LIMIT}, or leave it out for {DEFAULT_LIMIT}."
-        )
+        raise MalformedRequest(field, f"{field} is {value}; use 1 to {MAX_LIMIT}, or omit it for {DEFAULT_LIMIT}.")
     return min(value, MAX_LIMIT)
 
 
 def stream_config(
     request: classification_service_pb2.StreamingClassifyRequest,
 ) -> classification_service_pb2.StreamingClassifyConfig:
-    """The configuration that opens a stream.
+    """Returns the configuration in the first message of a stream.
 
     Raises:
-        MalformedRequest: it is something else, or asks for what there is not.
+        MalformedRequest: the message has no configuration.
     """
     if request.WhichOneof("part") != "config":
         raise MalformedRequest("config", "The first message of a stream is its config; send it before any chunk.")
@@ -96,7 +99,7 @@ def stream_config(
 
 
 def pcm_form(config: classification_service_pb2.StreamingClassifyConfig) -> PcmForm | None:
-    """How the samples of a stream are written, or None where it is a file.
+    """Returns the sample format of a stream of raw PCM, or None for a stream that is a file.
 
     Raises:
         MalformedRequest: a value is out of its range.
@@ -104,89 +107,87 @@ def pcm_form(config: classification_service_pb2.StreamingClassifyConfig) -> PcmF
     if not config.HasField("pcm"):
         return None
     pcm = config.pcm
-    for name, least, most in (("sample_rate", MIN_RATE, MAX_RATE), ("channels", 1, MAX_CHANNELS)):
-        if not least <= (value := getattr(pcm, name)) <= most:
-            raise MalformedRequest(f"config.pcm.{name}", f"{name} is {value}; it is {least:,} to {most:,}.")
+    for name, minimum, maximum in (("sample_rate", MIN_RATE, MAX_RATE), ("channels", 1, MAX_CHANNELS)):
+        if not minimum <= (value := getattr(pcm, name)) <= maximum:
+            raise MalformedRequest(f"config.pcm.{name}", f"{name} is {value}; use {minimum:,} to {maximum:,}.")
     if pcm.sample_encoding not in _ENCODINGS:
-        raise MalformedRequest("config.pcm.sample_encoding", "sample_encoding is to be INT16 or FLOAT32.")
+        raise MalformedRequest("config.pcm.sample_encoding", "sample_encoding must be INT16 or FLOAT32.")
     return PcmForm(pcm.sample_rate, pcm.channels, _ENCODINGS[pcm.sample_encoding])
 
 
 def chunk(request: classification_service_pb2.StreamingClassifyRequest) -> bytes:
-    """The next bytes of a stream.
+    """Returns the chunk in a later message of a stream.
 
     Raises:
-        MalformedRequest: there are none.
+        MalformedRequest: the message has no chunk, or an empty one.
     """
     if request.WhichOneof("part") != "chunk":
-        raise MalformedRequest("config", "Behind the first message of a stream, which is its config, come chunks only.")
+        raise MalformedRequest("config", "Every message after the first one, the config, must be a chunk.")
     if not request.chunk:
         raise MalformedRequest("chunk", "A chunk is empty; send at least one byte, or end the stream.")
     return request.chunk
 
 
 def item_id(item: recommendation_service_pb2.StreamingRecommendRequest) -> str:
-    """What one request of many is known by.
+    """Returns the id that the caller gave one request of a stream.
 
     Raises:
         MalformedRequest: it is too long.
     """
     if len(item.item_id) > MAX_ITEM_ID:
-        raise MalformedRequest(
-            "item_id", f"item_id has {len(item.item_id):,} characters; at most {MAX_ITEM_ID} are taken."
-        )
+        raise MalformedRequest("item_id", f"item_id has {len(item.item_id):,} characters; use at most {MAX_ITEM_ID}.")
     return item.item_id
 
 
 def seed_kind(request: recommendation_service_pb2.RecommendRequest) -> Literal["audio", "track_id"]:
-    """Which seed was sent.
+    """Returns the kind of the seed.
 
     Raises:
-        MalformedRequest: none.
+        MalformedRequest: the request has no seed.
     """
     kind = request.WhichOneof("seed")
     if kind is None:
-        raise MalformedRequest("seed", "There is no seed; send audio or a track_id.")
+        raise MalformedRequest("seed", "The request has no seed; send audio or a track_id.")
     return kind
 
 
 def track_id(value: str) -> str:
-    """The id of a track that is asked for.
+    """Returns the id of a track in a request.
 
     Raises:
         MalformedRequest: it is empty.
     """
     if not value:
-        raise MalformedRequest("track_id", "track_id is empty; send the id of a track, as ListTracks gives it.")
+        raise MalformedRequest("track_id", "track_id is empty; send the id of a track that ListTracks returns.")
     return value
 
 
 def page(request: catalog_service_pb2.ListTracksRequest) -> Page:
-    """Which page is asked for.
+    """Returns the requested page.
 
     Raises:
-        MalformedRequest: a size below 0, or a token that ``page_token`` did not make.
+        MalformedRequest: the size is negative, or the token was not returned by ``page_token``.
     """
     if request.page_size < 0:
         raise MalformedRequest(
-            "page_size", f"page_size is {request.page_size}; ask for 1 to {MAX_PAGE}, or 0 for {DEFAULT_PAGE}."
+            "page_size", f"page_size is {request.page_size}; use 1 to {MAX_PAGE_SIZE}, or 0 for {DEFAULT_PAGE_SIZE}."
         )
-    after = _id_in(request.page_token)
+    after = _last_id(request.page_token)
     if after is None:
         raise MalformedRequest(
             "page_token",
-            "page_token is not one of ours; send next_page_token as it came, or nothing for the first page.",
+            "page_token is not from this service; send next_page_token unchanged, or nothing for the first page.",
         )
-    return Page(after, min(request.page_size or DEFAULT_PAGE, MAX_PAGE))
+    return Page(after, min(request.page_size or DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE))
 
 
 def page_token(last_id: str) -> str:
-    """What leads to the page behind ``last_id``."""
+    """Returns the token of the page after ``last_id``."""
     return base64.urlsafe_b64encode(last_id.encode()).decode()
 
 
-def _id_in(token: str) -> str | None:
-    """What ``page_token`` has made a token of, empty for none, or None where it did not make it."""
+def _last_id(token: str) -> str | None:
+    """Returns the id in a page token, "" for an empty token, or None for a token that is not ours."""
     try:
         last_id = base64.urlsafe_b64decode(token.encode()).decode("ascii")
     except (binascii.Error, UnicodeError):
@@ -194,43 +195,50 @@ def _id_in(token: str) -> str | None:
     return last_id if token == page_token(last_id) and _TRACK_ID.fullmatch(last_id) else None
 
 
-def genre_scores(posterior: Floats, labels: Sequence[str], most: int) -> list[classification_service_pb2.GenreScore]:
-    """The best genres [genres] first; equal scores in the order of their names."""
+def genre_scores(posterior: Floats, labels: Sequence[str], top_k: int) -> list[classification_service_pb2.GenreScore]:
+    """Returns the ``top_k`` best genres, the best first; equal scores are ordered by name."""
     pairs = sorted(zip(posterior.tolist(), labels, strict=True), key=lambda pair: (-pair[0], pair[1]))
-    return [classification_service_pb2.GenreScore(genre=genre, score=score) for score, genre in pairs[:most]]
+    return [classification_service_pb2.GenreScore(genre=genre, score=score) for score, genre in pairs[:top_k]]
 
 
-def timeline(hearing: AnalyzedClip, manifest: Manifest, most: int) -> list[classification_service_pb2.ScoredWindow]:
-    """The windows that were heard, in the order of time, with their ``most`` best genres each."""
-    pairs = zip(hearing.clip.windows.starts.tolist(), hearing.prediction.window_posterior, strict=True)
-    return [scored_window(start, posterior, manifest, most) for start, posterior in pairs]
+def timeline(analyzed: AnalyzedClip, manifest: Manifest, top_k: int) -> list[classification_service_pb2.ScoredWindow]:
+    """Returns the windows of a clip in the order of time, each with its ``top_k`` best genres."""
+    pairs = zip(analyzed.clip.windows.starts.tolist(), analyzed.prediction.window_posterior, strict=True)
+    return [scored_window(start, posterior, manifest, top_k) for start, posterior in pairs]
 
 
 def scored_window(
-    start: float, posterior: Floats | None, manifest: Manifest, most: int
+    start: float, posterior: Floats | None, manifest: Manifest, top_k: int
 ) -> classification_service_pb2.ScoredWindow:
-    """A window that begins at ``start`` seconds, with its ``most`` best genres, or none where it is silent."""
+    """Returns a window with its ``top_k`` best genres, or without genres if it is silent.
+
+    Args:
+        start: start of the window in seconds.
+        posterior: probability [genres] of each genre, or None for a silent window.
+        manifest: manifest of the model.
+        top_k: largest number of genres.
+    """
     return classification_service_pb2.ScoredWindow(
         start=duration(start),
         end=duration(start + manifest.features.window_seconds),
-        scores=() if posterior is None else genre_scores(posterior, manifest.labels, most),
+        scores=() if posterior is None else genre_scores(posterior, manifest.labels, top_k),
     )
 
 
 def quality_flags(quality: Quality) -> list[audio_pb2.QualityFlag.ValueType]:
-    """What is wrong with the sound of a piece."""
+    """Returns the flags for the sound quality of a clip."""
     return [audio_pb2.QualityFlag.Value(f"QUALITY_FLAG_{flag}") for flag in quality.flags]
 
 
 def duration(seconds: float) -> Duration:
-    """A length or a place in time, to the millisecond."""
-    answer = Duration()
-    answer.FromMilliseconds(round(seconds * 1000))
-    return answer
+    """Converts seconds to a duration, to the millisecond."""
+    value = Duration()
+    value.FromMilliseconds(round(seconds * 1000))
+    return value
 
 
 def track(track: Track) -> track_pb2.Track:
-    """A track as the wire has it."""
+    """Converts a track."""
     return track_pb2.Track(
         track_id=track.track_id,
         title=track.title,
@@ -244,11 +252,11 @@ def track(track: Track) -> track_pb2.Track:
     )
 
 
-def recommendation(neighbour: Neighbour, found: Track) -> recommendation_service_pb2.Recommendation:
-    """A recommended track as the wire has it."""
-    return recommendation_service_pb2.Recommendation(track=track(found), similarity=neighbour.similarity)
+def recommendation(neighbour: Neighbour, metadata: Track) -> recommendation_service_pb2.Recommendation:
+    """Converts a neighbour and its metadata to a recommendation."""
+    return recommendation_service_pb2.Recommendation(track=track(metadata), similarity=neighbour.similarity)
 
 
 def revision(model_id: str, catalogue_revision: int, stale: bool) -> revision_pb2.Revision:
-    """What produced an answer; it is stale where the catalogue could not be asked."""
+    """Returns the model and the catalogue revision of a response; it is stale if the store did not answer."""
     return revision_pb2.Revision(model_id=model_id, catalogue_revision=catalogue_revision, stale=stale)

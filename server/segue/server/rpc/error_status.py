@@ -1,4 +1,4 @@
-"""The one place where an exception becomes a google.rpc.Status."""
+"""Conversion of exceptions to google.rpc.Status, in one place for every call."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from segue.server.rpc.handlers import Context
 DOMAIN = "segue.v1"
 REQUEST_ID = "x-request-id"
 RETRY_SECONDS = 1
-_LONGEST_MESSAGE = 1_000
+_MAX_MESSAGE_LENGTH = 1_000
 
 _CODES: dict[type[errors.SegueError], grpc.StatusCode] = {
     errors.AudioError: grpc.StatusCode.INVALID_ARGUMENT,
@@ -34,15 +34,15 @@ _CODES: dict[type[errors.SegueError], grpc.StatusCode] = {
     errors.StreamStalled: grpc.StatusCode.DEADLINE_EXCEEDED,
 }
 
-RETRIED = (errors.Overloaded, errors.StoreUnavailable, errors.Starting)
+RETRYABLE = (errors.Overloaded, errors.StoreUnavailable, errors.Starting)
 
 _log = logging.getLogger(__name__)
 
 
 def to_status(error: Exception, request_id: str) -> tuple[grpc.StatusCode, status_pb2.Status]:
-    """What a caller is told of an error: exactly one ErrorInfo, and what helps to mend it.
+    """Converts an exception to its code and its status, which has exactly one ErrorInfo.
 
-    Nothing of an error that Segue did not mean to raise leaves the server but the request id.
+    An exception that Segue does not raise deliberately becomes INTERNAL, and its status holds only the request id.
     """
     code = next((code for kind, code in _CODES.items() if isinstance(error, kind)), grpc.StatusCode.INTERNAL)
     known = code is not grpc.StatusCode.INTERNAL
@@ -51,27 +51,27 @@ def to_status(error: Exception, request_id: str) -> tuple[grpc.StatusCode, statu
     message = public_message(error) if known else internal
     facts = error.facts if known and isinstance(error, errors.SegueError) else {}
     info = error_details_pb2.ErrorInfo(reason=reason, domain=DOMAIN, metadata={"request_id": request_id, **facts})
-    details = [info, *_help(error, message)]
+    details = [info, *_standard_details(error, message)]
     number: int = code.value[0]
     return code, status_pb2.Status(code=number, message=message, details=[_packed(detail) for detail in details])
 
 
 def public_message(error: Exception) -> str:
-    """What a caller may read of an error that Segue means to raise: nothing of the server's own machine."""
+    """Returns the message of a deliberate error for callers, without details of the server's machine."""
     if isinstance(error, errors.StoreUnavailable):
         return "The catalogue's Redis does not answer. Try again in a second; the server's log says more."
-    # A status travels in a header, which is cut off, or refused, when it is long.
-    return str(error)[:_LONGEST_MESSAGE]
+    # A status is sent in a header; a long header is truncated or refused.
+    return str(error)[:_MAX_MESSAGE_LENGTH]
 
 
-def _help(error: Exception, message: str) -> list[Message]:
-    """The standard details that go with an error beside its ErrorInfo."""
+def _standard_details(error: Exception, message: str) -> list[Message]:
+    """Returns the standard error details for an error, in addition to its ErrorInfo."""
     if isinstance(error, (errors.MalformedRequest, errors.AudioError)):
         violation = error_details_pb2.BadRequest.FieldViolation(field=error.field, description=message)
         return [error_details_pb2.BadRequest(field_violations=[violation])]
     if isinstance(error, errors.TrackNotFound):
         return [error_details_pb2.ResourceInfo(resource_type="segue.v1.Track", resource_name=error.track_id)]
-    if isinstance(error, RETRIED):
+    if isinstance(error, RETRYABLE):
         return [error_details_pb2.RetryInfo(retry_delay=Duration(seconds=RETRY_SECONDS))]
     return []
 
@@ -83,16 +83,16 @@ def _packed(detail: Message) -> AnyMessage:
 
 
 def item_status(error: Exception, context: Context) -> status_pb2.Status:
-    """What the caller of a stream is told of one item that failed, while the stream goes on."""
-    call = next((str(value) for key, value in context.trailing_metadata() or () if key == REQUEST_ID), "")
-    return convert_and_log(error, call)[1]
+    """Converts the error of one item of a stream, which goes on, and logs it for the operator."""
+    request_id = next((str(value) for key, value in context.trailing_metadata() or () if key == REQUEST_ID), "")
+    return convert_and_log(error, request_id)[1]
 
 
-def convert_and_log(error: Exception, call: str) -> tuple[grpc.StatusCode, status_pb2.Status]:
-    """Converts an error to its status, and logs what the operator has to know of."""
-    code, status = to_status(error, call)
+def convert_and_log(error: Exception, request_id: str) -> tuple[grpc.StatusCode, status_pb2.Status]:
+    """Converts an error to its status, and logs errors that the operator must know of."""
+    code, status = to_status(error, request_id)
     if code is grpc.StatusCode.INTERNAL:
-        _log.error("request %s failed", call, exc_info=error, extra={"request_id": call})
+        _log.error("request %s failed", request_id, exc_info=error, extra={"request_id": request_id})
     elif isinstance(error, errors.StoreUnavailable):
-        _log.warning("request %s: %s", call, error, extra={"request_id": call})
+        _log.warning("request %s: %s", request_id, error, extra={"request_id": request_id})
     return code, status

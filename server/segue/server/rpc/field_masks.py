@@ -1,4 +1,4 @@
-"""Which fields of an answer a caller wants, after the API improvement proposal 157."""
+"""Read masks: the fields of a response that a caller requests (API improvement proposal 157)."""
 
 from __future__ import annotations
 
@@ -10,40 +10,40 @@ from google.protobuf.message import Message
 from segue.core.errors import MalformedRequest
 from segue.v1 import classification_service_pb2, recommendation_service_pb2
 
-EVERYTHING = "*"
-# What costs nothing more, neither to make nor to send.
-_USUAL = {
+ALL_FIELDS = "*"
+# The fields that cost nothing extra to compute or to send.
+_DEFAULT_FIELDS = {
     classification_service_pb2.ClassifyResponse: frozenset({"scores", "quality_flags"}),
     recommendation_service_pb2.RecommendResponse: frozenset({"recommendations", "quality_flags"}),
 }
 _ALWAYS = "revision"
 
-Answer = TypeVar("Answer", bound=Message)
+Response = TypeVar("Response", bound=Message)
 
 
-def requested_fields(mask: FieldMask, answer: type[Message], field: str = "read_mask") -> frozenset[str]:
-    """The names of the wanted fields of an answer; no paths are the usual ones.
+def requested_fields(mask: FieldMask, response: type[Message], name: str = "read_mask") -> frozenset[str]:
+    """Returns the names of the requested fields; a mask without paths requests the default ones.
 
     Args:
-        mask: what the caller sent.
-        answer: the kind of answer.
-        field: what the request calls the mask.
+        mask: the mask of the request.
+        response: type of the response.
+        name: name of the mask in the request.
 
     Raises:
-        MalformedRequest: a path is no field of the answer.
+        MalformedRequest: a path is no field of the response.
     """
-    known = frozenset(answer.DESCRIPTOR.fields_by_name)
-    if odd := sorted(set(mask.paths) - known - {EVERYTHING}):
+    known = frozenset(response.DESCRIPTOR.fields_by_name)
+    if unknown := sorted(set(mask.paths) - known - {ALL_FIELDS}):
         names = ", ".join(sorted(known))
-        raise MalformedRequest(field, f"{field} has the path {odd[0][:64]!r}; the fields are {names}, and * is all.")
-    if EVERYTHING in mask.paths:
+        raise MalformedRequest(name, f"{name} has the path {unknown[0][:64]!r}; use {names}, or * for all fields.")
+    if ALL_FIELDS in mask.paths:
         return known
-    return frozenset(mask.paths) or _USUAL[answer]
+    return frozenset(mask.paths) or _DEFAULT_FIELDS[response]
 
 
-def apply_mask(answer: Answer, fields: frozenset[str]) -> Answer:
-    """Clears all fields of an answer that are not wanted, but never its revision; returns it."""
-    for name in answer.DESCRIPTOR.fields_by_name:
+def apply_mask(response: Response, fields: frozenset[str]) -> Response:
+    """Clears the fields that were not requested, except the revision, and returns the response."""
+    for name in response.DESCRIPTOR.fields_by_name:
         if name not in fields and name != _ALWAYS:
-            answer.ClearField(name)
-    return answer
+            response.ClearField(name)
+    return response

@@ -1,4 +1,4 @@
-"""Method handlers of gRPC, wrapped or made to refuse."""
+"""Wrapping of gRPC method handlers."""
 
 from __future__ import annotations
 
@@ -13,28 +13,34 @@ Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 
 
 def wrap_handler(
-    handler: Handler, wrap: Callable[[Method], Method], read: Callable[[bytes], Any] | None = None
+    handler: Handler, wrap: Callable[[Method], Method], deserialize: Callable[[bytes], Any] | None = None
 ) -> Handler:
-    """A handler of streams like another, its method wrapped, and its messages read by ``read`` where that is given."""
+    """Wraps the method of a stream-stream handler.
+
+    Args:
+        handler: the handler.
+        wrap: returns the new method.
+        deserialize: replaces the request deserializer if it is given.
+    """
     method: Any = handler.stream_stream
     return grpc.stream_stream_rpc_method_handler(
         wrap(method),
-        request_deserializer=read or handler.request_deserializer,
+        request_deserializer=deserialize or handler.request_deserializer,
         response_serializer=handler.response_serializer,
     )
 
 
 def rejecting_handler(error: Exception) -> Handler:
-    """A handler that raises an error whatever is called, and reads nothing of what was sent."""
+    """Returns a handler that raises an error for a call of any kind, and reads no message."""
 
-    async def refuse(_requests: AsyncIterator[bytes], _context: Context) -> AsyncIterator[bytes]:
+    async def reject(_requests: AsyncIterator[bytes], _context: Context) -> AsyncIterator[bytes]:
         raise error
         yield b""
 
-    # A stream on both sides is right for a call of any kind.
-    return grpc.stream_stream_rpc_method_handler(refuse)
+    # To a caller, a stream-stream handler behaves like any other kind.
+    return grpc.stream_stream_rpc_method_handler(reject)
 
 
 async def close_reader(messages: AsyncIterator[Any]) -> None:
-    """Ends the reading of messages: gRPC's own reader is a cycle, and holds the last one until it is collected."""
+    """Closes gRPC's reader of messages, a reference cycle that would keep the last message until it is collected."""
     await cast("AsyncGenerator[Any, None]", aiter(messages)).aclose()

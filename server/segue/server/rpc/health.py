@@ -1,7 +1,7 @@
 """The standard health service, ``grpc.health.v1``.
 
-The one of grpcio-health-checking forgets all who watch a service as soon as one of them leaves, and a server that stops
-waits for those who watch it.
+The servicer of grpcio-health-checking forgets all watchers of a service as soon as one of them leaves, and keeps a
+stopping server waiting for its watchers.
 """
 
 from __future__ import annotations
@@ -19,46 +19,52 @@ SERVICE = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 MAX_WATCHERS = 128
-"""How many may watch at once: whoever watches holds a call for as long as it likes, and needs no token."""
+"""Largest number of concurrent watchers: each keeps a call open for any time, and needs no token."""
 _UNKNOWN = health_pb2.HealthCheckResponse.SERVICE_UNKNOWN
 
 
 class Health(health_pb2_grpc.HealthServicer):  # type: ignore[misc] # its types leave out the asyncio half
-    """What is known of the health of each service, and of the server as a whole, whose name is ""."""
+    """The health of each service, and of the server as a whole under the name ""."""
 
     def __init__(self, services: Collection[str]) -> None:
-        """Takes the full names of the services; none serves yet."""
+        """Creates the servicer; every service is NOT_SERVING.
+
+        Args:
+            services: full names of the services.
+        """
         self._status = dict.fromkeys(("", *services), NOT_SERVING)
-        self._look: Callable[[], Mapping[str, bool]] = dict
+        self._read_serving: Callable[[], Mapping[str, bool]] = dict
         self._changed = asyncio.Event()
-        self._watching = ConcurrencyLimit(MAX_WATCHERS, "callers watch the health")
+        self._watchers = ConcurrencyLimit(MAX_WATCHERS, "callers watch the health")
         self._ended = False
 
-    def follow(self, look: Callable[[], Mapping[str, bool]]) -> None:
-        """Takes what tells, at no cost, whether each service serves now."""
-        self._look = look
+    def set_source(self, read_serving: Callable[[], Mapping[str, bool]]) -> None:
+        """Sets the source of the health: a quick function that returns True for each service that serves."""
+        self._read_serving = read_serving
         self.refresh_status()
 
     def refresh_status(self) -> None:
-        """Notes whether services serve, and tells those who watch; whoever asks has it looked at anyway."""
-        told = self._status
-        self._status = told | {name: SERVING if well else NOT_SERVING for name, well in self._look().items()}
-        if self._status != told:
-            self._wake()
+        """Reads the health, and wakes the watchers if it has changed."""
+        before = self._status
+        self._status = before | {
+            name: SERVING if serving else NOT_SERVING for name, serving in self._read_serving().items()
+        }
+        if self._status != before:
+            self._wake_watchers()
 
-    def stop(self) -> None:
-        """Says of every service that it does not serve, for good."""
-        self.follow(lambda: dict.fromkeys(self._status, False))
+    def stop_serving(self) -> None:
+        """Sets every service to NOT_SERVING for good."""
+        self.set_source(lambda: dict.fromkeys(self._status, False))
 
-    def end(self) -> None:
-        """Ends the calls of all who watch."""
+    def end_watches(self) -> None:
+        """Ends the calls of all watchers."""
         self._ended = True
-        self._wake()
+        self._wake_watchers()
 
     async def Check(  # noqa: N802 - the contract's name
         self, request: health_pb2.HealthCheckRequest, context: Context
     ) -> health_pb2.HealthCheckResponse:
-        """Tells how a service is."""
+        """Returns the health of a service."""
         if request.service not in self._status:
             await context.abort(grpc.StatusCode.NOT_FOUND, "There is no such service here.")
         self.refresh_status()
@@ -67,23 +73,23 @@ class Health(health_pb2_grpc.HealthServicer):  # type: ignore[misc] # its types 
     async def Watch(  # noqa: N802 - the contract's name
         self, request: health_pb2.HealthCheckRequest, context: Context
     ) -> AsyncIterator[health_pb2.HealthCheckResponse]:
-        """Tells how a service is, at once and whenever that changes."""
-        with self._watching.acquire():
-            async for answer in self._changes(request.service):
-                yield answer
+        """Yields the health of a service, at once and after every change."""
+        with self._watchers.acquire():
+            async for response in self._changes(request.service):
+                yield response
 
     async def _changes(self, service: str) -> AsyncIterator[health_pb2.HealthCheckResponse]:
-        told = None
+        sent = None
         while True:
             changed, status = self._changed, self._status.get(service, _UNKNOWN)
-            if status != told:
+            if status != sent:
                 yield health_pb2.HealthCheckResponse(status=status)
-                told = status
+                sent = status
             elif self._ended:
                 return
             else:
                 await changed.wait()
 
-    def _wake(self) -> None:
+    def _wake_watchers(self) -> None:
         self._changed.set()
         self._changed = asyncio.Event()

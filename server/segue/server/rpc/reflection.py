@@ -1,4 +1,4 @@
-"""Tells callers what services there are, by the standard reflection service; for so many at a time, and no longer."""
+"""The standard reflection service with limits: it lists the services to callers."""
 
 from __future__ import annotations
 
@@ -13,13 +13,18 @@ from segue.server.rpc.streams import MAX_STREAMS, with_idle_timeout
 
 
 def add_reflection(services: Collection[str], server: grpc.aio.Server) -> None:
-    """Tells of services, by their full names, and of reflection itself."""
-    servicer = _Reflection((*services, reflection.SERVICE_NAME))
+    """Adds the reflection service to a server.
+
+    Args:
+        services: full names of the services that it lists, beyond itself.
+        server: the server.
+    """
+    servicer = _BoundedReflection((*services, reflection.SERVICE_NAME))
     reflection_pb2_grpc.add_ServerReflectionServicer_to_server(servicer, server)
 
 
-class _Reflection(reflection.aio.ReflectionServicer):  # type: ignore[misc, name-defined] # its types leave out the asyncio half
-    """The servicer of grpcio-reflection, which takes any number of callers for any time."""
+class _BoundedReflection(reflection.aio.ReflectionServicer):  # type: ignore[misc, name-defined] # its types leave out the asyncio half
+    """The servicer of grpcio-reflection with limits on the number and the duration of its streams."""
 
     def __init__(self, services: Collection[str]) -> None:
         super().__init__(services)
@@ -28,7 +33,7 @@ class _Reflection(reflection.aio.ReflectionServicer):  # type: ignore[misc, name
     async def ServerReflectionInfo(  # noqa: N802 - the contract's name
         self, request_iterator: AsyncIterator[reflection_pb2.ServerReflectionRequest], context: Context
     ) -> AsyncIterator[reflection_pb2.ServerReflectionResponse]:
-        """Answers each question."""
+        """Answers each request."""
         with self._streams.acquire():
-            async for answer in super().ServerReflectionInfo(with_idle_timeout(request_iterator), context):
-                yield answer
+            async for response in super().ServerReflectionInfo(with_idle_timeout(request_iterator), context):
+                yield response

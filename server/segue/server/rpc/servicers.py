@@ -1,4 +1,4 @@
-"""The three services: what each call does, in the words of the core."""
+"""The three gRPC services."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ from segue.v1.recommendation_service_pb2 import (
 
 
 class _Service:
-    """Holds the components that every service needs; a call fails with STARTING until they are built."""
+    """Gives a service its components; a call fails with STARTING until they are built."""
 
     def __init__(self, components: DeferredComponents) -> None:
         self._components = components
@@ -63,15 +63,15 @@ class _Service:
         return self._components.get().readers
 
     @property
-    def _model(self) -> Manifest:
+    def _manifest(self) -> Manifest:
         return self._engine.model.manifest
 
     def _revision(self) -> revision_pb2.Revision:
-        return converters.revision(self._model.model_id, self._catalogue.view.revision, self._catalogue.stale)
+        return converters.revision(self._manifest.model_id, self._catalogue.view.revision, self._catalogue.stale)
 
 
 class ClassificationService(_Service, classification_service_pb2_grpc.ClassificationServiceServicer):
-    """Tells the genre of a piece of music."""
+    """Classifies clips by genre."""
 
     def __init__(self, components: DeferredComponents) -> None:
         super().__init__(components)
@@ -80,63 +80,70 @@ class ClassificationService(_Service, classification_service_pb2_grpc.Classifica
     async def Classify(  # noqa: N802 - the contract's name
         self, request: classification_service_pb2.ClassifyRequest, context: Context
     ) -> ClassifyResponse:
-        """Scores every genre that the model knows."""
-        most, fields = converters.limit(request), requested_fields(request.read_mask, ClassifyResponse)
+        """Scores every genre of the model for a clip."""
+        top_k, fields = converters.limit(request), requested_fields(request.read_mask, ClassifyResponse)
         audio = converters.audio_bytes(request.audio, "audio")
-        hearing = await self._engine.analyze(audio, context.time_remaining())
-        return apply_mask(self._answer(hearing, most), fields)
+        analyzed = await self._engine.analyze(audio, context.time_remaining())
+        return apply_mask(self._full_response(analyzed, top_k), fields)
 
     async def StreamingClassify(  # noqa: N802 - the contract's name
         self, request_iterator: AsyncIterator[StreamingClassifyRequest], context: Context
     ) -> AsyncIterator[StreamingClassifyResponse]:
-        """Scores every genre of a piece while it arrives, and of the whole at its end."""
+        """Scores the windows of a clip while it arrives, and the whole clip at the end."""
         with self._streams.acquire(), chunk_errors():
-            async with aclosing(self._heard_while_it_comes(with_idle_timeout(request_iterator), context)) as answers:
-                async for answer in answers:
+            requests = with_idle_timeout(request_iterator)
+            async with aclosing(self._classify_stream(requests, context)) as responses:
+                async for response in responses:
                     with write_timeout():
-                        yield answer
+                        yield response
 
-    async def _heard_while_it_comes(
+    async def _classify_stream(
         self, requests: AsyncIterator[StreamingClassifyRequest], context: Context
     ) -> AsyncGenerator[StreamingClassifyResponse, None]:
         config = converters.stream_config(await anext(requests, StreamingClassifyRequest()))
-        most, fields = converters.limit(config), requested_fields(config.read_mask, ClassifyResponse)
+        top_k, fields = converters.limit(config), requested_fields(config.read_mask, ClassifyResponse)
         audio = ArrivingAudio(self._engine, converters.pcm_form(config))
         async for request in requests:
             audio.append(converters.chunk(request))
-            async for preview in audio.new_windows(context.time_remaining()):
-                yield self._preview(preview, most)
-        async for preview in audio.new_windows(context.time_remaining(), ended=True):
-            yield self._preview(preview, most)
-        hearing = await self._engine.analyze(audio.complete_file(), context.time_remaining())
-        result = apply_mask(self._answer(hearing, most), fields)
+            async for prediction in audio.new_windows(context.time_remaining()):
+                yield self._window_response(prediction, top_k)
+        async for prediction in audio.new_windows(context.time_remaining(), ended=True):
+            yield self._window_response(prediction, top_k)
+        analyzed = await self._engine.analyze(audio.complete_file(), context.time_remaining())
+        result = apply_mask(self._full_response(analyzed, top_k), fields)
         yield StreamingClassifyResponse(result=result, revision=result.revision)
 
-    def _preview(self, preview: WindowPrediction, most: int) -> StreamingClassifyResponse:
-        window = converters.scored_window(preview.start, preview.posterior, self._model, most)
+    def _window_response(self, prediction: WindowPrediction, top_k: int) -> StreamingClassifyResponse:
+        window = converters.scored_window(prediction.start, prediction.posterior, self._manifest, top_k)
         return StreamingClassifyResponse(window=window, revision=self._revision())
 
-    def _answer(self, hearing: AnalyzedClip, most: int) -> ClassifyResponse:
-        """All that can be said of a piece."""
+    def _full_response(self, analyzed: AnalyzedClip, top_k: int) -> ClassifyResponse:
+        """Returns a response with all fields."""
         return ClassifyResponse(
-            scores=converters.genre_scores(hearing.prediction.posterior, self._model.labels, most),
+            scores=converters.genre_scores(analyzed.prediction.posterior, self._manifest.labels, top_k),
             revision=self._revision(),
-            quality_flags=converters.quality_flags(hearing.clip.quality),
-            timeline=converters.timeline(hearing, self._model, most),
-            embedding=hearing.prediction.embedding.tolist(),
+            quality_flags=converters.quality_flags(analyzed.clip.quality),
+            timeline=converters.timeline(analyzed, self._manifest, top_k),
+            embedding=analyzed.prediction.embedding.tolist(),
         )
 
 
 class _Seed(NamedTuple):
-    """What recommendations are to sound like; what was heard of it where it is a clip."""
+    """The seed of a recommendation.
+
+    Attributes:
+        track_id: track id of the seed, which is never recommended.
+        embedding: embedding [e] of the seed.
+        analyzed: the clip if the seed is one, or None for a track.
+    """
 
     track_id: str
     embedding: Vectors
-    hearing: AnalyzedClip | None = None
+    analyzed: AnalyzedClip | None = None
 
 
 class RecommendationService(_Service, recommendation_service_pb2_grpc.RecommendationServiceServicer):
-    """Tells what to play next."""
+    """Recommends tracks that sound similar to a seed."""
 
     def __init__(self, components: DeferredComponents) -> None:
         super().__init__(components)
@@ -145,37 +152,38 @@ class RecommendationService(_Service, recommendation_service_pb2_grpc.Recommenda
     async def Recommend(  # noqa: N802 - the contract's name
         self, request: recommendation_service_pb2.RecommendRequest, context: Context
     ) -> RecommendResponse:
-        """Finds the tracks that sound nearest to the seed."""
-        most, fields = converters.limit(request), requested_fields(request.read_mask, RecommendResponse)
+        """Returns the tracks nearest to a seed."""
+        limit, fields = converters.limit(request), requested_fields(request.read_mask, RecommendResponse)
         kind = converters.seed_kind(request)
-        self._catalogue.searchable_view()  # before anything is decoded for nothing
+        self._catalogue.searchable_view()  # fails before a clip is decoded in vain
         seed = await self._seed(request, kind, context.time_remaining())
-        found = await self._readers.run(self._catalogue.nearest, seed.embedding, most, seed.track_id)
-        answer = RecommendResponse(
-            recommendations=[converters.recommendation(neighbour, track) for neighbour, track in found.tracks],
-            revision=converters.revision(self._model.model_id, found.revision, found.stale),
+        nearest = await self._readers.run(self._catalogue.nearest, seed.embedding, limit, seed.track_id)
+        response = RecommendResponse(
+            recommendations=[converters.recommendation(neighbour, track) for neighbour, track in nearest.tracks],
+            revision=converters.revision(self._manifest.model_id, nearest.revision, nearest.stale),
             embedding=seed.embedding.tolist(),
         )
-        if seed.hearing:
-            answer.quality_flags.extend(converters.quality_flags(seed.hearing.clip.quality))
-            answer.timeline.extend(converters.timeline(seed.hearing, self._model, converters.DEFAULT_LIMIT))
-        return apply_mask(answer, fields)
+        if seed.analyzed:
+            response.quality_flags.extend(converters.quality_flags(seed.analyzed.clip.quality))
+            response.timeline.extend(converters.timeline(seed.analyzed, self._manifest, converters.DEFAULT_LIMIT))
+        return apply_mask(response, fields)
 
     async def StreamingRecommend(  # noqa: N802 - the contract's name
         self, request_iterator: AsyncIterator[StreamingRecommendRequest], context: Context
     ) -> AsyncIterator[StreamingRecommendResponse]:
-        """Answers each request of many, some of them at the same time."""
+        """Answers each of many requests, several of them at once."""
         with self._streams.acquire():
-            async with aclosing(map_concurrently(request_iterator, lambda item: self._item(item, context))) as answers:
-                async for answer in answers:
+            results = map_concurrently(request_iterator, lambda item: self._recommend_item(item, context))
+            async with aclosing(results) as responses:
+                async for response in responses:
                     with write_timeout():
-                        yield answer
+                        yield response
 
-    async def _item(self, item: StreamingRecommendRequest, context: Context) -> StreamingRecommendResponse:
+    async def _recommend_item(self, item: StreamingRecommendRequest, context: Context) -> StreamingRecommendResponse:
         try:
             item_id = converters.item_id(item)
             response = await self.Recommend(item.request, context)
-        except Exception as error:  # noqa: BLE001 - an item fails alone, whatever went wrong with it
+        except Exception as error:  # noqa: BLE001 - an item fails alone, whatever the error is
             status = item_status(error, context)
             return StreamingRecommendResponse(item_id=item.item_id[: converters.MAX_ITEM_ID], status=status)
         return StreamingRecommendResponse(item_id=item_id, response=response)
@@ -190,8 +198,8 @@ class RecommendationService(_Service, recommendation_service_pb2_grpc.Recommenda
             track_id = converters.track_id(request.track_id)
             return _Seed(track_id, await self._readers.run(self._catalogue.embedding, track_id))
         audio = converters.audio_bytes(request.audio, "audio")
-        hearing = await self._engine.analyze(audio, seconds_left, identify=True)
-        return _Seed(str(hearing.track_id), hearing.prediction.embedding, hearing)
+        analyzed = await self._engine.analyze(audio, seconds_left, identify=True)
+        return _Seed(str(analyzed.track_id), analyzed.prediction.embedding, analyzed)
 
 
 class CatalogService(_Service, catalog_service_pb2_grpc.CatalogServiceServicer):
@@ -200,7 +208,7 @@ class CatalogService(_Service, catalog_service_pb2_grpc.CatalogServiceServicer):
     async def GetTrack(  # noqa: N802 - the contract's name
         self, request: catalog_service_pb2.GetTrackRequest, context: Context
     ) -> catalog_service_pb2.GetTrackResponse:
-        """Reads one track."""
+        """Returns a track."""
         track_id = converters.track_id(request.track_id)
         (track,) = await self._readers.run(self._catalogue.store.get, [track_id])
         if track is None:
@@ -210,9 +218,9 @@ class CatalogService(_Service, catalog_service_pb2_grpc.CatalogServiceServicer):
     async def ListTracks(  # noqa: N802 - the contract's name
         self, request: catalog_service_pb2.ListTracksRequest, context: Context
     ) -> catalog_service_pb2.ListTracksResponse:
-        """Lists the tracks in the order of their ids, page by page."""
+        """Returns a page of the tracks in the order of their ids."""
         page = converters.page(request)
-        ids, tracks = await self._readers.run(_page, self._catalogue.store, page)
+        ids, tracks = await self._readers.run(_read_page, self._catalogue.store, page)
         return catalog_service_pb2.ListTracksResponse(
             tracks=[converters.track(track) for track in tracks],
             next_page_token=converters.page_token(ids[-1]) if len(ids) == page.size else "",
@@ -222,17 +230,17 @@ class CatalogService(_Service, catalog_service_pb2_grpc.CatalogServiceServicer):
     async def GetStatus(  # noqa: N802 - the contract's name
         self, request: catalog_service_pb2.GetStatusRequest, context: Context
     ) -> catalog_service_pb2.GetStatusResponse:
-        """Reads which model and which catalogue the server works with."""
+        """Returns the model and the state of the catalogue."""
         return catalog_service_pb2.GetStatusResponse(
             revision=self._revision(),
             track_count=len(self._catalogue.view),
-            genres=sorted(self._model.labels),
+            genres=sorted(self._manifest.labels),
             server_version=version("segue"),
-            catalogue_problem=self._problem(),
+            catalogue_problem=self._catalogue_problem(),
         )
 
-    def _problem(self) -> str:
-        """What keeps the catalogue from answering, as any caller may know it."""
+    def _catalogue_problem(self) -> str:
+        """Returns the reason why the catalogue cannot be searched or read, for any caller, or ""."""
         try:
             self._catalogue.searchable_view()
         except SegueError as error:
@@ -241,6 +249,6 @@ class CatalogService(_Service, catalog_service_pb2_grpc.CatalogServiceServicer):
         return public_message(problem) if problem else ""
 
 
-def _page(store: TrackStore, page: converters.Page) -> tuple[Sequence[str], list[Track]]:
+def _read_page(store: TrackStore, page: converters.Page) -> tuple[Sequence[str], list[Track]]:
     ids = store.track_ids(page.after, page.size)
     return ids, [track for track in store.get(ids) if track is not None]

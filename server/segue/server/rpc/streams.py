@@ -1,4 +1,4 @@
-"""Streams: audio that arrives in parts, from callers who may stall."""
+"""Time limits and concurrency of streaming calls, whose callers may stall."""
 
 from __future__ import annotations
 
@@ -12,114 +12,121 @@ from segue.core.errors import AudioError, StreamStalled
 from segue.server.rpc.handlers import close_reader
 
 STALL_SECONDS = 30.0
-"""How long nothing may come from a caller, and how long an answer may wait to be read."""
+"""Longest pause between two messages of a caller, and longest time until a response is read."""
 
 MAX_STREAM_SECONDS = float(MAX_SECONDS)
-"""How long a piece may arrive: as long as the longest plays."""
+"""Longest duration of a stream: the longest clip may be streamed in real time."""
 
 MAX_STREAMS = 32
-"""How many streams of a kind there may be at once; each may hold 16 MiB."""
+"""Largest number of concurrent streams of each kind; each may hold 16 MiB."""
 
 MAX_CONCURRENT_REQUESTS = 8
-"""How many requests of one stream are worked on at once, for each of them may hold 16 MiB."""
+"""Largest number of requests of one stream that are processed at once; each may hold 16 MiB."""
 
 Message = TypeVar("Message")
-Answer = TypeVar("Answer")
+Response = TypeVar("Response")
 
 
-async def with_idle_timeout(messages: AsyncIterator[Message]) -> AsyncIterator[Message]:
-    """The messages of a caller, one at a time: the next is fetched when it is asked for.
+async def with_idle_timeout(
+    messages: AsyncIterator[Message], idle_seconds: float = STALL_SECONDS
+) -> AsyncIterator[Message]:
+    """Yields the messages of a caller; each is read only when it is requested.
 
     Raises:
-        StreamStalled: none came for ``STALL_SECONDS``, or they have been coming for ``LONGEST_SECONDS``.
+        StreamStalled: the caller paused for ``idle_seconds``, or the stream has lasted ``MAX_STREAM_SECONDS``.
     """
     clock = asyncio.get_running_loop().time
-    latest = clock() + MAX_STREAM_SECONDS
+    end = clock() + MAX_STREAM_SECONDS
     try:
         while True:
-            if clock() >= latest:
-                raise _lasted()
+            if clock() >= end:
+                raise _lasted_too_long()
             try:
-                async with asyncio.timeout(STALL_SECONDS):
+                async with asyncio.timeout(idle_seconds):
                     message = await anext(messages)
             except StopAsyncIteration:
                 return
             except TimeoutError:
-                raise _stalled() from None
+                raise _stalled(idle_seconds) from None
             yield message
     finally:
         await close_reader(messages)
 
 
 async def map_concurrently(
-    messages: AsyncIterator[Message], work: Callable[[Message], Awaitable[Answer]]
-) -> AsyncGenerator[Answer, None]:
-    """The answers to the messages of a caller, each as soon as it is there; ``MOST_AT_ONCE`` are worked on at once.
+    messages: AsyncIterator[Message], function: Callable[[Message], Awaitable[Response]]
+) -> AsyncGenerator[Response, None]:
+    """Yields the result of ``function`` for each message as soon as it is ready, with up to 8 running at once.
 
     Raises:
-        StreamStalled: none came for ``STALL_SECONDS`` while nothing was worked on, or they have been coming for
-            ``LONGEST_SECONDS``.
+        StreamStalled: the caller paused for ``STALL_SECONDS`` while nothing was running, or the stream has lasted
+            ``MAX_STREAM_SECONDS``.
     """
     clock = asyncio.get_running_loop().time
-    latest = clock() + MAX_STREAM_SECONDS
-    working: set[asyncio.Task[Answer]] = set()
-    reading = asyncio.create_task(_next(messages))
+    end = clock() + MAX_STREAM_SECONDS
+    running: set[asyncio.Task[Response]] = set()
+    reading = asyncio.create_task(_next_message(messages))
     more = True
     try:
-        while more or working:
-            if clock() >= latest:
-                raise _lasted()
-            waited_for = {*working, *([reading] if more and len(working) < MAX_CONCURRENT_REQUESTS else [])}
+        while more or running:
+            if clock() >= end:
+                raise _lasted_too_long()
+            pending = {*running, *([reading] if more and len(running) < MAX_CONCURRENT_REQUESTS else [])}
             done, _ = await asyncio.wait(
-                waited_for, timeout=None if working else STALL_SECONDS, return_when=asyncio.FIRST_COMPLETED
+                pending, timeout=None if running else STALL_SECONDS, return_when=asyncio.FIRST_COMPLETED
             )
             if not done:
-                raise _stalled()
-            for ready in [task for task in working if task in done]:
-                working.remove(ready)
-                yield ready.result()
+                raise _stalled(STALL_SECONDS)
+            for finished in [task for task in running if task in done]:
+                running.remove(finished)
+                yield finished.result()
             if reading in done:
-                more = bool(found := reading.result())
-                working |= {asyncio.ensure_future(work(message)) for message in found}
-                reading = asyncio.create_task(_next(messages)) if more else reading
+                message = reading.result()
+                more = bool(message)
+                running |= {asyncio.ensure_future(function(content)) for content in message}
+                reading = asyncio.create_task(_next_message(messages)) if more else reading
     finally:
-        for task in (reading, *working):
+        for task in (reading, *running):
             task.cancel()
-        await asyncio.wait({reading, *working})
+        await asyncio.wait({reading, *running})
         await close_reader(messages)
 
 
-async def _next(messages: AsyncIterator[Message]) -> list[Message]:
-    """The next message, or none after the last."""
+async def _next_message(messages: AsyncIterator[Message]) -> list[Message]:
+    """Returns the next message in a list, or an empty list after the last one."""
     try:
         return [await anext(messages)]
     except StopAsyncIteration:
         return []
 
 
-def _stalled() -> StreamStalled:
-    return StreamStalled(f"Nothing came for {STALL_SECONDS:g} s. Send the parts of a stream one on the other.")
+def _stalled(idle_seconds: float) -> StreamStalled:
+    return StreamStalled(
+        f"No message arrived for {idle_seconds:g} s. Send messages without pauses of {idle_seconds:g} s or more."
+    )
 
 
-def _lasted() -> StreamStalled:
-    return StreamStalled(f"The stream has lasted {MAX_STREAM_SECONDS:g} s. Send what is left in another one.")
+def _lasted_too_long() -> StreamStalled:
+    return StreamStalled(
+        f"The stream has lasted {MAX_STREAM_SECONDS:g} s, which is the limit. Send the rest in another."
+    )
 
 
 @contextmanager
-def write_timeout() -> Iterator[None]:
-    """Ends the call where its caller does not read what is yielded in here within ``STALL_SECONDS``."""
+def write_timeout(seconds: float = STALL_SECONDS) -> Iterator[None]:
+    """Cancels the call if its caller does not read the response that is yielded in the block within ``seconds``."""
     task = cast("asyncio.Task[object]", asyncio.current_task())
-    # No status would reach a caller who does not read, so the call is just ended.
-    patience = asyncio.get_running_loop().call_later(STALL_SECONDS, task.cancel)
+    # A caller who does not read would not receive a status either, so the call is only cancelled.
+    timer = asyncio.get_running_loop().call_later(seconds, task.cancel)
     try:
         yield
     finally:
-        patience.cancel()
+        timer.cancel()
 
 
 @contextmanager
 def chunk_errors() -> Iterator[None]:
-    """Names the chunks in what is wrong with a piece that came in them."""
+    """Sets "chunk" as the field of any audio error that is raised in the block."""
     try:
         yield
     except AudioError as error:

@@ -10,10 +10,8 @@ from typing import Any, TypeAlias
 import grpc
 import pytest
 
-from segue.server.interceptors import unary_read_timeout
 from segue.server.interceptors.error_status import ErrorStatusInterceptor
 from segue.server.interceptors.unary_read_timeout import UnaryReadInterceptor
-from segue.server.rpc import streams
 from segue.server.rpc.handlers import Handler
 from segue.server.rpc.streams import with_idle_timeout, write_timeout
 from tests.helpers.waiting import PATIENCE_SECONDS
@@ -22,16 +20,9 @@ METHOD = "/test.Streams/Echo"
 Interceptor: TypeAlias = "grpc.aio.ServerInterceptor[Any, Any]"
 
 
-async def echo(requests: AsyncIterator[bytes], _context: object) -> AsyncIterator[bytes]:
-    """Answers a megabyte to each message."""
-    async for _ in with_idle_timeout(requests):
-        with write_timeout():
-            yield bytes(2**20)
-
-
 @asynccontextmanager
 async def served(method: Handler, *interceptors: Interceptor) -> AsyncIterator[Callable[[], Any]]:
-    """What opens a stream to a server with one method."""
+    """A function that opens a stream to a server with one method."""
     server = grpc.aio.server(interceptors=[ErrorStatusInterceptor(), *interceptors])
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("test.Streams", {"Echo": method}),))
     port = server.add_insecure_port("127.0.0.1:0")
@@ -42,28 +33,28 @@ async def served(method: Handler, *interceptors: Interceptor) -> AsyncIterator[C
     await server.stop(None)
 
 
-def echoing(ended: asyncio.Event) -> Handler:
-    """A method that echoes, and tells when a call has ended."""
+def echoing(ended: asyncio.Event, *, idle_seconds: float = 30.0, write_seconds: float = 30.0) -> Handler:
+    """A method that sends a megabyte for each message, and sets an event at the end of a call."""
 
-    async def observe_calls(requests: AsyncIterator[bytes], context: object) -> AsyncIterator[bytes]:
+    async def echo(requests: AsyncIterator[bytes], _context: object) -> AsyncIterator[bytes]:
         try:
-            async for answer in echo(requests, context):
-                yield answer
+            async for _ in with_idle_timeout(requests, idle_seconds):
+                with write_timeout(write_seconds):
+                    yield bytes(2**20)
         finally:
             ended.set()
 
-    return grpc.stream_stream_rpc_method_handler(observe_calls)
+    return grpc.stream_stream_rpc_method_handler(echo)
 
 
-async def test_whoever_sends_nothing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A stream on which nothing comes ends by its own reason."""
-    monkeypatch.setattr(streams, "STALL_SECONDS", 2.0)
+async def test_a_caller_who_sends_nothing() -> None:
+    """A stream on which no message arrives ends with a reason of its own."""
     ended = asyncio.Event()
-    async with served(echoing(ended)) as open_stream:
+    async with served(echoing(ended, idle_seconds=2.0)) as open_stream:
         call = open_stream()
         await call.write(b"one")
         assert 2**20 == len(await call.read())
-        with pytest.raises(grpc.aio.AioRpcError, match="Nothing came for 2 s") as error:
+        with pytest.raises(grpc.aio.AioRpcError, match="No message arrived for 2 s") as error:
             await call.read()
         assert grpc.StatusCode.DEADLINE_EXCEEDED is error.value.code()
         trailers: Any = error.value.trailing_metadata()
@@ -71,16 +62,14 @@ async def test_whoever_sends_nothing_is_told(monkeypatch: pytest.MonkeyPatch) ->
         assert ended.is_set()
 
 
-async def test_whoever_does_not_read_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A stream whose answers are not read ends, however eagerly it is written to, and the server goes on."""
+async def test_a_caller_who_does_not_read() -> None:
+    """A stream whose responses are not read ends even while its caller sends, and the next one works."""
     ended = asyncio.Event()
-    async with served(echoing(ended)) as open_stream:
-        monkeypatch.setattr(streams, "STALL_SECONDS", 0.5)
+    async with served(echoing(ended, write_seconds=2.0)) as open_stream:
         call = open_stream()
         writing = asyncio.create_task(_write_on(call))
         await asyncio.wait_for(ended.wait(), PATIENCE_SECONDS)
         writing.cancel()
-        monkeypatch.undo()
         other = open_stream()
         await other.write(b"one")
         assert 2**20 == len(await other.read())
@@ -92,15 +81,14 @@ async def _write_on(call: Any) -> None:  # noqa: ANN401 - a stream
         await asyncio.sleep(0.01)
 
 
-async def test_a_message_that_never_comes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A unary call is ended that would wait for its message as long as its caller likes."""
-    monkeypatch.setattr(unary_read_timeout, "MESSAGE_SECONDS", 0.5)
+async def test_a_message_that_never_arrives() -> None:
+    """A unary call whose message does not arrive in time is ended."""
 
-    async def answer(_request: bytes, _context: object) -> bytes:
-        raise AssertionError("there is nothing to answer")
+    async def respond(_request: bytes, _context: object) -> bytes:
+        raise AssertionError("there is no message")
 
-    method = grpc.unary_unary_rpc_method_handler(answer)
-    async with served(method, UnaryReadInterceptor(1, "")) as open_stream:
-        with pytest.raises(grpc.aio.AioRpcError, match=r"not come within 0\.5 s") as error:
+    method = grpc.unary_unary_rpc_method_handler(respond)
+    async with served(method, UnaryReadInterceptor(1, "", seconds=0.5)) as open_stream:
+        with pytest.raises(grpc.aio.AioRpcError, match=r"not arrive within 0\.5 s") as error:
             await open_stream().read()
     assert grpc.StatusCode.DEADLINE_EXCEEDED is error.value.code()

@@ -91,6 +91,6 @@ def test_settings_that_are_wrong(tmp_path: Path, content: str | None, said: str)
 def test_a_certificate_that_is_none(address: str, tmp_path: Path) -> None:
     """A certificate that cannot be used is named in a sentence, as one that is not there is."""
     file = tmp_path / "server.pem"
-    assert f"{file} cannot be read: No such file or directory" == check(address, shown=(file, file))
+    assert f"{file} cannot be read: No such file or directory" == check(address, tls=(file, file))
     file.write_text("garbage")
-    assert f"{file} cannot be used" in str(check(address, shown=(file, file)))
+    assert f"{file} cannot be used" in str(check(address, tls=(file, file)))

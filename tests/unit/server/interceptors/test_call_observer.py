@@ -12,8 +12,8 @@ from segue.server.observability.call_record import CallRecord
 from segue.server.rpc.error_status import to_status
 
 
-class Call:
-    """A call that was refused, in time or when its caller had left."""
+class RejectedCall:
+    """The context of a call that is rejected, before or after its caller has left."""
 
     def __init__(self, *, left: bool, remaining: float) -> None:
         self._left = left
@@ -22,24 +22,24 @@ class Call:
         self._code = code.value[0]
 
     def done(self) -> bool:
-        """Whether nobody can be told any more."""
+        """True once the caller has left."""
         return self._left
 
     def code(self) -> int:
-        """What was set."""
+        """The code that was set."""
         return int(self._code)
 
     def time_remaining(self) -> float:
-        """Until the deadline."""
+        """The seconds until the deadline."""
         return self._remaining
 
     def trailing_metadata(self) -> tuple[tuple[str, str | bytes], ...]:
-        """What was set."""
+        """The trailing metadata that was set."""
         return (("x-request-id", "id-1"), ("grpc-status-details-bin", self._status.SerializeToString()))
 
 
-class Watching:
-    """Keeps what it is told."""
+class Recorder:
+    """Keeps the records of calls."""
 
     def __init__(self) -> None:
         self.calls: list[CallRecord] = []
@@ -48,12 +48,12 @@ class Watching:
         """Keeps nothing."""
 
     def call_ended(self, call: CallRecord) -> None:
-        """Keeps how it ended."""
+        """Keeps the record."""
         self.calls.append(call)
 
 
-async def refused(_requests: object, context: Call) -> AsyncIterator[bytes]:
-    """A method that refuses."""
+async def reject(_requests: object, context: RejectedCall) -> AsyncIterator[bytes]:
+    """A method that rejects every call."""
     raise Overloaded("Try again.") if context.done() else grpc.aio.AbortError
     yield b""
 
@@ -66,11 +66,11 @@ async def refused(_requests: object, context: Call) -> AsyncIterator[bytes]:
         (True, 9.0, ("CANCELLED", "")),
     ],
 )
-async def test_whoever_left_was_told_no_reason(left: bool, remaining: float, expected: tuple[str, str]) -> None:
-    """A reason that was found too late is counted for nobody; one that was sent is."""
-    watching = Watching()
-    context: Any = Call(left=left, remaining=remaining)
+async def test_the_reason_of_a_call_whose_caller_left(left: bool, remaining: float, expected: tuple[str, str]) -> None:
+    """A reason is recorded only if it was sent; the record of a caller who left says how the caller left."""
+    recorder = Recorder()
+    context: Any = RejectedCall(left=left, remaining=remaining)
     with pytest.raises((Overloaded, grpc.aio.AbortError)):
-        await anext(observe_calls(refused, "/a.B/C", [watching])(None, context))
-    (call,) = watching.calls
+        await anext(observe_calls(reject, "/a.B/C", [recorder])(None, context))
+    (call,) = recorder.calls
     assert (*expected, "id-1") == (call.code, call.reason, call.request_id)

@@ -1,4 +1,4 @@
-"""Streams by a clock of their own, on which seconds pass only when nobody has anything to do."""
+"""Time limits of streams on a simulated clock, whose time passes only while every task waits."""
 
 from __future__ import annotations
 
@@ -18,120 +18,120 @@ from segue.server.rpc.streams import (
 )
 
 
-class Skipping(selectors.DefaultSelector):
-    """Waits for nothing: the time in which nothing would have come has passed at once."""
+class SkippingSelector(selectors.DefaultSelector):
+    """A selector that never waits, but counts the seconds that it would have waited."""
 
-    passed = 0.0
+    seconds = 0.0
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        """What is ready now."""
+        """The events that are ready now."""
         ready = super().select(0)
-        self.passed += 0 if ready else timeout or 0
+        self.seconds += 0 if ready else timeout or 0
         return ready
 
 
-class SkippingLoop(asyncio.SelectorEventLoop):
-    """A loop on which no time is lost, and none is too short for whatever is to be done in it."""
+class SimulatedLoop(asyncio.SelectorEventLoop):
+    """An event loop whose clock shows the seconds that its selector has skipped."""
 
     def __init__(self) -> None:
-        self._skipping = Skipping()
+        self._skipping = SkippingSelector()
         super().__init__(self._skipping)
 
     def time(self) -> float:
-        """How many seconds have passed."""
-        return self._skipping.passed
+        """The simulated time in seconds."""
+        return self._skipping.seconds
 
 
-def by_its_own_clock(test: Callable[[], Coroutine[None, None, None]]) -> Callable[[], None]:
+def on_simulated_clock(test: Callable[[], Coroutine[None, None, None]]) -> Callable[[], None]:
     """Runs a test on such a loop."""
 
     def run() -> None:
-        with asyncio.Runner(loop_factory=SkippingLoop) as runner:
+        with asyncio.Runner(loop_factory=SimulatedLoop) as runner:
             runner.run(test())
 
     run.__doc__ = test.__doc__
     return run
 
 
-@by_its_own_clock
+@on_simulated_clock
 async def test_one_message_at_a_time() -> None:
-    """No message is fetched before it is asked for."""
-    fetched = []
+    """A message is read only when it is requested."""
+    read = []
 
     async def messages() -> AsyncIterator[int]:
         for number in range(10):
-            fetched.append(number)
+            read.append(number)
             yield number
 
-    taken = with_idle_timeout(messages())
-    assert [0, 1] == [await anext(taken), await anext(taken)]
-    assert [0, 1] == fetched
+    stream = with_idle_timeout(messages())
+    assert [0, 1] == [await anext(stream), await anext(stream)]
+    assert [0, 1] == read
 
 
-@by_its_own_clock
-async def test_a_message_that_comes_in_time() -> None:
-    """The patience begins anew with every message."""
+@on_simulated_clock
+async def test_pauses_between_messages() -> None:
+    """The time limit starts again with every message."""
 
-    async def slowly() -> AsyncIterator[int]:
+    async def messages() -> AsyncIterator[int]:
         for number in range(4):
             await asyncio.sleep(STALL_SECONDS - 1)
             yield number
         await asyncio.sleep(STALL_SECONDS + 1)
 
-    taken: list[int] = []
+    received: list[int] = []
 
-    async def take() -> None:
-        async for number in with_idle_timeout(slowly()):
-            taken.append(number)
+    async def receive() -> None:
+        async for number in with_idle_timeout(messages()):
+            received.append(number)
 
     with pytest.raises(StreamStalled):
-        await take()
-    assert [0, 1, 2, 3] == taken
+        await receive()
+    assert [0, 1, 2, 3] == received
 
 
-@by_its_own_clock
-async def test_a_trickle() -> None:
-    """Whoever sends a little in time, again and again, is told when that has lasted as long as any piece plays."""
+@on_simulated_clock
+async def test_a_stream_without_end() -> None:
+    """A caller who sends a little in time, again and again, is stopped when the longest clip would be over."""
 
-    async def drop_by_drop() -> AsyncIterator[bytes]:
+    async def messages() -> AsyncIterator[bytes]:
         while True:
             yield b"a"
             await asyncio.sleep(STALL_SECONDS - 1)
 
-    async def work(message: bytes) -> bytes:
+    async def echo(message: bytes) -> bytes:
         return message
 
-    for taken in (with_idle_timeout(drop_by_drop()), map_concurrently(drop_by_drop(), work)):
+    for stream in (with_idle_timeout(messages()), map_concurrently(messages(), echo)):
         with pytest.raises(StreamStalled, match=f"lasted {MAX_STREAM_SECONDS:g} s"):
-            assert [] == [message async for message in taken if message != b"a"]
+            assert [] == [message async for message in stream if message != b"a"]
 
 
-@by_its_own_clock
-async def test_no_more_at_once() -> None:
-    """Only so many messages are worked on at once, and no more are fetched than one beyond."""
-    fetched: list[int] = []
+@on_simulated_clock
+async def test_the_limit_of_concurrent_requests() -> None:
+    """Only so many messages are processed at once, and at most one more is read."""
+    read: list[int] = []
     free = asyncio.Event()
 
     async def messages() -> AsyncIterator[int]:
         for number in range(50):
-            fetched.append(number)
+            read.append(number)
             yield number
 
     async def work(number: int) -> int:
         await free.wait()
         return number
 
-    answers = map_concurrently(messages(), work)
-    first = asyncio.ensure_future(anext(answers))
+    responses = map_concurrently(messages(), work)
+    first = asyncio.ensure_future(anext(responses))
     await asyncio.sleep(1)
-    assert MAX_CONCURRENT_REQUESTS + 1 >= len(fetched)
+    assert MAX_CONCURRENT_REQUESTS + 1 >= len(read)
     free.set()
-    assert list(range(50)) == sorted([await first] + [answer async for answer in answers])
+    assert list(range(50)) == sorted([await first] + [response async for response in responses])
 
 
-@by_its_own_clock
-async def test_work_is_no_stall() -> None:
-    """Whoever waits for an answer is not stalled; whoever has them all and sends no more is."""
+@on_simulated_clock
+async def test_a_caller_who_waits_is_not_stalled() -> None:
+    """A caller may pause while a request is processed, but not when all are done."""
 
     async def messages() -> AsyncIterator[int]:
         yield 1
@@ -141,16 +141,16 @@ async def test_work_is_no_stall() -> None:
         await asyncio.sleep(2 * STALL_SECONDS)
         return number
 
-    answers = map_concurrently(messages(), work)
-    assert 1 == await anext(answers)
+    responses = map_concurrently(messages(), work)
+    assert 1 == await anext(responses)
     with pytest.raises(StreamStalled):
-        await anext(answers)
+        await anext(responses)
 
 
-@by_its_own_clock
-async def test_whoever_leaves_stops_the_work() -> None:
-    """What is worked on when the answers are no longer wanted is given up."""
-    stopped = asyncio.Event()
+@on_simulated_clock
+async def test_a_cancelled_call_stops_its_work() -> None:
+    """The requests in progress are cancelled with the call."""
+    cancelled = asyncio.Event()
 
     async def messages() -> AsyncIterator[int]:
         yield 0
@@ -161,13 +161,13 @@ async def test_whoever_leaves_stops_the_work() -> None:
         try:
             await asyncio.sleep(2 * number)
         except asyncio.CancelledError:
-            stopped.set()
+            cancelled.set()
             raise
         return number
 
-    answers = map_concurrently(messages(), work)
-    assert 0 == await anext(answers)
-    following = asyncio.ensure_future(anext(answers))
+    responses = map_concurrently(messages(), work)
+    assert 0 == await anext(responses)
+    following = asyncio.ensure_future(anext(responses))
     await asyncio.sleep(1)
     following.cancel()
-    await asyncio.wait_for(stopped.wait(), 1)
+    await asyncio.wait_for(cancelled.wait(), 1)
