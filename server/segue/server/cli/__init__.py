@@ -1,1 +1,1 @@
-"""The ``segue-server`` command: options, configuration file, pre-flight checks."""
+"""The ``segue-server`` command: one module for each of its commands, and their options."""

@@ -1,74 +1,24 @@
-"""The settings of the server, each declared once; ``config`` tells where else than here they may stand."""
+"""The options of the server, each declared once; they are the fields of ``Settings``."""
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Callable
 from functools import reduce
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar, cast
+from typing import Any, TypeVar
 
 import click
 
 from segue.core.paths import DEFAULT_MODEL, default_data_folder, default_model, resolve_model
-from segue.server.cli.config_file import Setting, read_config
+from segue.server.cli.config_file import SettingOption, load_config_file
+from segue.server.cli.param_types import CountRange, SecondsRange, listen_address, tcp_address
 from segue.server.settings import DEFAULT_LISTEN, LOG_FORMATS, LOG_LEVELS
 
-Command = TypeVar("Command", bound=Callable[..., Any])
+CommandFunction = TypeVar("CommandFunction", bound=Callable[..., Any])
 
 _FOLDER = click.Path(path_type=Path, file_okay=False)
 _FILE = click.Path(path_type=Path, dir_okay=False)
-
-
-def _address(_ctx: click.Context, _option: click.Parameter, value: str) -> str:
-    # gRPC would take a port modulo 65,536, and 443 where there is none.
-    if not value.removeprefix("unix:") or (not value.startswith("unix:") and not _is_tcp(value)):
-        raise click.BadParameter(f"{value!r} is no address; write HOST:PORT with a port of 0 to 65535, or unix:PATH.")
-    return value
-
-
-def _tcp_address(_ctx: click.Context, _option: click.Parameter, value: str | None) -> str | None:
-    if value is not None and not _is_tcp(value):
-        raise click.BadParameter(f"{value!r} is no address; write HOST:PORT with a port of 0 to 65535.")
-    return value
-
-
-def _is_tcp(value: str) -> bool:
-    host, _, port = value.rpartition(":")
-    return _is_host(host) and port.isascii() and port.isdecimal() and int(port) < 2**16
-
-
-def _is_host(name: str) -> bool:
-    try:
-        return bool(name.encode("idna"))
-    except UnicodeError:  # which whoever looks the name up would raise, too
-        return False
-
-
-class _Ranged(click.ParamType):  # type: ignore[type-arg] # generic in its types alone
-    """Names its range also to whom it is no number, where click does not."""
-
-    def fail(self, message: str, param: click.Parameter | None = None, ctx: click.Context | None = None) -> NoReturn:
-        """Refuses a value."""
-        described = f" in the range {cast('_Seconds', self)._describe_range()}."
-        super().fail(message.replace(" range.", described), param, ctx)
-
-
-class _Count(_Ranged, click.IntRange):
-    """A whole number in a range."""
-
-
-class _Seconds(_Ranged, click.FloatRange):
-    """A number in a range, in which NaN is not, though no comparison says so."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:  # noqa: ANN401 - click's own signature
-        """Reads it, or says what is wrong."""
-        number: float = super().convert(value, param, ctx)
-        if math.isnan(number):
-            self.fail(f"{value} is not in the range {self._describe_range()}.", param, ctx)
-        return number
-
 
 _OPTIONS = (
     click.option(
@@ -77,125 +27,127 @@ _OPTIONS = (
         envvar="SEGUE_CONFIG",
         is_eager=True,
         expose_value=False,
-        callback=read_config,
-        help="A TOML file with any of the options below, each by its name without the dashes.",
+        callback=load_config_file,
+        help="TOML file with any of the options below, under their names without the dashes.",
     ),
     click.option(
         "--listen",
-        cls=Setting,
+        cls=SettingOption,
         default=DEFAULT_LISTEN,
-        callback=_address,
-        help="HOST:PORT or unix:PATH to answer on.",
+        callback=listen_address,
+        help="Address of the server, HOST:PORT or unix:PATH.",
     ),
     click.option(
         "--listen-when-ready",
-        cls=Setting,
+        cls=SettingOption,
         is_flag=True,
-        help="Open the port only when everything is loaded, for a balancer that does not ask for the health.",
+        help="Open the port only after everything is loaded, for load balancers that do not check the health.",
     ),
     click.option(
         "--data",
-        cls=Setting,
+        cls=SettingOption,
         type=_FOLDER,
         default=default_data_folder,
         show_default="segue in your own data folder",
-        help="Where Segue keeps its state; share it with segue-indexer.",
+        help="Folder where Segue keeps its state; use the same for segue-indexer.",
     ),
-    click.option("--redis", cls=Setting, help="URL of a Redis server.  [default: a private one in --data]"),
+    click.option("--redis", cls=SettingOption, help="URL of a Redis server.  [default: a private one in --data]"),
     click.option(
         "--model",
-        cls=Setting,
+        cls=SettingOption,
         type=resolve_model,
         metavar="NAME|DIR",
         default=default_model,
         show_default=DEFAULT_MODEL,
-        help="The network: one that ships, by its name, or an artifact's folder.",
+        help="Name of a model that ships with Segue, or folder of a model artifact.",
     ),
     click.option(
         "--workers",
-        cls=Setting,
-        type=_Count(1, 256),
+        cls=SettingOption,
+        type=CountRange(1, 256),
         default=lambda: os.cpu_count() or 1,
         show_default="one for each core",
-        help="How many processes decode.",
+        help="Number of decoding processes.",
     ),
     click.option(
         "--queue-seconds",
-        cls=Setting,
-        type=_Seconds(1, 1_000_000),
+        cls=SettingOption,
+        type=SecondsRange(1, 1_000_000),
         default=2400.0,
-        help="Seconds of audio that may wait or be heard; what is more is answered OVERLOADED.",
+        help="Seconds of audio that may be queued or in progress; further calls fail with OVERLOADED.",
     ),
     click.option(
         "--grace",
-        cls=Setting,
-        type=_Seconds(0, 3600),
+        cls=SettingOption,
+        type=SecondsRange(0, 3600),
         default=10.0,
-        help="Seconds that calls under way may take to finish after SIGTERM and --drain.",
+        help="Seconds for calls in progress to finish after SIGTERM and --drain.",
     ),
     click.option(
         "--drain",
-        cls=Setting,
-        type=_Seconds(0, 3600),
+        cls=SettingOption,
+        type=SecondsRange(0, 3600),
         default=0.0,
-        help="Seconds to take calls after SIGTERM while health says NOT_SERVING, so that balancers notice.",
+        help="Seconds to accept calls after SIGTERM while health is NOT_SERVING, so that load balancers notice.",
     ),
     click.option(
         "--max-connection-age",
-        cls=Setting,
-        type=_Seconds(0, 86_400),
+        cls=SettingOption,
+        type=SecondsRange(0, 86_400),
         default=3600.0,
-        help="Seconds after which callers are asked to connect anew, so that balancers spread them; 0 is never.",
+        help="Maximum connection age in seconds, so that load balancers spread the clients; 0 disables it.",
     ),
     click.option(
         "--metrics-listen",
-        cls=Setting,
-        callback=_tcp_address,
-        help="HOST:PORT to show Prometheus metrics on.  [default: nowhere]",
+        cls=SettingOption,
+        callback=tcp_address,
+        help="HOST:PORT for Prometheus metrics.  [default: no metrics]",
     ),
     click.option(
         "--tls-certificate",
-        cls=Setting,
+        cls=SettingOption,
         type=_FILE,
-        help="PEM file of the server's certificate and those between it and a root.  [default: no TLS]",
+        help="PEM file of the server's certificate and the intermediate ones.  [default: no TLS]",
     ),
-    click.option("--tls-key", cls=Setting, type=_FILE, help="PEM file of the certificate's key.  [default: none]"),
+    click.option(
+        "--tls-key", cls=SettingOption, type=_FILE, help="PEM file of the certificate's key.  [default: none]"
+    ),
     click.option(
         "--tls-client-ca",
-        cls=Setting,
+        cls=SettingOption,
         type=_FILE,
-        help="PEM file of the roots that every client's certificate must come from.  [default: clients need none]",
+        help="PEM file of the roots that must have issued every client's certificate.  [default: clients need none]",
     ),
     click.option(
         "--balancer-certificate",
-        cls=Setting,
+        cls=SettingOption,
         type=_FILE,
-        help="PEM file of the certificate that a balancer in front shows; the metrics tell when it ends.  "
+        help="PEM file of the certificate that a load balancer in front shows, for the metric of its end.  "
         "[default: none]",
     ),
     click.option(
         "--tokens",
-        cls=Setting,
+        cls=SettingOption,
         type=_FILE,
-        help="File of the tokens that may call, as `segue-server token new` makes them.  [default: everyone may]",
+        help="File of access tokens, made of lines that `segue-server token new` prints.  [default: no token needed]",
     ),
     click.option(
         "--log-format",
-        cls=Setting,
+        cls=SettingOption,
         type=click.Choice(LOG_FORMATS),
         default="text",
-        help="Lines for people, or a JSON object a line.",
+        help="Format of the log: text, or one JSON object per line.",
     ),
     click.option(
         "--log-level",
-        cls=Setting,
+        cls=SettingOption,
         type=click.Choice(LOG_LEVELS),
         default="info",
-        help="The least that is logged; debug has a line for every call, info for those that fail.",
+        help="Lowest level that is logged: debug includes every call, info only those that fail.",
     ),
 )
 
 
-def server_options(command: Command) -> Command:
-    """Declares every setting of the server; the command takes them as keyword arguments, the fields of ``Settings``."""
-    return reduce(lambda made, option: option(made), reversed(_OPTIONS), command)
+def server_options(command: CommandFunction) -> CommandFunction:
+    """Adds every option of the server to a command, which receives the fields of ``Settings`` as keyword arguments."""
+    return reduce(lambda decorated, option: option(decorated), reversed(_OPTIONS), command)

@@ -15,8 +15,8 @@ from redis import Redis
 
 from segue.core.redis_catalogue.open import open_store
 from segue.core.redis_catalogue.private_server import open_private_redis
-from segue.server.cli.doctor import CheckResult
 from segue.server.cli.main import main
+from segue.server.preflight.check_result import CheckResult
 from segue.server.security.tokens import new_token
 from tests.helpers.clips import Fill
 from tests.helpers.servers import RunningServer

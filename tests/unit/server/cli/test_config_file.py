@@ -6,7 +6,7 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from segue.server.cli.config_file import effective_settings, mask_passwords
+from segue.server.cli.config_file import SettingOption, effective_settings, mask_passwords
 from segue.server.cli.options import server_options
 from segue.server.settings import Settings
 
@@ -16,9 +16,12 @@ from segue.server.settings import Settings
 @click.pass_context
 def show(ctx: click.Context, /, **values: object) -> None:
     """Prints the effective settings, as the server logs them."""
-    Settings(**values)  # type: ignore[arg-type] # it takes all of them, and no other
+    Settings(**values)  # type: ignore[arg-type] # it accepts all of them, and no other
     for line in effective_settings(ctx):
         click.echo(" | ".join(line))
+
+
+KEYS = ", ".join(option.key for option in show.params if isinstance(option, SettingOption))
 
 
 def run(file: Path, text: str, *arguments: str, **environment: str) -> Result:
@@ -29,12 +32,12 @@ def run(file: Path, text: str, *arguments: str, **environment: str) -> Result:
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    """Where settings are written."""
+    """The path of a file of settings."""
     return tmp_path / "segue.toml"
 
 
-def test_what_goes_before_what(file: Path) -> None:
-    """The command line goes before the environment, that before the file, that before the default."""
+def test_precedence(file: Path) -> None:
+    """The command line takes precedence over the environment, then the file, then the default."""
     text = 'workers = 3\nqueue-seconds = 70\ngrace = 2.5\nlisten = "127.0.0.1:1"\n'
     ended = run(file, text, "--workers", "5", SEGUE_WORKERS="4", SEGUE_QUEUE_SECONDS="80")
     lines = dict(line.split(" | ", 1) for line in ended.output.splitlines())
@@ -45,7 +48,7 @@ def test_what_goes_before_what(file: Path) -> None:
     assert "none | by default" == lines["redis"]
 
 
-def test_the_file_may_stand_in_the_environment(file: Path) -> None:
+def test_a_file_that_the_environment_names(file: Path) -> None:
     """SEGUE_CONFIG names the file as --config does."""
     file.write_text("workers = 3\n")
     ended = CliRunner().invoke(show, env={"SEGUE_CONFIG": str(file)})
@@ -53,51 +56,51 @@ def test_the_file_may_stand_in_the_environment(file: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("worker = 3", "has an unknown key, worker. Did you mean workers?"),
-        ("x = 3", "has an unknown key, x. There are listen, listen-when-ready,"),
+        ("x = 3", "has an unknown key, x. The keys are {keys}."),
         ("[server]\nworkers = 3", "has an unknown key, server."),
         ("workers = 0", "0 is not in the range 1<=x<=256"),
         ("workers = 2.5", "'2.5' is not a valid integer in the range 1<=x<=256"),
         ('grace = "long"', "'long' is not a valid float in the range 0<=x<=3600"),
-        ("workers = true", "workers in {file} is bool True; give it one text or number"),
-        ("listen = [1]", "listen in {file} is list [1]; give it one text or number"),
-        ('listen = "nowhere"', "'nowhere' is no address; write HOST:PORT"),
+        ("workers = true", "workers in {file} is bool True; use one text or number"),
+        ("listen = [1]", "listen in {file} is list [1]; use one text or number"),
+        ('listen = "nowhere"', "'nowhere' is not an address; write HOST:PORT"),
         ('redis = ["redis://:secret@host"]', "redis in {file} is list ['redis://:***@host']"),
         ("grace = nan", "nan is not in the range 0<=x<=3600"),
         ("queue-seconds = -inf", "-inf is not in the range 1<=x<=1000000"),
-        ('listen = "unix:"', "'unix:' is no address"),
-        ('metrics-listen = ".example.com:80"', "'.example.com:80' is no address"),
-        ('metrics-listen = "host:٣"', "'host:٣' is no address"),
+        ('listen = "unix:"', "'unix:' is not an address"),
+        ('metrics-listen = ".example.com:80"', "'.example.com:80' is not an address"),
+        ('metrics-listen = "host:٣"', "'host:٣' is not an address"),
         ("workers = ", "{file} is not TOML"),
         ("workers = " + 5_000 * "[", "{file} is not TOML"),
         ("workers = 1\nworkers = 2", "{file} is not TOML"),
     ],
 )
-def test_what_cannot_be_is_named(file: Path, text: str, said: str) -> None:
-    """A wrong key or value is told with the file, the key, and what may stand there."""
+def test_invalid_files(file: Path, text: str, message: str) -> None:
+    """The error for a wrong key or value names the file, the key, and what is accepted."""
     ended = run(file, text)
     assert 2 == ended.exit_code
     assert str(file) in ended.output
-    assert said.replace("{file}", str(file)) in ended.output
+    assert message.replace("{file}", str(file)).replace("{keys}", KEYS) in ended.output
 
 
-def test_a_file_that_is_not_there(tmp_path: Path) -> None:
-    """A missing file is named."""
+def test_a_missing_file(tmp_path: Path) -> None:
+    """The error for a missing file names it."""
     ended = CliRunner().invoke(show, ["--config", str(tmp_path / "none.toml")])
     assert 2 == ended.exit_code
     assert f"{tmp_path / 'none.toml'} cannot be read" in ended.output
 
 
-def test_a_wrong_value_in_the_environment_is_named() -> None:
-    """It is told by its variable, with the range."""
+def test_an_invalid_value_in_the_environment() -> None:
+    """The error for a wrong value in the environment names the variable and the range."""
     ended = CliRunner().invoke(show, env={"SEGUE_WORKERS": "0"})
     assert "workers from SEGUE_WORKERS: 0 is not in the range 1<=x<=256" in ended.output
 
 
 @pytest.mark.parametrize(
-    ("text", "shown"),
+    ("text", "masked"),
     [
         ("redis://host:6379/0", "redis://host:6379/0"),
         ("redis://:secret@host:6379/0", "redis://:***@host:6379/0"),
@@ -108,6 +111,6 @@ def test_a_wrong_value_in_the_environment_is_named() -> None:
         ("redis://host?db=1&password=secret&x=1", "redis://host?db=1&password=***&x=1"),
     ],
 )
-def test_passwords_are_masked(text: str, shown: str) -> None:
-    """The password of a URL never shows."""
-    assert shown == mask_passwords(text)
+def test_passwords_are_masked(text: str, masked: str) -> None:
+    """The password of a URL is never shown."""
+    assert masked == mask_passwords(text)

@@ -12,8 +12,8 @@ from segue.core.paths import resolve_model
 from segue.server.cli.main import main
 
 
-def test_the_networks_that_ship() -> None:
-    """Each is listed with its id and the figures of its manifest."""
+def test_shipped_models() -> None:
+    """A model that ships is listed with its id and the figures of its manifest."""
     manifest = read_manifest(resolve_model("segue-fast"))
     ended = CliRunner().invoke(main, ["models"])
     assert 0 == ended.exit_code
@@ -22,8 +22,8 @@ def test_the_networks_that_ship() -> None:
     assert f"{manifest.metrics['precision_at_10_from_train']:.3f}" in line
 
 
-def test_those_of_a_folder(tmp_path: Path) -> None:
-    """Those in a folder are listed beside them, a damaged one with what is wrong, and the exit code is 1."""
+def test_models_of_a_folder(tmp_path: Path) -> None:
+    """The models in a folder are listed as well, a damaged one with its problem, and the exit code is then 1."""
     shutil.copytree(resolve_model("segue-fast"), tmp_path / "whole")
     shutil.copytree(resolve_model("segue-fast"), tmp_path / "broken")
     (tmp_path / "broken" / "saved_model" / "saved_model.pb").write_bytes(b"")
@@ -32,12 +32,12 @@ def test_those_of_a_folder(tmp_path: Path) -> None:
     assert 1 == ended.exit_code
     assert {"segue-fast", "whole", "broken"} <= set(models)
     assert "" == models["whole"]["problem"]
-    assert "saved_model.pb is not the file" in models["broken"]["problem"]
+    assert "saved_model.pb" in models["broken"]["problem"]
     assert models["segue-fast"]["accuracy"] == models["whole"]["accuracy"] == pytest.approx(0.655, abs=0.001)
 
 
 def test_an_artifact_itself() -> None:
-    """A folder may be an artifact, and one that is named twice is listed once."""
+    """A folder may be an artifact itself, and one that is named twice is listed once."""
     ended = CliRunner().invoke(main, ["models", str(resolve_model("segue-fast")), "--json"])
     folders = [model["folder"] for model in json.loads(ended.output)["models"]]
     assert 1 == folders.count(str(resolve_model("segue-fast")))

@@ -1,0 +1,59 @@
+"""The server itself: what ``segue-server`` does without a command."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+from types import FrameType
+from typing import NoReturn
+
+import click
+
+from segue.core.model.tensorflow_stderr import end_silence
+from segue.server.cli.config_file import effective_settings
+from segue.server.process.signals import stop_signals
+from segue.server.settings import Settings
+
+_log = logging.getLogger(__name__)
+
+
+def serve(ctx: click.Context, settings: Settings) -> None:
+    """Logs every setting with its source, and serves until a stop signal."""
+    for number in stop_signals():
+        if number is not signal.SIGINT:
+            signal.signal(number, _exit_before_serving)
+    from segue.server.observability.log_setup import configure_logging  # noqa: PLC0415 - so that --help is quick
+
+    configure_logging(settings.log_format, settings.log_level)
+    for key, value, source in effective_settings(ctx):
+        _log.info("%s is %s, %s", key, value, source)
+    if not _serve_until_stopped(settings):
+        _exit_at_once()
+
+
+def _serve_until_stopped(settings: Settings) -> bool:
+    """Serves; returns True if the server was ready before the stop signal."""
+    from segue.server import lifecycle  # noqa: PLC0415 - after the first log lines, since it takes a second
+    from segue.server.assembly import read_listener_security  # noqa: PLC0415 - likewise
+    from segue.server.observability.metrics import Metrics  # noqa: PLC0415 - likewise
+    from segue.server.observability.metrics_server import serve_metrics  # noqa: PLC0415 - likewise
+
+    metrics = Metrics()
+    security = read_listener_security(settings, metrics)
+    with serve_metrics(metrics.registry, settings.metrics_listen):
+        return asyncio.run(lifecycle.serve(settings, metrics, security))
+
+
+def _exit_at_once() -> NoReturn:
+    """Exits with 0 without waiting for the thread that still builds the components."""
+    logging.shutdown()
+    end_silence()
+    os._exit(0)
+
+
+def _exit_before_serving(_number: int, _frame: FrameType | None) -> None:
+    """Exits with 0 at a stop signal before the server runs; everything that was started is stopped."""
+    sys.exit(0)

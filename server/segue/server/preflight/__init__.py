@@ -1,0 +1,1 @@
+"""Checks before the server starts: machine, model, data folder, catalogue, ports, certificates, tokens."""

@@ -1,0 +1,61 @@
+"""Checks of Redis and of the catalogue in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from redis import Redis
+from redis.exceptions import ResponseError
+
+from segue.core.catalogue.records import Identity
+from segue.core.errors import SegueError
+from segue.core.model.artifact import Manifest
+from segue.core.redis_catalogue.client import SERVER_TIMEOUTS, address_of, connect, translating_errors
+from segue.core.redis_catalogue.open import open_store
+from segue.server.preflight.check_result import CheckResult
+from segue.server.settings import Settings
+
+
+def check_catalogue(settings: Settings, manifest: Manifest | None) -> Iterator[CheckResult]:
+    """Checks that Redis answers and keeps the catalogue, and that the catalogue fits the model if it is known."""
+    try:
+        with open_store(settings.data, settings.redis, SERVER_TIMEOUTS) as store:
+            yield CheckResult("redis", "ok", f"{store.address} answers")
+            yield _check_persistence(settings.redis)
+            yield _check_model_of(store.identity(), store.count(), manifest)
+    except SegueError as error:
+        yield CheckResult("redis", "fail", str(error))
+
+
+def _check_persistence(url: str | None) -> CheckResult:
+    """Checks that Redis writes to disk: the catalogue is there, and everything else can be rebuilt from it."""
+    if url is None:
+        return CheckResult("persistence", "ok", "the private Redis writes every change to disk within a second")
+    with translating_errors(address_of(url)), connect(url, SERVER_TIMEOUTS) as client:
+        info = client.info("persistence")
+        if info.get("aof_enabled"):
+            return CheckResult("persistence", "ok", "Redis writes every change to disk")
+        save_rules = _save_rules(client)
+    if save_rules == "":
+        text, advice = "Redis keeps nothing on disk", "Set appendonly yes in it, or the catalogue is lost at its end."
+    else:
+        text, advice = "Redis saves now and then, and loses the changes since", "Set appendonly yes in it."
+    return CheckResult("persistence", "warn", text, advice)
+
+
+def _save_rules(client: Redis) -> str | None:
+    """Returns the rules by which Redis saves, or None if it does not show them, as at some providers."""
+    try:
+        return str(client.config_get("save").get("save", ""))
+    except ResponseError:
+        return None
+
+
+def _check_model_of(identity: Identity | None, tracks: int, manifest: Manifest | None) -> CheckResult:
+    if identity and manifest and identity.key != manifest.key:
+        text = f"it was built by {identity.model_id}, and the model is {manifest.model_id}"
+        return CheckResult("catalogue", "fail", text, "Use that model, or index the music again with this one.")
+    if tracks == 0:
+        advice = "Run segue-indexer add FOLDER; until then nothing can be recommended."
+        return CheckResult("catalogue", "warn", "it is empty", advice)
+    return CheckResult("catalogue", "ok", f"{tracks:,} tracks{' by this model' if manifest else ''}")

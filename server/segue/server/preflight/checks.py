@@ -1,0 +1,28 @@
+"""Runs every pre-flight check."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from segue.server.preflight.access import check_certificates, check_tokens
+from segue.server.preflight.catalogue import check_catalogue
+from segue.server.preflight.check_result import CheckResult
+from segue.server.preflight.machine import check_decoders, check_model, check_processor, check_versions
+from segue.server.preflight.ports import check_ports
+from segue.server.preflight.storage import check_data_folder
+from segue.server.settings import Settings
+
+
+def run_checks(settings: Settings) -> Iterator[CheckResult]:
+    """Yields the result of each check as soon as it is known, since some take seconds."""
+    yield check_versions()
+    processor = check_processor()
+    yield processor
+    model, manifest = check_model(settings.model, processor)
+    yield model
+    yield from check_data_folder(settings.data, read_only=bool(settings.redis))
+    yield from check_catalogue(settings, manifest)
+    yield check_decoders()
+    yield from check_ports(settings)
+    yield from check_certificates(settings)
+    yield from check_tokens(settings)

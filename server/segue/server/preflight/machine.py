@@ -1,0 +1,63 @@
+"""Checks of the machine and of the model that runs on it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+from importlib.metadata import version
+from pathlib import Path
+
+from segue.core.errors import SegueError
+from segue.core.model.artifact import Manifest
+from segue.core.model.saved_model import Model
+from segue.server.preflight.check_result import CheckResult
+
+_PACKAGES = ("segue", "grpcio", "protobuf", "tensorflow-cpu", "tensorflow", "numpy", "hnswlib", "redis")
+
+
+def check_versions() -> CheckResult:
+    """Returns the versions of Python and of the packages that matter."""
+    packages = [f"{name} {version(name)}" for name in _PACKAGES if _is_installed(name)]
+    return CheckResult("versions", "ok", ", ".join([f"Python {platform.python_version()}", *packages]))
+
+
+def _is_installed(name: str) -> bool:
+    try:
+        return bool(version(name))
+    except ModuleNotFoundError:  # the base class of PackageNotFoundError
+        return False
+
+
+def check_processor() -> CheckResult:
+    """Checks for AVX: TensorFlow's wheels for x86 use it unchecked, and die with SIGILL without it."""
+    cpuinfo = Path("/proc/cpuinfo")
+    if platform.machine() != "x86_64" or not cpuinfo.exists():
+        return CheckResult("processor", "ok", f"{platform.machine()}, {os.cpu_count()} cores")
+    flags = set(cpuinfo.read_text(encoding="utf-8", errors="replace").partition("flags")[2].partition("\n")[0].split())
+    if "avx" not in flags:
+        advice = "Run on, or emulate, a processor with AVX."
+        return CheckResult("processor", "fail", "it has no AVX, which TensorFlow needs", advice)
+    known = [flag for flag in ("avx", "avx2", "fma", "avx512f") if flag in flags]
+    return CheckResult("processor", "ok", f"{os.cpu_count()} cores with {', '.join(known)}")
+
+
+def check_model(folder: Path, processor: CheckResult) -> tuple[CheckResult, Manifest | None]:
+    """Loads the model, unless the processor cannot run it; returns its manifest if it loads."""
+    if processor.level == "fail":
+        return CheckResult("model", "warn", "not loaded, since TensorFlow cannot run here"), None
+    try:
+        manifest = Model.load(folder).manifest
+    except SegueError as error:
+        advice = "Give --model the name or the folder of one that `segue-server models` lists."
+        return CheckResult("model", "fail", str(error), advice), None
+    text = f"{manifest.model_id} with {len(manifest.labels)} genres, from {folder}"
+    return CheckResult("model", "ok", text), manifest
+
+
+def check_decoders() -> CheckResult:
+    """Checks for ffmpeg."""
+    if ffmpeg := shutil.which("ffmpeg"):
+        return CheckResult("decoders", "ok", f"libsndfile, and {ffmpeg} for AAC, WMA and Matroska")
+    text = "there is no ffmpeg, so AAC, WMA and Matroska cannot be decoded"
+    return CheckResult("decoders", "warn", text, "Install ffmpeg if you have such files.")
