@@ -1,7 +1,8 @@
-"""Real server processes."""
+"""Real server processes, and the checks before their start."""
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -11,8 +12,11 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 import pytest
+from click.testing import CliRunner
 
-from tests.helpers.processes import ended
+from segue.server.cli.main import main
+from segue.server.preflight.check_result import CheckResult
+from tests.helpers.processes import ended as end
 
 
 class RunningServer(NamedTuple):
@@ -79,7 +83,7 @@ def starting_server(*options: str) -> Iterator[StartingServer]:
         try:
             yield StartingServer(process)
         finally:
-            ended(process)
+            end(process)
 
 
 @contextmanager
@@ -87,3 +91,10 @@ def running_server(*options: str) -> Iterator[RunningServer]:
     """Starts segue-server, waits until it has loaded everything, and ends it by SIGTERM."""
     with starting_server(*options) as starting:
         yield RunningServer(starting.wait_until_ready(), starting.process, starting.log)
+
+
+def run_doctor(*options: object) -> tuple[int, dict[str, CheckResult]]:
+    """The exit code of segue-server doctor, and its results by subject."""
+    ended = CliRunner().invoke(main, ["doctor", "--json", *map(str, options)])
+    results = [CheckResult(**result) for result in json.loads(ended.stdout)["checks"]]
+    return ended.exit_code, {result.what: result for result in results}

@@ -10,6 +10,7 @@ import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.rpc import error_details_pb2, status_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from segue.v1 import (
     audio_pb2,
@@ -84,6 +85,12 @@ class Stubs:
     def health(self, service: str) -> int:
         """Reads the health of a service."""
         return int(self._health.Check(health_pb2.HealthCheckRequest(service=service), timeout=60).status)
+
+
+def list_services(channel: grpc.Channel) -> None:
+    """Lists the services of a server by reflection."""
+    request = reflection_pb2.ServerReflectionRequest(list_services="")
+    list(reflection_pb2_grpc.ServerReflectionStub(channel).ServerReflectionInfo(iter([request])))
 
 
 def failure(call: pytest.ExceptionInfo[grpc.RpcError]) -> tuple[str, str, dict[str, object]]:

@@ -1,4 +1,4 @@
-"""The engine with real processes, a real network and real clips."""
+"""The engine with real worker processes, a real model and real clips."""
 
 from __future__ import annotations
 
@@ -23,52 +23,56 @@ from segue.server.observability.metrics import Metrics
 from tests.helpers.clips import wav
 from tests.helpers.processes import decoder
 
-Listeners = ProcessPool[DecodeTask, DecodedClip]
+Workers = ProcessPool[DecodeTask, DecodedClip]
 
 
 @pytest.fixture(scope="module")
-def listeners(loaded_tiny_model: Model) -> Iterator[Listeners]:
+def workers(loaded_tiny_model: Model) -> Iterator[Workers]:
     """One process that decodes."""
     manifest = loaded_tiny_model.manifest
-    with ProcessPool(
-        1, DecodeWorker(manifest.features, manifest.windows), preload=PRELOADED, limits=DECODE_LIMITS
-    ) as one:
-        yield one
+    worker = DecodeWorker(manifest.features, manifest.windows)
+    with ProcessPool(1, worker, preload=PRELOADED, limits=DECODE_LIMITS) as pool:
+        yield pool
 
 
 class Rig:
-    """An engine and what it counts."""
+    """An engine and its metrics.
 
-    def __init__(self, model: Model, listeners: Listeners, queue_seconds: float = 1_000) -> None:
+    Attributes:
+        metrics: the metrics.
+        engine: the engine.
+    """
+
+    def __init__(self, model: Model, workers: Workers, queue_seconds: float = 1_000) -> None:
         self.metrics = Metrics()
-        self.engine = Engine(model, listeners, queue_seconds, self.metrics)
+        self.engine = Engine(model, workers, queue_seconds, self.metrics)
 
     def dropped(self, stage: str, why: str) -> float:
-        """How much was given up before a stage."""
+        """The number of clips that were dropped before a stage."""
         return self._sample("segue_dropped_total", {"stage": stage, "why": why})
 
     def times(self, stage: str) -> float:
-        """How often a stage was gone through."""
+        """The number of times that a stage ran."""
         return self._sample("segue_stage_seconds_count", {"stage": stage})
 
     def waiting(self) -> float:
-        """How many seconds of audio wait."""
+        """The seconds of audio in the queue."""
         return self._sample("segue_queue_audio_seconds", {})
 
     def _sample(self, name: str, labels: dict[str, str]) -> float:
         return self.metrics.registry.get_sample_value(name, labels) or 0.0
 
-    async def begun(self, *pieces: bytes) -> list[asyncio.Task[object]]:
-        """Has pieces heard, the first of which is under way then, and the others wait."""
-        tasks: list[asyncio.Task[object]] = [asyncio.create_task(self.engine.analyze(piece)) for piece in pieces]
-        await asyncio.sleep(0)  # each goes as far as it can
+    async def start(self, *clips: bytes) -> list[asyncio.Task[object]]:
+        """Starts to analyze clips; the first one is then in progress, and the others are in the queue."""
+        tasks: list[asyncio.Task[object]] = [asyncio.create_task(self.engine.analyze(clip)) for clip in clips]
+        await asyncio.sleep(0)  # each task runs as far as it can
         return tasks
 
 
 @pytest.fixture
-def rig(loaded_tiny_model: Model, listeners: Listeners) -> Iterator[Rig]:
-    """An engine with one process."""
-    rig = Rig(loaded_tiny_model, listeners)
+def rig(loaded_tiny_model: Model, workers: Workers) -> Iterator[Rig]:
+    """An engine with one worker process."""
+    rig = Rig(loaded_tiny_model, workers)
     yield rig
     rig.engine.close()
 
@@ -76,49 +80,49 @@ def rig(loaded_tiny_model: Model, listeners: Listeners) -> Iterator[Rig]:
 LONG = wav(58, rate=44_100)
 
 
-async def test_as_without_a_server(rig: Rig, loaded_tiny_model: Model, clips: list[Path]) -> None:
-    """A piece is heard as the shared path hears it, and each stage is timed once."""
+async def test_the_prediction_is_that_of_the_model(rig: Rig, loaded_tiny_model: Model, clips: list[Path]) -> None:
+    """A clip has the prediction of the model alone, and each stage is timed once."""
     audio = clips[0].read_bytes()
     manifest = loaded_tiny_model.manifest
     expected = loaded_tiny_model.predict([extract(audio, manifest.features, manifest.windows).windows])[0]
-    hearing = await rig.engine.analyze(audio)
-    # Sums come out another way in another number of threads.
-    assert np.abs(expected.posterior - hearing.prediction.posterior).max() < 1e-6
-    assert np.abs(expected.embedding - hearing.prediction.embedding).max() < 1e-6
-    assert pytest.approx(30, abs=0.5) == hearing.clip.seconds
+    analyzed = await rig.engine.analyze(audio)
+    # Another number of threads sums in another order.
+    assert np.abs(expected.posterior - analyzed.prediction.posterior).max() < 1e-6
+    assert np.abs(expected.embedding - analyzed.prediction.embedding).max() < 1e-6
+    assert pytest.approx(30, abs=0.5) == analyzed.clip.seconds
     assert [1, 1, 1, 1] == [rig.times(stage) for stage in ("queue", "decode", "features", "network")]
 
 
 @pytest.mark.parametrize("identify", [True, False])
-def test_the_track_id_comes_with_the_windows(listeners: Listeners, clips: list[Path], identify: bool) -> None:
-    """The decoding process computes the track id of a clip if the task asks for it."""
+def test_the_worker_computes_the_track_id(workers: Workers, clips: list[Path], identify: bool) -> None:
+    """The worker process computes the track id of a clip if the task asks for it."""
     audio = clips[0].read_bytes()
-    decoded = listeners.submit(DecodeTask(audio, identify=identify)).result()
+    decoded = workers.submit(DecodeTask(audio, identify=identify)).result()
     assert (track_id(memoryview(audio)) if identify else None) == decoded.track_id
 
 
 async def test_an_analysis_carries_the_track_id(rig: Rig) -> None:
-    """The engine passes the track id on only if it was asked to."""
+    """The engine returns the track id only if it is requested."""
     audio = wav(4)
     assert track_id(memoryview(audio)) == (await rig.engine.analyze(audio, identify=True)).track_id
     assert (await rig.engine.analyze(audio)).track_id is None
 
 
-async def test_neighbours_share_a_batch(rig: Rig, loaded_tiny_model: Model, clips: list[Path]) -> None:
-    """What waits while the network is busy goes in together; a lone piece goes in alone; the answers are the same."""
+async def test_concurrent_clips_share_a_batch(rig: Rig, loaded_tiny_model: Model, clips: list[Path]) -> None:
+    """Clips that wait while the model is busy share a batch, a single clip runs alone, and predictions are the same."""
     manifest = loaded_tiny_model.manifest
     windows = [extract(clip, manifest.features, manifest.windows).windows for clip in clips[:5]]
-    alone = [(await rig.engine.batcher.predict(piece)).embedding for piece in windows]
+    alone = [(await rig.engine.batcher.predict(clip)).embedding for clip in windows]
     assert 5 == rig.times("network")
-    together = await asyncio.gather(*(rig.engine.batcher.predict(piece) for piece in windows))
+    together = await asyncio.gather(*(rig.engine.batcher.predict(clip) for clip in windows))
     assert 5 + 1 == rig.times("network")
-    assert np.abs(np.stack(alone) - np.stack([heard.embedding for heard in together])).max() < 1e-6
+    assert np.abs(np.stack(alone) - np.stack([prediction.embedding for prediction in together])).max() < 1e-6
 
 
-async def test_too_much(loaded_tiny_model: Model, listeners: Listeners) -> None:
-    """What does not fit into the queue is refused before it is decoded, and counted."""
-    rig = Rig(loaded_tiny_model, listeners, queue_seconds=100)
-    tasks = await rig.begun(LONG)
+async def test_a_full_queue(loaded_tiny_model: Model, workers: Workers) -> None:
+    """A clip that does not fit into the queue is rejected before it is decoded, and counted."""
+    rig = Rig(loaded_tiny_model, workers, queue_seconds=100)
+    tasks = await rig.start(LONG)
     with pytest.raises(Overloaded):
         await rig.engine.analyze(LONG)
     assert 1 == rig.dropped("queue", "overloaded")
@@ -127,9 +131,9 @@ async def test_too_much(loaded_tiny_model: Model, listeners: Listeners) -> None:
     rig.engine.close()
 
 
-async def test_cancelled_in_the_queue(rig: Rig) -> None:
-    """Whoever hangs up while waiting is never decoded."""
-    first, second, third = await rig.begun(LONG, LONG, wav(4))
+async def test_a_clip_that_is_cancelled_in_the_queue(rig: Rig) -> None:
+    """A clip whose call is cancelled in the queue is never decoded."""
+    first, second, third = await rig.start(LONG, LONG, wav(4))
     second.cancel()
     await asyncio.gather(first, third)
     assert second.cancelled()
@@ -138,52 +142,53 @@ async def test_cancelled_in_the_queue(rig: Rig) -> None:
     assert 0 == rig.waiting()
 
 
-async def test_cancelled_while_it_is_decoded(rig: Rig) -> None:
-    """Whoever hangs up while being decoded never gets to the network; the process does the next piece."""
-    (first,) = await rig.begun(LONG)
+async def test_a_clip_that_is_cancelled_in_progress(rig: Rig) -> None:
+    """A clip whose call is cancelled during decoding never reaches the model, and the worker decodes the next one."""
+    (first,) = await rig.start(LONG)
     first.cancel()
     assert (await rig.engine.analyze(wav(4))).clip.seconds
     assert 1 == rig.dropped("network", "cancelled")
     assert 1 == rig.times("network")
 
 
-async def test_expired(rig: Rig) -> None:
-    """A piece whose deadline has passed is not decoded, and counted as such."""
+async def test_a_deadline_before_decoding(rig: Rig) -> None:
+    """A clip whose deadline has passed is not decoded, and counted as expired."""
     with pytest.raises(DeadlinePassed):
         await rig.engine.analyze(wav(4), seconds_left=0.0)
     assert 1 == rig.dropped("decode", "expired")
     assert 0 == rig.times("decode")
 
 
-async def test_expired_before_the_features(rig: Rig) -> None:
-    """A deadline that passes while a piece is decoded spares the features."""
+async def test_a_deadline_before_the_features(rig: Rig) -> None:
+    """A clip whose deadline passes during decoding gets no features."""
     for milliseconds in (1, 2, 4, 8, 16, 32, 64, 128, 256):
         with suppress(DeadlinePassed):
             await rig.engine.analyze(LONG, seconds_left=milliseconds / 1000)
     assert 1 <= rig.dropped("features", "expired")
 
 
-async def test_what_cannot_be_heard(rig: Rig) -> None:
-    """An error of the piece comes back from the process as it was raised there, and the next piece is heard."""
-    with pytest.raises(AudioTooShort, match="at least 3 s"):
+async def test_unusable_audio(rig: Rig) -> None:
+    """An error of the worker process reaches the caller unchanged, and the next clip is analyzed."""
+    with pytest.raises(AudioTooShort) as error:
         await rig.engine.analyze(wav(1))
+    assert {"least_seconds": "3", "actual_seconds": "1"} == error.value.facts
     with pytest.raises(AudioUndecodable):
         await rig.engine.analyze(b"no audio" * 100)
     assert (await rig.engine.analyze(wav(4))).prediction.posterior.shape == (10,)
 
 
-async def test_a_process_that_dies(rig: Rig) -> None:
-    """A process that dies costs the piece that it worked on; the next one is heard by another."""
-    said: list[str] = []
-    # Killed before it has the piece, or after it is done with it, a process costs nothing: later each time.
+async def test_a_worker_that_dies(rig: Rig) -> None:
+    """A worker process that dies costs only the clip in progress; another one analyzes the next clip."""
+    messages: list[str] = []
+    # A process that is killed before it has the clip, or after it is done, costs nothing: so it lives longer each time.
     for milliseconds in range(5, 500, 5):
         assert (await rig.engine.analyze(wav(4))).prediction.posterior.shape == (10,)
-        (first,) = await rig.begun(LONG)
+        (first,) = await rig.start(LONG)
         await asyncio.sleep(milliseconds / 1000)
         os.kill(decoder(os.getpid()), signal.SIGKILL)
-        (answer,) = await asyncio.gather(first, return_exceptions=True)
-        if isinstance(answer, AudioUndecodable):
-            said.append(str(answer))
+        (result,) = await asyncio.gather(first, return_exceptions=True)
+        if isinstance(result, AudioUndecodable):
+            messages.append(str(result))
             break
-    assert ["could not be decoded" in sentence for sentence in said] == [True]
+    assert [True] == ["could not be decoded" in message for message in messages]
     assert (await rig.engine.analyze(wav(4))).prediction.posterior.shape == (10,)

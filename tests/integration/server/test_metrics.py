@@ -1,4 +1,4 @@
-"""What Prometheus reads of a running server."""
+"""The metrics of a running server."""
 
 from __future__ import annotations
 
@@ -10,13 +10,12 @@ from pathlib import Path
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from segue.server.observability.metrics import STAGES
 from segue.v1.classification_service_pb2 import StreamingClassifyConfig, StreamingClassifyRequest
 from tests.helpers.clips import Fill
 from tests.helpers.servers import RunningServer, running_server
-from tests.helpers.stubs import Stubs
+from tests.helpers.stubs import Stubs, list_services
 from tests.helpers.waiting import wait_until
 
 CATALOG, CLASSIFICATION = "/segue.v1.CatalogService", "/segue.v1.ClassificationService"
@@ -25,7 +24,7 @@ REFLECTION = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
 
 
 def test_calls_of_every_kind(tmp_path: Path, tiny_model: Path, fill: Fill, clips: list[Path]) -> None:
-    """Calls and streams are counted by how they ended, beside model, catalogue and memory."""
+    """Calls and streams are counted by their outcome, and model, catalogue and memory are shown."""
     fill(tmp_path, clips[:3])
     options = ("--data", str(tmp_path), "--model", str(tiny_model), "--metrics-listen", "127.0.0.1:0")
     with running_server(*options) as running:
@@ -33,7 +32,7 @@ def test_calls_of_every_kind(tmp_path: Path, tiny_model: Path, fill: Fill, clips
         stubs.status()
         with pytest.raises(grpc.RpcError):
             stubs.classify(b"no music")
-        watch_and_leave(stubs.channel)
+        watch_and_cancel(stubs.channel)
         with pytest.raises(grpc.RpcError):
             watch_for(stubs.channel, seconds=1)
         list_services(stubs.channel)
@@ -49,7 +48,7 @@ def test_calls_of_every_kind(tmp_path: Path, tiny_model: Path, fill: Fill, clips
             "segue_index_tombstones": 0,
             "segue_store_up": 1,
         }
-        # A stream that its caller has given up ends a moment later here.
+        # The server notices a moment later that a caller has cancelled.
         wait_until(lambda: expected == {name: running.metrics().get(name) for name in expected})
         assert 0 < running.metrics()["segue_catalogue_revision"]
         assert 1 == running.metrics()[f'segue_model_info{{model_id="{stubs.status().revision.model_id}"}}']
@@ -62,53 +61,47 @@ def test_calls_of_every_kind(tmp_path: Path, tiny_model: Path, fill: Fill, clips
         assert 10_000_000 < running.metrics()["process_resident_memory_bytes"]
 
 
-def test_who_leaves_has_not_failed(tmp_path: Path, tiny_model: Path) -> None:
-    """A stream that its caller gives up is counted as given up, at whatever moment, and never as a failure."""
+def test_cancelled_streams_are_no_failures(tmp_path: Path, tiny_model: Path) -> None:
+    """A stream that its caller cancels at any moment is counted as cancelled, and never as a failure."""
     options = ("--data", str(tmp_path), "--model", str(tiny_model), "--metrics-listen", "127.0.0.1:0")
     with running_server(*options) as running:
         stubs = Stubs(running.address)
         streams = f'method="{CLASSIFICATION}/StreamingClassify"'
         for number in range(60):
             over = threading.Event()
-            call = stubs.streaming_classify(configuration_until(over))
+            call = stubs.streaming_classify(config_and_pause(over))
             if number % 20:
-                time.sleep(number % 20 / 500)
+                time.sleep(number % 20 / 500)  # another moment each time
             else:
-                wait_until(lambda: under_way(running, streams) == 1)
+                wait_until(lambda: in_progress(running, streams) == 1)
             call.cancel()
             over.set()
-            # No more may be open at once than 32, however late it is noticed that they are not.
+            # At most 32 streams may be open, and the server notices a moment later that one is not.
             if number % 20 == 19:
-                wait_until(lambda: under_way(running, streams) == 0)
+                wait_until(lambda: in_progress(running, streams) == 0)
         assert {f'segue_requests_total{{code="CANCELLED",{streams}}}'} == {
             name for name in running.metrics() if name.startswith(("segue_requests_total", "segue_failures_total"))
         }
 
 
-def under_way(running: RunningServer, calls: str) -> float:
-    """How many calls of a method there are."""
+def in_progress(running: RunningServer, calls: str) -> float:
+    """The number of calls of a method that are in progress."""
     return running.metrics().get(f"segue_requests_in_flight{{{calls}}}", 0)
 
 
-def configuration_until(over: threading.Event) -> Iterator[StreamingClassifyRequest]:
-    """The first message of a stream, and then nothing until it is over."""
+def config_and_pause(over: threading.Event) -> Iterator[StreamingClassifyRequest]:
+    """The first message of a stream, and then a pause until an event."""
     yield StreamingClassifyRequest(config=StreamingClassifyConfig())
     over.wait(60)
 
 
-def watch_and_leave(channel: grpc.Channel) -> None:
-    """Watches the server's health until it was told once."""
-    answers = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest())
-    next(answers)
-    answers.cancel()
+def watch_and_cancel(channel: grpc.Channel) -> None:
+    """Watches the server's health until the first response."""
+    responses = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest())
+    next(responses)
+    responses.cancel()
 
 
 def watch_for(channel: grpc.Channel, seconds: float) -> None:
     """Watches the server's health until the deadline."""
     list(health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest(), timeout=seconds))
-
-
-def list_services(channel: grpc.Channel) -> None:
-    """Asks by reflection which services there are."""
-    request = reflection_pb2.ServerReflectionRequest(list_services="")
-    list(reflection_pb2_grpc.ServerReflectionStub(channel).ServerReflectionInfo(iter([request])))

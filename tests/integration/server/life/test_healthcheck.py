@@ -17,12 +17,12 @@ from segue.server.healthcheck import check, local_address
 
 @pytest.fixture
 def address() -> Iterator[str]:
-    """A server that is well, with a service "ill.Service" that is not."""
-    checks = HealthServicer()
-    checks.set("", health_pb2.HealthCheckResponse.SERVING)
-    checks.set("ill.Service", health_pb2.HealthCheckResponse.NOT_SERVING)
+    """The address of a healthy server with a service "ill.Service" that is not healthy."""
+    servicer = HealthServicer()
+    servicer.set("", health_pb2.HealthCheckResponse.SERVING)
+    servicer.set("ill.Service", health_pb2.HealthCheckResponse.NOT_SERVING)
     server = grpc.server(ThreadPoolExecutor(2))
-    health_pb2_grpc.add_HealthServicer_to_server(checks, server)
+    health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     yield f"127.0.0.1:{port}"
@@ -39,34 +39,34 @@ def address() -> Iterator[str]:
         ("unix:/run/segue.sock", "unix:/run/segue.sock"),
     ],
 )
-def test_reachable(listen: str, expected: str) -> None:
-    """A server that listens on all addresses is asked on the loopback, any other where it listens."""
+def test_local_address(listen: str, expected: str) -> None:
+    """A server on all interfaces is reached on the loopback, any other one at its own address."""
     assert expected == local_address(listen)
 
 
-def test_well(address: str) -> None:
-    """A server that is well has no problem."""
+def test_a_healthy_server(address: str) -> None:
+    """A healthy server has no problem."""
     assert check(address) is None
 
 
-def test_ill(address: str) -> None:
-    """A service that is not well is named."""
+def test_a_service_that_is_not_healthy(address: str) -> None:
+    """The problem names the service."""
     assert "ill.Service is NOT_SERVING" == check(address, "ill.Service")
 
 
-def test_unknown_service(address: str) -> None:
-    """A service that is not there is a problem, not a crash."""
+def test_an_unknown_service(address: str) -> None:
+    """An unknown service is a problem, and no crash."""
     assert "NOT_FOUND" in str(check(address, "no.Service"))
 
 
-def test_nobody_there() -> None:
-    """Where no server answers, the check waits no longer than it may."""
+def test_no_server() -> None:
+    """Without a server the check ends after its time limit."""
     assert "127.0.0.1:1 answers DEADLINE_EXCEEDED" in str(check("127.0.0.1:1", timeout=0.3))
 
 
 @pytest.mark.parametrize(("service", "code"), [([], 0), (["ill.Service"], 1)])
-def test_command(address: str, service: list[str], code: int) -> None:
-    """The command finds the server by SEGUE_LISTEN, and its exit code is what a container engine reads."""
+def test_the_command(address: str, service: list[str], code: int) -> None:
+    """The command finds the server by SEGUE_LISTEN, and its exit code is for container engines."""
     port = address.rpartition(":")[2]
     environment = os.environ | {"SEGUE_LISTEN": f"0.0.0.0:{port}"}
     command = [sys.executable, "-m", "segue.server.healthcheck", *service]
@@ -75,21 +75,22 @@ def test_command(address: str, service: list[str], code: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "said"), [(None, "cannot be read: No such file"), ("listen", "is not TOML"), ('listen = "::1:x"', ":x")]
+    ("content", "message"),
+    [(None, "cannot be read: No such file"), ("listen", "is not TOML"), ('listen = "::1:x"', ":x")],
 )
-def test_settings_that_are_wrong(tmp_path: Path, content: str | None, said: str) -> None:
-    """A file of settings that cannot be read or understood is named in a sentence, and what it says is heeded."""
+def test_invalid_settings(tmp_path: Path, content: str | None, message: str) -> None:
+    """A file of settings that is missing or invalid is named in a sentence, and the address in a valid file is used."""
     file = tmp_path / "server.toml"
     if content:
         file.write_text(content)
     environment = os.environ | {"SEGUE_CONFIG": str(file)}
     command = [sys.executable, "-m", "segue.server.healthcheck"]
     ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
-    assert (1, True, False) == (ended.returncode, said in ended.stderr, "Traceback" in ended.stderr)
+    assert (1, True, False) == (ended.returncode, message in ended.stderr, "Traceback" in ended.stderr)
 
 
-def test_a_certificate_that_is_none(address: str, tmp_path: Path) -> None:
-    """A certificate that cannot be used is named in a sentence, as one that is not there is."""
+def test_an_unusable_certificate(address: str, tmp_path: Path) -> None:
+    """A certificate that is missing or unusable is named in a sentence."""
     file = tmp_path / "server.pem"
     assert f"{file} cannot be read: No such file or directory" == check(address, tls=(file, file))
     file.write_text("garbage")

@@ -1,4 +1,4 @@
-"""A server's first seconds: the port is open before there is anything to answer with."""
+"""A server during its first seconds: the port is open before the model is loaded."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ import os
 import shutil
 import signal
 import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -26,7 +28,7 @@ SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.Health
 
 @pytest.fixture
 def slow_model(tmp_path: Path, tiny_model: Path) -> Path:
-    """A model that is loaded when somebody writes its manifest into the pipe that stands in its place."""
+    """A model that is loaded once its manifest is written to the pipe in the place of the file."""
     folder = tmp_path / "model"
     shutil.copytree(tiny_model, folder)
     (folder / "manifest.json").unlink()
@@ -42,12 +44,12 @@ def starting(tmp_path: Path, slow_model: Path) -> Iterator[StartingServer]:
 
 
 def let_load(slow_model: Path, tiny_model: Path) -> None:
-    """Gives the server what it waits for."""
+    """Lets the server load its model."""
     (slow_model / "manifest.json").write_bytes((tiny_model / "manifest.json").read_bytes())
 
 
-def test_health_tells_the_truth(starting: StartingServer, slow_model: Path, tiny_model: Path) -> None:
-    """Every service is NOT_SERVING while the model loads, and SERVING once it is warm."""
+def test_health(starting: StartingServer, slow_model: Path, tiny_model: Path) -> None:
+    """Every service is NOT_SERVING while the model is loaded, and SERVING once it is warm."""
     stubs = Stubs(starting.wait_until_open())
     assert [NOT_SERVING] * 4 == [stubs.health(service) for service in SERVICES]
     let_load(slow_model, tiny_model)
@@ -56,8 +58,8 @@ def test_health_tells_the_truth(starting: StartingServer, slow_model: Path, tiny
     assert stubs.classify(wav(5)).scores
 
 
-def test_watch_hears_of_it(starting: StartingServer, slow_model: Path, tiny_model: Path) -> None:
-    """Whoever watches the health is told when it changes, at the start and at the end."""
+def test_watching_the_health(starting: StartingServer, slow_model: Path, tiny_model: Path) -> None:
+    """A watcher of the health sees its changes at the start and at the end."""
     watch = health_pb2_grpc.HealthStub(Stubs(starting.wait_until_open()).channel).Watch(
         health_pb2.HealthCheckRequest(service=""), timeout=60
     )
@@ -68,8 +70,8 @@ def test_watch_hears_of_it(starting: StartingServer, slow_model: Path, tiny_mode
     assert NOT_SERVING == next(watch).status
 
 
-def test_calls_are_answered_starting(starting: StartingServer, slow_model: Path, tiny_model: Path) -> None:
-    """A call that comes too early is told so, and when to come again."""
+def test_early_calls(starting: StartingServer, slow_model: Path, tiny_model: Path) -> None:
+    """An early call fails with STARTING, and with the time after which to try again."""
     stubs = Stubs(starting.wait_until_open())
     for call in (lambda: stubs.classify(wav(5)), stubs.list_tracks, stubs.status):
         with pytest.raises(grpc.RpcError, match="is starting") as error:
@@ -81,8 +83,24 @@ def test_calls_are_answered_starting(starting: StartingServer, slow_model: Path,
     wait_until(lambda: stubs.health("") == SERVING)
 
 
-def test_an_unknown_call(starting: StartingServer, slow_model: Path, tiny_model: Path) -> None:
-    """A call of no service is UNIMPLEMENTED, before and after."""
+def test_an_early_call_is_rejected_before_its_message(starting: StartingServer) -> None:
+    """An early call fails while its caller still sends the message."""
+    opening: Any = Stubs(starting.wait_until_open()).channel.stream_unary
+    over = threading.Event()
+    with pytest.raises(grpc.RpcError) as error:
+        opening("/segue.v1.ClassificationService/Classify")(pause(over), timeout=PATIENCE_SECONDS)
+    over.set()
+    assert ("UNAVAILABLE", "STARTING") == failure(error)[:2]
+
+
+def pause(over: threading.Event) -> Iterator[bytes]:
+    """No message until an event."""
+    over.wait(PATIENCE_SECONDS)
+    yield from ()
+
+
+def test_an_unknown_service(starting: StartingServer, slow_model: Path, tiny_model: Path) -> None:
+    """A call to an unknown service is UNIMPLEMENTED, before the server is ready and after."""
     unknown = Stubs(starting.wait_until_open()).channel.unary_unary("/segue.v1.NoService/Nothing", bytes, bytes)
     for _ in range(2):
         with pytest.raises(grpc.RpcError) as error:
@@ -94,7 +112,7 @@ def test_an_unknown_call(starting: StartingServer, slow_model: Path, tiny_model:
 
 
 def test_sigterm_while_loading(starting: StartingServer) -> None:
-    """A server that is told to stop while it loads ends in good order, and does not wait for its model."""
+    """A server stops in order while it loads its model, and does not wait for it."""
     starting.wait_until_open()
     starting.process.send_signal(signal.SIGTERM)
     assert 0 == starting.process.wait(PATIENCE_SECONDS)
@@ -102,23 +120,23 @@ def test_sigterm_while_loading(starting: StartingServer) -> None:
     assert "segue-server: stopped\n" == starting.process.stderr.readlines()[-1]
 
 
-def test_a_port_that_opens_when_all_is_loaded(tmp_path: Path, slow_model: Path, tiny_model: Path) -> None:
-    """Where that is wanted, nobody listens while the model loads, and the first call is answered."""
+def test_a_port_that_opens_when_ready(tmp_path: Path, slow_model: Path, tiny_model: Path) -> None:
+    """With --listen-when-ready the port is closed while the model is loaded, and the first call succeeds."""
     host, port = "127.0.0.1", free_port()
     options = ("--listen", f"{host}:{port}", "--listen-when-ready", "--model", str(slow_model))
     with starting_server(*options, "--data", str(tmp_path / "data")) as starting:
-        # Opened by its reader, the server, which loads from here on.
+        # The pipe opens when the server reads it, which is while it loads the model.
         with (slow_model / "manifest.json").open("wb") as manifest:
             assert errno.ECONNREFUSED == socket.socket().connect_ex((host, port))
             manifest.write((tiny_model / "manifest.json").read_bytes())
         assert Stubs(starting.wait_until_ready()).classify(wav(5)).scores
 
 
-def test_no_address_of_a_redis(tmp_path: Path, tiny_model: Path) -> None:
-    """What can never be reached ends the server with a sentence; what may come yet does not."""
+def test_an_invalid_url_of_redis(tmp_path: Path, tiny_model: Path) -> None:
+    """An invalid URL of Redis ends the server with a sentence that names it without its password."""
     options = ("--data", str(tmp_path), "--model", str(tiny_model))
     with starting_server(*options, "--redis", "http://:secret@host") as server:
-        said = server.process.communicate(timeout=PATIENCE_SECONDS)[1]
+        log = server.process.communicate(timeout=PATIENCE_SECONDS)[1]
         assert 1 == server.process.returncode
-    assert "'http://host' is not the address of a Redis. Write redis://HOST:PORT/DB" in said
-    assert "secret" not in said
+    assert "'http://host' is not the address of a Redis. Write redis://HOST:PORT/DB" in log
+    assert "secret" not in log

@@ -1,4 +1,4 @@
-"""A server's last seconds, and the limits of its connections."""
+"""A server during its last seconds, and the age of its connections."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.Health
 
 @pytest.fixture
 def ending(tmp_path: Path, tiny_model: Path) -> Iterator[RunningServer]:
-    """A server that stops at once when it is told to, and gives calls under way all the time that they need."""
+    """A server with a long grace period."""
     with running_server("--data", str(tmp_path), "--model", str(tiny_model), "--grace", "60") as running:
         yield running
 
@@ -36,7 +36,7 @@ def watch(stubs: Stubs) -> Any:  # noqa: ANN401 - grpc has no name for a call th
 
 
 def test_drain(tmp_path: Path, tiny_model: Path) -> None:
-    """After SIGTERM health says NOT_SERVING, calls are still answered for the time to drain, and the exit code is 0."""
+    """After SIGTERM health is NOT_SERVING, calls succeed for the time to drain, and the exit code is 0."""
     options = ("--data", str(tmp_path), "--model", str(tiny_model), "--drain", "10", "--grace", "3600")
     with running_server(*options) as server:
         stubs = Stubs(server.address)
@@ -46,13 +46,13 @@ def test_drain(tmp_path: Path, tiny_model: Path) -> None:
         assert NOT_SERVING == next(watching).status
         assert stubs.classify(wav(4)).scores
         assert NOT_SERVING == stubs.health("segue.v1.ClassificationService")
-        # Whoever watches is no call under way: the server does not wait for them, and ends their calls well.
+        # The grace period is not for watchers: the server ends their calls with OK.
         assert [] == list(watching)
         assert 0 == server.process.wait(PATIENCE_SECONDS)
 
 
-def test_watchers_do_not_depend_on_each_other(ending: RunningServer) -> None:
-    """One who leaves takes nothing from others who watch the same service."""
+def test_watchers_are_independent(ending: RunningServer) -> None:
+    """A watcher who leaves does not end the calls of other watchers of the same service."""
     leaving, staying = watch(Stubs(ending.address)), watch(Stubs(ending.address))
     assert [SERVING, SERVING] == [next(leaving).status, next(staying).status]
     leaving.cancel()
@@ -61,51 +61,51 @@ def test_watchers_do_not_depend_on_each_other(ending: RunningServer) -> None:
     assert NOT_SERVING == next(staying).status
 
 
-def test_watchers_leave_room_for_others(ending: RunningServer) -> None:
-    """However many want to watch, only so many do, and all other calls are answered; a place that is left is free."""
+def test_the_limit_of_watchers(ending: RunningServer) -> None:
+    """Only so many callers may watch, all other calls succeed, and a watcher who leaves makes room."""
     stubs = Stubs(ending.address)
     watching = [watch(stubs) for _ in range(MAX_WATCHERS)]
-    assert {SERVING} == {next(one).status for one in watching}
+    assert {SERVING} == {next(call).status for call in watching}
     for _ in range(20):
         with pytest.raises(grpc.RpcError) as error:
             next(watch(stubs))
         assert ("RESOURCE_EXHAUSTED", "OVERLOADED") == failure(error)[:2]
     assert stubs.classify(wav(4)).scores
     watching[0].cancel()
-    wait_until(lambda: watches(stubs))
+    wait_until(lambda: can_watch(stubs))
 
 
-def test_what_outlasts_the_grace(tmp_path: Path, tiny_model: Path) -> None:
-    """Streams that are still open after the grace are ended, and nothing is said of each but a line."""
+def test_streams_after_the_grace_period(tmp_path: Path, tiny_model: Path) -> None:
+    """Streams that are open after the grace period are ended without a traceback in the log."""
     with running_server("--data", str(tmp_path), "--model", str(tiny_model), "--grace", "0.2") as server:
         over = threading.Event()
         requests = [StreamingClassifyRequest(config=StreamingClassifyConfig()), StreamingClassifyRequest(chunk=wav(4))]
-        streams = [Stubs(server.address).streaming_classify(staying(requests, over)) for _ in range(4)]
+        streams = [Stubs(server.address).streaming_classify(then_pause(requests, over)) for _ in range(4)]
         assert all(next(stream).HasField("window") for stream in streams)
         server.process.send_signal(signal.SIGTERM)
-        said = server.process.communicate(timeout=PATIENCE_SECONDS)[1]
+        log = server.process.communicate(timeout=PATIENCE_SECONDS)[1]
         assert 0 == server.process.returncode
         over.set()
-    assert "Traceback" not in said
+    assert "Traceback" not in log
     assert {"UNAVAILABLE"} == {stream.code().name for stream in streams}
 
 
-def staying(requests: list[StreamingClassifyRequest], over: threading.Event) -> Iterator[StreamingClassifyRequest]:
-    """The requests, and then nothing until it is over."""
+def then_pause(requests: list[StreamingClassifyRequest], over: threading.Event) -> Iterator[StreamingClassifyRequest]:
+    """The requests, and then a pause until an event."""
     yield from requests
     over.wait(60)
 
 
-def watches(stubs: Stubs) -> bool:
-    """Whether one more may watch."""
+def can_watch(stubs: Stubs) -> bool:
+    """True if one more caller may watch."""
     try:
         return bool(SERVING == next(watch(stubs)).status)
     except grpc.RpcError:
         return False
 
 
-def test_an_unknown_service(stubs: Stubs) -> None:
-    """The health of what is not there is NOT_FOUND to who asks, and SERVICE_UNKNOWN to who watches."""
+def test_the_health_of_an_unknown_service(stubs: Stubs) -> None:
+    """The health of an unknown service is NOT_FOUND for Check, and SERVICE_UNKNOWN for Watch."""
     with pytest.raises(grpc.RpcError) as error:
         stubs.health("no.Service")
     assert grpc.StatusCode.NOT_FOUND == error.value.code()
@@ -113,33 +113,38 @@ def test_an_unknown_service(stubs: Stubs) -> None:
     assert health_pb2.HealthCheckResponse.SERVICE_UNKNOWN == next(watching).status
 
 
-def test_calls_outlive_their_connection(tmp_path: Path, tiny_model: Path) -> None:
-    """A connection that comes of age is replaced under load, and no call fails for it."""
+def test_the_age_of_a_connection(tmp_path: Path, tiny_model: Path) -> None:
+    """A connection of the maximum age is replaced under load without a failed call."""
     options = ("--data", str(tmp_path), "--model", str(tiny_model), "--max-connection-age", "1")
     with running_server(*options) as server:
-        connections = Connections(server.address)
-        channel = grpc.insecure_channel(connections.address)
+        proxy = CountingProxy(server.address)
+        channel = grpc.insecure_channel(proxy.address)
         check = health_pb2_grpc.HealthStub(channel).Check
-        while connections.count < 3:
+        while proxy.connections < 3:
             assert SERVING == check(health_pb2.HealthCheckRequest(), timeout=30).status
         channel.close()
 
 
-class Connections:
-    """Stands before a server, and counts who connects."""
+class CountingProxy:
+    """A TCP proxy in front of a server that counts connections.
+
+    Attributes:
+        address: address of the proxy.
+        connections: number of connections so far.
+    """
 
     def __init__(self, server: str) -> None:
         host, _, port = server.rpartition(":")
         self._server = (host, int(port))
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.address = f"127.0.0.1:{self._listener.getsockname()[1]}"
-        self.count = 0
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.address = f"127.0.0.1:{self._socket.getsockname()[1]}"
+        self.connections = 0
         threading.Thread(target=self._accept, daemon=True).start()
 
     def _accept(self) -> None:
         while True:
-            client, _ = self._listener.accept()
-            self.count += 1
+            client, _ = self._socket.accept()
+            self.connections += 1
             server = socket.create_connection(self._server)
             for source, target in ((client, server), (server, client)):
                 threading.Thread(target=_copy, args=(source, target), daemon=True).start()

@@ -5,22 +5,16 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-import trustme
 
 from segue.core.errors import MalformedRequest
 from segue.server.observability.metrics import Metrics
 from segue.server.security.tls import Tls, TlsFiles, read_certificates, watch_balancer
-
-CA = trustme.CA()
+from tests.helpers.certificates import issue
 
 
 def write_files(folder: Path, end: datetime | None = None) -> TlsFiles:
     """Writes a certificate and its key."""
-    issued = CA.issue_cert("localhost", "127.0.0.1", not_after=end)
-    files = TlsFiles(folder / "server.pem", folder / "server.key")
-    files.certificate.write_bytes(b"".join(pem.bytes() for pem in issued.cert_chain_pems))
-    files.key.write_bytes(issued.private_key_pem.bytes())
-    return files
+    return TlsFiles(*issue(folder, "server", "localhost", "127.0.0.1", end=end))
 
 
 def expires(metrics: Metrics) -> float | None:

@@ -1,0 +1,48 @@
+"""A server that cannot start exits with 1 and a sentence."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from segue.core.redis_catalogue.open import open_store
+from tests.helpers.servers import RunningServer
+from tests.helpers.waiting import PATIENCE_SECONDS
+
+
+def error_of(*options: str) -> str:
+    """The log of a server that cannot start."""
+    ended = subprocess.run(
+        [sys.executable, "-m", "segue.server", *options],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        check=False,
+    )
+    assert 1 == ended.returncode
+    assert "Traceback" not in ended.stderr
+    return ended.stderr
+
+
+def test_a_missing_model(tmp_path: Path) -> None:
+    """The error names a folder without a model."""
+    error = error_of("--data", str(tmp_path), "--model", str(tmp_path), "--listen", "127.0.0.1:0")
+    assert f"no model in {tmp_path}" in error
+
+
+def test_an_occupied_port(server: RunningServer, tmp_path: Path, tiny_model: Path) -> None:
+    """The error names a port that another server uses."""
+    for when in ((), ("--listen-when-ready",)):
+        options = ("--data", str(tmp_path), "--model", str(tiny_model), *when)
+        assert f"Cannot listen on {server.address}" in error_of("--listen", server.address, *options)
+
+
+def test_a_catalogue_of_another_model(tmp_path: Path, tiny_model: Path) -> None:
+    """A catalogue of another model is refused with the names of both models."""
+    with open_store(tmp_path) as store, store.writer("other-12345678", "f" * 16, 8):
+        pass
+    error = error_of("--data", str(tmp_path), "--model", str(tiny_model), "--listen", "127.0.0.1:0")
+    assert "other-12345678" in error
+    assert "tiny-" in error
+    assert "f" * 16 in error
