@@ -1,4 +1,4 @@
-"""What answers say when they are asked for more."""
+"""The optional fields of responses, and read masks."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ CLASSIFY_MASKS = [
 
 @pytest.mark.parametrize(("mask", "fields"), CLASSIFY_MASKS)
 def test_the_mask_of_classify(stubs: Stubs, mask: tuple[str, ...], fields: set[str]) -> None:
-    """The answer has the fields that were asked for, the usual ones where none were, and always its revision."""
+    """A response has the requested fields, the default ones without a mask, and always its revision."""
     assert fields == filled(stubs.classify(wav(6, rate=16_000), read_mask=mask))
 
 
 @pytest.mark.parametrize("mask", [("loudness",), ("scores", "timeline.scores"), ("",)])
-def test_a_path_that_is_no_field(stubs: Stubs, ids: list[str], mask: tuple[str, ...]) -> None:
-    """A path that names nothing is an error that names the mask, and is found before anything is decoded."""
+def test_an_unknown_path(stubs: Stubs, ids: list[str], mask: tuple[str, ...]) -> None:
+    """The error for an unknown path names the mask, and comes before the audio is decoded."""
     for call in (lambda: stubs.classify(b"no audio", read_mask=mask), lambda: stubs.recommend(ids[0], read_mask=mask)):
         with pytest.raises(grpc.RpcError) as error:
             call()
@@ -49,13 +49,13 @@ def test_a_path_that_is_no_field(stubs: Stubs, ids: list[str], mask: tuple[str, 
 
 
 def test_quality_flags(stubs: Stubs) -> None:
-    """The flags say what is wrong with the sound."""
+    """A response has a flag for each problem of the sound quality."""
     flags = stubs.classify(wav(4, rate=16_000)).quality_flags
     assert [QUALITY_FLAG_SHORT, QUALITY_FLAG_RESAMPLED, QUALITY_FLAG_LOW_RATE] == list(flags)
 
 
-def test_an_error_has_its_figures(stubs: Stubs) -> None:
-    """How much too long or too short a piece is can be read without reading a sentence."""
+def test_the_figures_of_an_error(stubs: Stubs) -> None:
+    """The limit and the actual value are in the metadata of the error."""
     figures = {}
     for content in (wav(0.5), bytes(17 * 2**20)):
         with pytest.raises(grpc.RpcError) as error:
@@ -68,37 +68,37 @@ def test_an_error_has_its_figures(stubs: Stubs) -> None:
 
 
 def test_the_timeline(stubs: Stubs, clips: list[Path], loaded_tiny_model: Model) -> None:
-    """The timeline has the windows that the network heard, where they are, with its scores of each."""
+    """The timeline has the windows of the model with their times and their scores."""
     manifest = loaded_tiny_model.manifest
     windows = extract(clips[0], manifest.features, manifest.windows).windows
-    (heard,) = loaded_tiny_model.predict([windows])
+    (prediction,) = loaded_tiny_model.predict([windows])
     timeline = stubs.classify(clips[0].read_bytes(), top_k=3, read_mask=["timeline"]).timeline
     starts = [window.start.ToMilliseconds() / 1000 for window in timeline]
     assert pytest.approx(windows.starts.tolist(), abs=0.001) == starts
     assert {3.0} == {round((w.end.ToMilliseconds() - w.start.ToMilliseconds()) / 1000, 3) for w in timeline}
-    best = [manifest.labels[index] for index in heard.window_posterior.argmax(axis=1)]
+    best = [manifest.labels[index] for index in prediction.window_posterior.argmax(axis=1)]
     assert best == [window.scores[0].genre for window in timeline]
     assert {3} == {len(window.scores) for window in timeline}
 
 
-def test_the_embedding_is_the_one_of_the_catalogue(stubs: Stubs, ids: list[str], clips: list[Path], data: Path) -> None:
-    """A clip, as itself or as a seed, and its track as a seed, have the embedding that the indexer stored."""
+def test_the_embedding_is_that_of_the_catalogue(stubs: Stubs, ids: list[str], clips: list[Path], data: Path) -> None:
+    """A clip, by itself or as a seed, and its track as a seed have the embedding that the indexer stored."""
     with open_store(data) as store:
         (stored,) = store.embeddings([ids[1]])
     assert stored is not None
     audio = clips[1].read_bytes()
-    answers = (
+    responses = (
         stubs.classify(audio, read_mask=["embedding"]),
         stubs.recommend(audio, read_mask=["embedding"]),
         stubs.recommend(ids[1], read_mask=["embedding"]),
     )
-    for answer in answers:
-        np.testing.assert_allclose(answer.embedding, stored, atol=1e-6)
+    for response in responses:
+        np.testing.assert_allclose(response.embedding, stored, atol=1e-6)
 
 
 def test_the_mask_of_recommend(stubs: Stubs, ids: list[str]) -> None:
-    """A clip as a seed has flags and a timeline, a track has none; the usual answer has no more than it had."""
-    usual, everything = ("recommendations", "revision"), {"recommendations", "revision", "embedding"}
-    assert set(usual) == filled(stubs.recommend(ids[0]))
+    """Only a clip as a seed has quality flags and a timeline; without a mask a response has the default fields."""
+    default, everything = {"recommendations", "revision"}, {"recommendations", "revision", "embedding"}
+    assert default == filled(stubs.recommend(ids[0]))
     assert everything == filled(stubs.recommend(ids[0], read_mask=["*"]))
     assert everything | {"timeline", "quality_flags"} == filled(stubs.recommend(wav(4), read_mask=["*"]))

@@ -1,4 +1,4 @@
-"""What failed is let go of at once: garbage that hangs together may lie for hours in a server with few new objects."""
+"""The memory of a call is released at its end: reference cycles may stay for hours in a server with few new objects."""
 
 from __future__ import annotations
 
@@ -27,64 +27,64 @@ from tests.helpers.waiting import PATIENCE_SECONDS
 
 
 @pytest.fixture(autouse=True)
-def uncollected() -> Iterator[None]:
-    """Nothing goes but what nobody refers to."""
+def no_garbage_collection() -> Iterator[None]:
+    """Only objects without references are released."""
     gc.collect()
     gc.disable()
     yield
     gc.enable()
 
 
-class Sent:
-    """A message that can be seen to be gone."""
+class Message:
+    """A message whose release can be observed."""
 
     def __init__(self, _content: bytes) -> None:
-        LEFT.add(self)
+        MESSAGES.add(self)
 
 
-LEFT: weakref.WeakSet[Sent] = weakref.WeakSet()
+MESSAGES: weakref.WeakSet[Message] = weakref.WeakSet()
 
 
-async def refuse(_request: Sent, _context: object) -> bytes:
-    """Answers no request."""
-    raise AudioUndecodable("It is none.")
+async def fail(_request: Message, _context: object) -> bytes:
+    """A unary method that always fails."""
+    raise AudioUndecodable("It cannot be decoded.")
 
 
-async def answer(_request: Sent, _context: object) -> bytes:
-    """Answers every request."""
-    return b"answer"
+async def succeed(_request: Message, _context: object) -> bytes:
+    """A unary method that always succeeds."""
+    return b"response"
 
 
-async def refuse_more(requests: AsyncIterator[Sent], _context: object) -> AsyncIterator[bytes]:
-    """Answers the first message of a stream, and no more."""
+async def fail_after_one(requests: AsyncIterator[Message], _context: object) -> AsyncIterator[bytes]:
+    """A stream that responds to its first message and then fails."""
     async for _ in with_idle_timeout(requests):
         yield b"one"
-        raise AudioUndecodable("It is none.")
+        raise AudioUndecodable("It cannot be decoded.")
 
 
-async def answer_none(requests: AsyncIterator[Sent], _context: object) -> AsyncIterator[bytes]:
-    """Takes as many messages of a stream as it can, and never has an answer."""
-    async with aclosing(map_concurrently(requests, _work_on)) as answers:
-        async for _ in answers:
+async def never_respond(requests: AsyncIterator[Message], _context: object) -> AsyncIterator[bytes]:
+    """A stream that reads as many messages as it can, and never responds."""
+    async with aclosing(map_concurrently(requests, _work)) as responses:
+        async for _ in responses:
             yield b""
 
 
-async def _work_on(request: Sent) -> Sent:
+async def _work(request: Message) -> Message:
     await asyncio.sleep(600)
     return request
 
 
 @asynccontextmanager
 async def served() -> AsyncIterator[Any]:
-    """A way to a server with the interceptors of the real one."""
+    """A channel to a server with the interceptors of the real one."""
     server = grpc.aio.server(
         interceptors=[CallObserverInterceptor([CallLogger()]), ErrorStatusInterceptor(), UnaryReadInterceptor(1, "")]
     )
     handlers = {
-        "Well": grpc.unary_unary_rpc_method_handler(answer, request_deserializer=Sent),
-        "One": grpc.unary_unary_rpc_method_handler(refuse, request_deserializer=Sent),
-        "Many": grpc.stream_stream_rpc_method_handler(refuse_more, request_deserializer=Sent),
-        "Together": grpc.stream_stream_rpc_method_handler(answer_none, request_deserializer=Sent),
+        "Succeed": grpc.unary_unary_rpc_method_handler(succeed, request_deserializer=Message),
+        "Fail": grpc.unary_unary_rpc_method_handler(fail, request_deserializer=Message),
+        "FailAfterOne": grpc.stream_stream_rpc_method_handler(fail_after_one, request_deserializer=Message),
+        "NeverRespond": grpc.stream_stream_rpc_method_handler(never_respond, request_deserializer=Message),
     }
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("test.Calls", handlers),))
     port = server.add_insecure_port("127.0.0.1:0")
@@ -94,63 +94,63 @@ async def served() -> AsyncIterator[Any]:
     await server.stop(None)
 
 
-async def until(true: Callable[[], bool]) -> None:
-    """Waits until something is so."""
+async def wait_for(condition: Callable[[], bool]) -> None:
+    """Waits until a condition is true."""
     async with asyncio.timeout(PATIENCE_SECONDS):
-        while not true():  # noqa: ASYNC110 - nothing tells that an object is gone
+        while not condition():  # noqa: ASYNC110 - there is no event for the release of an object
             await asyncio.sleep(0.02)
 
 
-async def test_a_call_that_failed() -> None:
-    """Its message is gone when it has its status, which is the one that it was to have."""
+async def test_a_failed_call() -> None:
+    """The message of a failed call is released, and the call has the right status."""
     async with served() as channel:
-        with pytest.raises(grpc.aio.AioRpcError, match=r"It is none\.") as error:
-            await channel.unary_unary("/test.Calls/One")(b"audio")
+        with pytest.raises(grpc.aio.AioRpcError, match="cannot be decoded") as error:
+            await channel.unary_unary("/test.Calls/Fail")(b"audio")
         assert grpc.StatusCode.INVALID_ARGUMENT is error.value.code()
-        await until(lambda: not LEFT)
+        await wait_for(lambda: not MESSAGES)
 
 
-async def test_a_call_that_is_answered() -> None:
-    """Its message is gone too."""
+async def test_a_successful_call() -> None:
+    """The message of a successful call is released."""
     async with served() as channel:
-        assert b"answer" == await channel.unary_unary("/test.Calls/Well")(b"audio")
-        await until(lambda: not LEFT)
+        assert b"response" == await channel.unary_unary("/test.Calls/Succeed")(b"audio")
+        await wait_for(lambda: not MESSAGES)
 
 
-async def test_a_stream_that_failed() -> None:
-    """So are the messages of a stream."""
+async def test_a_failed_stream() -> None:
+    """The messages of a failed stream are released."""
     async with served() as channel:
-        call = channel.stream_stream("/test.Calls/Many")()
+        call = channel.stream_stream("/test.Calls/FailAfterOne")()
         await call.write(b"audio")
         assert b"one" == await call.read()
-        with pytest.raises(grpc.aio.AioRpcError, match="is none"):
+        with pytest.raises(grpc.aio.AioRpcError, match="cannot be decoded"):
             await call.read()
-        await until(lambda: not LEFT)
+        await wait_for(lambda: not MESSAGES)
 
 
-async def test_a_stream_that_was_left() -> None:
-    """So are those that were worked on, and the one that waited, when a caller hangs up."""
+async def test_a_cancelled_stream() -> None:
+    """The messages in progress, and the one that waits, are released if the caller cancels."""
     async with served() as channel:
-        call = channel.stream_stream("/test.Calls/Together")()
+        call = channel.stream_stream("/test.Calls/NeverRespond")()
         for _ in range(MAX_CONCURRENT_REQUESTS + 1):
             await call.write(b"audio")
-        await until(lambda: len(LEFT) == MAX_CONCURRENT_REQUESTS + 1)
+        await wait_for(lambda: len(MESSAGES) == MAX_CONCURRENT_REQUESTS + 1)
         call.cancel()
-        await until(lambda: not LEFT)
+        await wait_for(lambda: not MESSAGES)
 
 
-async def test_a_piece_that_failed(loaded_tiny_model: Model) -> None:
-    """Its bytes are gone when its error is."""
+async def test_an_undecodable_clip(loaded_tiny_model: Model) -> None:
+    """The bytes of a clip that cannot be decoded are released."""
     manifest = loaded_tiny_model.manifest
-    listening = DecodeWorker(manifest.features, manifest.windows)
-    with ProcessPool(1, listening, preload=PRELOADED, limits=DECODE_LIMITS) as listeners:
-        engine = Engine(loaded_tiny_model, listeners, 1_000, Metrics())
-        assert "AudioUndecodable" == await _refused(engine)
-        await until(lambda: not [one for one in gc.get_objects() if type(one) is DecodeTask])
+    worker = DecodeWorker(manifest.features, manifest.windows)
+    with ProcessPool(1, worker, preload=PRELOADED, limits=DECODE_LIMITS) as workers:
+        engine = Engine(loaded_tiny_model, workers, 1_000, Metrics())
+        assert "AudioUndecodable" == await _error_name(engine)
+        await wait_for(lambda: not [task for task in gc.get_objects() if type(task) is DecodeTask])
         engine.close()
 
 
-async def _refused(engine: Engine) -> str:
+async def _error_name(engine: Engine) -> str:
     try:
         await engine.analyze(b"RIFF" + bytes(100_000))
     except AudioUndecodable as error:

@@ -1,4 +1,4 @@
-"""Five hundred inputs that mean harm: none of them is answered by anything but a typed status, and all others go on."""
+"""Five hundred hostile inputs and other misuse: each gets a typed status, and other callers are not affected."""
 
 from __future__ import annotations
 
@@ -17,33 +17,33 @@ from segue.v1 import audio_pb2, classification_service_pb2, classification_servi
 from segue.v1.classification_service_pb2 import StreamingClassifyRequest
 from tests.helpers.clips import wav
 from tests.helpers.servers import RunningServer
-from tests.helpers.stubs import Stubs, failure
+from tests.helpers.stubs import Stubs, failure, reason_of
 from tests.helpers.waiting import wait_until
 from tests.load.hostile import inputs
 
-MISTAKES = {"AUDIO_UNDECODABLE", "AUDIO_TOO_SHORT", "AUDIO_TOO_LONG", "AUDIO_SILENT", "MALFORMED_REQUEST"}
+CALLER_ERRORS = {"AUDIO_UNDECODABLE", "AUDIO_TOO_SHORT", "AUDIO_TOO_LONG", "AUDIO_SILENT", "MALFORMED_REQUEST"}
 
 
 def outcome(stubs: Stubs, content: bytes) -> str:
-    """OK, or the reason of what was answered."""
+    """OK, or the reason of a failed call."""
     try:
-        return "OK" if stubs.classify(content).scores else "nothing"
+        return "OK" if stubs.classify(content).scores else "no scores"
     except grpc.RpcError as error:
-        return failure(pytest.ExceptionInfo.from_exception(error))[1]
+        return reason_of(error)
 
 
-def test_five_hundred(stubs: Stubs, server: RunningServer) -> None:
-    """Each is heard, or refused as the caller's mistake; and honest music is heard afterwards as before."""
+def test_five_hundred_inputs(stubs: Stubs, server: RunningServer) -> None:
+    """Each input is classified or rejected as the caller's error, and a clip has the same scores as before."""
     before = stubs.classify(wav(5)).scores
-    outcomes = {what: outcome(stubs, content) for what, content in inputs(500)}
-    assert {} == {what: reason for what, reason in outcomes.items() if reason not in {"OK", *MISTAKES}}
-    assert 0.5 < sum(reason in MISTAKES for reason in outcomes.values()) / len(outcomes)
+    outcomes = {name: outcome(stubs, content) for name, content in inputs(500)}
+    assert {} == {name: reason for name, reason in outcomes.items() if reason not in {"OK", *CALLER_ERRORS}}
+    assert 0.5 < sum(reason in CALLER_ERRORS for reason in outcomes.values()) / len(outcomes)
     assert before == stubs.classify(wav(5)).scores
     assert server.process.poll() is None
 
 
-def test_callers_who_leave(stubs: Stubs, server: RunningServer) -> None:
-    """Calls that are cancelled at any moment, or have next to no time, harm nobody."""
+def test_callers_who_cancel(stubs: Stubs, server: RunningServer) -> None:
+    """Calls that are cancelled at any moment, or have hardly any time, affect no other call."""
     service = classification_service_pb2_grpc.ClassificationServiceStub(stubs.channel)
     request = classification_service_pb2.ClassifyRequest(audio=audio_pb2.Audio(content=wav(10)))
     rng = random.Random(0)
@@ -54,7 +54,7 @@ def test_callers_who_leave(stubs: Stubs, server: RunningServer) -> None:
             rng.choice(calls).cancel()  # type: ignore[no-untyped-call] # as grpc-stubs have it
     codes = {call.code().name for call in calls}
     assert codes <= {"OK", "CANCELLED", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED"}
-    # Whoever leaves has left here before the server knows, so it may be full for a moment.
+    # A call has ended here before the server knows it, so the queue may be full for a moment.
     wait_until(lambda: "OVERLOADED" != outcome(stubs, wav(5)))
     assert stubs.classify(wav(5)).scores
     assert server.process.poll() is None
@@ -64,18 +64,18 @@ FAILING: dict[str, tuple[str, list[Message]]] = {
     "no music": ("Classify", [classification_service_pb2.ClassifyRequest(audio=audio_pb2.Audio(content=b"no music"))]),
     "no audio": ("Classify", [classification_service_pb2.ClassifyRequest()]),
     "no message": ("Classify", []),
-    "no such method": ("Nothing", []),
-    "a stream of nothing": ("StreamingClassify", []),
-    "a stream without its beginning": ("StreamingClassify", [StreamingClassifyRequest(chunk=b"1234")]),
+    "an unknown method": ("Nothing", []),
+    "an empty stream": ("StreamingClassify", []),
+    "a stream without a config": ("StreamingClassify", [StreamingClassifyRequest(chunk=b"1234")]),
 }
 
 
 @pytest.mark.parametrize("kind", FAILING)
-def test_a_connection_on_which_all_fails(server: RunningServer, kind: str) -> None:
-    """However many calls of a connection fail, it takes the next: none of them keeps its place there."""
+def test_many_failures_on_a_connection(server: RunningServer, kind: str) -> None:
+    """A failed call releases its slot: far more calls than a connection has slots fail in the same way."""
     method, messages = FAILING[kind]
     content = [message.SerializeToString() for message in messages]
-    # What the client would do again by itself is to be seen.
+    # Without the client's own retries, every failure is seen.
     with grpc.insecure_channel(server.address, [("grpc.enable_retries", 0)]) as channel:
         opening: Any = channel.stream_stream
         call = opening(f"/segue.v1.ClassificationService/{method}")
@@ -84,7 +84,7 @@ def test_a_connection_on_which_all_fails(server: RunningServer, kind: str) -> No
 
 
 def test_oversized_metadata(stubs: Stubs) -> None:
-    """Metadata of megabytes is refused, and the next call is answered."""
+    """A megabyte of metadata is rejected, and the next call succeeds."""
     service = classification_service_pb2_grpc.ClassificationServiceStub(stubs.channel)
     with pytest.raises(grpc.RpcError) as error:
         service.Classify(classification_service_pb2.ClassifyRequest(), metadata=(("x-harm", "a" * 2**20),), timeout=60)
@@ -92,8 +92,8 @@ def test_oversized_metadata(stubs: Stubs) -> None:
     assert stubs.classify(wav(5)).scores
 
 
-def test_a_bomb_of_compressed_bytes(stubs: Stubs) -> None:
-    """A compressed message, of which a megabyte may be a gigabyte, is refused before it is unpacked."""
+def test_a_decompression_bomb(stubs: Stubs) -> None:
+    """A compressed message is rejected before it is decompressed."""
     service = classification_service_pb2_grpc.ClassificationServiceStub(stubs.channel)
     request = classification_service_pb2.ClassifyRequest(audio=audio_pb2.Audio(content=bytes(64 * 2**20)))
     with pytest.raises(grpc.RpcError) as error:
@@ -112,38 +112,38 @@ def test_a_bomb_of_compressed_bytes(stubs: Stubs) -> None:
         "grpc.health.v1.Health/Watch",
     ],
 )
-def test_no_message(stubs: Stubs, method: str) -> None:
-    """A call whose caller is done before a message is answered, and does not wait for ever."""
+def test_a_call_without_a_message(stubs: Stubs, method: str) -> None:
+    """A unary call that its caller ends without a message fails at once."""
     opening: Any = stubs.channel.stream_stream
     with pytest.raises(grpc.RpcError) as error:
         list(opening(f"/{method}")(iter([]), timeout=60))
     assert ("INVALID_ARGUMENT", "MALFORMED_REQUEST") == failure(error)[:2]
 
 
-def test_reflection_without_end(stubs: Stubs) -> None:
-    """Who asks what there is, and stays, takes no more places than there are for that, and none of the others'."""
+def test_reflection_streams_that_stay_open(stubs: Stubs) -> None:
+    """The number of open reflection streams is limited, with a limit of their own."""
     over = threading.Event()
     opening: Any = stubs.channel.stream_stream
-    calls = [opening("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo") for _ in range(MAX_STREAMS + 1)]
-    asked = [call(until(over), timeout=60) for call in calls]
-    wait_until(lambda: any(call.done() for call in asked))
-    (refused,) = [call for call in asked if call.done()]
+    method = opening("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo")
+    calls = [method(pause(over), timeout=60) for _ in range(MAX_STREAMS + 1)]
+    wait_until(lambda: any(call.done() for call in calls))
+    (rejected,) = [call for call in calls if call.done()]
     with pytest.raises(grpc.RpcError) as error:
-        list(refused)
+        list(rejected)
     assert ("RESOURCE_EXHAUSTED", "OVERLOADED") == failure(error)[:2]
     over.set()
-    assert [[]] * MAX_STREAMS == [list(call) for call in asked if call is not refused]
+    assert [[]] * MAX_STREAMS == [list(call) for call in calls if call is not rejected]
 
 
-def until(over: threading.Event) -> Iterator[bytes]:
-    """Nothing, for as long as it is not over."""
+def pause(over: threading.Event) -> Iterator[bytes]:
+    """No message until an event."""
     over.wait(60)
     yield from ()
 
 
 @pytest.mark.parametrize("method", ["Classify", "StreamingClassify"])
-def test_bytes_that_are_no_message(stubs: Stubs, method: str) -> None:
-    """What is no message of the contract is the caller's mistake, and counted and logged as one."""
+def test_bytes_that_are_not_a_message(stubs: Stubs, method: str) -> None:
+    """Bytes that are not a message of the method are the caller's error."""
     opening: Any = stubs.channel.stream_stream
     call = opening(f"/segue.v1.ClassificationService/{method}")
     with pytest.raises(grpc.RpcError) as error:

@@ -21,33 +21,33 @@ from tests.helpers.stubs import Stubs
 
 
 def items(requests: Iterable[RecommendRequest]) -> Iterator[StreamingRecommendRequest]:
-    """Requests, numbered."""
+    """The requests with numbers as their ids."""
     for number, request in enumerate(requests):
         yield StreamingRecommendRequest(item_id=f"item {number}", request=request)
 
 
-def reason(answer: StreamingRecommendResponse) -> str:
-    """Why an item failed, or nothing where it did not."""
+def reason(response: StreamingRecommendResponse) -> str:
+    """The reason why an item failed, or "" if it did not."""
     info = error_details_pb2.ErrorInfo()
-    for detail in answer.status.details:
+    for detail in response.status.details:
         if detail.Unpack(info):
             return str(info.reason)
     return ""
 
 
-def test_each_is_answered_as_by_recommend(stubs: Stubs, ids: list[str], clips: list[Path]) -> None:
-    """Ids and clips, more than are worked on at once, have the answers that Recommend gives them."""
+def test_responses_are_those_of_recommend(stubs: Stubs, ids: list[str], clips: list[Path]) -> None:
+    """Each id and clip has the response that Recommend returns, even with more items than run at once."""
     requests = [RecommendRequest(track_id=track_id, limit=3) for track_id in ids] * 5
     requests.insert(7, RecommendRequest(audio=Audio(content=clips[0].read_bytes()), limit=2))
     assert len(requests) > 3 * MAX_CONCURRENT_REQUESTS
-    answers = {answer.item_id: answer.response for answer in stubs.streaming_recommend(items(requests))}
-    assert len(requests) == len(answers)
-    assert stubs.recommend(clips[0].read_bytes(), limit=2) == answers["item 7"]
-    assert stubs.recommend(ids[1], limit=3) == answers["item 1"]
+    responses = {item.item_id: item.response for item in stubs.streaming_recommend(items(requests))}
+    assert len(requests) == len(responses)
+    assert stubs.recommend(clips[0].read_bytes(), limit=2) == responses["item 7"]
+    assert stubs.recommend(ids[1], limit=3) == responses["item 1"]
 
 
 def test_an_item_fails_alone(stubs: Stubs, ids: list[str]) -> None:
-    """What is wrong with an item is told with its reason and the stream's request id; the others are answered."""
+    """A failed item has its reason and the stream's request id, and the other items succeed."""
     requests = [
         RecommendRequest(track_id=ids[0]),
         RecommendRequest(),
@@ -58,7 +58,7 @@ def test_an_item_fails_alone(stubs: Stubs, ids: list[str]) -> None:
         RecommendRequest(track_id=ids[2]),
     ]
     call = stubs.streaming_recommend(items(requests))
-    answers = {answer.item_id: answer for answer in call}
+    responses = {item.item_id: item for item in call}
     assert [
         "",
         "MALFORMED_REQUEST",
@@ -67,34 +67,34 @@ def test_an_item_fails_alone(stubs: Stubs, ids: list[str]) -> None:
         "AUDIO_TOO_SHORT",
         "MALFORMED_REQUEST",
         "",
-    ] == [reason(answers[f"item {number}"]) for number in range(len(requests))]
-    assert (grpc.StatusCode.OK, 5) == (call.code(), answers["item 2"].status.code)
+    ] == [reason(responses[f"item {number}"]) for number in range(len(requests))]
+    assert (grpc.StatusCode.OK, 5) == (call.code(), responses["item 2"].status.code)
     request_id = dict(call.trailing_metadata())["x-request-id"]
-    assert request_id in str(answers["item 2"].status)
+    assert request_id in str(responses["item 2"].status)
 
 
-def test_an_endless_name(stubs: Stubs, ids: list[str]) -> None:
-    """A name that is too long is refused, and comes back cut off."""
+def test_a_very_long_item_id(stubs: Stubs, ids: list[str]) -> None:
+    """An item id that is too long is an error, and comes back truncated."""
     item = StreamingRecommendRequest(item_id="x" * 1_000, request=RecommendRequest(track_id=ids[0]))
-    (answer,) = stubs.streaming_recommend([item])
-    assert ("MALFORMED_REQUEST", "x" * 128) == (reason(answer), answer.item_id)
+    (response,) = stubs.streaming_recommend([item])
+    assert ("MALFORMED_REQUEST", "x" * 128) == (reason(response), response.item_id)
 
 
-def test_answers_come_before_the_end(stubs: Stubs, ids: list[str]) -> None:
-    """An item is answered while the caller has more to send."""
+def test_responses_come_before_the_end(stubs: Stubs, ids: list[str]) -> None:
+    """An item is answered while its caller still sends others."""
     answered = threading.Event()
 
-    def slowly() -> Iterator[StreamingRecommendRequest]:
+    def requests() -> Iterator[StreamingRecommendRequest]:
         yield from items([RecommendRequest(track_id=ids[0])])
         assert answered.wait(60)
         yield from items([RecommendRequest(track_id=ids[1])])
 
-    answers = stubs.streaming_recommend(slowly())
-    assert next(answers).response.recommendations
+    responses = stubs.streaming_recommend(requests())
+    assert next(responses).response.recommendations
     answered.set()
-    assert 1 == len(list(answers))
+    assert 1 == len(list(responses))
 
 
-def test_nothing_asked(stubs: Stubs) -> None:
-    """A stream of no requests has no answers."""
+def test_no_item(stubs: Stubs) -> None:
+    """A stream without items has no response."""
     assert [] == list(stubs.streaming_recommend([]))
