@@ -1,4 +1,4 @@
-"""Streams of any parts in any order: each ends by a result or a typed status, and the next call is answered."""
+"""Streams of random messages: each ends with a result or a typed status, and the next call succeeds."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import grpc
-import pytest
 import soundfile
 from google.protobuf.field_mask_pb2 import FieldMask
 
@@ -23,23 +22,23 @@ from segue.v1.recommendation_service_pb2 import (
     StreamingRecommendResponse,
 )
 from tests.helpers.clips import wav
-from tests.helpers.stubs import Stubs, failure
+from tests.helpers.stubs import Stubs, reason_of
 
 SEQUENCES = 120
-AUDIO = {"AUDIO_UNDECODABLE", "AUDIO_TOO_SHORT", "AUDIO_SILENT"}
-REASONS = {"MALFORMED_REQUEST", *AUDIO}
-# What no server says, but the caller's own gRPC where the caller has had enough.
-LEFT = {"CANCELLED", "DEADLINE_EXCEEDED"}
+AUDIO_REASONS = {"AUDIO_UNDECODABLE", "AUDIO_TOO_SHORT", "AUDIO_SILENT"}
+REASONS = {"MALFORMED_REQUEST", *AUDIO_REASONS}
+# The caller's own gRPC ends a call with these if the caller cancels or its deadline passes.
+CALLER_CODES = {"CANCELLED", "DEADLINE_EXCEEDED"}
 
 
 class Sequence(NamedTuple):
-    """What a caller does: the bytes of its messages, and how it ends.
+    """The behaviour of a caller.
 
     Attributes:
-        messages: each as it is on the wire.
-        stays: whether it keeps its side open until the server has ended the call.
-        timeout: seconds.
-        reads: how many answers it takes before it cancels, or None for all.
+        messages: the bytes of each message.
+        stays: True to keep the stream open until the server has ended the call.
+        timeout: deadline in seconds.
+        reads: number of responses that the caller reads before it cancels, or None for all.
     """
 
     messages: list[bytes]
@@ -48,19 +47,19 @@ class Sequence(NamedTuple):
     reads: int | None
 
 
-Components = Callable[[random.Random], list[bytes]]
+MessageSource = Callable[[random.Random], list[bytes]]
 
 
-def sequence(rng: random.Random, parts: Components) -> Sequence:
-    """Any parts, with a few broken, doubled, lost or out of their place, from a caller who may leave."""
-    messages = parts(rng)
+def sequence(rng: random.Random, source: MessageSource) -> Sequence:
+    """Some messages, a few of them broken, doubled, lost or in the wrong place, of a caller who may leave."""
+    messages = source(rng)
     for _ in range(rng.choice((0, 0, 1, 3))):
         place = rng.randrange(len(messages) + 1)
         rng.choice((_lose, _double, _swap, _garble, _empty))(messages, place, rng)
     leaves = rng.random()
     timeout = rng.choice((0.002, 0.02, 0.05)) if leaves < 0.15 else 60.0
     reads = rng.randrange(3) if leaves > 0.85 else None
-    # Whoever stays is answered only when the server ends the call, which it does at a mistake, or not for 30 s.
+    # The server ends the call of a caller who stays at an error, or only after 30 s: so those have a short deadline.
     return Sequence(messages, timeout < 1 and rng.random() < 0.5, timeout, reads)
 
 
@@ -85,7 +84,7 @@ def _empty(messages: list[bytes], place: int, _rng: random.Random) -> None:
 
 
 def classifying(rng: random.Random) -> list[bytes]:
-    """A configuration that may be odd, and a piece, a part of one, or noise, in chunks of any size."""
+    """A config that may be invalid, and a clip, a part of one, or noise, in chunks of any size."""
     config = Config(top_k=rng.choice((None, 1, 3, 100, 10**6, 0, -1) if rng.random() < 0.3 else (3,)))
     if rng.random() < 0.1:
         config.read_mask.CopyFrom(FieldMask(paths=rng.choice((["*"], ["timeline"], ["scores.genre"], ["", "x"]))))
@@ -95,11 +94,11 @@ def classifying(rng: random.Random) -> list[bytes]:
         config.pcm.CopyFrom(form)
     content = rng.choice((wav(3.5), FLAC, FLAC, FLAC[: rng.randrange(len(FLAC))], rng.randbytes(5_000), bytes(200_000)))
     size = rng.choice((len(content), 20_000, 3_000))
-    # A few of a single byte, and what is behind them in one.
+    # A few chunks have a single byte.
     cuts = sorted({0, *(range(rng.randint(0, 60))), *range(0, len(content), size)})
     chunks = [content[start:stop] for start, stop in zip(cuts, [*cuts[1:], len(content)], strict=True)]
-    parts = [StreamingClassifyRequest(config=config), *(StreamingClassifyRequest(chunk=chunk) for chunk in chunks)]
-    return [part.SerializeToString() for part in parts]
+    messages = [StreamingClassifyRequest(config=config), *(StreamingClassifyRequest(chunk=chunk) for chunk in chunks)]
+    return [message.SerializeToString() for message in messages]
 
 
 def flac() -> bytes:
@@ -113,7 +112,7 @@ FLAC = flac()
 
 
 def recommending(rng: random.Random, ids: list[str]) -> list[bytes]:
-    """Up to ten items with seeds of every kind and none."""
+    """Up to ten items with seeds of every kind, or without one."""
     seeds = [
         RecommendRequest(track_id=ids[0], limit=2),
         RecommendRequest(track_id="\0 no such track \n" * rng.randint(1, 500)),
@@ -126,71 +125,71 @@ def recommending(rng: random.Random, ids: list[str]) -> list[bytes]:
     ]
     names = ("", "a", "é\n\0", "x" * 128, "x" * 129, "y" * 10_000)
     chosen = rng.choices(seeds, k=rng.randint(0, 10))
-    parts = [StreamingRecommendRequest(item_id=rng.choice(names), request=seed) for seed in chosen]
-    return [part.SerializeToString() for part in parts]
+    messages = [StreamingRecommendRequest(item_id=rng.choice(names), request=seed) for seed in chosen]
+    return [message.SerializeToString() for message in messages]
 
 
-def played(stubs: Stubs, method: str, doing: Sequence) -> tuple[str, list[bytes]]:
-    """How a sequence ended, OK or a reason or LEFT, and the answers that came."""
+def play(stubs: Stubs, method: str, sequence: Sequence) -> tuple[str, list[bytes]]:
+    """The end of a stream, which is OK, a reason or one of CALLER_CODES, and its responses."""
     over = threading.Event()
 
     def send() -> Iterator[bytes]:
-        yield from doing.messages
-        if doing.stays:
+        yield from sequence.messages
+        if sequence.stays:
             over.wait(60)
 
     opening: Any = stubs.channel.stream_stream
-    call = opening(f"/segue.v1.{method}")(send(), timeout=doing.timeout)
-    answers: list[bytes] = []
+    call = opening(f"/segue.v1.{method}")(send(), timeout=sequence.timeout)
+    responses: list[bytes] = []
     try:
-        for answer in call:
-            answers.append(answer)
-            if len(answers) == doing.reads:
+        for response in call:
+            responses.append(response)
+            if len(responses) == sequence.reads:
                 call.cancel()
     except grpc.RpcError as error:
-        return _reason(error, doing), answers
+        return _reason(error, sequence), responses
     else:
-        return "OK", answers
+        return "OK", responses
     finally:
         over.set()
 
 
-def _reason(error: grpc.RpcError, doing: Sequence) -> str:
+def _reason(error: grpc.RpcError, sequence: Sequence) -> str:
     assert isinstance(error, grpc.Call)
     code = error.code().name
     typed = "grpc-status-details-bin" in {key for key, _ in error.trailing_metadata() or ()}
-    if code in LEFT and not typed:
-        assert doing.reads is not None or doing.timeout < 1
+    if code in CALLER_CODES and not typed:
+        assert sequence.reads is not None or sequence.timeout < 1
         return code
-    return failure(pytest.ExceptionInfo.from_exception(error))[1]
+    return reason_of(error)
 
 
-def test_any_streams_of_a_piece(stubs: Stubs) -> None:
-    """What comes of a stream of audio in any order is windows and one result, or a reason of the caller's."""
+def test_random_clips(stubs: Stubs) -> None:
+    """A random stream of audio yields windows and one result, or ends with an error of the caller."""
     rng = random.Random(1)
     ends: list[str] = []
     for _ in range(SEQUENCES):
-        end, answers = played(stubs, "ClassificationService/StreamingClassify", sequence(rng, classifying))
-        kinds = [StreamingClassifyResponse.FromString(answer).WhichOneof("answer") for answer in answers]
+        end, responses = play(stubs, "ClassificationService/StreamingClassify", sequence(rng, classifying))
+        kinds = [StreamingClassifyResponse.FromString(response).WhichOneof("answer") for response in responses]
         assert ["window"] * len(kinds[:-1]) == kinds[:-1]
-        assert end in {"OK", *REASONS, *LEFT}
-        assert ("OK" == end) == (kinds[-1:] == ["result"]) or end in LEFT
+        assert end in {"OK", *REASONS, *CALLER_CODES}
+        assert ("OK" == end) == (kinds[-1:] == ["result"]) or end in CALLER_CODES
         ends.append(end)
-    assert {"OK", "MALFORMED_REQUEST", "AUDIO_UNDECODABLE", *LEFT} <= set(ends)
+    assert {"OK", "MALFORMED_REQUEST", "AUDIO_UNDECODABLE", *CALLER_CODES} <= set(ends)
     assert stubs.classify(FLAC).scores
 
 
-def test_any_streams_of_seeds(stubs: Stubs, ids: list[str]) -> None:
-    """Every item of a stream in any order is answered once, well or by a status, and other items not by its mistake."""
+def test_random_seeds(stubs: Stubs, ids: list[str]) -> None:
+    """Each item of a random stream has one response or one status, whatever the other items are."""
     rng = random.Random(2)
     ends: list[str] = []
     for _ in range(SEQUENCES):
-        doing = sequence(rng, lambda rng: recommending(rng, ids))
-        end, answers = played(stubs, "RecommendationService/StreamingRecommend", doing)
-        outcomes = [StreamingRecommendResponse.FromString(answer).WhichOneof("outcome") for answer in answers]
+        random_items = sequence(rng, lambda rng: recommending(rng, ids))
+        end, responses = play(stubs, "RecommendationService/StreamingRecommend", random_items)
+        outcomes = [StreamingRecommendResponse.FromString(response).WhichOneof("outcome") for response in responses]
         assert set(outcomes) <= {"response", "status"}
-        assert end in {"OK", "MALFORMED_REQUEST", *LEFT}
-        assert len(outcomes) == len(doing.messages) or end != "OK"
+        assert end in {"OK", "MALFORMED_REQUEST", *CALLER_CODES}
+        assert len(outcomes) == len(random_items.messages) or end != "OK"
         ends.append(end)
-    assert {"OK", "MALFORMED_REQUEST", *LEFT} <= set(ends)
+    assert {"OK", "MALFORMED_REQUEST", *CALLER_CODES} <= set(ends)
     assert 2 == len(stubs.recommend(ids[0], limit=2).recommendations)
