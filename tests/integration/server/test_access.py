@@ -195,7 +195,8 @@ def test_a_server_that_is_not_trusted(guarded: GuardedServer, tmp_path: Path) ->
 
 def test_a_client_without_tls(guarded: GuardedServer) -> None:
     """A client without TLS reports that the server may require it."""
-    failed = pytest.raises(ServerUnreachableError, match=f"{guarded.address} closed the connection: if its server uses TLS")
+    message = f"{guarded.address} closed the connection: if its server uses TLS"
+    failed = pytest.raises(ServerUnreachableError, match=message)
     with Client(guarded.address) as client, failed:
         client.status()
 

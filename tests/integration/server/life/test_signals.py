@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from segue.core.redis_catalogue.process_identity import started
+from segue.core.process_identity import started
 from segue.v1 import audio_pb2, classification_service_pb2, classification_service_pb2_grpc
 from tests.helpers.clips import wav
 from tests.helpers.processes import decoder, stopped
