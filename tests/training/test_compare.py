@@ -9,9 +9,10 @@ from click.testing import CliRunner
 
 from segue.core.features.config import FeatureConfig
 from segue.trainer.cli.main import main
-from segue.trainer.comparison.measure import MEASURES, Estimate, Row, Run, measures_of
+from segue.trainer.comparison.measure import measures_of
 from segue.trainer.comparison.readme_table import BEGIN, END, put_summary
 from segue.trainer.comparison.results_page import Section, page, verdict
+from segue.trainer.comparison.rows import MEASURES, Estimate, Row, Run
 from segue.trainer.data.dataset import Dataset
 from segue.trainer.evaluation.baselines import band_statistics, chance, regression_on_bands
 from segue.trainer.evaluation.metrics import bootstrap_interval

@@ -16,19 +16,14 @@ from segue.core.model.saved_model import Model
 from segue.trainer.cli.main import NETWORKS, main
 from segue.trainer.data.dataset import Dataset
 from segue.trainer.export.signatures import ServedPaper
-from segue.trainer.networks.paper import (
-    CNN,
-    CNN_LSTM,
-    PaperPlan,
-    PaperTrained,
-    WindowBatches,
-    build_paper_encoder,
-    train_paper,
-)
+from segue.trainer.networks.paper import CNN, CNN_LSTM, build_paper_encoder
 from segue.trainer.networks.segue_fast import Shape
+from segue.trainer.networks.trained import PaperTrained
 from segue.trainer.reporting.run_record import read_record
 from segue.trainer.training.fit import Course
+from segue.trainer.training.plans import PaperPlan
 from segue.trainer.training.recipes import RECIPES
+from segue.trainer.training.train_paper import WindowBatches, train_paper
 
 SHAPE = Shape(bands=128, columns=39, genres=4)
 

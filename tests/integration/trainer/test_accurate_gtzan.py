@@ -17,8 +17,8 @@ from segue.core.features.windows import window_at
 from segue.core.model.saved_model import Model, Prediction
 from segue.core.paths import resolve_model
 from segue.trainer.accurate.tags import read_tags
+from segue.trainer.arrays import Floats
 from segue.trainer.cli.main import main
-from segue.trainer.data.dataset import Floats
 from segue.trainer.data.folder import AudioFile, list_folder
 
 TAGS = "musicnn_tags_train.npz"

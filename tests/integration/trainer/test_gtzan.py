@@ -16,9 +16,9 @@ from segue.core.features.log_mel import log_scale, mel_power
 from segue.core.model.artifact import read_manifest
 from segue.core.paths import resolve_model
 from segue.trainer.cli.main import main
-from segue.trainer.data.dataset import cut_window
 from segue.trainer.data.folder import hear_folder, list_folder
 from segue.trainer.data.inputs import read_input
+from segue.trainer.data.labelled_windows import cut_window
 
 CONFIG = FeatureConfig()
 ARCHIVE = "log_mel_train_valid.npz"

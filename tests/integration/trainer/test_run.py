@@ -17,10 +17,11 @@ from segue.core.model.saved_model import Model
 from segue.core.testing.synthetic_clips import render_clip
 from segue.trainer.cli.main import main
 from segue.trainer.data.dataset import Clip, Dataset
+from segue.trainer.data.train_valid_split import Sides
 from segue.trainer.errors import DataUnusable, SplitMismatch, TrainingDiverged
-from segue.trainer.runs.train_run import Sides
 from segue.trainer.splits.split import Split
-from segue.trainer.training.train_fast import Plan, train
+from segue.trainer.training.plans import Plan
+from segue.trainer.training.train_fast import train
 
 GENRES = ("brisk", "calm", "deep")
 

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from segue.trainer.accurate.cross_validation import cross_validate
 from segue.trainer.accurate.head import Head, HeadPlan
 from segue.trainer.accurate.tags import TaggedTrack
-from segue.trainer.data.dataset import Floats
+from segue.trainer.arrays import Floats
 from segue.trainer.errors import DataUnusable
 from segue.trainer.splits.split import gtzan_artists
 

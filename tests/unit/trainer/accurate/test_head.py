@@ -9,7 +9,7 @@ from segue.trainer.accurate.head import LEAST_TAG, Head, HeadPlan, logits_of, tr
 from segue.trainer.accurate.musicnn import FEATURES
 from segue.trainer.accurate.signatures import ServedTags
 from segue.trainer.accurate.tags import TaggedTrack
-from segue.trainer.data.dataset import Floats
+from segue.trainer.arrays import Floats
 
 LABELS = ("a", "b", "c")
 PLAN = HeadPlan(networks=1, steps=40)

@@ -9,8 +9,9 @@ import soundfile
 from segue.core.features.config import FeatureConfig
 from segue.core.features.extract import extract
 from segue.core.testing.synthetic_clips import render_clip
-from segue.trainer.data.dataset import Clip, windows_of
+from segue.trainer.data.dataset import Clip
 from segue.trainer.data.folder import clip_decibels, hear_folder, list_folder, read_folder
+from segue.trainer.data.labelled_windows import windows_of
 from segue.trainer.errors import DataUnusable
 
 CONFIG = FeatureConfig()

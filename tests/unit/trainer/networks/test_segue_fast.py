@@ -9,8 +9,10 @@ from sklearn.preprocessing import StandardScaler
 
 from segue.trainer.export.signatures import ServedNetwork
 from segue.trainer.networks.segue_fast import BandScale, Shape, build_decider, build_encoder, build_linear
+from segue.trainer.networks.trained import Trained
 from segue.trainer.networks.window_statistics import build_statistics
-from segue.trainer.training.train_fast import Plan, Trained, fit_linear
+from segue.trainer.training.plans import Plan
+from segue.trainer.training.train_fast import fit_linear
 
 SHAPE = Shape(bands=128, columns=39, genres=4)
 

@@ -14,9 +14,10 @@ from segue.trainer.evaluation.metrics import (
     bootstrap_interval,
     expected_calibration_error,
     fit_temperature,
+    judge,
     log_softmax,
 )
-from segue.trainer.evaluation.predictions import Predictions, judge
+from segue.trainer.evaluation.predictions import Predictions
 from segue.trainer.evaluation.retrieval import precision_table
 from segue.trainer.reporting.report import write_report
 from segue.trainer.reporting.run_record import Record, read_record

@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 
 from segue.core.features.config import FeatureConfig
-from segue.trainer.data.dataset import Dataset, labels_of, windows_of
+from segue.trainer.data.dataset import Dataset, labels_of
+from segue.trainer.data.labelled_windows import served_windows, windows_of
 from segue.trainer.errors import DataUnusable
-from segue.trainer.training.batches import Augmentation, ClipBatches, draw_mask, served_windows
+from segue.trainer.training.batches import ClipBatches, draw_mask
 from segue.trainer.training.distillation import beliefs_of
+from segue.trainer.training.plans import Augmentation
 
 CONFIG = FeatureConfig()
 LABELS = ("high", "low")

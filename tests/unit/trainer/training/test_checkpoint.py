@@ -15,15 +15,19 @@ import pytest
 from click.testing import CliRunner
 
 from segue.core.features.config import FeatureConfig
+from segue.trainer.arrays import Floats
 from segue.trainer.cli.main import main
-from segue.trainer.data.dataset import Dataset, Floats
+from segue.trainer.data.dataset import Dataset
 from segue.trainer.errors import CheckpointError, CheckpointMismatch, DataUnusable, TooLarge, TrainingDiverged
-from segue.trainer.networks.paper import CNN, CNN_LSTM, PaperPlan, train_paper
+from segue.trainer.networks.paper import CNN, CNN_LSTM
+from segue.trainer.outputs import refuse_output
 from segue.trainer.runs.memory_estimate import available, forecast, refuse_too_large
-from segue.trainer.runs.resume import keep_going, refuse_output
+from segue.trainer.runs.resume import keep_going
 from segue.trainer.training.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from segue.trainer.training.fit import Course, Fitted, Limits, fit
-from segue.trainer.training.train_fast import Plan, train
+from segue.trainer.training.plans import PaperPlan, Plan
+from segue.trainer.training.train_fast import train
+from segue.trainer.training.train_paper import train_paper
 
 CONFIG = FeatureConfig()
 LABELS = ("high", "low")

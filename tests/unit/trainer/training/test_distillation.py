@@ -14,8 +14,9 @@ from segue.trainer.cli.main import main
 from segue.trainer.data.dataset import Clip, Dataset
 from segue.trainer.data.tag_file import read_tag_file, write_tag_file
 from segue.trainer.errors import DataUnusable
-from segue.trainer.training.batches import Augmentation, ClipBatches
+from segue.trainer.training.batches import ClipBatches
 from segue.trainer.training.distillation import beliefs_of, nearest, teach
+from segue.trainer.training.plans import Augmentation
 
 LABELS = ("high", "low")
 

@@ -14,10 +14,9 @@ from sklearn.model_selection import StratifiedGroupKFold
 from segue.trainer.accurate.head import LEAST_TRACKS, WINDOWS, Head, HeadPlan, train_head
 from segue.trainer.accurate.musicnn import TAGS
 from segue.trainer.accurate.tags import TaggedTrack
-from segue.trainer.data.dataset import Floats
+from segue.trainer.arrays import Floats
 from segue.trainer.errors import DataUnusable
-from segue.trainer.evaluation.metrics import precision_of_each
-from segue.trainer.evaluation.predictions import MANY
+from segue.trainer.evaluation.metrics import MANY, precision_of_each
 from segue.trainer.splits.strategies import artist_groups
 
 FOLDS = 5

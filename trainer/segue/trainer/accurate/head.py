@@ -19,7 +19,7 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from segue.trainer.accurate.musicnn import TAGS
 from segue.trainer.accurate.tags import TaggedTrack
-from segue.trainer.data.dataset import Floats
+from segue.trainer.arrays import Floats
 from segue.trainer.networks.segue_fast import Shape, build_decider
 
 WINDOWS = 5

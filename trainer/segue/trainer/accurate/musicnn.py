@@ -19,7 +19,7 @@ import keras
 from keras import layers, ops
 
 from segue.core.features.config import ColumnGrid, FeatureConfig
-from segue.trainer.data.dataset import Floats
+from segue.trainer.arrays import Floats
 
 FEATURES = FeatureConfig(
     sample_rate=16_000,

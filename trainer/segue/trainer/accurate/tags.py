@@ -9,13 +9,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-import keras
 import numpy as np
 
-from segue.core.features.config import FeatureConfig
-from segue.trainer.accurate.musicnn import FEATURES, TAGS
-from segue.trainer.data.dataset import Floats
-from segue.trainer.data.folder import Progress, hear_folder, list_folder
+from segue.trainer.accurate.musicnn import TAGS
+from segue.trainer.arrays import Floats
 from segue.trainer.data.tag_file import read_tag_file, write_tag_file
 from segue.trainer.errors import DataUnusable
 
@@ -63,27 +60,6 @@ def read_tags(path: Path) -> tuple[TaggedTrack, ...]:
         if not track.genre:
             raise DataUnusable(f"{path} has the track {track.track!r}, a name without a genre. {_REMEDY}")
     return tracks
-
-
-def tag_folder(
-    folder: Path, backbone: keras.Model, progress: Progress, features: FeatureConfig = FEATURES
-) -> tuple[tuple[TaggedTrack, ...], dict[str, str]]:
-    """Tags the tracks of a folder in GTZAN's layout.
-
-    Returns:
-        The tracks, and why a file was not heard, by its track.
-
-    Raises:
-        DataUnusable: the folder cannot be used, or nothing in it can be heard.
-    """
-    heard, dropped = hear_folder(list_folder(folder), features, MOST_WINDOWS, progress)
-    if not heard:
-        raise DataUnusable(f"Nothing in {folder} can be heard: {next(iter(dropped.values()))} Name another folder.")
-    tagged = (
-        TaggedTrack(clip.track, clip.genre, backbone.predict(clip.windows.values, batch_size=_BATCH, verbose=0))
-        for clip in heard
-    )
-    return tuple(tagged), dropped
 
 
 def save_tags(path: Path, tracks: Iterable[TaggedTrack]) -> None:

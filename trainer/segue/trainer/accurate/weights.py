@@ -16,7 +16,7 @@ from segue.core.files import sha256_of
 from segue.trainer.accurate.musicnn import build_backbone
 from segue.trainer.data.npz import Fields, read_npz, write_npz
 from segue.trainer.errors import BackboneUnusable
-from segue.trainer.runs.resume import refuse_unwritable
+from segue.trainer.outputs import refuse_unwritable
 
 REQUIREMENT = "musicnn==0.1.0"
 SHA256 = "f38a4890c648c1ddbb141c5d96d2b0a8cfcd36746002d896989f7b88beb65cfa"

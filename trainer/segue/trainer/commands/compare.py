@@ -8,19 +8,21 @@ from functools import cache
 from pathlib import Path
 
 from segue.trainer import console
-from segue.trainer.comparison.measure import Run, measure_networks, measure_regression, train_run
+from segue.trainer.comparison.measure import measure_networks, measure_regression
 from segue.trainer.comparison.readme_table import parts_of, put_summary
 from segue.trainer.comparison.results_page import Section, page
-from segue.trainer.data.dataset import chunks_of
+from segue.trainer.comparison.rows import Run
+from segue.trainer.comparison.train_missing import train_run
 from segue.trainer.data.feature_cache import FeatureCache
+from segue.trainer.data.front_end import FRONT_END, MAX_WINDOWS
 from segue.trainer.data.inputs import read_input
+from segue.trainer.data.labelled_windows import chunks_of
+from segue.trainer.data.train_valid_split import Sides
 from segue.trainer.evaluation.baselines import chance
-from segue.trainer.runs.resume import refuse_unwritable
-from segue.trainer.runs.train_run import FRONT_END, Sides
+from segue.trainer.outputs import refuse_unwritable
 from segue.trainer.splits.strategies import SplitWish
 from segue.trainer.training.fit import Watch
 from segue.trainer.training.recipes import RECIPES
-from segue.trainer.training.train_fast import WINDOWS
 
 # What the page is about: the split that parts artists, by three seeds, and the one that leaks, by one.
 GRID: Mapping[str, tuple[int, ...]] = {"fault-filtered": (0, 1, 2), "chunk-random": (0,)}
@@ -63,7 +65,7 @@ def compare(settings: CompareSettings) -> None:
     @cache
     def sides(name: str) -> Sides:
         wish = SplitWish(name)
-        clips = chunks_of(dataset, FRONT_END, WINDOWS) if wish.by_chunk else dataset
+        clips = chunks_of(dataset, FRONT_END, MAX_WINDOWS) if wish.by_chunk else dataset
         return Sides.of(clips, wish.known() or wish.draw(clips.genres))
 
     wanted = [Run(split, network, seed) for split, seeds in GRID.items() for network in RECIPES for seed in seeds]

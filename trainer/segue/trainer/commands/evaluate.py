@@ -11,16 +11,19 @@ from rich.console import Console
 
 from segue.core.model.saved_model import Model
 from segue.trainer import console
+from segue.trainer.accurate.predict import predict_tagged
 from segue.trainer.accurate.tags import read_tags
-from segue.trainer.data.dataset import chunks_heard
 from segue.trainer.data.inputs import choose_side, hear_input, list_input
+from segue.trainer.data.labelled_windows import chunks_heard
 from segue.trainer.errors import DataUnusable
 from segue.trainer.evaluation.analysis import analyse
 from segue.trainer.evaluation.leakage import Exposure, exposure_of, split_of
-from segue.trainer.evaluation.predictions import FEW, MANY, Predictions, judge, predict, predict_tagged
+from segue.trainer.evaluation.metrics import FEW, MANY, judge
+from segue.trainer.evaluation.predict import predict
+from segue.trainer.evaluation.predictions import Predictions
+from segue.trainer.outputs import refuse_unwritable
 from segue.trainer.reporting.report import REPORT, write_report
 from segue.trainer.reporting.run_record import read_record
-from segue.trainer.runs.resume import refuse_unwritable
 from segue.trainer.splits.split import TEST, Split, load_split
 
 # What too few tracks do not have is null, rather than missing.

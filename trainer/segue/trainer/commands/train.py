@@ -10,22 +10,26 @@ from typing import Any
 
 from segue.core.model.artifact import Manifest
 from segue.trainer import console
+from segue.trainer.arrays import Floats
 from segue.trainer.commands.evaluate import show_figures
-from segue.trainer.data.dataset import Dataset, Floats, chunks_of, labels_of
+from segue.trainer.data.dataset import Dataset, labels_of
 from segue.trainer.data.feature_cache import FeatureCache
+from segue.trainer.data.front_end import FRONT_END, MAX_WINDOWS
 from segue.trainer.data.inputs import columns_of, list_input, read_input
+from segue.trainer.data.labelled_windows import chunks_of
 from segue.trainer.data.tag_file import read_tag_file
+from segue.trainer.data.train_valid_split import Sides
 from segue.trainer.errors import DataUnusable
+from segue.trainer.outputs import refuse_output
 from segue.trainer.runs.memory_estimate import available, refuse_too_large
-from segue.trainer.runs.resume import identity_of, keep_going, refuse_output
-from segue.trainer.runs.train_run import FRONT_END, Sides, train_artifact
+from segue.trainer.runs.resume import identity_of, keep_going
+from segue.trainer.runs.train_run import train_artifact
 from segue.trainer.splits.gtzan import name_report
 from segue.trainer.splits.split import SAVED, SHIPPED, TRAIN, VALID, Split
 from segue.trainer.splits.strategies import SplitWish
 from segue.trainer.training.distillation import taught_count, teach
 from segue.trainer.training.fit import Course
 from segue.trainer.training.recipes import RECIPES
-from segue.trainer.training.train_fast import WINDOWS
 
 
 @dataclass(frozen=True)
@@ -73,7 +77,7 @@ def train(settings: TrainSettings) -> None:
     listed = list_input(settings.source, FRONT_END)
     labels_of(listed.values())
     wanted = _of_a_run(known if known and not known.leaky else None)
-    refuse_too_large(columns_of(settings.source, FRONT_END, wanted), FRONT_END, WINDOWS, available())
+    refuse_too_large(columns_of(settings.source, FRONT_END, wanted), FRONT_END, MAX_WINDOWS, available())
     if settings.source.is_dir():
         for said in name_report(listed):
             console.note(said)
@@ -127,7 +131,7 @@ def _read(source: Path, wish: SplitWish, known: Split | None, folder: Path | Non
     console.dropped(dataset.dropped)
     if cache and cache.trouble:
         console.note(cache.trouble)
-    return chunks_of(dataset, FRONT_END, WINDOWS) if by_chunk else dataset
+    return chunks_of(dataset, FRONT_END, MAX_WINDOWS) if by_chunk else dataset
 
 
 def _taught(sides: Sides, teacher: Mapping[str, Floats] | None) -> Sides:

@@ -18,17 +18,19 @@ from segue.trainer.accurate.head import WINDOWS, Head, HeadPlan, train_head
 from segue.trainer.accurate.model_card import write_card
 from segue.trainer.accurate.musicnn import FEATURES
 from segue.trainer.accurate.signatures import ServedTags
-from segue.trainer.accurate.tags import TaggedTrack, read_tags, save_tags, tag_folder
+from segue.trainer.accurate.tag_folder import tag_folder
+from segue.trainer.accurate.tags import TaggedTrack, read_tags, save_tags
 from segue.trainer.accurate.weights import read_backbone
-from segue.trainer.data.dataset import Floats, labels_of
+from segue.trainer.arrays import Floats
+from segue.trainer.data.dataset import labels_of
 from segue.trainer.errors import SplitMismatch
 from segue.trainer.evaluation.analysis import analyse
 from segue.trainer.evaluation.cost import relative_cost
 from segue.trainer.evaluation.metrics import classification_metrics, fit_temperature
 from segue.trainer.evaluation.predictions import Predictions
 from segue.trainer.export.artifact import write_artifact
+from segue.trainer.outputs import refuse_output, refuse_unwritable
 from segue.trainer.reporting.report import write_report
-from segue.trainer.runs.resume import refuse_output, refuse_unwritable
 from segue.trainer.splits.split import SAVED, TRAIN, Split, load_split
 
 

@@ -3,111 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from segue.core.model.artifact import MANIFEST
 from segue.core.model.saved_model import Model
-from segue.trainer.data.dataset import windows_of
+from segue.trainer.arrays import AnyFloats
+from segue.trainer.comparison.rows import BY_POSTERIOR, MEASURES, REGRESSION, Row, Run
+from segue.trainer.data.front_end import FRONT_END
+from segue.trainer.data.labelled_windows import windows_of
+from segue.trainer.data.train_valid_split import Sides
 from segue.trainer.errors import DataUnusable, SplitMismatch
 from segue.trainer.evaluation.analysis import cross_fitted
 from segue.trainer.evaluation.baselines import regression_on_bands
-from segue.trainer.evaluation.metrics import bootstrap_interval, log_softmax, precision_of_each
-from segue.trainer.evaluation.predictions import FEW, MANY, Predictions, predict
+from segue.trainer.evaluation.metrics import FEW, MANY, log_softmax, precision_of_each
+from segue.trainer.evaluation.predict import predict
+from segue.trainer.evaluation.predictions import Predictions
 from segue.trainer.reporting.run_record import Record, read_record
-from segue.trainer.runs.resume import identity_of, keep_going
-from segue.trainer.runs.train_run import FRONT_END, Sides, train_artifact
-from segue.trainer.training.checkpoint import checkpoint_path
-from segue.trainer.training.fit import Course, Watch
 from segue.trainer.training.recipes import RECIPES
-
-Floats = NDArray[np.floating[Any]]
-REGRESSION = "logistic regression on band statistics"
-BY_POSTERIOR = "the same, recommending by its posterior"
-MEASURES = ("accuracy", "log_loss_raw", "log_loss", "precision_at_5", "precision_at_10")
-
-
-@dataclass(frozen=True)
-class Run:
-    """One network to be trained on one split by one seed."""
-
-    split: str
-    network: str
-    seed: int
-
-    def folder(self, runs: Path) -> Path:
-        """Where its artifact lies."""
-        return runs / self.split / f"{self.network}-s{self.seed}"
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A mean over clips and seeds, and its 95 % interval by resampling the tracks."""
-
-    mean: float
-    low: float
-    high: float
-
-    @classmethod
-    def of(cls, values: Floats, tracks: Sequence[str]) -> Estimate:
-        """From values of clips or chunks [n], and which each is."""
-        return cls(float(values.mean()), *bootstrap_interval(values, tracks))
-
-
-@dataclass(frozen=True)
-class Row:
-    """A network in a table.
-
-    Attributes:
-        name: of the network.
-        seeds: those that were measured.
-        tracks: the clips or chunks that were judged.
-        clips: the measures of each clip, mean over the seeds, by name.
-        embedding: which layer it is.
-        epochs: run, of each seed that has a record.
-        minutes: of training, likewise; None where a part was not counted.
-    """
-
-    name: str
-    seeds: tuple[int, ...]
-    tracks: tuple[str, ...]
-    clips: dict[str, Floats]
-    embedding: str
-    epochs: tuple[int, ...] = ()
-    minutes: tuple[float | None, ...] = ()
-
-    def estimate(self, measure: str) -> Estimate:
-        """One of ``MEASURES``."""
-        return Estimate.of(self.clips[measure], self.tracks)
-
-    def gain(self, other: Row, measure: str) -> Estimate:
-        """How much higher than another network's a measure is, clip by clip."""
-        return Estimate.of(self.clips[measure] - other.clips[measure], self.tracks)
-
-
-def train_run(run: Run, sides: Sides, folder: Path, watch: Watch) -> None:
-    """Trains one network under ``folder``, and goes on where it was stopped; nothing where its artifact stands.
-
-    Raises:
-        TrainingError: it cannot be trained.
-    """
-    output = run.folder(folder)
-    if (output / MANIFEST).exists():
-        return
-    recipe = RECIPES[run.network]
-    plan = recipe.planned(run.seed, None)
-    judged = f"--split {run.split} --side valid --pool train"
-    command = f"segue-trainer evaluate --model {output.name} --input INPUT {judged}"
-
-    def work(course: Course) -> object:
-        return train_artifact(sides, output, recipe, plan, name=run.network, command=command, course=course)
-
-    resume = checkpoint_path(output).exists()
-    keep_going(output, Course(watch, resume=resume, identity=identity_of(sides, recipe, plan)), work, _say_nothing)
 
 
 def measure_networks(runs: Sequence[Run], sides: Sides, folder: Path) -> list[Row]:
@@ -155,7 +70,7 @@ def _by_posterior(said: Predictions) -> Predictions:
     return replace(said, embedding=said.posterior / np.linalg.norm(said.posterior, axis=1, keepdims=True))
 
 
-def measures_of(judged: Predictions, pool: Predictions, temperature: float) -> dict[str, Floats]:
+def measures_of(judged: Predictions, pool: Predictions, temperature: float) -> dict[str, AnyFloats]:
     """The measures [n] of each judged clip.
 
     Args:
@@ -196,7 +111,7 @@ def _record_of(run: Run, folder: Path) -> Record | None:
     return record
 
 
-def _measure_artifact(folder: Path, sides: Sides) -> dict[str, Floats]:
+def _measure_artifact(folder: Path, sides: Sides) -> dict[str, AnyFloats]:
     model = Model.load(folder)
     manifest = model.manifest
     if manifest.split_digest != sides.split.digest:
@@ -209,7 +124,3 @@ def _measure_artifact(folder: Path, sides: Sides) -> dict[str, Floats]:
         for side in (sides.valid, sides.learnt)
     )
     return measures_of(valid, learnt, manifest.temperature)
-
-
-def _say_nothing(text: str) -> None:
-    """The same command goes on without being told."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from segue.trainer.comparison.measure import Row
 from segue.trainer.comparison.results_page import PAPER, UNMEASURED, Section, claim, show_estimate
+from segue.trainer.comparison.rows import Row
 from segue.trainer.errors import DataUnusable
 from segue.trainer.networks.paper import CNN, CNN_LSTM
 from segue.trainer.reporting.report import table

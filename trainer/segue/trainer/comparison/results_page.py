@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from segue.trainer.comparison.measure import MEASURES, Estimate, Row, Run
+from segue.trainer.comparison.rows import MEASURES, Estimate, Row, Run
 from segue.trainer.networks.paper import CNN, CNN_LSTM
 from segue.trainer.reporting.report import table
 

@@ -11,14 +11,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
-from segue.core.features.config import FeatureConfig
-from segue.core.features.log_mel import relative_decibels
-from segue.core.features.windows import Windows, spread_starts
+from segue.trainer.arrays import Floats
 from segue.trainer.errors import DataUnusable
 
-Floats = NDArray[np.float32]
 _SECOND = re.compile(r"#\d{2,}s$")
 
 
@@ -84,55 +80,9 @@ def _content(clip: Clip) -> bytes:
     return hashlib.sha256(clip.decibels.tobytes()).digest()
 
 
-@dataclass(frozen=True)
-class LabelledWindows:
-    """A clip as a network is asked about it.
-
-    Attributes:
-        track: its name.
-        genre: what it is.
-        windows: what the network sees.
-    """
-
-    track: str
-    genre: str
-    windows: Windows
-
-
-def windows_of(clip: Clip, config: FeatureConfig, most: int) -> LabelledWindows:
-    """The windows of a clip that the server would see, cut from its columns."""
-    starts = spread_starts(clip.decibels.shape[1], config.columns, most)
-    values = np.stack([cut_window(clip.decibels, int(start), config) for start in starts])
-    seconds = np.array([config.grid.frame(int(start)) * config.hop / config.sample_rate for start in starts])
-    return LabelledWindows(clip.track, clip.genre, Windows(values, seconds))
-
-
-def chunks_of(dataset: Dataset, config: FeatureConfig, most: int) -> Dataset:
-    """The windows of every clip as clips of their own, for a split by chunks."""
-    heard = (windows_of(clip, config, most) for clip in dataset.clips)
-    chunks = (Clip(chunk.track, chunk.genre, chunk.windows.values[0]) for clip in heard for chunk in chunks_heard(clip))
-    return Dataset(tuple(chunks), dataset.dropped)
-
-
-def chunks_heard(clip: LabelledWindows) -> list[LabelledWindows]:
-    """The windows of a clip, each alone and named after the second that it begins at."""
-    windows = clip.windows
-    return [
-        LabelledWindows(
-            f"{clip.track}#{start:02.0f}s", clip.genre, Windows(windows.values[i : i + 1], windows.starts[i : i + 1])
-        )
-        for i, start in enumerate(windows.starts)
-    ]
-
-
 def track_of(chunk: str) -> str:
     """The track that a chunk is part of; the name of a whole track is its own."""
     return _SECOND.sub("", chunk)
-
-
-def cut_window(decibels: Floats, start: int, config: FeatureConfig) -> Floats:
-    """The window [bands, config.columns] that begins at column ``start``, on the network's scale."""
-    return relative_decibels(decibels[:, start : start + config.columns], config.floor_db)
 
 
 def labels_of(genres: Iterable[str]) -> tuple[str, ...]:
@@ -149,3 +99,9 @@ def labels_of(genres: Iterable[str]) -> tuple[str, ...]:
             "Lay the clips out as FOLDER/<genre>/<clip>."
         )
     return labels
+
+
+def one_hot(dataset: Dataset, labels: tuple[str, ...]) -> Floats:
+    """The genres of the clips as [clips, genres]."""
+    positions = [labels.index(clip.genre) for clip in dataset.clips]
+    return np.eye(len(labels), dtype=np.float32)[positions]

@@ -10,7 +10,7 @@ import numpy as np
 
 from segue.core.features.config import FeatureConfig
 from segue.core.files import atomic_write, sha256_of
-from segue.trainer.data.dataset import Floats
+from segue.trainer.arrays import Floats
 
 
 def default_cache() -> Path:

@@ -18,8 +18,10 @@ from segue.core.features.config import FeatureConfig
 from segue.core.features.extract import extract
 from segue.core.features.log_mel import log_scale, mel_power
 from segue.core.features.windows import SILENCE_RMS
-from segue.trainer.data.dataset import Clip, Dataset, Floats, LabelledWindows
+from segue.trainer.arrays import Floats
+from segue.trainer.data.dataset import Clip, Dataset
 from segue.trainer.data.feature_cache import FeatureCache
+from segue.trainer.data.labelled_windows import LabelledWindows
 from segue.trainer.errors import DataUnusable
 
 T = TypeVar("T")

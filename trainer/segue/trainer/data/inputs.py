@@ -6,9 +6,10 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 
 from segue.core.features.config import FeatureConfig
-from segue.trainer.data.dataset import Dataset, LabelledWindows, windows_of
+from segue.trainer.data.dataset import Dataset
 from segue.trainer.data.feature_cache import FeatureCache
 from segue.trainer.data.folder import Progress, hear_folder, list_folder, read_folder, seconds_of
+from segue.trainer.data.labelled_windows import LabelledWindows, windows_of
 from segue.trainer.data.log_mel_archive import read_archive
 from segue.trainer.errors import DataUnusable, SplitMismatch
 from segue.trainer.splits.split import TEST, TRAIN, UNUSED, VALID, Split

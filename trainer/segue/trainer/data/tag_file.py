@@ -11,10 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
-from segue.trainer.data.dataset import Floats
+from segue.trainer.arrays import Floats
 from segue.trainer.data.npz import Fields, read_npz, write_npz
 from segue.trainer.errors import DataUnusable
-from segue.trainer.splits.strategies import refuse_odd
+from segue.trainer.splits.split import refuse_odd
 
 _REMEDY = "Make the file with segue-trainer tag, and name it by --tags."
 

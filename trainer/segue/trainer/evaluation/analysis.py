@@ -2,65 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 from sklearn.model_selection import KFold, StratifiedKFold
 
-from segue.trainer.evaluation.metrics import classification_metrics, fit_temperature, log_softmax
-from segue.trainer.evaluation.predictions import Predictions, judge
-from segue.trainer.evaluation.retrieval import Precision, precision_table
+from segue.trainer.arrays import AnyFloats
+from segue.trainer.evaluation.metrics import classification_metrics, fit_temperature, judge, log_softmax
+from segue.trainer.evaluation.predictions import Predictions
+from segue.trainer.evaluation.results import Analysis, Bin, GenreRow
+from segue.trainer.evaluation.retrieval import precision_table
 
-Floats = NDArray[np.floating[Any]]
 _FOLDS = 5
-
-
-@dataclass(frozen=True)
-class GenreRow:
-    """How one genre fares: its clips, and precision, recall and F1 in [0, 1]."""
-
-    genre: str
-    clips: int
-    precision: float
-    recall: float
-    f1: float
-
-
-@dataclass(frozen=True)
-class Bin:
-    """Clips of like confidence: their mean confidence and accuracy in [0, 1], and how many they are."""
-
-    confidence: float
-    accuracy: float
-    clips: int
-
-
-@dataclass(frozen=True)
-class Analysis:
-    """What a report is made of.
-
-    Attributes:
-        judged: the answers.
-        figures: those of ``judge``, those of the posterior before its temperature (``_raw``) and, where the judged
-            clips fitted it, at temperatures that were fitted on others of them (``_cross_fitted``), and
-            ``window_agreement``.
-        confusion: clips [true genre, answered genre].
-        genres: each genre, in the order of the posterior.
-        before: reliability before the temperature.
-        after: reliability at the cross-fitted temperatures where there are such, else as served.
-        precisions: of the recommendations.
-    """
-
-    judged: Predictions
-    figures: dict[str, float]
-    confusion: NDArray[np.int64]
-    genres: tuple[GenreRow, ...]
-    before: tuple[Bin, ...]
-    after: tuple[Bin, ...]
-    precisions: tuple[Precision, ...]
 
 
 def analyse(judged: Predictions, pool: Predictions | None, temperature: float, *, refit: bool = True) -> Analysis:
@@ -91,7 +44,7 @@ def analyse(judged: Predictions, pool: Predictions | None, temperature: float, *
     )
 
 
-def cross_fitted(posterior: Floats, genres: NDArray[np.int64]) -> Floats | None:
+def cross_fitted(posterior: AnyFloats, genres: NDArray[np.int64]) -> AnyFloats | None:
     """A posterior [n, genres] at temperatures that never saw the clip: each fifth by that of the other four.
 
     A temperature that is judged by the clips that it was fitted on looks better than it is. Fewer than five clips
@@ -108,7 +61,7 @@ def cross_fitted(posterior: Floats, genres: NDArray[np.int64]) -> Floats | None:
     return np.exp(log_softmax(fitted))
 
 
-def reliability(posterior: Floats, genres: NDArray[np.int64], bins: int = 10) -> tuple[Bin, ...]:
+def reliability(posterior: AnyFloats, genres: NDArray[np.int64], bins: int = 10) -> tuple[Bin, ...]:
     """Confidence against accuracy in bins of equal width that hold clips (Guo et al. 2017)."""
     confidence, right = posterior.max(1), posterior.argmax(1) == genres
     places = np.minimum((confidence * bins).astype(int), bins - 1)
@@ -136,6 +89,6 @@ def _genre_rows(judged: Predictions) -> tuple[GenreRow, ...]:
     )
 
 
-def _log(posterior: Floats) -> Floats:
-    logarithm: Floats = np.log(np.maximum(posterior.astype(np.float64), 1e-30))
+def _log(posterior: AnyFloats) -> AnyFloats:
+    logarithm: AnyFloats = np.log(np.maximum(posterior.astype(np.float64), 1e-30))
     return logarithm

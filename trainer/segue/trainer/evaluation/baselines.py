@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from segue.core.features.config import FeatureConfig
-from segue.trainer.data.dataset import Dataset, windows_of
+from segue.trainer.arrays import AnyFloats
+from segue.trainer.data.dataset import Dataset
+from segue.trainer.data.front_end import MAX_WINDOWS
+from segue.trainer.data.labelled_windows import windows_of
 from segue.trainer.evaluation.metrics import log_softmax
 from segue.trainer.evaluation.predictions import Predictions
 
-Floats = NDArray[np.floating[Any]]
 # As segue-fast's first linear path had it, before it knew more than bands.
 REGULARISATION = 3e-3
-_WINDOWS = 10
 
 
-def band_statistics(windows: Floats) -> Floats:
+def band_statistics(windows: AnyFloats) -> AnyFloats:
     """Mean, spread and mean step [n, 3 * bands] of each band of windows [n, bands, columns]."""
     steps = np.abs(np.diff(windows, axis=-1)).mean(-1)
     return np.concatenate([windows.mean(-1), windows.std(-1), steps], axis=1)
@@ -43,7 +41,7 @@ def regression_on_bands(
     Returns:
         Its answers to the validation clips and to the training clips.
     """
-    heard = {id(side): [windows_of(clip, config, _WINDOWS) for clip in side.clips] for side in (learnt, valid)}
+    heard = {id(side): [windows_of(clip, config, MAX_WINDOWS) for clip in side.clips] for side in (learnt, valid)}
     statistics = {side: [band_statistics(clip.windows.values) for clip in clips] for side, clips in heard.items()}
     targets = np.repeat(
         [labels.index(clip.genre) for clip in learnt.clips], [len(part) for part in statistics[id(learnt)]]

@@ -13,14 +13,16 @@ from scipy.optimize import minimize_scalar
 from scipy.stats import binomtest
 from sklearn.metrics import accuracy_score, f1_score, log_loss
 
+from segue.trainer.arrays import AnyFloats
 from segue.trainer.data.dataset import track_of
+from segue.trainer.evaluation.predictions import Predictions
 
-Floats = NDArray[np.floating[Any]]
 Positions = NDArray[np.integer[Any]]
 _RESAMPLES = 2_000
+FEW, MANY = 5, 10
 
 
-def classification_metrics(posterior: Floats, genres: Positions) -> dict[str, float]:
+def classification_metrics(posterior: AnyFloats, genres: Positions) -> dict[str, float]:
     """Accuracy, log-loss in nats, expected calibration error and macro-F1.
 
     Args:
@@ -38,7 +40,7 @@ def classification_metrics(posterior: Floats, genres: Positions) -> dict[str, fl
     }
 
 
-def expected_calibration_error(posterior: Floats, genres: Positions, bins: int = 10) -> float:
+def expected_calibration_error(posterior: AnyFloats, genres: Positions, bins: int = 10) -> float:
     """How far confidence is from accuracy, in [0, 1], in ``bins`` bins of equal width (Guo et al. 2017)."""
     confidence = posterior.max(1)
     right = posterior.argmax(1) == genres
@@ -50,7 +52,7 @@ def expected_calibration_error(posterior: Floats, genres: Positions, bins: int =
     return float(sum(gaps))
 
 
-def precision_at(k: int, embedding: Floats, genres: Positions, pool: Floats, pool_genres: Positions) -> float:
+def precision_at(k: int, embedding: AnyFloats, genres: Positions, pool: AnyFloats, pool_genres: Positions) -> float:
     """The share of the k nearest tracks of a pool, by cosine, that have the query's genre; the mean over queries.
 
     Args:
@@ -63,14 +65,14 @@ def precision_at(k: int, embedding: Floats, genres: Positions, pool: Floats, poo
     return float(precision_of_each(k, embedding @ pool.T, genres, pool_genres).mean())
 
 
-def precision_leave_one_out(k: int, embedding: Floats, genres: Positions) -> float:
+def precision_leave_one_out(k: int, embedding: AnyFloats, genres: Positions) -> float:
     """``precision_at`` with every track asking for its neighbours among all the others; k is below n."""
     similarity = embedding @ embedding.T
     np.fill_diagonal(similarity, -np.inf)
     return float(precision_of_each(k, similarity, genres, genres).mean())
 
 
-def precision_of_each(k: int, similarity: Floats, genres: Positions, pool_genres: Positions) -> Floats:
+def precision_of_each(k: int, similarity: AnyFloats, genres: Positions, pool_genres: Positions) -> AnyFloats:
     """The share [n] of the k most similar that have the query's genre.
 
     Args:
@@ -80,7 +82,7 @@ def precision_of_each(k: int, similarity: Floats, genres: Positions, pool_genres
         pool_genres: [m].
     """
     nearest = np.argsort(-similarity, axis=1, kind="stable")[:, :k]
-    shares: Floats = (pool_genres[nearest] == genres[:, None]).mean(1)
+    shares: AnyFloats = (pool_genres[nearest] == genres[:, None]).mean(1)
     return shares
 
 
@@ -95,7 +97,7 @@ def wilson_interval(right: int, total: int) -> tuple[float, float]:
     return float(interval.low), float(interval.high)
 
 
-def bootstrap_interval(values: Floats, tracks: Sequence[str] = (), seed: int = 0) -> tuple[float, float]:
+def bootstrap_interval(values: AnyFloats, tracks: Sequence[str] = (), seed: int = 0) -> tuple[float, float]:
     """The 95 % interval of a mean by drawing tracks with replacement 2,000 times (Efron 1979).
 
     Args:
@@ -111,13 +113,13 @@ def bootstrap_interval(values: Floats, tracks: Sequence[str] = (), seed: int = 0
     return float(low), float(high)
 
 
-def log_softmax(logits: Floats) -> Floats:
+def log_softmax(logits: AnyFloats) -> AnyFloats:
     """The logarithm of the posterior along the last axis."""
-    normalised: Floats = special.log_softmax(logits, axis=-1)
+    normalised: AnyFloats = special.log_softmax(logits, axis=-1)
     return normalised
 
 
-def fit_temperature(logits: Floats, genres: Positions) -> float:
+def fit_temperature(logits: AnyFloats, genres: Positions) -> float:
     """What the logits [n, genres] must be divided by for the least log-loss, in [0.05, 20] (Guo et al. 2017)."""
 
     def loss(log_temperature: float) -> float:
@@ -125,3 +127,41 @@ def fit_temperature(logits: Floats, genres: Positions) -> float:
 
     found = minimize_scalar(loss, bounds=(math.log(0.05), math.log(20)), method="bounded")
     return math.exp(found.x)
+
+
+def judge(predictions: Predictions, pool: Predictions | None = None) -> dict[str, float]:
+    """The figures of an evaluation, by name.
+
+    Args:
+        predictions: the tracks that are judged.
+        pool: the tracks that are recommended from; None for the judged tracks, each left out for itself.
+
+    Returns:
+        n, accuracy, accuracy_low and accuracy_high (its 95 % interval: Wilson's, or by resampling the tracks where
+        chunks are judged), log_loss (nats), ece, macro_f1, and precision_at_5 and precision_at_10 where there are as
+        many tracks to recommend.
+    """
+    count = len(predictions.tracks)
+    low, high = _interval(predictions)
+    choice = len(pool.tracks) if pool else count - 1
+    return {
+        "n": count,
+        **classification_metrics(predictions.posterior, predictions.genres),
+        "accuracy_low": low,
+        "accuracy_high": high,
+        **{f"precision_at_{k}": _precision(k, predictions, pool) for k in (FEW, MANY) if k <= choice},
+    }
+
+
+def _interval(predictions: Predictions) -> tuple[float, float]:
+    right = predictions.posterior.argmax(1) == predictions.genres
+    # Chunks of one track are right or wrong together.
+    if any(track_of(track) != track for track in predictions.tracks):
+        return bootstrap_interval(right.astype(np.float64), predictions.tracks)
+    return wilson_interval(int(right.sum()), len(right))
+
+
+def _precision(k: int, asked: Predictions, pool: Predictions | None) -> float:
+    if pool is None:
+        return precision_leave_one_out(k, asked.embedding, asked.genres)
+    return precision_at(k, asked.embedding, asked.genres, pool.embedding, pool.genres)

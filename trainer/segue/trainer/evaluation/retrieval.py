@@ -3,40 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segue.core.index.vector_index import HnswIndex
-from segue.trainer.evaluation.metrics import bootstrap_interval, precision_of_each
-from segue.trainer.evaluation.predictions import FEW, MANY, Predictions
+from segue.trainer.arrays import AnyFloats
+from segue.trainer.evaluation.metrics import FEW, MANY, bootstrap_interval, precision_of_each
+from segue.trainer.evaluation.predictions import Predictions
+from segue.trainer.evaluation.results import Precision
 from segue.trainer.splits.split import gtzan_artists
-
-Floats = NDArray[np.floating[Any]]
-
-
-@dataclass(frozen=True)
-class Precision:
-    """The genre precision of the first k recommendations.
-
-    Attributes:
-        what: from what is recommended, and how it is searched.
-        k: how many are recommended.
-        mean: over the seeds, in [0, 1].
-        low: the lower end of its 95 % interval, by resampling the seeds, or the tracks that they are chunks of.
-        high: the upper end.
-        random: what recommending at random has.
-    """
-
-    what: str
-    k: int
-    mean: float
-    low: float
-    high: float
-    random: float
 
 
 def precision_table(judged: Predictions, pool: Predictions | None) -> list[Precision]:
@@ -67,7 +44,7 @@ def precision_table(judged: Predictions, pool: Predictions | None) -> list[Preci
 
 
 def _rows(
-    what: str, similarity: Floats, allowed: NDArray[np.bool_], judged: Predictions, pool: Predictions
+    what: str, similarity: AnyFloats, allowed: NDArray[np.bool_], judged: Predictions, pool: Predictions
 ) -> list[Precision]:
     masked = np.where(allowed, similarity, -np.inf)
     same = judged.genres[:, None] == pool.genres[None]
@@ -104,7 +81,7 @@ def _graph_rows(judged: Predictions) -> list[Precision]:
 
 
 def _without_artist(
-    what: str, similarity: Floats, allowed: NDArray[np.bool_], judged: Predictions, pool: Predictions
+    what: str, similarity: AnyFloats, allowed: NDArray[np.bool_], judged: Predictions, pool: Predictions
 ) -> list[Precision]:
     seeds, others = _artists(judged.tracks), _artists(pool.tracks)
     if seeds is None or others is None:
@@ -123,5 +100,5 @@ def _artists(tracks: Sequence[str]) -> NDArray[np.str_] | None:
     return np.array([known[name].casefold().strip() or name for name in names])
 
 
-def _precision(what: str, k: int, seeds: Sequence[str], each: Floats, by_chance: Floats) -> Precision:
+def _precision(what: str, k: int, seeds: Sequence[str], each: AnyFloats, by_chance: AnyFloats) -> Precision:
     return Precision(what, k, float(each.mean()), *bootstrap_interval(each, seeds), float(by_chance.mean()))

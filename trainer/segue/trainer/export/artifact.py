@@ -14,12 +14,13 @@ from tensorflow.core.protobuf.fingerprint_pb2 import FingerprintDef
 from segue.core.features.config import FeatureConfig
 from segue.core.files import rename_synced
 from segue.core.model.artifact import SAVED_MODEL, Manifest, write_manifest
-from segue.trainer.data.dataset import Dataset, Floats
+from segue.trainer.arrays import Floats
+from segue.trainer.data.dataset import Dataset
+from segue.trainer.data.front_end import MAX_WINDOWS
+from segue.trainer.data.labelled_windows import served_windows
 from segue.trainer.evaluation.metrics import fit_temperature
 from segue.trainer.export.signatures import Served, serve
-from segue.trainer.networks.paper import PaperTrained
-from segue.trainer.training.batches import served_windows
-from segue.trainer.training.train_fast import WINDOWS, Trained
+from segue.trainer.networks.trained import PaperTrained, Trained
 
 CARD = "model-card.md"
 
@@ -33,7 +34,7 @@ def calibrate(
         The served network, and the temperature that is in it.
     """
     plain = serve(trained, np.zeros(trained.shape.width, np.float32), 1.0)
-    served = served_windows(learnt, config, WINDOWS)
+    served = served_windows(learnt, config, MAX_WINDOWS)
     centre = trained.encoder.predict(served["windows"][served["mask"]], verbose=0).mean(0)
     posterior = _answer(plain, valid, config)
     genres = np.array([labels.index(clip.genre) for clip in valid.clips])
@@ -93,7 +94,7 @@ def _put(fresh: Path, folder: Path, older: Path) -> None:
 
 
 def _answer(network: Served, dataset: Dataset, config: FeatureConfig) -> Floats:
-    served = served_windows(dataset, config, WINDOWS)
+    served = served_windows(dataset, config, MAX_WINDOWS)
     parts = np.array_split(np.arange(len(dataset.clips)), 1 + len(dataset.clips) // 32)
     answers = [network.both(served["windows"][part], served["mask"][part])["posterior"].numpy() for part in parts]
     posterior: Floats = np.concatenate(answers)

@@ -6,10 +6,10 @@ from abc import abstractmethod
 
 import tensorflow as tf
 
-from segue.trainer.data.dataset import Floats
-from segue.trainer.networks.paper import PaperTrained
+from segue.trainer.arrays import Floats
+from segue.trainer.data.front_end import MAX_WINDOWS
 from segue.trainer.networks.segue_fast import Shape
-from segue.trainer.training.train_fast import WINDOWS, Trained
+from segue.trainer.networks.trained import PaperTrained, Trained
 
 
 class Served(tf.Module):  # type: ignore[misc]  # TensorFlow ships no types
@@ -134,7 +134,7 @@ def serve(trained: Trained | PaperTrained, centre: Floats, temperature: float) -
 
 def _sizes(shape: Shape) -> tuple[tuple[int, int], int, int]:
     """Cells and windows, and the width of features that have the logits of the genres behind them."""
-    return (shape.bands, shape.columns), WINDOWS, shape.width + shape.genres
+    return (shape.bands, shape.columns), MAX_WINDOWS, shape.width + shape.genres
 
 
 def mean_over_windows(values: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:

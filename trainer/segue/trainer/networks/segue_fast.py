@@ -20,7 +20,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from segue.trainer.data.dataset import Floats
+from segue.trainer.arrays import Floats
 
 
 @dataclass(frozen=True)

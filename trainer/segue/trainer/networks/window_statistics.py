@@ -7,7 +7,7 @@ import numpy as np
 from keras import ops
 from scipy.fft import dct
 
-from segue.trainer.data.dataset import Floats
+from segue.trainer.arrays import Floats
 from segue.trainer.networks.segue_fast import BandScale, Shape
 
 CEPSTRA = 24

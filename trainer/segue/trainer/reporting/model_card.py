@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from segue.core.model.artifact import Manifest
-from segue.trainer.training.recipes import AnyPlan, Recipe
+from segue.trainer.training.plans import AnyPlan
+from segue.trainer.training.recipe import Recipe
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from segue.core.model.artifact import Manifest
-from segue.trainer.evaluation.analysis import Analysis
+from segue.trainer.evaluation.results import Analysis
 from segue.trainer.reporting.figures import CURVES, draw_all
 from segue.trainer.reporting.run_record import Record
 

@@ -2,87 +2,31 @@
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import tensorflow as tf
 
-from segue.core.features.config import FeatureConfig
 from segue.core.model.artifact import Manifest
 from segue.core.model.saved_model import Model
-from segue.trainer.data.dataset import Dataset, labels_of, windows_of
-from segue.trainer.errors import CheckpointError, DataUnusable, SplitMismatch
+from segue.trainer.data.front_end import FRONT_END, MAX_WINDOWS
+from segue.trainer.data.labelled_windows import windows_of
+from segue.trainer.data.train_valid_split import Sides, data_digest
+from segue.trainer.errors import CheckpointError
 from segue.trainer.evaluation.analysis import analyse
 from segue.trainer.evaluation.cost import relative_cost
-from segue.trainer.evaluation.predictions import judge, predict
+from segue.trainer.evaluation.metrics import judge
+from segue.trainer.evaluation.predict import predict
 from segue.trainer.export.artifact import calibrate, write_artifact
 from segue.trainer.export.signatures import Served
-from segue.trainer.networks.paper import PaperTrained
+from segue.trainer.networks.trained import PaperTrained, Trained
 from segue.trainer.reporting.model_card import Story, write_card
 from segue.trainer.reporting.report import write_report
 from segue.trainer.reporting.run_record import Record, installed_versions
-from segue.trainer.splits.split import SAVED, SHIPPED, TRAIN, VALID, Split
+from segue.trainer.splits.split import SAVED, SHIPPED, VALID
 from segue.trainer.training.distillation import taught_count
 from segue.trainer.training.fit import Course
-from segue.trainer.training.recipes import AnyPlan, Recipe, settings_of
-from segue.trainer.training.train_fast import WINDOWS, Trained
-
-# Window-relative decibels on the paper's mel bands; docs/adr says how the floor was chosen.
-FRONT_END = FeatureConfig()
-
-
-@dataclass(frozen=True)
-class Sides:
-    """The clips of a run.
-
-    Attributes:
-        learnt: those that the network learns from.
-        valid: those that choose the epoch and fit the temperature.
-        labels: the genres, in the order of the posterior.
-        split: what parted them.
-    """
-
-    learnt: Dataset
-    valid: Dataset
-    labels: tuple[str, ...]
-    split: Split
-
-    @classmethod
-    def of(cls, dataset: Dataset, split: Split) -> Sides:
-        """Parts a data set.
-
-        Raises:
-            DataUnusable: a side is empty, there are fewer than two genres, a genre is only judged by, or a clip's
-                features are not finite.
-            SplitMismatch: a recording stands on two sides, and the split does not say that it leaks.
-        """
-        learnt = dataset.where(lambda track: split.side(track) == TRAIN)
-        valid = dataset.where(lambda track: split.side(track) == VALID)
-        for clip in (*learnt.clips, *valid.clips):
-            if not np.isfinite(clip.decibels).all():
-                raise DataUnusable(f"{clip.track} holds features that are not finite numbers. Make the archive again.")
-        if not learnt.clips or not valid.clips:
-            side = VALID if learnt.clips else TRAIN
-            raise DataUnusable(
-                f"No usable clip is on the side {side!r} of {split.name!r}. Name another input or split."
-            )
-        _refuse_leak(learnt, valid, split)
-        labels = labels_of(learnt.genres.values())
-        stray = sorted(set(valid.genres.values()) - set(labels))
-        if stray:
-            raise DataUnusable(f"There are clips of {', '.join(stray)} to judge by, but none to learn from. Add some.")
-        return cls(learnt, valid, labels, split)
-
-
-def _refuse_leak(learnt: Dataset, valid: Dataset, split: Split) -> None:
-    for one, other in Dataset(learnt.clips + valid.clips).copies if not split.leaky else ():
-        if split.side(one) != split.side(other):
-            raise SplitMismatch(
-                f"The split {split.name!r} leaks: {one} and {other} are the same recording, bit for bit, and stand on "
-                "two sides. Remove one, or put both on one side."
-            )
+from segue.trainer.training.plans import AnyPlan
+from segue.trainer.training.recipe import Recipe, settings_of
 
 
 def train_artifact(
@@ -142,7 +86,7 @@ def _manifest(sides: Sides, network: Served, temperature: float, name: str) -> M
         name=name,
         model_id="",
         labels=sides.labels,
-        windows=WINDOWS,
+        windows=MAX_WINDOWS,
         feature_width=network.feature_width,
         embedding_width=network.embedding_width,
         features=FRONT_END,
@@ -170,11 +114,6 @@ def _plain(error: tf.errors.OpError) -> str:
     """What TensorFlow says without the names of its own parts, which stand before and behind it."""
     said: str = error.message.rpartition("; ")[2].partition(" [Op:")[0]
     return said
-
-
-def data_digest(sides: Sides) -> str:
-    """The SHA-256 of all clips of a run, in hexadecimal."""
-    return hashlib.sha256(f"{sides.learnt.digest}{sides.valid.digest}".encode()).hexdigest()
 
 
 def _record(sides: Sides, recipe: Recipe, plan: AnyPlan, trained: Trained | PaperTrained) -> Record:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
@@ -12,7 +12,7 @@ from itertools import dropwhile, takewhile
 from pathlib import Path
 from typing import Literal
 
-from segue.trainer.errors import SplitMismatch
+from segue.trainer.errors import DataUnusable, SplitMismatch
 
 SHIPPED = ("fault-filtered",)
 # What a split is called beside the network that was trained by it.
@@ -126,6 +126,25 @@ def check_duplicates(split: Split) -> None:
                 f"The split {split.name!r} leaks: {track} and {duplicate} are the same recording and stand on two "
                 "sides. Put both on one side, or leave one out."
             )
+
+
+def refuse_odd(names: Iterable[str]) -> None:
+    """Refuses names that would break the table of a saved split: that of a file may hold anything.
+
+    Raises:
+        DataUnusable: a name holds a tab, an end of line, spaces around it or what is no text, or is empty.
+    """
+    for name in names:
+        if "\t" in name or name.splitlines() != [name] or name != name.strip() or _is_no_text(name):
+            raise DataUnusable(
+                f"The name {name!a} is empty, or holds a tab, an end of line, spaces around it or what is no text, and "
+                "a split is a table of names. Rename the file."
+            )
+
+
+def _is_no_text(name: str) -> bool:
+    """Whether a name holds bytes that are not UTF-8, which Python keeps as lone surrogates."""
+    return any("\ud800" <= letter <= "\udfff" for letter in name)
 
 
 @lru_cache(maxsize=1)

@@ -19,6 +19,7 @@ from segue.trainer.splits.split import (
     gtzan_artists,
     known_duplicates,
     load_split,
+    refuse_odd,
 )
 
 RANDOM, PAPER, CHUNKS, ARTISTS = DRAWN = ("random-tracks", "paper", "chunk-random", "artist-grouped")
@@ -158,25 +159,6 @@ def artist_grouped_split(genres: Mapping[str, str], seed: int, folds: int, fold:
             "it clips of more artists, or choose another --fold or --folds."
         )
     return _checked(Split(f"{ARTISTS}-{fold}-of-{folds}", sides))
-
-
-def refuse_odd(names: Iterable[str]) -> None:
-    """Refuses names that would break the table of a saved split: that of a file may hold anything.
-
-    Raises:
-        DataUnusable: a name holds a tab, an end of line, spaces around it or what is no text, or is empty.
-    """
-    for name in names:
-        if "\t" in name or name.splitlines() != [name] or name != name.strip() or _is_no_text(name):
-            raise DataUnusable(
-                f"The name {name!a} is empty, or holds a tab, an end of line, spaces around it or what is no text, and "
-                "a split is a table of names. Rename the file."
-            )
-
-
-def _is_no_text(name: str) -> bool:
-    """Whether a name holds bytes that are not UTF-8, which Python keeps as lone surrogates."""
-    return any("\ud800" <= letter <= "\udfff" for letter in name)
 
 
 def artist_groups(tracks: Iterable[str]) -> dict[str, str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import keras
 import numpy as np
@@ -11,35 +10,10 @@ from numpy.typing import NDArray
 
 from segue.core.features.config import FeatureConfig
 from segue.core.features.log_mel import relative_decibels
-from segue.trainer.data.dataset import Dataset, Floats, windows_of
+from segue.trainer.arrays import Floats
+from segue.trainer.data.dataset import Dataset
 from segue.trainer.training.distillation import nearest
-
-# The step of the 8-bit codes in a log-mel archive: one clip in four of GTZAN's was requantised, and no network shall be
-# able to read single codes.
-CODE_DB = 80 / 256
-
-
-@dataclass(frozen=True)
-class Augmentation:
-    """How a window is varied while learning.
-
-    Attributes:
-        stretch: the window is this share longer or shorter in the music at most, in [0, 1).
-        noise_db: every cell moves by -1, 0 or 1 times this.
-        shift: it is moved by this many bands up or down at most.
-        colour_db: the spread of a smooth gain over the bands, such as another recording chain would give.
-        masks: how many bars of bands, and of columns, are hidden behind the band's mean.
-        mask_bands: the widest bar of bands.
-        mask_columns: the widest bar of columns.
-    """
-
-    stretch: float = 0.1
-    noise_db: float = CODE_DB
-    shift: int = 1
-    colour_db: float = 1.0
-    masks: int = 2
-    mask_bands: int = 16
-    mask_columns: int = 6
+from segue.trainer.training.plans import Augmentation
 
 
 class ClipBatches(keras.utils.PyDataset):  # type: ignore[misc]  # keras ships no types
@@ -123,12 +97,6 @@ class ClipBatches(keras.utils.PyDataset):  # type: ignore[misc]  # keras ships n
         window[:, first : first + length] = self._band_means[:, None]
 
 
-def one_hot(dataset: Dataset, labels: tuple[str, ...]) -> Floats:
-    """The genres of the clips as [clips, genres]."""
-    positions = [labels.index(clip.genre) for clip in dataset.clips]
-    return np.eye(len(labels), dtype=np.float32)[positions]
-
-
 def draw_colour(how: Augmentation, bands: int, random: np.random.Generator) -> NDArray[np.float64]:
     """A smooth gain in decibels [bands, 1]: straight lines between five points."""
     points = random.normal(0, how.colour_db, 5)
@@ -140,14 +108,3 @@ def draw_mask(clips: int, windows: int, random: np.random.Generator) -> NDArray[
     counts = np.where(random.random(clips) < 0.5, windows, random.integers(1, windows + 1, clips))
     present: NDArray[np.bool_] = np.arange(windows) < counts[:, None]
     return present
-
-
-def served_windows(dataset: Dataset, config: FeatureConfig, most: int) -> dict[str, NDArray[np.generic]]:
-    """The windows of every clip as the server would cut them, filled up to ``most``: windows and mask."""
-    heard = [windows_of(clip, config, most).windows.values for clip in dataset.clips]
-    values = np.zeros((len(heard), most, config.n_mels, config.columns), np.float32)
-    mask = np.zeros((len(heard), most), bool)
-    for row, windows in enumerate(heard):
-        values[row, : len(windows)] = windows
-        mask[row, : len(windows)] = True
-    return {"windows": values, "mask": mask}

@@ -46,11 +46,6 @@ class Checkpoint:
 _LISTS = ("weights", "optimizer", "best")
 
 
-def checkpoint_path(output: Path) -> Path:
-    """Where the run of an artifact keeps its checkpoint: beside the artifact, which does not stand yet."""
-    return output.parent / f"{output.name}.checkpoint.npz"
-
-
 def write_checkpoint(path: Path, checkpoint: Checkpoint, identity: Mapping[str, Any]) -> None:
     """Writes a checkpoint; the older one stands until this one is whole.
 

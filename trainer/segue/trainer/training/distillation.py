@@ -16,7 +16,8 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from segue.trainer.data.dataset import Dataset, Floats
+from segue.trainer.arrays import Floats
+from segue.trainer.data.dataset import Dataset
 from segue.trainer.errors import DataUnusable
 
 _FOLDS = 5

@@ -2,48 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
-from typing import Any
-
-from segue.core.features.config import FeatureConfig
-from segue.trainer.data.dataset import Dataset
-from segue.trainer.networks.paper import CNN, CNN_LSTM, PaperPlan, PaperTrained, train_paper
-from segue.trainer.training.fit import Course
-from segue.trainer.training.train_fast import Plan, Trained, train
-
-AnyPlan = Plan | PaperPlan
-Train = Callable[[Dataset, Dataset, tuple[str, ...], FeatureConfig, Any, Course], Trained | PaperTrained]
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How one network is made.
-
-    Attributes:
-        name: what people choose it by.
-        plan: how it is trained where nobody says otherwise.
-        run: trains it.
-        hears: how it hears a clip, for its card.
-        embedding: which layer the embedding is.
-        method: how it was trained, for its card.
-    """
-
-    name: str
-    plan: AnyPlan
-    run: Train
-    hears: str
-    embedding: str
-    method: str
-
-    def planned(self, seed: int, epochs: int | None) -> AnyPlan:
-        """The plan with a seed, and with another number of epochs where one is given."""
-        return replace(self.plan, seed=seed, epochs=epochs or self.plan.epochs)
-
-
-def settings_of(plan: AnyPlan) -> dict[str, Any]:
-    """The settings of a plan as JSON has them."""
-    return asdict(plan)
+from segue.trainer.networks.paper import CNN, CNN_LSTM
+from segue.trainer.training.plans import PaperPlan, Plan
+from segue.trainer.training.recipe import Recipe, Train
+from segue.trainer.training.train_fast import train
+from segue.trainer.training.train_paper import train_paper
 
 
 def _paper(name: str) -> Train:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 import keras
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 from scipy.optimize import minimize
+from scipy.special import log_softmax
 from sklearn.preprocessing import StandardScaler
 
 from segue.core.features.config import FeatureConfig
-from segue.trainer.data.dataset import Dataset, Floats
-from segue.trainer.evaluation.metrics import log_softmax
+from segue.trainer.arrays import Floats
+from segue.trainer.data.dataset import Dataset, one_hot
+from segue.trainer.data.front_end import MAX_WINDOWS
+from segue.trainer.data.labelled_windows import served_windows
 from segue.trainer.networks.segue_fast import (
     BandScale,
     ClipNetwork,
@@ -22,74 +23,15 @@ from segue.trainer.networks.segue_fast import (
     build_encoder,
     build_linear,
 )
+from segue.trainer.networks.trained import Trained
 from segue.trainer.networks.window_statistics import build_statistics
-from segue.trainer.training.batches import Augmentation, ClipBatches, one_hot, served_windows
+from segue.trainer.training.batches import ClipBatches
 from segue.trainer.training.distillation import beliefs_of, nearest
 from segue.trainer.training.fit import LOG_LOSS, Course, Limits, fit
+from segue.trainer.training.plans import Plan
 
-WINDOWS = 10
 Validation = tuple[dict[str, NDArray[np.generic]], dict[str, Floats]]
 """Inputs and targets of the validation clips, by name."""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How a network is trained.
-
-    Attributes:
-        epochs: how often about ten windows of every clip are heard, 1 or above.
-        seed: the same seed gives the same network on the same machine.
-        clips: in a batch.
-        windows: of each clip in a batch.
-        learning_rate: the highest; it rises over two epochs and falls along half a cosine.
-        weight_decay: of AdamW, as a share of the learning rate.
-        label_smoothing: the share of a target that is spread over all genres, in [0, 1).
-        averaging: the weights that are judged and kept are a running mean with this momentum, in [0, 1).
-        trust: the part of a genre that is replaced by what the teacher's tags sound like, in [0, 1].
-        regularisation: the inverse strength C of the linear path's ridge penalty, above 0.
-        linear_weight: what the linear path's logits count beside those of the CNN and the LSTM, above 0.
-        augmentation: how windows are varied.
-    """
-
-    epochs: int = 40
-    seed: int = 0
-    clips: int = 24
-    windows: int = 4
-    learning_rate: float = 2e-3
-    weight_decay: float = 0.3
-    label_smoothing: float = 0.1
-    averaging: float = 0.99
-    trust: float = 0.6
-    regularisation: float = 1e-2
-    linear_weight: float = 1.5
-    augmentation: Augmentation = field(default_factory=Augmentation)
-
-
-@dataclass(frozen=True)
-class Trained:
-    """A trained network, part by part.
-
-    Attributes:
-        encoder: windows to features.
-        decider: features of any number of windows to logits.
-        statistics: windows to the statistics of their sound.
-        linear: those to logits.
-        shape: the sizes.
-        scale: of the bands.
-        history: figures of each epoch, by name.
-        best_epoch: the epoch whose weights these are, from 1.
-        seconds: wall time of all epochs, or None where it is not known.
-    """
-
-    encoder: keras.Model
-    decider: keras.Model
-    statistics: keras.Model
-    linear: keras.Model
-    shape: Shape
-    scale: BandScale
-    history: dict[str, list[float]]
-    best_epoch: int
-    seconds: float | None = None
 
 
 def train(
@@ -116,7 +58,7 @@ def train(
     """
     keras.utils.set_random_seed(plan.seed)
     tf.config.experimental.enable_op_determinism()
-    served = served_windows(learnt, config, WINDOWS)
+    served = served_windows(learnt, config, MAX_WINDOWS)
     heard = served["windows"][served["mask"]]
     scale = BandScale.of(heard)
     shape = Shape(config.n_mels, config.columns, len(labels))
@@ -157,7 +99,7 @@ def fit_linear(statistics: Floats, genres: Floats, plan: Plan) -> keras.Model:
     def objective(flat: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         weights = flat.reshape(scaled.shape[1], -1)
         penalty = np.vstack([weights[:-1], np.zeros_like(weights[-1:])]) / plan.regularisation
-        beliefs = log_softmax(scaled @ weights)
+        beliefs = log_softmax(scaled @ weights, axis=-1)
         slope = scaled.T @ (np.exp(beliefs) * weighed.sum(1, keepdims=True) - weighed) + penalty
         return float((weights * penalty).sum() / 2 - (weighed * beliefs).sum()), slope.ravel()
 
@@ -209,5 +151,5 @@ def _judges() -> list[keras.metrics.Metric]:
 
 
 def _validation(valid: Dataset, labels: tuple[str, ...], config: FeatureConfig) -> Validation:
-    inputs, targets = served_windows(valid, config, WINDOWS), one_hot(valid, labels)
-    return inputs, {"clip": targets, "window": np.repeat(targets[:, None], WINDOWS, axis=1)}
+    inputs, targets = served_windows(valid, config, MAX_WINDOWS), one_hot(valid, labels)
+    return inputs, {"clip": targets, "window": np.repeat(targets[:, None], MAX_WINDOWS, axis=1)}
