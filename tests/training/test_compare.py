@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from segue.core.features.config import FeatureConfig
 from segue.trainer.cli.main import main
 from segue.trainer.comparison.measure import measures_of
-from segue.trainer.comparison.readme_table import BEGIN, END, put_summary
+from segue.trainer.comparison.readme_table import BEGIN, END, write_summary
 from segue.trainer.comparison.results_page import Section, page, verdict
 from segue.trainer.comparison.rows import MEASURES, Estimate, Row, Run
 from segue.trainer.data.dataset import Dataset
@@ -91,7 +91,7 @@ def test_the_short_table_is_put_between_its_marks(tmp_path: Path) -> None:
     readme.write_text(f"# Title\n\n{BEGIN}\nold\n{END}\n\nThe end.\n")
     sections = [section(row("paper-cnn", 0.6)), section(label="chunk-random (LEAKY)")]
     for _ in range(2):
-        put_summary(readme, sections)
+        write_summary(readme, sections)
     text = readme.read_text()
     assert text.startswith(f"# Title\n\n{BEGIN}\n")
     assert text.endswith(f"{END}\n\nThe end.\n")

@@ -15,12 +15,12 @@ from segue.core.model.artifact import read_manifest
 from segue.core.model.saved_model import Model
 from segue.trainer.cli.main import NETWORKS, main
 from segue.trainer.data.dataset import Dataset
-from segue.trainer.export.signatures import ServedPaper
+from segue.trainer.export.signatures import PaperServingGraph
 from segue.trainer.networks.paper import CNN, CNN_LSTM, build_paper_encoder
 from segue.trainer.networks.segue_fast import Shape
-from segue.trainer.networks.trained import PaperTrained
+from segue.trainer.networks.trained import TrainedPaper
 from segue.trainer.reporting.run_record import read_record
-from segue.trainer.training.fit import Course
+from segue.trainer.training.fit import RunControl
 from segue.trainer.training.plans import PaperPlan
 from segue.trainer.training.recipes import RECIPES
 from segue.trainer.training.train_paper import WindowBatches, train_paper
@@ -48,18 +48,18 @@ def test_the_networks_are_the_paper_s(name: str, dense: list[int], memory: list[
 
 
 @pytest.fixture(scope="module")
-def network() -> ServedPaper:
+def network() -> PaperServingGraph:
     """An untrained network."""
     keras.utils.set_random_seed(1)
     encoder = build_paper_encoder(CNN, SHAPE, -60)
     hidden = keras.Input((64,))
     head = keras.Model(hidden, layers.Dense(4)(hidden))
     shape = Shape(128, 39, 4, width=64)
-    return ServedPaper(PaperTrained(encoder, head, shape, {}, 1), np.full(64, 0.1, np.float32), temperature=1.5)
+    return PaperServingGraph(TrainedPaper(encoder, head, shape, {}, 1), np.full(64, 0.1, np.float32), temperature=1.5)
 
 
 @pytest.mark.parametrize("padding", [0.0, np.nan])
-def test_a_clip_is_the_mean_of_its_windows(network: ServedPaper, padding: float) -> None:
+def test_a_clip_is_the_mean_of_its_windows(network: PaperServingGraph, padding: float) -> None:
     """Its posterior, before the temperature, is the mean of the present windows', whatever stands behind."""
     windows = -60 * np.random.default_rng(0).random((1, 10, 128, 39), np.float32)
     windows[:, 3:] = padding
@@ -89,7 +89,7 @@ def test_an_epoch_meets_every_window_once() -> None:
 def test_a_run_ends_after_ten_epochs_without_a_better_one(noisy_dataset: Dataset) -> None:
     """The epochs that were run are fewer than the most, and the best of them is kept."""
     plan = PaperPlan(epochs=30, batch=60, patience=2, learning_rate=0.3)
-    trained = train_paper(CNN_LSTM, noisy_dataset, noisy_dataset, ("high", "low"), FeatureConfig(), plan, Course())
+    trained = train_paper(CNN_LSTM, noisy_dataset, noisy_dataset, ("high", "low"), FeatureConfig(), plan, RunControl())
     run = len(trained.history["loss"])
     assert run == trained.best_epoch + 2
     assert trained.best_epoch == 1 + int(np.argmin(trained.history["val_log_loss"]))

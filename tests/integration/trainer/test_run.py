@@ -17,11 +17,11 @@ from segue.core.model.saved_model import Model
 from segue.core.testing.synthetic_clips import render_clip
 from segue.trainer.cli.main import main
 from segue.trainer.data.dataset import Clip, Dataset
-from segue.trainer.data.train_valid_split import Sides
+from segue.trainer.data.train_valid_split import TrainValidSplit
 from segue.trainer.errors import DataUnusable, SplitMismatch, TrainingDiverged
 from segue.trainer.splits.split import Split
-from segue.trainer.training.plans import Plan
-from segue.trainer.training.train_fast import train
+from segue.trainer.training.plans import FastPlan
+from segue.trainer.training.train_fast import train_fast
 
 GENRES = ("brisk", "calm", "deep")
 
@@ -203,8 +203,8 @@ def noisy_dataset(fill: float = 0.0) -> Dataset:
 
 def test_the_same_seed_gives_the_same_network() -> None:
     """Weights and figures of two runs agree to the last bit."""
-    data, labels, plan = noisy_dataset(), ("-40", "0"), Plan(epochs=1, seed=1, clips=2, windows=2)
-    one, same = (train(data, data, labels, FeatureConfig(), plan) for _ in range(2))
+    data, labels, plan = noisy_dataset(), ("-40", "0"), FastPlan(epochs=1, seed=1, clips=2, windows=2)
+    one, same = (train_fast(data, data, labels, FeatureConfig(), plan) for _ in range(2))
     assert one.history == same.history
     for expected, actual in zip(one.encoder.get_weights(), same.encoder.get_weights(), strict=True):
         assert np.array_equal(expected, actual)
@@ -212,17 +212,17 @@ def test_the_same_seed_gives_the_same_network() -> None:
 
 def test_a_loss_that_is_no_number_ends_the_run() -> None:
     """It is told at the first batch, rather than a network of NaN written at the last."""
-    data, plan = noisy_dataset(), Plan(epochs=1, clips=2, windows=2, learning_rate=1e30)
+    data, plan = noisy_dataset(), FastPlan(epochs=1, clips=2, windows=2, learning_rate=1e30)
     with pytest.raises(TrainingDiverged, match="no longer a number"):
-        train(data, data, ("-40", "0"), FeatureConfig(), plan)
+        train_fast(data, data, ("-40", "0"), FeatureConfig(), plan)
 
 
 def test_a_recording_on_two_sides_is_refused() -> None:
     """Two names for the same columns, one learnt from and one judged by, would flatter; a leaky split says so."""
     data, sides = noisy_dataset(), {"a": "train", "b": "train", "c": "valid", "d": "valid"}
     with pytest.raises(SplitMismatch, match="b and d are the same recording"):
-        Sides.of(data, Split("mine", sides))
-    assert 2 == len(Sides.of(data, Split("mine", sides, "chunk")).valid.clips)
+        TrainValidSplit.of(data, Split("mine", sides))
+    assert 2 == len(TrainValidSplit.of(data, Split("mine", sides, "chunk")).valid.clips)
 
 
 def test_a_genre_of_which_no_clip_can_be_used_is_refused(folder: Path, tmp_path: Path) -> None:
@@ -242,4 +242,4 @@ def test_features_that_are_no_numbers_are_refused() -> None:
     """The clip is named before anything is learnt from it."""
     data = noisy_dataset(np.nan)
     with pytest.raises(DataUnusable, match="a holds features that are not finite"):
-        Sides.of(data, Split("mine", {"a": "train", "b": "train", "c": "valid", "d": "valid"}))
+        TrainValidSplit.of(data, Split("mine", {"a": "train", "b": "train", "c": "valid", "d": "valid"}))

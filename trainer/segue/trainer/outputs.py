@@ -14,7 +14,7 @@ def checkpoint_path(output: Path) -> Path:
     return output.parent / f"{output.name}.checkpoint.npz"
 
 
-def refuse_output(output: Path, *, resume: bool) -> None:
+def check_output(output: Path, *, resume: bool) -> None:
     """Refuses an output that would fail when the training is done, and to begin where an unfinished run lies.
 
     Raises:
@@ -25,7 +25,7 @@ def refuse_output(output: Path, *, resume: bool) -> None:
         raise DataUnusable(
             f"{output} cannot be replaced as a whole, as an artifact is. Name a folder within another by --output."
         )
-    refuse_unwritable(output)
+    check_writable(output)
     # Other programs keep a manifest.json of their own.
     artifact = (output / MANIFEST).is_file() and (output / SAVED_MODEL).is_dir()
     if output.is_dir() and any(output.iterdir()) and not artifact:
@@ -37,7 +37,7 @@ def refuse_output(output: Path, *, resume: bool) -> None:
         )
 
 
-def refuse_unwritable(output: Path) -> None:
+def check_writable(output: Path) -> None:
     """Tries to make a folder where an output will be made, as far as its own folders stand.
 
     Raises:

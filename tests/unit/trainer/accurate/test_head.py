@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from segue.trainer.accurate.head import LEAST_TAG, Head, HeadPlan, logits_of, train_head
+from segue.trainer.accurate.head import MIN_TAG, Head, HeadPlan, logits_of, train_head
 from segue.trainer.accurate.musicnn import FEATURES
-from segue.trainer.accurate.signatures import ServedTags
+from segue.trainer.accurate.signatures import AccurateServingGraph
 from segue.trainer.accurate.tags import TaggedTrack
 from segue.trainer.arrays import Floats
 
@@ -44,7 +44,7 @@ def head() -> Head:
 def decide(backbone: keras.Model, head: Head, tags: Floats, mask: NDArray[np.bool_] | None = None) -> dict[str, Floats]:
     """What is said of clips by their tags [clips, 5, 50]."""
     mask = np.ones(tags.shape[:2], bool) if mask is None else mask
-    served = ServedTags(backbone, head, 1.0).decide(features=tags, mask=mask)
+    served = AccurateServingGraph(backbone, head, 1.0).decide(features=tags, mask=mask)
     return {name: value.numpy() for name, value in served.items()}
 
 
@@ -85,7 +85,7 @@ def test_two_genres_and_short_tracks(backbone: keras.Model, windows: int) -> Non
 
 def test_tags_at_the_ends_of_their_range_have_logits() -> None:
     """0 and 1 are cut off, symmetrically."""
-    logits = logits_of(np.array([0, LEAST_TAG, 0.5, 1 - LEAST_TAG, 1], np.float32))
+    logits = logits_of(np.array([0, MIN_TAG, 0.5, 1 - MIN_TAG, 1], np.float32))
     assert np.isfinite(logits).all()
     np.testing.assert_allclose([-6.907, -6.907, 0, 6.907, 6.907], logits, atol=1e-3)
 
@@ -129,7 +129,7 @@ def test_the_temperature_cools(backbone: keras.Model, head: Head) -> None:
     """The log-posterior is divided by it."""
     tags, mask = heard(tracks_of({"a": 2, "b": 2}, seed=6)), np.ones((4, 5), bool)
     plain, cool = (
-        ServedTags(backbone, head, temperature).decide(features=tags, mask=mask)["posterior"].numpy()
+        AccurateServingGraph(backbone, head, temperature).decide(features=tags, mask=mask)["posterior"].numpy()
         for temperature in (1.0, 2.0)
     )
     np.testing.assert_allclose(np.sqrt(plain) / np.sqrt(plain).sum(1, keepdims=True), cool, atol=1e-5)

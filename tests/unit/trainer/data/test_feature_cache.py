@@ -11,7 +11,7 @@ from segue.core.features.config import FeatureConfig
 from segue.core.testing.synthetic_clips import render_folder
 from segue.trainer.data.feature_cache import FeatureCache, default_cache
 from segue.trainer.data.folder import list_folder, read_folder
-from segue.trainer.splits.gtzan import name_report
+from segue.trainer.splits.gtzan import compare_with_gtzan
 from segue.trainer.splits.split import gtzan_artists
 
 CONFIG = FeatureConfig()
@@ -87,11 +87,11 @@ def test_the_cache_lies_where_caches_lie(monkeypatch: pytest.MonkeyPatch, tmp_pa
 def test_what_a_folder_of_gtzan_lacks_is_listed() -> None:
     """Missing and unknown tracks are named; a whole folder needs no word, and other music is not compared."""
     whole = set(gtzan_artists())
-    assert [] == name_report(whole)
-    assert [] == name_report({"mine/1", "mine/2", "blues.00000"})
-    lacking = name_report(whole - {"jazz.00054"} | {"jazz/extra.wav"})
+    assert [] == compare_with_gtzan(whole)
+    assert [] == compare_with_gtzan({"mine/1", "mine/2", "blues.00000"})
+    lacking = compare_with_gtzan(whole - {"jazz.00054"} | {"jazz/extra.wav"})
     assert [
         "1 of GTZAN's 1,000 tracks are not there: jazz.00054",
         "1 tracks are not GTZAN's: jazz/extra.wav",
     ] == lacking
-    assert name_report(whole - {f"pop.{number:05}" for number in range(30)})[0].endswith("pop.00019 and 10 more")
+    assert compare_with_gtzan(whole - {f"pop.{number:05}" for number in range(30)})[0].endswith("pop.00019 and 10 more")

@@ -10,8 +10,8 @@ from segue.core.features.config import FeatureConfig
 from segue.core.features.extract import extract
 from segue.core.testing.synthetic_clips import render_clip
 from segue.trainer.data.dataset import Clip
-from segue.trainer.data.folder import clip_decibels, hear_folder, list_folder, read_folder
-from segue.trainer.data.labelled_windows import windows_of
+from segue.trainer.data.folder import clip_decibels, extract_folder, list_folder, read_folder
+from segue.trainer.data.labelled_windows import cut_windows
 from segue.trainer.errors import DataUnusable
 
 CONFIG = FeatureConfig()
@@ -88,7 +88,7 @@ def test_short_tracks_are_still_judged(tmp_path: Path) -> None:
     """The server answers for 5 s of music, so a network can be judged by it."""
     write(tmp_path / "rock" / "short.wav", 5)
     write(tmp_path / "rock" / "tiny.wav", 1)
-    heard, dropped = hear_folder(list_folder(tmp_path), CONFIG, 10, lambda results, total: results)
+    heard, dropped = extract_folder(list_folder(tmp_path), CONFIG, 10, lambda results, total: results)
     assert [("rock/short.wav", 2)] == [(clip.track, len(clip.windows.values)) for clip in heard]
     assert ["rock/tiny.wav"] == list(dropped)
 
@@ -96,7 +96,7 @@ def test_short_tracks_are_still_judged(tmp_path: Path) -> None:
 def test_learnt_windows_are_the_served_windows(tmp_path: Path) -> None:
     """Windows cut from a clip's columns are what the server makes of the same file, to a thousandth of a decibel."""
     path = write(tmp_path / "clip.wav", 30)
-    learnt = windows_of(Clip("clip", "rock", clip_decibels(path, CONFIG)), CONFIG, 10).windows
+    learnt = cut_windows(Clip("clip", "rock", clip_decibels(path, CONFIG)), CONFIG, 10).windows
     served = extract(path, CONFIG, 10).windows
     assert pytest.approx(served.starts) == learnt.starts
     np.testing.assert_allclose(learnt.values, served.values, atol=1e-3)

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from segue.core.model.artifact import read_manifest
 from segue.core.paths import resolve_model
 from segue.trainer.cli.main import main
-from segue.trainer.evaluation.leakage import Exposure, exposure_of, split_of
+from segue.trainer.evaluation.leakage import Leakage, count_leakage, split_of
 from segue.trainer.splits.split import Split, shipped_split
 
 TRACKS = Split("mine", {"a": "train", "b": "valid", "c": "test", "disco.00098": "train"})
@@ -32,7 +32,7 @@ CHUNKS = Split("mine", {"a#00s": "train", "a#03s": "valid", "b#00s": "valid", "b
 )
 def test_what_a_network_has_met_is_counted(split: Split | None, tracks: list[str], met: tuple[int, int]) -> None:
     """Also a chunk of a track that was learnt from, and a copy of it, were learnt from."""
-    assert Exposure(*met) == exposure_of(split, tracks)
+    assert Leakage(*met) == count_leakage(split, tracks)
 
 
 def test_the_shipped_network_was_trained_by_the_shipped_split() -> None:

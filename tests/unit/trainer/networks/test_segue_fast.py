@@ -7,11 +7,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from segue.trainer.export.signatures import ServedNetwork
+from segue.trainer.export.signatures import FastServingGraph
 from segue.trainer.networks.segue_fast import BandScale, Shape, build_decider, build_encoder, build_linear
-from segue.trainer.networks.trained import Trained
+from segue.trainer.networks.trained import TrainedFast
 from segue.trainer.networks.window_statistics import build_statistics
-from segue.trainer.training.plans import Plan
+from segue.trainer.training.plans import FastPlan
 from segue.trainer.training.train_fast import fit_linear
 
 SHAPE = Shape(bands=128, columns=39, genres=4)
@@ -23,7 +23,7 @@ def random_windows(*leading: int, seed: int = 0) -> np.ndarray[tuple[int, ...], 
 
 
 @pytest.fixture(scope="module")
-def network() -> ServedNetwork:
+def network() -> FastServingGraph:
     """An untrained network whose every path counts."""
     keras.utils.set_random_seed(1)
     scale = BandScale.of(random_windows(20))
@@ -34,8 +34,8 @@ def network() -> ServedNetwork:
     statistics = build_statistics(SHAPE, scale)
     width = statistics.output_shape[-1]
     weights = np.random.default_rng(2).standard_normal((width, 4), np.float32) / np.float32(2000)
-    return ServedNetwork(
-        Trained(
+    return FastServingGraph(
+        TrainedFast(
             encoder=build_encoder(SHAPE, scale),
             decider=decider,
             statistics=statistics,
@@ -57,7 +57,7 @@ def masked(count: int) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
 
 @pytest.mark.parametrize("count", [1, 4, 9])
 @pytest.mark.parametrize("padding", [0.0, -60.0, np.nan])
-def test_absent_windows_change_nothing(network: ServedNetwork, count: int, padding: float) -> None:
+def test_absent_windows_change_nothing(network: FastServingGraph, count: int, padding: float) -> None:
     """Whatever stands behind the last window, even NaN, the answer is the same to the last bit."""
     windows = random_windows(1, 10)
     padded = windows.copy()
@@ -67,7 +67,7 @@ def test_absent_windows_change_nothing(network: ServedNetwork, count: int, paddi
         assert np.array_equal(expected, actual), name
 
 
-def test_every_present_window_counts(network: ServedNetwork) -> None:
+def test_every_present_window_counts(network: FastServingGraph) -> None:
     """One more window changes posterior and embedding."""
     windows = random_windows(1, 10)
     fewer, more = (network.both(windows, masked(count)) for count in (3, 4))
@@ -75,14 +75,14 @@ def test_every_present_window_counts(network: ServedNetwork) -> None:
     assert not np.allclose(fewer["embedding"], more["embedding"], atol=1e-6)
 
 
-def test_the_order_of_windows_counts(network: ServedNetwork) -> None:
+def test_the_order_of_windows_counts(network: FastServingGraph) -> None:
     """The LSTM hears the windows of a clip in time."""
     windows = random_windows(1, 10)
     forth, back = (network.both(w, masked(10))["posterior"] for w in (windows, windows[:, ::-1]))
     assert not np.allclose(forth, back, atol=1e-5)
 
 
-def test_windows_share_a_batch_without_touching(network: ServedNetwork) -> None:
+def test_windows_share_a_batch_without_touching(network: FastServingGraph) -> None:
     """A window's features are the same alone and in any company."""
     windows = random_windows(7)
     together = network.encode(windows)["features"].numpy()
@@ -90,7 +90,7 @@ def test_windows_share_a_batch_without_touching(network: ServedNetwork) -> None:
     np.testing.assert_allclose(alone, together, rtol=1e-5, atol=1e-5)
 
 
-def test_answers_are_what_the_contract_says(network: ServedNetwork) -> None:
+def test_answers_are_what_the_contract_says(network: FastServingGraph) -> None:
     """Posteriors sum to 1, embeddings have length 1, absent windows have no posterior, and both paths agree."""
     windows = random_windows(2, 10)
     mask = np.concatenate([masked(10), masked(2)])
@@ -109,7 +109,7 @@ def test_the_linear_path_is_the_regression(genres: int) -> None:
     random = np.random.default_rng(0)
     statistics = (3 + 5 * random.standard_normal((200, 6))).astype(np.float32)
     targets = random.choice(genres, 200, p=np.arange(1, genres + 1) / sum(range(genres + 1)))
-    plan = Plan(regularisation=0.5, linear_weight=1.0)
+    plan = FastPlan(regularisation=0.5, linear_weight=1.0)
     logits = fit_linear(statistics, np.eye(genres, dtype=np.float32)[targets], plan).predict(statistics, verbose=0)
     # For two genres scikit-learn has one row of weights, which stands for both and is penalised once.
     regression = LogisticRegression(C=1.0 if genres == 2 else 0.5, max_iter=500, class_weight="balanced")
@@ -120,7 +120,7 @@ def test_the_linear_path_is_the_regression(genres: int) -> None:
 def test_windows_may_be_learnt_as_a_blend_of_genres() -> None:
     """What is learnt as two thirds of a genre is told as two thirds of it, where nothing else tells windows apart."""
     targets = np.tile(np.array([[2 / 3, 1 / 3], [1 / 3, 2 / 3]], np.float32), (50, 1))
-    logits = fit_linear(targets[:, :1], targets, Plan(regularisation=1e6, linear_weight=1.0)).predict(
+    logits = fit_linear(targets[:, :1], targets, FastPlan(regularisation=1e6, linear_weight=1.0)).predict(
         targets[:, :1], verbose=0
     )
     np.testing.assert_allclose(targets, keras.ops.softmax(logits), atol=1e-3)

@@ -9,18 +9,18 @@ import pytest
 
 from segue.core.features.config import FeatureConfig
 from segue.core.model.artifact import Manifest
-from segue.trainer.evaluation.analysis import analyse, cross_fitted, reliability, window_agreement
+from segue.trainer.evaluation.analysis import analyze_predictions, cross_fitted, reliability, window_agreement
 from segue.trainer.evaluation.metrics import (
     bootstrap_interval,
+    evaluation_metrics,
     expected_calibration_error,
     fit_temperature,
-    judge,
     log_softmax,
 )
 from segue.trainer.evaluation.predictions import Predictions
 from segue.trainer.evaluation.retrieval import precision_table
 from segue.trainer.reporting.report import write_report
-from segue.trainer.reporting.run_record import Record, read_record
+from segue.trainer.reporting.run_record import RunRecord, read_record
 from segue.trainer.splits.split import gtzan_artists
 
 LABELS = ("blues", "jazz", "rock")
@@ -47,9 +47,9 @@ def predictions(count: int = 60, *, named: bool = True, sharp: float = 4.0) -> P
 def test_the_temperature_is_taken_out_again() -> None:
     """What the posterior was before its temperature is judged as it was."""
     judged, plain = predictions(sharp=1.0), predictions(sharp=2.0)
-    halved = analyse(judged, None, temperature=2.0)
+    halved = analyze_predictions(judged, None, temperature=2.0)
     assert (
-        pytest.approx(analyse(plain, None, temperature=1.0).figures["log_loss"], abs=1e-5)
+        pytest.approx(analyze_predictions(plain, None, temperature=1.0).figures["log_loss"], abs=1e-5)
         == (halved.figures["log_loss_raw"])
     )
 
@@ -57,7 +57,7 @@ def test_the_temperature_is_taken_out_again() -> None:
 def test_cross_fitting_softens_by_what_others_need() -> None:
     """Too sharp a posterior gets better, but not as much as by a temperature that saw the same clips."""
     judged = predictions(sharp=4.0)
-    analysis = analyse(judged, None, temperature=1.0)
+    analysis = analyze_predictions(judged, None, temperature=1.0)
     logits = np.log(judged.posterior)
     best = log_softmax(logits / fit_temperature(logits, judged.genres))
     least = -best[np.arange(60), judged.genres].mean()
@@ -68,13 +68,13 @@ def test_few_clips_are_not_fitted() -> None:
     """Four clips tell no temperature, and no figure passes for one at a temperature that they were not fitted on."""
     judged = predictions(4)
     assert cross_fitted(judged.posterior, judged.genres) is None
-    assert [] == [name for name in analyse(judged, None, 1.0).figures if "cross_fitted" in name]
+    assert [] == [name for name in analyze_predictions(judged, None, 1.0).figures if "cross_fitted" in name]
 
 
 def test_clips_that_fitted_nothing_are_judged_as_served(tmp_path: Path) -> None:
     """The temperature is one of other clips already: the test side is never used to fit another."""
     judged = predictions(sharp=4.0)
-    analysis = analyse(judged, None, 2.0, refit=False)
+    analysis = analyze_predictions(judged, None, 2.0, refit=False)
     assert reliability(judged.posterior, judged.genres) == analysis.after
     write_report(tmp_path, MANIFEST, analysis, None, "60 clips")
     assert "temperature fitted on other clips |" not in (tmp_path / "report.md").read_text()
@@ -91,7 +91,7 @@ def test_reliability_adds_up_to_the_calibration_error() -> None:
 
 def test_confusion_and_genres_are_those_of_the_answers() -> None:
     """Rows of the matrix add up to the clips of a genre, and its diagonal to the accuracy."""
-    analysis = analyse(predictions(), None, 1.0)
+    analysis = analyze_predictions(predictions(), None, 1.0)
     assert [20, 20, 20] == analysis.confusion.sum(1).tolist()
     assert pytest.approx(analysis.figures["accuracy"]) == analysis.confusion.trace() / 60
     for place, row in enumerate(analysis.genres):
@@ -117,7 +117,7 @@ def test_recommendations_stand_beside_random_and_exact_search() -> None:
 @pytest.mark.parametrize(("count", "names"), [(5, []), (6, ["at_5"]), (11, ["at_5", "at_10"])])
 def test_fewer_tracks_than_are_recommended_have_no_precision(count: int, names: list[str]) -> None:
     """The first ten of seven would be another figure than the first ten."""
-    figures = judge(predictions(count))
+    figures = evaluation_metrics(predictions(count))
     assert names == [name.removeprefix("precision_") for name in figures if name.startswith("precision")]
     assert {int(name.removeprefix("at_")) for name in names} == {
         row.k for row in precision_table(predictions(count), None) if row.what == "leave-one-out"
@@ -128,8 +128,8 @@ def test_chunks_are_judged_by_their_tracks() -> None:
     """Ten chunks of each of six tracks leave more open than sixty tracks do."""
     tracks = predictions()
     chunks = Predictions(**{**vars(tracks), "tracks": tuple(f"a{n // 10}#{n % 10:02}s" for n in range(60))})
-    assert judge(tracks)["accuracy"] == judge(chunks)["accuracy"]
-    assert judge(tracks)["accuracy_low"] != judge(chunks)["accuracy_low"]
+    assert evaluation_metrics(tracks)["accuracy"] == evaluation_metrics(chunks)["accuracy"]
+    assert evaluation_metrics(tracks)["accuracy_low"] != evaluation_metrics(chunks)["accuracy_low"]
 
 
 def test_no_track_of_the_seed_s_artist_is_recommended() -> None:
@@ -162,7 +162,7 @@ def test_the_bootstrap_covers_the_textbook_s_interval() -> None:
 
 
 MANIFEST = Manifest("net", "net-1", LABELS, 10, 8, 6, FeatureConfig(), 1.5)
-RECORD = Record(
+RECORD = RunRecord(
     network="paper-cnn",
     embedding="last hidden layer",
     split="paper",
@@ -181,7 +181,7 @@ RECORD = Record(
 
 def test_a_report_is_a_folder_that_says_it_all(tmp_path: Path) -> None:
     """Every figure that the page shows is a PNG beside it; seed, digests, versions and wall time are in the text."""
-    write_report(tmp_path, MANIFEST, analyse(predictions(), predictions(), 1.5), RECORD, "60 clips")
+    write_report(tmp_path, MANIFEST, analyze_predictions(predictions(), predictions(), 1.5), RECORD, "60 clips")
     text = (tmp_path / "report.md").read_text()
     for name in ("curves", "confusion", "reliability", "map"):
         assert f"(figures/{name}.png)" in text
@@ -195,7 +195,7 @@ def test_a_report_is_a_folder_that_says_it_all(tmp_path: Path) -> None:
 
 def test_a_report_without_a_run_has_no_curves(tmp_path: Path) -> None:
     """An artifact from elsewhere is judged all the same, and a leaky split is called so."""
-    write_report(tmp_path, MANIFEST, analyse(predictions(9), None, 1.5), None, "9 chunks of mine (LEAKY)")
+    write_report(tmp_path, MANIFEST, analyze_predictions(predictions(9), None, 1.5), None, "9 chunks of mine (LEAKY)")
     text = (tmp_path / "report.md").read_text()
     assert "curves.png" not in text
     assert "**LEAKY**" in text

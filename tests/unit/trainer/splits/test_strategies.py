@@ -8,7 +8,7 @@ from segue.trainer.errors import DataUnusable, SplitMismatch
 from segue.trainer.splits.split import gtzan_artists, known_duplicates
 from segue.trainer.splits.strategies import (
     DRAWN,
-    SplitWish,
+    SplitSpec,
     artist_grouped_split,
     chunk_random_split,
     paper_split,
@@ -45,7 +45,7 @@ def test_a_genre_with_one_track_cannot_be_split() -> None:
 def test_a_name_that_would_break_a_table_is_refused(split: str, name: str) -> None:
     """A split is saved as lines of names, and must be read back as it was."""
     with pytest.raises(DataUnusable, match="Rename the file"):
-        SplitWish(split).draw({name: "a", "a/2": "a"})
+        SplitSpec(split).draw({name: "a", "a/2": "a"})
 
 
 @pytest.mark.parametrize("name", ["random-tracks", "paper"])
@@ -53,7 +53,7 @@ def test_copies_that_were_found_stay_together(name: str) -> None:
     """Also where the copies have another genre."""
     genres = {f"{genre}/{n}": genre for genre in ("a", "b") for n in range(20)}
     copies = [("a/0", "a/19"), ("a/3", "b/7"), ("a/3", "b/8")]
-    splits = [SplitWish(name, seed).draw(genres, copies) for seed in range(20)]
+    splits = [SplitSpec(name, seed).draw(genres, copies) for seed in range(20)]
     assert [] == [pair for split in splits for pair in copies if split.side(pair[0]) != split.side(pair[1])]
 
 
@@ -79,7 +79,7 @@ def test_the_paper_s_split_is_nine_to_one_twice() -> None:
 @pytest.mark.parametrize("name", [name for name in DRAWN if name != "chunk-random"])
 def test_copies_of_a_recording_stay_together(name: str, seed: int) -> None:
     """No drawn split of tracks puts a known duplicate on another side."""
-    split = SplitWish(name, seed).draw(GTZAN)
+    split = SplitSpec(name, seed).draw(GTZAN)
     assert [] == [pair for pair in known_duplicates() if split.side(pair[0]) != split.side(pair[1])]
 
 
@@ -136,13 +136,13 @@ def test_a_genre_of_one_artist_cannot_be_learnt_and_tested() -> None:
 def test_a_fold_that_is_not_there_is_refused() -> None:
     """Folds are counted from 0."""
     with pytest.raises(SplitMismatch, match="--fold"):
-        SplitWish("artist-grouped", folds=5, fold=5).known()
+        SplitSpec("artist-grouped", folds=5, fold=5).known()
 
 
 @pytest.mark.parametrize("seed", [0, 7])
 @pytest.mark.parametrize("name", DRAWN)
 def test_a_drawn_split_follows_from_its_seed(name: str, seed: int) -> None:
     """The same seed draws the same sides, another seed others."""
-    digests = [SplitWish(name, seed=number).draw(GTZAN).digest for number in (seed, seed, seed + 1)]
+    digests = [SplitSpec(name, seed=number).draw(GTZAN).digest for number in (seed, seed, seed + 1)]
     assert digests[0] == digests[1]
     assert digests[0] != digests[2]

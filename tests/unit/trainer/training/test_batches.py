@@ -5,10 +5,10 @@ import pytest
 
 from segue.core.features.config import FeatureConfig
 from segue.trainer.data.dataset import Dataset, labels_of
-from segue.trainer.data.labelled_windows import served_windows, windows_of
+from segue.trainer.data.labelled_windows import cut_windows, served_windows
 from segue.trainer.errors import DataUnusable
 from segue.trainer.training.batches import ClipBatches, draw_mask
-from segue.trainer.training.distillation import beliefs_of
+from segue.trainer.training.distillation import soft_targets
 from segue.trainer.training.plans import Augmentation
 
 CONFIG = FeatureConfig()
@@ -18,7 +18,7 @@ LABELS = ("high", "low")
 def batches(dataset: Dataset, seed: int = 0) -> ClipBatches:
     """Batches of four clips with three windows each."""
     means = np.full(128, -30, np.float32)
-    beliefs = beliefs_of(dataset, LABELS, 0.0)
+    beliefs = soft_targets(dataset, LABELS, 0.0)
     return ClipBatches(dataset, beliefs, CONFIG, means, augmentation=Augmentation(), clips=4, windows=3, seed=seed)
 
 
@@ -58,7 +58,7 @@ def test_present_windows_come_first() -> None:
 def test_clips_are_validated_on_the_windows_that_are_served(noisy_dataset: Dataset) -> None:
     """Ten windows spread over the clip, each relative to its own loudest cell."""
     served = served_windows(noisy_dataset, CONFIG, 10)
-    first = windows_of(noisy_dataset.clips[0], CONFIG, 10).windows.values
+    first = cut_windows(noisy_dataset.clips[0], CONFIG, 10).windows.values
     assert served["mask"].all()
     assert np.array_equal(first, served["windows"][0])
     assert 0 == first.max()

@@ -20,13 +20,13 @@ from segue.trainer.cli.main import main
 from segue.trainer.data.dataset import Dataset
 from segue.trainer.errors import CheckpointError, CheckpointMismatch, DataUnusable, TooLarge, TrainingDiverged
 from segue.trainer.networks.paper import CNN, CNN_LSTM
-from segue.trainer.outputs import refuse_output
-from segue.trainer.runs.memory_estimate import available, forecast, refuse_too_large
-from segue.trainer.runs.resume import keep_going
+from segue.trainer.outputs import check_output
+from segue.trainer.runs.memory_estimate import available_bytes, check_memory, estimate_bytes
+from segue.trainer.runs.resume import run_resumable
 from segue.trainer.training.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
-from segue.trainer.training.fit import Course, Fitted, Limits, fit
-from segue.trainer.training.plans import PaperPlan, Plan
-from segue.trainer.training.train_fast import train
+from segue.trainer.training.fit import EpochLimits, Fitted, RunControl, fit
+from segue.trainer.training.plans import FastPlan, PaperPlan
+from segue.trainer.training.train_fast import train_fast
 from segue.trainer.training.train_paper import train_paper
 
 CONFIG = FeatureConfig()
@@ -83,14 +83,14 @@ def test_a_damaged_checkpoint_is_refused(tmp_path: Path, content: bytes | None) 
         read_checkpoint(tmp_path / "run.npz", IDENTITY)
 
 
-def stop_at(last: int) -> Course:
+def stop_at(last: int) -> RunControl:
     """A course that is stopped, as by Ctrl-C, when an epoch is told of."""
 
     def watch(epoch: int, figures: Mapping[str, float]) -> None:
         if epoch == last:
             raise KeyboardInterrupt
 
-    return Course(watch)
+    return RunControl(watch)
 
 
 @pytest.mark.parametrize("network", ["segue-fast", CNN_LSTM])
@@ -100,20 +100,22 @@ def test_a_run_that_was_stopped_ends_as_if_it_had_not_been(
     """Figures and weights of every epoch are those of an unbroken run, to the last bit."""
     data = noisy_dataset
 
-    def work(course: Course) -> tuple[dict[str, list[float]], list[np.ndarray[tuple[int, ...], np.dtype[np.float32]]]]:
+    def work(
+        course: RunControl,
+    ) -> tuple[dict[str, list[float]], list[np.ndarray[tuple[int, ...], np.dtype[np.float32]]]]:
         if network == CNN_LSTM:
             paper = train_paper(CNN_LSTM, data, data, LABELS, CONFIG, PaperPlan(epochs=3, batch=30), course)
             return paper.history, paper.encoder.get_weights()
-        plan = Plan(epochs=3, clips=6, windows=2)
-        fast = train(data, data, LABELS, CONFIG, plan, course)
+        plan = FastPlan(epochs=3, clips=6, windows=2)
+        fast = train_fast(data, data, LABELS, CONFIG, plan, course)
         return fast.history, fast.encoder.get_weights()
 
-    history, weights = work(Course())
+    history, weights = work(RunControl())
     said: list[str] = []
     with pytest.raises(KeyboardInterrupt):
-        keep_going(tmp_path / "out", stop_at(2), work, said.append)
+        run_resumable(tmp_path / "out", stop_at(2), work, said.append)
     assert ["stopped after epoch 2" in text for text in said] == [True]
-    again = keep_going(tmp_path / "out", Course(resume=True), work, said.append)
+    again = run_resumable(tmp_path / "out", RunControl(resume=True), work, said.append)
     assert history == again[0]
     for expected, actual in zip(weights, again[1], strict=True):
         assert np.array_equal(expected, actual)
@@ -124,8 +126,8 @@ def test_a_stopped_run_is_not_begun_anew_unasked(tmp_path: Path) -> None:
     """What it has learnt is not thrown away by a command that forgot --resume."""
     (tmp_path / "out.checkpoint.npz").touch()
     with pytest.raises(CheckpointError, match="--resume"):
-        refuse_output(tmp_path / "out", resume=False)
-    refuse_output(tmp_path / "out", resume=True)
+        check_output(tmp_path / "out", resume=False)
+    check_output(tmp_path / "out", resume=True)
 
 
 @pytest.mark.parametrize("name", ["song.mp3", "manifest.json"])
@@ -133,22 +135,22 @@ def test_a_folder_of_something_else_is_not_written_over(tmp_path: Path, name: st
     """An artifact replaces an artifact, or nothing; a manifest.json alone may be another program's."""
     (tmp_path / name).touch()
     with pytest.raises(DataUnusable, match="not an artifact"):
-        refuse_output(tmp_path, resume=False)
+        check_output(tmp_path, resume=False)
 
 
 @pytest.mark.parametrize("output", [".", "/", "..", "out/..", "/dev"])
 def test_an_output_that_cannot_be_replaced_is_refused(output: str) -> None:
     """Neither the folder one stands in nor a mount point can be put in place by one rename."""
     with pytest.raises(DataUnusable, match="cannot be replaced as a whole"):
-        refuse_output(Path(output), resume=False)
+        check_output(Path(output), resume=False)
 
 
 def test_an_output_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
     """It is told before the training, and nothing is left of the trial."""
     (tmp_path / "file").touch()
     with pytest.raises(DataUnusable, match=r"Nothing can be written to .*file/runs/out"):
-        refuse_output(tmp_path / "file" / "runs" / "out", resume=False)
-    refuse_output(tmp_path / "runs" / "out", resume=False)
+        check_output(tmp_path / "file" / "runs" / "out", resume=False)
+    check_output(tmp_path / "runs" / "out", resume=False)
     assert [tmp_path / "file"] == list(tmp_path.iterdir())
 
 
@@ -165,7 +167,7 @@ class OneBatch(keras.utils.PyDataset):  # type: ignore[misc]  # keras ships no t
         return self.inputs, self.targets
 
 
-def explode(course: Course) -> Fitted:
+def explode(course: RunControl) -> Fitted:
     """Trains a layer whose second update makes its weights too large for any number."""
     keras.utils.set_random_seed(0)
     network = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)])
@@ -176,18 +178,18 @@ def explode(course: Course) -> Fitted:
     ]
     loss = keras.losses.CategoricalCrossentropy(from_logits=True)
     network.compile(keras.optimizers.SGD(rate), loss, metrics=judges)
-    return fit(network, OneBatch(), (OneBatch.inputs, OneBatch.targets), Limits(epochs=3), course)
+    return fit(network, OneBatch(), (OneBatch.inputs, OneBatch.targets), EpochLimits(epochs=3), course)
 
 
 def test_a_validation_loss_that_is_no_number_keeps_the_best_epoch(tmp_path: Path) -> None:
     """The run ends with an error and its checkpoint, of which --finish takes the best epoch."""
     said: list[str] = []
     with pytest.raises(TrainingDiverged, match="validation loss is no longer a number in epoch 2"):
-        keep_going(tmp_path / "out", Course(), explode, said.append)
+        run_resumable(tmp_path / "out", RunControl(), explode, said.append)
     assert [
         "stopped after epoch 1" in text and text.endswith("Write the best one with --finish.") for text in said
     ] == [True]
-    done = keep_going(tmp_path / "out", Course(resume=True, finish=True), explode, said.append)
+    done = run_resumable(tmp_path / "out", RunControl(resume=True, finish=True), explode, said.append)
     assert (1, 1) == (done.best_epoch, len(done.history["val_log_loss"]))
     assert [] == list(tmp_path.iterdir())
 
@@ -197,33 +199,33 @@ def test_wall_time_counts_from_the_first_sitting(tmp_path: Path, before: float |
     """A run that goes on has the time before it was stopped; where its checkpoint lacks that, it has none."""
     path = tmp_path / "run.npz"
     with pytest.raises(TrainingDiverged):
-        explode(Course(checkpoint=path))
+        explode(RunControl(checkpoint=path))
     kept = read_checkpoint(path, {})
     assert kept.seconds is not None
     assert 0 < kept.seconds < 1000
     write_checkpoint(path, replace(kept, seconds=before), {})
-    seconds = explode(Course(checkpoint=path, resume=True, finish=True)).seconds
+    seconds = explode(RunControl(checkpoint=path, resume=True, finish=True)).seconds
     assert least == (seconds and min(seconds, 1000.0))
 
 
 def test_a_run_that_would_not_fit_is_told_before_it_starts() -> None:
     """Both what it takes and what there is are in the message."""
-    assert forecast([387] * 1000, CONFIG, 10) < 4 * 2**30 < forecast([387] * 10_000, CONFIG, 10)
+    assert estimate_bytes([387] * 1000, CONFIG, 10) < 4 * 2**30 < estimate_bytes([387] * 10_000, CONFIG, 10)
     with pytest.raises(TooLarge, match=r"10,000 clips.* 2\.0 GiB are free"):
-        refuse_too_large([387] * 10_000, CONFIG, 10, room=2 * 2**30)
-    refuse_too_large([387] * 443, CONFIG, 10, room=None)
+        check_memory([387] * 10_000, CONFIG, 10, room=2 * 2**30)
+    check_memory([387] * 443, CONFIG, 10, room=None)
 
 
 def test_long_and_short_tracks_take_what_they_hold() -> None:
     """Of an hour all columns are held, and ten windows; of 6 s two windows."""
     held = CONFIG.n_mels * 4
-    assert held * (46_000 - 387) == forecast([46_000], CONFIG, 10) - forecast([387], CONFIG, 10)
-    assert held * (387 - 78 + 4 * 8 * 39) == forecast([387], CONFIG, 10) - forecast([78], CONFIG, 10)
+    assert held * (46_000 - 387) == estimate_bytes([46_000], CONFIG, 10) - estimate_bytes([387], CONFIG, 10)
+    assert held * (387 - 78 + 4 * 8 * 39) == estimate_bytes([387], CONFIG, 10) - estimate_bytes([78], CONFIG, 10)
 
 
 def test_the_system_says_how_much_memory_is_free() -> None:
     """More than this test takes, where it is said at all."""
-    room = available()
+    room = available_bytes()
     assert room is None or room > 2**20
 
 

@@ -15,7 +15,7 @@ from segue.trainer.data.dataset import Clip, Dataset
 from segue.trainer.data.tag_file import read_tag_file, write_tag_file
 from segue.trainer.errors import DataUnusable
 from segue.trainer.training.batches import ClipBatches
-from segue.trainer.training.distillation import beliefs_of, nearest, teach
+from segue.trainer.training.distillation import attach_teacher_tags, nearest, soft_targets
 from segue.trainer.training.plans import Augmentation
 
 LABELS = ("high", "low")
@@ -57,7 +57,7 @@ def test_a_window_has_what_the_nearest_patch_has() -> None:
 
 def test_a_clip_is_learnt_in_part_as_what_its_tags_sound_like(taught: Dataset) -> None:
     """Most clips stay what they are; one that sounds otherwise is learnt as both, as far as the teacher is trusted."""
-    beliefs = beliefs_of(taught, LABELS, 0.6)
+    beliefs = soft_targets(taught, LABELS, 0.6)
     assert all(belief.shape == (4, 2) for belief in beliefs)
     np.testing.assert_allclose(np.concatenate(beliefs).sum(1), 1, atol=1e-5)
     for clip, belief in list(zip(taught.clips, beliefs, strict=True))[:-1]:
@@ -69,17 +69,17 @@ def test_a_clip_is_learnt_in_part_as_what_its_tags_sound_like(taught: Dataset) -
 
 def test_a_teacher_that_is_not_trusted_changes_nothing(taught: Dataset) -> None:
     """By a trust of 0 every clip is learnt as its genre."""
-    for clip, belief in zip(taught.clips, beliefs_of(taught, LABELS, 0.0), strict=True):
+    for clip, belief in zip(taught.clips, soft_targets(taught, LABELS, 0.0), strict=True):
         assert np.array_equal(np.tile(np.eye(2)[LABELS.index(clip.genre)], (4, 1)), belief)
 
 
 def test_what_nobody_taught_is_its_genre(taught: Dataset, noisy_dataset: Dataset) -> None:
     """Clips without tags are learnt as before, beside taught ones or alone, and so are all where few are taught."""
     plain = replace(taught.clips[0], tags=None)
-    assert np.array_equal([[1, 0]], beliefs_of(Dataset((*taught.clips, plain)), LABELS, 0.6)[-1])
+    assert np.array_equal([[1, 0]], soft_targets(Dataset((*taught.clips, plain)), LABELS, 0.6)[-1])
     few = Dataset(taught.clips[3:5] + noisy_dataset.clips)
     for dataset in (noisy_dataset, few):
-        for clip, belief in zip(dataset.clips, beliefs_of(dataset, LABELS, 0.6), strict=True):
+        for clip, belief in zip(dataset.clips, soft_targets(dataset, LABELS, 0.6), strict=True):
             assert np.array_equal([np.eye(2)[LABELS.index(clip.genre)]], belief)
 
 
@@ -89,7 +89,7 @@ def test_batches_learn_windows_as_the_patches_beside_them(noisy_dataset: Dataset
     gradual = np.linspace([1, 0], [0, 1], 5, dtype=np.float32)
     (inputs, targets), (plain, _) = (
         ClipBatches(noisy_dataset, beliefs, config, means, augmentation=Augmentation(), clips=6, windows=3, seed=0)[0]
-        for beliefs in ([gradual] * 6, beliefs_of(noisy_dataset, LABELS, 0.0))
+        for beliefs in ([gradual] * 6, soft_targets(noisy_dataset, LABELS, 0.0))
     )
     assert np.array_equal(plain["windows"], inputs["windows"])
     np.testing.assert_allclose(np.full((6, 2), 0.5), targets["clip"])
@@ -101,7 +101,7 @@ def test_a_teacher_of_other_tracks_is_refused(noisy_dataset: Dataset, write_tags
     """Tags of nothing that is learnt from are a mistake, and both sides' names show it."""
     teacher = read_tag_file(write_tags("pop.00000", "rock.00000"))
     with pytest.raises(DataUnusable, match=r"pop\.00000.*low\.00000"):
-        teach(noisy_dataset, teacher)
+        attach_teacher_tags(noisy_dataset, teacher)
 
 
 def test_the_paper_s_networks_have_no_teacher(write_tags: Callable[..., Path], tmp_path: Path) -> None:

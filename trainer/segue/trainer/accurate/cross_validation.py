@@ -11,15 +11,16 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold
 
-from segue.trainer.accurate.head import LEAST_TRACKS, WINDOWS, Head, HeadPlan, train_head
+from segue.trainer.accurate.head import MIN_TRACKS, WINDOWS, Head, HeadPlan, train_head
 from segue.trainer.accurate.musicnn import TAGS
 from segue.trainer.accurate.tags import TaggedTrack
 from segue.trainer.arrays import Floats
 from segue.trainer.errors import DataUnusable
-from segue.trainer.evaluation.metrics import MANY, precision_of_each
+from segue.trainer.evaluation.metrics import K_VALUES, precision_of_each
 from segue.trainer.splits.strategies import artist_groups
 
 FOLDS = 5
+_K = K_VALUES[-1]
 _REMEDY = "Give it tracks of more artists; a track that GTZAN's index does not know is an artist of its own."
 _LINEAR_C = 10.0
 
@@ -144,7 +145,7 @@ def padded(tracks: Sequence[TaggedTrack]) -> tuple[Floats, NDArray[np.bool_]]:
 
 def _folds(heard: _TagArrays, labels: tuple[str, ...], seed: int) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
     """The tracks that are learnt from and those that are held back, five times."""
-    _refuse_few_artists(heard, labels)
+    _check_artists(heard, labels)
     folder = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed)
     try:
         with warnings.catch_warnings():
@@ -155,16 +156,16 @@ def _folds(heard: _TagArrays, labels: tuple[str, ...], seed: int) -> list[tuple[
         raise DataUnusable(f"Every genre has fewer than {FOLDS} tracks. {_REMEDY}") from error
     for learnt, held in parts:
         counts = np.bincount(heard.genres[learnt], minlength=len(labels))
-        if lost := [label for label, count in zip(labels, counts, strict=True) if count < LEAST_TRACKS]:
+        if lost := [label for label, count in zip(labels, counts, strict=True) if count < MIN_TRACKS]:
             raise DataUnusable(f"A fold has too little left to learn {', '.join(lost)} from. {_REMEDY}")
         if not len(held):
             raise DataUnusable(f"The artists are too few for {FOLDS} folds. {_REMEDY}")
     return parts
 
 
-def _refuse_few_artists(heard: _TagArrays, labels: tuple[str, ...]) -> None:
+def _check_artists(heard: _TagArrays, labels: tuple[str, ...]) -> None:
     for genre, label in enumerate(labels):
-        if len(np.unique(heard.groups[heard.genres == genre])) < LEAST_TRACKS:
+        if len(np.unique(heard.groups[heard.genres == genre])) < MIN_TRACKS:
             raise DataUnusable(f"All tracks of {label} are of one artist, and none is left to judge by. {_REMEDY}")
 
 
@@ -177,5 +178,5 @@ def _precision(heard: _TagArrays, seeds: NDArray[np.int64], vectors: Floats) -> 
     cosine = unit[seeds] @ unit.T
     own = heard.groups[seeds][:, None] == heard.groups
     cosine[own] = -np.inf
-    shares = precision_of_each(MANY, cosine, heard.genres[seeds], heard.genres)
-    return np.where((~own).sum(1) < MANY, np.nan, shares)
+    shares = precision_of_each(_K, cosine, heard.genres[seeds], heard.genres)
+    return np.where((~own).sum(1) < _K, np.nan, shares)

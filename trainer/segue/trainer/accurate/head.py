@@ -25,10 +25,10 @@ from segue.trainer.networks.segue_fast import Shape, build_decider
 WINDOWS = 5
 """The most windows of a track that are heard in service."""
 
-LEAST_TRACKS = 2
+MIN_TRACKS = 2
 """How many tracks of a genre it takes to learn it: one has no spread."""
 
-LEAST_TAG = 1e-3
+MIN_TAG = 1e-3
 """Tags below it, and above 1 less it, count as this: the network was never sure of more."""
 
 Genres = NDArray[np.int64]
@@ -96,7 +96,7 @@ class Head:
 
 def logits_of(tags: Floats) -> Floats:
     """The logits of tags in [0, 1], in [-6.9, 6.9]."""
-    inside = np.clip(tags, LEAST_TAG, 1 - LEAST_TAG)
+    inside = np.clip(tags, MIN_TAG, 1 - MIN_TAG)
     logits: Floats = np.log(inside / (1 - inside)).astype(np.float32)
     return logits
 
@@ -105,7 +105,7 @@ def train_head(tracks: Sequence[TaggedTrack], labels: tuple[str, ...], plan: Hea
     """Trains a head on tracks of two or more genres.
 
     Args:
-        tracks: at least ``LEAST_TRACKS`` of every genre.
+        tracks: at least ``MIN_TRACKS`` of every genre.
         labels: the genres, in the order of the posterior.
         plan: how.
     """

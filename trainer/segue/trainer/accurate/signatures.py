@@ -5,15 +5,15 @@ from __future__ import annotations
 import keras
 import tensorflow as tf
 
-from segue.trainer.accurate.head import LEAST_TAG, WINDOWS, Head
+from segue.trainer.accurate.head import MIN_TAG, WINDOWS, Head
 from segue.trainer.accurate.musicnn import FEATURES, TAGS
-from segue.trainer.export.signatures import Served, mean_over_windows
+from segue.trainer.export.signatures import ServingGraph, mean_over_windows
 
 TAGS_SHARE = 0.7
 """How much the tags count in an embedding beside the posterior; docs/adr/0013 says how it was chosen."""
 
 
-class ServedTags(Served):
+class AccurateServingGraph(ServingGraph):
     """A window's feature vector is its 50 tags, each in [0, 1].
 
     A clip's embedding is its posterior beside the mean of the standardised logits of its tags, each of length 1 before
@@ -54,7 +54,7 @@ class ServedTags(Served):
     def _standardised(self, tags: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
         """Standardised logits [clips, w, 50]; 0 where there is no window."""
         # Whatever stands in an absent window, even NaN, must not reach the sums.
-        inside = tf.clip_by_value(tf.where(mask[..., None], tags, 0.5), LEAST_TAG, 1 - LEAST_TAG)
+        inside = tf.clip_by_value(tf.where(mask[..., None], tags, 0.5), MIN_TAG, 1 - MIN_TAG)
         standardised = (tf.math.log(inside / (1 - inside)) - self._mean) / self._spread
         return tf.where(mask[..., None], standardised, 0.0)
 

@@ -8,8 +8,8 @@ import keras
 
 from segue.core.features.config import FeatureConfig
 from segue.trainer.accurate.musicnn import FEATURES
-from segue.trainer.accurate.tags import MOST_WINDOWS, TaggedTrack
-from segue.trainer.data.folder import Progress, hear_folder, list_folder
+from segue.trainer.accurate.tags import MAX_TAGGED_WINDOWS, TaggedTrack
+from segue.trainer.data.folder import Progress, extract_folder, list_folder
 from segue.trainer.errors import DataUnusable
 
 _BATCH = 16
@@ -26,7 +26,7 @@ def tag_folder(
     Raises:
         DataUnusable: the folder cannot be used, or nothing in it can be heard.
     """
-    heard, dropped = hear_folder(list_folder(folder), features, MOST_WINDOWS, progress)
+    heard, dropped = extract_folder(list_folder(folder), features, MAX_TAGGED_WINDOWS, progress)
     if not heard:
         raise DataUnusable(f"Nothing in {folder} can be heard: {next(iter(dropped.values()))} Name another folder.")
     tagged = (

@@ -16,7 +16,7 @@ from segue.trainer.arrays import Floats
 from segue.trainer.data.tag_file import read_tag_file, write_tag_file
 from segue.trainer.errors import DataUnusable
 
-MOST_WINDOWS = 10
+MAX_TAGGED_WINDOWS = 10
 """How many windows of a track are tagged to learn from: twice what is served, so that each epoch hears others."""
 
 _BATCH = 16

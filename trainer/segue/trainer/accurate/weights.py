@@ -16,7 +16,7 @@ from segue.core.files import sha256_of
 from segue.trainer.accurate.musicnn import build_backbone
 from segue.trainer.data.npz import Fields, read_npz, write_npz
 from segue.trainer.errors import BackboneUnusable
-from segue.trainer.outputs import refuse_unwritable
+from segue.trainer.outputs import check_writable
 
 REQUIREMENT = "musicnn==0.1.0"
 SHA256 = "f38a4890c648c1ddbb141c5d96d2b0a8cfcd36746002d896989f7b88beb65cfa"
@@ -38,7 +38,7 @@ def import_backbone(target: Path, wheel: Path | None = None) -> None:
         DataUnusable: nothing can be written to the target.
         BackboneUnusable: the wheel cannot be downloaded or read, or is not the one that is known by its digest.
     """
-    refuse_unwritable(target)
+    check_writable(target)
     with tempfile.TemporaryDirectory(prefix="segue-backbone-") as scratch:
         found = wheel or _download(Path(scratch))
         _check(found)

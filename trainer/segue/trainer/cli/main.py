@@ -133,7 +133,7 @@ def train(
         from segue.trainer.commands import train as commands  # noqa: PLC0415 - TensorFlow takes seconds, --help does without
         from segue.trainer.splits import strategies  # noqa: PLC0415 - TensorFlow takes seconds, --help does without
 
-    wish = strategies.SplitWish(split, seed, folds, fold)
+    wish = strategies.SplitSpec(split, seed, folds, fold)
     settings = commands.TrainSettings(
         source, wish, output, network, name or network, seed, epochs, resume, cache, finish, tags
     )
@@ -152,7 +152,7 @@ def save_split(*, source: Path, split: str, folds: int, fold: int, seed: int, ou
         from segue.trainer.commands import train as commands  # noqa: PLC0415 - TensorFlow takes seconds, --help does without
         from segue.trainer.splits import strategies  # noqa: PLC0415 - TensorFlow takes seconds, --help does without
 
-    for name, value in commands.save_split(source, strategies.SplitWish(split, seed, folds, fold), output).items():
+    for name, value in commands.save_split(source, strategies.SplitSpec(split, seed, folds, fold), output).items():
         click.echo(f"{name}\t{value}")
 
 

@@ -9,19 +9,19 @@ from pathlib import Path
 
 from segue.trainer import console
 from segue.trainer.comparison.measure import measure_networks, measure_regression
-from segue.trainer.comparison.readme_table import parts_of, put_summary
+from segue.trainer.comparison.readme_table import split_at_marks, write_summary
 from segue.trainer.comparison.results_page import Section, page
 from segue.trainer.comparison.rows import Run
 from segue.trainer.comparison.train_missing import train_run
 from segue.trainer.data.feature_cache import FeatureCache
 from segue.trainer.data.front_end import FRONT_END, MAX_WINDOWS
 from segue.trainer.data.inputs import read_input
-from segue.trainer.data.labelled_windows import chunks_of
-from segue.trainer.data.train_valid_split import Sides
+from segue.trainer.data.labelled_windows import chunk_dataset
+from segue.trainer.data.train_valid_split import TrainValidSplit
 from segue.trainer.evaluation.baselines import chance
-from segue.trainer.outputs import refuse_unwritable
-from segue.trainer.splits.strategies import SplitWish
-from segue.trainer.training.fit import Watch
+from segue.trainer.outputs import check_writable
+from segue.trainer.splits.strategies import SplitSpec
+from segue.trainer.training.fit import EpochCallback
 from segue.trainer.training.recipes import RECIPES
 
 # What the page is about: the split that parts artists, by three seeds, and the one that leaks, by one.
@@ -55,18 +55,18 @@ def compare(settings: CompareSettings) -> None:
     Raises:
         SegueError: the input or an artifact cannot be used, or a training fails.
     """
-    refuse_unwritable(settings.output)
+    check_writable(settings.output)
     if settings.readme:
-        parts_of(settings.readme)
+        split_at_marks(settings.readme)
     with console.bar("reading clips") as bar:
         kept = FeatureCache(settings.cache, FRONT_END)
         dataset = read_input(settings.source, FRONT_END, lambda track: True, bar, kept)
 
     @cache
-    def sides(name: str) -> Sides:
-        wish = SplitWish(name)
-        clips = chunks_of(dataset, FRONT_END, MAX_WINDOWS) if wish.by_chunk else dataset
-        return Sides.of(clips, wish.known() or wish.draw(clips.genres))
+    def sides(name: str) -> TrainValidSplit:
+        wish = SplitSpec(name)
+        clips = chunk_dataset(dataset, FRONT_END, MAX_WINDOWS) if wish.by_chunk else dataset
+        return TrainValidSplit.of(clips, wish.known() or wish.draw(clips.genres))
 
     wanted = [Run(split, network, seed) for split, seeds in GRID.items() for network in RECIPES for seed in seeds]
     for run in wanted if settings.train else ():
@@ -77,11 +77,11 @@ def compare(settings: CompareSettings) -> None:
     settings.output.write_text(page(sections, _again(settings)), encoding="utf-8")
     console.note(f"written to {settings.output}")
     if settings.readme:
-        put_summary(settings.readme, sections)
+        write_summary(settings.readme, sections)
         console.note(f"written into {settings.readme}")
 
 
-def _section(wanted: tuple[Run, ...], sides: Sides, runs: Path) -> Section:
+def _section(wanted: tuple[Run, ...], sides: TrainValidSplit, runs: Path) -> Section:
     baselines, judged, pool = measure_regression(sides)
     return Section(
         label=sides.split.label,
@@ -95,7 +95,7 @@ def _section(wanted: tuple[Run, ...], sides: Sides, runs: Path) -> Section:
     )
 
 
-def _watch(run: Run) -> Watch:
+def _watch(run: Run) -> EpochCallback:
     most = RECIPES[run.network].plan.epochs
 
     def tell(epoch: int, figures: Mapping[str, float]) -> None:

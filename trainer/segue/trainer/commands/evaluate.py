@@ -13,21 +13,21 @@ from segue.core.model.saved_model import Model
 from segue.trainer import console
 from segue.trainer.accurate.predict import predict_tagged
 from segue.trainer.accurate.tags import read_tags
-from segue.trainer.data.inputs import choose_side, hear_input, list_input
-from segue.trainer.data.labelled_windows import chunks_heard
+from segue.trainer.data.inputs import choose_side, extract_input, list_input
+from segue.trainer.data.labelled_windows import chunks_of
 from segue.trainer.errors import DataUnusable
-from segue.trainer.evaluation.analysis import analyse
-from segue.trainer.evaluation.leakage import Exposure, exposure_of, split_of
-from segue.trainer.evaluation.metrics import FEW, MANY, judge
+from segue.trainer.evaluation.analysis import analyze_predictions
+from segue.trainer.evaluation.leakage import Leakage, count_leakage, split_of
+from segue.trainer.evaluation.metrics import K_VALUES, evaluation_metrics
 from segue.trainer.evaluation.predict import predict
 from segue.trainer.evaluation.predictions import Predictions
-from segue.trainer.outputs import refuse_unwritable
+from segue.trainer.outputs import check_writable
 from segue.trainer.reporting.report import REPORT, write_report
 from segue.trainer.reporting.run_record import read_record
 from segue.trainer.splits.split import TEST, Split, load_split
 
 # What too few tracks do not have is null, rather than missing.
-_LACKING = {f"precision_at_{k}": None for k in (FEW, MANY)}
+_LACKING = {f"precision_at_{k}": None for k in K_VALUES}
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def evaluate(settings: EvaluateSettings) -> dict[str, Any]:
     Raises:
         SegueError: the artifact, the input or the split cannot be used.
     """
-    _refuse_outputs(settings)
+    _check_outputs(settings)
     model = Model.load(settings.model)
     split = load_split(settings.split) if settings.split else None
     side = _side(settings, split, model) if split else None
@@ -73,17 +73,17 @@ def evaluate(settings: EvaluateSettings) -> dict[str, Any]:
     # Recommended from its own side, a track is left out for itself.
     others = settings.pool if settings.pool != side else None
     pool = _predict(model, settings, split, others) if others else None
-    met = exposure_of(split_of(settings.model, model.manifest), judged.tracks)
+    met = count_leakage(split_of(settings.model, model.manifest), judged.tracks)
     if settings.predictions:
         judged.save(settings.predictions)
     if settings.report:
         where = f"side {side or 'all'} of {split.label}" if split else "the whole input"
         judged_on = ", ".join([f"{len(judged.tracks)} tracks", where, *met.sentences()])
-        analysis = analyse(judged, pool, model.manifest.temperature, refit=met.chosen_by != 0)
+        analysis = analyze_predictions(judged, pool, model.manifest.temperature, refit=met.chosen_by != 0)
         write_report(settings.report, model.manifest, analysis, read_record(settings.model), judged_on)
         console.note(f"report written to {settings.report / REPORT}")
     about = {"split": split.label, "split_digest": split.digest, "side": side, "pool": settings.pool} if split else {}
-    return {"model_id": model.manifest.model_id, **about, **asdict(met), **_LACKING, **judge(judged, pool)}
+    return {"model_id": model.manifest.model_id, **about, **asdict(met), **_LACKING, **evaluation_metrics(judged, pool)}
 
 
 def show_figures(figures: Mapping[str, Any]) -> None:
@@ -93,18 +93,18 @@ def show_figures(figures: Mapping[str, Any]) -> None:
     met = {name: figures[name] for name in ("learnt_from", "chosen_by") if name in figures}
     shown = {name: value for name, value in figures.items() if isinstance(value, (int, float)) or name in _LACKING}
     numbers = {name: value for name, value in shown.items() if name not in met}
-    remarks = Exposure(**met).sentences() if met else []
+    remarks = Leakage(**met).sentences() if met else []
     title = "\n".join([f"{figures['model_id']}{side}", *remarks, f"recommended: {pool}"])
     Console().print(console.figures_table(numbers, title))
 
 
-def _refuse_outputs(settings: EvaluateSettings) -> None:
+def _check_outputs(settings: EvaluateSettings) -> None:
     """Refuses to write where that fails, or into the artifact, which a file that it does not name makes unusable."""
     model = settings.model.resolve()
     for path in filter(None, (settings.report, settings.predictions)):
         if path.resolve().is_relative_to(model):
             raise DataUnusable(f"{path} lies in the artifact that is judged. Name a place outside {settings.model}.")
-        refuse_unwritable(path)
+        check_writable(path)
 
 
 def _side(settings: EvaluateSettings, split: Split, model: Model) -> str | None:
@@ -128,10 +128,10 @@ def _predict(model: Model, settings: EvaluateSettings, split: Split | None, side
         return predict_tagged(model, [track for track in read_tags(source) if wanted(track.track)])
     with console.bar("hearing tracks") as bar:
         if split and split.leaky:
-            whole, dropped = hear_input(source, features, most, lambda track: True, bar)
-            heard = [chunk for clip in whole for chunk in chunks_heard(clip) if wanted(chunk.track)]
+            whole, dropped = extract_input(source, features, most, lambda track: True, bar)
+            heard = [chunk for clip in whole for chunk in chunks_of(clip) if wanted(chunk.track)]
         else:
-            heard, dropped = hear_input(source, features, most, wanted, bar)
+            heard, dropped = extract_input(source, features, most, wanted, bar)
     console.dropped(dropped)
     return predict(model, heard)
 

@@ -16,19 +16,19 @@ from segue.trainer.data.dataset import Dataset, labels_of
 from segue.trainer.data.feature_cache import FeatureCache
 from segue.trainer.data.front_end import FRONT_END, MAX_WINDOWS
 from segue.trainer.data.inputs import columns_of, list_input, read_input
-from segue.trainer.data.labelled_windows import chunks_of
+from segue.trainer.data.labelled_windows import chunk_dataset
 from segue.trainer.data.tag_file import read_tag_file
-from segue.trainer.data.train_valid_split import Sides
+from segue.trainer.data.train_valid_split import TrainValidSplit
 from segue.trainer.errors import DataUnusable
-from segue.trainer.outputs import refuse_output
-from segue.trainer.runs.memory_estimate import available, refuse_too_large
-from segue.trainer.runs.resume import identity_of, keep_going
+from segue.trainer.outputs import check_output
+from segue.trainer.runs.memory_estimate import available_bytes, check_memory
+from segue.trainer.runs.resume import run_identity, run_resumable
 from segue.trainer.runs.train_run import train_artifact
-from segue.trainer.splits.gtzan import name_report
+from segue.trainer.splits.gtzan import compare_with_gtzan
 from segue.trainer.splits.split import SAVED, SHIPPED, TRAIN, VALID, Split
-from segue.trainer.splits.strategies import SplitWish
-from segue.trainer.training.distillation import taught_count, teach
-from segue.trainer.training.fit import Course
+from segue.trainer.splits.strategies import SplitSpec
+from segue.trainer.training.distillation import attach_teacher_tags, count_tagged
+from segue.trainer.training.fit import RunControl
 from segue.trainer.training.recipes import RECIPES
 
 
@@ -51,7 +51,7 @@ class TrainSettings:
     """
 
     source: Path
-    split: SplitWish
+    split: SplitSpec
     output: Path
     network: str
     name: str
@@ -72,19 +72,19 @@ def train(settings: TrainSettings) -> None:
     known = settings.split.known()
     teacher = read_tag_file(settings.tags) if settings.tags else None
     resume = settings.resume or settings.finish
-    refuse_output(settings.output, resume=resume)
+    check_output(settings.output, resume=resume)
     # A folder that cannot be trained on is told before its audio is decoded.
     listed = list_input(settings.source, FRONT_END)
     labels_of(listed.values())
     wanted = _of_a_run(known if known and not known.leaky else None)
-    refuse_too_large(columns_of(settings.source, FRONT_END, wanted), FRONT_END, MAX_WINDOWS, available())
+    check_memory(columns_of(settings.source, FRONT_END, wanted), FRONT_END, MAX_WINDOWS, available_bytes())
     if settings.source.is_dir():
-        for said in name_report(listed):
+        for said in compare_with_gtzan(listed):
             console.note(said)
     dataset = _read(settings.source, settings.split, known, settings.cache)
-    _refuse_lost(listed, dataset)
+    _check_genres(listed, dataset)
     split = known or settings.split.draw(dataset.genres, dataset.copies)
-    sides = _taught(Sides.of(dataset, split), teacher)
+    sides = _taught(TrainValidSplit.of(dataset, split), teacher)
     parts = "chunks" if split.leaky else "clips"
     console.note(
         f"{len(sides.learnt.clips)} {parts} to learn from, {len(sides.valid.clips)} to judge by, split {split.label}"
@@ -92,20 +92,20 @@ def train(settings: TrainSettings) -> None:
     recipe = RECIPES[settings.network]
     plan = recipe.planned(settings.seed, settings.epochs)
 
-    def work(course: Course) -> Manifest:
+    def work(course: RunControl) -> Manifest:
         return train_artifact(
             sides, settings.output, recipe, plan, name=settings.name, command=_again(settings), course=course
         )
 
     with console.epoch_bar(plan.epochs) as epoch_bar:
-        identity = identity_of(sides, recipe, plan)
-        course = Course(epoch_bar, resume=resume, identity=identity, finish=settings.finish)
-        manifest = keep_going(settings.output, course, work, console.note)
+        identity = run_identity(sides, recipe, plan)
+        course = RunControl(epoch_bar, resume=resume, identity=identity, finish=settings.finish)
+        manifest = run_resumable(settings.output, course, work, console.note)
     show_figures({"model_id": manifest.model_id, "split": split.label, "side": VALID, **manifest.metrics})
     console.note(f"written to {settings.output}")
 
 
-def save_split(source: Path, wish: SplitWish, path: Path) -> dict[str, Any]:
+def save_split(source: Path, wish: SplitSpec, path: Path) -> dict[str, Any]:
     """Draws a split and writes its file.
 
     Returns:
@@ -122,7 +122,7 @@ def save_split(source: Path, wish: SplitWish, path: Path) -> dict[str, Any]:
     return {"split": split.label, "digest": split.digest, **Counter(split.sides.values())}
 
 
-def _read(source: Path, wish: SplitWish, known: Split | None, folder: Path | None) -> Dataset:
+def _read(source: Path, wish: SplitSpec, known: Split | None, folder: Path | None) -> Dataset:
     """The clips of a run, or their chunks where the split is one by chunks."""
     by_chunk = known.leaky if known else wish.by_chunk
     cache = FeatureCache(folder, FRONT_END) if folder else None
@@ -131,19 +131,19 @@ def _read(source: Path, wish: SplitWish, known: Split | None, folder: Path | Non
     console.dropped(dataset.dropped)
     if cache and cache.trouble:
         console.note(cache.trouble)
-    return chunks_of(dataset, FRONT_END, MAX_WINDOWS) if by_chunk else dataset
+    return chunk_dataset(dataset, FRONT_END, MAX_WINDOWS) if by_chunk else dataset
 
 
-def _taught(sides: Sides, teacher: Mapping[str, Floats] | None) -> Sides:
+def _taught(sides: TrainValidSplit, teacher: Mapping[str, Floats] | None) -> TrainValidSplit:
     """A run whose training clips have a teacher's tags; no others are used."""
     if teacher is None:
         return sides
-    learnt = teach(sides.learnt, teacher)
-    console.note(f"{taught_count(learnt)} of the clips to learn from have the tags of a teacher")
+    learnt = attach_teacher_tags(sides.learnt, teacher)
+    console.note(f"{count_tagged(learnt)} of the clips to learn from have the tags of a teacher")
     return replace(sides, learnt=learnt)
 
 
-def _refuse_lost(listed: Mapping[str, str], dataset: Dataset) -> None:
+def _check_genres(listed: Mapping[str, str], dataset: Dataset) -> None:
     """Refuses to train a network that would not know a genre because none of its clips can be used."""
     lost = {listed[track] for track in dataset.dropped} - set(dataset.genres.values())
     if lost:

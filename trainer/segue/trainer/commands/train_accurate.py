@@ -17,19 +17,19 @@ from segue.trainer.accurate.cross_validation import FOLDS, CrossValidated, cross
 from segue.trainer.accurate.head import WINDOWS, Head, HeadPlan, train_head
 from segue.trainer.accurate.model_card import write_card
 from segue.trainer.accurate.musicnn import FEATURES
-from segue.trainer.accurate.signatures import ServedTags
+from segue.trainer.accurate.signatures import AccurateServingGraph
 from segue.trainer.accurate.tag_folder import tag_folder
 from segue.trainer.accurate.tags import TaggedTrack, read_tags, save_tags
 from segue.trainer.accurate.weights import read_backbone
 from segue.trainer.arrays import Floats
 from segue.trainer.data.dataset import labels_of
 from segue.trainer.errors import SplitMismatch
-from segue.trainer.evaluation.analysis import analyse
+from segue.trainer.evaluation.analysis import analyze_predictions
 from segue.trainer.evaluation.cost import relative_cost
 from segue.trainer.evaluation.metrics import classification_metrics, fit_temperature
 from segue.trainer.evaluation.predictions import Predictions
 from segue.trainer.export.artifact import write_artifact
-from segue.trainer.outputs import refuse_output, refuse_unwritable
+from segue.trainer.outputs import check_output, check_writable
 from segue.trainer.reporting.report import write_report
 from segue.trainer.splits.split import SAVED, TRAIN, Split, load_split
 
@@ -61,7 +61,7 @@ def tag(source: Path, backbone: Path, output: Path) -> None:
     Raises:
         SegueError: the backbone or the folder cannot be used.
     """
-    refuse_unwritable(output)
+    check_writable(output)
     network = read_backbone(backbone)
     with console.bar("hearing tracks") as bar:
         tracks, dropped = tag_folder(source, network, bar)
@@ -76,7 +76,7 @@ def train_accurate(settings: AccurateSettings) -> Manifest:
     Raises:
         SegueError: the tags, the backbone, the split or the output cannot be used.
     """
-    refuse_output(settings.output, resume=False)
+    check_output(settings.output, resume=False)
     backbone = read_backbone(settings.backbone)
     tracks = _learnt(settings)
     labels, plan = labels_of(track.genre for track in tracks), settings.plan
@@ -84,13 +84,13 @@ def train_accurate(settings: AccurateSettings) -> Manifest:
 
     def answer(head: Head, tags: Floats, mask: NDArray[np.bool_]) -> dict[str, Floats]:
         # Called as a function, each fold's would be counted, and warned of, as one that is traced too often.
-        decide = ServedTags(backbone, head, 1.0).decide.get_concrete_function()
+        decide = AccurateServingGraph(backbone, head, 1.0).decide.get_concrete_function()
         decided = decide(features=tf.constant(tags), mask=tf.constant(mask))
         return {name: value.numpy() for name, value in decided.items()}
 
     found = cross_validate(tracks, labels, plan, answer, lambda fold: console.note(f"fold {fold + 1} of {FOLDS}"))
     temperature = fit_temperature(np.log(np.maximum(found.posterior, 1e-30)), found.genres)
-    network = ServedTags(backbone, train_head(tracks, labels, plan), temperature)
+    network = AccurateServingGraph(backbone, train_head(tracks, labels, plan), temperature)
     split = Split("learnt-from", {track.track: TRAIN for track in tracks})
     manifest = Manifest(
         name=settings.name,
@@ -132,7 +132,7 @@ def _describer(
         manifest = model.manifest
         split.save(fresh / SAVED)
         judged = _predictions(manifest, tracks, found)
-        analysis = analyse(judged, None, manifest.temperature)
+        analysis = analyze_predictions(judged, None, manifest.temperature)
         said = f"{len(tracks)} tracks, each by a head that was not taught its artist ({FOLDS} folds)"
         write_report(fresh, manifest, analysis, None, said)
         linear = classification_metrics(found.linear, found.genres)

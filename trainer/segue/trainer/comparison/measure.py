@@ -13,19 +13,19 @@ from segue.core.model.saved_model import Model
 from segue.trainer.arrays import AnyFloats
 from segue.trainer.comparison.rows import BY_POSTERIOR, MEASURES, REGRESSION, Row, Run
 from segue.trainer.data.front_end import FRONT_END
-from segue.trainer.data.labelled_windows import windows_of
-from segue.trainer.data.train_valid_split import Sides
+from segue.trainer.data.labelled_windows import cut_windows
+from segue.trainer.data.train_valid_split import TrainValidSplit
 from segue.trainer.errors import DataUnusable, SplitMismatch
 from segue.trainer.evaluation.analysis import cross_fitted
 from segue.trainer.evaluation.baselines import regression_on_bands
-from segue.trainer.evaluation.metrics import FEW, MANY, log_softmax, precision_of_each
+from segue.trainer.evaluation.metrics import K_VALUES, log_softmax, precision_of_each
 from segue.trainer.evaluation.predict import predict
 from segue.trainer.evaluation.predictions import Predictions
-from segue.trainer.reporting.run_record import Record, read_record
+from segue.trainer.reporting.run_record import RunRecord, read_record
 from segue.trainer.training.recipes import RECIPES
 
 
-def measure_networks(runs: Sequence[Run], sides: Sides, folder: Path) -> list[Row]:
+def measure_networks(runs: Sequence[Run], sides: TrainValidSplit, folder: Path) -> list[Row]:
     """Judges the artifacts of one split; a network without any is left out.
 
     Raises:
@@ -54,7 +54,7 @@ def measure_networks(runs: Sequence[Run], sides: Sides, folder: Path) -> list[Ro
     return rows
 
 
-def measure_regression(sides: Sides) -> tuple[tuple[Row, Row], Predictions, Predictions]:
+def measure_regression(sides: TrainValidSplit) -> tuple[tuple[Row, Row], Predictions, Predictions]:
     """Judges logistic regression on band statistics.
 
     Returns:
@@ -95,12 +95,11 @@ def measures_of(judged: Predictions, pool: Predictions, temperature: float) -> d
         "accuracy": (judged.posterior.argmax(1) == judged.genres).astype(np.float64),
         "log_loss_raw": -np.log(np.maximum(raw[each, judged.genres], 1e-30)),
         "log_loss": -np.log(np.maximum(fitted[each, judged.genres], 1e-30)),
-        "precision_at_5": precision_of_each(FEW, similarity, judged.genres, pool.genres),
-        "precision_at_10": precision_of_each(MANY, similarity, judged.genres, pool.genres),
+        **{f"precision_at_{k}": precision_of_each(k, similarity, judged.genres, pool.genres) for k in K_VALUES},
     }
 
 
-def _record_of(run: Run, folder: Path) -> Record | None:
+def _record_of(run: Run, folder: Path) -> RunRecord | None:
     """The record of a run, or None where it has none."""
     record = read_record(run.folder(folder))
     if record and (record.network, record.plan["seed"]) != (run.network, run.seed):
@@ -111,7 +110,7 @@ def _record_of(run: Run, folder: Path) -> Record | None:
     return record
 
 
-def _measure_artifact(folder: Path, sides: Sides) -> dict[str, AnyFloats]:
+def _measure_artifact(folder: Path, sides: TrainValidSplit) -> dict[str, AnyFloats]:
     model = Model.load(folder)
     manifest = model.manifest
     if manifest.split_digest != sides.split.digest:
@@ -120,7 +119,7 @@ def _measure_artifact(folder: Path, sides: Sides) -> dict[str, AnyFloats]:
             f"{sides.split.label} ({sides.split.digest[:16]}). Remove it, or compare on its own clips."
         )
     valid, learnt = (
-        predict(model, [windows_of(clip, manifest.features, manifest.windows) for clip in side.clips])
+        predict(model, [cut_windows(clip, manifest.features, manifest.windows) for clip in side.clips])
         for side in (sides.valid, sides.learnt)
     )
     return measures_of(valid, learnt, manifest.temperature)

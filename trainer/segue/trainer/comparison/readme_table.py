@@ -16,18 +16,18 @@ _HEAD = ("network", "split", "accuracy", "log-loss", "P@5", "P@10", "embedding")
 _MEASURES = ("accuracy", "log_loss", "precision_at_5", "precision_at_10")
 
 
-def put_summary(page: Path, sections: Sequence[Section]) -> None:
+def write_summary(page: Path, sections: Sequence[Section]) -> None:
     """Writes the short table and the paper's claims between the two marks of a page.
 
     Raises:
         DataUnusable: the page cannot be read, or lacks the marks.
     """
-    before, after = parts_of(page)
+    before, after = split_at_marks(page)
     lines = "\n".join([BEGIN, "", *summary(sections), "", END])
     page.write_text(f"{before}{lines}{after}", encoding="utf-8")
 
 
-def parts_of(page: Path) -> tuple[str, str]:
+def split_at_marks(page: Path) -> tuple[str, str]:
     """What stands before and behind the marks of a page.
 
     Raises:

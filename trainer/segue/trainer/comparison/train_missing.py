@@ -6,15 +6,15 @@ from pathlib import Path
 
 from segue.core.model.artifact import MANIFEST
 from segue.trainer.comparison.rows import Run
-from segue.trainer.data.train_valid_split import Sides
+from segue.trainer.data.train_valid_split import TrainValidSplit
 from segue.trainer.outputs import checkpoint_path
-from segue.trainer.runs.resume import identity_of, keep_going
+from segue.trainer.runs.resume import run_identity, run_resumable
 from segue.trainer.runs.train_run import train_artifact
-from segue.trainer.training.fit import Course, Watch
+from segue.trainer.training.fit import EpochCallback, RunControl
 from segue.trainer.training.recipes import RECIPES
 
 
-def train_run(run: Run, sides: Sides, folder: Path, watch: Watch) -> None:
+def train_run(run: Run, sides: TrainValidSplit, folder: Path, watch: EpochCallback) -> None:
     """Trains one network under ``folder``, and goes on where it was stopped; nothing where its artifact stands.
 
     Raises:
@@ -28,11 +28,13 @@ def train_run(run: Run, sides: Sides, folder: Path, watch: Watch) -> None:
     judged = f"--split {run.split} --side valid --pool train"
     command = f"segue-trainer evaluate --model {output.name} --input INPUT {judged}"
 
-    def work(course: Course) -> object:
+    def work(course: RunControl) -> object:
         return train_artifact(sides, output, recipe, plan, name=run.network, command=command, course=course)
 
     resume = checkpoint_path(output).exists()
-    keep_going(output, Course(watch, resume=resume, identity=identity_of(sides, recipe, plan)), work, _say_nothing)
+    run_resumable(
+        output, RunControl(watch, resume=resume, identity=run_identity(sides, recipe, plan)), work, _say_nothing
+    )
 
 
 def _say_nothing(text: str) -> None:

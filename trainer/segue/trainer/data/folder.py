@@ -27,7 +27,7 @@ from segue.trainer.errors import DataUnusable
 T = TypeVar("T")
 
 # The paper's rule for what it trains on.
-LEAST_SECONDS = 28.0
+MIN_SECONDS = 28.0
 _USUAL_SECONDS = 30.0
 # Lower than any 32-bit float decibel that a real window holds; windows are floored on their own, later.
 _NO_FLOOR_DB = -200.0
@@ -68,7 +68,7 @@ def list_folder(folder: Path) -> list[AudioFile]:
     if empty:
         raise DataUnusable(f"{folder}: no clips in {', '.join(empty)}. Put clips there, or remove the folder.")
     files = [AudioFile(path, _track(path, genre), genre.name) for genre, paths in found.items() for path in paths]
-    _refuse_twice(files)
+    _check_unique_tracks(files)
     return sorted(files, key=lambda file: file.track)
 
 
@@ -85,7 +85,7 @@ def read_folder(
 ) -> Dataset:
     """Decodes files whole, to learn from.
 
-    Files that do not decode, are silent or play less than ``LEAST_SECONDS`` are dropped, and named in the answer.
+    Files that do not decode, are silent or play less than ``MIN_SECONDS`` are dropped, and named in the answer.
 
     Args:
         files: what ``list_folder`` found.
@@ -98,7 +98,7 @@ def read_folder(
     return Dataset(tuple(clip for clip in results if isinstance(clip, Clip)), dropped)
 
 
-def hear_folder(
+def extract_folder(
     files: list[AudioFile], config: FeatureConfig, most: int, progress: Progress
 ) -> tuple[list[LabelledWindows], dict[str, str]]:
     """Hears files as the server would: by ``segue.core.features.extract``, a few windows of each.
@@ -106,7 +106,7 @@ def hear_folder(
     Returns:
         What was heard, and why a track was not, by its name.
     """
-    results = list(progress(_in_threads(lambda file: _hear(file, config, most), files), len(files)))
+    results = list(progress(_in_threads(lambda file: _extract_file(file, config, most), files), len(files)))
     dropped = {
         file.track: str(heard) for file, heard in zip(files, results, strict=True) if isinstance(heard, AudioError)
     }
@@ -117,13 +117,11 @@ def clip_decibels(path: Path, config: FeatureConfig) -> Floats:
     """All columns of a file [bands, columns], in decibels relative to its loudest cell.
 
     Raises:
-        AudioError: it does not decode, is silent, or plays less than ``LEAST_SECONDS``.
+        AudioError: it does not decode, is silent, or plays less than ``MIN_SECONDS``.
     """
     with open_audio(path, config.sample_rate) as source:
-        if source.seconds < LEAST_SECONDS:
-            raise AudioTooShort(
-                f"It lasts {source.seconds:.1f} s; clips under {LEAST_SECONDS:g} s are not learnt from."
-            )
+        if source.seconds < MIN_SECONDS:
+            raise AudioTooShort(f"It lasts {source.seconds:.1f} s; clips under {MIN_SECONDS:g} s are not learnt from.")
         samples = source.read(0, source.samples)
     if np.sqrt(np.mean(np.square(samples))) < SILENCE_RMS:
         raise AudioSilent("Nothing can be heard in it.")
@@ -145,7 +143,7 @@ def _read_clip(file: AudioFile, config: FeatureConfig, cache: FeatureCache | Non
         return error
 
 
-def _hear(file: AudioFile, config: FeatureConfig, most: int) -> LabelledWindows | AudioError:
+def _extract_file(file: AudioFile, config: FeatureConfig, most: int) -> LabelledWindows | AudioError:
     try:
         return LabelledWindows(file.track, file.genre, extract(file.path, config, most).windows)
     except AudioError as error:
@@ -171,7 +169,7 @@ def _track(path: Path, genre: Path) -> str:
     return path.stem if path.name.startswith(f"{genre.name}.") else inside
 
 
-def _refuse_twice(files: list[AudioFile]) -> None:
+def _check_unique_tracks(files: list[AudioFile]) -> None:
     seen: dict[str, Path] = {}
     for file in files:
         if file.track in seen:

@@ -8,8 +8,8 @@ from pathlib import Path
 from segue.core.features.config import FeatureConfig
 from segue.trainer.data.dataset import Dataset
 from segue.trainer.data.feature_cache import FeatureCache
-from segue.trainer.data.folder import Progress, hear_folder, list_folder, read_folder, seconds_of
-from segue.trainer.data.labelled_windows import LabelledWindows, windows_of
+from segue.trainer.data.folder import Progress, extract_folder, list_folder, read_folder, seconds_of
+from segue.trainer.data.labelled_windows import LabelledWindows, cut_windows
 from segue.trainer.data.log_mel_archive import read_archive
 from segue.trainer.errors import DataUnusable, SplitMismatch
 from segue.trainer.splits.split import TEST, TRAIN, UNUSED, VALID, Split
@@ -33,7 +33,7 @@ def read_input(
     """
     if path.is_dir():
         return read_folder([file for file in list_folder(path) if wanted(file.track)], config, progress, cache)
-    _refuse_missing(path)
+    _check_exists(path)
     return read_archive(path, config).where(wanted)
 
 
@@ -46,7 +46,7 @@ def list_input(path: Path, config: FeatureConfig) -> dict[str, str]:
     """
     if path.is_dir():
         return {file.track: file.genre for file in list_folder(path)}
-    _refuse_missing(path)
+    _check_exists(path)
     return read_archive(path, config).genres
 
 
@@ -63,7 +63,7 @@ def columns_of(path: Path, config: FeatureConfig, wanted: Callable[[str], bool])
     return [clip.decibels.shape[1] for clip in read_archive(path, config).where(wanted).clips]
 
 
-def hear_input(
+def extract_input(
     path: Path, config: FeatureConfig, most: int, wanted: Callable[[str], bool], progress: Progress
 ) -> tuple[list[LabelledWindows], dict[str, str]]:
     """The wanted tracks as the server would hear them, and why others were not heard.
@@ -80,9 +80,9 @@ def hear_input(
         RecipeMismatch: the archive was made by another recipe.
     """
     if path.is_dir():
-        return hear_folder([file for file in list_folder(path) if wanted(file.track)], config, most, progress)
+        return extract_folder([file for file in list_folder(path) if wanted(file.track)], config, most, progress)
     clips = read_input(path, config, wanted, progress).clips
-    return list(progress((windows_of(clip, config, most) for clip in clips), len(clips))), {}
+    return list(progress((cut_windows(clip, config, most) for clip in clips), len(clips))), {}
 
 
 def choose_side(split: Split, side: str | None, tracks: Collection[str]) -> str:
@@ -105,6 +105,6 @@ def choose_side(split: Split, side: str | None, tracks: Collection[str]) -> str:
     return side or next(judged for judged in _JUDGED if judged in present)
 
 
-def _refuse_missing(path: Path) -> None:
+def _check_exists(path: Path) -> None:
     if not path.exists():
         raise DataUnusable(f"There is no {path}. Name a folder of clips or a log-mel archive.")

@@ -29,7 +29,7 @@ class LabelledWindows:
     windows: Windows
 
 
-def windows_of(clip: Clip, config: FeatureConfig, most: int) -> LabelledWindows:
+def cut_windows(clip: Clip, config: FeatureConfig, most: int) -> LabelledWindows:
     """The windows of a clip that the server would see, cut from its columns."""
     starts = spread_starts(clip.decibels.shape[1], config.columns, most)
     values = np.stack([cut_window(clip.decibels, int(start), config) for start in starts])
@@ -37,14 +37,14 @@ def windows_of(clip: Clip, config: FeatureConfig, most: int) -> LabelledWindows:
     return LabelledWindows(clip.track, clip.genre, Windows(values, seconds))
 
 
-def chunks_of(dataset: Dataset, config: FeatureConfig, most: int) -> Dataset:
+def chunk_dataset(dataset: Dataset, config: FeatureConfig, most: int) -> Dataset:
     """The windows of every clip as clips of their own, for a split by chunks."""
-    heard = (windows_of(clip, config, most) for clip in dataset.clips)
-    chunks = (Clip(chunk.track, chunk.genre, chunk.windows.values[0]) for clip in heard for chunk in chunks_heard(clip))
+    heard = (cut_windows(clip, config, most) for clip in dataset.clips)
+    chunks = (Clip(chunk.track, chunk.genre, chunk.windows.values[0]) for clip in heard for chunk in chunks_of(clip))
     return Dataset(tuple(chunks), dataset.dropped)
 
 
-def chunks_heard(clip: LabelledWindows) -> list[LabelledWindows]:
+def chunks_of(clip: LabelledWindows) -> list[LabelledWindows]:
     """The windows of a clip, each alone and named after the second that it begins at."""
     windows = clip.windows
     return [
@@ -62,7 +62,7 @@ def cut_window(decibels: Floats, start: int, config: FeatureConfig) -> Floats:
 
 def served_windows(dataset: Dataset, config: FeatureConfig, most: int) -> dict[str, NDArray[np.generic]]:
     """The windows of every clip as the server would cut them, filled up to ``most``: windows and mask."""
-    heard = [windows_of(clip, config, most).windows.values for clip in dataset.clips]
+    heard = [cut_windows(clip, config, most).windows.values for clip in dataset.clips]
     values = np.zeros((len(heard), most, config.n_mels, config.columns), np.float32)
     mask = np.zeros((len(heard), most), bool)
     for row, windows in enumerate(heard):

@@ -14,7 +14,7 @@ import numpy as np
 from segue.trainer.arrays import Floats
 from segue.trainer.data.npz import Fields, read_npz, write_npz
 from segue.trainer.errors import DataUnusable
-from segue.trainer.splits.split import refuse_odd
+from segue.trainer.splits.split import check_names
 
 _REMEDY = "Make the file with segue-trainer tag, and name it by --tags."
 
@@ -33,7 +33,7 @@ def read_tag_file(path: Path) -> dict[str, Floats]:
         raise DataUnusable(f"{path} {complaint}. {_REMEDY}")
     order = np.argsort(fields["track"], kind="stable")
     names, starts = np.unique(fields["track"][order], return_index=True)
-    refuse_odd(names.tolist())
+    check_names(names.tolist())
     tags = fields["tags"][order].astype(np.float32)
     return dict(zip(names.tolist(), np.split(tags, starts[1:]), strict=True))
 

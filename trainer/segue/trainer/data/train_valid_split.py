@@ -13,7 +13,7 @@ from segue.trainer.splits.split import TRAIN, VALID, Split
 
 
 @dataclass(frozen=True)
-class Sides:
+class TrainValidSplit:
     """The clips of a run.
 
     Attributes:
@@ -29,7 +29,7 @@ class Sides:
     split: Split
 
     @classmethod
-    def of(cls, dataset: Dataset, split: Split) -> Sides:
+    def of(cls, dataset: Dataset, split: Split) -> TrainValidSplit:
         """Parts a data set.
 
         Raises:
@@ -47,7 +47,7 @@ class Sides:
             raise DataUnusable(
                 f"No usable clip is on the side {side!r} of {split.name!r}. Name another input or split."
             )
-        _refuse_leak(learnt, valid, split)
+        _check_copies(learnt, valid, split)
         labels = labels_of(learnt.genres.values())
         stray = sorted(set(valid.genres.values()) - set(labels))
         if stray:
@@ -55,7 +55,7 @@ class Sides:
         return cls(learnt, valid, labels, split)
 
 
-def _refuse_leak(learnt: Dataset, valid: Dataset, split: Split) -> None:
+def _check_copies(learnt: Dataset, valid: Dataset, split: Split) -> None:
     for one, other in Dataset(learnt.clips + valid.clips).copies if not split.leaky else ():
         if split.side(one) != split.side(other):
             raise SplitMismatch(
@@ -64,6 +64,6 @@ def _refuse_leak(learnt: Dataset, valid: Dataset, split: Split) -> None:
             )
 
 
-def data_digest(sides: Sides) -> str:
+def data_digest(sides: TrainValidSplit) -> str:
     """The SHA-256 of all clips of a run, in hexadecimal."""
     return hashlib.sha256(f"{sides.learnt.digest}{sides.valid.digest}".encode()).hexdigest()

@@ -8,15 +8,17 @@ from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 from sklearn.model_selection import KFold, StratifiedKFold
 
 from segue.trainer.arrays import AnyFloats
-from segue.trainer.evaluation.metrics import classification_metrics, fit_temperature, judge, log_softmax
+from segue.trainer.evaluation.metrics import classification_metrics, evaluation_metrics, fit_temperature, log_softmax
 from segue.trainer.evaluation.predictions import Predictions
-from segue.trainer.evaluation.results import Analysis, Bin, GenreRow
+from segue.trainer.evaluation.results import Analysis, GenreRow, ReliabilityBin
 from segue.trainer.evaluation.retrieval import precision_table
 
 _FOLDS = 5
 
 
-def analyse(judged: Predictions, pool: Predictions | None, temperature: float, *, refit: bool = True) -> Analysis:
+def analyze_predictions(
+    judged: Predictions, pool: Predictions | None, temperature: float, *, refit: bool = True
+) -> Analysis:
     """Judges answers in every way that a report has.
 
     Args:
@@ -27,7 +29,7 @@ def analyse(judged: Predictions, pool: Predictions | None, temperature: float, *
     """
     raw = np.exp(log_softmax(temperature * _log(judged.posterior)))
     fitted = cross_fitted(raw, judged.genres) if refit else None
-    figures = judge(judged)
+    figures = evaluation_metrics(judged)
     for name, posterior in (("raw", raw), ("cross_fitted", fitted)):
         if posterior is not None:
             found = classification_metrics(posterior, judged.genres)
@@ -61,12 +63,12 @@ def cross_fitted(posterior: AnyFloats, genres: NDArray[np.int64]) -> AnyFloats |
     return np.exp(log_softmax(fitted))
 
 
-def reliability(posterior: AnyFloats, genres: NDArray[np.int64], bins: int = 10) -> tuple[Bin, ...]:
+def reliability(posterior: AnyFloats, genres: NDArray[np.int64], bins: int = 10) -> tuple[ReliabilityBin, ...]:
     """Confidence against accuracy in bins of equal width that hold clips (Guo et al. 2017)."""
     confidence, right = posterior.max(1), posterior.argmax(1) == genres
     places = np.minimum((confidence * bins).astype(int), bins - 1)
     return tuple(
-        Bin(float(confidence[inside].mean()), float(right[inside].mean()), int(inside.sum()))
+        ReliabilityBin(float(confidence[inside].mean()), float(right[inside].mean()), int(inside.sum()))
         for inside in (places == place for place in np.unique(places))
     )
 

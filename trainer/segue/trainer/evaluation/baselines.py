@@ -11,7 +11,7 @@ from segue.core.features.config import FeatureConfig
 from segue.trainer.arrays import AnyFloats
 from segue.trainer.data.dataset import Dataset
 from segue.trainer.data.front_end import MAX_WINDOWS
-from segue.trainer.data.labelled_windows import windows_of
+from segue.trainer.data.labelled_windows import cut_windows
 from segue.trainer.evaluation.metrics import log_softmax
 from segue.trainer.evaluation.predictions import Predictions
 
@@ -41,7 +41,7 @@ def regression_on_bands(
     Returns:
         Its answers to the validation clips and to the training clips.
     """
-    heard = {id(side): [windows_of(clip, config, MAX_WINDOWS) for clip in side.clips] for side in (learnt, valid)}
+    heard = {id(side): [cut_windows(clip, config, MAX_WINDOWS) for clip in side.clips] for side in (learnt, valid)}
     statistics = {side: [band_statistics(clip.windows.values) for clip in clips] for side, clips in heard.items()}
     targets = np.repeat(
         [labels.index(clip.genre) for clip in learnt.clips], [len(part) for part in statistics[id(learnt)]]

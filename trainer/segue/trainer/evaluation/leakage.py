@@ -12,7 +12,7 @@ from segue.trainer.splits.split import SAVED, SHIPPED, TRAIN, VALID, Split, know
 
 
 @dataclass(frozen=True)
-class Exposure:
+class Leakage:
     """How many of the judged tracks, or of their chunks, a network has met; None where that is not recorded.
 
     Attributes:
@@ -45,13 +45,13 @@ def split_of(folder: Path, manifest: Manifest) -> Split | None:
     return next((split for split in map(shipped_split, SHIPPED) if split.digest == manifest.split_digest), None)
 
 
-def exposure_of(split: Split | None, tracks: Iterable[str]) -> Exposure:
+def count_leakage(split: Split | None, tracks: Iterable[str]) -> Leakage:
     """How many tracks, or chunks of tracks, a network has met that was trained by a split; by their names."""
     if split is None:
-        return Exposure(None, None)
+        return Leakage(None, None)
     judged = [track_of(track) for track in tracks]
     learnt, chose = (_with_copies(split, side) for side in (TRAIN, VALID))
-    return Exposure(sum(track in learnt for track in judged), sum(track in chose - learnt for track in judged))
+    return Leakage(sum(track in learnt for track in judged), sum(track in chose - learnt for track in judged))
 
 
 def _with_copies(split: Split, side: str) -> set[str]:

@@ -19,7 +19,7 @@ from segue.trainer.evaluation.predictions import Predictions
 
 Positions = NDArray[np.integer[Any]]
 _RESAMPLES = 2_000
-FEW, MANY = 5, 10
+K_VALUES = (5, 10)
 
 
 def classification_metrics(posterior: AnyFloats, genres: Positions) -> dict[str, float]:
@@ -129,7 +129,7 @@ def fit_temperature(logits: AnyFloats, genres: Positions) -> float:
     return math.exp(found.x)
 
 
-def judge(predictions: Predictions, pool: Predictions | None = None) -> dict[str, float]:
+def evaluation_metrics(predictions: Predictions, pool: Predictions | None = None) -> dict[str, float]:
     """The figures of an evaluation, by name.
 
     Args:
@@ -149,7 +149,7 @@ def judge(predictions: Predictions, pool: Predictions | None = None) -> dict[str
         **classification_metrics(predictions.posterior, predictions.genres),
         "accuracy_low": low,
         "accuracy_high": high,
-        **{f"precision_at_{k}": _precision(k, predictions, pool) for k in (FEW, MANY) if k <= choice},
+        **{f"precision_at_{k}": _precision(k, predictions, pool) for k in K_VALUES if k <= choice},
     }
 
 

@@ -43,7 +43,7 @@ class GenreRow:
 
 
 @dataclass(frozen=True)
-class Bin:
+class ReliabilityBin:
     """Clips of like confidence: their mean confidence and accuracy in [0, 1], and how many they are."""
 
     confidence: float
@@ -57,8 +57,8 @@ class Analysis:
 
     Attributes:
         judged: the answers.
-        figures: those of ``judge``, those of the posterior before its temperature (``_raw``) and, where the judged
-            clips fitted it, at temperatures that were fitted on others of them (``_cross_fitted``), and
+        figures: those of ``evaluation_metrics``, those of the posterior before its temperature (``_raw``) and, where
+            the judged clips fitted it, at temperatures that were fitted on others of them (``_cross_fitted``), and
             ``window_agreement``.
         confusion: clips [true genre, answered genre].
         genres: each genre, in the order of the posterior.
@@ -71,6 +71,6 @@ class Analysis:
     figures: dict[str, float]
     confusion: NDArray[np.int64]
     genres: tuple[GenreRow, ...]
-    before: tuple[Bin, ...]
-    after: tuple[Bin, ...]
+    before: tuple[ReliabilityBin, ...]
+    after: tuple[ReliabilityBin, ...]
     precisions: tuple[Precision, ...]

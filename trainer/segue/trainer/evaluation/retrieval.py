@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from segue.core.index.vector_index import HnswIndex
 from segue.trainer.arrays import AnyFloats
-from segue.trainer.evaluation.metrics import FEW, MANY, bootstrap_interval, precision_of_each
+from segue.trainer.evaluation.metrics import K_VALUES, bootstrap_interval, precision_of_each
 from segue.trainer.evaluation.predictions import Predictions
 from segue.trainer.evaluation.results import Precision
 from segue.trainer.splits.split import gtzan_artists
@@ -52,7 +52,7 @@ def _rows(
     most = int(allowed.sum(1).min())
     return [
         _precision(what, k, judged.tracks, precision_of_each(k, masked, judged.genres, pool.genres), by_chance)
-        for k in (FEW, MANY)
+        for k in K_VALUES
         if k <= most
     ]
 

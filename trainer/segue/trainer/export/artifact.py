@@ -19,15 +19,15 @@ from segue.trainer.data.dataset import Dataset
 from segue.trainer.data.front_end import MAX_WINDOWS
 from segue.trainer.data.labelled_windows import served_windows
 from segue.trainer.evaluation.metrics import fit_temperature
-from segue.trainer.export.signatures import Served, serve
-from segue.trainer.networks.trained import PaperTrained, Trained
+from segue.trainer.export.signatures import ServingGraph, serve
+from segue.trainer.networks.trained import TrainedFast, TrainedPaper
 
 CARD = "model-card.md"
 
 
 def calibrate(
-    trained: Trained | PaperTrained, learnt: Dataset, valid: Dataset, labels: tuple[str, ...], config: FeatureConfig
-) -> tuple[Served, float]:
+    trained: TrainedFast | TrainedPaper, learnt: Dataset, valid: Dataset, labels: tuple[str, ...], config: FeatureConfig
+) -> tuple[ServingGraph, float]:
     """Measures the centre of the embeddings on the training clips and the temperature on the validation clips.
 
     Returns:
@@ -44,7 +44,7 @@ def calibrate(
 
 def write_artifact(
     folder: Path,
-    network: Served,
+    network: ServingGraph,
     manifest: Manifest,
     describe: Callable[[Path], tuple[dict[str, float], str]],
 ) -> Manifest:
@@ -93,7 +93,7 @@ def _put(fresh: Path, folder: Path, older: Path) -> None:
         raise
 
 
-def _answer(network: Served, dataset: Dataset, config: FeatureConfig) -> Floats:
+def _answer(network: ServingGraph, dataset: Dataset, config: FeatureConfig) -> Floats:
     served = served_windows(dataset, config, MAX_WINDOWS)
     parts = np.array_split(np.arange(len(dataset.clips)), 1 + len(dataset.clips) // 32)
     answers = [network.both(served["windows"][part], served["mask"][part])["posterior"].numpy() for part in parts]

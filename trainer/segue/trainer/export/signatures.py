@@ -9,10 +9,10 @@ import tensorflow as tf
 from segue.trainer.arrays import Floats
 from segue.trainer.data.front_end import MAX_WINDOWS
 from segue.trainer.networks.segue_fast import Shape
-from segue.trainer.networks.trained import PaperTrained, Trained
+from segue.trainer.networks.trained import TrainedFast, TrainedPaper
 
 
-class Served(tf.Module):  # type: ignore[misc]  # TensorFlow ships no types
+class ServingGraph(tf.Module):  # type: ignore[misc]  # TensorFlow ships no types
     """The three signatures of the artifact's contract.
 
     Attributes:
@@ -51,7 +51,7 @@ class Served(tf.Module):  # type: ignore[misc]  # TensorFlow ships no types
         return self._decide(features, mask)
 
 
-class ServedNetwork(Served):
+class FastServingGraph(ServingGraph):
     """The network of ``segue-fast``.
 
     A window's feature vector is the encoder's features with the linear path's logits behind them, so that ``decide``
@@ -59,7 +59,7 @@ class ServedNetwork(Served):
     clips, beside its log-posterior less its own mean, both of length 1 before they are joined.
     """
 
-    def __init__(self, trained: Trained, centre: Floats, temperature: float) -> None:
+    def __init__(self, trained: TrainedFast, centre: Floats, temperature: float) -> None:
         super().__init__(*_sizes(trained.shape), trained.shape.width + trained.shape.genres)
         self._width = trained.shape.width
         self._encoder, self._decider = trained.encoder, trained.decider
@@ -87,7 +87,7 @@ class ServedNetwork(Served):
         }
 
 
-class ServedPaper(Served):
+class PaperServingGraph(ServingGraph):
     """One of the paper's networks: a clip is the mean of its windows' posteriors.
 
     A window's feature vector is the last hidden layer with the logits behind it. A clip's embedding is the mean of
@@ -95,7 +95,7 @@ class ServedPaper(Served):
     logarithm of a posterior.
     """
 
-    def __init__(self, trained: PaperTrained, centre: Floats, temperature: float) -> None:
+    def __init__(self, trained: TrainedPaper, centre: Floats, temperature: float) -> None:
         super().__init__(*_sizes(trained.shape), trained.shape.width)
         self._width = trained.shape.width
         self._encoder, self._head = trained.encoder, trained.head
@@ -119,7 +119,7 @@ class ServedPaper(Served):
         }
 
 
-def serve(trained: Trained | PaperTrained, centre: Floats, temperature: float) -> Served:
+def serve(trained: TrainedFast | TrainedPaper, centre: Floats, temperature: float) -> ServingGraph:
     """The graph of a trained network.
 
     Args:
@@ -127,9 +127,9 @@ def serve(trained: Trained | PaperTrained, centre: Floats, temperature: float) -
         centre: the mean [width] of its features over the training clips.
         temperature: what the log-posterior is divided by, above 0.
     """
-    if isinstance(trained, PaperTrained):
-        return ServedPaper(trained, centre, temperature)
-    return ServedNetwork(trained, centre, temperature)
+    if isinstance(trained, TrainedPaper):
+        return PaperServingGraph(trained, centre, temperature)
+    return FastServingGraph(trained, centre, temperature)
 
 
 def _sizes(shape: Shape) -> tuple[tuple[int, int], int, int]:

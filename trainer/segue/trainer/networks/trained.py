@@ -10,7 +10,7 @@ from segue.trainer.networks.segue_fast import BandScale, Shape
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainedFast:
     """A trained network, part by part.
 
     Attributes:
@@ -37,7 +37,7 @@ class Trained:
 
 
 @dataclass(frozen=True)
-class PaperTrained:
+class TrainedPaper:
     """One of the paper's networks, trained.
 
     Attributes:

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 
-from segue.trainer.evaluation.results import Analysis, Bin
+from segue.trainer.evaluation.results import Analysis, ReliabilityBin
 
 CURVES, CONFUSION, RELIABILITY, MAP = "curves.png", "confusion.png", "reliability.png", "map.png"
 _DPI = 110
 # Fewer tracks than this have no neighbourhoods to lay out.
-_LEAST_FOR_TSNE = 12
+_MIN_TSNE_POINTS = 12
 
 
 def draw_all(folder: Path, analysis: Analysis, history: dict[str, list[float]] | None, title: str) -> list[str]:
@@ -112,7 +112,7 @@ def embedding_map(analysis: Analysis) -> Figure:
     return figure
 
 
-def _draw_bins(axes: Any, bins: tuple[Bin, ...]) -> None:  # noqa: ANN401 - matplotlib's axes
+def _draw_bins(axes: Any, bins: tuple[ReliabilityBin, ...]) -> None:  # noqa: ANN401 - matplotlib's axes
     axes.plot([0, 1], [0, 1], color="grey", linestyle=":", label="as sure as it is right")
     confidence, accuracy = [part.confidence for part in bins], [part.accuracy for part in bins]
     axes.plot(confidence, accuracy, marker="o", label="this network")
@@ -131,7 +131,7 @@ def _draw_bins(axes: Any, bins: tuple[Bin, ...]) -> None:  # noqa: ANN401 - matp
 
 
 def _flatten(embedding: NDArray[np.float32]) -> tuple[NDArray[np.floating[Any]], str]:
-    if len(embedding) < _LEAST_FOR_TSNE:
+    if len(embedding) < _MIN_TSNE_POINTS:
         padded = np.pad(embedding, ((0, max(0, 2 - len(embedding))), (0, 0)))
         return PCA(2).fit_transform(padded)[: len(embedding)], "PCA"
     perplexity = min(30.0, (len(embedding) - 1) / 3)

@@ -10,7 +10,7 @@ from segue.trainer.training.recipe import Recipe
 
 
 @dataclass(frozen=True)
-class Story:
+class CardContext:
     """What the card tells beside the manifest.
 
     Attributes:
@@ -38,7 +38,7 @@ class Story:
     command: str
 
 
-def write_card(manifest: Manifest, figures: dict[str, float], story: Story) -> str:
+def write_card(manifest: Manifest, figures: dict[str, float], story: CardContext) -> str:
     """The model card as Markdown.
 
     Args:
@@ -51,7 +51,7 @@ def write_card(manifest: Manifest, figures: dict[str, float], story: Story) -> s
     )
 
 
-def _head(manifest: Manifest, story: Story) -> list[str]:
+def _head(manifest: Manifest, story: CardContext) -> list[str]:
     config, labels = manifest.features, manifest.labels
     return [
         f"# {manifest.model_id}",
@@ -67,7 +67,7 @@ def _head(manifest: Manifest, story: Story) -> list[str]:
     ]
 
 
-def _figures(figures: dict[str, float], story: Story) -> list[str]:
+def _figures(figures: dict[str, float], story: CardContext) -> list[str]:
     low, high = figures["accuracy_low"], figures["accuracy_high"]
     rows = [
         ("accuracy per clip", f"{figures['accuracy']:.3f} (95 % interval: {low:.3f} to {high:.3f})"),
@@ -107,7 +107,7 @@ def shown(figure: float | None) -> str:
     return "none (too few clips)" if figure is None else f"{figure:.3f}"
 
 
-def _training(manifest: Manifest, story: Story) -> list[str]:
+def _training(manifest: Manifest, story: CardContext) -> list[str]:
     parts = "chunks" if "LEAKY" in story.split else "clips"
     return [
         "",
@@ -125,11 +125,11 @@ def _training(manifest: Manifest, story: Story) -> list[str]:
     ]
 
 
-def _time(story: Story) -> str:
+def _time(story: CardContext) -> str:
     return "" if story.seconds is None else f"It took {story.seconds / 60:.0f} minutes. "
 
 
-def _teaching(story: Story) -> str:
+def _teaching(story: CardContext) -> str:
     """A sentence on the teacher, with a blank behind it; nothing where there was none."""
     if not story.taught:
         return ""
@@ -139,7 +139,7 @@ def _teaching(story: Story) -> str:
     )
 
 
-def _limits(story: Story) -> list[str]:
+def _limits(story: CardContext) -> list[str]:
     return [
         "",
         "## Limits",

@@ -9,7 +9,7 @@ from pathlib import Path
 from segue.core.model.artifact import Manifest
 from segue.trainer.evaluation.results import Analysis
 from segue.trainer.reporting.figures import CURVES, draw_all
-from segue.trainer.reporting.run_record import Record
+from segue.trainer.reporting.run_record import RunRecord
 
 REPORT, FIGURES = "report.md", "figures"
 
@@ -22,7 +22,9 @@ _TELLS = {
 }
 
 
-def write_report(folder: Path, manifest: Manifest, analysis: Analysis, record: Record | None, judged_on: str) -> None:
+def write_report(
+    folder: Path, manifest: Manifest, analysis: Analysis, record: RunRecord | None, judged_on: str
+) -> None:
     """Writes ``report.md`` and ``figures/`` into a folder.
 
     Args:
@@ -108,7 +110,7 @@ def _precisions(analysis: Analysis) -> list[str]:
     ]
 
 
-def _run(manifest: Manifest, record: Record | None) -> list[str]:
+def _run(manifest: Manifest, record: RunRecord | None) -> list[str]:
     front = f"Front end {manifest.features.fingerprint}, temperature {manifest.temperature:.3f}."
     if record is None:
         return ["## The run", "", f"{front} No record of the run that made this network lies beside it."]

@@ -16,7 +16,7 @@ _PACKAGES = ("segue", "tensorflow", "tensorflow-cpu", "keras", "numpy", "scikit-
 
 
 @dataclass(frozen=True)
-class Record:
+class RunRecord:
     """A finished run.
 
     Attributes:
@@ -54,7 +54,7 @@ class Record:
         (folder / RECORD).write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
 
 
-def read_record(folder: Path) -> Record | None:
+def read_record(folder: Path) -> RunRecord | None:
     """The record in an artifact's folder, or None where it has none.
 
     Raises:
@@ -64,7 +64,7 @@ def read_record(folder: Path) -> Record | None:
     if not path.exists():
         return None
     try:
-        return Record(**json.loads(path.read_text(encoding="utf-8")))
+        return RunRecord(**json.loads(path.read_text(encoding="utf-8")))
     except (ValueError, TypeError, OSError) as error:
         raise DataUnusable(f"{path} is not the record of a run: {error}. Train the network again.") from error
 

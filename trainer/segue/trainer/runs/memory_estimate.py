@@ -19,7 +19,7 @@ _BATCH = 500 * 2**20
 _COPIES = 4
 
 
-def forecast(columns: Sequence[int], config: FeatureConfig, most: int) -> int:
+def estimate_bytes(columns: Sequence[int], config: FeatureConfig, most: int) -> int:
     """Bytes that a run takes at its highest.
 
     Args:
@@ -32,14 +32,14 @@ def forecast(columns: Sequence[int], config: FeatureConfig, most: int) -> int:
     return _PROGRAMS + _BATCH + cells * _FLOAT
 
 
-def available() -> int | None:
+def available_bytes() -> int | None:
     """Bytes that this process may still take; None where the system does not say."""
     found = [_meminfo(Path("/proc/meminfo")), _container(Path("/sys/fs/cgroup"))]
     known = [value for value in found if value is not None]
     return min(known) if known else None
 
 
-def refuse_too_large(columns: Sequence[int], config: FeatureConfig, most: int, room: int | None) -> None:
+def check_memory(columns: Sequence[int], config: FeatureConfig, most: int, room: int | None) -> None:
     """Refuses a run that would not fit.
 
     Args:
@@ -51,7 +51,7 @@ def refuse_too_large(columns: Sequence[int], config: FeatureConfig, most: int, r
     Raises:
         TooLarge: it takes more than there is.
     """
-    needed = forecast(columns, config, most)
+    needed = estimate_bytes(columns, config, most)
     if room is not None and needed > room:
         raise TooLarge(
             f"Training on {len(columns):,} clips takes about {needed / 2**30:.1f} GiB of memory, and "

@@ -8,17 +8,17 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from segue.trainer.data.front_end import FRONT_END
-from segue.trainer.data.train_valid_split import Sides, data_digest
+from segue.trainer.data.train_valid_split import TrainValidSplit, data_digest
 from segue.trainer.errors import TrainingDiverged
 from segue.trainer.outputs import checkpoint_path
-from segue.trainer.training.fit import Course, Watch
+from segue.trainer.training.fit import EpochCallback, RunControl
 from segue.trainer.training.plans import AnyPlan
 from segue.trainer.training.recipe import Recipe, settings_of
 
 T = TypeVar("T")
 
 
-def identity_of(sides: Sides, recipe: Recipe, plan: AnyPlan) -> dict[str, Any]:
+def run_identity(sides: TrainValidSplit, recipe: Recipe, plan: AnyPlan) -> dict[str, Any]:
     """What a run is of: a checkpoint of anything else is refused."""
     return {
         "network": recipe.name,
@@ -30,7 +30,7 @@ def identity_of(sides: Sides, recipe: Recipe, plan: AnyPlan) -> dict[str, Any]:
     }
 
 
-def keep_going(output: Path, course: Course, work: Callable[[Course], T], tell: Callable[[str], None]) -> T:
+def run_resumable(output: Path, course: RunControl, work: Callable[[RunControl], T], tell: Callable[[str], None]) -> T:
     """Does the work of a run with a checkpoint beside its output, which goes away when the work is done.
 
     Args:
@@ -63,7 +63,7 @@ def keep_going(output: Path, course: Course, work: Callable[[Course], T], tell: 
 class _Last:
     """Remembers the last epoch that was finished."""
 
-    def __init__(self, watch: Watch) -> None:
+    def __init__(self, watch: EpochCallback) -> None:
         self._watch = watch
         self.epoch: int | str = "that it went on from"
 

@@ -9,35 +9,35 @@ import tensorflow as tf
 from segue.core.model.artifact import Manifest
 from segue.core.model.saved_model import Model
 from segue.trainer.data.front_end import FRONT_END, MAX_WINDOWS
-from segue.trainer.data.labelled_windows import windows_of
-from segue.trainer.data.train_valid_split import Sides, data_digest
+from segue.trainer.data.labelled_windows import cut_windows
+from segue.trainer.data.train_valid_split import TrainValidSplit, data_digest
 from segue.trainer.errors import CheckpointError
-from segue.trainer.evaluation.analysis import analyse
+from segue.trainer.evaluation.analysis import analyze_predictions
 from segue.trainer.evaluation.cost import relative_cost
-from segue.trainer.evaluation.metrics import judge
+from segue.trainer.evaluation.metrics import evaluation_metrics
 from segue.trainer.evaluation.predict import predict
 from segue.trainer.export.artifact import calibrate, write_artifact
-from segue.trainer.export.signatures import Served
-from segue.trainer.networks.trained import PaperTrained, Trained
-from segue.trainer.reporting.model_card import Story, write_card
+from segue.trainer.export.signatures import ServingGraph
+from segue.trainer.networks.trained import TrainedFast, TrainedPaper
+from segue.trainer.reporting.model_card import CardContext, write_card
 from segue.trainer.reporting.report import write_report
-from segue.trainer.reporting.run_record import Record, installed_versions
+from segue.trainer.reporting.run_record import RunRecord, installed_versions
 from segue.trainer.splits.split import SAVED, SHIPPED, VALID
-from segue.trainer.training.distillation import taught_count
-from segue.trainer.training.fit import Course
+from segue.trainer.training.distillation import count_tagged
+from segue.trainer.training.fit import RunControl
 from segue.trainer.training.plans import AnyPlan
 from segue.trainer.training.recipe import Recipe, settings_of
 
 
 def train_artifact(
-    sides: Sides,
+    sides: TrainValidSplit,
     folder: Path,
     recipe: Recipe,
     plan: AnyPlan,
     *,
     name: str,
     command: str,
-    course: Course | None = None,
+    course: RunControl | None = None,
 ) -> Manifest:
     """Trains a network and writes its artifact.
 
@@ -57,7 +57,7 @@ def train_artifact(
         TrainingDiverged: the loss is no longer a number.
         CheckpointError: a checkpoint or the network cannot be written, or the one to go on from cannot be used.
     """
-    trained = recipe.run(sides.learnt, sides.valid, sides.labels, FRONT_END, plan, course or Course())
+    trained = recipe.run(sides.learnt, sides.valid, sides.labels, FRONT_END, plan, course or RunControl())
     network, temperature = calibrate(trained, sides.learnt, sides.valid, sides.labels, FRONT_END)
     manifest = _manifest(sides, network, temperature, name)
     story = _story(sides, recipe, plan, trained, command)
@@ -81,7 +81,7 @@ def train_artifact(
         ) from error
 
 
-def _manifest(sides: Sides, network: Served, temperature: float, name: str) -> Manifest:
+def _manifest(sides: TrainValidSplit, network: ServingGraph, temperature: float, name: str) -> Manifest:
     return Manifest(
         name=name,
         model_id="",
@@ -95,11 +95,13 @@ def _manifest(sides: Sides, network: Served, temperature: float, name: str) -> M
     )
 
 
-def _story(sides: Sides, recipe: Recipe, plan: AnyPlan, trained: Trained | PaperTrained, command: str) -> Story:
-    return Story(
+def _story(
+    sides: TrainValidSplit, recipe: Recipe, plan: AnyPlan, trained: TrainedFast | TrainedPaper, command: str
+) -> CardContext:
+    return CardContext(
         split=sides.split.label,
         learnt=len(sides.learnt.clips),
-        taught=taught_count(sides.learnt),
+        taught=count_tagged(sides.learnt),
         valid=len(sides.valid.clips),
         recipe=recipe,
         plan=plan,
@@ -116,8 +118,8 @@ def _plain(error: tf.errors.OpError) -> str:
     return said
 
 
-def _record(sides: Sides, recipe: Recipe, plan: AnyPlan, trained: Trained | PaperTrained) -> Record:
-    return Record(
+def _record(sides: TrainValidSplit, recipe: Recipe, plan: AnyPlan, trained: TrainedFast | TrainedPaper) -> RunRecord:
+    return RunRecord(
         network=recipe.name,
         embedding=recipe.embedding,
         split=sides.split.label,
@@ -134,19 +136,19 @@ def _record(sides: Sides, recipe: Recipe, plan: AnyPlan, trained: Trained | Pape
     )
 
 
-def measure(model: Model, folder: Path, sides: Sides, record: Record) -> dict[str, float]:
+def measure(model: Model, folder: Path, sides: TrainValidSplit, record: RunRecord) -> dict[str, float]:
     """The figures of a loaded artifact on the validation clips, through the very path that the server takes.
 
-    Beside those of ``analyse`` there are ``precision_at_5_from_train`` and ``precision_at_10_from_train``, with the
-    training clips recommended. The report is written into the folder.
+    They are those of ``analyze_predictions``, and ``precision_at_5_from_train`` and ``precision_at_10_from_train`` with
+    the training clips recommended. The report is written into the folder.
     """
     learnt, valid = (
-        predict(model, [windows_of(clip, model.manifest.features, model.manifest.windows) for clip in side.clips])
+        predict(model, [cut_windows(clip, model.manifest.features, model.manifest.windows) for clip in side.clips])
         for side in (sides.learnt, sides.valid)
     )
-    analysis = analyse(valid, learnt, model.manifest.temperature)
+    analysis = analyze_predictions(valid, learnt, model.manifest.temperature)
     judged_on = f"the {len(valid.tracks)} tracks on the side {VALID} of {sides.split.label}"
     write_report(folder, model.manifest, analysis, record, judged_on)
-    from_train = judge(valid, learnt)
+    from_train = evaluation_metrics(valid, learnt)
     names = [name for name in from_train if name.startswith("precision")]
     return analysis.figures | {f"{name}_from_train": from_train[name] for name in names}

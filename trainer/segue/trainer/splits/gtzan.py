@@ -9,7 +9,7 @@ from segue.trainer.splits.split import gtzan_artists
 _LISTED = 20
 
 
-def name_report(tracks: Iterable[str]) -> list[str]:
+def compare_with_gtzan(tracks: Iterable[str]) -> list[str]:
     """What a folder of GTZAN lacks, and what it has that GTZAN has not.
 
     Args:

@@ -128,7 +128,7 @@ def check_duplicates(split: Split) -> None:
             )
 
 
-def refuse_odd(names: Iterable[str]) -> None:
+def check_names(names: Iterable[str]) -> None:
     """Refuses names that would break the table of a saved split: that of a file may hold anything.
 
     Raises:

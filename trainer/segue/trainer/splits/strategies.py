@@ -16,10 +16,10 @@ from segue.trainer.splits.split import (
     VALID,
     Split,
     check_duplicates,
+    check_names,
     gtzan_artists,
     known_duplicates,
     load_split,
-    refuse_odd,
 )
 
 RANDOM, PAPER, CHUNKS, ARTISTS = DRAWN = ("random-tracks", "paper", "chunk-random", "artist-grouped")
@@ -31,7 +31,7 @@ _TEST_SHARE, _VALID_SHARE = 0.1, 0.09
 
 
 @dataclass(frozen=True)
-class SplitWish:
+class SplitSpec:
     """The split that a run was told to use.
 
     Attributes:
@@ -76,7 +76,7 @@ class SplitWish:
         Raises:
             DataUnusable: there are too few tracks, too few artists are known, or a name fits in no table.
         """
-        refuse_odd(genres)
+        check_names(genres)
         if self.name == PAPER:
             return paper_split(genres, self.seed, copies)
         if self.name == CHUNKS:

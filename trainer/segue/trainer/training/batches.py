@@ -19,7 +19,7 @@ from segue.trainer.training.plans import Augmentation
 class ClipBatches(keras.utils.PyDataset):  # type: ignore[misc]  # keras ships no types
     """Batches of clips, a few windows of each in the order of time.
 
-    A clip is learnt as its beliefs say (see ``segue.trainer.training.distillation.beliefs_of``).
+    A clip is learnt as its beliefs say (see ``segue.trainer.training.distillation.soft_targets``).
     Batch b of epoch e follows from the seed, e and b alone, so a run that is resumed meets what it would have met.
     """
 

@@ -25,7 +25,7 @@ _FOLDS = 5
 _STRENGTH = 3e-3
 
 
-def teach(dataset: Dataset, tags: Mapping[str, Floats]) -> Dataset:
+def attach_teacher_tags(dataset: Dataset, tags: Mapping[str, Floats]) -> Dataset:
     """The clips with the tags of those that the teacher knows.
 
     Raises:
@@ -40,7 +40,7 @@ def teach(dataset: Dataset, tags: Mapping[str, Floats]) -> Dataset:
     return replace(dataset, clips=clips)
 
 
-def taught_count(dataset: Dataset) -> int:
+def count_tagged(dataset: Dataset) -> int:
     """How many of the clips have a teacher's tags."""
     return sum(clip.tags is not None for clip in dataset.clips)
 
@@ -55,7 +55,7 @@ def nearest(patches: Floats, places: NDArray[np.floating[Any]]) -> Floats:
     return patches[np.round(places * (len(patches) - 1)).astype(np.int64)]
 
 
-def beliefs_of(dataset: Dataset, labels: tuple[str, ...], trust: float) -> tuple[Floats, ...]:
+def soft_targets(dataset: Dataset, labels: tuple[str, ...], trust: float) -> tuple[Floats, ...]:
     """The genres [patches, genres] that each clip is learnt as: its own, in part replaced by what its tags sound like.
 
     What the tags sound like is said by a logistic regression that has not met the clip, so that it does not repeat what

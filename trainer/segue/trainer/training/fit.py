@@ -23,7 +23,7 @@ _REMEDY = "Lower the learning rate, or look for clips that are not music."
 History = dict[str, list[float]]
 """The figures of each epoch by name: loss, log_loss and accuracy, and the same with "val_" before them."""
 
-Watch = Callable[[int, Mapping[str, float]], None]
+EpochCallback = Callable[[int, Mapping[str, float]], None]
 """Told of an epoch, counted from 1, and of its figures by name."""
 
 
@@ -32,7 +32,7 @@ def ignore(epoch: int, figures: Mapping[str, float]) -> None:
 
 
 @dataclass(frozen=True)
-class Course:
+class RunControl:
     """What a run tells, and what it leaves behind while it goes.
 
     Attributes:
@@ -43,7 +43,7 @@ class Course:
         finish: whether no epoch shall follow those of that file.
     """
 
-    watch: Watch = ignore
+    watch: EpochCallback = ignore
     checkpoint: Path | None = None
     resume: bool = False
     identity: Mapping[str, Any] = field(default_factory=dict)
@@ -59,7 +59,7 @@ class Course:
 
 
 @dataclass(frozen=True)
-class Limits:
+class EpochLimits:
     """When a run ends.
 
     Attributes:
@@ -90,8 +90,8 @@ def fit(
     network: keras.Model,
     batches: keras.utils.PyDataset,
     validation: tuple[Any, Any],
-    limits: Limits,
-    course: Course,
+    limits: EpochLimits,
+    course: RunControl,
 ) -> Fitted:
     """Trains a compiled network, and leaves it with the weights of its best epoch.
 
@@ -106,7 +106,7 @@ def fit(
         TrainingDiverged: the loss is no longer a number, on what is learnt from or on the validation clips.
         CheckpointError: a checkpoint cannot be written, or the one to go on from cannot be used.
     """
-    keeper = _Keeper(limits, course)
+    keeper = CheckpointCallback(limits, course)
     begun = course.start()
     network.optimizer.build(network.trainable_variables)
     averaged = getattr(network.optimizer, "use_ema", False)
@@ -136,10 +136,10 @@ class _Averages(keras.callbacks.SwapEMAWeights):  # type: ignore[misc]  # keras 
         self._ema_weights_in_model = swapped
 
 
-class _Keeper(keras.callbacks.Callback):  # type: ignore[misc]  # keras ships no types
+class CheckpointCallback(keras.callbacks.Callback):  # type: ignore[misc]  # keras ships no types
     """Holds the best weights and the history, and writes the checkpoint."""
 
-    def __init__(self, limits: Limits, course: Course) -> None:
+    def __init__(self, limits: EpochLimits, course: RunControl) -> None:
         super().__init__()
         self._limits = limits
         self._course = course

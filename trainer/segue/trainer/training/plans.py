@@ -33,7 +33,7 @@ class Augmentation:
 
 
 @dataclass(frozen=True)
-class Plan:
+class FastPlan:
     """How a network is trained.
 
     Attributes:
@@ -86,4 +86,4 @@ class PaperPlan:
     noise_db: float = CODE_DB
 
 
-AnyPlan = Plan | PaperPlan
+AnyPlan = FastPlan | PaperPlan

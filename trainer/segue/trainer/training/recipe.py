@@ -8,11 +8,11 @@ from typing import Any
 
 from segue.core.features.config import FeatureConfig
 from segue.trainer.data.dataset import Dataset
-from segue.trainer.networks.trained import PaperTrained, Trained
-from segue.trainer.training.fit import Course
+from segue.trainer.networks.trained import TrainedFast, TrainedPaper
+from segue.trainer.training.fit import RunControl
 from segue.trainer.training.plans import AnyPlan
 
-Train = Callable[[Dataset, Dataset, tuple[str, ...], FeatureConfig, Any, Course], Trained | PaperTrained]
+Train = Callable[[Dataset, Dataset, tuple[str, ...], FeatureConfig, Any, RunControl], TrainedFast | TrainedPaper]
 
 
 @dataclass(frozen=True)

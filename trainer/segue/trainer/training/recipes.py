@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from segue.trainer.networks.paper import CNN, CNN_LSTM
-from segue.trainer.training.plans import PaperPlan, Plan
+from segue.trainer.training.plans import FastPlan, PaperPlan
 from segue.trainer.training.recipe import Recipe, Train
-from segue.trainer.training.train_fast import train
+from segue.trainer.training.train_fast import train_fast
 from segue.trainer.training.train_paper import train_paper
 
 
@@ -30,8 +30,8 @@ RECIPES = {
     for recipe in (
         Recipe(
             name="segue-fast",
-            plan=Plan(),
-            run=train,
+            plan=FastPlan(),
+            run=train_fast,
             hears="A CNN hears each window, an LSTM the windows of a clip, and a logistic regression on the statistics "
             "of bands, cepstra and peaks stands beside both.",
             embedding="mean of the CNN's 96 features and log-posterior",

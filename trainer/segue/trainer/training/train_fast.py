@@ -23,25 +23,25 @@ from segue.trainer.networks.segue_fast import (
     build_encoder,
     build_linear,
 )
-from segue.trainer.networks.trained import Trained
+from segue.trainer.networks.trained import TrainedFast
 from segue.trainer.networks.window_statistics import build_statistics
 from segue.trainer.training.batches import ClipBatches
-from segue.trainer.training.distillation import beliefs_of, nearest
-from segue.trainer.training.fit import LOG_LOSS, Course, Limits, fit
-from segue.trainer.training.plans import Plan
+from segue.trainer.training.distillation import nearest, soft_targets
+from segue.trainer.training.fit import LOG_LOSS, EpochLimits, RunControl, fit
+from segue.trainer.training.plans import FastPlan
 
 Validation = tuple[dict[str, NDArray[np.generic]], dict[str, Floats]]
 """Inputs and targets of the validation clips, by name."""
 
 
-def train(
+def train_fast(
     learnt: Dataset,
     valid: Dataset,
     labels: tuple[str, ...],
     config: FeatureConfig,
-    plan: Plan,
-    course: Course | None = None,
-) -> Trained:
+    plan: FastPlan,
+    course: RunControl | None = None,
+) -> TrainedFast:
     """Trains a network.
 
     Args:
@@ -63,7 +63,7 @@ def train(
     scale = BandScale.of(heard)
     shape = Shape(config.n_mels, config.columns, len(labels))
     statistics = build_statistics(shape, scale)
-    beliefs = beliefs_of(learnt, labels, plan.trust)
+    beliefs = soft_targets(learnt, labels, plan.trust)
     genres = [
         nearest(belief, np.linspace(0, 1, count)) for belief, count in zip(beliefs, served["mask"].sum(1), strict=True)
     ]
@@ -80,11 +80,11 @@ def train(
         seed=plan.seed,
     )
     _compile(network, plan, len(batches))
-    done = fit(network, batches, _validation(valid, labels, config), Limits(plan.epochs), course or Course())
-    return Trained(network.encoder, network.decider, statistics, linear, shape, scale, **vars(done))
+    done = fit(network, batches, _validation(valid, labels, config), EpochLimits(plan.epochs), course or RunControl())
+    return TrainedFast(network.encoder, network.decider, statistics, linear, shape, scale, **vars(done))
 
 
-def fit_linear(statistics: Floats, genres: Floats, plan: Plan) -> keras.Model:
+def fit_linear(statistics: Floats, genres: Floats, plan: FastPlan) -> keras.Model:
     """Logistic regression on the statistics of windows, as a layer; every genre counts as much as another.
 
     Args:
@@ -118,7 +118,7 @@ def balance(genres: Floats) -> Floats:
     return weights
 
 
-def _compile(network: ClipNetwork, plan: Plan, steps: int) -> None:
+def _compile(network: ClipNetwork, plan: FastPlan, steps: int) -> None:
     network.compile(
         optimizer=_optimizer(plan, steps),
         loss={name: _loss(plan) for name in ("clip", "window")},
@@ -128,7 +128,7 @@ def _compile(network: ClipNetwork, plan: Plan, steps: int) -> None:
     )
 
 
-def _optimizer(plan: Plan, steps: int) -> keras.optimizers.Optimizer:
+def _optimizer(plan: FastPlan, steps: int) -> keras.optimizers.Optimizer:
     rising = min(2, plan.epochs) * steps
     rate = keras.optimizers.schedules.CosineDecay(
         1e-5, max(1, plan.epochs * steps - rising), alpha=0.01, warmup_target=plan.learning_rate, warmup_steps=rising
@@ -138,7 +138,7 @@ def _optimizer(plan: Plan, steps: int) -> keras.optimizers.Optimizer:
     )
 
 
-def _loss(plan: Plan) -> keras.losses.Loss:
+def _loss(plan: FastPlan) -> keras.losses.Loss:
     return keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=plan.label_smoothing)
 
 

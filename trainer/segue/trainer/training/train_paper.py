@@ -15,8 +15,8 @@ from segue.trainer.data.front_end import MAX_WINDOWS
 from segue.trainer.data.labelled_windows import served_windows
 from segue.trainer.networks.paper import CNN, CNN_DENSE, LSTM_DENSE, build_paper_encoder
 from segue.trainer.networks.segue_fast import Shape
-from segue.trainer.networks.trained import PaperTrained
-from segue.trainer.training.fit import Course, Limits, fit
+from segue.trainer.networks.trained import TrainedPaper
+from segue.trainer.training.fit import EpochLimits, RunControl, fit
 from segue.trainer.training.plans import PaperPlan
 
 
@@ -54,8 +54,8 @@ def train_paper(
     labels: tuple[str, ...],
     config: FeatureConfig,
     plan: PaperPlan,
-    course: Course,
-) -> PaperTrained:
+    course: RunControl,
+) -> TrainedPaper:
     """Trains one of the paper's networks: Adam, categorical cross-entropy, the epoch of the least validation loss.
 
     Args:
@@ -89,9 +89,9 @@ def train_paper(
         jit_compile=False,
     )
     batches = WindowBatches(*_windows_of(learnt, labels, config), plan, config.floor_db)
-    limits = Limits(plan.epochs, plan.patience)
+    limits = EpochLimits(plan.epochs, plan.patience)
     done = fit(network, batches, _windows_of(valid, labels, config), limits, course)
-    return PaperTrained(encoder, head, shape, **vars(done))
+    return TrainedPaper(encoder, head, shape, **vars(done))
 
 
 def _windows_of(dataset: Dataset, labels: tuple[str, ...], config: FeatureConfig) -> tuple[Floats, Floats]:
