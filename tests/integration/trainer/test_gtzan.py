@@ -17,7 +17,7 @@ from segue.core.model.artifact import read_manifest
 from segue.core.paths import resolve_model
 from segue.trainer.cli.main import main
 from segue.trainer.data.folder import extract_folder, list_folder
-from segue.trainer.data.inputs import read_input
+from segue.trainer.data.inputs import open_input
 from segue.trainer.data.labelled_windows import cut_window
 
 CONFIG = FeatureConfig()
@@ -54,7 +54,7 @@ def test_windows_of_the_archive_are_those_of_the_audio(gtzan: Path) -> None:
         file for file in list_folder(gtzan / "audio") if soundfile.info(file.path).samplerate == config.sample_rate
     ]
     heard, _ = extract_folder(files[::8], config, 10, lambda results, total: results)
-    archive = read_input(gtzan / ARCHIVE, config, {clip.track for clip in heard}.__contains__, lambda r, total: r)
+    archive = open_input(gtzan / ARCHIVE, config).read({clip.track for clip in heard}.__contains__, lambda r, total: r)
     stored = {clip.track: clip.decibels for clip in archive.clips}
     errors = [
         np.abs(cut_window(stored[clip.track], start, config) - window).mean()

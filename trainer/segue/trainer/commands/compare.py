@@ -15,7 +15,7 @@ from segue.trainer.comparison.rows import Run
 from segue.trainer.comparison.train_missing import train_run
 from segue.trainer.data.feature_cache import FeatureCache
 from segue.trainer.data.front_end import FRONT_END, MAX_WINDOWS
-from segue.trainer.data.inputs import read_input
+from segue.trainer.data.inputs import open_input, select_all
 from segue.trainer.data.labelled_windows import chunk_dataset
 from segue.trainer.data.train_valid_split import TrainValidSplit
 from segue.trainer.evaluation.baselines import chance
@@ -60,7 +60,7 @@ def compare(settings: CompareSettings) -> None:
         split_at_marks(settings.readme)
     with console.bar("reading clips") as bar:
         kept = FeatureCache(settings.cache, FRONT_END)
-        dataset = read_input(settings.source, FRONT_END, lambda track: True, bar, kept)
+        dataset = open_input(settings.source, FRONT_END).read(select_all, bar, kept)
 
     @cache
     def sides(name: str) -> TrainValidSplit:

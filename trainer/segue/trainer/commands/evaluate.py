@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,8 @@ from segue.core.model.saved_model import Model
 from segue.trainer import console
 from segue.trainer.accurate.predict import predict_tagged
 from segue.trainer.accurate.tags import read_tags
-from segue.trainer.data.inputs import choose_side, extract_input, list_input
-from segue.trainer.data.labelled_windows import chunks_of
+from segue.trainer.data.inputs import Selects, choose_side, open_input, select_all
+from segue.trainer.data.labelled_windows import LabelledWindows, chunks_of
 from segue.trainer.errors import DataUnusable
 from segue.trainer.evaluation.analysis import analyze_predictions
 from segue.trainer.evaluation.leakage import Leakage, count_leakage, split_of
@@ -56,10 +56,10 @@ class EvaluateSettings:
 
 
 def evaluate(settings: EvaluateSettings) -> dict[str, Any]:
-    """Judges an artifact.
+    """Evaluates an artifact.
 
     Returns:
-        The figures by name, with the model id, how many of the tracks the network has met (None where that is not
+        The figures by name, with the model id, how many of the tracks the network has seen (None where that is not
         recorded), and the name, digest and side of the split where there is one.
 
     Raises:
@@ -68,11 +68,12 @@ def evaluate(settings: EvaluateSettings) -> dict[str, Any]:
     _check_outputs(settings)
     model = Model.load(settings.model)
     split = load_split(settings.split) if settings.split else None
-    side = _side(settings, split, model) if split else None
-    judged = _predict(model, settings, split, side)
+    tracks = _TaggedTracks(settings.source, model) if settings.tagged else _AudioTracks(settings.source, model)
+    side = _side(settings, split, tracks.genres) if split else None
+    judged = tracks.predict(split, side)
     # Recommended from its own side, a track is left out for itself.
     others = settings.pool if settings.pool != side else None
-    pool = _predict(model, settings, split, others) if others else None
+    pool = tracks.predict(split, others) if others else None
     met = count_leakage(split_of(settings.model, model.manifest), judged.tracks)
     if settings.predictions:
         judged.save(settings.predictions)
@@ -107,34 +108,56 @@ def _check_outputs(settings: EvaluateSettings) -> None:
         check_writable(path)
 
 
-def _side(settings: EvaluateSettings, split: Split, model: Model) -> str | None:
-    """The side that is judged, or None for all of an archive that has none of the split."""
+def _side(settings: EvaluateSettings, split: Split, tracks: Mapping[str, str]) -> str | None:
+    """Returns the side that is evaluated, or None for all of an archive that has no track of the split."""
     if split.leaky:
         return settings.side or TEST
-    if settings.tagged:
-        tracks = {track.track: track.genre for track in read_tags(settings.source)}
-    else:
-        tracks = list_input(settings.source, model.manifest.features)
     if settings.side or settings.source.is_dir() or any(track in split.sides for track in tracks):
         return choose_side(split, settings.side, tracks)
     console.note(f"{settings.source} has no track of the split {split.label}: all of it is judged")
     return None
 
 
-def _predict(model: Model, settings: EvaluateSettings, split: Split | None, side: str | None) -> Predictions:
-    source, features, most = settings.source, model.manifest.features, model.manifest.windows
-    wanted = _on(split, side)
-    if settings.tagged:
-        return predict_tagged(model, [track for track in read_tags(source) if wanted(track.track)])
-    with console.bar("hearing tracks") as bar:
-        if split and split.leaky:
-            whole, dropped = extract_input(source, features, most, lambda track: True, bar)
-            heard = [chunk for clip in whole for chunk in chunks_of(clip) if wanted(chunk.track)]
-        else:
-            heard, dropped = extract_input(source, features, most, wanted, bar)
-    console.dropped(dropped)
-    return predict(model, heard)
+class _TaggedTracks:
+    """Tracks of a file of tags, which is read once."""
+
+    def __init__(self, path: Path, model: Model) -> None:
+        self._tracks, self._model = read_tags(path), model
+
+    @property
+    def genres(self) -> dict[str, str]:
+        return {track.track: track.genre for track in self._tracks}
+
+    def predict(self, split: Split | None, side: str | None) -> Predictions:
+        selects = _on(split, side)
+        return predict_tagged(self._model, [track for track in self._tracks if selects(track.track)])
 
 
-def _on(split: Split | None, side: str | None) -> Callable[[str], bool]:
+class _AudioTracks:
+    """Tracks of a folder of audio or of an archive; each is extracted once."""
+
+    def __init__(self, path: Path, model: Model) -> None:
+        self._input, self._model = open_input(path, model.manifest.features), model
+        self._chunks: list[LabelledWindows] | None = None
+
+    @property
+    def genres(self) -> dict[str, str]:
+        return self._input.genres
+
+    def predict(self, split: Split | None, side: str | None) -> Predictions:
+        selects = _on(split, side)
+        if not (split and split.leaky):
+            return predict(self._model, self._extract(selects))
+        if self._chunks is None:
+            self._chunks = [chunk for clip in self._extract(select_all) for chunk in chunks_of(clip)]
+        return predict(self._model, [chunk for chunk in self._chunks if selects(chunk.track)])
+
+    def _extract(self, selects: Selects) -> list[LabelledWindows]:
+        with console.bar("extracting windows") as bar:
+            extracted, dropped = self._input.extract(self._model.manifest.windows, selects, bar)
+        console.dropped(dropped)
+        return extracted
+
+
+def _on(split: Split | None, side: str | None) -> Selects:
     return lambda track: split is None or side is None or split.side(track) == side

@@ -15,7 +15,7 @@ from segue.trainer.commands.evaluate import show_figures
 from segue.trainer.data.dataset import Dataset, labels_of
 from segue.trainer.data.feature_cache import FeatureCache
 from segue.trainer.data.front_end import FRONT_END, MAX_WINDOWS
-from segue.trainer.data.inputs import columns_of, list_input, read_input
+from segue.trainer.data.inputs import LabelledInput, open_input
 from segue.trainer.data.labelled_windows import chunk_dataset
 from segue.trainer.data.tag_file import read_tag_file
 from segue.trainer.data.train_valid_split import TrainValidSplit
@@ -74,14 +74,15 @@ def train(settings: TrainSettings) -> None:
     resume = settings.resume or settings.finish
     check_output(settings.output, resume=resume)
     # A folder that cannot be trained on is told before its audio is decoded.
-    listed = list_input(settings.source, FRONT_END)
+    labelled = open_input(settings.source, FRONT_END)
+    listed = labelled.genres
     labels_of(listed.values())
     wanted = _of_a_run(known if known and not known.leaky else None)
-    check_memory(columns_of(settings.source, FRONT_END, wanted), FRONT_END, MAX_WINDOWS, available_bytes())
+    check_memory(labelled.columns(wanted), FRONT_END, MAX_WINDOWS, available_bytes())
     if settings.source.is_dir():
         for said in compare_with_gtzan(listed):
             console.note(said)
-    dataset = _read(settings.source, settings.split, known, settings.cache)
+    dataset = _read(labelled, settings.split, known, settings.cache)
     _check_genres(listed, dataset)
     split = known or settings.split.draw(dataset.genres, dataset.copies)
     sides = _taught(TrainValidSplit.of(dataset, split), teacher)
@@ -116,18 +117,18 @@ def save_split(source: Path, wish: SplitSpec, path: Path) -> dict[str, Any]:
     """
     split = wish.known()
     if split is None:
-        genres = _read(source, wish, None, None).genres if wish.by_chunk else list_input(source, FRONT_END)
-        split = wish.draw(genres)
+        labelled = open_input(source, FRONT_END)
+        split = wish.draw(_read(labelled, wish, None, None).genres if wish.by_chunk else labelled.genres)
     split.save(path)
     return {"split": split.label, "digest": split.digest, **Counter(split.sides.values())}
 
 
-def _read(source: Path, wish: SplitSpec, known: Split | None, folder: Path | None) -> Dataset:
+def _read(labelled: LabelledInput, wish: SplitSpec, known: Split | None, folder: Path | None) -> Dataset:
     """The clips of a run, or their chunks where the split is one by chunks."""
     by_chunk = known.leaky if known else wish.by_chunk
     cache = FeatureCache(folder, FRONT_END) if folder else None
     with console.bar("reading clips") as bar:
-        dataset = read_input(source, FRONT_END, _of_a_run(None if by_chunk else known), bar, cache)
+        dataset = labelled.read(_of_a_run(None if by_chunk else known), bar, cache)
     console.dropped(dataset.dropped)
     if cache and cache.trouble:
         console.note(cache.trouble)

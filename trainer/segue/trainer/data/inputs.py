@@ -1,110 +1,162 @@
-"""One door to both kinds of input, and to the side of a split that is wanted of it."""
+"""Labelled tracks of a folder of audio or of a log-mel archive, behind one interface."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from segue.core.features.config import FeatureConfig
 from segue.trainer.data.dataset import Dataset
 from segue.trainer.data.feature_cache import FeatureCache
-from segue.trainer.data.folder import Progress, extract_folder, list_folder, read_folder, seconds_of
+from segue.trainer.data.folder import AudioFile, Progress, extract_folder, list_folder, read_folder, seconds_of
 from segue.trainer.data.labelled_windows import LabelledWindows, cut_windows
 from segue.trainer.data.log_mel_archive import read_archive
 from segue.trainer.errors import DataUnusable, SplitMismatch
 from segue.trainer.splits.split import TEST, TRAIN, UNUSED, VALID, Split
 
-# What a network may be judged on, the sternest first.
-_JUDGED = (TEST, VALID, TRAIN)
+# The sides that a network is evaluated on, those that it has seen least of first.
+_PREFERRED_SIDES = (TEST, VALID, TRAIN)
+
+Selects = Callable[[str], bool]
+"""Returns True for the name of a track that is selected."""
 
 
-def read_input(
-    path: Path,
-    config: FeatureConfig,
-    wanted: Callable[[str], bool],
-    progress: Progress,
-    cache: FeatureCache | None = None,
-) -> Dataset:
-    """The wanted clips of a folder or an archive, to learn from; ``cache`` is for a folder.
-
-    Raises:
-        DataUnusable: there is no such input, or nothing in it can be used.
-        RecipeMismatch: the archive was made by another recipe.
-    """
-    if path.is_dir():
-        return read_folder([file for file in list_folder(path) if wanted(file.track)], config, progress, cache)
-    _check_exists(path)
-    return read_archive(path, config).where(wanted)
+def select_all(track: str) -> bool:
+    """Selects every track."""
+    return True
 
 
-def list_input(path: Path, config: FeatureConfig) -> dict[str, str]:
-    """The genre of each track of an input.
+class LabelledInput(Protocol):
+    """Labelled tracks that were listed once, and are decoded at most once for each use."""
 
-    Raises:
-        DataUnusable: there is no such input, or nothing in it can be used.
-        RecipeMismatch: the archive was made by another recipe.
-    """
-    if path.is_dir():
-        return {file.track: file.genre for file in list_folder(path)}
-    _check_exists(path)
-    return read_archive(path, config).genres
+    @property
+    def genres(self) -> dict[str, str]:
+        """The genre of each track."""
+
+    def columns(self, selects: Selects) -> list[int]:
+        """Returns the number of columns of each selected clip, for audio as its header states the duration."""
+
+    def read(self, selects: Selects, progress: Progress, cache: FeatureCache | None = None) -> Dataset:
+        """Reads the selected clips whole, for training.
+
+        Args:
+            selects: selects tracks.
+            progress: shows how many are done.
+            cache: features of audio that were computed before; None to compute all.
+        """
+
+    def extract(
+        self, max_windows: int, selects: Selects, progress: Progress
+    ) -> tuple[list[LabelledWindows], dict[str, str]]:
+        """Extracts windows as the server does.
+
+        Args:
+            max_windows: largest number of windows of a track.
+            selects: selects tracks.
+            progress: shows how many are done.
+
+        Returns:
+            The tracks, and the reason why each of the others was dropped, by its name.
+        """
 
 
-def columns_of(path: Path, config: FeatureConfig, wanted: Callable[[str], bool]) -> list[int]:
-    """How many columns each wanted clip of an input has, by the headers of its files.
-
-    Raises:
-        DataUnusable: there is no such input, or nothing in it can be used.
-        RecipeMismatch: the archive was made by another recipe.
-    """
-    if path.is_dir():
-        seconds = [seconds_of(file) for file in list_folder(path) if wanted(file.track)]
-        return [config.column_count(round(length * config.sample_rate)) for length in seconds]
-    return [clip.decibels.shape[1] for clip in read_archive(path, config).where(wanted).clips]
-
-
-def extract_input(
-    path: Path, config: FeatureConfig, most: int, wanted: Callable[[str], bool], progress: Progress
-) -> tuple[list[LabelledWindows], dict[str, str]]:
-    """The wanted tracks as the server would hear them, and why others were not heard.
+def open_input(path: Path, config: FeatureConfig) -> LabelledInput:
+    """Lists a folder of audio, or reads a log-mel archive.
 
     Args:
-        path: a folder of audio or an archive.
+        path: the folder or the archive.
         config: the front end of the network.
-        most: the most windows of a track.
-        wanted: whether a track is asked for.
-        progress: shows how far it is.
 
     Raises:
         DataUnusable: there is no such input, or nothing in it can be used.
         RecipeMismatch: the archive was made by another recipe.
     """
     if path.is_dir():
-        return extract_folder([file for file in list_folder(path) if wanted(file.track)], config, most, progress)
-    clips = read_input(path, config, wanted, progress).clips
-    return list(progress((cut_windows(clip, config, most) for clip in clips), len(clips))), {}
+        return FolderInput(tuple(list_folder(path)), config)
+    if not path.exists():
+        raise DataUnusable(f"{path} does not exist. Name a folder of clips or a log-mel archive.")
+    return ArchiveInput(read_archive(path, config), config)
+
+
+@dataclass(frozen=True)
+class FolderInput:
+    """A folder of audio in GTZAN's layout."""
+
+    files: tuple[AudioFile, ...]
+    config: FeatureConfig
+
+    @property
+    def genres(self) -> dict[str, str]:
+        """The genre of each track."""
+        return {file.track: file.genre for file in self.files}
+
+    def columns(self, selects: Selects) -> list[int]:
+        """Returns the number of columns of each selected clip, by the duration in its header."""
+        rate = self.config.sample_rate
+        return [self.config.column_count(round(seconds_of(file) * rate)) for file in self._select(selects)]
+
+    def read(self, selects: Selects, progress: Progress, cache: FeatureCache | None = None) -> Dataset:
+        """Decodes the selected clips whole, for training."""
+        return read_folder(self._select(selects), self.config, progress, cache)
+
+    def extract(
+        self, max_windows: int, selects: Selects, progress: Progress
+    ) -> tuple[list[LabelledWindows], dict[str, str]]:
+        """Extracts windows as the server does; also returns why each dropped track was dropped."""
+        return extract_folder(self._select(selects), self.config, max_windows, progress)
+
+    def _select(self, selects: Selects) -> list[AudioFile]:
+        return [file for file in self.files if selects(file.track)]
+
+
+@dataclass(frozen=True)
+class ArchiveInput:
+    """A log-mel archive that was read whole."""
+
+    dataset: Dataset
+    config: FeatureConfig
+
+    @property
+    def genres(self) -> dict[str, str]:
+        """The genre of each track."""
+        return self.dataset.genres
+
+    def columns(self, selects: Selects) -> list[int]:
+        """Returns the number of columns of each selected clip."""
+        return [clip.decibels.shape[1] for clip in self.dataset.where(selects).clips]
+
+    def read(self, selects: Selects, progress: Progress, cache: FeatureCache | None = None) -> Dataset:
+        """Returns the selected clips."""
+        return self.dataset.where(selects)
+
+    def extract(
+        self, max_windows: int, selects: Selects, progress: Progress
+    ) -> tuple[list[LabelledWindows], dict[str, str]]:
+        """Cuts windows from the columns; nothing is dropped."""
+        clips = self.dataset.where(selects).clips
+        return list(progress((cut_windows(clip, self.config, max_windows) for clip in clips), len(clips))), {}
 
 
 def choose_side(split: Split, side: str | None, tracks: Collection[str]) -> str:
-    """The side of a split to judge an input by.
+    """Chooses the side of a split that an input is evaluated on.
 
-    Without a wish it is the test side where the input has any of it, else the validation side, else the training side.
+    Args:
+        split: the split.
+        side: the requested side, or None for the first of test, validation and training side that the input has.
+        tracks: the names of the input's tracks.
 
     Raises:
-        SplitMismatch: the input has no track of the side that was wished for, or of any.
+        SplitMismatch: the input has no track on the requested side, or on any side.
     """
     present = {split.side(track) for track in tracks} - {UNUSED}
     if not present:
         raise SplitMismatch(
             f"The split {split.name!r} has none of the input's {len(tracks)} tracks on a side, such as "
-            f"{min(tracks, default='none')}. Name the split of this input, or leave out --split to judge all of it."
+            f"{min(tracks, default='none')}. Name the split of this input, or leave out --split to evaluate all of it."
         )
     if side is not None and side not in present:
-        there = ", ".join(sorted(present))
-        raise SplitMismatch(f"The input has no track on the side {side!r} of {split.name!r}; sides there: {there}.")
-    return side or next(judged for judged in _JUDGED if judged in present)
-
-
-def _check_exists(path: Path) -> None:
-    if not path.exists():
-        raise DataUnusable(f"There is no {path}. Name a folder of clips or a log-mel archive.")
+        sides = ", ".join(sorted(present))
+        raise SplitMismatch(f"The input has no track on the side {side!r} of {split.name!r}; its sides are: {sides}.")
+    return side or next(preferred for preferred in _PREFERRED_SIDES if preferred in present)
