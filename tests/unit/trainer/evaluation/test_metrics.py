@@ -12,6 +12,7 @@ from segue.trainer.evaluation.metrics import (
     log_softmax,
     precision_at,
     precision_leave_one_out,
+    reliability_bins,
     wilson_interval,
 )
 
@@ -42,7 +43,7 @@ def test_calibration_error_of_a_hand_made_case() -> None:
     confidence = np.array([0.95] * 4 + [0.55] * 2)
     posterior = np.stack([confidence, 1 - confidence], 1)
     genres = np.array([0, 0, 0, 1, 0, 1])
-    assert pytest.approx((4 * 0.2 + 2 * 0.05) / 6) == expected_calibration_error(posterior, genres)
+    assert pytest.approx((4 * 0.2 + 2 * 0.05) / 6) == expected_calibration_error(reliability_bins(posterior, genres))
 
 
 @pytest.mark.parametrize("k", [1, 5, 10])

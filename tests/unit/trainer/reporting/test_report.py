@@ -9,13 +9,14 @@ import pytest
 
 from segue.core.features.config import FeatureConfig
 from segue.core.model.artifact import Manifest
-from segue.trainer.evaluation.analysis import analyze_predictions, cross_fitted, reliability, window_agreement
+from segue.trainer.evaluation.analysis import analyze_predictions, cross_fitted, window_agreement
 from segue.trainer.evaluation.metrics import (
     bootstrap_interval,
+    classification_metrics,
     evaluation_metrics,
-    expected_calibration_error,
     fit_temperature,
     log_softmax,
+    reliability_bins,
 )
 from segue.trainer.evaluation.predictions import Predictions
 from segue.trainer.evaluation.retrieval import precision_table
@@ -75,7 +76,7 @@ def test_clips_that_fitted_nothing_are_judged_as_served(tmp_path: Path) -> None:
     """The temperature is one of other clips already: the test side is never used to fit another."""
     judged = predictions(sharp=4.0)
     analysis = analyze_predictions(judged, None, 2.0, refit=False)
-    assert reliability(judged.posterior, judged.genres) == analysis.after
+    assert reliability_bins(judged.posterior, judged.genres) == analysis.after
     write_report(tmp_path, MANIFEST, analysis, None, "60 clips")
     assert "temperature fitted on other clips |" not in (tmp_path / "report.md").read_text()
 
@@ -83,10 +84,10 @@ def test_clips_that_fitted_nothing_are_judged_as_served(tmp_path: Path) -> None:
 def test_reliability_adds_up_to_the_calibration_error() -> None:
     """The bins of the diagram are those of the figure."""
     judged = predictions()
-    bins = reliability(judged.posterior, judged.genres)
+    bins = reliability_bins(judged.posterior, judged.genres)
     assert 60 == sum(part.clips for part in bins)
     error = sum(abs(part.confidence - part.accuracy) * part.clips for part in bins) / 60
-    assert pytest.approx(expected_calibration_error(judged.posterior, judged.genres)) == error
+    assert pytest.approx(error) == classification_metrics(judged.posterior, judged.genres)["ece"]
 
 
 def test_confusion_and_genres_are_those_of_the_answers() -> None:

@@ -8,9 +8,15 @@ from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 from sklearn.model_selection import KFold, StratifiedKFold
 
 from segue.trainer.arrays import AnyFloats
-from segue.trainer.evaluation.metrics import classification_metrics, evaluation_metrics, fit_temperature, log_softmax
+from segue.trainer.evaluation.metrics import (
+    classification_metrics,
+    evaluation_metrics,
+    fit_temperature,
+    log_softmax,
+    reliability_bins,
+)
 from segue.trainer.evaluation.predictions import Predictions
-from segue.trainer.evaluation.results import Analysis, GenreRow, ReliabilityBin
+from segue.trainer.evaluation.results import Analysis, GenreRow
 from segue.trainer.evaluation.retrieval import precision_table
 
 _FOLDS = 5
@@ -40,8 +46,8 @@ def analyze_predictions(
         figures=figures | {"window_agreement": window_agreement(judged)},
         confusion=confusion_matrix(judged.genres, judged.posterior.argmax(1), labels=every),
         genres=_genre_rows(judged),
-        before=reliability(raw, judged.genres),
-        after=reliability(judged.posterior if fitted is None else fitted, judged.genres),
+        before=reliability_bins(raw, judged.genres),
+        after=reliability_bins(judged.posterior if fitted is None else fitted, judged.genres),
         precisions=tuple(precision_table(judged, pool)),
     )
 
@@ -61,16 +67,6 @@ def cross_fitted(posterior: AnyFloats, genres: NDArray[np.int64]) -> AnyFloats |
     for others, part in folder.split(logits, genres):
         fitted[part] = logits[part] / fit_temperature(logits[others], genres[others])
     return np.exp(log_softmax(fitted))
-
-
-def reliability(posterior: AnyFloats, genres: NDArray[np.int64], bins: int = 10) -> tuple[ReliabilityBin, ...]:
-    """Confidence against accuracy in bins of equal width that hold clips (Guo et al. 2017)."""
-    confidence, right = posterior.max(1), posterior.argmax(1) == genres
-    places = np.minimum((confidence * bins).astype(int), bins - 1)
-    return tuple(
-        ReliabilityBin(float(confidence[inside].mean()), float(right[inside].mean()), int(inside.sum()))
-        for inside in (places == place for place in np.unique(places))
-    )
 
 
 def window_agreement(judged: Predictions) -> float:

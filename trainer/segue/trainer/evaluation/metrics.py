@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -35,21 +36,49 @@ def classification_metrics(posterior: AnyFloats, genres: Positions) -> dict[str,
     return {
         "accuracy": float(accuracy_score(genres, guesses)),
         "log_loss": float(log_loss(genres, normalised, labels=every)),
-        "ece": expected_calibration_error(posterior, genres),
+        "ece": expected_calibration_error(reliability_bins(posterior, genres)),
         "macro_f1": float(f1_score(genres, guesses, average="macro", zero_division=0)),
     }
 
 
-def expected_calibration_error(posterior: AnyFloats, genres: Positions, bins: int = 10) -> float:
-    """How far confidence is from accuracy, in [0, 1], in ``bins`` bins of equal width (Guo et al. 2017)."""
-    confidence = posterior.max(1)
-    right = posterior.argmax(1) == genres
+@dataclass(frozen=True)
+class ReliabilityBin:
+    """Clips of similar confidence.
+
+    Attributes:
+        confidence: mean confidence in [0, 1].
+        accuracy: share of clips whose first genre is right, in [0, 1].
+        clips: number of clips.
+    """
+
+    confidence: float
+    accuracy: float
+    clips: int
+
+
+def reliability_bins(posterior: AnyFloats, genres: Positions, bins: int = 10) -> tuple[ReliabilityBin, ...]:
+    """Compares confidence with accuracy (Guo et al. 2017).
+
+    Args:
+        posterior: [n, genres]; each row sums to 1.
+        genres: the true genres [n], as positions in a row.
+        bins: number of bins of equal width over [0, 1].
+
+    Returns:
+        The bins that hold clips, in ascending order.
+    """
+    confidence, right = posterior.max(1), posterior.argmax(1) == genres
     places = np.minimum((confidence * bins).astype(int), bins - 1)
-    gaps = [
-        abs(confidence[places == place].mean() - right[places == place].mean()) * (places == place).mean()
-        for place in np.unique(places)
-    ]
-    return float(sum(gaps))
+    return tuple(
+        ReliabilityBin(float(confidence[inside].mean()), float(right[inside].mean()), int(inside.sum()))
+        for inside in (places == place for place in np.unique(places))
+    )
+
+
+def expected_calibration_error(bins: Sequence[ReliabilityBin]) -> float:
+    """Returns the mean distance between confidence and accuracy in [0, 1], over clips (Guo et al. 2017)."""
+    clips = sum(part.clips for part in bins)
+    return sum(abs(part.confidence - part.accuracy) * (part.clips / clips) for part in bins)
 
 
 def precision_at(k: int, embedding: AnyFloats, genres: Positions, pool: AnyFloats, pool_genres: Positions) -> float:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from segue.trainer.evaluation.metrics import ReliabilityBin
 from segue.trainer.evaluation.predictions import Predictions
 
 
@@ -40,15 +41,6 @@ class GenreRow:
     precision: float
     recall: float
     f1: float
-
-
-@dataclass(frozen=True)
-class ReliabilityBin:
-    """Clips of like confidence: their mean confidence and accuracy in [0, 1], and how many they are."""
-
-    confidence: float
-    accuracy: float
-    clips: int
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 
-from segue.trainer.evaluation.results import Analysis, ReliabilityBin
+from segue.trainer.evaluation.metrics import ReliabilityBin
+from segue.trainer.evaluation.results import Analysis
 
 CURVES, CONFUSION, RELIABILITY, MAP = "curves.png", "confusion.png", "reliability.png", "map.png"
 _DPI = 110
