@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from segue.core.files import atomic_write
 from segue.core.model.artifact import MANIFEST, SAVED_MODEL
 from segue.trainer.errors import CheckpointError, DataUnusable
 
@@ -51,3 +52,18 @@ def check_writable(output: Path) -> None:
         raise DataUnusable(
             f"Nothing can be written to {output}: {error.strerror or error}. Name another place."
         ) from error
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a text file in UTF-8; an older file stays until the new one is whole.
+
+    Args:
+        path: the file; its folder is created if it is missing.
+        text: the whole content.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_write(path) as file:
+        file.write(text.encode())

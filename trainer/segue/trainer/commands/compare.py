@@ -19,7 +19,7 @@ from segue.trainer.data.inputs import open_input, select_all
 from segue.trainer.data.labelled_windows import chunk_dataset
 from segue.trainer.data.train_valid_split import TrainValidSplit
 from segue.trainer.evaluation.baselines import chance
-from segue.trainer.outputs import check_writable
+from segue.trainer.outputs import check_writable, write_text
 from segue.trainer.splits.strategies import SplitSpec
 from segue.trainer.training.fit import EpochCallback
 from segue.trainer.training.recipes import RECIPES
@@ -74,7 +74,7 @@ def compare(settings: CompareSettings) -> None:
     sections = [
         _section(tuple(run for run in wanted if run.split == name), sides(name), settings.runs) for name in GRID
     ]
-    settings.output.write_text(page(sections, _again(settings)), encoding="utf-8")
+    write_text(settings.output, page(sections, _again(settings)))
     console.note(f"written to {settings.output}")
     if settings.readme:
         write_summary(settings.readme, sections)

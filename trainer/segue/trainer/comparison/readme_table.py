@@ -9,6 +9,7 @@ from segue.trainer.comparison.results_page import PAPER, UNMEASURED, Section, cl
 from segue.trainer.comparison.rows import Row
 from segue.trainer.errors import DataUnusable
 from segue.trainer.networks.paper import CNN, CNN_LSTM
+from segue.trainer.outputs import write_text
 from segue.trainer.reporting.report import table
 
 BEGIN, END = "<!-- results: written by segue-trainer compare -->", "<!-- end of results -->"
@@ -24,7 +25,7 @@ def write_summary(page: Path, sections: Sequence[Section]) -> None:
     """
     before, after = split_at_marks(page)
     lines = "\n".join([BEGIN, "", *summary(sections), "", END])
-    page.write_text(f"{before}{lines}{after}", encoding="utf-8")
+    write_text(page, f"{before}{lines}{after}")
 
 
 def split_at_marks(page: Path) -> tuple[str, str]:

@@ -21,6 +21,7 @@ from segue.trainer.data.labelled_windows import served_windows
 from segue.trainer.evaluation.metrics import fit_temperature
 from segue.trainer.export.signatures import ServingGraph, serve
 from segue.trainer.networks.trained import TrainedFast, TrainedPaper
+from segue.trainer.outputs import write_text
 
 CARD = "model-card.md"
 
@@ -67,7 +68,7 @@ def write_artifact(
         _settle_fingerprint(fresh / SAVED_MODEL / "fingerprint.pb")
         plain = write_manifest(fresh, manifest)
         metrics, card = describe(fresh)
-        (fresh / CARD).write_text(card, encoding="utf-8")
+        write_text(fresh / CARD, card)
         written = write_manifest(fresh, replace(plain, metrics=metrics))
         _put(fresh, folder, Path(beside) / "older")
     return written

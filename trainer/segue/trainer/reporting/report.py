@@ -8,6 +8,7 @@ from pathlib import Path
 
 from segue.core.model.artifact import Manifest
 from segue.trainer.evaluation.results import Analysis
+from segue.trainer.outputs import write_text
 from segue.trainer.reporting.figures import CURVES, draw_all
 from segue.trainer.reporting.run_record import RunRecord
 
@@ -48,7 +49,7 @@ def write_report(
         _run(manifest, record),
     ]
     text = "\n".join(line for part in parts if part for line in [*part, ""])
-    (folder / REPORT).write_text(text, encoding="utf-8")
+    write_text(folder / REPORT, text)
 
 
 def _leak(judged_on: str) -> list[str]:

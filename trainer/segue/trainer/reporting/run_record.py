@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from segue.trainer.errors import DataUnusable
+from segue.trainer.outputs import write_text
 
 RECORD = "run.json"
 _PACKAGES = ("segue", "tensorflow", "tensorflow-cpu", "keras", "numpy", "scikit-learn", "librosa", "soundfile")
@@ -51,7 +52,7 @@ class RunRecord:
 
     def save(self, folder: Path) -> None:
         """Writes it into an artifact's folder."""
-        (folder / RECORD).write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
+        write_text(folder / RECORD, json.dumps(asdict(self), indent=2) + "\n")
 
 
 def read_record(folder: Path) -> RunRecord | None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from segue.trainer.errors import DataUnusable, SplitMismatch
+from segue.trainer.outputs import write_text
 
 SHIPPED = ("fault-filtered",)
 # What a split is called beside the network that was trained by it.
@@ -61,7 +62,7 @@ class Split:
         """Writes the tracks and their sides, with name and digest, as a table that ``load_split`` reads."""
         head = f"# name {self.name}\n# digest {self.digest}\n"
         lines = "".join(f"{track}\t{side}\n" for track, side in sorted(self.sides.items()))
-        path.write_text(f"{head}{self.kind}\tsplit\n{lines}", encoding="utf-8")
+        write_text(path, f"{head}{self.kind}\tsplit\n{lines}")
 
 
 def shipped_split(name: str) -> Split:
