@@ -1,4 +1,4 @@
-"""A whole run over MusiCNN's tags: audio in, tags out, an artifact over random weights, judged by tags."""
+"""A whole run over MusiCNN's tags with random weights: from audio to tags to an artifact, evaluated on tags."""
 
 from __future__ import annotations
 
@@ -20,8 +20,9 @@ from segue.core.testing.synthetic_clips import STYLES, render_clip
 from segue.trainer.accurate.head import HeadPlan
 from segue.trainer.accurate.tags import read_tags, save_tags
 from segue.trainer.cli.main import main
-from segue.trainer.commands.train_accurate import AccurateSettings, train_accurate
+from segue.trainer.commands.train_accurate import train_head_artifact
 from segue.trainer.errors import SplitMismatch
+from segue.trainer.settings import TrainAccurateSettings
 
 PLAN = HeadPlan(seed=3, networks=1, steps=30)
 GENRES = tuple(style.name for style in STYLES[:2])
@@ -34,7 +35,7 @@ def run(*arguments: str | Path) -> Result:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Seven rendered clips in each of two genres, short and long, and one file that is no audio."""
+    """Seven rendered clips in each of two genres, short and long, and one file that is not audio."""
     folder = tmp_path_factory.mktemp("rendered")
     for style, genre in enumerate(GENRES):
         (folder / genre).mkdir()
@@ -47,7 +48,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def tags(folder: Path, backbone_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Their tags, by command."""
+    """Their tags, which the command wrote."""
     path = tmp_path_factory.mktemp("tags") / "new" / "tags.npz"
     tagged = run("tag", "--input", folder, "--backbone", backbone_file, "--output", path)
     assert 0 == tagged.exit_code, tagged.stderr
@@ -57,14 +58,14 @@ def tags(folder: Path, backbone_file: Path, tmp_path_factory: pytest.TempPathFac
 
 @pytest.fixture(scope="module")
 def artifact(tags: Path, backbone_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What a small plan makes of those tags."""
+    """The artifact of a small plan on those tags."""
     output = tmp_path_factory.mktemp("trained") / "small"
     train_in_a_process(tags, backbone_file, output)
     return output
 
 
 def train_in_a_process(tags: Path, backbone: Path, output: Path) -> None:
-    """Trains a small head in a process of its own: TensorFlow counts what it names, and the names are exported."""
+    """Trains a small head in a process of its own, since TensorFlow numbers its names, which are part of a model id."""
     program = (
         "import sys; from pathlib import Path; from tests.integration.trainer.test_accurate import train; "
         "train(*map(Path, sys.argv[1:]))"
@@ -78,31 +79,31 @@ def train_in_a_process(tags: Path, backbone: Path, output: Path) -> None:
 
 def train(tags: Path, backbone: Path, output: Path, split: str | None = None) -> Manifest:
     """Trains a small head."""
-    return train_accurate(AccurateSettings(tags, backbone, split, output, "small", PLAN))
+    return train_head_artifact(TrainAccurateSettings(tags, backbone, split, output, "small", PLAN.seed), PLAN)
 
 
 def test_a_clip_has_the_tags_of_ten_windows_at_most(tags: Path) -> None:
-    """Of a short clip as many as fit side by side."""
+    """A short clip has as many windows as fit side by side."""
     windows = {track.track: len(track.tags) for track in read_tags(tags)}
     assert 14 == len(windows)
     assert (1, 7, 7) == (windows["blues.x0"], windows["blues.x6"], windows["classical.x6"])
 
 
-def test_the_artifact_is_whole_and_answers(artifact: Path, folder: Path) -> None:
-    """The server's loader takes it, and what it hears from audio is what it says of the tags."""
+def test_the_artifact_is_whole_and_predicts(artifact: Path, folder: Path) -> None:
+    """The server's loader accepts it, and its predictions from audio have the shapes of the contract."""
     model = Model.load(artifact)
     assert GENRES == model.manifest.labels
     assert model.manifest.model_id.startswith("small-")
     assert {"model-card.md", "split.tsv", "report.md"} <= set(model.manifest.files)
-    piece = extract(folder / "blues" / "blues.x6.wav", model.manifest.features, model.manifest.windows)
-    (heard,) = model.predict([piece.windows])
-    assert pytest.approx(1, abs=1e-5) == heard.posterior.sum()
-    assert pytest.approx(1, abs=1e-5) == np.linalg.norm(heard.embedding)
-    assert (5, 2) == heard.window_posterior.shape
+    clip = extract(folder / "blues" / "blues.x6.wav", model.manifest.features, model.manifest.windows)
+    (prediction,) = model.predict([clip.windows])
+    assert pytest.approx(1, abs=1e-5) == prediction.posterior.sum()
+    assert pytest.approx(1, abs=1e-5) == np.linalg.norm(prediction.embedding)
+    assert (5, 2) == prediction.window_posterior.shape
 
 
 def test_the_same_seed_gives_the_same_model_id(artifact: Path, tags: Path, backbone_file: Path, tmp_path: Path) -> None:
-    """And an artifact that is trained again into its folder takes the place of the older one."""
+    """An artifact that is trained into the folder of an older one replaces it."""
     copy = shutil.copytree(artifact, tmp_path / "small")
     (copy / "saved_model" / "saved_model.pb").write_bytes(b"older")
     train_in_a_process(tags, backbone_file, copy)
@@ -111,23 +112,26 @@ def test_the_same_seed_gives_the_same_model_id(artifact: Path, tags: Path, backb
     assert [copy] == list(tmp_path.iterdir())
 
 
-def test_judged_by_tags(artifact: Path, tags: Path, tmp_path: Path) -> None:
-    """The figures, what was learnt from and the predictions are those of the same tracks heard from audio."""
-    said = run("evaluate", "--model", artifact, "--tags", tags, "--json", "--predictions", tmp_path / "said.npz")
-    figures = json.loads(said.stdout)
+def test_an_artifact_is_evaluated_on_tags(artifact: Path, tags: Path, tmp_path: Path) -> None:
+    """Figures, leakage and predictions have the form of those from audio."""
+    result = run(
+        "evaluate", "--model", artifact, "--tags", tags, "--json", "--predictions", tmp_path / "predictions.npz"
+    )
+    figures = json.loads(result.stdout)
     assert (14, 14, 0) == (figures["n"], figures["learnt_from"], figures["chosen_by"])
     assert {"model_id", "accuracy", "log_loss", "ece", "macro_f1", "precision_at_5", "precision_at_10"} <= set(figures)
-    with np.load(tmp_path / "said.npz") as fields:
+    with np.load(tmp_path / "predictions.npz") as fields:
         assert {"track", "genres", "posterior", "embedding"} == set(fields.files)
         assert [track.track for track in read_tags(tags)] == fields["track"].tolist()
         assert list(GENRES) == fields["genres"].tolist()
         assert ((14, 2), (14, 52)) == (fields["posterior"].shape, fields["embedding"].shape)
         np.testing.assert_allclose(1, fields["posterior"].sum(1), atol=1e-5)
-    assert "14 of them LEARNT FROM" in run("evaluate", "--model", artifact, "--tags", tags).stdout
+    table = run("evaluate", "--model", artifact, "--tags", tags).stdout
+    assert "14 of them on the TRAINING SIDE" in " ".join(table.split())
 
 
 def test_a_side_of_tags(artifact: Path, tags: Path, tmp_path: Path) -> None:
-    """A split chooses which of the tracks are judged, and which are recommended."""
+    """A split selects the tracks that are evaluated, and those that are recommended."""
     names = [track.track for track in read_tags(tags)]
     sides = [f"{name}\t{'test' if number % 2 else 'train'}" for number, name in enumerate(names)]
     (tmp_path / "mine.tsv").write_text("\n".join(["track\tsplit", *sides]))
@@ -139,7 +143,7 @@ def test_a_side_of_tags(artifact: Path, tags: Path, tmp_path: Path) -> None:
 
 
 def test_a_network_of_another_kind_is_refused(tiny_model: Path, tags: Path) -> None:
-    """By its name, with what to do."""
+    """The message names the network and the remedy."""
     refused = run("evaluate", "--model", tiny_model, "--tags", tags)
     assert 1 == refused.exit_code
     assert f"{read_manifest(tiny_model).model_id} does not decide on MusiCNN's 50 tags" in refused.stderr
@@ -147,7 +151,7 @@ def test_a_network_of_another_kind_is_refused(tiny_model: Path, tags: Path) -> N
 
 
 def test_either_audio_or_tags(artifact: Path, tags: Path, folder: Path) -> None:
-    """Both, or none, is a wrong command; tags that are not there are a sentence."""
+    """Both or neither is a wrong command; a missing file of tags is one sentence."""
     for sources in (("--input", folder, "--tags", tags), ()):
         refused = run("evaluate", "--model", artifact, *sources)
         assert 2 == refused.exit_code
@@ -157,32 +161,32 @@ def test_either_audio_or_tags(artifact: Path, tags: Path, folder: Path) -> None:
     assert "none.npz is not a file of tags" in missing.stderr
 
 
-def test_genres_that_the_network_does_not_know(artifact: Path, tags: Path, tmp_path: Path) -> None:
-    """It could only be wrong about them."""
+def test_genres_that_the_network_does_not_have(artifact: Path, tags: Path, tmp_path: Path) -> None:
+    """Every prediction for them would be wrong."""
     (first, *_) = read_tags(tags)
     save_tags(tmp_path / "tags.npz", [type(first)("polka.x0", "polka", first.tags)])
     refused = run("evaluate", "--model", artifact, "--tags", tmp_path / "tags.npz")
     assert 1 == refused.exit_code
-    assert "does not know polka" in refused.stderr
+    assert "does not have the genres polka" in refused.stderr
 
 
 def test_a_split_of_other_tracks_is_refused(tags: Path, backbone_file: Path, tmp_path: Path) -> None:
-    """It is the split that does not fit, not the genres that are too few."""
+    """The error is about the split, and not about too few genres."""
     with pytest.raises(SplitMismatch, match="fault-filtered has none of the 14 tracks"):
         train(tags, backbone_file, tmp_path / "out", "fault-filtered")
     assert [] == list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("name", ["", "../net", "my net"])
-def test_a_name_that_is_no_part_of_a_path_is_refused(tags: Path, tmp_path: Path, name: str) -> None:
-    """It stands in the model id, which names folders, logs and catalogues."""
+def test_a_name_that_cannot_be_part_of_a_path_is_refused(tags: Path, tmp_path: Path, name: str) -> None:
+    """It is part of the model id, which names folders, logs and catalogues."""
     refused = run("train-accurate", "--tags", tags, "--output", tmp_path / "out", "--name", name)
     assert 2 == refused.exit_code
     assert "--name" in refused.stderr
 
 
-def test_one_genre_cannot_be_learnt(tags: Path, backbone_file: Path, tmp_path: Path) -> None:
-    """It is told before anything is trained, and nothing is written."""
+def test_one_genre_cannot_be_trained_on(tags: Path, backbone_file: Path, tmp_path: Path) -> None:
+    """The error comes before any training, and nothing is written."""
     save_tags(tmp_path / "tags.npz", [track for track in read_tags(tags) if track.genre == GENRES[0]])
     options = ("--tags", tmp_path / "tags.npz", "--backbone", backbone_file, "--output", tmp_path / "out")
     refused = run("train-accurate", *options)
@@ -191,8 +195,8 @@ def test_one_genre_cannot_be_learnt(tags: Path, backbone_file: Path, tmp_path: P
     assert not (tmp_path / "out").exists()
 
 
-def test_tags_that_cannot_be_written_are_told_before_anything_is_heard(folder: Path, tmp_path: Path) -> None:
-    """Not after the folder was heard, and before the backbone is read."""
+def test_tags_that_cannot_be_written_are_refused_first(folder: Path, tmp_path: Path) -> None:
+    """The error comes before the backbone and the folder are read."""
     (tmp_path / "file").touch()
     options = ("--input", folder, "--backbone", tmp_path / "none.npz", "--output", tmp_path / "file" / "tags.npz")
     refused = run("tag", *options)
@@ -200,12 +204,12 @@ def test_tags_that_cannot_be_written_are_told_before_anything_is_heard(folder: P
     assert "Nothing can be written to" in refused.stderr
 
 
-def test_a_folder_in_which_nothing_can_be_heard(backbone_file: Path, tmp_path: Path) -> None:
-    """It is a sentence with the reason of the first file."""
+def test_a_folder_without_usable_files_is_refused(backbone_file: Path, tmp_path: Path) -> None:
+    """The message has the reason of the first file."""
     (tmp_path / "music" / "rock").mkdir(parents=True)
     (tmp_path / "music" / "rock" / "a.wav").write_text("no music")
     options = ("--input", tmp_path / "music", "--backbone", backbone_file, "--output", tmp_path / "tags.npz")
     refused = run("tag", *options)
     assert 1 == refused.exit_code
-    assert "can be heard" in refused.stderr
+    assert "can be used" in refused.stderr
     assert not (tmp_path / "tags.npz").exists()

@@ -1,4 +1,4 @@
-"""What only real music shows: the archive's features are ours, and the shipped network knows its genres."""
+"""The log-mel trainer on real music: the archive has the features of the audio, and the shipped network its genres."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ ARCHIVE = "log_mel_train_valid.npz"
 
 
 def test_features_of_the_archive_are_those_of_the_audio(gtzan: Path) -> None:
-    """At the archive's own frames every clip differs by 0.2 dB in the mean at most.
+    """At the archive's frames, each clip differs by 0.2 dB on average at most.
 
-    Clips that were resampled to another rate on the way are left out: what they lost above 8 kHz is not ours to find.
+    Clips of other rates are left out, since they were resampled and lost everything above 8 kHz.
     """
     deep = FeatureConfig(floor_db=-200.0)
     with np.load(gtzan / ARCHIVE) as archive:
@@ -48,33 +48,35 @@ def test_features_of_the_archive_are_those_of_the_audio(gtzan: Path) -> None:
 
 
 def test_windows_of_the_archive_are_those_of_the_audio(gtzan: Path) -> None:
-    """What the network learnt from and what it is served differ by 0.2 dB in the median over windows of real clips."""
+    """Training and served windows of real clips differ by a median of 0.2 dB at most."""
     config = read_manifest(resolve_model("segue-fast")).features
     files = [
         file for file in list_folder(gtzan / "audio") if soundfile.info(file.path).samplerate == config.sample_rate
     ]
-    heard, _ = extract_folder(files[::8], config, 10, lambda results, total: results)
-    archive = open_input(gtzan / ARCHIVE, config).read({clip.track for clip in heard}.__contains__, lambda r, total: r)
+    tracks, _ = extract_folder(files[::8], config, 10, lambda results, total: results)
+    archive = open_input(gtzan / ARCHIVE, config).read(
+        {track.track for track in tracks}.__contains__, lambda r, total: r
+    )
     stored = {clip.track: clip.decibels for clip in archive.clips}
     errors = [
-        np.abs(cut_window(stored[clip.track], start, config) - window).mean()
-        for clip in heard
-        if clip.track in stored
-        for start, window in zip(first_columns(clip.windows.starts, config), clip.windows.values, strict=True)
-        if start + config.columns <= stored[clip.track].shape[1]
+        np.abs(cut_window(stored[track.track], start, config) - window).mean()
+        for track in tracks
+        if track.track in stored
+        for start, window in zip(first_columns(track.windows.starts, config), track.windows.values, strict=True)
+        if start + config.columns <= stored[track.track].shape[1]
     ]
     assert 80 <= len(errors)
     assert np.median(errors) <= 0.2
 
 
 def first_columns(starts: NDArray[np.float64], config: FeatureConfig) -> list[int]:
-    """The columns that windows begin at, from the seconds that they begin at."""
+    """The first columns of windows, from their seconds."""
     seconds = config.grid.frames(0, 400) * config.hop / config.sample_rate
     return [int(np.abs(seconds - start).argmin()) for start in starts]
 
 
-def test_the_shipped_network_knows_the_validation_clips(gtzan: Path) -> None:
-    """More than half of the 197 validation clips of the fault-filtered split, and the card says how many."""
+def test_the_shipped_network_has_the_figures_of_its_card(gtzan: Path) -> None:
+    """It is right on more than half of the 197 validation clips of the split fault-filtered."""
     options = ["--model", "segue-fast", "--input", str(gtzan / ARCHIVE), "--split", "fault-filtered", "--side", "valid"]
     result = CliRunner().invoke(main, ["evaluate", *options, "--json"], catch_exceptions=False)
     figures, metrics = json.loads(result.stdout), read_manifest(resolve_model("segue-fast")).metrics

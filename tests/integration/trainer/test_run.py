@@ -1,4 +1,4 @@
-"""A whole run of the trainer on rendered clips: folder in, artifact out, judged by it."""
+"""A whole run of the trainer on rendered clips: from a folder to an artifact to its evaluation."""
 
 from __future__ import annotations
 
@@ -12,14 +12,13 @@ from click.testing import CliRunner, Result
 
 from segue.core.features.config import FeatureConfig
 from segue.core.features.extract import extract
+from segue.core.features.windows import Windows
 from segue.core.model.artifact import read_manifest
 from segue.core.model.saved_model import Model
 from segue.core.testing.synthetic_clips import render_clip
 from segue.trainer.cli.main import main
 from segue.trainer.data.dataset import Clip, Dataset
-from segue.trainer.data.train_valid_split import TrainValidSplit
-from segue.trainer.errors import DataUnusable, SplitMismatch, TrainingDiverged
-from segue.trainer.splits.split import Split
+from segue.trainer.errors import TrainingDiverged
 from segue.trainer.training.plans import FastPlan
 from segue.trainer.training.train_fast import train_fast
 
@@ -33,7 +32,7 @@ def run(*arguments: str | Path) -> Result:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Four rendered clips in each of three genres, and one file that is no audio."""
+    """Four rendered clips in each of three genres, and one file that is not audio."""
     folder = tmp_path_factory.mktemp("rendered")
     for number, genre in enumerate(GENRES):
         (folder / genre).mkdir()
@@ -46,7 +45,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def artifact(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What two epochs on those clips make."""
+    """The artifact of two epochs on those clips."""
     output = tmp_path_factory.mktemp("trained") / "tiny-fast"
     options = ("--epochs", "2", "--name", "tiny-fast", "--seed", "4", "--cache", folder.parent / "cache")
     result = run("train", "--input", folder, "--output", output, *options)
@@ -56,7 +55,7 @@ def artifact(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_artifact_is_whole(artifact: Path) -> None:
-    """The manifest names the genres, the figures and the split, and every file is the one that it names."""
+    """The manifest has the genres, the figures and the split, and every file has its digest."""
     manifest = read_manifest(artifact)
     assert GENRES == manifest.labels
     assert manifest.model_id.startswith("tiny-fast-")
@@ -65,73 +64,73 @@ def test_the_artifact_is_whole(artifact: Path) -> None:
     assert {"model-card.md", "split.tsv", "run.json", "report.md", "figures/curves.png"} <= set(manifest.files)
 
 
-def test_the_card_tells_the_figures_and_how_to_print_them(artifact: Path) -> None:
-    """Accuracy with its interval, and the command that was not made up."""
+def test_the_card_has_the_figures_and_their_command(artifact: Path) -> None:
+    """The accuracy has its interval."""
     card, metrics = (artifact / "model-card.md").read_text(), read_manifest(artifact).metrics
     assert f"{metrics['accuracy']:.3f} (95 % interval: {metrics['accuracy_low']:.3f}" in card
     assert "segue-trainer evaluate --model" in card
 
 
-def test_the_artifact_answers_like_any_other(artifact: Path, folder: Path) -> None:
-    """The server's loader takes it, and hears a file of one window as well as one of ten."""
+def test_the_artifact_predicts_like_any_other(artifact: Path, folder: Path) -> None:
+    """The server's loader accepts it, and it predicts clips of one window and of ten."""
     model = Model.load(artifact)
-    piece = extract(folder / "calm" / "calm.00000.wav", model.manifest.features, model.manifest.windows)
-    for count in (1, len(piece.windows.values)):
-        (heard,) = model.predict([type(piece.windows)(piece.windows.values[:count], piece.windows.starts[:count])])
-        assert pytest.approx(1, abs=1e-5) == heard.posterior.sum()
-        assert pytest.approx(1, abs=1e-5) == np.linalg.norm(heard.embedding)
-        assert (model.manifest.embedding_width,) == heard.embedding.shape
+    windows = extract(folder / "calm" / "calm.00000.wav", model.manifest.features, model.manifest.windows).windows
+    for count in (1, len(windows.values)):
+        (prediction,) = model.predict([Windows(windows.values[:count], windows.starts[:count])])
+        assert pytest.approx(1, abs=1e-5) == prediction.posterior.sum()
+        assert pytest.approx(1, abs=1e-5) == np.linalg.norm(prediction.embedding)
+        assert (model.manifest.embedding_width,) == prediction.embedding.shape
 
 
-def test_rendered_styles_are_learnt(artifact: Path) -> None:
-    """Styles that differ so plainly are told apart better than by chance, a third."""
+def test_rendered_styles_are_learned(artifact: Path) -> None:
+    """Styles that differ clearly are classified better than by chance, a third."""
     assert read_manifest(artifact).metrics["accuracy"] > 0.5
 
 
-def test_evaluation_prints_what_the_card_says(artifact: Path, folder: Path, tmp_path: Path) -> None:
-    """The saved split gives the same figures from the audio as the run had, and the predictions go to a file."""
+def test_an_evaluation_reproduces_the_figures(artifact: Path, folder: Path, tmp_path: Path) -> None:
+    """The saved split gives the same figures from audio as in training, and the predictions are written to a file."""
     options = ("--model", artifact, "--input", folder, "--split", artifact / "split.tsv", "--side", "valid")
-    result = run("evaluate", *options, "--json", "--predictions", tmp_path / "new" / "said.npz")
+    result = run("evaluate", *options, "--json", "--predictions", tmp_path / "new" / "predictions.npz")
     figures, metrics = json.loads(result.stdout), read_manifest(artifact).metrics
     names = ("accuracy", "n", "log_loss", "ece", "macro_f1", "precision_at_5", "precision_at_10")
     assert set(names) <= set(figures)
     for name in names:
         assert pytest.approx(metrics.get(name), abs=1e-3) == figures[name], name
-    with np.load(tmp_path / "new" / "said.npz") as said:
-        assert {"track", "genres", "posterior", "embedding"} == set(said.files)
-        assert (3,) == said["track"].shape
-        assert list(GENRES) == said["genres"].tolist()
-        assert (3, 3) == said["posterior"].shape
-        assert (3, read_manifest(artifact).embedding_width) == said["embedding"].shape
+    with np.load(tmp_path / "new" / "predictions.npz") as fields:
+        assert {"track", "genres", "posterior", "embedding"} == set(fields.files)
+        assert (3,) == fields["track"].shape
+        assert list(GENRES) == fields["genres"].tolist()
+        assert (3, 3) == fields["posterior"].shape
+        assert (3, read_manifest(artifact).embedding_width) == fields["embedding"].shape
 
 
 @pytest.mark.parametrize("option", ["--report", "--predictions"])
-def test_evaluation_writes_nothing_into_the_artifact(artifact: Path, folder: Path, option: str) -> None:
-    """A file that the manifest does not name would make the artifact unusable, so it is refused before any work."""
-    result = run("evaluate", "--model", artifact, "--input", folder, option, artifact / "said")
+def test_an_evaluation_writes_nothing_into_the_artifact(artifact: Path, folder: Path, option: str) -> None:
+    """A file that is not in the manifest would make the artifact unusable, so it is refused before any work."""
+    result = run("evaluate", "--model", artifact, "--input", folder, option, artifact / "output")
     assert 1 == result.exit_code
-    assert "lies in the artifact" in result.stderr
-    assert not (artifact / "said").exists()
+    assert "lies in the evaluated artifact" in result.stderr
+    assert not (artifact / "output").exists()
 
 
 @pytest.mark.parametrize("option", ["--report", "--predictions"])
-def test_evaluation_tells_at_once_what_it_cannot_write(tmp_path: Path, folder: Path, option: str) -> None:
-    """Before a model is loaded."""
+def test_an_output_that_cannot_be_written_is_refused_first(tmp_path: Path, folder: Path, option: str) -> None:
+    """The error comes before a model is loaded."""
     (tmp_path / "file").touch()
-    result = run("evaluate", "--model", tmp_path / "none", "--input", folder, option, tmp_path / "file" / "said")
+    result = run("evaluate", "--model", tmp_path / "none", "--input", folder, option, tmp_path / "file" / "output")
     assert 1 == result.exit_code
     assert "Nothing can be written to" in result.stderr
 
 
-def test_a_pool_of_the_judged_tracks_leaves_each_out_for_itself(artifact: Path, folder: Path) -> None:
-    """Recommended from its own side, no track is its own neighbour."""
+def test_a_track_is_not_recommended_to_itself(artifact: Path, folder: Path) -> None:
+    """A pool that is the evaluated side is the same as no pool."""
     options = ("--model", artifact, "--input", folder, "--split", artifact / "split.tsv", "--side", "train", "--json")
     alone, pooled = (json.loads(run("evaluate", *options, *more).stdout) for more in ((), ("--pool", "train")))
     assert alone["precision_at_5"] == pooled["precision_at_5"] > 0
 
 
-def test_evaluation_writes_a_report(artifact: Path, folder: Path, tmp_path: Path) -> None:
-    """Of any input, with the curves of the run that made the network."""
+def test_an_evaluation_writes_a_report(artifact: Path, folder: Path, tmp_path: Path) -> None:
+    """It has the curves of the run that trained the network."""
     options = ("--split", artifact / "split.tsv", "--side", "valid", "--pool", "train", "--report", tmp_path)
     result = run("evaluate", "--model", artifact, "--input", folder, *options)
     assert 0 == result.exit_code
@@ -140,8 +139,8 @@ def test_evaluation_writes_a_report(artifact: Path, folder: Path, tmp_path: Path
         assert part in text
 
 
-def test_evaluation_without_a_split_hears_everything(artifact: Path, folder: Path) -> None:
-    """All of the input is judged, and what cannot be heard is named."""
+def test_an_evaluation_without_a_split_takes_all_tracks(artifact: Path, folder: Path) -> None:
+    """All tracks of the input are evaluated, and unusable files are named."""
     result = run("evaluate", "--model", artifact, "--input", folder)
     assert 0 == result.exit_code
     assert "left out calm.00009" in result.stderr
@@ -149,60 +148,62 @@ def test_evaluation_without_a_split_hears_everything(artifact: Path, folder: Pat
 
 
 @pytest.mark.parametrize(("side", "learnt_from", "chosen_by"), [(None, 9, 3), ("train", 9, 0), ("valid", 0, 3)])
-def test_tracks_that_the_network_has_met_are_counted(
+def test_tracks_that_the_network_has_seen_are_counted(
     artifact: Path, folder: Path, tmp_path: Path, side: str | None, learnt_from: int, chosen_by: int
 ) -> None:
-    """By the split that lies in the artifact, whichever split is judged by; in JSON, in the table and in the report."""
+    """The split in the artifact counts, whichever split selects the tracks; JSON, table and report have the numbers."""
     named = ("--split", artifact / "split.tsv", "--side", side) if side else ()
     options = ("evaluate", "--model", artifact, "--input", folder, *named, "--report", tmp_path)
     figures = json.loads(run(*options, "--json").stdout)
     assert (learnt_from, chosen_by) == (figures["learnt_from"], figures["chosen_by"])
     for text in (run(*options).stdout, (tmp_path / "report.md").read_text()):
-        assert (learnt_from > 0) == ("9 of them LEARNT FROM" in " ".join(text.split()))
+        assert (learnt_from > 0) == ("9 of them on the TRAINING SIDE" in " ".join(text.split()))
 
 
 def test_a_split_of_other_music_is_refused(artifact: Path, folder: Path) -> None:
-    """A split that knows no file of the folder cannot say which are judged."""
+    """A split without any track of the folder cannot select the tracks to evaluate."""
     result = run("evaluate", "--model", artifact, "--input", folder, "--split", "fault-filtered")
     assert 1 == result.exit_code
     assert "none of the input's 13 tracks" in result.stderr
 
 
-def test_a_genre_that_the_network_does_not_know_is_refused(artifact: Path, folder: Path, tmp_path: Path) -> None:
-    """It could only be wrong about it."""
+def test_a_genre_that_the_network_does_not_have_is_refused(artifact: Path, folder: Path, tmp_path: Path) -> None:
+    """Every prediction for it would be wrong."""
     (tmp_path / "polka").symlink_to(folder / "calm")
     result = run("evaluate", "--model", artifact, "--input", tmp_path)
     assert 1 == result.exit_code
-    assert "does not know polka" in result.stderr
+    assert "does not have the genres polka" in result.stderr
 
 
 def test_a_leaky_run_says_so_everywhere(folder: Path, tmp_path: Path) -> None:
-    """A run by chunks is called leaky while it runs, in its card and when it is judged."""
+    """Messages, table, card and evaluation of a run by chunks say LEAKY."""
     options = ("--input", folder, "--split", "chunk-random", "--network", "paper-cnn", "--epochs", "1")
     cache = ("--cache", folder.parent / "cache")
     trained = run("train", *options, *cache, "--output", tmp_path / "leaky")
-    judged = run("evaluate", "--model", tmp_path / "leaky", "--input", folder, "--split", tmp_path / "leaky/split.tsv")
+    evaluated = run(
+        "evaluate", "--model", tmp_path / "leaky", "--input", folder, "--split", tmp_path / "leaky/split.tsv"
+    )
     card = (tmp_path / "leaky" / "model-card.md").read_text()
-    for text in (trained.stderr, trained.stdout, judged.stdout, card):
+    for text in (trained.stderr, trained.stdout, evaluated.stdout, card):
         assert "chunk-random (LEAKY)" in " ".join(text.split())
     whole = run("evaluate", "--model", tmp_path / "leaky", "--input", folder, "--json")
     assert 12 == json.loads(whole.stdout)["learnt_from"]
 
 
-def noisy_dataset(fill: float = 0.0) -> Dataset:
-    """Four clips in two genres; ``fill`` is added to every cell."""
+def noisy_dataset() -> Dataset:
+    """Four clips in two genres."""
     random = np.random.default_rng(0)
     slopes = {"a": -40, "b": 0, "c": -40, "d": 0}
     return Dataset(
         tuple(
-            Clip(name, str(slope), (random.random((128, 387)) * slope - 5 + fill).astype(np.float32))
+            Clip(name, str(slope), (random.random((128, 387)) * slope - 5).astype(np.float32))
             for name, slope in slopes.items()
         )
     )
 
 
 def test_the_same_seed_gives_the_same_network() -> None:
-    """Weights and figures of two runs agree to the last bit."""
+    """Weights and figures of two runs are the same to the last bit."""
     data, labels, plan = noisy_dataset(), ("-40", "0"), FastPlan(epochs=1, seed=1, clips=2, windows=2)
     one, same = (train_fast(data, data, labels, FeatureConfig(), plan) for _ in range(2))
     assert one.history == same.history
@@ -210,23 +211,15 @@ def test_the_same_seed_gives_the_same_network() -> None:
         assert np.array_equal(expected, actual)
 
 
-def test_a_loss_that_is_no_number_ends_the_run() -> None:
-    """It is told at the first batch, rather than a network of NaN written at the last."""
+def test_a_loss_that_is_not_a_number_ends_the_run() -> None:
+    """The run ends at the first such batch, and not with a network of NaN."""
     data, plan = noisy_dataset(), FastPlan(epochs=1, clips=2, windows=2, learning_rate=1e30)
     with pytest.raises(TrainingDiverged, match="no longer a number"):
         train_fast(data, data, ("-40", "0"), FeatureConfig(), plan)
 
 
-def test_a_recording_on_two_sides_is_refused() -> None:
-    """Two names for the same columns, one learnt from and one judged by, would flatter; a leaky split says so."""
-    data, sides = noisy_dataset(), {"a": "train", "b": "train", "c": "valid", "d": "valid"}
-    with pytest.raises(SplitMismatch, match="b and d are the same recording"):
-        TrainValidSplit.of(data, Split("mine", sides))
-    assert 2 == len(TrainValidSplit.of(data, Split("mine", sides, "chunk")).valid.clips)
-
-
-def test_a_genre_of_which_no_clip_can_be_used_is_refused(folder: Path, tmp_path: Path) -> None:
-    """A network that does not know it, though its folder was given, would surprise."""
+def test_a_genre_without_usable_clips_is_refused(folder: Path, tmp_path: Path) -> None:
+    """The network would lack a genre although its folder was given."""
     for genre in GENRES[:2]:
         (tmp_path / "music" / genre).parent.mkdir(exist_ok=True)
         (tmp_path / "music" / genre).symlink_to(folder / genre)
@@ -236,10 +229,3 @@ def test_a_genre_of_which_no_clip_can_be_used_is_refused(folder: Path, tmp_path:
     result = run("train", "--input", tmp_path / "music", *options)
     assert 1 == result.exit_code
     assert "No clip of noise can be used" in result.stderr
-
-
-def test_features_that_are_no_numbers_are_refused() -> None:
-    """The clip is named before anything is learnt from it."""
-    data = noisy_dataset(np.nan)
-    with pytest.raises(DataUnusable, match="a holds features that are not finite"):
-        TrainValidSplit.of(data, Split("mine", {"a": "train", "b": "train", "c": "valid", "d": "valid"}))

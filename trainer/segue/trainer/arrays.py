@@ -12,3 +12,6 @@ Floats = NDArray[np.float32]
 
 AnyFloats = NDArray[np.floating[Any]]
 """Floats of any width, where figures are computed."""
+
+Positions = NDArray[np.integer[Any]]
+"""Genres as positions among the labels."""

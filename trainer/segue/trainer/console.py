@@ -1,4 +1,4 @@
-"""What a person sees of a run: progress and notes on standard error, tables of figures."""
+"""Progress and messages of a run, on standard error."""
 
 from __future__ import annotations
 
@@ -9,118 +9,91 @@ from typing import TypeVar
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from rich.table import Table
-from rich.text import Text
 
 T = TypeVar("T")
 
-_TITLES = {
-    "n": "tracks",
-    "accuracy": "accuracy per track",
-    "accuracy_low": "  95 % interval, from",
-    "accuracy_high": "  to",
-    "log_loss": "log-loss, nats",
-    "log_loss_raw": "log-loss before the temperature",
-    "log_loss_cross_fitted": "log-loss, temperature fitted on other tracks",
-    "ece_raw": "calibration error before the temperature",
-    "ece_cross_fitted": "calibration error, temperature fitted on other tracks",
-    "window_agreement": "windows that agree with their track",
-    "ece": "expected calibration error",
-    "macro_f1": "macro-F1",
-    "precision_at_5": "genre precision at 5",
-    "precision_at_10": "genre precision at 10",
-    "precision_at_5_from_train": "genre precision at 5, training tracks recommended",
-    "precision_at_10_from_train": "genre precision at 10, training tracks recommended",
-    "precision_at_10_other_artists": "genre precision at 10, no track of the seed's artist",
-    "precision_at_10_of_mean_tags": "  the same by the cosine of mean tags",
-    "accuracy_of_linear_head": "accuracy of logistic regression on mean tags",
-    "log_loss_of_linear_head": "  its log-loss, nats",
-    "cost": "cost of a clip beside librosa's log-mel of it",
-}
+
+def notify(text: str) -> None:
+    """Prints a message as plain text; names of files in it may hold anything.
+
+    Args:
+        text: the message; its line ends are kept, other control characters are replaced.
+    """
+    lines = map(replace_control_characters, text.split("\n"))
+    _stderr().print("\n".join(lines), highlight=False, soft_wrap=True)
 
 
-def note(text: str) -> None:
-    """Tells something on standard error, as it is: names of files are written by strangers."""
-    _console().print("\n".join(map(_printable, text.split("\n"))), highlight=False, soft_wrap=True)
+def notify_dropped(reasons: Mapping[str, str]) -> None:
+    """Prints the tracks that were left out, each with its reason."""
+    for track, reason in reasons.items():
+        notify(replace_control_characters(f"left out {track}: {reason}"))
 
 
-class Bar:
-    """Shows how many results there are of how many."""
+def replace_control_characters(text: str) -> str:
+    """Replaces characters that would move the cursor or end the line."""
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
+
+
+class ProgressBar:
+    """Passes results on while it shows how many of them there are."""
 
     def __init__(self, progress: Progress, label: str) -> None:
         self._progress = progress
         self._label = label
 
     def __call__(self, results: Iterable[T], total: int) -> Iterable[T]:
-        """The results as they come."""
+        """Yields the results as they come."""
         return self._progress.track(results, total=total, description=self._label)
 
 
 @contextmanager
-def bar(label: str) -> Iterator[Bar]:
-    """A progress bar with the time that is left; nothing where standard error is not a terminal."""
+def progress_bar(label: str) -> Iterator[ProgressBar]:
+    """Shows a progress bar with the remaining time; shows nothing where standard error is not a terminal."""
     with _progress() as progress:
-        yield Bar(progress, label)
-
-
-@contextmanager
-def epoch_bar(epochs: int) -> Iterator[EpochBar]:
-    """A progress bar over epochs, which tells how the validation clips fare."""
-    with _progress() as progress:
-        yield EpochBar(progress, epochs)
+        yield ProgressBar(progress, label)
 
 
 class EpochBar:
-    """Told of each epoch by ``train``."""
+    """Shows the figures of each epoch as training reports it."""
 
     def __init__(self, progress: Progress, epochs: int) -> None:
         self._progress = progress
         self._task = progress.add_task("training", total=epochs)
         self._epochs = epochs
-        self._done = 0
+        self._finished = 0
         self._began = time.monotonic()
 
     def __call__(self, epoch: int, figures: Mapping[str, float]) -> None:
         """Shows the figures of an epoch, counted from 1."""
-        self._done += 1
-        left = (time.monotonic() - self._began) / self._done * (self._epochs - epoch)
-        text = (
-            f"epoch {epoch}/{self._epochs}: loss {figures['loss']:.3f}, "
-            f"validation log-loss {figures['val_log_loss']:.3f}, "
-            f"accuracy {figures['val_accuracy']:.3f}"
-        )
+        self._finished += 1
+        left = (time.monotonic() - self._began) / self._finished * (self._epochs - epoch)
+        text = describe_epoch(epoch, self._epochs, figures)
         self._progress.update(self._task, completed=epoch, description=text)
         if not self._progress.console.is_terminal:
-            note(f"{text}, {left / 60:.0f} min left at most")
+            notify(f"{text}, at most {left / 60:.0f} min left")
 
 
-def dropped(reasons: Mapping[str, str]) -> None:
-    """Names the files that were left out, and why."""
-    for track, reason in reasons.items():
-        note(_printable(f"left out {track}: {reason}"))
+@contextmanager
+def epoch_bar(epochs: int) -> Iterator[EpochBar]:
+    """Shows a progress bar over epochs; prints a line for each epoch where standard error is not a terminal."""
+    with _progress() as progress:
+        yield EpochBar(progress, epochs)
 
 
-def figures_table(figures: Mapping[str, float | None], title: str) -> Table:
-    """Figures as a person reads them; None is what too few tracks do not have."""
-    lines = "\n".join(map(_printable, title.split("\n")))
-    table = Table("figure", "value", title=Text(lines, "table.title", justify="center"))
-    for name, value in figures.items():
-        shown = "too few tracks" if value is None else f"{value:.0f}" if name == "n" else f"{value:.3f}"
-        table.add_row(_TITLES.get(name, name), shown)
-    return table
+def describe_epoch(epoch: int, epochs: int, figures: Mapping[str, float]) -> str:
+    """Returns the figures of an epoch in one line."""
+    return (
+        f"epoch {epoch}/{epochs}: loss {figures['loss']:.3f}, validation log-loss {figures['val_log_loss']:.3f}, "
+        f"accuracy {figures['val_accuracy']:.3f}"
+    )
 
 
-def _console() -> Console:
+def _stderr() -> Console:
     return Console(stderr=True, markup=False, emoji=False)
 
 
-def _printable(text: str) -> str:
-    """Replaces what would move the cursor or end the line."""
-    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
-
-
 def _progress() -> Progress:
-    console = _console()
+    console = _stderr()
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),

@@ -1,16 +1,16 @@
-"""What can go wrong in the trainer alone, under the root of ``segue.core.errors``.
+"""The trainer's own errors, under the root of ``segue.core.errors``.
 
 ::
 
     SegueError
     └── TrainingError
-        ├── DataUnusable        there is nothing to train on, or nothing to judge by
-        ├── RecipeMismatch      an archive's log-mel was made by another recipe
-        ├── SplitMismatch       a split is unknown, or does not fit the tracks
+        ├── DataUnusable        there is nothing to train on, or nothing to evaluate on
+        ├── RecipeMismatch      the log-mel of an archive was made by another recipe
+        ├── SplitMismatch       a split is unknown, or does not match the tracks
         ├── TrainingDiverged    the loss is no longer a number
-        ├── BackboneUnusable    the weights of MusiCNN cannot be had or used
-        ├── TooLarge            the run would not fit in memory
-        └── CheckpointError     a run cannot be kept, or taken up again
+        ├── BackboneUnusable    MusiCNN's weights cannot be downloaded or used
+        ├── TooLarge            the run does not fit in memory
+        └── CheckpointError     the state of a run cannot be saved or restored
             └── CheckpointMismatch  there is no checkpoint of this run
 """
 
@@ -20,11 +20,11 @@ from segue.core.errors import SegueError
 
 
 class TrainingError(SegueError):
-    """A network cannot be trained or judged."""
+    """A network cannot be trained or evaluated."""
 
 
 class DataUnusable(TrainingError):
-    """There is nothing to train on, or nothing to judge by."""
+    """There is nothing to train on, or nothing to evaluate on."""
 
     reason = "DATA_UNUSABLE"
 
@@ -36,7 +36,7 @@ class RecipeMismatch(TrainingError):
 
 
 class SplitMismatch(TrainingError):
-    """A split is unknown, or does not fit the tracks."""
+    """A split is unknown, or does not match the tracks."""
 
     reason = "SPLIT_MISMATCH"
 
@@ -48,24 +48,24 @@ class TrainingDiverged(TrainingError):
 
 
 class BackboneUnusable(TrainingError):
-    """The weights of MusiCNN cannot be had, or are not the ones that are known."""
+    """MusiCNN's weights cannot be downloaded, or are not the known ones."""
 
     reason = "BACKBONE_UNUSABLE"
 
 
 class TooLarge(TrainingError):
-    """The run would not fit in memory."""
+    """The run does not fit in memory."""
 
     reason = "TOO_LARGE"
 
 
 class CheckpointError(TrainingError):
-    """A run cannot be kept, or taken up again."""
+    """The state of a run cannot be saved or restored."""
 
     reason = "CHECKPOINT_FAILED"
 
 
 class CheckpointMismatch(CheckpointError):
-    """There is no checkpoint of this run: none at all, a damaged one, or one of another run."""
+    """There is no checkpoint of this run: it is missing, damaged, or of another run."""
 
     reason = "CHECKPOINT_MISMATCH"

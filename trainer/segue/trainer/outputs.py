@@ -1,52 +1,56 @@
-"""Checks that an output can be written, before any work is done for it."""
+"""Checks outputs before any work is done for them, and writes them."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from segue.core.files import atomic_write
+from segue.core.files import atomic_write, rename_synced
 from segue.core.model.artifact import MANIFEST, SAVED_MODEL
 from segue.trainer.errors import CheckpointError, DataUnusable
 
 
 def checkpoint_path(output: Path) -> Path:
-    """Where the run of an artifact keeps its checkpoint: beside the artifact, which does not stand yet."""
+    """Returns the path of an artifact's checkpoint, next to the folder that the artifact will get."""
     return output.parent / f"{output.name}.checkpoint.npz"
 
 
 def check_output(output: Path, *, resume: bool) -> None:
-    """Refuses an output that would fail when the training is done, and to begin where an unfinished run lies.
+    """Refuses an artifact's folder that could not be written after training.
+
+    Args:
+        output: the folder.
+        resume: the run continues from the checkpoint of an interrupted one.
 
     Raises:
-        DataUnusable: the folder holds something else, cannot be replaced, or nothing can be written beside it.
-        CheckpointError: a run was stopped there, and this one is not meant to go on from it.
+        DataUnusable: the folder holds something else, cannot be replaced, or cannot be written.
+        CheckpointError: there is the checkpoint of an interrupted run, and this run does not resume from it.
     """
     if output.name in ("", "..") or output.is_mount():
         raise DataUnusable(
-            f"{output} cannot be replaced as a whole, as an artifact is. Name a folder within another by --output."
+            f"{output} cannot be replaced as a whole, as an artifact is. Name a folder inside another one by --output."
         )
     check_writable(output)
-    # Other programs keep a manifest.json of their own.
-    artifact = (output / MANIFEST).is_file() and (output / SAVED_MODEL).is_dir()
-    if output.is_dir() and any(output.iterdir()) and not artifact:
+    # Other programs have a manifest.json, too.
+    is_artifact = (output / MANIFEST).is_file() and (output / SAVED_MODEL).is_dir()
+    if output.is_dir() and any(output.iterdir()) and not is_artifact:
         raise DataUnusable(f"{output} holds something that is not an artifact. Name another folder by --output.")
     if checkpoint_path(output).exists() and not resume:
         raise CheckpointError(
-            f"A run was stopped before its end, and {checkpoint_path(output)} has its best epoch. Go on with --resume, "
-            "or remove that file to start anew."
+            f"A run was interrupted, and {checkpoint_path(output)} has its best epoch. Continue it with --resume, or "
+            "remove that file to start again."
         )
 
 
 def check_writable(output: Path) -> None:
-    """Tries to make a folder where an output will be made, as far as its own folders stand.
+    """Creates and removes a folder next to an output, or in the nearest of its parents that exists.
 
     Raises:
-        DataUnusable: nothing can be made there.
+        DataUnusable: nothing can be written there.
     """
-    beside = next(parent for parent in output.absolute().parents if parent.exists())
+    parent = next(parent for parent in output.absolute().parents if parent.exists())
     try:
-        with TemporaryDirectory(prefix=f".{output.name}-", dir=beside):
+        with TemporaryDirectory(prefix=f".{output.name}-", dir=parent):
             pass
     except OSError as error:
         raise DataUnusable(
@@ -67,3 +71,25 @@ def write_text(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(path) as file:
         file.write(text.encode())
+
+
+def replace_folder(fresh: Path, folder: Path, older: Path) -> None:
+    """Moves a finished folder to its place; an older one there comes back if that fails.
+
+    Args:
+        fresh: the finished folder.
+        folder: its place, on the same disk.
+        older: path that an older folder in its place is moved to.
+
+    Raises:
+        OSError: a folder cannot be moved.
+    """
+    if not folder.exists():
+        rename_synced(fresh, folder)
+        return
+    folder.rename(older)
+    try:
+        rename_synced(fresh, folder)
+    except BaseException:
+        older.rename(folder)
+        raise

@@ -14,12 +14,12 @@ from segue.trainer.data.npz import Fields
 
 @pytest.fixture(scope="module")
 def network(random_weights: Fields) -> keras.Model:
-    """MusiCNN as it was never trained."""
+    """MusiCNN with random weights."""
     return build_backbone(random_weights.__getitem__)
 
 
 def windows(count: int) -> NDArray[np.float32]:
-    """Log-mel of rendered pieces, [count, 96, 187]."""
+    """Log-mel of rendered clips, [count, 96, 187]."""
     seconds = FEATURES.window_seconds + 0.1
     frames = np.arange(FEATURES.columns)
     clips = [render_clip(style, seconds, FEATURES.sample_rate) for style in range(count)]
@@ -27,7 +27,7 @@ def windows(count: int) -> NDArray[np.float32]:
 
 
 def test_tags_are_in_their_range(network: keras.Model) -> None:
-    """Of each window 50, each in [0, 1], and not the same for all windows."""
+    """Each window has 50 tags in [0, 1], which differ between windows."""
     tags = network.predict(windows(4), verbose=0)
     assert (4, 50) == tags.shape
     assert ((tags >= 0) & (tags <= 1)).all()
@@ -35,23 +35,23 @@ def test_tags_are_in_their_range(network: keras.Model) -> None:
 
 
 def test_silence_and_the_loudest_sound_have_tags(network: keras.Model) -> None:
-    """The ends of the scale, and far above it, are no reason for NaN."""
+    """The ends of the scale, and values far above it, do not give NaN."""
     ends = np.stack([np.full((96, 187), level, np.float32) for level in (0.0, 4.0, 9.0)])
     assert np.isfinite(network.predict(ends, verbose=0)).all()
 
 
-@pytest.mark.parametrize(("first", "last", "heard"), [(95, 96, False), (94, 95, True), (0, 1, True)])
-def test_the_uppermost_band_is_not_heard(network: keras.Model, first: int, last: int, heard: bool) -> None:
-    """It is guessed from the one below: audio at 16 kHz has something there, and resampled audio has not."""
+@pytest.mark.parametrize(("first", "last", "has_effect"), [(95, 96, False), (94, 95, True), (0, 1, True)])
+def test_the_uppermost_band_has_no_effect(network: keras.Model, first: int, last: int, has_effect: bool) -> None:
+    """It is estimated from the band below, since audio at 16 kHz has sound in it and resampled audio has none."""
     plain = windows(1)
     louder = plain.copy()
     louder[:, first:last] += 1
     expected, actual = network.predict(plain, verbose=0), network.predict(louder, verbose=0)
-    assert heard == bool((np.abs(expected - actual) > 1e-6).any())
+    assert has_effect == bool((np.abs(expected - actual) > 1e-6).any())
 
 
 def test_only_the_uppermost_bands_are_changed(network: keras.Model) -> None:
-    """The first layer sees every other band as it is, and those on average softer."""
+    """The first layer gets all other bands unchanged, and the uppermost ones softer on average."""
     first = keras.Model(network.input, network.get_layer("batch_normalization").input)
     plain = windows(2)
     seen = first.predict(plain, verbose=0)[..., 0].transpose(0, 2, 1)
@@ -60,7 +60,7 @@ def test_only_the_uppermost_bands_are_changed(network: keras.Model) -> None:
 
 
 def test_the_weights_are_frozen(network: keras.Model) -> None:
-    """Nothing of it is ever trained."""
+    """The network has no weights to train."""
     assert [] == network.trainable_weights
 
 

@@ -16,7 +16,7 @@ Write = Callable[..., Path]
 
 @pytest.fixture
 def write_tags(tmp_path: Path) -> Write:
-    """What writes 50 tags of 4 windows for each of two tracks; a keyword replaces a field, None leaves it out."""
+    """A function that writes 50 tags of 4 windows of two tracks; a keyword replaces a field, None leaves it out."""
 
     def write(**fields: Any) -> Path:  # noqa: ANN401 - any field of an npz
         tags = np.linspace(0, 1, 400, dtype=np.float32).reshape(8, 50)
@@ -28,23 +28,23 @@ def write_tags(tmp_path: Path) -> Write:
     return write
 
 
-def test_what_is_written_is_read(tmp_path: Path) -> None:
-    """Tracks come back in the order of their names, each with its own windows in their order."""
+def test_tags_are_read_back(tmp_path: Path) -> None:
+    """Tracks are in the order of their names, each with its windows in their order."""
     random = np.random.default_rng(0)
     tracks = [
         TaggedTrack(name, name.split(".")[0], random.random((windows, 50), np.float32))
         for name, windows in (("rock.00001", 3), ("blues.00000", 1), ("jazz.00002", 10))
     ]
     save_tags(tmp_path / "deep" / "tags.npz", tracks)
-    again = read_tags(tmp_path / "deep" / "tags.npz")
-    assert ["blues.00000", "jazz.00002", "rock.00001"] == [track.track for track in again]
-    for expected, actual in zip(sorted(tracks, key=lambda track: track.track), again, strict=True):
+    read = read_tags(tmp_path / "deep" / "tags.npz")
+    assert ["blues.00000", "jazz.00002", "rock.00001"] == [track.track for track in read]
+    for expected, actual in zip(sorted(tracks, key=lambda track: track.track), read, strict=True):
         assert expected.genre == actual.genre
         assert np.array_equal(expected.tags, actual.tags)
 
 
 def test_windows_of_tracks_may_alternate(write_tags: Write) -> None:
-    """A track's windows keep their order wherever they stand in the file."""
+    """A track's windows keep their order, also if those of other tracks are between them."""
     tags = np.linspace(0, 1, 400, dtype=np.float32).reshape(8, 50)
     blues, rock = read_tags(write_tags(track=np.array(["rock.00001", "blues.00000"] * 4)))
     assert np.array_equal(tags[1::2], blues.tags)
@@ -52,13 +52,13 @@ def test_windows_of_tracks_may_alternate(write_tags: Write) -> None:
 
 
 @pytest.mark.parametrize(
-    ("windows", "most", "chosen"),
+    ("windows", "max_windows", "selected"),
     [(29, 5, [0, 7, 14, 21, 28]), (10, 5, [0, 2, 4, 7, 9]), (5, 5, [0, 1, 2, 3, 4]), (2, 5, [0, 1]), (4, 1, [0])],
 )
-def test_windows_are_spread_over_the_clip(windows: int, most: int, chosen: list[int]) -> None:
-    """The first and the last are among them, and none twice."""
+def test_windows_are_spread_over_the_clip(windows: int, max_windows: int, selected: list[int]) -> None:
+    """The first and the last window are selected, and none twice."""
     track = TaggedTrack("a.0", "a", np.repeat(np.arange(windows, dtype=np.float32)[:, None], 50, 1))
-    assert chosen == track.spread(most)[:, 0].tolist()
+    assert selected == track.spread(max_windows)[:, 0].tolist()
 
 
 @pytest.mark.parametrize(
@@ -66,16 +66,16 @@ def test_windows_are_spread_over_the_clip(windows: int, most: int, chosen: list[
     [("blues.00000", "blues"), ("drum.n.bass.00001", "drum.n.bass"), ("blues/an album/a.song.mp3", "blues")],
 )
 def test_the_genre_in_a_name(track: str, genre: str) -> None:
-    """GTZAN's names and paths both tell it."""
+    """GTZAN's names and paths both have it."""
     assert genre == genre_of(track)
 
 
 @pytest.mark.parametrize(
-    ("fields", "said"),
+    ("fields", "message"),
     [
         ({"tags": None}, "lacks tags or track"),
         ({"track": None}, "lacks tags or track"),
-        ({"tags": np.zeros((8, 49), np.float32)}, "49 tags of a window, not 50"),
+        ({"tags": np.zeros((8, 49), np.float32)}, "49 tags for each window, not 50"),
         ({"tags": np.zeros(8, np.float32)}, "shape"),
         ({"tags": np.zeros((8, 50), np.int64)}, "shape"),
         ({"tags": np.zeros((8, 50), np.complex64)}, "shape"),
@@ -86,20 +86,20 @@ def test_the_genre_in_a_name(track: str, genre: str) -> None:
         ({"tags": np.full((8, 50), np.nan, np.float32)}, r"not numbers in \[0, 1\]"),
         ({"tags": np.full((8, 50), 1.01, np.float32)}, r"not numbers in \[0, 1\]"),
         ({"tags": np.full((8, 50), -0.01, np.float32)}, r"not numbers in \[0, 1\]"),
-        ({"track": np.array(["rock\t1.00001"] * 8)}, "holds a tab"),
+        ({"track": np.array(["rock\t1.00001"] * 8)}, "a tab"),
         ({"track": np.array([""] * 8)}, "is empty"),
         ({"track": np.array([".00001"] * 8)}, "without a genre"),
         ({"track": np.array([{"a": 1}] * 8)}, "is not a file of tags"),
     ],
 )
-def test_fields_that_are_no_tags_are_a_sentence(write_tags: Write, fields: dict[str, Any], said: str) -> None:
-    """What is wrong with them is told."""
-    with pytest.raises(DataUnusable, match=said):
+def test_fields_that_are_not_tags_are_refused(write_tags: Write, fields: dict[str, Any], message: str) -> None:
+    """The message says what is wrong."""
+    with pytest.raises(DataUnusable, match=message):
         read_tags(write_tags(**fields))
 
 
-def test_a_file_is_whole_or_refused(write_tags: Write) -> None:
-    """Cut off or changed anywhere it is refused, if it is not read as it was; nothing else is raised."""
+def test_a_damaged_file_is_refused_or_read_unchanged(write_tags: Write) -> None:
+    """A file that was cut off or changed at any byte raises no other error."""
     path = write_tags()
     whole, tracks = path.read_bytes(), read_tags(path)
     changed = [whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :] for place in range(len(whole))]
@@ -109,22 +109,22 @@ def test_a_file_is_whole_or_refused(write_tags: Write) -> None:
         path.write_bytes(content)
         with suppress(DataUnusable):
             read.append(read_tags(path))
-    for again in read:
-        assert all(np.array_equal(one.tags, other.tags) for one, other in zip(tracks, again, strict=True))
+    for reread in read:
+        assert all(np.array_equal(one.tags, other.tags) for one, other in zip(tracks, reread, strict=True))
     assert len(read) < len(contents) / 5
 
 
 @pytest.mark.parametrize("make", [Path.mkdir, None])
-def test_a_folder_or_nothing_is_no_file_of_tags(tmp_path: Path, make: Callable[[Path], None] | None) -> None:
-    """It says how one is made."""
+def test_a_folder_or_a_missing_file_is_not_a_file_of_tags(tmp_path: Path, make: Callable[[Path], None] | None) -> None:
+    """The message says how to make one."""
     if make:
         make(tmp_path / "tags.npz")
     with pytest.raises(DataUnusable, match="segue-trainer tag"):
         read_tags(tmp_path / "tags.npz")
 
 
-def test_an_array_alone_is_no_file_of_tags(tmp_path: Path) -> None:
-    """What np.save writes is another format."""
+def test_a_single_array_is_not_a_file_of_tags(tmp_path: Path) -> None:
+    """np.save writes another format."""
     with (tmp_path / "tags.npz").open("wb") as file:
         np.save(file, np.zeros((8, 50), np.float32))
     with pytest.raises(DataUnusable, match="is not a file of tags"):

@@ -17,7 +17,7 @@ from segue.trainer.errors import BackboneUnusable
 
 
 def test_another_wheel_is_refused(tmp_path: Path) -> None:
-    """Its digest is not the one of the weights that were tried, and nothing is written."""
+    """Its digest is not that of the tested weights, and nothing is written."""
     wheel = tmp_path / "musicnn-0.1.0-py3-none-any.whl"
     with zipfile.ZipFile(wheel, "w") as archive:
         archive.writestr("musicnn/MSD_musicnn/.index", b"other weights")
@@ -26,14 +26,14 @@ def test_another_wheel_is_refused(tmp_path: Path) -> None:
     assert [wheel] == list(tmp_path.iterdir())
 
 
-def test_no_wheel_is_a_sentence(tmp_path: Path) -> None:
-    """The message says which wheel is wanted."""
+def test_a_missing_wheel_is_one_sentence(tmp_path: Path) -> None:
+    """The message names the wheel."""
     with pytest.raises(BackboneUnusable, match=r"cannot be read: No such file.*musicnn==0\.1\.0"):
         import_backbone(tmp_path / "weights.npz", tmp_path / "none.whl")
 
 
 def test_a_wheel_that_is_a_folder_is_a_wrong_command(tmp_path: Path) -> None:
-    """The option is named."""
+    """The message names the option."""
     ended = CliRunner().invoke(
         main, ["import-backbone", "--wheel", str(tmp_path), "--backbone", str(tmp_path / "w.npz")]
     )
@@ -41,8 +41,8 @@ def test_a_wheel_that_is_a_folder_is_a_wrong_command(tmp_path: Path) -> None:
     assert "--wheel" in ended.stderr
 
 
-def test_without_a_network_it_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pip's reason is told, and how to bring the wheel by hand."""
+def test_without_a_network_the_message_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has pip's reason, and the option for a wheel that was downloaded elsewhere."""
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     ended = CliRunner().invoke(main, ["import-backbone", "--backbone", str(tmp_path / "weights.npz")])
     assert 1 == ended.exit_code
@@ -51,8 +51,10 @@ def test_without_a_network_it_says_what_to_do(tmp_path: Path, monkeypatch: pytes
     assert [] == list(tmp_path.iterdir())
 
 
-def test_where_nothing_can_be_written_nothing_is_downloaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A target below a file is told at once."""
+def test_an_output_that_cannot_be_written_is_refused_before_the_download(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The folder of the output is a file."""
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     (tmp_path / "file").touch()
     ended = CliRunner().invoke(main, ["import-backbone", "--backbone", str(tmp_path / "file" / "weights.npz")])
@@ -61,7 +63,7 @@ def test_where_nothing_can_be_written_nothing_is_downloaded(tmp_path: Path, monk
 
 
 def test_weights_are_read_as_they_were_written(random_weights: Fields, backbone_file: Path) -> None:
-    """Every one of them is in the network."""
+    """The network has all of them."""
     values = {weight.path: weight.numpy() for layer in read_backbone(backbone_file).layers for weight in layer.weights}
     assert len(random_weights) == len(values)
     for path, actual in values.items():
@@ -77,30 +79,30 @@ def _changed(name: str, change: Callable[..., NDArray[Any]]) -> Callable[[Fields
 
 
 @pytest.mark.parametrize(
-    ("damage", "said"),
+    ("damage", "message"),
     [
         (_without, "lacks MusiCNN's weights dense/bias"),
-        (_changed("dense/bias", lambda values: values[:7]), "does not hold the weights"),
-        (_changed("dense/bias", lambda values: values[0]), "does not hold the weights"),
-        (_changed("conv2d/kernel", lambda values: values[:, :3]), "does not hold the weights"),
-        (_changed("conv2d/kernel", lambda values: values * np.nan), "conv2d/kernel has values that are no finite"),
-        (_changed("conv2d/kernel", lambda values: values.astype(str)), "conv2d/kernel has values that are no finite"),
+        (_changed("dense/bias", lambda values: values[:7]), "does not hold MusiCNN's weights"),
+        (_changed("dense/bias", lambda values: values[0]), "does not hold MusiCNN's weights"),
+        (_changed("conv2d/kernel", lambda values: values[:, :3]), "does not hold MusiCNN's weights"),
+        (_changed("conv2d/kernel", lambda values: values * np.nan), "conv2d/kernel has values that are not finite"),
+        (_changed("conv2d/kernel", lambda values: values.astype(str)), "conv2d/kernel has values that are not finite"),
     ],
     ids=["missing", "fewer", "one number", "another shape", "NaN", "text"],
 )
 def test_other_weights_are_refused(
-    tmp_path: Path, random_weights: Fields, damage: Callable[[Fields], Fields], said: str
+    tmp_path: Path, random_weights: Fields, damage: Callable[[Fields], Fields], message: str
 ) -> None:
-    """The message names the file and how to get it."""
+    """The message names the file and the command that makes it."""
     np.savez(tmp_path / "weights.npz", allow_pickle=False, **damage(random_weights))
-    with pytest.raises(BackboneUnusable, match=said) as refused:
+    with pytest.raises(BackboneUnusable, match=message) as refused:
         read_backbone(tmp_path / "weights.npz")
     assert "segue-trainer import-backbone" in str(refused.value)
 
 
 @pytest.mark.parametrize("damage", ["missing", "empty", "cut off", "an array alone", "a folder"])
-def test_a_damaged_file_is_a_sentence(tmp_path: Path, backbone_file: Path, damage: str) -> None:
-    """The message names it and how to get it."""
+def test_a_damaged_file_is_one_sentence(tmp_path: Path, backbone_file: Path, damage: str) -> None:
+    """The message names the file and the command that makes it."""
     path = tmp_path / "weights.npz"
     if damage == "a folder":
         path.mkdir()

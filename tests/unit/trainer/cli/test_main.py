@@ -16,7 +16,7 @@ def run(*arguments: str | Path) -> Result:
 
 
 @pytest.mark.parametrize("command", ["train", "evaluate"])
-def test_an_input_that_is_not_there_is_a_sentence(command: str, tmp_path: Path, tiny_model: Path) -> None:
+def test_a_missing_input_is_one_sentence(command: str, tmp_path: Path, tiny_model: Path) -> None:
     """A wrong path ends with exit code 1 and without a traceback."""
     option = ("--output", tmp_path / "out") if command == "train" else ("--model", tiny_model)
     result = run(command, "--input", tmp_path / "nowhere", *option)
@@ -26,7 +26,7 @@ def test_an_input_that_is_not_there_is_a_sentence(command: str, tmp_path: Path, 
 
 
 def test_a_folder_with_one_genre_cannot_be_trained_on(tmp_path: Path) -> None:
-    """It is told before a file is decoded, and nothing is written."""
+    """The error comes before a file is decoded, and nothing is written."""
     for name in ("a", "b", "c"):
         (tmp_path / "clips" / "rock").mkdir(parents=True, exist_ok=True)
         (tmp_path / "clips" / "rock" / f"{name}.wav").touch()
@@ -36,8 +36,8 @@ def test_a_folder_with_one_genre_cannot_be_trained_on(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
-def test_a_model_that_is_not_there_is_a_sentence(tmp_path: Path) -> None:
-    """A wrong --model is told without a traceback."""
+def test_a_missing_model_is_one_sentence(tmp_path: Path) -> None:
+    """A wrong --model is an error without a traceback."""
     result = run("evaluate", "--input", tmp_path, "--model", tmp_path / "nowhere")
     assert 1 == result.exit_code
     assert "There is no model" in result.stderr
@@ -45,7 +45,7 @@ def test_a_model_that_is_not_there_is_a_sentence(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("option", ["--side", "--pool"])
 def test_a_side_needs_a_split(tmp_path: Path, option: str) -> None:
-    """A side of nothing is a wrong command."""
+    """A side without a split is a wrong command."""
     result = run("evaluate", "--input", tmp_path, option, "valid")
     assert 2 == result.exit_code
     assert "--split" in result.stderr
@@ -61,21 +61,21 @@ def test_options_out_of_range_are_named(tmp_path: Path, option: str, value: str)
 
 
 @pytest.mark.parametrize("name", ["", "../net", "my net", "net\n", "-net", "n" * 65, "m\u00fcsik"])
-def test_a_name_that_is_no_part_of_a_path_is_refused(tmp_path: Path, name: str) -> None:
-    """It stands in the model id, which names folders, logs and catalogues."""
+def test_a_name_that_cannot_be_part_of_a_path_is_refused(tmp_path: Path, name: str) -> None:
+    """It is part of the model id, which names folders, logs and catalogues."""
     result = run("train", "--input", tmp_path, "--output", tmp_path / "out", "--name", name)
     assert 2 == result.exit_code
     assert "--name" in result.stderr
 
 
 def test_errors_do_not_move_the_cursor(tmp_path: Path) -> None:
-    """A path is written by strangers, and an escape in it is replaced."""
+    """A path may hold anything, and an escape in it is replaced."""
     result = run("train", "--input", tmp_path / "\x1b[2Jnowhere", "--output", tmp_path / "out")
     assert "\ufffd[2Jnowhere" in result.stderr
 
 
-def test_an_unknown_split_is_told_before_anything_is_read(tmp_path: Path) -> None:
-    """The message lists the splits that there are."""
+def test_an_unknown_split_is_refused_before_anything_is_read(tmp_path: Path) -> None:
+    """The message lists the splits."""
     (tmp_path / "rock").mkdir()
     (tmp_path / "rock" / "a.wav").touch()
     result = run("train", "--input", tmp_path, "--output", tmp_path / "out", "--split", "filtered")
@@ -89,10 +89,17 @@ def test_an_unknown_split_is_told_before_anything_is_read(tmp_path: Path) -> Non
 def test_a_split_is_drawn_and_saved(
     write_archive: Callable[..., Path], tmp_path: Path, split: str, label: str, valid: int
 ) -> None:
-    """The file is read back with the digest that was printed, and a leaky split is called leaky."""
+    """The file has the printed digest, and the label of a leaky split says LEAKY."""
     path = tmp_path / "mine.tsv"
     result = run("split", "--input", write_archive(), "--split", split, "--output", path)
-    said = dict(line.split("\t") for line in result.stdout.splitlines())
-    again = load_split(str(path))
-    assert (label, again.digest, str(valid)) == (said["split"], said["digest"], said["valid"])
-    assert label == again.label
+    printed = dict(line.split("\t") for line in result.stdout.splitlines())
+    saved = load_split(str(path))
+    assert (label, saved.digest, str(valid)) == (printed["split"], printed["digest"], printed["valid"])
+    assert label == saved.label
+
+
+def test_the_file_of_a_split_ends_in_tsv(tmp_path: Path) -> None:
+    """Any other name could not be loaded by --split."""
+    result = run("split", "--input", tmp_path, "--output", tmp_path / "mine.txt")
+    assert 2 == result.exit_code
+    assert "ends in .tsv" in " ".join(result.stderr.split())

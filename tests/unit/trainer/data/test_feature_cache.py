@@ -11,8 +11,6 @@ from segue.core.features.config import FeatureConfig
 from segue.core.testing.synthetic_clips import render_folder
 from segue.trainer.data.feature_cache import FeatureCache, default_cache
 from segue.trainer.data.folder import list_folder, read_folder
-from segue.trainer.splits.gtzan import compare_with_gtzan
-from segue.trainer.splits.split import gtzan_artists
 
 CONFIG = FeatureConfig()
 COLUMNS = np.random.default_rng(0).random((128, 50)).astype(np.float32)
@@ -27,71 +25,58 @@ def audio(tmp_path: Path) -> Path:
 
 
 def test_features_are_found_by_content_and_front_end(audio: Path, tmp_path: Path) -> None:
-    """A copy under another name is the same; other content and another front end are not."""
+    """A copy under another name has the same features; other content and another front end have none."""
     cache = FeatureCache(tmp_path / "cache", CONFIG)
     assert cache.find(audio) is None
-    cache.keep(audio, COLUMNS)
+    cache.store(audio, COLUMNS)
     copy, other = tmp_path / "copy.wav", tmp_path / "other.wav"
     copy.write_bytes(audio.read_bytes())
     other.write_bytes(b"other music")
-    found = cache.find(copy)
-    assert found is not None
-    assert np.array_equal(COLUMNS, found)
+    cached = cache.find(copy)
+    assert cached is not None
+    assert np.array_equal(COLUMNS, cached)
     assert cache.find(other) is None
     assert FeatureCache(tmp_path / "cache", replace(CONFIG, hop=256)).find(audio) is None
 
 
 @pytest.mark.parametrize("content", [b"", b"no array", b"\x93NUMPY"])
 def test_damaged_features_are_computed_again(audio: Path, tmp_path: Path, content: bytes) -> None:
-    """A file that was cut off is not there."""
+    """A file that was cut off counts as missing."""
     cache = FeatureCache(tmp_path / "cache", CONFIG)
-    cache.keep(audio, COLUMNS)
-    (kept,) = (tmp_path / "cache").rglob("*.npy")
-    kept.write_bytes(content)
+    cache.store(audio, COLUMNS)
+    (stored,) = (tmp_path / "cache").rglob("*.npy")
+    stored.write_bytes(content)
     assert cache.find(audio) is None
 
 
 def test_a_full_disk_does_not_end_the_run(audio: Path, tmp_path: Path) -> None:
-    """It is told, nothing half-written stays, and what was kept before is whole."""
+    """The cache reports it, and leaves no incomplete file."""
     cache = FeatureCache(tmp_path / "cache", CONFIG)
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, hard))
     try:
-        cache.keep(audio, COLUMNS)
+        cache.store(audio, COLUMNS)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert "not kept" in cache.trouble
+    assert "not cached" in cache.trouble
     assert [] == [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
 
 
 def test_a_folder_is_decoded_once(tmp_path: Path) -> None:
-    """The second time the numbers come from the cache, whatever they are."""
+    """The second reading takes the numbers of the cache, whatever they are."""
     render_folder(tmp_path / "clips", clips=2)
     files = list_folder(tmp_path / "clips")
     cache = FeatureCache(tmp_path / "cache", CONFIG)
     first = read_folder(files, CONFIG, lambda results, total: results, cache)
-    kept = sorted((tmp_path / "cache").rglob("*.npy"))
-    assert 2 == len(kept)
-    np.save(kept[0], np.full((128, 387), -7, np.float32))
+    stored = sorted((tmp_path / "cache").rglob("*.npy"))
+    assert 2 == len(stored)
+    np.save(stored[0], np.full((128, 387), -7, np.float32))
     second = read_folder(files, CONFIG, lambda results, total: results, cache)
     assert 1 == sum(np.array_equal(a.decibels, b.decibels) for a, b in zip(first.clips, second.clips, strict=True))
     assert 1 == sum((clip.decibels == -7).all() for clip in second.clips)
 
 
-def test_the_cache_lies_where_caches_lie(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """As the XDG base directory specification says."""
+def test_the_cache_is_in_the_user_s_cache_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The XDG base directory specification names the folder."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert tmp_path / "segue" / "features" == default_cache()
-
-
-def test_what_a_folder_of_gtzan_lacks_is_listed() -> None:
-    """Missing and unknown tracks are named; a whole folder needs no word, and other music is not compared."""
-    whole = set(gtzan_artists())
-    assert [] == compare_with_gtzan(whole)
-    assert [] == compare_with_gtzan({"mine/1", "mine/2", "blues.00000"})
-    lacking = compare_with_gtzan(whole - {"jazz.00054"} | {"jazz/extra.wav"})
-    assert [
-        "1 of GTZAN's 1,000 tracks are not there: jazz.00054",
-        "1 tracks are not GTZAN's: jazz/extra.wav",
-    ] == lacking
-    assert compare_with_gtzan(whole - {f"pop.{number:05}" for number in range(30)})[0].endswith("pop.00019 and 10 more")

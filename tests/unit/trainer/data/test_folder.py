@@ -18,7 +18,7 @@ CONFIG = FeatureConfig()
 
 
 def touch(folder: Path, *names: str) -> Path:
-    """Empty files under a folder."""
+    """Creates empty files in a folder."""
     for name in names:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -27,14 +27,14 @@ def touch(folder: Path, *names: str) -> Path:
 
 
 def write(path: Path, seconds: float, gain: float = 1.0) -> Path:
-    """A rendered clip on disk."""
+    """Writes a rendered clip."""
     path.parent.mkdir(parents=True, exist_ok=True)
     soundfile.write(path, gain * render_clip(0, seconds), 22_050, subtype="PCM_16")
     return path
 
 
 def test_tracks_are_named_as_gtzan_names_them(tmp_path: Path) -> None:
-    """A file that begins with its genre is named as the splits name it; any other keeps its folder and ending."""
+    """A file that begins with its genre has the name that splits have; any other keeps its folder and ending."""
     touch(tmp_path, "blues/blues.00001.au", "blues/blues.00000.wav", "rock/My Song.mp3", "rock/.hidden", "README.txt")
     files = list_folder(tmp_path)
     assert [("blues.00000", "blues"), ("blues.00001", "blues"), ("rock/My Song.mp3", "rock")] == [
@@ -43,7 +43,7 @@ def test_tracks_are_named_as_gtzan_names_them(tmp_path: Path) -> None:
 
 
 def test_a_genre_s_folders_are_walked(tmp_path: Path) -> None:
-    """Albums lie in a genre's folder as people keep them; what is hidden, or behind a link, is left alone."""
+    """Albums may be in subfolders of a genre; hidden files and folders behind links are left out."""
     touch(tmp_path, "rock/Band/Album/one.mp3", "rock/two.mp3", "rock/.trash/three.mp3", "rock/Band/rock.00007.wav")
     touch(tmp_path / ".elsewhere", "four.mp3")
     (tmp_path / "rock" / "link").symlink_to(tmp_path / ".elsewhere")
@@ -51,14 +51,14 @@ def test_a_genre_s_folders_are_walked(tmp_path: Path) -> None:
 
 
 def test_a_track_in_two_formats_is_refused(tmp_path: Path) -> None:
-    """It would stand on two sides of a split."""
+    """It could be on two sides of a split."""
     touch(tmp_path, "blues/blues.00000.au", "blues/blues.00000.wav")
     with pytest.raises(DataUnusable, match=r"both the track blues\.00000"):
         list_folder(tmp_path)
 
 
 def test_an_empty_genre_is_refused(tmp_path: Path) -> None:
-    """A genre without clips is a mistake in the layout, not a genre."""
+    """A genre without clips is a mistake in the layout."""
     touch(tmp_path, "rock/a.wav")
     (tmp_path / "jazz").mkdir()
     with pytest.raises(DataUnusable, match="no clips in jazz"):
@@ -66,14 +66,14 @@ def test_an_empty_genre_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_genres_is_refused(tmp_path: Path) -> None:
-    """Clips that lie side by side have no genre."""
+    """Clips outside of folders have no genre."""
     touch(tmp_path, "a.wav", "b.wav")
     with pytest.raises(DataUnusable, match="<genre>"):
         list_folder(tmp_path)
 
 
-def test_clips_that_cannot_be_learnt_from_are_dropped_and_named(tmp_path: Path) -> None:
-    """Text, silence and clips under 28 s are left out with their reason; the others are read."""
+def test_clips_that_cannot_be_trained_on_are_dropped_with_reasons(tmp_path: Path) -> None:
+    """Text, silence and clips under 28 s are dropped with their reasons; the others are read."""
     write(tmp_path / "rock" / "whole.wav", 29)
     write(tmp_path / "rock" / "short.wav", 27)
     write(tmp_path / "rock" / "silent.wav", 29, gain=0)
@@ -84,19 +84,19 @@ def test_clips_that_cannot_be_learnt_from_are_dropped_and_named(tmp_path: Path) 
     assert "27.0 s" in dataset.dropped["rock/short.wav"]
 
 
-def test_short_tracks_are_still_judged(tmp_path: Path) -> None:
-    """The server answers for 5 s of music, so a network can be judged by it."""
+def test_short_tracks_are_evaluated(tmp_path: Path) -> None:
+    """The server takes 5 s of music, so a network can be evaluated on it."""
     write(tmp_path / "rock" / "short.wav", 5)
     write(tmp_path / "rock" / "tiny.wav", 1)
-    heard, dropped = extract_folder(list_folder(tmp_path), CONFIG, 10, lambda results, total: results)
-    assert [("rock/short.wav", 2)] == [(clip.track, len(clip.windows.values)) for clip in heard]
+    tracks, dropped = extract_folder(list_folder(tmp_path), CONFIG, 10, lambda results, total: results)
+    assert [("rock/short.wav", 2)] == [(track.track, len(track.windows.values)) for track in tracks]
     assert ["rock/tiny.wav"] == list(dropped)
 
 
-def test_learnt_windows_are_the_served_windows(tmp_path: Path) -> None:
-    """Windows cut from a clip's columns are what the server makes of the same file, to a thousandth of a decibel."""
+def test_training_windows_are_the_served_windows(tmp_path: Path) -> None:
+    """Windows cut from a clip's columns equal those that the server extracts, to a thousandth of a decibel."""
     path = write(tmp_path / "clip.wav", 30)
-    learnt = cut_windows(Clip("clip", "rock", clip_decibels(path, CONFIG)), CONFIG, 10).windows
+    cut = cut_windows(Clip("clip", "rock", clip_decibels(path, CONFIG)), CONFIG, 10).windows
     served = extract(path, CONFIG, 10).windows
-    assert pytest.approx(served.starts) == learnt.starts
-    np.testing.assert_allclose(learnt.values, served.values, atol=1e-3)
+    assert pytest.approx(served.starts) == cut.starts
+    np.testing.assert_allclose(cut.values, served.values, atol=1e-3)

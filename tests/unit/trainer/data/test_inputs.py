@@ -31,25 +31,25 @@ def show_nothing(results: Iterable[T], total: int) -> Iterable[T]:
     ("tracks", "side"),
     [("abcd", "test"), ("abd", "valid"), ("ad", "train")],
 )
-def test_a_network_is_judged_by_the_sternest_side(tracks: str, side: str) -> None:
-    """Test before validation before training."""
+def test_the_side_that_a_network_has_seen_least_of_is_preferred(tracks: str, side: str) -> None:
+    """Test comes before validation, and validation before training."""
     assert side == choose_side(SPLIT, None, tracks)
 
 
 @pytest.mark.parametrize("tracks", ["d", "xyz"])
-def test_an_input_that_stands_on_no_side_is_refused(tracks: str) -> None:
-    """A split that knows none of the tracks cannot say which are judged."""
+def test_an_input_without_a_track_of_the_split_is_refused(tracks: str) -> None:
+    """The split cannot select the tracks to evaluate."""
     with pytest.raises(SplitMismatch, match=f"none of the input's {len(tracks)} tracks.*leave out --split"):
         choose_side(SPLIT, None, tracks)
 
 
-def test_a_wish_is_followed() -> None:
-    """The training side is judged where that is asked for."""
+def test_a_requested_side_is_chosen() -> None:
+    """Also the training side, which is never preferred."""
     assert "train" == choose_side(SPLIT, "train", "abcd")
 
 
 def test_a_side_that_is_not_there_is_refused() -> None:
-    """Figures of no tracks would be figures of nothing."""
+    """There would be no tracks to evaluate."""
     with pytest.raises(SplitMismatch, match=r"'test'.*its sides are: train, valid"):
         choose_side(SPLIT, "test", "abx")
 

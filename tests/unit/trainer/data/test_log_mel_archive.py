@@ -16,7 +16,7 @@ WriteArchive = Callable[..., Path]
 
 
 def test_codes_become_decibels(write_archive: WriteArchive) -> None:
-    """Decibels are the code times the scale plus the offset, for every clip by name."""
+    """Decibels are the code times the scale plus the offset, and clips are in the order of their names."""
     codes = np.full((6, 128, 387), 256 // 2, np.uint8)
     dataset = read_archive(write_archive(X=codes), FeatureConfig())
     assert ["blues.00000", "blues.00001", "blues.00002"] == [clip.track for clip in dataset.clips][:3]
@@ -25,7 +25,7 @@ def test_codes_become_decibels(write_archive: WriteArchive) -> None:
 
 
 def test_tracks_without_names_are_numbered(write_archive: WriteArchive) -> None:
-    """An archive need not say what its tracks are called."""
+    """An archive may lack the names of its tracks."""
     dataset = read_archive(write_archive(track=None), FeatureConfig())
     assert ["00000", "00001"] == [clip.track for clip in dataset.clips][:2]
 
@@ -35,14 +35,14 @@ def test_tracks_without_names_are_numbered(write_archive: WriteArchive) -> None:
     [("hop_length", 1024), ("fmax", 8000.0), ("mel", "htk"), ("columns", "every frame"), ("decibels", "relative to 1")],
 )
 def test_another_recipe_is_refused_by_name(write_archive: WriteArchive, setting: str, value: Any) -> None:  # noqa: ANN401
-    """A network that learnt from other features would give wrong answers, not errors."""
+    """A network on other features would predict wrong genres, without an error."""
     with pytest.raises(RecipeMismatch, match=setting) as refused:
         read_archive(write_archive({setting: value}), FeatureConfig())
     assert repr(value) in str(refused.value)
 
 
 def test_a_recipe_that_lacks_a_setting_is_refused(write_archive: WriteArchive) -> None:
-    """What is not stated is not assumed."""
+    """A missing setting is not assumed to match."""
     with pytest.raises(RecipeMismatch, match="n_mels is 'missing'"):
         read_archive(write_archive(recipe=np.array("{}")), FeatureConfig())
 
@@ -56,15 +56,15 @@ def test_a_recipe_that_lacks_a_setting_is_refused(write_archive: WriteArchive) -
     ],
     ids=["deeper floor", "other scale", "other columns"],
 )
-def test_a_front_end_that_no_archive_holds_is_refused(write_archive: WriteArchive, config: FeatureConfig) -> None:
-    """The archive cannot be turned into features that it does not have."""
+def test_a_front_end_that_no_archive_has_is_refused(write_archive: WriteArchive, config: FeatureConfig) -> None:
+    """The features of an archive cannot be converted to those of another front end."""
     with pytest.raises(RecipeMismatch, match="folder of audio"):
         read_archive(write_archive(), config)
 
 
 @pytest.mark.parametrize("content", [b"", b"track\tgenre\n", b"PK\x03\x04 cut off"], ids=["empty", "text", "cut off"])
 def test_a_file_that_is_no_archive_is_named(tmp_path: Path, content: bytes) -> None:
-    """Any other file is told apart from an archive, without a traceback."""
+    """Any other file is an error with its name, not a traceback."""
     path = tmp_path / "notes.npz"
     path.write_bytes(content)
     with pytest.raises(DataUnusable, match=r"notes\.npz is not a log-mel archive"):
@@ -72,7 +72,7 @@ def test_a_file_that_is_no_archive_is_named(tmp_path: Path, content: bytes) -> N
 
 
 @pytest.mark.parametrize(
-    ("fields", "complaint"),
+    ("fields", "problem"),
     [
         ({"genre": None}, "lacks genre"),
         ({"X": np.zeros((6, 64, 387), np.uint8)}, r"\(6, 64, 387\)"),
@@ -94,7 +94,7 @@ def test_a_file_that_is_no_archive_is_named(tmp_path: Path, content: bytes) -> N
         ({"recipe": np.array("[]")}, "not a JSON object"),
     ],
 )
-def test_a_damaged_archive_is_named(write_archive: WriteArchive, fields: dict[str, Any], complaint: str) -> None:
-    """A missing field, a wrong shape and a recipe that cannot be read each have their own sentence."""
-    with pytest.raises(DataUnusable, match=complaint):
+def test_a_damaged_archive_is_named(write_archive: WriteArchive, fields: dict[str, Any], problem: str) -> None:
+    """A missing field, a wrong shape and an unreadable recipe each have their own message."""
+    with pytest.raises(DataUnusable, match=problem):
         read_archive(write_archive(**fields), FeatureConfig())

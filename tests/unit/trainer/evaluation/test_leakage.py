@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from segue.core.model.artifact import read_manifest
 from segue.core.paths import resolve_model
 from segue.trainer.cli.main import main
-from segue.trainer.evaluation.leakage import Leakage, count_leakage, split_of
+from segue.trainer.evaluation.leakage import Leakage, count_leakage, training_split
 from segue.trainer.splits.split import Split, shipped_split
 
 TRACKS = Split("mine", {"a": "train", "b": "valid", "c": "test", "disco.00098": "train"})
@@ -19,7 +19,7 @@ CHUNKS = Split("mine", {"a#00s": "train", "a#03s": "valid", "b#00s": "valid", "b
 
 
 @pytest.mark.parametrize(
-    ("split", "tracks", "met"),
+    ("split", "tracks", "seen"),
     [
         (TRACKS, ["a", "b", "c", "x"], (1, 1)),
         (TRACKS, ["a#00s", "a#27s", "c#00s"], (2, 0)),
@@ -30,35 +30,37 @@ CHUNKS = Split("mine", {"a#00s": "train", "a#03s": "valid", "b#00s": "valid", "b
     ],
     ids=["tracks", "chunks of tracks", "known duplicate", "tracks of chunks", "chunks", "not recorded"],
 )
-def test_what_a_network_has_met_is_counted(split: Split | None, tracks: list[str], met: tuple[int, int]) -> None:
-    """Also a chunk of a track that was learnt from, and a copy of it, were learnt from."""
-    assert Leakage(*met) == count_leakage(split, tracks)
+def test_tracks_that_a_network_has_seen_are_counted(
+    split: Split | None, tracks: list[str], seen: tuple[int, int]
+) -> None:
+    """Chunks and known duplicates of a track that was trained on count as trained on."""
+    assert Leakage(*seen) == count_leakage(split, tracks)
 
 
 def test_the_shipped_network_was_trained_by_the_shipped_split() -> None:
-    """No file beside it says so: the digest of the split does."""
-    assert shipped_split("fault-filtered") == split_of(
+    """The digest of the split in its manifest says so, since it has no split file."""
+    assert shipped_split("fault-filtered") == training_split(
         resolve_model("segue-fast"), read_manifest(resolve_model("segue-fast"))
     )
 
 
-def test_an_archive_that_has_none_of_a_split_is_judged_whole(
+def test_an_archive_without_tracks_of_a_split_is_evaluated_whole(
     write_archive: Callable[..., Path], tiny_model: Path
 ) -> None:
-    """It is said, and whether its tracks were learnt from is not known of a network without a split."""
+    """A message says so; for a network without a split the leakage is unknown."""
     options = ["evaluate", "--model", str(tiny_model), "--input", str(write_archive(track=None)), "--json"]
     result = CliRunner().invoke(main, [*options, "--split", "fault-filtered"], catch_exceptions=False)
     figures = json.loads(result.stdout)
     assert (6, None, None) == (figures["n"], figures["side"], figures["learnt_from"])
-    assert "has no track of the split fault-filtered: all of it is judged" in result.stderr
+    assert "has no track of the split fault-filtered: all of it is evaluated" in result.stderr
 
 
-def test_training_tracks_are_told_of_the_shipped_network(write_archive: Callable[..., Path]) -> None:
-    """Of six tracks of GTZAN those are named that it learnt from, though no split was asked for."""
+def test_training_tracks_of_the_shipped_network_are_counted(write_archive: Callable[..., Path]) -> None:
+    """The table counts those among six tracks of GTZAN, even if no split is given."""
     split = shipped_split("fault-filtered")
     tracks = [f"{genre}.{number:05}" for genre in ("blues", "rock") for number in range(3)]
-    learnt = sum(split.side(track) == "train" for track in tracks)
+    trained_on = sum(split.side(track) == "train" for track in tracks)
     options = ["evaluate", "--model", "segue-fast", "--input", str(write_archive(track=np.array(tracks)))]
     result = CliRunner().invoke(main, options, catch_exceptions=False)
-    assert 0 < learnt
-    assert f"{learnt} of them LEARNT FROM" in result.stdout
+    assert 0 < trained_on
+    assert f"{trained_on} of them on the TRAINING SIDE" in " ".join(result.stdout.split())

@@ -1,20 +1,24 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, f1_score, log_loss
 from sklearn.neighbors import NearestNeighbors
 
-from segue.trainer.evaluation.metrics import (
-    classification_metrics,
-    expected_calibration_error,
-    fit_temperature,
+from segue.trainer.evaluation.calibration import (
     log_softmax,
+)
+from segue.trainer.evaluation.metrics import (
+    bootstrap_interval,
+    classification_metrics,
+    evaluation_metrics,
     precision_at,
     precision_leave_one_out,
-    reliability_bins,
     wilson_interval,
 )
+from tests.helpers.predictions import make_predictions
 
 random = np.random.default_rng(5)
 GENRES = random.integers(0, 4, 60)
@@ -23,8 +27,8 @@ EMBEDDING = random.standard_normal((60, 8)) + 2 * np.eye(8)[GENRES]
 EMBEDDING /= np.linalg.norm(EMBEDDING, axis=1, keepdims=True)
 
 
-def test_classification_is_judged_as_scikit_learn_does() -> None:
-    """Accuracy, log-loss and macro-F1 are the textbook's."""
+def test_metrics_equal_those_of_scikit_learn() -> None:
+    """That holds for accuracy, log-loss and macro-F1."""
     posterior = np.exp(log_softmax(LOGITS))
     figures = classification_metrics(posterior.astype(np.float32), GENRES)
     assert pytest.approx(accuracy_score(GENRES, posterior.argmax(1))) == figures["accuracy"]
@@ -33,30 +37,22 @@ def test_classification_is_judged_as_scikit_learn_does() -> None:
 
 
 def test_log_loss_holds_for_tracks_of_few_genres() -> None:
-    """A judged folder need not have every genre that the network knows."""
+    """An evaluated folder need not have every genre of the network."""
     figures = classification_metrics(np.array([[0.5, 0.25, 0.25], [0.25, 0.5, 0.25]]), np.array([0, 1]))
     assert pytest.approx(np.log(2)) == figures["log_loss"]
 
 
-def test_calibration_error_of_a_hand_made_case() -> None:
-    """Four answers at 0.95 with three right are off by 0.2, two at 0.55 with one right by 0.05."""
-    confidence = np.array([0.95] * 4 + [0.55] * 2)
-    posterior = np.stack([confidence, 1 - confidence], 1)
-    genres = np.array([0, 0, 0, 1, 0, 1])
-    assert pytest.approx((4 * 0.2 + 2 * 0.05) / 6) == expected_calibration_error(reliability_bins(posterior, genres))
-
-
 @pytest.mark.parametrize("k", [1, 5, 10])
 def test_precision_counts_the_genre_of_the_nearest(k: int) -> None:
-    """It agrees with scikit-learn's exact neighbours by cosine."""
+    """It equals that of scikit-learn's exact neighbours by cosine."""
     near = NearestNeighbors(n_neighbors=k, metric="cosine", algorithm="brute").fit(EMBEDDING[20:])
-    found = near.kneighbors(EMBEDDING[:20], return_distance=False)
-    expected = (GENRES[20:][found] == GENRES[:20, None]).mean()
+    nearest = near.kneighbors(EMBEDDING[:20], return_distance=False)
+    expected = (GENRES[20:][nearest] == GENRES[:20, None]).mean()
     assert pytest.approx(expected) == precision_at(k, EMBEDDING[:20], GENRES[:20], EMBEDDING[20:], GENRES[20:])
 
 
 def test_leave_one_out_never_recommends_the_seed() -> None:
-    """With every genre once, nothing right is left to recommend."""
+    """With every genre once, no recommendation is right."""
     assert 0.0 == precision_leave_one_out(2, EMBEDDING[:4], np.arange(4))
 
 
@@ -72,10 +68,25 @@ def test_wilson_interval_of_a_known_case() -> None:
     assert pytest.approx(1.0) == wilson_interval(10, 10)[1]
 
 
-@pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0])
-def test_temperature_is_found_again(temperature: float) -> None:
-    """Logits that were sharpened by a factor are softened by the same factor."""
-    draw = np.random.default_rng(1)
-    logits = 2 * draw.standard_normal((20_000, 3))
-    genres = (np.exp(log_softmax(logits)).cumsum(1) > draw.random((20_000, 1))).argmax(1)
-    assert pytest.approx(temperature, rel=0.05) == fit_temperature(logits * temperature, genres)
+def test_the_bootstrap_covers_the_textbook_s_interval() -> None:
+    """For a mean of many values it is 1.96 standard errors on both sides."""
+    values = np.random.default_rng(1).standard_normal(400)
+    low, high = bootstrap_interval(values)
+    half = 1.96 * values.std() / 20
+    assert pytest.approx((values.mean() - half, values.mean() + half), abs=0.02) == (low, high)
+
+
+def test_chunks_of_one_track_are_drawn_together() -> None:
+    """Two hundred chunks of twenty tracks have the interval of twenty values."""
+    values = np.repeat(np.arange(20) % 2, 10).astype(float)
+    chunks = [f"a.{number // 10:05}#{number % 10 * 3:02}s" for number in range(200)]
+    assert pytest.approx(bootstrap_interval(values[::10]), abs=1e-9) == bootstrap_interval(values, chunks)
+    assert bootstrap_interval(values, chunks)[0] < bootstrap_interval(values)[0]
+
+
+def test_chunks_are_evaluated_by_their_tracks() -> None:
+    """Ten chunks of each of six tracks have another interval than sixty tracks."""
+    tracks = make_predictions()
+    chunks = replace(tracks, tracks=tuple(f"a{number // 10}#{number % 10:02}s" for number in range(60)))
+    assert evaluation_metrics(tracks)["accuracy"] == evaluation_metrics(chunks)["accuracy"]
+    assert evaluation_metrics(tracks)["accuracy_low"] != evaluation_metrics(chunks)["accuracy_low"]

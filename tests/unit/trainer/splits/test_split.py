@@ -24,7 +24,7 @@ def test_the_shipped_split_is_the_published_one() -> None:
 
 
 def test_the_shipped_split_has_a_digest_that_stays() -> None:
-    """Figures are compared across versions by this digest, so the split must never change unnoticed."""
+    """Figures are compared across versions by this digest, so the split must never change silently."""
     assert shipped_split("fault-filtered").digest.startswith("a30511d52672ae2d")
 
 
@@ -33,27 +33,27 @@ def test_the_digest_does_not_depend_on_the_order_of_tracks() -> None:
     assert Split("a", {"x": "train", "y": "valid"}).digest == Split("b", {"y": "valid", "x": "train"}).digest
 
 
-def test_a_track_that_a_split_does_not_know_is_unused() -> None:
-    """Music from elsewhere takes part in no side."""
+def test_a_track_that_is_not_in_a_split_is_unused() -> None:
+    """Other music is on no side."""
     assert "unused" == shipped_split("fault-filtered").side("blues/my own song.mp3")
 
 
 def test_a_known_duplicate_on_two_sides_is_refused() -> None:
-    """A recording that is learnt from and judged by makes a network look better than it is."""
+    """A recording that is trained and evaluated on makes a network look better than it is."""
     track, duplicate = known_duplicates()[0]
     with pytest.raises(SplitMismatch, match="same recording"):
         check_duplicates(Split("leaky", {track: "train", duplicate: "test"}))
 
 
 def test_a_saved_split_is_read_back(tmp_path: Path) -> None:
-    """What was trained by a drawn split can be judged by it later."""
+    """A network that was trained by a drawn split can be evaluated by it later."""
     split = random_split({f"{genre}/{n}": genre for genre in ("a", "b") for n in range(10)}, seed=3)
     split.save(tmp_path / "mine.tsv")
     assert split.digest == load_split(str(tmp_path / "mine.tsv")).digest
 
 
 @pytest.mark.parametrize(
-    ("text", "complaint"),
+    ("text", "message"),
     [
         ("track\tside\na\ttrain\n", "columns track and split"),
         ("track\tsplit\na\tlearn\n", "'learn'"),
@@ -62,11 +62,11 @@ def test_a_saved_split_is_read_back(tmp_path: Path) -> None:
         ("track\tsplit\ndisco.00098\ttrain\ndisco.00099\tvalid\n", "same recording"),
     ],
 )
-def test_a_damaged_split_is_named(tmp_path: Path, text: str, complaint: str) -> None:
-    """A wrong column, a wrong side, a track twice, no header, a leak: each has its own sentence."""
+def test_a_damaged_split_is_named(tmp_path: Path, text: str, message: str) -> None:
+    """A wrong column, a wrong side, a duplicate track, a missing header and a leak each have their own message."""
     path = tmp_path / "split.tsv"
     path.write_text(text)
-    with pytest.raises(SplitMismatch, match=complaint):
+    with pytest.raises(SplitMismatch, match=message):
         load_split(str(path))
 
 
@@ -80,13 +80,13 @@ def test_a_damaged_split_is_named(tmp_path: Path, text: str, complaint: str) -> 
     ids=["mark of a spreadsheet", "spaces", "empty lines and more columns"],
 )
 def test_a_split_that_another_program_wrote_is_read(tmp_path: Path, text: str) -> None:
-    """What nobody sees in a table makes no other track or side of it."""
+    """Invisible characters in a table do not change its tracks and sides."""
     (tmp_path / "mine.tsv").write_bytes(text.encode())
     assert {"a": "train", "b": "valid"} == load_split(str(tmp_path / "mine.tsv")).sides
 
 
 def test_a_saved_split_says_its_name_and_digest(tmp_path: Path) -> None:
-    """The name is kept when the file is renamed, and a side that was changed by hand is noticed."""
+    """The name survives a renamed file, and a side that was edited by hand is detected."""
     split = Split("mine", {"a": "train", "b": "valid"})
     split.save(tmp_path / "other.tsv")
     assert split == load_split(str(tmp_path / "other.tsv"))
@@ -97,7 +97,7 @@ def test_a_saved_split_says_its_name_and_digest(tmp_path: Path) -> None:
 
 
 def test_a_split_by_chunks_says_that_it_leaks(tmp_path: Path) -> None:
-    """It may part a track, and is called leaky wherever it is named, also when it is read back."""
+    """Its chunks of one track may be on several sides; its label says LEAKY, also when it is read back."""
     split = Split("chunks", {"a#00s": "train", "a#03s": "valid"}, "chunk")
     split.save(tmp_path / "chunks.tsv")
     again = load_split(str(tmp_path / "chunks.tsv"))
@@ -107,13 +107,13 @@ def test_a_split_by_chunks_says_that_it_leaks(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["filtered", "nowhere.tsv"])
 def test_an_unknown_split_is_refused(name: str) -> None:
-    """Neither a name that is not shipped nor a file that is not there is guessed at."""
+    """A name that does not ship and a missing file are errors."""
     with pytest.raises(SplitMismatch):
         load_split(name)
 
 
 def test_the_artists_of_gtzan_are_known() -> None:
-    """Artist-disjoint figures need a name for nearly every track."""
+    """Artist-disjoint figures need an artist for nearly every track."""
     artists = gtzan_artists()
     assert 1000 == len(artists)
     assert 17 == sum(not artist for artist in artists.values())

@@ -1,9 +1,8 @@
 """The head of ``segue-accurate``: from the tags of a clip's windows to its genre.
 
-Two judges hear the same standardised logits of the tags, and the posterior is the normalised geometric mean of what
-they hold for likely: linear discriminants with a shrunk covariance (Ledoit and Wolf 2004) of the mean over the windows,
-and small networks in which a linear path runs beside an LSTM over the windows. Genres are taken to be equally frequent,
-whatever the training tracks are.
+Two classifiers get the standardised logits of the tags, and the posterior is the normalised geometric mean of theirs:
+linear discriminants with a shrunk covariance (Ledoit and Wolf 2004) on the mean over the windows, and small networks
+with a linear path and an LSTM over the windows. Every genre has the same prior, whatever the training tracks are.
 """
 
 from __future__ import annotations
@@ -22,33 +21,33 @@ from segue.trainer.accurate.tags import TaggedTrack
 from segue.trainer.arrays import Floats
 from segue.trainer.networks.segue_fast import Shape, build_decider
 
-WINDOWS = 5
-"""The most windows of a track that are heard in service."""
+SERVED_WINDOWS = 5
+"""Largest number of windows of a track that are served."""
 
 MIN_TRACKS = 2
-"""How many tracks of a genre it takes to learn it: one has no spread."""
+"""Smallest number of tracks of a genre, since one track has no spread."""
 
 MIN_TAG = 1e-3
-"""Tags below it, and above 1 less it, count as this: the network was never sure of more."""
+"""Tags are clipped to this distance from 0 and 1, since MusiCNN is never surer."""
 
 Genres = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class HeadPlan:
-    """How a head is trained; docs/adr/0013 says how the numbers were chosen.
+    """Settings for a head; docs/adr/0013 explains the values.
 
     Attributes:
         seed: the same seed gives the same head on the same machine.
-        networks: how many are trained from other seeds, and averaged.
+        networks: number of networks that are trained from different seeds and averaged.
         memory: units of each LSTM.
-        steps: of Adam; each hears every track once, by other windows.
-        learning_rate: of Adam at the start; it falls to 0 along half a cosine (Loshchilov and Hutter 2017).
+        steps: steps of Adam, each on other windows of every track.
+        learning_rate: initial rate of Adam, which falls to 0 along half a cosine (Loshchilov and Hutter 2017).
         mixup: alpha of the shares in which two tracks are mixed (Zhang et al. 2018).
-        linear_decay: of the squared weights of the linear path.
-        memory_decay: of the squared weights of the LSTM.
-        shrinkage: of the covariance of the discriminants towards a multiple of the identity, in [0, 1].
-        sharpness: what the discriminants' logits are divided by: they hold the tags for independent, and are too sure.
+        linear_decay: decay of the squared weights of the linear path.
+        memory_decay: decay of the squared weights of the LSTM.
+        shrinkage: shrinkage of the covariance towards a multiple of the identity, in [0, 1].
+        sharpness: divisor of the discriminants' logits, which treat tags as independent and so are too confident.
     """
 
     seed: int = 0
@@ -71,7 +70,7 @@ class TagScale:
     spread: Floats
 
     def __call__(self, tags: Floats) -> Floats:
-        """Standardised logits [..., 50] of tags [..., 50]."""
+        """Standardises the logits of tags [..., 50]."""
         scaled: Floats = (logits_of(tags) - self.mean) / self.spread
         return scaled
 
@@ -81,11 +80,11 @@ class Head:
     """A trained head.
 
     Attributes:
-        scale: of its input.
-        weights: of the discriminants, [50, genres].
-        bias: of the discriminants, [genres].
-        networks: each takes standardised logits [clips, w, 50] and a mask [clips, w], and answers as
-            ``segue.trainer.networks.segue_fast.build_decider`` says.
+        scale: scale of its input.
+        weights: weights of the discriminants, [50, genres].
+        bias: bias of the discriminants, [genres].
+        networks: networks that ``segue.trainer.networks.segue_fast.build_decider`` built, for standardised logits
+            [clips, w, 50] and a mask [clips, w].
     """
 
     scale: TagScale
@@ -95,9 +94,9 @@ class Head:
 
 
 def logits_of(tags: Floats) -> Floats:
-    """The logits of tags in [0, 1], in [-6.9, 6.9]."""
-    inside = np.clip(tags, MIN_TAG, 1 - MIN_TAG)
-    logits: Floats = np.log(inside / (1 - inside)).astype(np.float32)
+    """Computes the logits of tags in [0, 1]; they are in [-6.9, 6.9]."""
+    clipped = np.clip(tags, MIN_TAG, 1 - MIN_TAG)
+    logits: Floats = np.log(clipped / (1 - clipped)).astype(np.float32)
     return logits
 
 
@@ -105,38 +104,38 @@ def train_head(tracks: Sequence[TaggedTrack], labels: tuple[str, ...], plan: Hea
     """Trains a head on tracks of two or more genres.
 
     Args:
-        tracks: at least ``MIN_TRACKS`` of every genre.
+        tracks: training tracks, at least ``MIN_TRACKS`` of every genre.
         labels: the genres, in the order of the posterior.
-        plan: how.
+        plan: settings of the head.
     """
     genres = np.array([labels.index(track.genre) for track in tracks])
-    means = np.stack([logits_of(track.spread(WINDOWS)).mean(0) for track in tracks])
+    means = np.stack([logits_of(track.spread(SERVED_WINDOWS)).mean(0) for track in tracks])
     scale = TagScale(means.mean(0), np.maximum(means.std(0), 1e-3))
-    weights, bias = _discriminants((means - scale.mean) / scale.spread, genres, plan)
-    heard = _Tracks.of([scale(track.tags) for track in tracks])
+    weights, bias = _fit_discriminants((means - scale.mean) / scale.spread, genres, plan)
+    pool = _WindowPool.of([scale(track.tags) for track in tracks])
     seeds = range(plan.seed * plan.networks, (plan.seed + 1) * plan.networks)
-    return Head(scale, weights, bias, tuple(_train_network(heard, genres, len(labels), plan, seed) for seed in seeds))
+    return Head(scale, weights, bias, tuple(_train_network(pool, genres, len(labels), plan, seed) for seed in seeds))
 
 
-def _discriminants(means: Floats, genres: Genres, plan: HeadPlan) -> tuple[Floats, Floats]:
+def _fit_discriminants(means: Floats, genres: Genres, plan: HeadPlan) -> tuple[Floats, Floats]:
     count = int(genres.max()) + 1
     model = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=plan.shrinkage, priors=np.full(count, 1 / count))
     model.fit(means, genres)
     weights, bias = model.coef_.T / plan.sharpness, model.intercept_ / plan.sharpness
-    if count == 2:  # one row tells the second genre from the first
+    if count == 2:  # scikit-learn has one row, of the second genre against the first
         weights, bias = np.hstack([-weights / 2, weights / 2]), np.hstack([-bias / 2, bias / 2])
     return weights.astype(np.float32), bias.astype(np.float32)
 
 
 @dataclass(frozen=True)
-class _Tracks:
-    """All windows of all tracks: [tracks, most windows, 50], and how many each has [tracks]."""
+class _WindowPool:
+    """All windows of all tracks [tracks, most windows of a track, 50], and the number of each track's [tracks]."""
 
     windows: Floats
     counts: NDArray[np.int64]
 
     @classmethod
-    def of(cls, tracks: Sequence[Floats]) -> _Tracks:
+    def of(cls, tracks: Sequence[Floats]) -> _WindowPool:
         counts = np.array([len(track) for track in tracks])
         windows = np.zeros((len(tracks), counts.max(), TAGS), np.float32)
         for row, track in enumerate(tracks):
@@ -144,37 +143,39 @@ class _Tracks:
         return cls(windows, counts)
 
     def draw(self, random: np.random.Generator) -> Floats:
-        """Of each track one window out of each fifth of it, [tracks, 5, 50]."""
-        shares = (np.arange(WINDOWS) + random.random((len(self.counts), WINDOWS))) / WINDOWS
-        chosen = np.minimum((shares * self.counts[:, None]).astype(int), self.counts[:, None] - 1)
-        drawn: Floats = self.windows[np.arange(len(self.counts))[:, None], chosen]
+        """Draws one window from each fifth of each track, [tracks, 5, 50]."""
+        shares = (np.arange(SERVED_WINDOWS) + random.random((len(self.counts), SERVED_WINDOWS))) / SERVED_WINDOWS
+        places = np.minimum((shares * self.counts[:, None]).astype(int), self.counts[:, None] - 1)
+        drawn: Floats = self.windows[np.arange(len(self.counts))[:, None], places]
         return drawn
 
 
-def _train_network(heard: _Tracks, genres: Genres, count: int, plan: HeadPlan, seed: int) -> keras.Model:
+def _train_network(pool: _WindowPool, genres: Genres, count: int, plan: HeadPlan, seed: int) -> keras.Model:
     keras.utils.set_random_seed(seed)
     random = np.random.default_rng(seed)
     shape = Shape(bands=0, columns=0, genres=count, width=TAGS, memory=plan.memory, dropout=0.0)
-    network = build_decider(shape, WINDOWS)
+    network = build_decider(shape, SERVED_WINDOWS)
     schedule = keras.optimizers.schedules.CosineDecay(plan.learning_rate, plan.steps)
-    step = _step(network, keras.optimizers.Adam(schedule), plan)
-    # A genre with fewer tracks counts as much as any other.
+    step = _training_step(network, keras.optimizers.Adam(schedule), plan)
+    # A genre with fewer tracks gets the same total weight as any other.
     shares = np.bincount(genres, minlength=count)
     targets = np.eye(count, dtype=np.float32)[genres] * (len(genres) / count / shares[genres])[:, None]
     for _ in range(plan.steps):
-        step(*_mixed(heard.draw(random), targets.astype(np.float32), plan.mixup, random))
+        step(*_mix(pool.draw(random), targets.astype(np.float32), plan.mixup, random))
     return network
 
 
-def _mixed(windows: Floats, targets: Floats, alpha: float, random: np.random.Generator) -> Iterable[tf.Tensor]:
-    """Every track with a little of another one in it."""
+def _mix(windows: Floats, targets: Floats, alpha: float, random: np.random.Generator) -> Iterable[tf.Tensor]:
+    """Mixes each track with a smaller share of another one."""
     share = random.beta(alpha, alpha, (len(windows), 1)).astype(np.float32)
     share, other = np.maximum(share, 1 - share), random.permutation(len(windows))
     mixed = share[..., None] * windows + (1 - share)[..., None] * windows[other]
     return tf.constant(mixed), tf.constant(share * targets + (1 - share) * targets[other])
 
 
-def _step(network: keras.Model, optimizer: keras.Optimizer, plan: HeadPlan) -> tf.types.experimental.GenericFunction:
+def _training_step(
+    network: keras.Model, optimizer: keras.Optimizer, plan: HeadPlan
+) -> tf.types.experimental.GenericFunction:
     decays = list(_decays(network, plan))
 
     @tf.function  # type: ignore[untyped-decorator]  # TensorFlow ships no types
@@ -191,11 +192,11 @@ def _step(network: keras.Model, optimizer: keras.Optimizer, plan: HeadPlan) -> t
 
 
 def _decays(network: keras.Model, plan: HeadPlan) -> Iterable[tuple[float, keras.Variable]]:
-    """The kernels of a network, each with its decay."""
+    """Yields the kernels of a network, each with its decay."""
     for layer in network.layers:
         if isinstance(layer, keras.layers.LSTM):
             yield plan.memory_decay, layer.cell.kernel
             yield plan.memory_decay, layer.cell.recurrent_kernel
         elif isinstance(layer, keras.layers.Dense):
-            # The linear path hears the tags themselves, the correction what the LSTM remembers of them.
+            # The linear path has the tags as input, the correction the state of the LSTM.
             yield plan.linear_decay if layer.kernel.shape[0] == TAGS else plan.memory_decay, layer.kernel

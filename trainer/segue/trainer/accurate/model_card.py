@@ -1,4 +1,4 @@
-"""The model card of ``segue-accurate``."""
+"""Writes the model card of ``segue-accurate``."""
 
 from __future__ import annotations
 
@@ -7,36 +7,51 @@ from collections.abc import Mapping
 from typing import Any
 
 from segue.core.model.artifact import Manifest
-from segue.trainer.reporting.model_card import shown
+from segue.trainer.reporting.model_card import (
+    CALIBRATION_LIMIT,
+    PROXY_LIMIT,
+    REPRODUCIBLE,
+    USE,
+    describe_outputs,
+    describe_windows,
+    format_figure,
+)
 from segue.trainer.reporting.report import table
+
+_LIMITS = [
+    "",
+    "## Limits",
+    "",
+    "- Genres overlap with their neighbours, as they do for people; the report shows which ones, and how often.",
+    "- In the 2000s, users of an American web radio chose the tags for music that they knew. Other music is described "
+    "in their terms.",
+    PROXY_LIMIT,
+    "- Sound above 7 kHz has almost no influence.",
+    CALIBRATION_LIMIT,
+]
 
 
 def write_card(manifest: Manifest, figures: Mapping[str, float], tracks: int, plan: Mapping[str, Any]) -> str:
-    """The model card as Markdown.
+    """Writes the model card as Markdown.
 
     Args:
-        manifest: of the artifact.
-        figures: of the cross-validation, by name.
-        tracks: how many it learnt from.
-        plan: the settings of the head.
+        manifest: manifest of the artifact.
+        figures: figures of the cross-validation, by name.
+        tracks: number of training tracks.
+        plan: settings of the head.
     """
     return "\n".join([*_head(manifest), *_figures(figures, tracks), *_training(manifest, tracks, plan), *_LIMITS, ""])
 
 
 def _head(manifest: Manifest) -> list[str]:
-    config = manifest.features
     return [
         f"# {manifest.model_id}",
         "",
-        "MusiCNN (Pons and Serra 2019), a CNN that has heard 200,000 songs, tags each window; an LSTM over the "
-        "windows, with linear judges beside it, makes a genre of the tags. Windows are "
-        f"{config.window_seconds:g} s long ({config.n_mels} mel bands, {config.columns} columns), "
-        f"{manifest.windows} of a clip at most. It answers with a calibrated posterior over {len(manifest.labels)} "
-        f"genres ({', '.join(manifest.labels)}) and an embedding of {manifest.embedding_width} numbers: the posterior "
-        "beside the standardised logits of the 50 tags.",
+        "MusiCNN (Pons and Serra 2019), a CNN that was trained on 200,000 songs, tags each window. An LSTM over the "
+        f"windows and linear classifiers predict the genre from the tags. {describe_windows(manifest)} "
+        f"{describe_outputs(manifest)}: the posterior and the standardised logits of the 50 tags.",
         "",
-        "For recommending and sorting music by its sound. Not for deciding anything about people, and not for telling "
-        "genres beyond the ones it was shown: every piece is given to one of them.",
+        USE,
     ]
 
 
@@ -49,12 +64,12 @@ def _figures(figures: Mapping[str, float], tracks: int) -> list[str]:
             f"{figures['log_loss_cross_fitted']:.3f}",
             f"{figures['log_loss_of_linear_head']:.3f}",
         ),
-        ("expected calibration error, likewise", f"{figures['ece_cross_fitted']:.3f}", ""),
+        ("expected calibration error at the same temperature", f"{figures['ece_cross_fitted']:.3f}", ""),
         ("macro-F1", f"{figures['macro_f1']:.3f}", ""),
         (
             "genre precision at 10, tracks of other artists recommended",
-            shown(figures.get("precision_at_10_other_artists")),
-            shown(figures.get("precision_at_10_of_mean_tags")),
+            format_figure(figures.get("precision_at_10_other_artists")),
+            format_figure(figures.get("precision_at_10_of_mean_tags")),
         ),
     ]
     return [
@@ -63,42 +78,27 @@ def _figures(figures: Mapping[str, float], tracks: int) -> list[str]:
         "",
         *table(("figure", "this network", "mean tags alone"), rows),
         "",
-        "Five folds that keep the tracks of an artist together: every track is judged by a head that was not taught "
-        "its artist. The last column is logistic regression (C = 10) on the mean of the tags, in the same folds, and "
-        "the cosine of the mean tags. The settings of the head were chosen by such folds over the same tracks, so the "
-        "figures are a little better than those of music that nobody has looked at. [report.md](report.md) has the "
+        "Five folds keep the tracks of an artist together, so that each track is evaluated by a head that was trained "
+        "without its artist. The last column is the baseline in the same folds: logistic regression (C = 10) on the "
+        "mean of the tags, and the cosine of the mean tags. The settings of the head were chosen in such folds of the "
+        "same tracks, so the figures are slightly better than on unseen music. [report.md](report.md) has the "
         "confusion matrix, the reliability diagram and a map of the embeddings.",
     ]
 
 
 def _training(manifest: Manifest, tracks: int, plan: Mapping[str, Any]) -> list[str]:
+    config = manifest.features
     return [
         "",
         "## Training",
         "",
-        f"The CNN has the weights MSD_musicnn as they were published, and is not trained. The head learnt from the "
-        f"tags of all {tracks} tracks (digest of their names {manifest.split_digest[:16]}); the temperature "
-        f"{manifest.temperature:.3f} was fitted on the answers of the folds. The same command with the same seed gives "
-        "the same network on the same machine.",
+        f"The CNN has the published weights MSD_musicnn and is not trained. The head was trained on the tags of all "
+        f"{tracks} tracks (digest of their names {manifest.split_digest[:16]}). The temperature "
+        f"{manifest.temperature:.3f} was fitted on the predictions of the folds. {REPRODUCIBLE}",
         "",
         "```json",
         json.dumps(plan, indent=2),
         "```",
         "",
-        f"Front end: {manifest.features.sample_rate} Hz, hop {manifest.features.hop}, log10(1 + 10,000 x); fingerprint "
-        f"{manifest.features.fingerprint}.",
+        f"Front end: {config.sample_rate} Hz, hop {config.hop}, log10(1 + 10,000 x); fingerprint {config.fingerprint}.",
     ]
-
-
-_LIMITS = [
-    "",
-    "## Limits",
-    "",
-    "- Genres blur into their neighbours, as they do for people; the report says which, and how often.",
-    "- The tags are those that listeners of an American web radio gave in the 2000s to the music that they knew: what "
-    "they did not know is heard in their words.",
-    "- Genre precision stands in for what people would like to hear next; nobody was asked.",
-    "- What sounds above 7 kHz is hardly heard.",
-    "- Calibration holds for music like the training clips. On speech, noise or other styles the posterior is as sure "
-    "of itself, and wrong.",
-]

@@ -1,4 +1,4 @@
-"""MusiCNN, a CNN that has heard 200,000 songs, rebuilt from its published architecture (Pons and Serra 2019).
+"""MusiCNN, a CNN that was trained on 200,000 songs, rebuilt from its published architecture (Pons and Serra 2019).
 
 ::
 
@@ -6,9 +6,9 @@
       ├── timbre: filters of 7 columns over 38 and over 67 bands, the loudest position on the frequency axis ──┐
       ├── tempo: filters of 128, 64 and 32 columns in each band, the loudest band ─────────────────────────────┴─ front
       front ── three convolutions of 7 columns, each added to the one before ── front, 1, 2 and 3 side by side
-        ── loudest and mean over time ── dense 200 ── 50 tags, each in [0, 1]
+        ── maximum and mean over time ── dense 200 ── 50 tags, each in [0, 1]
 
-The weights ``MSD_musicnn`` learnt the 50 tags that listeners gave most often to the Million Song Dataset.
+The weights ``MSD_musicnn`` predict the 50 tags that are most frequent in the Million Song Dataset.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ FEATURES = FeatureConfig(
 """The front end that the weights were trained with."""
 
 TAGS = 50
-"""How many tags it tells, each in [0, 1]."""
+"""Number of tags, each in [0, 1]."""
 
 _TIMBRE = (("conv2d", "batch_normalization_1", 38), ("conv2d_1", "batch_normalization_2", 67))
 _TEMPO = (
@@ -45,21 +45,21 @@ _TEMPO = (
 _MIDDLE = tuple((f"conv2d_{n}", f"batch_normalization_{n + 1}") for n in (5, 6, 7))
 _EPSILON = 1e-3  # of TensorFlow 1's batch normalisation
 
-# The audio that the network learnt from had been resampled by a filter that fades out from 7.3 kHz on. What comes in
-# here was resampled by another one, or not at all. These put the three bands in question where the network expects
-# them, as measured on 36 clips (docs/adr/0013). A part of what sounds there is guessed from the band below, so that a
-# file at 16 kHz and the same music at 44.1 kHz are heard alike.
-_FADED = 93
+# MusiCNN was trained on audio from a resampler that attenuates frequencies above 7.3 kHz, unlike the audio that comes
+# in here. These factors give the upper three bands the level that the network expects, as measured on 36 clips
+# (docs/adr/0013). Part of that level is estimated from the band below, so that a file at 16 kHz and the same music at
+# 44.1 kHz get similar tags.
+_FIRST_ATTENUATED = 93
 _GAINS = (0.939, 0.641)
-_HEARD_SHARE = 0.6
+_MEASURED_SHARE = 0.6
 _NEXT_TO_LAST_OF_BELOW, _LAST_OF_NEXT = 0.419, 0.126
 
 Weights = Callable[[str], Floats]
-"""Answers the values of a variable by its name in the checkpoint."""
+"""Returns the values of a variable by its name in the checkpoint."""
 
 
 def build_backbone(weights: Weights) -> keras.Model:
-    """The frozen network: windows [n, 96, 187] of ``FEATURES`` in, tags [n, 50] in [0, 1] out.
+    """Builds the frozen network: windows [n, 96, 187] of ``FEATURES`` in, tags [n, 50] in [0, 1] out.
 
     Args:
         weights: the variables of the checkpoint ``MSD_musicnn``.
@@ -70,16 +70,16 @@ def build_backbone(weights: Weights) -> keras.Model:
     """
     windows = keras.Input((FEATURES.n_mels, FEATURES.columns))
     build = _Builder(weights)
-    x = build.norm("batch_normalization", ops.transpose(_faded(windows), (0, 2, 1))[..., None])
+    x = build.norm("batch_normalization", ops.transpose(_attenuate_upper_bands(windows), (0, 2, 1))[..., None])
     wide = ops.pad(x, [[0, 0], [3, 3], [0, 0], [0, 0]])
     front = [build.loudest_band(name, norm, wide, (7, bands), "valid") for name, norm, bands in _TIMBRE]
     front += [build.loudest_band(name, norm, x, (columns, 1), "same") for name, norm, columns in _TEMPO]
     maps = [ops.concatenate(front, -1)]
     for depth, (name, norm) in enumerate(_MIDDLE):
-        heard = build.along_time(name, norm, maps[-1])
-        maps.append(heard + maps[-1] if depth else heard)
+        convolved = build.along_time(name, norm, maps[-1])
+        maps.append(convolved + maps[-1] if depth else convolved)
     every = ops.concatenate(maps, -1)
-    # The dense layer was learnt on each channel's loudest moment and mean side by side.
+    # The weights of the dense layer expect the maximum and the mean of each channel side by side.
     pooled = ops.reshape(ops.stack([ops.max(every, 1), ops.mean(every, 1)], -1), (-1, 2 * every.shape[-1]))
     pooled = build.norm("batch_normalization_9", pooled)
     penultimate = build.norm("batch_normalization_10", build.dense("dense", pooled, "relu"))
@@ -88,17 +88,17 @@ def build_backbone(weights: Weights) -> keras.Model:
     return model
 
 
-def _faded(windows: keras.KerasTensor) -> keras.KerasTensor:
-    """Windows [n, 96, 187] whose uppermost bands are those of audio that was resampled as the network learnt it."""
-    power = (10 ** windows[:, _FADED - 1 :] - 1) / 10_000
-    first, heard = _GAINS[0] * power[:, 1], _GAINS[1] * power[:, 2]
-    second = _HEARD_SHARE * heard + (1 - _HEARD_SHARE) * _NEXT_TO_LAST_OF_BELOW * power[:, 0]
+def _attenuate_upper_bands(windows: keras.KerasTensor) -> keras.KerasTensor:
+    """Gives the upper bands of windows [n, 96, 187] the level that the network was trained on."""
+    power = (10 ** windows[:, _FIRST_ATTENUATED - 1 :] - 1) / 10_000
+    first, measured = _GAINS[0] * power[:, 1], _GAINS[1] * power[:, 2]
+    second = _MEASURED_SHARE * measured + (1 - _MEASURED_SHARE) * _NEXT_TO_LAST_OF_BELOW * power[:, 0]
     upper = ops.stack([first, second, _LAST_OF_NEXT * second], 1)
-    return ops.concatenate([windows[:, :_FADED], ops.log10(1 + 10_000 * upper)], 1)
+    return ops.concatenate([windows[:, :_FIRST_ATTENUATED], ops.log10(1 + 10_000 * upper)], 1)
 
 
 class _Builder:
-    """Makes layers that carry the checkpoint's names, and fills them once the network stands."""
+    """Creates layers under the names of the checkpoint, and loads their weights once the network is built."""
 
     def __init__(self, weights: Weights) -> None:
         self._weights = weights
@@ -113,13 +113,13 @@ class _Builder:
     def loudest_band(
         self, name: str, norm: str, x: keras.KerasTensor, kernel: tuple[int, int], padding: str
     ) -> keras.KerasTensor:
-        """A convolution over [n, time, bands, 1], and of each filter the loudest band: [n, time, filters]."""
+        """Applies a convolution to [n, time, bands, 1], and takes each filter's maximum band: [n, time, filters]."""
         filters = len(self._weights(f"{name}/bias"))
         convolve = layers.Conv2D(filters, kernel, padding=padding, activation="relu", trainable=False, name=name)
         return ops.max(self.norm(norm, convolve(x)), 2)
 
     def along_time(self, name: str, norm: str, x: keras.KerasTensor) -> keras.KerasTensor:
-        """A convolution of 7 columns over all channels: [n, time, channels] in, [n, time, filters] out."""
+        """Applies a convolution of 7 columns over all channels: [n, time, channels] in, [n, time, filters] out."""
         filters = len(self._weights(f"{name}/bias"))
         convolve = layers.Conv1D(filters, 7, padding="same", activation="relu", trainable=False, name=name)
         return self.norm(norm, convolve(x))

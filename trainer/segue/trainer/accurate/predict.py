@@ -1,4 +1,4 @@
-"""Predictions of a network over tags, from tags alone."""
+"""Predicts tracks from MusiCNN's tags, with the head of an artifact alone."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from segue.trainer.evaluation.predict import collect_predictions, genre_position
 from segue.trainer.evaluation.predictions import Predictions
 
 
-def predict_tagged(model: Model, tagged: Sequence[TaggedTrack]) -> Predictions:
-    """Asks the head of a network over tags, its signature ``decide``, about tracks whose tags are known.
+def predict_tagged(model: Model, tracks: Sequence[TaggedTrack]) -> Predictions:
+    """Predicts tracks from their tags, by the signature ``decide`` of a network over tags.
 
     Raises:
-        DataUnusable: there are none, one has a genre that the network does not know, or the network is of another kind.
+        DataUnusable: there are no tracks, the network does not have the genre of one, or it is not one over tags.
     """
     manifest = model.manifest
     if manifest.features != FEATURES or manifest.feature_width != TAGS:
         raise DataUnusable(
-            f"{manifest.model_id} does not decide on MusiCNN's {TAGS} tags. Name one that does by --model, such as "
-            "segue-accurate, or judge this one by audio (--input)."
+            f"{manifest.model_id} does not decide on MusiCNN's {TAGS} tags. Name a network that does by --model, such "
+            "as segue-accurate, or evaluate this one on audio (--input)."
         )
-    genres = genre_positions(manifest.labels, [track.genre for track in tagged])
-    answers = model.decide([track.spread(manifest.windows) for track in tagged])
-    return collect_predictions(model, [track.track for track in tagged], genres, answers)
+    genres = genre_positions(manifest.labels, [track.genre for track in tracks])
+    predictions = model.decide([track.spread(manifest.windows) for track in tracks])
+    return collect_predictions(model, [track.track for track in tracks], genres, predictions)

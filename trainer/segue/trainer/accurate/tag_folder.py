@@ -1,4 +1,4 @@
-"""Tags the clips of a folder with MusiCNN."""
+"""Assigns MusiCNN's tags to the clips of a folder."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ import keras
 
 from segue.core.features.config import FeatureConfig
 from segue.trainer.accurate.musicnn import FEATURES
-from segue.trainer.accurate.tags import MAX_TAGGED_WINDOWS, TaggedTrack
+from segue.trainer.accurate.tags import TaggedTrack
 from segue.trainer.data.folder import Progress, extract_folder, list_folder
 from segue.trainer.errors import DataUnusable
+
+MAX_TAGGED_WINDOWS = 10
+"""Largest number of windows of a track that are tagged: twice those that are served, so that epochs differ."""
 
 _BATCH = 16
 
@@ -18,19 +21,25 @@ _BATCH = 16
 def tag_folder(
     folder: Path, backbone: keras.Model, progress: Progress, features: FeatureConfig = FEATURES
 ) -> tuple[tuple[TaggedTrack, ...], dict[str, str]]:
-    """Tags the tracks of a folder in GTZAN's layout.
+    """Assigns MusiCNN's tags to the tracks of a folder in GTZAN's layout.
+
+    Args:
+        folder: the folder.
+        backbone: MusiCNN.
+        progress: shows how many are done.
+        features: front end of the backbone.
 
     Returns:
-        The tracks, and why a file was not heard, by its track.
+        The tracks, and the reason why each of the others was dropped, by its name.
 
     Raises:
-        DataUnusable: the folder cannot be used, or nothing in it can be heard.
+        DataUnusable: the folder or all of its files cannot be used.
     """
-    heard, dropped = extract_folder(list_folder(folder), features, MAX_TAGGED_WINDOWS, progress)
-    if not heard:
-        raise DataUnusable(f"Nothing in {folder} can be heard: {next(iter(dropped.values()))} Name another folder.")
+    clips, dropped = extract_folder(list_folder(folder), features, MAX_TAGGED_WINDOWS, progress)
+    if not clips:
+        raise DataUnusable(f"No file in {folder} can be used: {next(iter(dropped.values()))} Name another folder.")
     tagged = (
         TaggedTrack(clip.track, clip.genre, backbone.predict(clip.windows.values, batch_size=_BATCH, verbose=0))
-        for clip in heard
+        for clip in clips
     )
     return tuple(tagged), dropped

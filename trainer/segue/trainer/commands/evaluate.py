@@ -1,13 +1,14 @@
-"""The command that judges an artifact."""
+"""Runs ``segue-trainer evaluate``."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from rich.console import Console
+import click
 
 from segue.core.model.saved_model import Model
 from segue.trainer import console
@@ -17,124 +18,147 @@ from segue.trainer.data.inputs import Selects, choose_side, open_input, select_a
 from segue.trainer.data.labelled_windows import LabelledWindows, chunks_of
 from segue.trainer.errors import DataUnusable
 from segue.trainer.evaluation.analysis import analyze_predictions
-from segue.trainer.evaluation.leakage import Leakage, count_leakage, split_of
+from segue.trainer.evaluation.leakage import Leakage, count_leakage, training_split
 from segue.trainer.evaluation.metrics import K_VALUES, evaluation_metrics
 from segue.trainer.evaluation.predict import predict
 from segue.trainer.evaluation.predictions import Predictions
 from segue.trainer.outputs import check_writable
+from segue.trainer.reporting.figures_table import print_figures
 from segue.trainer.reporting.report import REPORT, write_report
 from segue.trainer.reporting.run_record import read_record
+from segue.trainer.settings import EvaluateSettings
 from segue.trainer.splits.split import TEST, Split, load_split
 
-# What too few tracks do not have is null, rather than missing.
-_LACKING = {f"precision_at_{k}": None for k in K_VALUES}
+# A figure that needs more tracks is null in JSON, rather than missing.
+_NULL_PRECISIONS = {f"precision_at_{k}": None for k in K_VALUES}
+
+
+class _Tracks(Protocol):
+    """Labelled tracks that a network can predict."""
+
+    @property
+    def genres(self) -> dict[str, str]:
+        """The genre of each track."""
+
+    def predict(self, split: Split | None, side: str | None) -> Predictions:
+        """Predicts the tracks on a side of a split, or all of them where either is None."""
 
 
 @dataclass(frozen=True)
-class EvaluateSettings:
-    """What ``segue-trainer evaluate`` was told.
+class _Evaluation:
+    """Predictions for the evaluated tracks, and where they come from."""
 
-    Attributes:
-        model: the artifact's folder.
-        source: a folder of audio or an archive, or a file of tags where ``tagged``.
-        split: the name or the path of a split, or None for all of the input.
-        side: the side that is judged, or None for the sternest that the input has.
-        pool: the side that is recommended from, or None for the judged tracks.
-        predictions: where they are written, or None.
-        report: the folder that a report is written into, or None.
-        tagged: whether the head of a network over tags is judged alone, by a file of tags.
-    """
-
-    model: Path
-    source: Path
-    split: str | None
+    model: Model
+    split: Split | None
     side: str | None
-    pool: str | None
-    predictions: Path | None
-    report: Path | None = None
-    tagged: bool = False
+    predictions: Predictions
+    pool: Predictions | None
+    leakage: Leakage
 
 
-def evaluate(settings: EvaluateSettings) -> dict[str, Any]:
-    """Evaluates an artifact.
-
-    Returns:
-        The figures by name, with the model id, how many of the tracks the network has seen (None where that is not
-        recorded), and the name, digest and side of the split where there is one.
+def evaluate(settings: EvaluateSettings) -> None:
+    """Evaluates an artifact, writes what the settings name, and prints the figures.
 
     Raises:
         SegueError: the artifact, the input or the split cannot be used.
     """
     _check_outputs(settings)
-    model = Model.load(settings.model)
-    split = load_split(settings.split) if settings.split else None
-    tracks = _TaggedTracks(settings.source, model) if settings.tagged else _AudioTracks(settings.source, model)
-    side = _side(settings, split, tracks.genres) if split else None
-    judged = tracks.predict(split, side)
-    # Recommended from its own side, a track is left out for itself.
-    others = settings.pool if settings.pool != side else None
-    pool = tracks.predict(split, others) if others else None
-    met = count_leakage(split_of(settings.model, model.manifest), judged.tracks)
+    evaluation = _evaluate(settings)
     if settings.predictions:
-        judged.save(settings.predictions)
+        evaluation.predictions.save(settings.predictions)
     if settings.report:
-        where = f"side {side or 'all'} of {split.label}" if split else "the whole input"
-        judged_on = ", ".join([f"{len(judged.tracks)} tracks", where, *met.sentences()])
-        analysis = analyze_predictions(judged, pool, model.manifest.temperature, refit=met.chosen_by != 0)
-        write_report(settings.report, model.manifest, analysis, read_record(settings.model), judged_on)
-        console.note(f"report written to {settings.report / REPORT}")
-    about = {"split": split.label, "split_digest": split.digest, "side": side, "pool": settings.pool} if split else {}
-    return {"model_id": model.manifest.model_id, **about, **asdict(met), **_LACKING, **evaluation_metrics(judged, pool)}
-
-
-def show_figures(figures: Mapping[str, Any]) -> None:
-    """Prints what ``evaluate`` answers as a table."""
-    side = f", {figures['side'] or 'all'} of {figures['split']}" if "split" in figures else ""
-    pool = f"the side {figures['pool']}" if figures.get("pool") else "among themselves, each left out for itself"
-    met = {name: figures[name] for name in ("learnt_from", "chosen_by") if name in figures}
-    shown = {name: value for name, value in figures.items() if isinstance(value, (int, float)) or name in _LACKING}
-    numbers = {name: value for name, value in shown.items() if name not in met}
-    remarks = Leakage(**met).sentences() if met else []
-    title = "\n".join([f"{figures['model_id']}{side}", *remarks, f"recommended: {pool}"])
-    Console().print(console.figures_table(numbers, title))
+        _write_report(settings.report, settings.model, evaluation)
+    figures = _figures(evaluation, settings.pool)
+    if settings.as_json:
+        click.echo(json.dumps(figures, indent=2))
+    else:
+        print_figures(figures)
 
 
 def _check_outputs(settings: EvaluateSettings) -> None:
-    """Refuses to write where that fails, or into the artifact, which a file that it does not name makes unusable."""
+    """Refuses outputs that cannot be written, and those in the artifact, which an unnamed file makes unusable."""
     model = settings.model.resolve()
     for path in filter(None, (settings.report, settings.predictions)):
         if path.resolve().is_relative_to(model):
-            raise DataUnusable(f"{path} lies in the artifact that is judged. Name a place outside {settings.model}.")
+            raise DataUnusable(f"{path} lies in the evaluated artifact. Name a place outside {settings.model}.")
         check_writable(path)
 
 
-def _side(settings: EvaluateSettings, split: Split, tracks: Mapping[str, str]) -> str | None:
-    """Returns the side that is evaluated, or None for all of an archive that has no track of the split."""
+def _evaluate(settings: EvaluateSettings) -> _Evaluation:
+    model = Model.load(settings.model)
+    split = load_split(settings.split) if settings.split else None
+    tracks = _open_tracks(settings, model)
+    side = _choose_side(settings, split, tracks.genres) if split else None
+    predictions = tracks.predict(split, side)
+    # A pool that is the evaluated side is no other pool: a track must not be recommended to itself.
+    pool = tracks.predict(split, settings.pool) if settings.pool and settings.pool != side else None
+    leakage = count_leakage(training_split(settings.model, model.manifest), predictions.tracks)
+    return _Evaluation(model, split, side, predictions, pool, leakage)
+
+
+def _open_tracks(settings: EvaluateSettings, model: Model) -> _Tracks:
+    if settings.tags:
+        return _TaggedTracks(settings.tags, model)
+    assert settings.source is not None  # noqa: S101 - the command line refuses the lack of both
+    return _AudioTracks(settings.source, model)
+
+
+def _choose_side(settings: EvaluateSettings, split: Split, genres: Mapping[str, str]) -> str | None:
+    """Chooses the evaluated side, or returns None for all of an archive that has no track of the split."""
     if split.leaky:
         return settings.side or TEST
-    if settings.side or settings.source.is_dir() or any(track in split.sides for track in tracks):
-        return choose_side(split, settings.side, tracks)
-    console.note(f"{settings.source} has no track of the split {split.label}: all of it is judged")
+    is_folder = settings.source is not None and settings.source.is_dir()
+    if settings.side or is_folder or any(track in split.sides for track in genres):
+        return choose_side(split, settings.side, genres)
+    path = settings.tags or settings.source
+    console.notify(f"{path} has no track of the split {split.label}: all of it is evaluated")
     return None
 
 
+def _write_report(folder: Path, artifact: Path, evaluation: _Evaluation) -> None:
+    predictions, leakage, split = evaluation.predictions, evaluation.leakage, evaluation.split
+    manifest = evaluation.model.manifest
+    where = f"side {evaluation.side or 'all'} of {split.label}" if split else "the whole input"
+    write_report(
+        folder,
+        manifest,
+        analyze_predictions(predictions, evaluation.pool, manifest.temperature, refit=leakage.chosen_by != 0),
+        read_record(artifact),
+        ", ".join([f"{len(predictions.tracks)} tracks", where, *leakage.sentences()]),
+        leaky=split is not None and split.leaky,
+        trained_on=bool(leakage.learnt_from),
+    )
+    console.notify(f"report written to {folder / REPORT}")
+
+
+def _figures(evaluation: _Evaluation, pool: str | None) -> dict[str, Any]:
+    """Returns the figures by name, with the model id, the leakage and, where there is a split, its facts."""
+    split, facts = evaluation.split, {}
+    if split:
+        facts = {"split": split.label, "split_digest": split.digest, "side": evaluation.side, "pool": pool}
+    metrics = _NULL_PRECISIONS | evaluation_metrics(evaluation.predictions, evaluation.pool)
+    return {"model_id": evaluation.model.manifest.model_id, **facts, **asdict(evaluation.leakage), **metrics}
+
+
 class _TaggedTracks:
-    """Tracks of a file of tags, which is read once."""
+    """The tracks of a file of tags, which is read once."""
 
     def __init__(self, path: Path, model: Model) -> None:
         self._tracks, self._model = read_tags(path), model
 
     @property
     def genres(self) -> dict[str, str]:
+        """The genre of each track."""
         return {track.track: track.genre for track in self._tracks}
 
     def predict(self, split: Split | None, side: str | None) -> Predictions:
-        selects = _on(split, side)
+        """Predicts the tracks on a side of a split, or all of them where either is None."""
+        selects = _selects_side(split, side)
         return predict_tagged(self._model, [track for track in self._tracks if selects(track.track)])
 
 
 class _AudioTracks:
-    """Tracks of a folder of audio or of an archive; each is extracted once."""
+    """The tracks of a folder of audio or of an archive; each is extracted once."""
 
     def __init__(self, path: Path, model: Model) -> None:
         self._input, self._model = open_input(path, model.manifest.features), model
@@ -142,10 +166,12 @@ class _AudioTracks:
 
     @property
     def genres(self) -> dict[str, str]:
+        """The genre of each track."""
         return self._input.genres
 
     def predict(self, split: Split | None, side: str | None) -> Predictions:
-        selects = _on(split, side)
+        """Predicts the tracks, or the chunks, on a side of a split, or all of them where either is None."""
+        selects = _selects_side(split, side)
         if not (split and split.leaky):
             return predict(self._model, self._extract(selects))
         if self._chunks is None:
@@ -153,11 +179,13 @@ class _AudioTracks:
         return predict(self._model, [chunk for chunk in self._chunks if selects(chunk.track)])
 
     def _extract(self, selects: Selects) -> list[LabelledWindows]:
-        with console.bar("extracting windows") as bar:
-            extracted, dropped = self._input.extract(self._model.manifest.windows, selects, bar)
-        console.dropped(dropped)
+        with console.progress_bar("extracting windows") as progress:
+            extracted, dropped = self._input.extract(self._model.manifest.windows, selects, progress)
+        console.notify_dropped(dropped)
         return extracted
 
 
-def _on(split: Split | None, side: str | None) -> Selects:
-    return lambda track: split is None or side is None or split.side(track) == side
+def _selects_side(split: Split | None, side: str | None) -> Selects:
+    if split is None or side is None:
+        return select_all
+    return lambda track: split.side(track) == side

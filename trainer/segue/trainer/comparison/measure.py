@@ -1,4 +1,4 @@
-"""The networks side by side: the same clips, the same splits, several seeds, with intervals over clips."""
+"""Measures several networks on the same clips and splits, with several seeds."""
 
 from __future__ import annotations
 
@@ -13,94 +13,112 @@ from segue.core.model.saved_model import Model
 from segue.trainer.arrays import AnyFloats
 from segue.trainer.comparison.rows import BY_POSTERIOR, MEASURES, REGRESSION, Row, Run
 from segue.trainer.data.front_end import FRONT_END
-from segue.trainer.data.labelled_windows import cut_windows
 from segue.trainer.data.train_valid_split import TrainValidSplit
 from segue.trainer.errors import DataUnusable, SplitMismatch
-from segue.trainer.evaluation.analysis import cross_fitted
+from segue.trainer.evaluation.analysis import remove_temperature
 from segue.trainer.evaluation.baselines import regression_on_bands
-from segue.trainer.evaluation.metrics import K_VALUES, log_softmax, precision_of_each
-from segue.trainer.evaluation.predict import predict
+from segue.trainer.evaluation.calibration import cross_fitted
+from segue.trainer.evaluation.metrics import K_VALUES, precision_of_each
+from segue.trainer.evaluation.predict import predict_dataset
 from segue.trainer.evaluation.predictions import Predictions
 from segue.trainer.reporting.run_record import RunRecord, read_record
 from segue.trainer.training.recipes import RECIPES
 
 
-def measure_networks(runs: Sequence[Run], sides: TrainValidSplit, folder: Path) -> list[Row]:
-    """Judges the artifacts of one split; a network without any is left out.
+def measure_networks(runs: Sequence[Run], data: TrainValidSplit, folder: Path) -> list[Row]:
+    """Evaluates the artifacts of one split; a network without artifacts is left out.
+
+    Args:
+        runs: the runs of the split.
+        data: the clips of the split.
+        folder: folder of all runs.
 
     Raises:
         SplitMismatch: an artifact was trained by another split.
-        DataUnusable: an artifact is of another network or another seed than its folder's name says.
+        DataUnusable: an artifact has another network or another seed than the name of its folder.
         ArtifactError: an artifact cannot be loaded.
     """
-    there = [run for run in runs if (run.folder(folder) / MANIFEST).exists()]
-    rows = []
-    for network in dict.fromkeys(run.network for run in there):
-        mine = [run for run in there if run.network == network]
-        # First what checks every file of an artifact, its record among them.
-        measured = [_measure_artifact(run.folder(folder), sides) for run in mine]
-        records = [record for run in mine if (record := _record_of(run, folder))]
-        rows.append(
-            Row(
-                name=network,
-                seeds=tuple(run.seed for run in mine),
-                tracks=tuple(clip.track for clip in sides.valid.clips),
-                clips={name: np.mean([clips[name] for clips in measured], axis=0) for name in MEASURES},
-                embedding=RECIPES[network].embedding,
-                epochs=tuple(record.epochs for record in records),
-                minutes=tuple(record.seconds and record.seconds / 60 for record in records),
-            )
-        )
-    return rows
+    finished = [run for run in runs if (run.folder(folder) / MANIFEST).exists()]
+    networks = dict.fromkeys(run.network for run in finished)
+    return [_measure_network([run for run in finished if run.network == network], data, folder) for network in networks]
 
 
-def measure_regression(sides: TrainValidSplit) -> tuple[tuple[Row, Row], Predictions, Predictions]:
-    """Judges logistic regression on band statistics.
+def measure_regression(data: TrainValidSplit) -> tuple[tuple[Row, Row], Predictions, Predictions]:
+    """Evaluates logistic regression on band statistics.
 
     Returns:
-        It with the statistics as embedding, and with its posterior; its answers to the judged clips and to the others.
+        Its rows with the statistics and with its posterior as embedding, and its predictions for the validation clips
+        and for the training clips.
     """
-    judged, pool = regression_on_bands(sides.learnt, sides.valid, sides.labels, FRONT_END)
-    by_posterior = measures_of(_by_posterior(judged), _by_posterior(pool), 1.0)
-    plain = Row(REGRESSION, (), judged.tracks, measures_of(judged, pool, 1.0), "the statistics themselves")
-    return (plain, Row(BY_POSTERIOR, (), judged.tracks, by_posterior, "its posterior")), judged, pool
+    predictions, pool = regression_on_bands(data.train, data.validation, data.labels, FRONT_END)
+    by_posterior = measures_of(_embed_by_posterior(predictions), _embed_by_posterior(pool), 1.0)
+    measures = measures_of(predictions, pool, 1.0)
+    rows = (
+        Row(REGRESSION, (), predictions.tracks, measures, "the statistics themselves"),
+        Row(BY_POSTERIOR, (), predictions.tracks, by_posterior, "its posterior"),
+    )
+    return rows, predictions, pool
 
 
-def _by_posterior(said: Predictions) -> Predictions:
-    return replace(said, embedding=said.posterior / np.linalg.norm(said.posterior, axis=1, keepdims=True))
-
-
-def measures_of(judged: Predictions, pool: Predictions, temperature: float) -> dict[str, AnyFloats]:
-    """The measures [n] of each judged clip.
+def measures_of(predictions: Predictions, pool: Predictions, temperature: float) -> dict[str, AnyFloats]:
+    """Computes the measures [n] of each evaluated clip.
 
     Args:
-        judged: answers, with the temperature in them.
-        pool: answers to the clips that are recommended.
-        temperature: the one in the answers, above 0.
+        predictions: predictions for the evaluated clips, at the temperature.
+        pool: predictions for the clips to recommend.
+        temperature: temperature of the predictions, above 0.
 
     Returns:
-        Whether the first genre is right, the log-loss before the temperature and at one that was fitted on other
-        clips, and the precision of the first 5 and 10 recommendations.
+        1 where the first genre is right and 0 where it is not, the log-loss before the temperature and at one that
+        other clips fitted, and the precision of the first 5 and 10 recommendations.
 
     Raises:
-        DataUnusable: fewer than five clips are judged.
+        DataUnusable: there are fewer than five clips.
     """
-    raw = np.exp(log_softmax(temperature * np.log(np.maximum(judged.posterior.astype(np.float64), 1e-30))))
-    fitted = cross_fitted(raw, judged.genres)
+    raw = remove_temperature(predictions, temperature)
+    fitted = cross_fitted(raw, predictions.genres)
     if fitted is None:
-        raise DataUnusable(f"{len(judged.tracks)} clips are too few to compare networks by. Give it five or more.")
-    similarity = judged.embedding @ pool.embedding.T
-    each = np.arange(len(judged.genres))
+        raise DataUnusable(f"{len(predictions.tracks)} clips are too few to compare networks. Use five or more.")
+    similarity = predictions.embedding @ pool.embedding.T
+    each = np.arange(len(predictions.genres))
     return {
-        "accuracy": (judged.posterior.argmax(1) == judged.genres).astype(np.float64),
-        "log_loss_raw": -np.log(np.maximum(raw[each, judged.genres], 1e-30)),
-        "log_loss": -np.log(np.maximum(fitted[each, judged.genres], 1e-30)),
-        **{f"precision_at_{k}": precision_of_each(k, similarity, judged.genres, pool.genres) for k in K_VALUES},
+        "accuracy": (predictions.posterior.argmax(1) == predictions.genres).astype(np.float64),
+        "log_loss_raw": -np.log(np.maximum(raw[each, predictions.genres], 1e-30)),
+        "log_loss": -np.log(np.maximum(fitted[each, predictions.genres], 1e-30)),
+        **{f"precision_at_{k}": precision_of_each(k, similarity, predictions.genres, pool.genres) for k in K_VALUES},
     }
 
 
+def _measure_network(runs: Sequence[Run], data: TrainValidSplit, folder: Path) -> Row:
+    # Artifacts are measured before their records are read, since loading one checks its files.
+    measured = [_measure_artifact(run.folder(folder), data) for run in runs]
+    records = [record for run in runs if (record := _record_of(run, folder))]
+    network = runs[0].network
+    return Row(
+        name=network,
+        seeds=tuple(run.seed for run in runs),
+        tracks=tuple(clip.track for clip in data.validation.clips),
+        clips={name: np.mean([clips[name] for clips in measured], axis=0) for name in MEASURES},
+        embedding=RECIPES[network].embedding,
+        epochs=tuple(record.epochs for record in records),
+        minutes=tuple(record.seconds and record.seconds / 60 for record in records),
+    )
+
+
+def _measure_artifact(folder: Path, data: TrainValidSplit) -> dict[str, AnyFloats]:
+    model = Model.load(folder)
+    manifest = model.manifest
+    if manifest.split_digest != data.split.digest:
+        raise SplitMismatch(
+            f"{folder} was trained by the split with the digest {manifest.split_digest[:16]}, not by "
+            f"{data.split.label} ({data.split.digest[:16]}). Remove it, or compare on its own clips."
+        )
+    validation, train = (predict_dataset(model, side) for side in (data.validation, data.train))
+    return measures_of(validation, train, manifest.temperature)
+
+
 def _record_of(run: Run, folder: Path) -> RunRecord | None:
-    """The record of a run, or None where it has none."""
+    """Reads the record of a run, or returns None where it has none."""
     record = read_record(run.folder(folder))
     if record and (record.network, record.plan["seed"]) != (run.network, run.seed):
         raise DataUnusable(
@@ -110,16 +128,6 @@ def _record_of(run: Run, folder: Path) -> RunRecord | None:
     return record
 
 
-def _measure_artifact(folder: Path, sides: TrainValidSplit) -> dict[str, AnyFloats]:
-    model = Model.load(folder)
-    manifest = model.manifest
-    if manifest.split_digest != sides.split.digest:
-        raise SplitMismatch(
-            f"{folder} was trained by the split with the digest {manifest.split_digest[:16]}, not by "
-            f"{sides.split.label} ({sides.split.digest[:16]}). Remove it, or compare on its own clips."
-        )
-    valid, learnt = (
-        predict(model, [cut_windows(clip, manifest.features, manifest.windows) for clip in side.clips])
-        for side in (sides.valid, sides.learnt)
-    )
-    return measures_of(valid, learnt, manifest.temperature)
+def _embed_by_posterior(predictions: Predictions) -> Predictions:
+    lengths = np.linalg.norm(predictions.posterior, axis=1, keepdims=True)
+    return replace(predictions, embedding=predictions.posterior / lengths)

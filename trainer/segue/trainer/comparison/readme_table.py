@@ -1,11 +1,11 @@
-"""The short table of the comparison, for a page that holds other things too."""
+"""Writes the short table of the comparison into a page that has other content, too."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from segue.trainer.comparison.results_page import PAPER, UNMEASURED, Section, claim, show_estimate
+from segue.trainer.comparison.results_page import PAPER, UNMEASURED, Section, claim_line, format_estimate
 from segue.trainer.comparison.rows import Row
 from segue.trainer.errors import DataUnusable
 from segue.trainer.networks.paper import CNN, CNN_LSTM
@@ -24,12 +24,12 @@ def write_summary(page: Path, sections: Sequence[Section]) -> None:
         DataUnusable: the page cannot be read, or lacks the marks.
     """
     before, after = split_at_marks(page)
-    lines = "\n".join([BEGIN, "", *summary(sections), "", END])
+    lines = "\n".join([BEGIN, "", *summary_lines(sections), "", END])
     write_text(page, f"{before}{lines}{after}")
 
 
 def split_at_marks(page: Path) -> tuple[str, str]:
-    """What stands before and behind the marks of a page.
+    """Returns the text before the first mark of a page and after its second one.
 
     Raises:
         DataUnusable: the page cannot be read, or lacks the marks.
@@ -41,30 +41,31 @@ def split_at_marks(page: Path) -> tuple[str, str]:
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:
-        raise DataUnusable(f"{page} has no place for the results. Put the lines {BEGIN} and {END} into it.")
+        raise DataUnusable(f"{page} has no place for the results. Add the lines {BEGIN} and {END} to it.")
     return before, after
 
 
-def summary(sections: Sequence[Section]) -> list[str]:
-    """The short table, and whether the paper's order holds, as Markdown line by line."""
+def summary_lines(sections: Sequence[Section]) -> list[str]:
+    """Writes the short table and the paper's claims as Markdown, line by line."""
     paper = [(f"the paper's {name.split(',')[0]}", "not stated", *figures, "", "", "") for name, *figures in PAPER]
     rows = [row for section in sections for row in _rows(section)]
-    claims = [claim(section, CNN_LSTM, CNN, name) for section in sections for name in ("accuracy", "precision_at_10")]
+    measures = ("accuracy", "precision_at_10")
+    claims = [claim_line(section, CNN_LSTM, CNN, measure) for section in sections for measure in measures]
     return [*table(_HEAD, [*paper, *rows]), "", *claims]
 
 
 def _rows(section: Section) -> Iterator[tuple[str, ...]]:
     measured = {row.name: row for row in section.rows}
-    for name in dict.fromkeys(run.network for run in section.wanted):
+    for name in dict.fromkeys(run.network for run in section.planned):
         yield _row(name, measured.get(name), section.label)
     for row in section.baselines:
         yield _row(row.name, row, section.label)
-    nothing = [f"{section.chance[name]:.3f}" for name in ("accuracy", "log_loss", "precision", "precision")]
-    yield ("chance", section.label, *nothing, "")
+    chance = [f"{section.chance[name]:.3f}" for name in ("accuracy", "log_loss", "precision", "precision")]
+    yield ("chance", section.label, *chance, "")
 
 
 def _row(name: str, row: Row | None, label: str) -> tuple[str, ...]:
     if row is None:
         return (name, label, *[UNMEASURED] * len(_MEASURES), "")
     split = f"{label}, {len(row.seeds)} seed{'s' * (len(row.seeds) > 1)}" if row.seeds else label
-    return (name, split, *(show_estimate(row.estimate(measure)) for measure in _MEASURES), row.embedding)
+    return (name, split, *(format_estimate(row.estimate(measure)) for measure in _MEASURES), row.embedding)

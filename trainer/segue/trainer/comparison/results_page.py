@@ -1,4 +1,4 @@
-"""The page that compares the networks: tables, the paper's claims, and what was not measured."""
+"""Writes the results page: tables of the networks, the paper's claims, and the runs that are missing."""
 
 from __future__ import annotations
 
@@ -8,59 +8,93 @@ from dataclasses import dataclass
 from segue.trainer.comparison.rows import MEASURES, Estimate, Row, Run
 from segue.trainer.networks.paper import CNN, CNN_LSTM
 from segue.trainer.reporting.report import table
+from segue.trainer.splits.split import LEAKY
 
 UNMEASURED = "UNMEASURED"
-_HEAD = ("", "seeds", "accuracy", "log-loss, raw", "log-loss", "P@5", "P@10", "epochs run", "minutes", "embedding")
 PAPER = (("CNN, split not stated", "0.62", "2.413"), ("CNN-LSTM, split not stated", "0.68", "1.77"))
 COMPARED = {"accuracy": "accuracy", "log_loss": "log-loss", "precision_at_10": "P@10"}
-"""The measures that claims are made of, and what tables call them."""
+"""The measures of the claims, and their names in tables."""
+
+_HEAD = ("", "seeds", "accuracy", "log-loss, raw", "log-loss", "P@5", "P@10", "epochs run", "minutes", "embedding")
 
 
 @dataclass(frozen=True)
 class Section:
-    """One split.
+    """The results of one split.
 
     Attributes:
-        label: of the split, with LEAKY in it where it leaks.
-        digest: of its sides.
-        learnt: how many clips or chunks were learnt from.
-        judged: how many were judged.
-        rows: what was measured.
-        baselines: logistic regression on band statistics, with those and with its posterior as embedding.
-        chance: accuracy, log_loss and precision of answering nothing.
-        wanted: every run that the page is about.
+        label: label of the split.
+        digest: digest of its sides.
+        leaky: the split leaks.
+        train: number of training clips or chunks.
+        evaluated: number of evaluated clips or chunks.
+        rows: the measured networks.
+        baselines: logistic regression on band statistics, with these and with its posterior as embedding.
+        chance: accuracy, log_loss and precision of chance.
+        planned: all runs that belong on the page.
     """
 
     label: str
     digest: str
-    learnt: int
-    judged: int
+    leaky: bool
+    train: int
+    evaluated: int
     rows: tuple[Row, ...]
     baselines: tuple[Row, Row]
     chance: dict[str, float]
-    wanted: tuple[Run, ...]
+    planned: tuple[Run, ...]
 
 
-def page(sections: Sequence[Section], command: str) -> str:
-    """The whole page as Markdown."""
+def results_page(sections: Sequence[Section], command: str) -> str:
+    """Writes the whole page as Markdown.
+
+    Args:
+        sections: the results of each split.
+        command: command that makes the page.
+    """
     parts = [_introduction(command), *map(_section, sections), _claims(sections)]
     return "\n".join(line for part in parts for line in [*part, ""]).rstrip() + "\n"
+
+
+def format_estimate(estimate: Estimate) -> str:
+    """Formats a mean with its interval."""
+    return f"{estimate.mean:.3f} [{estimate.low:.3f}, {estimate.high:.3f}]"
+
+
+def claim_line(section: Section, name: str, other: str, measure: str) -> str:
+    """Writes a line on whether one network is better than another by a measure, on one split."""
+    names = ("regression", "regression by its posterior")
+    rows = {row.name: row for row in section.rows} | dict(zip(names, section.baselines, strict=True))
+    outcome = _compare(rows.get(name), rows.get(other), measure)
+    return f"- {section.label}, {name} above {other}, {COMPARED[measure]}: {outcome}."
+
+
+def verdict(gain: Estimate) -> str:
+    """Describes the order of two networks by the interval of the gain."""
+    if gain.low > 0:
+        return "holds"
+    if gain.high < 0:
+        return "does not hold, the order is reversed"
+    return "undecided"
 
 
 def _introduction(command: str) -> list[str]:
     return [
         "# Results",
         "",
-        "Every network hears the same columns of the same clips; a run uses the validation clips to choose the epoch "
-        "and to fit the temperature. The make-up of segue-fast was chosen on them as well (docs/adr/0011), so that its "
-        "figures flatter it beside the others; clips that nobody has looked at are to judge it. A row's embedding is "
-        "named in it, and another of the same network may recommend better: a posterior alone recommends well, and "
-        "that of segue-fast is part of its embedding. Figures are means over clips and seeds, in brackets the 95 % "
-        "interval by resampling the tracks 2,000 times: that of a cell, not of a difference. Log-loss is in nats: raw, "
-        "and at a temperature that was fitted on other clips (five folds). P@5 and P@10 are the share of the first "
-        "recommendations that have the clip's genre, when the clips that were learnt from are recommended.",
+        "Every network gets the same columns of the same clips. A run uses the validation clips only to select the "
+        "epoch and to fit the temperature. The architecture of segue-fast was chosen on them, too (docs/adr/0011), so "
+        "its figures are too good compared with the others; a fair comparison needs unseen clips.",
         "",
-        "Made by the command below, which trains what is missing, goes on with what was stopped, and writes this page:",
+        "Each row names its embedding. Another embedding of the same network may recommend better: a posterior alone "
+        "recommends well, and that of segue-fast is part of its embedding.",
+        "",
+        "Figures are means over clips and seeds. The 95 % interval in brackets comes from resampling the tracks 2,000 "
+        "times; it is that of a cell, not of a difference. Log-loss is in nats: raw, and at a temperature that other "
+        "clips fitted (five folds). P@5 and P@10 are the share of the first recommendations that have the clip's "
+        "genre, when the training clips are recommended.",
+        "",
+        "This command trains missing networks, resumes interrupted runs and writes this page:",
         "",
         "```",
         command,
@@ -68,100 +102,81 @@ def _introduction(command: str) -> list[str]:
         "",
         "The logs of the long runs are in [runs](runs).",
         "",
-        "The paper's own figures, of a split that it does not state, with no recommendations judged:",
+        "The paper's own figures, for a split that it does not state and without recommendations:",
         "",
         *table(("", "accuracy", "loss"), PAPER),
     ]
 
 
 def _section(section: Section) -> list[str]:
-    networks = list(dict.fromkeys(run.network for run in section.wanted))
+    networks = list(dict.fromkeys(run.network for run in section.planned))
     measured = {row.name: row for row in section.rows}
-    rows = [_network_row(name, measured.get(name), section.wanted) for name in networks]
+    rows = [_network_row(name, measured.get(name), section.planned) for name in networks]
+    baselines = [_cells(row, "one", "", "") for row in section.baselines]
+    unit = "chunks" if section.leaky else "clips"
     return [
         f"## {section.label}",
         "",
-        f"{section.learnt} learnt from, {section.judged} judged (validation side), digest {section.digest[:16]}.",
+        f"{section.train} training {unit}, {section.evaluated} evaluated {unit} (validation side), split digest "
+        f"{section.digest[:16]}.",
         "",
         *_warning(section),
-        *table(_HEAD, [*rows, *(_cells(row, "one", "", "") for row in section.baselines), _chance(section.chance)]),
+        *table(_HEAD, [*rows, *baselines, _chance_row(section.chance)]),
     ]
-
-
-def _chance(nothing: dict[str, float]) -> tuple[str, ...]:
-    accuracy, loss, precision = (f"{nothing[name]:.3f}" for name in ("accuracy", "log_loss", "precision"))
-    return ("chance", "", accuracy, loss, loss, precision, precision, "", "", "")
 
 
 def _warning(section: Section) -> list[str]:
-    if "LEAKY" not in section.label:
+    if not section.leaky:
         return []
     return [
-        "**LEAKY**: windows of one track were both learnt from and judged by. These figures flatter, and are here to "
-        "show how much.",
+        f"**{LEAKY}**: networks are evaluated on tracks whose other windows they were trained on. These figures are "
+        "too good, and are here to show by how much.",
         "",
     ]
 
 
-def _network_row(name: str, row: Row | None, wanted: Sequence[Run]) -> tuple[str, ...]:
-    seeds = [run.seed for run in wanted if run.network == name]
+def _network_row(name: str, row: Row | None, planned: Sequence[Run]) -> tuple[str, ...]:
+    seeds = [run.seed for run in planned if run.network == name]
     if row is None:
         return (name, ", ".join(map(str, seeds)), *[UNMEASURED] * 7, "")
     missing = [str(seed) for seed in seeds if seed not in row.seeds]
-    said = ", ".join(map(str, row.seeds)) + (f" ({', '.join(missing)} {UNMEASURED})" if missing else "")
+    measured = ", ".join(map(str, row.seeds)) + (f" ({', '.join(missing)} {UNMEASURED})" if missing else "")
     epochs = ", ".join(map(str, row.epochs)) or "not recorded"
     minutes = ", ".join("?" if part is None else f"{part:.0f}" for part in row.minutes) or "not recorded"
-    return _cells(row, said, epochs, minutes)
+    return _cells(row, measured, epochs, minutes)
 
 
 def _cells(row: Row, seeds: str, epochs: str, minutes: str) -> tuple[str, ...]:
-    measured = (show_estimate(row.estimate(measure)) for measure in MEASURES)
-    return (row.name, seeds, *measured, epochs, minutes, row.embedding)
+    measures = (format_estimate(row.estimate(measure)) for measure in MEASURES)
+    return (row.name, seeds, *measures, epochs, minutes, row.embedding)
 
 
-def show_estimate(found: Estimate) -> str:
-    """A mean with its interval, as tables have it."""
-    return f"{found.mean:.3f} [{found.low:.3f}, {found.high:.3f}]"
+def _chance_row(chance: dict[str, float]) -> tuple[str, ...]:
+    accuracy, loss, precision = (f"{chance[name]:.3f}" for name in ("accuracy", "log_loss", "precision"))
+    return ("chance", "", accuracy, loss, loss, precision, precision, "", "", "")
 
 
 def _claims(sections: Sequence[Section]) -> list[str]:
-    """The paper's two claims on each split, and whether segue-fast beats the regression, clip by clip."""
+    """Writes the paper's two claims for each split, and whether segue-fast is better than the regression."""
     lines = [
-        "## What can be said",
+        "## Claims",
         "",
-        "The paper claims the CNN-LSTM above the CNN, by 0.06 of accuracy. Differences are measured clip by clip over "
-        "the seeds that are named, with the 95 % interval over clips; the spread over seeds is not in it.",
+        "The paper claims an accuracy of the CNN-LSTM that is 0.06 above the CNN's. Differences are measured clip by "
+        "clip over the named seeds, with the 95 % interval over clips, which does not include the spread over seeds.",
         "",
     ]
     for section in sections:
-        lines += [claim(section, CNN_LSTM, CNN, measure) for measure in COMPARED]
-        lines += [claim(section, "segue-fast", "regression", measure) for measure in COMPARED]
-        lines += [claim(section, "segue-fast", "regression by its posterior", "precision_at_10")]
+        lines += [claim_line(section, CNN_LSTM, CNN, measure) for measure in COMPARED]
+        lines += [claim_line(section, "segue-fast", "regression", measure) for measure in COMPARED]
+        lines += [claim_line(section, "segue-fast", "regression by its posterior", "precision_at_10")]
     return lines
 
 
-def claim(section: Section, one: str, other: str, measure: str) -> str:
-    """A line that says whether one network is above another by a measure, on one split."""
-    names = ("regression", "regression by its posterior")
-    rows = {row.name: row for row in section.rows} | dict(zip(names, section.baselines, strict=True))
-    compared = _compared(rows.get(one), rows.get(other), measure)
-    return f"- {section.label}, {one} above {other}, {COMPARED[measure]}: {compared}."
-
-
-def _compared(one: Row | None, other: Row | None, measure: str) -> str:
-    if one is None or other is None:
+def _compare(row: Row | None, other: Row | None, measure: str) -> str:
+    if row is None or other is None:
         return UNMEASURED
-    gain = one.gain(other, measure)
+    gain = row.gain(other, measure)
     if measure == "log_loss":
         gain = Estimate(-gain.mean, -gain.high, -gain.low)
-    seeds = " against ".join(", ".join(map(str, row.seeds)) or "one" for row in (one, other))
+    seeds = " against ".join(", ".join(map(str, compared.seeds)) or "one" for compared in (row, other))
     return f"{verdict(gain)}, a gain of {gain.mean:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}] (seeds {seeds})"
-
-
-def verdict(gain: Estimate) -> str:
-    """What an interval says of an order."""
-    if gain.low > 0:
-        return "holds"
-    if gain.high < 0:
-        return "does not hold, it is the other way round"
-    return "cannot be told"

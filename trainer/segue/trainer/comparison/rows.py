@@ -1,4 +1,4 @@
-"""What a comparison measures, and the rows of its tables."""
+"""The runs of a comparison, and the rows of its tables."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ MEASURES = ("accuracy", "log_loss_raw", "log_loss", "precision_at_5", "precision
 
 @dataclass(frozen=True)
 class Run:
-    """One network to be trained on one split by one seed."""
+    """A network, the split that it is trained by, and its seed."""
 
     split: str
     network: str
     seed: int
 
     def folder(self, runs: Path) -> Path:
-        """Where its artifact lies."""
+        """Returns the folder of its artifact."""
         return runs / self.split / f"{self.network}-s{self.seed}"
 
 
@@ -37,7 +37,7 @@ class Estimate:
 
     @classmethod
     def of(cls, values: AnyFloats, tracks: Sequence[str]) -> Estimate:
-        """From values of clips or chunks [n], and which each is."""
+        """Estimates the mean of values [n] of the named clips or chunks [n]."""
         return cls(float(values.mean()), *bootstrap_interval(values, tracks))
 
 
@@ -46,13 +46,13 @@ class Row:
     """A network in a table.
 
     Attributes:
-        name: of the network.
-        seeds: those that were measured.
-        tracks: the clips or chunks that were judged.
-        clips: the measures of each clip, mean over the seeds, by name.
-        embedding: which layer it is.
-        epochs: run, of each seed that has a record.
-        minutes: of training, likewise; None where a part was not counted.
+        name: name of the network.
+        seeds: seeds of the measured runs.
+        tracks: names of the evaluated clips or chunks.
+        clips: measures of each clip by name, averaged over the seeds.
+        embedding: the layer that the embedding is.
+        epochs: number of epochs of each run that has a record.
+        minutes: training time of each run that has a record; None where part of it was not measured.
     """
 
     name: str
@@ -64,9 +64,9 @@ class Row:
     minutes: tuple[float | None, ...] = ()
 
     def estimate(self, measure: str) -> Estimate:
-        """One of ``MEASURES``."""
+        """Estimates one of ``MEASURES``."""
         return Estimate.of(self.clips[measure], self.tracks)
 
     def gain(self, other: Row, measure: str) -> Estimate:
-        """How much higher than another network's a measure is, clip by clip."""
+        """Estimates how much higher a measure is than that of another network, clip by clip."""
         return Estimate.of(self.clips[measure] - other.clips[measure], self.tracks)

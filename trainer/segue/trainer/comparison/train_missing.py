@@ -14,28 +14,33 @@ from segue.trainer.training.fit import EpochCallback, RunControl
 from segue.trainer.training.recipes import RECIPES
 
 
-def train_run(run: Run, sides: TrainValidSplit, folder: Path, watch: EpochCallback) -> None:
-    """Trains one network under ``folder``, and goes on where it was stopped; nothing where its artifact stands.
+def train_missing(run: Run, data: TrainValidSplit, folder: Path, on_epoch: EpochCallback) -> None:
+    """Trains the network of a run unless it has an artifact; resumes an interrupted run.
+
+    Args:
+        run: the run.
+        data: the clips of its split.
+        folder: folder of all runs.
+        on_epoch: called after each epoch.
 
     Raises:
-        TrainingError: it cannot be trained.
+        TrainingError: the network cannot be trained.
     """
     output = run.folder(folder)
     if (output / MANIFEST).exists():
         return
     recipe = RECIPES[run.network]
-    plan = recipe.planned(run.seed, None)
-    judged = f"--split {run.split} --side valid --pool train"
-    command = f"segue-trainer evaluate --model {output.name} --input INPUT {judged}"
+    plan = recipe.plan_for(run.seed, None)
+    options = f"--split {run.split} --side valid --pool train"
+    command = f"segue-trainer evaluate --model {output.name} --input INPUT {options}"
 
-    def work(course: RunControl) -> object:
-        return train_artifact(sides, output, recipe, plan, name=run.network, command=command, course=course)
+    def train(control: RunControl) -> object:
+        return train_artifact(data, output, recipe, plan, name=run.network, command=command, control=control)
 
     resume = checkpoint_path(output).exists()
-    run_resumable(
-        output, RunControl(watch, resume=resume, identity=run_identity(sides, recipe, plan)), work, _say_nothing
-    )
+    control = RunControl(on_epoch, resume=resume, identity=run_identity(data, recipe, plan))
+    run_resumable(output, control, train, _ignore)
 
 
-def _say_nothing(text: str) -> None:
-    """The same command goes on without being told."""
+def _ignore(message: str) -> None:
+    """Ignores the message about --resume, since the same command resumes the run."""

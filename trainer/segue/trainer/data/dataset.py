@@ -1,6 +1,6 @@
-"""Where clips come from: a folder of audio in GTZAN's layout, or a ready-made log-mel archive.
+"""Clips for training, whether they come from a folder of audio or from a log-mel archive.
 
-Both end in the same ``Dataset``. A clip is held as decibel columns, from which windows are cut anywhere.
+A clip is held as decibel columns, from which windows are cut at any column.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ import numpy as np
 from segue.trainer.arrays import Floats
 from segue.trainer.errors import DataUnusable
 
-_SECOND = re.compile(r"#\d{2,}s$")
+_CHUNK_START = re.compile(r"#\d{2,}s$")
 
 
 @dataclass(frozen=True)
 class Clip:
-    """One clip that can be learnt from.
+    """A labelled clip.
 
     Attributes:
-        track: its name, such as "blues.00000".
-        genre: what it is.
+        track: name of the track, such as "blues.00000".
+        genre: the track's genre.
         decibels: log-mel [bands, columns] relative to the clip's loudest cell, with columns for one window or more.
-        tags: what a teacher says of it, [patches, tags] in [0, 1], the patches spread evenly over the clip; None where
-            nobody taught it.
+        tags: a teacher's tags [patches, tags] in [0, 1] of patches spread evenly over the clip, or None without a
+            teacher.
     """
 
     track: str
@@ -38,11 +38,11 @@ class Clip:
 
 @dataclass(frozen=True)
 class Dataset:
-    """Clips, and what became of the others.
+    """Clips that can be used, and the reasons why others cannot.
 
     Attributes:
-        clips: in the order of their names.
-        dropped: why a file was left out, by its name.
+        clips: the clips in the order of their names.
+        dropped: the reason why a track was left out, by its name.
     """
 
     clips: tuple[Clip, ...]
@@ -66,42 +66,41 @@ class Dataset:
 
     @property
     def copies(self) -> list[tuple[str, str]]:
-        """Pairs of tracks whose columns are the same, bit for bit: the first of them and each other."""
+        """Pairs of tracks whose columns are the same, bit for bit: the first of them with each other one."""
         first: dict[bytes, str] = {}
-        found = ((first.setdefault(_content(clip), clip.track), clip.track) for clip in self.clips)
-        return [(one, other) for one, other in found if one != other]
+        pairs = ((first.setdefault(_content(clip), clip.track), clip.track) for clip in self.clips)
+        return [(original, copy) for original, copy in pairs if original != copy]
 
-    def where(self, wanted: Callable[[str], bool]) -> Dataset:
-        """The clips whose track is wanted."""
-        return Dataset(tuple(clip for clip in self.clips if wanted(clip.track)), self.dropped)
-
-
-def _content(clip: Clip) -> bytes:
-    return hashlib.sha256(clip.decibels.tobytes()).digest()
+    def select(self, selects: Callable[[str], bool]) -> Dataset:
+        """Returns the clips whose track is selected."""
+        return Dataset(tuple(clip for clip in self.clips if selects(clip.track)), self.dropped)
 
 
 def track_of(chunk: str) -> str:
-    """The track that a chunk is part of; the name of a whole track is its own."""
-    return _SECOND.sub("", chunk)
+    """Returns the track that a chunk is part of; the name of a whole track is returned as it is."""
+    return _CHUNK_START.sub("", chunk)
 
 
 def labels_of(genres: Iterable[str]) -> tuple[str, ...]:
-    """The genres in the order of a posterior.
+    """Returns the genres in the order of a posterior.
 
     Raises:
         DataUnusable: there are fewer than two.
     """
     labels = tuple(sorted(set(genres)))
     if len(labels) < 2:
-        found = f"only {labels[0]!r}" if labels else "none"
+        given = f"only {labels[0]!r}" if labels else "none"
         raise DataUnusable(
-            f"A network needs two genres or more to tell apart, and there is {found}. "
-            "Lay the clips out as FOLDER/<genre>/<clip>."
+            f"A network needs two genres or more, and there is {given}. Lay the clips out as FOLDER/<genre>/<clip>."
         )
     return labels
 
 
 def one_hot(dataset: Dataset, labels: tuple[str, ...]) -> Floats:
-    """The genres of the clips as [clips, genres]."""
+    """Returns the genres of the clips as [clips, genres]."""
     positions = [labels.index(clip.genre) for clip in dataset.clips]
     return np.eye(len(labels), dtype=np.float32)[positions]
+
+
+def _content(clip: Clip) -> bytes:
+    return hashlib.sha256(clip.decibels.tobytes()).digest()

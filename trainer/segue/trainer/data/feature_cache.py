@@ -1,4 +1,4 @@
-"""Features that are computed once: kept by the content of the file and the fingerprint of the front end."""
+"""Caches features of audio on disk, by the content of the file and the fingerprint of the front end."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from segue.trainer.arrays import Floats
 
 
 def default_cache() -> Path:
-    """Where features are kept when nobody says otherwise."""
+    """Returns the folder of the cache: ``segue/features`` in the user's folder for caches."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "segue" / "features"
 
 
 @dataclass
 class FeatureCache:
-    """A folder of features, by fingerprint and content; a file that was renamed or moved is found again.
+    """A folder of features; a file that was renamed or moved is recognized by its content.
 
     Attributes:
-        folder: where.
+        folder: folder of the cache.
         config: the front end.
-        trouble: why nothing more was kept, or empty.
+        trouble: the reason why features could not be stored, or empty.
     """
 
     folder: Path
@@ -33,25 +33,25 @@ class FeatureCache:
     trouble: str = field(default="", init=False)
 
     def find(self, audio: Path) -> Floats | None:
-        """The columns [bands, columns] of a file, or None where they are not kept, or not whole."""
+        """Returns the columns [bands, columns] of a file, or None where they are missing or damaged."""
         try:
-            decibels: Floats = np.load(self._place(audio), allow_pickle=False)
+            decibels: Floats = np.load(self._path(audio), allow_pickle=False)
         except (OSError, ValueError, EOFError):
             return None
         config = self.config
         fits = decibels.ndim == 2 and len(decibels) == config.n_mels and decibels.shape[1] >= config.columns
         return decibels if fits and decibels.dtype == np.float32 else None
 
-    def keep(self, audio: Path, decibels: Floats) -> None:
-        """Keeps the columns of a file; a disk that is full is told in ``trouble`` and is no reason to stop."""
-        place = self._place(audio)
+    def store(self, audio: Path, decibels: Floats) -> None:
+        """Stores the columns of a file; ``trouble`` reports a full disk, which does not stop a run."""
+        path = self._path(audio)
         try:
-            place.parent.mkdir(parents=True, exist_ok=True)
-            with atomic_write(place) as file:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with atomic_write(path) as file:
                 np.save(file, decibels, allow_pickle=False)
         except OSError as error:
-            self.trouble = f"features are not kept in {self.folder}: {error.strerror or error}"
+            self.trouble = f"features are not cached in {self.folder}: {error.strerror or error}"
 
-    def _place(self, audio: Path) -> Path:
-        name = sha256_of(audio)
-        return self.folder / self.config.fingerprint / name[:2] / f"{name}.npy"
+    def _path(self, audio: Path) -> Path:
+        digest = sha256_of(audio)
+        return self.folder / self.config.fingerprint / digest[:2] / f"{digest}.npy"

@@ -1,4 +1,4 @@
-"""Folders of audio in GTZAN's layout: ``<genre>/<clip>.<any audio ending>``."""
+"""Reads folders of audio in GTZAN's layout: ``<genre>/<clip>.<any audio ending>``."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from segue.trainer.errors import DataUnusable
 
 T = TypeVar("T")
 
-# The paper's rule for what it trains on.
+# The paper trains on clips of at least this duration.
 MIN_SECONDS = 28.0
 _USUAL_SECONDS = 30.0
-# Lower than any 32-bit float decibel that a real window holds; windows are floored on their own, later.
+# Below every 32-bit float decibel of a real window; each window gets its own floor later.
 _NO_FLOOR_DB = -200.0
 
 
@@ -37,13 +37,19 @@ class Progress(Protocol):
     """Passes results on while it shows how many of ``total`` there are."""
 
     def __call__(self, results: Iterable[T], total: int) -> Iterable[T]:
-        """The results as they come."""
+        """Yields the results as they come."""
         ...
 
 
 @dataclass(frozen=True)
 class AudioFile:
-    """One file of the folder, not yet opened."""
+    """A file of the folder, not yet opened.
+
+    Attributes:
+        path: path of the file.
+        track: name of the track.
+        genre: the track's genre.
+    """
 
     path: Path
     track: str
@@ -51,11 +57,11 @@ class AudioFile:
 
 
 def list_folder(folder: Path) -> list[AudioFile]:
-    """The files of a folder in GTZAN's layout, in the order of their tracks.
+    """Lists the files of a folder in GTZAN's layout, in the order of their tracks.
 
-    A genre's folders are walked to any depth, but for hidden ones and links to folders. A file named after its genre,
-    as ``blues/blues.00000.au``, is the track ``blues.00000``; any other keeps its folders and ending, since two folders
-    may hold files of the same name.
+    The folders of a genre are walked to any depth, without hidden ones and links to folders. A file that is named
+    after its genre, as ``blues/blues.00000.au``, is the track ``blues.00000``. Any other file keeps its folders and
+    its ending in its name, since two folders may hold files of the same name.
 
     Raises:
         DataUnusable: it has no genres, a genre is empty, or two files are the same track.
@@ -63,17 +69,21 @@ def list_folder(folder: Path) -> list[AudioFile]:
     genres = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
     if not genres:
         raise DataUnusable(f"{folder} has no folders of clips. Lay it out as {folder}/<genre>/<clip>.")
-    found = {genre: _audio_in(genre) for genre in genres}
-    empty = [genre.name for genre, paths in found.items() if not paths]
+    paths_by_genre = {genre: _visible_files(genre) for genre in genres}
+    empty = [genre.name for genre, paths in paths_by_genre.items() if not paths]
     if empty:
         raise DataUnusable(f"{folder}: no clips in {', '.join(empty)}. Put clips there, or remove the folder.")
-    files = [AudioFile(path, _track(path, genre), genre.name) for genre, paths in found.items() for path in paths]
+    files = [
+        AudioFile(path, _track_name(path, genre), genre.name)
+        for genre, paths in paths_by_genre.items()
+        for path in paths
+    ]
     _check_unique_tracks(files)
     return sorted(files, key=lambda file: file.track)
 
 
 def seconds_of(file: AudioFile) -> float:
-    """How long a file plays by its header; that of a usual clip where libsndfile does not read it."""
+    """Returns the duration of a file by its header, or that of a usual clip where libsndfile cannot read it."""
     try:
         return float(soundfile.info(file.path).duration)
     except (soundfile.LibsndfileError, OSError):
@@ -83,50 +93,52 @@ def seconds_of(file: AudioFile) -> float:
 def read_folder(
     files: list[AudioFile], config: FeatureConfig, progress: Progress, cache: FeatureCache | None = None
 ) -> Dataset:
-    """Decodes files whole, to learn from.
+    """Decodes files whole, for training.
 
-    Files that do not decode, are silent or play less than ``MIN_SECONDS`` are dropped, and named in the answer.
+    Files that do not decode, are silent or are shorter than ``MIN_SECONDS`` are dropped, with their reasons.
 
     Args:
-        files: what ``list_folder`` found.
+        files: files that ``list_folder`` listed.
         config: the front end.
-        progress: shows how far it is.
-        cache: where features are looked for first, and kept.
+        progress: shows how many are done.
+        cache: features that were computed before; new ones are stored in it.
     """
     results = list(progress(_in_threads(lambda file: _read_clip(file, config, cache), files), len(files)))
-    dropped = {file.track: str(clip) for file, clip in zip(files, results, strict=True) if isinstance(clip, AudioError)}
-    return Dataset(tuple(clip for clip in results if isinstance(clip, Clip)), dropped)
+    return Dataset(tuple(clip for clip in results if isinstance(clip, Clip)), _reasons(files, results))
 
 
 def extract_folder(
-    files: list[AudioFile], config: FeatureConfig, most: int, progress: Progress
+    files: list[AudioFile], config: FeatureConfig, max_windows: int, progress: Progress
 ) -> tuple[list[LabelledWindows], dict[str, str]]:
-    """Hears files as the server would: by ``segue.core.features.extract``, a few windows of each.
+    """Extracts windows from files as the server does, by ``segue.core.features.extract``.
+
+    Args:
+        files: files that ``list_folder`` listed.
+        config: the front end.
+        max_windows: largest number of windows of a track.
+        progress: shows how many are done.
 
     Returns:
-        What was heard, and why a track was not, by its name.
+        The tracks, and the reason why each of the others was dropped, by its name.
     """
-    results = list(progress(_in_threads(lambda file: _extract_file(file, config, most), files), len(files)))
-    dropped = {
-        file.track: str(heard) for file, heard in zip(files, results, strict=True) if isinstance(heard, AudioError)
-    }
-    return [heard for heard in results if isinstance(heard, LabelledWindows)], dropped
+    results = list(progress(_in_threads(lambda file: _extract_file(file, config, max_windows), files), len(files)))
+    return [track for track in results if isinstance(track, LabelledWindows)], _reasons(files, results)
 
 
 def clip_decibels(path: Path, config: FeatureConfig) -> Floats:
-    """All columns of a file [bands, columns], in decibels relative to its loudest cell.
+    """Computes all columns of a file [bands, columns], in decibels relative to its loudest cell.
 
     Raises:
-        AudioError: it does not decode, is silent, or plays less than ``MIN_SECONDS``.
+        AudioError: it does not decode, is silent, or is shorter than ``MIN_SECONDS``.
     """
     with open_audio(path, config.sample_rate) as source:
         if source.seconds < MIN_SECONDS:
-            raise AudioTooShort(f"It lasts {source.seconds:.1f} s; clips under {MIN_SECONDS:g} s are not learnt from.")
+            raise AudioTooShort(f"It lasts {source.seconds:.1f} s; training needs clips of {MIN_SECONDS:g} s or more.")
         samples = source.read(0, source.samples)
     if np.sqrt(np.mean(np.square(samples))) < SILENCE_RMS:
-        raise AudioSilent("Nothing can be heard in it.")
+        raise AudioSilent("It is silent.")
     frames = config.grid.frames(0, config.column_count(len(samples)))
-    # In pieces: a frame holds 2,048 numbers where the clip has 512.
+    # In parts, since a frame holds 2,048 numbers and advances by 512 samples.
     power = [mel_power(samples, part, config) for part in np.array_split(frames, 1 + len(frames) // 500)]
     return log_scale(np.concatenate(power, axis=1), replace(config, floor_db=_NO_FLOOR_DB))
 
@@ -137,36 +149,42 @@ def _read_clip(file: AudioFile, config: FeatureConfig, cache: FeatureCache | Non
         if decibels is None:
             decibels = clip_decibels(file.path, config)
             if cache:
-                cache.keep(file.path, decibels)
+                cache.store(file.path, decibels)
         return Clip(file.track, file.genre, decibels)
     except AudioError as error:
         return error
 
 
-def _extract_file(file: AudioFile, config: FeatureConfig, most: int) -> LabelledWindows | AudioError:
+def _extract_file(file: AudioFile, config: FeatureConfig, max_windows: int) -> LabelledWindows | AudioError:
     try:
-        return LabelledWindows(file.track, file.genre, extract(file.path, config, most).windows)
+        return LabelledWindows(file.track, file.genre, extract(file.path, config, max_windows).windows)
     except AudioError as error:
         return error
 
 
+def _reasons(files: list[AudioFile], results: Iterable[object]) -> dict[str, str]:
+    """Returns the reason why a file was dropped, by its track."""
+    pairs = zip(files, results, strict=True)
+    return {file.track: str(result) for file, result in pairs if isinstance(result, AudioError)}
+
+
 def _in_threads(work: Callable[[AudioFile], T], files: list[AudioFile]) -> Iterator[T]:
-    # Decoding, resampling and the transform all let go of the interpreter, so threads are enough.
+    # Decoding, resampling and the transform all release the interpreter's lock, so threads are enough.
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         yield from pool.map(work, files)
 
 
-def _audio_in(genre: Path) -> list[Path]:
+def _visible_files(genre: Path) -> list[Path]:
     paths = []
-    for folder, below, names in os.walk(genre):
-        below[:] = [name for name in below if not name.startswith(".")]
+    for folder, subfolders, names in os.walk(genre):
+        subfolders[:] = [name for name in subfolders if not name.startswith(".")]
         paths += [Path(folder, name) for name in names if not name.startswith(".")]
     return sorted(path for path in paths if path.is_file())
 
 
-def _track(path: Path, genre: Path) -> str:
-    inside = f"{genre.name}/{path.relative_to(genre).as_posix()}"
-    return path.stem if path.name.startswith(f"{genre.name}.") else inside
+def _track_name(path: Path, genre: Path) -> str:
+    relative = f"{genre.name}/{path.relative_to(genre).as_posix()}"
+    return path.stem if path.name.startswith(f"{genre.name}.") else relative
 
 
 def _check_unique_tracks(files: list[AudioFile]) -> None:

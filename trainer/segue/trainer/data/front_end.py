@@ -1,10 +1,10 @@
-"""The front end that all networks trained on log-mel share."""
+"""The front end that segue-fast and the paper's networks share."""
 
 from __future__ import annotations
 
 from segue.core.features.config import FeatureConfig
 
-# Window-relative decibels on the paper's mel bands; docs/adr says how the floor was chosen.
+# Window-relative decibels on the paper's mel bands; docs/adr/0011 explains the floor.
 FRONT_END = FeatureConfig()
 
 MAX_WINDOWS = 10

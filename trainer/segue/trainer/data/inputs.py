@@ -125,17 +125,17 @@ class ArchiveInput:
 
     def columns(self, selects: Selects) -> list[int]:
         """Returns the number of columns of each selected clip."""
-        return [clip.decibels.shape[1] for clip in self.dataset.where(selects).clips]
+        return [clip.decibels.shape[1] for clip in self.dataset.select(selects).clips]
 
     def read(self, selects: Selects, progress: Progress, cache: FeatureCache | None = None) -> Dataset:
         """Returns the selected clips."""
-        return self.dataset.where(selects)
+        return self.dataset.select(selects)
 
     def extract(
         self, max_windows: int, selects: Selects, progress: Progress
     ) -> tuple[list[LabelledWindows], dict[str, str]]:
         """Cuts windows from the columns; nothing is dropped."""
-        clips = self.dataset.where(selects).clips
+        clips = self.dataset.select(selects).clips
         return list(progress((cut_windows(clip, self.config, max_windows) for clip in clips), len(clips))), {}
 
 

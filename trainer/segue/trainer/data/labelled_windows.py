@@ -16,12 +16,12 @@ from segue.trainer.data.dataset import Clip, Dataset
 
 @dataclass(frozen=True)
 class LabelledWindows:
-    """A clip as a network is asked about it.
+    """The windows of a labelled track.
 
     Attributes:
-        track: its name.
-        genre: what it is.
-        windows: what the network sees.
+        track: name of the track.
+        genre: the track's genre.
+        windows: its windows as a network takes them.
     """
 
     track: str
@@ -29,23 +29,34 @@ class LabelledWindows:
     windows: Windows
 
 
-def cut_windows(clip: Clip, config: FeatureConfig, most: int) -> LabelledWindows:
-    """The windows of a clip that the server would see, cut from its columns."""
-    starts = spread_starts(clip.decibels.shape[1], config.columns, most)
+def cut_windows(clip: Clip, config: FeatureConfig, max_windows: int) -> LabelledWindows:
+    """Cuts the windows of a clip that the server would extract from its audio.
+
+    Args:
+        clip: the clip.
+        config: the front end.
+        max_windows: largest number of windows, 1 or above.
+    """
+    starts = spread_starts(clip.decibels.shape[1], config.columns, max_windows)
     values = np.stack([cut_window(clip.decibels, int(start), config) for start in starts])
     seconds = np.array([config.grid.frame(int(start)) * config.hop / config.sample_rate for start in starts])
     return LabelledWindows(clip.track, clip.genre, Windows(values, seconds))
 
 
-def chunk_dataset(dataset: Dataset, config: FeatureConfig, most: int) -> Dataset:
-    """The windows of every clip as clips of their own, for a split by chunks."""
-    heard = (cut_windows(clip, config, most) for clip in dataset.clips)
-    chunks = (Clip(chunk.track, chunk.genre, chunk.windows.values[0]) for clip in heard for chunk in chunks_of(clip))
+def cut_window(decibels: Floats, start: int, config: FeatureConfig) -> Floats:
+    """Cuts the window [bands, config.columns] that begins at column ``start``, on the network's scale."""
+    return relative_decibels(decibels[:, start : start + config.columns], config.floor_db)
+
+
+def chunk_dataset(dataset: Dataset, config: FeatureConfig, max_windows: int) -> Dataset:
+    """Turns the windows of each clip into clips of their own, for a split by chunks."""
+    clips = (cut_windows(clip, config, max_windows) for clip in dataset.clips)
+    chunks = (Clip(chunk.track, chunk.genre, chunk.windows.values[0]) for clip in clips for chunk in chunks_of(clip))
     return Dataset(tuple(chunks), dataset.dropped)
 
 
 def chunks_of(clip: LabelledWindows) -> list[LabelledWindows]:
-    """The windows of a clip, each alone and named after the second that it begins at."""
+    """Separates the windows of a clip, each named after the second at which it begins."""
     windows = clip.windows
     return [
         LabelledWindows(
@@ -55,17 +66,22 @@ def chunks_of(clip: LabelledWindows) -> list[LabelledWindows]:
     ]
 
 
-def cut_window(decibels: Floats, start: int, config: FeatureConfig) -> Floats:
-    """The window [bands, config.columns] that begins at column ``start``, on the network's scale."""
-    return relative_decibels(decibels[:, start : start + config.columns], config.floor_db)
+def served_windows(dataset: Dataset, config: FeatureConfig, max_windows: int) -> dict[str, NDArray[np.generic]]:
+    """Cuts the windows of all clips into one array.
 
+    Args:
+        dataset: the clips.
+        config: the front end.
+        max_windows: largest number of windows of a clip, 1 or above.
 
-def served_windows(dataset: Dataset, config: FeatureConfig, most: int) -> dict[str, NDArray[np.generic]]:
-    """The windows of every clip as the server would cut them, filled up to ``most``: windows and mask."""
-    heard = [cut_windows(clip, config, most).windows.values for clip in dataset.clips]
-    values = np.zeros((len(heard), most, config.n_mels, config.columns), np.float32)
-    mask = np.zeros((len(heard), most), bool)
-    for row, windows in enumerate(heard):
+    Returns:
+        ``windows`` [clips, max_windows, bands, columns], and ``mask`` [clips, max_windows], true where a window is
+        present; absent windows come last.
+    """
+    clips = [cut_windows(clip, config, max_windows).windows.values for clip in dataset.clips]
+    values = np.zeros((len(clips), max_windows, config.n_mels, config.columns), np.float32)
+    mask = np.zeros((len(clips), max_windows), bool)
+    for row, windows in enumerate(clips):
         values[row, : len(windows)] = windows
         mask[row, : len(windows)] = True
     return {"windows": values, "mask": mask}

@@ -1,7 +1,7 @@
-"""Ready-made log-mel archives: an npz whose ``recipe`` says how it was made.
+"""Reads log-mel archives: an npz whose ``recipe`` states how its features were computed.
 
-Its fields are ``X`` uint8 [n, bands, columns], ``scale_db`` and ``offset_db`` (decibels = X * scale + offset),
-``genre`` [n] and ``recipe`` (JSON), and ``track`` [n] where it has names.
+The fields are ``X`` uint8 [n, bands, columns], ``scale_db`` and ``offset_db`` (decibels = X * scale + offset),
+``genre`` [n], ``recipe`` (JSON), and optionally ``track`` [n], the names.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from segue.trainer.data.dataset import Clip, Dataset
 from segue.trainer.data.npz import Fields, read_npz
 from segue.trainer.errors import DataUnusable, RecipeMismatch
 
-NEEDED = ("X", "scale_db", "offset_db", "genre", "recipe")
+_REQUIRED = ("X", "scale_db", "offset_db", "genre", "recipe")
 _COLUMNS = "frame ((2*j+1)*n_frames-1)//775 of the hop-512 log-mel, j=0..386"
 _DECIBELS = "relative to the clip maximum over all frames, floor -80"
-_DEEPEST_FLOOR_DB = -80.0
+_LOWEST_FLOOR_DB = -80.0
 
 
 def recipe_of(config: FeatureConfig) -> dict[str, Any]:
-    """The recipe that an archive must state to hold what this front end makes."""
+    """Returns the recipe of an archive whose features are those of a front end."""
     return {
         "sample_rate": config.sample_rate,
         "n_fft": config.n_fft,
@@ -48,18 +48,18 @@ def read_archive(path: Path, config: FeatureConfig) -> Dataset:
 
     Args:
         path: the npz.
-        config: the front end of the network; the archive must have been made by the same recipe.
+        config: the front end of the network; the recipe of the archive must match it.
 
     Raises:
-        DataUnusable: it is not an archive, lacks a field, or its fields do not fit each other.
+        DataUnusable: it is not an archive, lacks a field, or its fields do not match each other.
         RecipeMismatch: it was made by another recipe.
     """
     fields = _read_fields(path)
     check_recipe(_parse_recipe(path, fields["recipe"]), config, path)
     count = fields["genre"].size
     fields.setdefault("track", np.array([f"{number:05}" for number in range(count)]))
-    for complaint in _complaints(fields, count, config):
-        raise DataUnusable(f"{path}: {complaint}. Make the archive again.")
+    for problem in _problems(fields, count, config):
+        raise DataUnusable(f"{path}: {problem}. Make the archive again.")
     decibels = fields["X"] * np.float32(fields["scale_db"]) + np.float32(fields["offset_db"])
     clips = (
         Clip(str(track), str(genre), clip)
@@ -69,15 +69,15 @@ def read_archive(path: Path, config: FeatureConfig) -> Dataset:
 
 
 def check_recipe(recipe: dict[str, Any], config: FeatureConfig, path: Path) -> None:
-    """Refuses an archive that the front end would not have made.
+    """Refuses an archive whose features are not those of a front end.
 
     Raises:
         RecipeMismatch: a setting differs; the message names each.
     """
-    if config.scale != "decibel" or config.grid != GTZAN_GRID or config.floor_db < _DEEPEST_FLOOR_DB:
+    if config.scale != "decibel" or config.grid != GTZAN_GRID or config.floor_db < _LOWEST_FLOOR_DB:
         raise RecipeMismatch(
-            f"{path} holds decibels down to {_DEEPEST_FLOOR_DB:g} on GTZAN's columns, and this network has another "
-            "front end. Give it a folder of audio instead."
+            f"{path} holds decibels down to {_LOWEST_FLOOR_DB:g} on GTZAN's columns, which are not the features "
+            "of this network. Give it a folder of audio instead."
         )
     expected = recipe_of(config)
     differing = [
@@ -88,19 +88,19 @@ def check_recipe(recipe: dict[str, Any], config: FeatureConfig, path: Path) -> N
     if differing:
         raise RecipeMismatch(
             f"{path} was made by another recipe: {'; '.join(differing)}. Make the archive again by the network's "
-            "recipe, or give the folder of audio instead."
+            "recipe, or give it the folder of audio instead."
         )
 
 
-def _complaints(fields: Mapping[str, NDArray[Any]], count: int, config: FeatureConfig) -> Iterator[str]:
-    """What keeps the fields of an archive of so many clips from being read."""
+def _problems(fields: Mapping[str, NDArray[Any]], count: int, config: FeatureConfig) -> Iterator[str]:
+    """Yields why the fields are not those of an archive of ``count`` clips."""
     for name in ("scale_db", "offset_db"):
         value = fields[name]
         if value.size != 1 or value.dtype.kind not in "iuf" or not np.isfinite(value).all():
             yield f"{name} is not one finite number"
     for name in ("genre", "track"):
         if fields[name].shape != (count,) or fields[name].dtype.kind != "U" or not fields[name].astype(bool).all():
-            yield f"{name} is not a list of {count} names, one a clip"
+            yield f"{name} is not a list of {count} names, one for each clip"
     names, times = np.unique(fields["track"], return_counts=True)
     if (times > 1).any():
         yield f"it names the track {names[times > 1][0]} more than once"
@@ -120,7 +120,7 @@ def _read_fields(path: Path) -> Fields:
         raise DataUnusable(
             f"{path} is not a log-mel archive (npz), or it is damaged. Name a folder of clips or an archive."
         ) from error
-    missing = [name for name in NEEDED if name not in fields]
+    missing = [name for name in _REQUIRED if name not in fields]
     if missing:
         raise DataUnusable(f"{path} is not a log-mel archive: it lacks {', '.join(missing)}.")
     return fields

@@ -1,4 +1,4 @@
-"""Files of arrays (npz): whatever is wrong with one is an OSError or a ValueError, and none is ever half written."""
+"""Reads and writes files of arrays (npz)."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from segue.core.files import atomic_write
 
 Fields = dict[str, NDArray[Any]]
 
-# What NumPy and zipfile raise of a file that is something else, or of a damaged one; nothing documents them.
+# NumPy and zipfile raise these for a damaged file or one of another kind; neither documents them.
 _DAMAGE = (EOFError, zipfile.BadZipFile, zlib.error, AttributeError, TypeError, RuntimeError, MemoryError)
 
 
 def read_npz(path: Path) -> Fields:
-    """All arrays of a file, by their names.
+    """Reads all arrays of a file, by their names.
 
     Raises:
         OSError: it cannot be read.
@@ -33,7 +33,7 @@ def read_npz(path: Path) -> Fields:
 
 
 def write_npz(path: Path, fields: Fields) -> None:
-    """Writes arrays; an older file in their place is only replaced once the new one is whole.
+    """Writes arrays; an older file stays until the new one is whole.
 
     Raises:
         OSError: it cannot be written, as on a full disk.

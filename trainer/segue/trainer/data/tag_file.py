@@ -1,4 +1,4 @@
-"""Files of tags: what a network says of the windows of tracks, for another one to learn from.
+"""Reads and writes files of tags, which one network gives the windows of tracks and another one is trained on.
 
 Each is an npz of ``tags`` float [windows, tags] in [0, 1] and ``track`` [windows], the name of each window's track. The
 windows of a track are in the order of time and spread evenly over it.
@@ -16,21 +16,21 @@ from segue.trainer.data.npz import Fields, read_npz, write_npz
 from segue.trainer.errors import DataUnusable
 from segue.trainer.splits.split import check_names
 
-_REMEDY = "Make the file with segue-trainer tag, and name it by --tags."
+REMEDY = "Make the file with segue-trainer tag, and name it by --tags."
 
 
 def read_tag_file(path: Path) -> dict[str, Floats]:
-    """The tags [windows, tags] of each track of a file, in the order of the tracks' names.
+    """Reads the tags [windows, tags] of each track, in the order of the tracks' names.
 
     Raises:
-        DataUnusable: there is no such file, it is damaged, or its fields do not fit each other.
+        DataUnusable: the file is missing or damaged, or its fields do not match each other.
     """
     try:
         fields = read_npz(path)
     except (OSError, ValueError) as error:
-        raise DataUnusable(f"{path} is not a file of tags (npz), or it is damaged or missing. {_REMEDY}") from error
-    for complaint in _complaints(fields):
-        raise DataUnusable(f"{path} {complaint}. {_REMEDY}")
+        raise DataUnusable(f"{path} is not a file of tags (npz), or it is damaged or missing. {REMEDY}") from error
+    for problem in _problems(fields):
+        raise DataUnusable(f"{path} {problem}. {REMEDY}")
     order = np.argsort(fields["track"], kind="stable")
     names, starts = np.unique(fields["track"][order], return_index=True)
     check_names(names.tolist())
@@ -39,10 +39,10 @@ def read_tag_file(path: Path) -> dict[str, Floats]:
 
 
 def write_tag_file(path: Path, tracks: Mapping[str, Floats]) -> None:
-    """Writes what ``read_tag_file`` reads.
+    """Writes a file that ``read_tag_file`` reads.
 
     Args:
-        path: the file; an older one is replaced once the new one is whole.
+        path: the file; an older one stays until the new one is whole.
         tracks: the tags [windows, tags] of each track, at least one.
 
     Raises:
@@ -52,8 +52,8 @@ def write_tag_file(path: Path, tracks: Mapping[str, Floats]) -> None:
     write_npz(path, {"tags": np.concatenate(list(tracks.values())), "track": names})
 
 
-def _complaints(fields: Fields) -> Iterator[str]:
-    """What keeps the fields from being tags of tracks; each is only asked for where those before it are in order."""
+def _problems(fields: Fields) -> Iterator[str]:
+    """Yields why the fields are not tags of tracks; a later check is valid only if the earlier ones passed."""
     if not {"tags", "track"} <= fields.keys():
         yield "is not a file of tags: it lacks tags or track"
     tags, names = fields["tags"], fields["track"]

@@ -1,4 +1,4 @@
-"""The clips of a run, divided by its split."""
+"""Divides the clips of a run into a training and a validation side."""
 
 from __future__ import annotations
 
@@ -17,53 +17,55 @@ class TrainValidSplit:
     """The clips of a run.
 
     Attributes:
-        learnt: those that the network learns from.
-        valid: those that choose the epoch and fit the temperature.
+        train: clips that the network is trained on.
+        validation: clips that select the epoch and fit the temperature.
         labels: the genres, in the order of the posterior.
-        split: what parted them.
+        split: the split that divides them.
     """
 
-    learnt: Dataset
-    valid: Dataset
+    train: Dataset
+    validation: Dataset
     labels: tuple[str, ...]
     split: Split
 
     @classmethod
     def of(cls, dataset: Dataset, split: Split) -> TrainValidSplit:
-        """Parts a data set.
+        """Divides a data set.
 
         Raises:
-            DataUnusable: a side is empty, there are fewer than two genres, a genre is only judged by, or a clip's
-                features are not finite.
-            SplitMismatch: a recording stands on two sides, and the split does not say that it leaks.
+            DataUnusable: a side is empty, there are fewer than two genres, a genre has validation clips only, or a
+                clip's features are not finite.
+            SplitMismatch: a recording is on both sides, and the split does not say that it leaks.
         """
-        learnt = dataset.where(lambda track: split.side(track) == TRAIN)
-        valid = dataset.where(lambda track: split.side(track) == VALID)
-        for clip in (*learnt.clips, *valid.clips):
+        train = dataset.select(lambda track: split.side(track) == TRAIN)
+        validation = dataset.select(lambda track: split.side(track) == VALID)
+        for clip in (*train.clips, *validation.clips):
             if not np.isfinite(clip.decibels).all():
                 raise DataUnusable(f"{clip.track} holds features that are not finite numbers. Make the archive again.")
-        if not learnt.clips or not valid.clips:
-            side = VALID if learnt.clips else TRAIN
+        if not train.clips or not validation.clips:
+            side = VALID if train.clips else TRAIN
             raise DataUnusable(
                 f"No usable clip is on the side {side!r} of {split.name!r}. Name another input or split."
             )
-        _check_copies(learnt, valid, split)
-        labels = labels_of(learnt.genres.values())
-        stray = sorted(set(valid.genres.values()) - set(labels))
-        if stray:
-            raise DataUnusable(f"There are clips of {', '.join(stray)} to judge by, but none to learn from. Add some.")
-        return cls(learnt, valid, labels, split)
-
-
-def _check_copies(learnt: Dataset, valid: Dataset, split: Split) -> None:
-    for one, other in Dataset(learnt.clips + valid.clips).copies if not split.leaky else ():
-        if split.side(one) != split.side(other):
-            raise SplitMismatch(
-                f"The split {split.name!r} leaks: {one} and {other} are the same recording, bit for bit, and stand on "
-                "two sides. Remove one, or put both on one side."
+        _check_copies(train, validation, split)
+        labels = labels_of(train.genres.values())
+        untrained = sorted(set(validation.genres.values()) - set(labels))
+        if untrained:
+            raise DataUnusable(
+                f"{', '.join(untrained)}: there are clips to validate on, but none to train on. Add training clips."
             )
+        return cls(train, validation, labels, split)
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of all clips, in hexadecimal."""
+        return hashlib.sha256(f"{self.train.digest}{self.validation.digest}".encode()).hexdigest()
 
 
-def data_digest(sides: TrainValidSplit) -> str:
-    """The SHA-256 of all clips of a run, in hexadecimal."""
-    return hashlib.sha256(f"{sides.learnt.digest}{sides.valid.digest}".encode()).hexdigest()
+def _check_copies(train: Dataset, validation: Dataset, split: Split) -> None:
+    for original, copy in Dataset(train.clips + validation.clips).copies if not split.leaky else ():
+        if split.side(original) != split.side(copy):
+            raise SplitMismatch(
+                f"The split {split.name!r} leaks: {original} and {copy} are the same recording, bit for bit, and they "
+                "are on different sides. Remove one, or put both on one side."
+            )

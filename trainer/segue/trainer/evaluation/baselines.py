@@ -1,10 +1,11 @@
-"""What a network must beat: logistic regression on the statistics of the bands, and chance."""
+"""Baselines: logistic regression on statistics of the bands, and chance."""
 
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from segue.core.features.config import FeatureConfig
@@ -12,65 +13,69 @@ from segue.trainer.arrays import AnyFloats
 from segue.trainer.data.dataset import Dataset
 from segue.trainer.data.front_end import MAX_WINDOWS
 from segue.trainer.data.labelled_windows import cut_windows
-from segue.trainer.evaluation.metrics import log_softmax
+from segue.trainer.evaluation.calibration import log_softmax
 from segue.trainer.evaluation.predictions import Predictions
 
-# As segue-fast's first linear path had it, before it knew more than bands.
+# The value of the first linear path of segue-fast, which had statistics of the bands only.
 REGULARISATION = 3e-3
 
 
 def band_statistics(windows: AnyFloats) -> AnyFloats:
-    """Mean, spread and mean step [n, 3 * bands] of each band of windows [n, bands, columns]."""
+    """Computes mean, spread and mean step [n, 3 * bands] of each band of windows [n, bands, columns]."""
     steps = np.abs(np.diff(windows, axis=-1)).mean(-1)
     return np.concatenate([windows.mean(-1), windows.std(-1), steps], axis=1)
 
 
 def regression_on_bands(
-    learnt: Dataset, valid: Dataset, labels: tuple[str, ...], config: FeatureConfig
+    train: Dataset, validation: Dataset, labels: tuple[str, ...], config: FeatureConfig
 ) -> tuple[Predictions, Predictions]:
-    """Logistic regression on the band statistics of windows; a clip is the product of its windows' posteriors.
+    """Predicts clips by logistic regression on the band statistics of their windows.
 
-    A clip's embedding is the mean of its windows' standardised statistics, of length 1.
+    A clip's posterior is the product of its windows' posteriors, its embedding the mean of their standardised
+    statistics, of length 1.
 
     Args:
-        learnt: the clips that it learns from.
-        valid: the clips that it is judged by; nothing of them is used.
+        train: training clips.
+        validation: clips to predict; the regression is not fitted on them.
         labels: the genres, in the order of the posterior.
         config: the front end.
 
     Returns:
-        Its answers to the validation clips and to the training clips.
+        Predictions for the validation clips and for the training clips.
     """
-    heard = {id(side): [cut_windows(clip, config, MAX_WINDOWS) for clip in side.clips] for side in (learnt, valid)}
-    statistics = {side: [band_statistics(clip.windows.values) for clip in clips] for side, clips in heard.items()}
-    targets = np.repeat(
-        [labels.index(clip.genre) for clip in learnt.clips], [len(part) for part in statistics[id(learnt)]]
-    )
-    scaler = StandardScaler()
-    pipeline = make_pipeline(scaler, LogisticRegression(C=REGULARISATION, max_iter=500))
-    pipeline.fit(np.concatenate(statistics[id(learnt)]), targets)
-
-    def answer(side: Dataset) -> Predictions:
-        parts = statistics[id(side)]
-        windows = [pipeline.predict_proba(part) for part in parts]
-        means = np.stack([scaler.transform(part).mean(0) for part in parts])
-        return Predictions(
-            tracks=tuple(clip.track for clip in side.clips),
-            genres=np.array([labels.index(clip.genre) for clip in side.clips]),
-            labels=labels,
-            posterior=np.exp(log_softmax(np.stack([np.log(part).mean(0) for part in windows]))).astype(np.float32),
-            embedding=(means / np.linalg.norm(means, axis=1, keepdims=True)).astype(np.float32),
-            window_posteriors=tuple(part.astype(np.float32) for part in windows),
-        )
-
-    return answer(valid), answer(learnt)
+    train_statistics, statistics = (_statistics(side, config) for side in (train, validation))
+    genres = [labels.index(clip.genre) for clip in train.clips]
+    targets = np.repeat(genres, [len(windows) for windows in train_statistics])
+    pipeline = make_pipeline(StandardScaler(), LogisticRegression(C=REGULARISATION, max_iter=500))
+    pipeline.fit(np.concatenate(train_statistics), targets)
+    return _predict(pipeline, validation, statistics, labels), _predict(pipeline, train, train_statistics, labels)
 
 
-def chance(judged: Predictions, pool: Predictions) -> dict[str, float]:
-    """What answering nothing has: accuracy, log-loss in nats, and the precision of recommending at random."""
-    genres = len(judged.labels)
+def chance(predictions: Predictions, pool: Predictions) -> dict[str, float]:
+    """Computes accuracy and log-loss in nats of equal probabilities, and the precision of random recommendations."""
+    genres = len(predictions.labels)
     return {
         "accuracy": 1 / genres,
         "log_loss": float(np.log(genres)),
-        "precision": float((judged.genres[:, None] == pool.genres[None]).mean()),
+        "precision": float((predictions.genres[:, None] == pool.genres[None]).mean()),
     }
+
+
+def _statistics(side: Dataset, config: FeatureConfig) -> list[AnyFloats]:
+    clips = (cut_windows(clip, config, MAX_WINDOWS) for clip in side.clips)
+    return [band_statistics(clip.windows.values) for clip in clips]
+
+
+def _predict(pipeline: Pipeline, side: Dataset, statistics: list[AnyFloats], labels: tuple[str, ...]) -> Predictions:
+    scaler = pipeline[0]
+    windows: list[NDArray[np.float64]] = [pipeline.predict_proba(clip) for clip in statistics]
+    means = np.stack([scaler.transform(clip).mean(0) for clip in statistics])
+    log_posterior = np.stack([np.log(clip).mean(0) for clip in windows])
+    return Predictions(
+        tracks=tuple(clip.track for clip in side.clips),
+        genres=np.array([labels.index(clip.genre) for clip in side.clips]),
+        labels=labels,
+        posterior=np.exp(log_softmax(log_posterior)).astype(np.float32),
+        embedding=(means / np.linalg.norm(means, axis=1, keepdims=True)).astype(np.float32),
+        window_posteriors=tuple(clip.astype(np.float32) for clip in windows),
+    )

@@ -1,4 +1,4 @@
-"""What a network costs beside librosa's own log-mel of the same clip."""
+"""Measures the cost of a network relative to librosa's log-mel of the same clip."""
 
 from __future__ import annotations
 
@@ -20,20 +20,21 @@ _RATE = 22_050
 
 
 def relative_cost(model: Model) -> float:
-    """The processor seconds of a rendered clip of 30 s, decoded and heard, over those of its log-mel by librosa.
+    """Measures the processor time of a rendered clip of 30 s, decoded and predicted, relative to librosa's log-mel.
 
-    The log-mel is the paper's: every 512th frame of 2,048 samples, 128 bands. Both are the median of five, all threads
-    of this process together, taken in turn. ``benchmarks/front_end.py`` measures the same on clips that are named.
+    The log-mel is the paper's: every 512th frame of 2,048 samples, 128 bands. Both times are the median of five
+    rounds, all threads of this process together, measured alternately. ``benchmarks/front_end.py`` measures the same on
+    given clips.
     """
     file = io.BytesIO()
     soundfile.write(file, render_clip(0, 30.0), _RATE, format="FLAC")
     clip = file.getvalue()
-    config, most = model.manifest.features, model.manifest.windows
-    both = (lambda: _log_mel(clip)), (lambda: model.predict([extract(clip, config, most).windows]))
+    config, max_windows = model.manifest.features, model.manifest.windows
+    both = (lambda: _log_mel(clip)), (lambda: model.predict([extract(clip, config, max_windows).windows]))
     rounds = [[_seconds(work) for work in both] for _ in range(_ROUNDS + 1)]
-    # The first round pays for what is loaded and compiled once.
-    theirs, ours = (median(column) for column in zip(*rounds[1:], strict=True))
-    return float(ours / theirs)
+    # The first round includes what is loaded and compiled once.
+    librosa_seconds, model_seconds = (median(column) for column in zip(*rounds[1:], strict=True))
+    return float(model_seconds / librosa_seconds)
 
 
 def _log_mel(clip: bytes) -> None:

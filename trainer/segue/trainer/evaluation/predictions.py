@@ -14,15 +14,15 @@ from segue.trainer.data.npz import write_npz
 
 @dataclass(frozen=True)
 class Predictions:
-    """What a network says of tracks.
+    """Predictions of a network for labelled tracks.
 
     Attributes:
-        tracks: their names [n].
-        genres: their true genres [n], as positions among the labels.
+        tracks: names of the tracks, [n].
+        genres: true genres [n], as positions among the labels.
         labels: the genres in the order of the posterior.
         posterior: [n, genres]; each row sums to 1.
-        embedding: [n, e], of length 1.
-        window_posteriors: of each track's windows, [w, genres].
+        embedding: [n, e], each of length 1.
+        window_posteriors: posteriors [w, genres] of each track's windows.
     """
 
     tracks: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""The results of an analysis, as reports show them."""
+"""Results of an analysis, as reports show them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from segue.trainer.evaluation.metrics import ReliabilityBin
+from segue.trainer.evaluation.calibration import ReliabilityBin
 from segue.trainer.evaluation.predictions import Predictions
 
 
@@ -16,15 +16,15 @@ class Precision:
     """The genre precision of the first k recommendations.
 
     Attributes:
-        what: from what is recommended, and how it is searched.
-        k: how many are recommended.
-        mean: over the seeds, in [0, 1].
-        low: the lower end of its 95 % interval, by resampling the seeds, or the tracks that they are chunks of.
-        high: the upper end.
-        random: what recommending at random has.
+        pool: description of the pool and the search.
+        k: number of recommendations.
+        mean: mean over the seeds, in [0, 1].
+        low: lower end of its 95 % interval, by resampling the seeds, or the tracks whose chunks they are.
+        high: upper end of the interval.
+        random: precision of recommending at random.
     """
 
-    what: str
+    pool: str
     k: int
     mean: float
     low: float
@@ -34,7 +34,7 @@ class Precision:
 
 @dataclass(frozen=True)
 class GenreRow:
-    """How one genre fares: its clips, and precision, recall and F1 in [0, 1]."""
+    """The number of clips of a genre, and its precision, recall and F1 in [0, 1]."""
 
     genre: str
     clips: int
@@ -45,21 +45,21 @@ class GenreRow:
 
 @dataclass(frozen=True)
 class Analysis:
-    """What a report is made of.
+    """The content of a report.
 
     Attributes:
-        judged: the answers.
-        figures: those of ``evaluation_metrics``, those of the posterior before its temperature (``_raw``) and, where
-            the judged clips fitted it, at temperatures that were fitted on others of them (``_cross_fitted``), and
-            ``window_agreement``.
-        confusion: clips [true genre, answered genre].
-        genres: each genre, in the order of the posterior.
+        predictions: predictions for the evaluated clips.
+        figures: figures of ``evaluation_metrics``, those of the posterior before its temperature (``_raw``), where the
+            evaluated clips fitted the temperature also those at temperatures that other clips fitted
+            (``_cross_fitted``), and ``window_agreement``.
+        confusion: number of clips [true genre, predicted genre].
+        genres: results of each genre, in the order of the posterior.
         before: reliability before the temperature.
-        after: reliability at the cross-fitted temperatures where there are such, else as served.
-        precisions: of the recommendations.
+        after: reliability at the cross-fitted temperatures where there are such, else at that of the artifact.
+        precisions: precision of the recommendations.
     """
 
-    judged: Predictions
+    predictions: Predictions
     figures: dict[str, float]
     confusion: NDArray[np.int64]
     genres: tuple[GenreRow, ...]

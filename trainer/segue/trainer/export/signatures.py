@@ -1,4 +1,4 @@
-"""The graphs that are served: everything between decibels and posterior is in them."""
+"""The serving graphs: everything between decibels and posterior, as the three signatures of an artifact."""
 
 from __future__ import annotations
 
@@ -9,15 +9,17 @@ import tensorflow as tf
 from segue.trainer.arrays import Floats
 from segue.trainer.data.front_end import MAX_WINDOWS
 from segue.trainer.networks.segue_fast import Shape
-from segue.trainer.networks.trained import TrainedFast, TrainedPaper
+from segue.trainer.networks.trained import AnyTrained, TrainedFast, TrainedPaper
 
 
 class ServingGraph(tf.Module):  # type: ignore[misc]  # TensorFlow ships no types
-    """The three signatures of the artifact's contract.
+    """The three signatures of an artifact.
+
+    The names of attributes are saved with the network and so are part of its model id.
 
     Attributes:
-        feature_width: the length of a window's feature vector.
-        embedding_width: the length of a clip's embedding.
+        feature_width: length of a window's feature vector.
+        embedding_width: length of a clip's embedding.
     """
 
     def __init__(self, cells: tuple[int, int], windows: int, feature_width: int, embedding_width: int) -> None:
@@ -25,9 +27,9 @@ class ServingGraph(tf.Module):  # type: ignore[misc]  # TensorFlow ships no type
 
         Args:
             cells: bands and columns of a window.
-            windows: the most windows of a clip.
-            feature_width: the length of a window's feature vector.
-            embedding_width: the length of a clip's embedding.
+            windows: largest number of windows of a clip.
+            feature_width: length of a window's feature vector.
+            embedding_width: length of a clip's embedding.
         """
         super().__init__(name="segue")
         self.windows, self.feature_width, self.embedding_width = windows, feature_width, embedding_width
@@ -54,9 +56,9 @@ class ServingGraph(tf.Module):  # type: ignore[misc]  # TensorFlow ships no type
 class FastServingGraph(ServingGraph):
     """The network of ``segue-fast``.
 
-    A window's feature vector is the encoder's features with the linear path's logits behind them, so that ``decide``
-    needs nothing else. A clip's embedding is the mean of the encoder's features less their mean over the training
-    clips, beside its log-posterior less its own mean, both of length 1 before they are joined.
+    A window's feature vector is the encoder's features followed by the linear path's logits, so that ``decide`` needs
+    nothing else. A clip's embedding joins two vectors of length 1: the mean of the encoder's features less their mean
+    over the training clips, and the log-posterior less its own mean.
     """
 
     def __init__(self, trained: TrainedFast, centre: Floats, temperature: float) -> None:
@@ -71,15 +73,15 @@ class FastServingGraph(ServingGraph):
         return {"features": tf.concat([self._encoder(windows, training=False), linear], -1)}
 
     def _decide(self, features: tf.Tensor, mask: tf.Tensor) -> dict[str, tf.Tensor]:
-        # Whatever stands in an absent window, even NaN, must not reach the sums.
+        # Keeps the content of absent windows, even NaN, out of the sums.
         features = tf.where(mask[..., None], features, 0.0)
-        heard, linear = features[..., : self._width], tf.nn.log_softmax(features[..., self._width :])
-        clip_logits, window_logits = self._decider([heard, mask], training=False)
+        encoded, linear = features[..., : self._width], tf.nn.log_softmax(features[..., self._width :])
+        clip_logits, window_logits = self._decider([encoded, mask], training=False)
         clip = tf.nn.log_softmax(clip_logits) + mean_over_windows(linear, mask)
         window = tf.nn.softmax((tf.nn.log_softmax(window_logits) + linear) / self._temperature)
-        centred = mean_over_windows(heard, mask) - self._centre
-        beliefs = clip - tf.reduce_mean(clip, -1, keepdims=True)
-        joined = tf.concat([tf.math.l2_normalize(centred, -1), tf.math.l2_normalize(beliefs, -1)], -1)
+        centred = mean_over_windows(encoded, mask) - self._centre
+        log_posterior = clip - tf.reduce_mean(clip, -1, keepdims=True)
+        joined = tf.concat([tf.math.l2_normalize(centred, -1), tf.math.l2_normalize(log_posterior, -1)], -1)
         return {
             "posterior": tf.nn.softmax(clip / self._temperature),
             "embedding": tf.math.l2_normalize(joined, -1),
@@ -88,11 +90,11 @@ class FastServingGraph(ServingGraph):
 
 
 class PaperServingGraph(ServingGraph):
-    """One of the paper's networks: a clip is the mean of its windows' posteriors.
+    """One of the paper's networks; a clip's posterior is the mean of its windows' posteriors.
 
-    A window's feature vector is the last hidden layer with the logits behind it. A clip's embedding is the mean of
-    that layer over its windows, less its mean over the training clips, of length 1. The temperature divides the
-    logarithm of a posterior.
+    A window's feature vector is the last hidden layer followed by the logits. A clip's embedding is the mean of that
+    layer over its windows, less its mean over the training clips, of length 1. The temperature divides the logarithm
+    of a posterior.
     """
 
     def __init__(self, trained: TrainedPaper, centre: Floats, temperature: float) -> None:
@@ -106,7 +108,7 @@ class PaperServingGraph(ServingGraph):
         return {"features": tf.concat([hidden, self._head(hidden)], -1)}
 
     def _decide(self, features: tf.Tensor, mask: tf.Tensor) -> dict[str, tf.Tensor]:
-        # Whatever stands in an absent window, even NaN, must not reach the sums.
+        # Keeps the content of absent windows, even NaN, out of the sums.
         features = tf.where(mask[..., None], features, 0.0)
         hidden, logits = features[..., : self._width], features[..., self._width :]
         clip = tf.math.log(tf.maximum(mean_over_windows(tf.nn.softmax(logits), mask), 1e-30))
@@ -119,25 +121,25 @@ class PaperServingGraph(ServingGraph):
         }
 
 
-def serve(trained: TrainedFast | TrainedPaper, centre: Floats, temperature: float) -> ServingGraph:
-    """The graph of a trained network.
+def build_serving_graph(trained: AnyTrained, centre: Floats, temperature: float) -> ServingGraph:
+    """Builds the graph of a trained network.
 
     Args:
         trained: the network.
-        centre: the mean [width] of its features over the training clips.
-        temperature: what the log-posterior is divided by, above 0.
+        centre: mean [width] of its features over the training clips.
+        temperature: divisor of the log-posterior, above 0.
     """
     if isinstance(trained, TrainedPaper):
         return PaperServingGraph(trained, centre, temperature)
     return FastServingGraph(trained, centre, temperature)
 
 
-def _sizes(shape: Shape) -> tuple[tuple[int, int], int, int]:
-    """Cells and windows, and the width of features that have the logits of the genres behind them."""
-    return (shape.bands, shape.columns), MAX_WINDOWS, shape.width + shape.genres
-
-
 def mean_over_windows(values: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
-    """The mean [clips, d] of values [clips, w, d] over the windows that are there."""
+    """Computes the mean [clips, d] of values [clips, w, d] over the windows that are present."""
     present = tf.cast(mask, tf.float32)[..., None]
     return tf.reduce_sum(values * present, 1) / tf.maximum(tf.reduce_sum(present, 1), 1.0)
+
+
+def _sizes(shape: Shape) -> tuple[tuple[int, int], int, int]:
+    """Returns cells, windows and feature width of a network whose features end in the logits of the genres."""
+    return (shape.bands, shape.columns), MAX_WINDOWS, shape.width + shape.genres

@@ -11,18 +11,18 @@ from segue.trainer.networks.segue_fast import BandScale, Shape
 
 @dataclass(frozen=True)
 class TrainedFast:
-    """A trained network, part by part.
+    """The trained network of ``segue-fast``.
 
     Attributes:
         encoder: windows to features.
         decider: features of any number of windows to logits.
-        statistics: windows to the statistics of their sound.
-        linear: those to logits.
-        shape: the sizes.
-        scale: of the bands.
+        statistics: windows to their statistics.
+        linear: statistics to logits.
+        shape: sizes of the network.
+        scale: scale of the bands.
         history: figures of each epoch, by name.
-        best_epoch: the epoch whose weights these are, from 1.
-        seconds: wall time of all epochs, or None where it is not known.
+        best_epoch: the epoch that the weights are from, from 1.
+        seconds: wall time of all epochs, or None where it is unknown.
     """
 
     encoder: keras.Model
@@ -38,15 +38,15 @@ class TrainedFast:
 
 @dataclass(frozen=True)
 class TrainedPaper:
-    """One of the paper's networks, trained.
+    """One of the paper's networks after training.
 
     Attributes:
         encoder: windows [n, bands, columns] to the last hidden layer [n, width].
-        head: that to logits [n, genres].
-        shape: the sizes.
-        history: figures of each epoch, by name; of windows, not of clips.
-        best_epoch: the epoch whose weights these are, from 1.
-        seconds: wall time of all epochs, or None where it is not known.
+        head: the last hidden layer to logits [n, genres].
+        shape: sizes of the network.
+        history: figures of each epoch by name, over windows rather than clips.
+        best_epoch: the epoch that the weights are from, from 1.
+        seconds: wall time of all epochs, or None where it is unknown.
     """
 
     encoder: keras.Model
@@ -55,3 +55,6 @@ class TrainedPaper:
     history: dict[str, list[float]]
     best_epoch: int
     seconds: float | None = None
+
+
+AnyTrained = TrainedFast | TrainedPaper

@@ -1,4 +1,4 @@
-"""The pictures of a report, as PNG."""
+"""Draws the figures of a report, as PNG."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 
-from segue.trainer.evaluation.metrics import ReliabilityBin
+from segue.trainer.evaluation.calibration import ReliabilityBin
 from segue.trainer.evaluation.results import Analysis
 
 CURVES, CONFUSION, RELIABILITY, MAP = "curves.png", "confusion.png", "reliability.png", "map.png"
 _DPI = 110
-# Fewer tracks than this have no neighbourhoods to lay out.
+# t-SNE needs this many tracks to show neighbourhoods.
 _MIN_TSNE_POINTS = 12
 
 
 def draw_all(folder: Path, analysis: Analysis, history: dict[str, list[float]] | None, title: str) -> list[str]:
-    """Draws every figure into a folder.
+    """Draws all figures into a folder.
 
     Args:
-        folder: where; it is made.
-        analysis: what is drawn.
-        history: figures of each epoch by name, or None where no run is known.
-        title: stands over every figure.
+        folder: the folder, which is created if it is missing.
+        analysis: results of the evaluation.
+        history: figures of each epoch by name, or None without a record of the run.
+        title: title of each figure.
 
     Returns:
         The names of the files.
@@ -45,14 +45,14 @@ def draw_all(folder: Path, analysis: Analysis, history: dict[str, list[float]] |
 
 
 def curves(history: dict[str, list[float]]) -> Figure:
-    """Loss and accuracy of training and validation by epoch, as in the paper's figures 9 and 10."""
+    """Draws loss and accuracy of training and validation by epoch, as in the paper's figures 9 and 10."""
     figure = Figure((9, 4), layout="constrained")
     best = 1 + int(np.argmin(history["val_log_loss"]))
     for axes, name, label in zip(
         figure.subplots(1, 2), ("log_loss", "accuracy"), ("log-loss, nats", "accuracy"), strict=True
     ):
         epochs = np.arange(1, len(history[name]) + 1)
-        axes.plot(epochs, history[name], label="training, as it was heard")
+        axes.plot(epochs, history[name], label="training, augmented")
         axes.plot(epochs, history[f"val_{name}"], label="validation")
         axes.axvline(best, color="grey", linestyle=":", label=f"kept: epoch {best}")
         axes.set(xlabel="epoch", ylabel=label)
@@ -62,8 +62,8 @@ def curves(history: dict[str, list[float]]) -> Figure:
 
 
 def confusion(analysis: Analysis) -> Figure:
-    """The confusion matrix: rows are the true genres."""
-    labels, counts = analysis.judged.labels, analysis.confusion
+    """Draws the confusion matrix, with the true genres as rows."""
+    labels, counts = analysis.predictions.labels, analysis.confusion
     size = max(4.5, 0.6 * len(labels) + 1.5)
     figure = Figure((size, size), layout="constrained")
     axes = figure.subplots()
@@ -75,12 +75,12 @@ def confusion(analysis: Analysis) -> Figure:
             axes.text(column, row, str(counts[row, column]), ha="center", va="center", color=colour)
     axes.set_xticks(range(len(labels)), labels, rotation=45, ha="right")
     axes.set_yticks(range(len(labels)), labels)
-    axes.set(xlabel="answered", ylabel="true")
+    axes.set(xlabel="predicted", ylabel="true")
     return figure
 
 
 def reliability(analysis: Analysis) -> Figure:
-    """Accuracy against confidence, before the temperature and after, each bin with its clips."""
+    """Draws accuracy against confidence before and after the temperature, with the number of clips in each bin."""
     figure = Figure((8.5, 4.4), layout="constrained")
     figures = analysis.figures
     after = ("after, cross-fitted", "_cross_fitted") if "ece_cross_fitted" in figures else ("as served", "")
@@ -98,23 +98,23 @@ def reliability(analysis: Analysis) -> Figure:
 
 
 def embedding_map(analysis: Analysis) -> Figure:
-    """The embeddings in two dimensions, coloured by genre."""
-    judged = analysis.judged
-    places, method = _flatten(judged.embedding)
+    """Draws the embeddings in two dimensions, coloured by genre."""
+    predictions = analysis.predictions
+    points, method = _project(predictions.embedding)
     figure = Figure((7.5, 6), layout="constrained")
     axes = figure.subplots()
-    colours = colormaps["tab10" if len(judged.labels) <= 10 else "tab20"]
-    for number, genre in enumerate(judged.labels):
-        mine = judged.genres == number
-        axes.scatter(places[mine, 0], places[mine, 1], s=28, color=colours(number % colours.N), label=genre)
+    colours = colormaps["tab10" if len(predictions.labels) <= 10 else "tab20"]
+    for number, genre in enumerate(predictions.labels):
+        members = points[predictions.genres == number]
+        axes.scatter(members[:, 0], members[:, 1], s=28, color=colours(number % colours.N), label=genre)
     axes.set(xticks=[], yticks=[])
-    axes.set_title(f"{len(places)} embeddings by {method}; only nearness means something", fontsize=10)
+    axes.set_title(f"{len(points)} embeddings by {method}; only near distances are meaningful", fontsize=10)
     axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
     return figure
 
 
 def _draw_bins(axes: Any, bins: tuple[ReliabilityBin, ...]) -> None:  # noqa: ANN401 - matplotlib's axes
-    axes.plot([0, 1], [0, 1], color="grey", linestyle=":", label="as sure as it is right")
+    axes.plot([0, 1], [0, 1], color="grey", linestyle=":", label="perfect calibration")
     confidence, accuracy = [part.confidence for part in bins], [part.accuracy for part in bins]
     axes.plot(confidence, accuracy, marker="o", label="this network")
     for part in bins:
@@ -131,7 +131,7 @@ def _draw_bins(axes: Any, bins: tuple[ReliabilityBin, ...]) -> None:  # noqa: AN
     axes.legend(loc="upper left", fontsize=8)
 
 
-def _flatten(embedding: NDArray[np.float32]) -> tuple[NDArray[np.floating[Any]], str]:
+def _project(embedding: NDArray[np.float32]) -> tuple[NDArray[np.floating[Any]], str]:
     if len(embedding) < _MIN_TSNE_POINTS:
         padded = np.pad(embedding, ((0, max(0, 2 - len(embedding))), (0, 0)))
         return PCA(2).fit_transform(padded)[: len(embedding)], "PCA"

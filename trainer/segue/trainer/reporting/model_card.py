@@ -1,35 +1,49 @@
-"""The model card: what an artifact is, where it comes from, and what it can and cannot do."""
+"""Writes the model card of a network that was trained from scratch."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from segue.core.model.artifact import Manifest
+from segue.trainer.evaluation.metrics import K_VALUES
+from segue.trainer.splits.split import Split
 from segue.trainer.training.plans import AnyPlan
 from segue.trainer.training.recipe import Recipe
+
+USE = (
+    "Use it to recommend music and to sort it by its sound. Do not use it to decide anything about people, or for "
+    "genres that are not listed: every clip gets one of the listed genres."
+)
+PROXY_LIMIT = "- Genre precision is a proxy for good recommendations; no people were asked."
+CALIBRATION_LIMIT = (
+    "- Calibration holds for music like the training clips. On speech, noise or other styles the posterior is just as "
+    "confident, and wrong."
+)
+REPRODUCIBLE = "The same command with the same seed gives the same network on the same machine."
 
 
 @dataclass(frozen=True)
 class CardContext:
-    """What the card tells beside the manifest.
+    """The facts of a run that a model card shows and a manifest lacks.
 
     Attributes:
-        split: the name of the split.
-        learnt: clips that it learnt from.
-        taught: how many of those had a teacher's tags.
-        valid: clips that chose the epoch and fitted the temperature.
-        recipe: what was trained.
-        plan: how it was trained.
-        epochs: how many were run.
+        split: split of the run.
+        train: number of training clips.
+        tagged: number of training clips with a teacher's tags.
+        validation: number of validation clips.
+        recipe: recipe of the network.
+        plan: settings of the training.
+        epochs: number of epochs that were run.
         best_epoch: the epoch that was kept, from 1.
-        seconds: wall time of all epochs, or None where it is not known.
-        command: what prints the figures again.
+        seconds: wall time of all epochs, or None where it is unknown.
+        command: command that reproduces the figures.
     """
 
-    split: str
-    learnt: int
-    taught: int
-    valid: int
+    split: Split
+    train: int
+    tagged: int
+    validation: int
     recipe: Recipe
     plan: AnyPlan
     epochs: int
@@ -38,116 +52,134 @@ class CardContext:
     command: str
 
 
-def write_card(manifest: Manifest, figures: dict[str, float], story: CardContext) -> str:
-    """The model card as Markdown.
+def write_card(manifest: Manifest, figures: Mapping[str, float], context: CardContext) -> str:
+    """Writes the model card as Markdown.
 
     Args:
-        manifest: of the artifact.
-        figures: of the validation clips, by name.
-        story: the rest.
+        manifest: manifest of the artifact.
+        figures: figures on the validation clips, by name.
+        context: facts of the run.
     """
     return "\n".join(
-        [*_head(manifest, story), *_figures(figures, story), *_training(manifest, story), *_limits(story), ""]
+        [
+            *_head(manifest, context),
+            *_figures(figures, context),
+            *_training(manifest, context),
+            *_limits(context),
+            "",
+        ]
     )
 
 
-def _head(manifest: Manifest, story: CardContext) -> list[str]:
-    config, labels = manifest.features, manifest.labels
+def describe_windows(manifest: Manifest) -> str:
+    """Returns a sentence on the windows of a clip."""
+    config = manifest.features
+    return (
+        f"A clip has at most {manifest.windows} windows of {config.window_seconds:g} s ({config.n_mels} mel bands, "
+        f"{config.columns} columns)."
+    )
+
+
+def describe_outputs(manifest: Manifest) -> str:
+    """Returns the beginning of a sentence on the posterior and the embedding."""
+    return (
+        f"The outputs are a calibrated posterior over {len(manifest.labels)} genres ({', '.join(manifest.labels)}) and "
+        f"an embedding of {manifest.embedding_width} numbers"
+    )
+
+
+def format_figure(figure: float | None) -> str:
+    """Formats a figure; None is a figure that needs more clips."""
+    return "none (too few clips)" if figure is None else f"{figure:.3f}"
+
+
+def _head(manifest: Manifest, context: CardContext) -> list[str]:
     return [
         f"# {manifest.model_id}",
         "",
-        f"{story.recipe.hears} Windows are {config.window_seconds:g} s long ({config.n_mels} mel bands, "
-        f"{config.columns} columns), {manifest.windows} of a clip at most. It answers with a calibrated posterior over "
-        f"{len(labels)} genres ({', '.join(labels)}) and an embedding of {manifest.embedding_width} numbers, whose "
-        "angle to another tells how much two pieces sound alike. The embedding is made of: "
-        f"{story.recipe.embedding}.",
+        f"{context.recipe.architecture} {describe_windows(manifest)} {describe_outputs(manifest)}. The smaller the "
+        f"angle between two embeddings, the more alike the clips sound. Embedding: {context.recipe.embedding}.",
         "",
-        "For recommending and sorting music by its sound. Not for deciding anything about people, and not for telling "
-        "genres beyond the ones it was shown: every piece is given to one of them.",
+        USE,
     ]
 
 
-def _figures(figures: dict[str, float], story: CardContext) -> list[str]:
+def _figures(figures: Mapping[str, float], context: CardContext) -> list[str]:
     low, high = figures["accuracy_low"], figures["accuracy_high"]
     rows = [
         ("accuracy per clip", f"{figures['accuracy']:.3f} (95 % interval: {low:.3f} to {high:.3f})"),
         ("log-loss, nats", f"{figures['log_loss']:.3f}"),
-        ("log-loss at a temperature fitted on other clips", shown(figures.get("log_loss_cross_fitted"))),
+        ("log-loss at a temperature fitted on other clips", format_figure(figures.get("log_loss_cross_fitted"))),
         ("expected calibration error", f"{figures['ece']:.3f}"),
         ("macro-F1", f"{figures['macro_f1']:.3f}"),
         ("genre precision at 5 and 10, training clips recommended", _precisions(figures, "_from_train")),
-        ("the same, leave-one-out among these clips, where an artist may have several", _precisions(figures)),
+        ("the same, leave-one-out among these clips, which may share an artist", _precisions(figures)),
     ]
     return [
         "",
-        f"## Figures on the {figures['n']} validation clips of the split {story.split}",
+        f"## Figures on the {figures['n']} validation clips of the split {context.split.label}",
         "",
         "| figure | value |",
         "|---|---|",
         *(f"| {name} | {value} |" for name, value in rows),
         "",
-        "Printed again by:",
+        "This command reproduces them:",
         "",
         "```",
-        story.command,
+        context.command,
         "```",
         "",
-        "The validation clips chose the epoch and fitted the temperature, so these figures are a little better than "
-        "those of clips that were never looked at. [report.md](report.md) has the curves of the training, the "
-        "confusion matrix, the reliability diagram, a map of the embeddings and every setting.",
+        "The validation clips selected the epoch and fitted the temperature, so the figures are slightly better than "
+        "on unseen clips. [report.md](report.md) has the training curves, the confusion matrix, the reliability "
+        "diagram, a map of the embeddings and all settings.",
     ]
 
 
-def _precisions(figures: dict[str, float], pool: str = "") -> str:
-    return " and ".join(shown(figures.get(f"precision_at_{k}{pool}")) for k in (5, 10))
+def _precisions(figures: Mapping[str, float], pool: str = "") -> str:
+    return " and ".join(format_figure(figures.get(f"precision_at_{k}{pool}")) for k in K_VALUES)
 
 
-def shown(figure: float | None) -> str:
-    """A figure as a card has it; None is what too few clips do not have."""
-    return "none (too few clips)" if figure is None else f"{figure:.3f}"
-
-
-def _training(manifest: Manifest, story: CardContext) -> list[str]:
-    parts = "chunks" if "LEAKY" in story.split else "clips"
+def _training(manifest: Manifest, context: CardContext) -> list[str]:
+    unit = "chunks" if context.split.leaky else "clips"
+    config = manifest.features
     return [
         "",
         "## Training",
         "",
-        f"From scratch on {story.learnt} {parts}, by the split {story.split} (digest {manifest.split_digest[:16]}), "
-        f"seed {story.plan.seed}: {story.epochs} epochs of at most {story.plan.epochs}. {story.recipe.method} "
-        f"{_teaching(story)}"
-        f"The {story.valid} validation {parts} chose epoch {story.best_epoch} and fitted the temperature "
-        f"{manifest.temperature:.3f}; the run used nothing else of them. {_time(story)}"
-        "The same command with the same seed gives the same network on the same machine.",
+        f"Trained from scratch on {context.train} {unit} of the split {context.split.label} (digest "
+        f"{manifest.split_digest[:16]}) with the seed {context.plan.seed}, for {context.epochs} of at most "
+        f"{context.plan.epochs} epochs. {context.recipe.method} {_teacher(context)}The {context.validation} "
+        f"validation {unit} selected epoch {context.best_epoch} and fitted the temperature "
+        f"{manifest.temperature:.3f}; they were used for nothing else. {_duration(context)}{REPRODUCIBLE}",
         "",
-        f"Front end: {manifest.features.sample_rate} Hz, decibels relative to a window's loudest cell, floor "
-        f"{manifest.features.floor_db:g} dB; fingerprint {manifest.features.fingerprint}.",
+        f"Front end: {config.sample_rate} Hz, decibels relative to a window's loudest cell, floor "
+        f"{config.floor_db:g} dB; fingerprint {config.fingerprint}.",
     ]
 
 
-def _time(story: CardContext) -> str:
-    return "" if story.seconds is None else f"It took {story.seconds / 60:.0f} minutes. "
+def _duration(context: CardContext) -> str:
+    return "" if context.seconds is None else f"The training took {context.seconds / 60:.0f} minutes. "
 
 
-def _teaching(story: CardContext) -> str:
-    """A sentence on the teacher, with a blank behind it; nothing where there was none."""
-    if not story.taught:
+def _teacher(context: CardContext) -> str:
+    """Returns a sentence on the teacher, followed by a space; nothing where there was none."""
+    if not context.tagged:
         return ""
     return (
-        f"Of {story.taught} clips the tags of another network were known, and their windows were learnt in part as the "
-        "genre that those tags sound like to a regression that had not met the clip. "
+        f"{context.tagged} clips had tags of another network. Part of their target was the genre that a logistic "
+        "regression, fitted without the clip, predicts from the tags of each window. "
     )
 
 
-def _limits(story: CardContext) -> list[str]:
+def _limits(context: CardContext) -> list[str]:
     return [
         "",
         "## Limits",
         "",
-        f"- {story.learnt} clips are few, and genres blur where people would disagree too (rock with country, metal "
-        "and blues; disco with pop and hip hop): the accuracy above says how often the first genre is wrong.",
-        "- Genre precision stands in for what people would like to hear next; nobody was asked.",
-        "- Loudness is not heard; recording and mastering are, so old and new recordings of one style lie apart.",
-        "- Calibration holds for music like the training clips. On speech, noise or other styles the posterior is as "
-        "sure of itself, and wrong.",
+        f"- {context.train} clips are few, and genres overlap where people disagree, too (rock with country, metal and "
+        "blues; disco with pop and hip hop). The accuracy above shows how often the first genre is right.",
+        PROXY_LIMIT,
+        "- Loudness does not matter to the network, but recording and mastering do: old and new recordings of one "
+        "style have distant embeddings.",
+        CALIBRATION_LIMIT,
     ]

@@ -1,4 +1,4 @@
-"""The report: one folder with a page of Markdown and its figures."""
+"""Writes a report: a folder with a page of Markdown and its figures."""
 
 from __future__ import annotations
 
@@ -7,43 +7,53 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from segue.core.model.artifact import Manifest
+from segue.trainer.evaluation.leakage import TRAINING_SIDE
 from segue.trainer.evaluation.results import Analysis
 from segue.trainer.outputs import write_text
 from segue.trainer.reporting.figures import CURVES, draw_all
 from segue.trainer.reporting.run_record import RunRecord
+from segue.trainer.splits.split import LEAKY
 
 REPORT, FIGURES = "report.md", "figures"
 
-_TELLS = {
+_CAPTIONS = {
     "curves.png": "Training and validation by epoch.",
-    "confusion.png": "Confusion matrix: rows are the true genres.",
-    "reliability.png": "Reliability before the temperature, and at one that was fitted on other clips where there are "
-    "such.",
+    "confusion.png": "Confusion matrix; rows are the true genres.",
+    "reliability.png": "Reliability before and after the temperature, which other clips fitted where that is possible.",
     "map.png": "The embeddings in two dimensions, coloured by genre.",
 }
 
 
 def write_report(
-    folder: Path, manifest: Manifest, analysis: Analysis, record: RunRecord | None, judged_on: str
+    folder: Path,
+    manifest: Manifest,
+    analysis: Analysis,
+    record: RunRecord | None,
+    evaluated_on: str,
+    *,
+    leaky: bool = False,
+    trained_on: bool = False,
 ) -> None:
     """Writes ``report.md`` and ``figures/`` into a folder.
 
     Args:
-        folder: where; it is made.
-        manifest: of the artifact that is judged.
-        analysis: what it answered.
-        record: of the run that made it, or None where none is known.
-        judged_on: which tracks were judged, such as "the 197 clips on the side valid of fault-filtered".
+        folder: the folder, which is created if it is missing.
+        manifest: manifest of the evaluated artifact.
+        analysis: results of the evaluation.
+        record: record of the run that trained the artifact, or None where there is none.
+        evaluated_on: the evaluated tracks, such as "the 197 tracks on the side valid of fault-filtered".
+        leaky: the split of the evaluated tracks leaks.
+        trained_on: the network was trained on some of the evaluated tracks.
     """
-    title = f"{manifest.model_id}: {judged_on}"
+    title = f"{manifest.model_id}: {evaluated_on}"
     drawn = draw_all(folder / FIGURES, analysis, record.history if record else None, title)
     if not record:
         (folder / FIGURES / CURVES).unlink(missing_ok=True)
     parts = [
-        [f"# {manifest.model_id}", "", f"Judged on {judged_on}."],
-        _leak(judged_on),
+        [f"# {manifest.model_id}", "", f"Evaluated on {evaluated_on}."],
+        _warning(leaky=leaky, trained_on=trained_on),
         _figures(analysis),
-        *([f"![{_TELLS[name]}]({FIGURES}/{name})", "", _TELLS[name]] for name in drawn),
+        *([f"![{_CAPTIONS[name]}]({FIGURES}/{name})", "", _CAPTIONS[name]] for name in drawn),
         _genres(analysis),
         _precisions(analysis),
         _run(manifest, record),
@@ -52,39 +62,47 @@ def write_report(
     write_text(folder / REPORT, text)
 
 
-def _leak(judged_on: str) -> list[str]:
-    if "LEAKY" in judged_on:
+def format_minutes(seconds: float | None) -> str:
+    """Formats a wall time in minutes."""
+    return "not recorded" if seconds is None else f"{seconds / 60:.1f} minutes"
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """Builds a Markdown table, line by line."""
+    return [f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows)]
+
+
+def _warning(*, leaky: bool, trained_on: bool) -> list[str]:
+    if leaky:
         return [
-            "**LEAKY**: chunks of one track were both learnt from and judged by. These figures flatter, and say "
-            "nothing of music that was never heard."
+            f"**{LEAKY}**: the network was trained on other windows of the evaluated tracks. These figures are too "
+            "good, and say nothing about unseen music."
         ]
-    if "LEARNT FROM" in judged_on:
-        return ["**LEARNT FROM**: the network is judged by what it learnt from. These figures flatter."]
+    if trained_on:
+        return [f"**{TRAINING_SIDE}**: the network was trained on evaluated tracks. These figures are too good."]
     return []
 
 
 def _figures(analysis: Analysis) -> list[str]:
-    found = analysis.figures
+    figures = analysis.figures
+    low, high = figures["accuracy_low"], figures["accuracy_high"]
     fitted = [
-        (what, f"{found[name]:.3f}")
-        for what, name in (
+        (name, f"{figures[key]:.3f}")
+        for name, key in (
             ("log-loss, temperature fitted on other clips", "log_loss_cross_fitted"),
             ("ECE, temperature fitted on other clips", "ece_cross_fitted"),
         )
-        if name in found
+        if key in figures
     ]
     rows = [
-        (
-            "accuracy",
-            f"{found['accuracy']:.3f} (95 % interval: {found['accuracy_low']:.3f} to {found['accuracy_high']:.3f})",
-        ),
-        ("macro-F1", f"{found['macro_f1']:.3f}"),
-        ("log-loss, nats: as served", f"{found['log_loss']:.3f}"),
-        ("log-loss before the temperature", f"{found['log_loss_raw']:.3f}"),
-        ("calibration error (ECE): as served", f"{found['ece']:.3f}"),
-        ("ECE before the temperature", f"{found['ece_raw']:.3f}"),
+        ("accuracy", f"{figures['accuracy']:.3f} (95 % interval: {low:.3f} to {high:.3f})"),
+        ("macro-F1", f"{figures['macro_f1']:.3f}"),
+        ("log-loss, nats, as served", f"{figures['log_loss']:.3f}"),
+        ("log-loss before the temperature", f"{figures['log_loss_raw']:.3f}"),
+        ("calibration error (ECE), as served", f"{figures['ece']:.3f}"),
+        ("ECE before the temperature", f"{figures['ece_raw']:.3f}"),
         *fitted,
-        ("windows that agree with their clip", f"{found['window_agreement']:.3f}"),
+        ("windows whose first genre is their clip's", f"{figures['window_agreement']:.3f}"),
     ]
     return ["## Figures", "", *table(("figure", "value"), rows)]
 
@@ -99,47 +117,36 @@ def _genres(analysis: Analysis) -> list[str]:
 
 def _precisions(analysis: Analysis) -> list[str]:
     rows = [
-        (row.what, str(row.k), f"{row.mean:.3f}", f"{row.low:.3f} to {row.high:.3f}", f"{row.random:.3f}")
+        (row.pool, str(row.k), f"{row.mean:.3f}", f"{row.low:.3f} to {row.high:.3f}", f"{row.random:.3f}")
         for row in analysis.precisions
     ]
     return [
         "## Recommendations",
         "",
-        "The share of the first k that has the seed's genre, by exact search unless another is named.",
+        "The share of the first k recommendations that have the seed's genre, by exact search unless stated otherwise.",
         "",
         *table(("recommended", "k", "precision", "95 % by bootstrap", "random"), rows),
     ]
 
 
 def _run(manifest: Manifest, record: RunRecord | None) -> list[str]:
-    front = f"Front end {manifest.features.fingerprint}, temperature {manifest.temperature:.3f}."
+    front_end = f"Front end {manifest.features.fingerprint}, temperature {manifest.temperature:.3f}."
     if record is None:
-        return ["## The run", "", f"{front} No record of the run that made this network lies beside it."]
+        return ["## The run", "", f"{front_end} The artifact has no record of its training run."]
     rows = [
         ("network", record.network),
         ("embedding", record.embedding),
         ("split", f"{record.split}, digest {record.split_digest}"),
-        ("learnt from, validated by", f"{record.learnt}, {record.valid}"),
+        ("training and validation clips", f"{record.train}, {record.validation}"),
         ("digest of the clips", record.data_digest),
         ("seed", str(record.plan["seed"])),
-        ("epochs run, of at most, kept", f"{record.epochs}, {record.plan['epochs']}, {record.best_epoch}"),
-        ("wall time of all epochs", minutes(record.seconds)),
-        ("versions", versions(record.versions)),
+        ("epochs: run, at most, kept", f"{record.epochs}, {record.plan['epochs']}, {record.best_epoch}"),
+        ("wall time of all epochs", format_minutes(record.seconds)),
+        ("versions", _format_versions(record.versions)),
     ]
     settings = ["```json", json.dumps(record.plan, indent=2), "```"]
-    return ["## The run", "", front, "", *table(("", ""), rows), "", "All settings:", "", *settings]
+    return ["## The run", "", front_end, "", *table(("", ""), rows), "", "All settings:", "", *settings]
 
 
-def minutes(seconds: float | None) -> str:
-    """Wall time as a person reads it."""
-    return "not recorded" if seconds is None else f"{seconds / 60:.1f} minutes"
-
-
-def versions(found: Mapping[str, str]) -> str:
-    """Packages and their versions in a line."""
-    return ", ".join(f"{name} {version}" for name, version in found.items())
-
-
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    """A Markdown table, line by line."""
-    return [f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows)]
+def _format_versions(versions: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} {version}" for name, version in versions.items())

@@ -1,4 +1,4 @@
-"""What a run leaves beside its network: all that is needed to judge its figures, or to make them again."""
+"""The record of a training run, which is saved with its network so that figures can be checked and reproduced."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from segue.trainer.outputs import write_text
 
 RECORD = "run.json"
 _PACKAGES = ("segue", "tensorflow", "tensorflow-cpu", "keras", "numpy", "scikit-learn", "librosa", "soundfile")
+# The names of fields in the file, where they differ from the fields' own.
+_SAVED_NAMES = {"train": "learnt", "validation": "valid"}
 
 
 @dataclass(frozen=True)
@@ -21,18 +23,18 @@ class RunRecord:
     """A finished run.
 
     Attributes:
-        network: the name of its recipe.
-        embedding: which layer the embedding is.
-        split: its label.
-        split_digest: the SHA-256 of its sides.
-        data_digest: the SHA-256 of the clips that were learnt from, and of those that validated.
-        learnt: how many were learnt from.
-        valid: how many validated.
-        plan: all settings of the training, the seed among them.
-        epochs: how many were run.
-        best_epoch: the one that was kept, from 1.
-        seconds: wall time of all epochs, or None where a part of them was not counted.
-        versions: of Python and of the packages that the figures depend on.
+        network: name of its recipe.
+        embedding: the layer that the embedding is.
+        split: label of its split.
+        split_digest: SHA-256 of the split's sides.
+        data_digest: SHA-256 of the training and validation clips.
+        train: number of training clips.
+        validation: number of validation clips.
+        plan: all settings of the training, including the seed.
+        epochs: number of epochs that were run.
+        best_epoch: the epoch that was kept, from 1.
+        seconds: wall time of all epochs, or None where part of it was not measured.
+        versions: versions of Python and of the packages that the figures depend on.
         history: figures of each epoch, by name.
     """
 
@@ -41,8 +43,8 @@ class RunRecord:
     split: str
     split_digest: str
     data_digest: str
-    learnt: int
-    valid: int
+    train: int
+    validation: int
     plan: dict[str, Any]
     epochs: int
     best_epoch: int
@@ -51,12 +53,13 @@ class RunRecord:
     history: dict[str, list[float]]
 
     def save(self, folder: Path) -> None:
-        """Writes it into an artifact's folder."""
-        write_text(folder / RECORD, json.dumps(asdict(self), indent=2) + "\n")
+        """Writes the record into an artifact's folder."""
+        fields = {_SAVED_NAMES.get(name, name): value for name, value in asdict(self).items()}
+        write_text(folder / RECORD, json.dumps(fields, indent=2) + "\n")
 
 
 def read_record(folder: Path) -> RunRecord | None:
-    """The record in an artifact's folder, or None where it has none.
+    """Reads the record in an artifact's folder, or returns None where it has none.
 
     Raises:
         DataUnusable: it is damaged.
@@ -64,18 +67,20 @@ def read_record(folder: Path) -> RunRecord | None:
     path = folder / RECORD
     if not path.exists():
         return None
+    names = {saved: name for name, saved in _SAVED_NAMES.items()}
     try:
-        return RunRecord(**json.loads(path.read_text(encoding="utf-8")))
-    except (ValueError, TypeError, OSError) as error:
+        fields = json.loads(path.read_text(encoding="utf-8"))
+        return RunRecord(**{names.get(name, name): value for name, value in fields.items()})
+    except (ValueError, TypeError, AttributeError, OSError) as error:
         raise DataUnusable(f"{path} is not the record of a run: {error}. Train the network again.") from error
 
 
 def installed_versions() -> dict[str, str]:
-    """The versions of Python and of the packages that figures depend on."""
-    found = {"python": platform.python_version()}
+    """Returns the versions of Python and of the packages that figures depend on."""
+    versions = {"python": platform.python_version()}
     for package in _PACKAGES:
         try:
-            found[package] = version(package)
+            versions[package] = version(package)
         except PackageNotFoundError:
             continue
-    return found
+    return versions

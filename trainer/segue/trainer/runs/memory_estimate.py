@@ -1,4 +1,4 @@
-"""Whether a run fits in memory, told before it starts."""
+"""Estimates the memory of a run, and refuses a run that does not fit before it starts."""
 
 from __future__ import annotations
 
@@ -9,57 +9,56 @@ from segue.core.features.config import FeatureConfig
 from segue.core.features.windows import spread_starts
 from segue.trainer.errors import TooLarge
 
-_FLOAT = 4
-# TensorFlow, librosa and scikit-learn with nothing in them.
-_PROGRAMS = 900 * 2**20
-# What a batch of about a hundred windows and its gradients take in the largest of the networks.
-_BATCH = 500 * 2**20
-# Windows are cut once, picked from that, measured, and cut again into chunks or shuffled: 2.0 GB at the highest for
-# 640 clips by chunks, measured.
+_FLOAT_BYTES = 4
+# TensorFlow, librosa and scikit-learn without any data.
+_PROGRAM_BYTES = 900 * 2**20
+# A batch of about a hundred windows with its gradients, in the largest of the networks.
+_BATCH_BYTES = 500 * 2**20
+# Windows are cut, selected, measured, and cut again into chunks or shuffled: 2.0 GB at the peak for 640 clips by
+# chunks, as measured.
 _COPIES = 4
 
 
-def estimate_bytes(columns: Sequence[int], config: FeatureConfig, most: int) -> int:
-    """Bytes that a run takes at its highest.
+def estimate_bytes(columns: Sequence[int], config: FeatureConfig, max_windows: int) -> int:
+    """Estimates the peak memory of a run, in bytes.
 
     Args:
-        columns: of each clip that is learnt from or judged by.
+        columns: number of columns of each training and validation clip.
         config: the front end.
-        most: the most windows of a clip.
+        max_windows: largest number of windows of a clip.
     """
-    windows = sum(len(spread_starts(max(config.columns, held), config.columns, most)) for held in columns)
+    windows = sum(len(spread_starts(max(config.columns, count), config.columns, max_windows)) for count in columns)
     cells = config.n_mels * (sum(columns) + _COPIES * windows * config.columns)
-    return _PROGRAMS + _BATCH + cells * _FLOAT
+    return _PROGRAM_BYTES + _BATCH_BYTES + cells * _FLOAT_BYTES
 
 
 def available_bytes() -> int | None:
-    """Bytes that this process may still take; None where the system does not say."""
-    found = [_meminfo(Path("/proc/meminfo")), _container(Path("/sys/fs/cgroup"))]
-    known = [value for value in found if value is not None]
-    return min(known) if known else None
+    """Returns the memory that this process can still use in bytes, or None where the system does not report it."""
+    reported = (_system_bytes(Path("/proc/meminfo")), _container_bytes(Path("/sys/fs/cgroup")))
+    return min((value for value in reported if value is not None), default=None)
 
 
-def check_memory(columns: Sequence[int], config: FeatureConfig, most: int, room: int | None) -> None:
-    """Refuses a run that would not fit.
+def check_memory(columns: Sequence[int], config: FeatureConfig, max_windows: int, available: int | None) -> None:
+    """Refuses a run that does not fit in memory.
 
     Args:
-        columns: of each clip that is learnt from or judged by.
+        columns: number of columns of each training and validation clip.
         config: the front end.
-        most: the most windows of a clip.
-        room: bytes that may be taken, or None where nobody knows.
+        max_windows: largest number of windows of a clip.
+        available: memory that can be used in bytes, or None where it is unknown.
 
     Raises:
-        TooLarge: it takes more than there is.
+        TooLarge: the run needs more memory.
     """
-    needed = estimate_bytes(columns, config, most)
-    if room is not None and needed > room:
+    needed = estimate_bytes(columns, config, max_windows)
+    if available is not None and needed > available:
         raise TooLarge(
-            f"Training on {len(columns):,} clips takes about {needed / 2**30:.1f} GiB of memory, and "
-            f"{room / 2**30:.1f} GiB are free. Give it fewer clips, or a machine with more."
+            f"Training on {len(columns):,} clips needs about {needed / 2**30:.1f} GiB of memory, and "
+            f"{available / 2**30:.1f} GiB are available. Use fewer clips, or a machine with more memory."
         )
 
 
-def _meminfo(path: Path) -> int | None:
+def _system_bytes(path: Path) -> int | None:
     try:
         lines = path.read_text(encoding="ascii").splitlines()
     except OSError:
@@ -68,9 +67,9 @@ def _meminfo(path: Path) -> int | None:
     return int(fields["MemAvailable"].split()[0]) * 1024 if "MemAvailable" in fields else None
 
 
-def _container(path: Path) -> int | None:
+def _container_bytes(path: Path) -> int | None:
     try:
-        most, used = ((path / name).read_text(encoding="ascii").strip() for name in ("memory.max", "memory.current"))
+        limit, used = ((path / name).read_text(encoding="ascii").strip() for name in ("memory.max", "memory.current"))
     except OSError:
         return None
-    return int(most) - int(used) if most.isdigit() else None
+    return int(limit) - int(used) if limit.isdigit() else None

@@ -1,72 +1,74 @@
-"""A run that can be stopped: where its checkpoint lies, what it is of, and what is told when it ends early."""
+"""Runs that can be interrupted and resumed."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from segue.trainer.data.front_end import FRONT_END
-from segue.trainer.data.train_valid_split import TrainValidSplit, data_digest
+from segue.trainer.data.train_valid_split import TrainValidSplit
 from segue.trainer.errors import TrainingDiverged
 from segue.trainer.outputs import checkpoint_path
 from segue.trainer.training.fit import EpochCallback, RunControl
-from segue.trainer.training.plans import AnyPlan
-from segue.trainer.training.recipe import Recipe, settings_of
+from segue.trainer.training.plans import AnyPlan, plan_to_dict
+from segue.trainer.training.recipe import Recipe
 
 T = TypeVar("T")
 
 
-def run_identity(sides: TrainValidSplit, recipe: Recipe, plan: AnyPlan) -> dict[str, Any]:
-    """What a run is of: a checkpoint of anything else is refused."""
+def run_identity(data: TrainValidSplit, recipe: Recipe, plan: AnyPlan) -> dict[str, Any]:
+    """Returns what identifies a run; the checkpoint of another run is refused."""
     return {
         "network": recipe.name,
-        "genres": list(sides.labels),
-        "split": sides.split.digest,
-        "clips": data_digest(sides),
+        "genres": list(data.labels),
+        "split": data.split.digest,
+        "clips": data.digest,
         "front end": FRONT_END.fingerprint,
-        **settings_of(plan),
+        **plan_to_dict(plan),
     }
 
 
-def run_resumable(output: Path, course: RunControl, work: Callable[[RunControl], T], tell: Callable[[str], None]) -> T:
-    """Does the work of a run with a checkpoint beside its output, which goes away when the work is done.
+def run_resumable(
+    output: Path, control: RunControl, run: Callable[[RunControl], T], notify: Callable[[str], None]
+) -> T:
+    """Runs with a checkpoint next to the output, which is removed when the run is done.
 
     Args:
-        output: the artifact's folder.
-        course: without a checkpoint yet.
-        work: the run.
-        tell: what says where things are when the run is stopped.
+        output: folder of the artifact.
+        control: reports of the run, without a checkpoint yet.
+        run: the run.
+        notify: called with the state of an interrupted run.
 
     Raises:
-        KeyboardInterrupt: it was stopped.
+        KeyboardInterrupt: the run was interrupted.
         TrainingDiverged: the loss is no longer a number.
-        CheckpointError: a checkpoint cannot be written, or the one to go on from cannot be used.
+        CheckpointError: a checkpoint cannot be written, or the one to resume from cannot be used.
     """
-    path, last = checkpoint_path(output), _Last(course.watch)
-    kept = replace(course, checkpoint=path, watch=last)
+    path, last = checkpoint_path(output), _LastEpoch(control.on_epoch)
     try:
-        done = work(kept)
-    except (KeyboardInterrupt, TrainingDiverged) as stop:
-        onward = "Go on with --resume, or write" if isinstance(stop, KeyboardInterrupt) else "Write"
-        tell(
-            f"stopped after epoch {last.epoch}; {path} has it and the best one. {onward} the best one with --finish."
+        result = run(replace(control, checkpoint=path, on_epoch=last))
+    except (KeyboardInterrupt, TrainingDiverged) as interruption:
+        options = "Continue with --resume, or write" if isinstance(interruption, KeyboardInterrupt) else "Write"
+        notify(
+            f"stopped after epoch {last.epoch}; {path} has this epoch and the best one. {options} the best one with "
+            "--finish."
             if path.exists()
-            else "stopped before the first epoch was finished; nothing was written."
+            else "stopped before the end of the first epoch; nothing was written."
         )
         raise
     path.unlink(missing_ok=True)
-    return done
+    return result
 
 
-class _Last:
-    """Remembers the last epoch that was finished."""
+class _LastEpoch:
+    """Records the last finished epoch."""
 
-    def __init__(self, watch: EpochCallback) -> None:
-        self._watch = watch
-        self.epoch: int | str = "that it went on from"
+    def __init__(self, on_epoch: EpochCallback) -> None:
+        self._on_epoch = on_epoch
+        self.epoch: int | str = "of the checkpoint"
 
-    def __call__(self, epoch: int, figures: Any) -> None:  # noqa: ANN401 - passed on
+    def __call__(self, epoch: int, figures: Mapping[str, float]) -> None:
         self.epoch = epoch
-        self._watch(epoch, figures)
+        self._on_epoch(epoch, figures)

@@ -1,4 +1,4 @@
-"""GTZAN's 1,000 names, against which a folder is checked."""
+"""Compares the names in a folder with those of GTZAN's 1,000 tracks."""
 
 from __future__ import annotations
 
@@ -6,29 +6,29 @@ from collections.abc import Iterable, Sequence
 
 from segue.trainer.splits.split import gtzan_artists
 
-_LISTED = 20
+_MAX_LISTED = 20
 
 
 def compare_with_gtzan(tracks: Iterable[str]) -> list[str]:
-    """What a folder of GTZAN lacks, and what it has that GTZAN has not.
+    """Lists the tracks that GTZAN has and a folder lacks, and the other way round.
 
     Args:
-        tracks: the names in a folder.
+        tracks: the names in the folder.
 
     Returns:
-        Sentences; none where nothing differs, or where most of the names are not GTZAN's, so that it is other music.
+        Sentences; none where nothing differs, or where most names are not GTZAN's, so that it is other music.
     """
-    known, found = set(gtzan_artists()), set(tracks)
-    missing, unknown = sorted(known - found), sorted(found - known)
-    if 2 * len(unknown) > len(found):
+    known, names = set(gtzan_artists()), set(tracks)
+    missing, unknown = sorted(known - names), sorted(names - known)
+    if 2 * len(unknown) > len(names):
         return []
-    said = [
-        (missing, f"{len(missing)} of GTZAN's {len(known):,} tracks are not there"),
+    differences = [
+        (missing, f"{len(missing)} of GTZAN's {len(known):,} tracks are missing"),
         (unknown, f"{len(unknown)} tracks are not GTZAN's"),
     ]
-    return [f"{what}: {_listed(names)}" for names, what in said if names]
+    return [f"{what}: {_shorten(listed)}" for listed, what in differences if listed]
 
 
-def _listed(names: Sequence[str]) -> str:
-    more = len(names) - _LISTED
-    return ", ".join(names[:_LISTED]) + (f" and {more} more" if more > 0 else "")
+def _shorten(names: Sequence[str]) -> str:
+    more = len(names) - _MAX_LISTED
+    return ", ".join(names[:_MAX_LISTED]) + (f" and {more} more" if more > 0 else "")

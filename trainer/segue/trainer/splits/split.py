@@ -1,4 +1,4 @@
-"""Which tracks a network learns from, and which it is judged on."""
+"""Splits: the side of each track, training, validation or test, and the file that saves them."""
 
 from __future__ import annotations
 
@@ -16,22 +16,25 @@ from segue.trainer.errors import DataUnusable, SplitMismatch
 from segue.trainer.outputs import write_text
 
 SHIPPED = ("fault-filtered",)
-# What a split is called beside the network that was trained by it.
 SAVED = "split.tsv"
+"""Name of a split's file in the folder of the artifact that was trained by it."""
+
 TRAIN, VALID, TEST, UNUSED = SIDES = ("train", "valid", "test", "unused")
+LEAKY = "LEAKY"
+"""Marks the label of a split that leaks, in every output."""
 
 Kind = Literal["track", "chunk"]
-"""What a split sorts: whole tracks, or parts of them."""
+"""The unit of a split: whole tracks, or single windows of them."""
 
 
 @dataclass(frozen=True)
 class Split:
-    """A name for the side that each track stands on.
+    """The side of each track.
 
     Attributes:
-        name: what people call it.
-        sides: "train", "valid", "test" or "unused", by track, or by chunk where ``kind`` is "chunk".
-        kind: a split by chunks leaks, since chunks of one track stand on several sides.
+        name: name of the split.
+        sides: "train", "valid", "test" or "unused" by track, or by chunk where ``kind`` is "chunk".
+        kind: unit of the split. A split by chunks leaks, since chunks of one track are on several sides.
     """
 
     name: str
@@ -40,59 +43,63 @@ class Split:
 
     @property
     def leaky(self) -> bool:
-        """Whether a network is judged on what it learnt from, in part."""
+        """True where a network is evaluated on tracks that it was partly trained on."""
         return self.kind == "chunk"
 
     @property
     def label(self) -> str:
-        """The name as every output has it: a leaky split is called leaky."""
-        return f"{self.name} (LEAKY)" if self.leaky else self.name
+        """The name as outputs show it; that of a leaky split says so."""
+        return f"{self.name} ({LEAKY})" if self.leaky else self.name
 
     @property
     def digest(self) -> str:
-        """The SHA-256 of the sides, in hexadecimal; the order in which they were written does not matter."""
-        lines = "".join(f"{track}\t{side}\n" for track, side in sorted(self.sides.items()))
-        return hashlib.sha256(lines.encode()).hexdigest()
+        """The SHA-256 of the sides in hexadecimal, whatever the order of the tracks."""
+        return hashlib.sha256(self._lines().encode()).hexdigest()
 
     def side(self, track: str) -> str:
-        """The side of a track; "unused" for one that the split does not know."""
+        """Returns the side of a track, "unused" for one that is not in the split."""
         return self.sides.get(track, UNUSED)
 
     def save(self, path: Path) -> None:
-        """Writes the tracks and their sides, with name and digest, as a table that ``load_split`` reads."""
-        head = f"# name {self.name}\n# digest {self.digest}\n"
-        lines = "".join(f"{track}\t{side}\n" for track, side in sorted(self.sides.items()))
-        write_text(path, f"{head}{self.kind}\tsplit\n{lines}")
+        """Writes a table of the tracks and their sides, headed by name and digest, which ``load_split`` reads.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        write_text(path, f"# name {self.name}\n# digest {self.digest}\n{self.kind}\tsplit\n{self._lines()}")
+
+    def _lines(self) -> str:
+        return "".join(f"{track}\t{side}\n" for track, side in sorted(self.sides.items()))
 
 
 def shipped_split(name: str) -> Split:
-    """A split that comes with the trainer.
+    """Loads a split that ships with the trainer.
 
-    ``fault-filtered`` is GTZAN without its faults, no artist on two sides but a handful: 443, 197 and 290 tracks
-    (Kereliuk, Sturm and Larsen 2015).
+    ``fault-filtered`` is GTZAN without its faults: 443, 197 and 290 tracks (Kereliuk, Sturm and Larsen 2015). All but
+    a handful of its artists are on one side only.
 
     Raises:
-        SplitMismatch: there is none of that name, or it has a track, or one of the known duplicates, on two sides.
+        SplitMismatch: no split of that name ships, or it has a track or a known duplicate on two sides.
     """
     if name not in SHIPPED:
         raise SplitMismatch(f"There is no split {name!r}. Choose one of: {', '.join(SHIPPED)}.")
-    split = Split(name, {row["track"]: row["split"] for row in _rows(f"{name}.tsv")})
+    split = Split(name, {row["track"]: row["split"] for row in _packaged_rows(f"{name}.tsv")})
     check_duplicates(split)
     return split
 
 
 def load_split(name: str) -> Split:
-    """A split by the name of one that is shipped, or by the path of a saved one.
+    """Loads a split by the name of one that ships, or by the path of a saved one.
 
     Raises:
-        SplitMismatch: there is none, it is damaged, or a track, or one of the known duplicates, stands on two sides.
+        SplitMismatch: it is missing or damaged, or it has a track or a known duplicate on two sides.
     """
     path = Path(name)
     if path.suffix != ".tsv":
         return shipped_split(name)
     try:
-        text = path.read_text(encoding="utf-8-sig")  # a spreadsheet begins its files with a mark
-        split = _read(text, path)
+        text = path.read_text(encoding="utf-8-sig")  # spreadsheets begin their files with a byte order mark
+        split = _parse_split(text, path)
     except (OSError, UnicodeDecodeError, KeyError) as error:
         raise SplitMismatch(
             f"{path} is not a split: {error}. It needs the columns track and split, or chunk and split."
@@ -102,21 +109,16 @@ def load_split(name: str) -> Split:
     unknown = sorted({str(side) for side in split.sides.values()} - set(SIDES))
     if unknown:
         raise SplitMismatch(f"{path} has a side {unknown[0]!r}; a side is one of: {', '.join(SIDES)}.")
-    digest = _head(text).get("digest", split.digest)
-    if digest != split.digest:
-        raise SplitMismatch(
-            f"{path} was changed: its sides have the digest {split.digest[:16]}, not {digest[:16]} as it says. "
-            "Save the split again, or take out the line with the digest."
-        )
+    _check_digest(split, _parse_head(text).get("digest", split.digest), path)
     check_duplicates(split)
     return split
 
 
 def check_duplicates(split: Split) -> None:
-    """Refuses a split in which a recording stands on two sides.
+    """Refuses a split with a recording on two sides, unless it says that it leaks.
 
     Raises:
-        SplitMismatch: one of GTZAN's known duplicates stands on two sides, and the split does not say that it leaks.
+        SplitMismatch: two of GTZAN's known duplicates are on different sides.
     """
     if split.leaky:
         return
@@ -124,70 +126,69 @@ def check_duplicates(split: Split) -> None:
         sides = {split.side(track), split.side(duplicate)} - {UNUSED}
         if len(sides) > 1:
             raise SplitMismatch(
-                f"The split {split.name!r} leaks: {track} and {duplicate} are the same recording and stand on two "
-                "sides. Put both on one side, or leave one out."
+                f"The split {split.name!r} leaks: {track} and {duplicate} are the same recording, and they are on "
+                "different sides. Put both on one side, or leave one out."
             )
 
 
 def check_names(names: Iterable[str]) -> None:
-    """Refuses names that would break the table of a saved split: that of a file may hold anything.
+    """Refuses names that would break the table of a saved split, since the name of a file may hold anything.
 
     Raises:
-        DataUnusable: a name holds a tab, an end of line, spaces around it or what is no text, or is empty.
+        DataUnusable: a name is empty, is not UTF-8, or holds a tab, an end of line or spaces around it.
     """
     for name in names:
-        if "\t" in name or name.splitlines() != [name] or name != name.strip() or _is_no_text(name):
+        if "\t" in name or name.splitlines() != [name] or name != name.strip() or _is_undecodable(name):
             raise DataUnusable(
-                f"The name {name!a} is empty, or holds a tab, an end of line, spaces around it or what is no text, and "
-                "a split is a table of names. Rename the file."
+                f"The name {name!a} cannot be saved in the table of a split: it is empty, is not UTF-8, or holds a "
+                "tab, an end of line or spaces around it. Rename the file."
             )
-
-
-def _is_no_text(name: str) -> bool:
-    """Whether a name holds bytes that are not UTF-8, which Python keeps as lone surrogates."""
-    return any("\ud800" <= letter <= "\udfff" for letter in name)
 
 
 @lru_cache(maxsize=1)
 def known_duplicates() -> tuple[tuple[str, str], ...]:
-    """The pairs of GTZAN's tracks that are the same recording, bit for bit (Sturm 2013)."""
-    return tuple((row["track"], row["duplicate"]) for row in _rows("duplicates.tsv"))
+    """Returns the pairs of GTZAN's tracks that are the same recording, bit for bit (Sturm 2013)."""
+    return tuple((row["track"], row["duplicate"]) for row in _packaged_rows("duplicates.tsv"))
 
 
 @lru_cache(maxsize=1)
 def gtzan_artists() -> Mapping[str, str]:
-    """The artist of each track of GTZAN (Sturm's index); empty where nobody knows."""
-    return {row["track"]: row["artist"] for row in _rows("fault-filtered.tsv")}
+    """Returns the artist of each track of GTZAN (Sturm's index), empty where it is unknown."""
+    return {row["track"]: row["artist"] for row in _packaged_rows("fault-filtered.tsv")}
 
 
-def _rows(name: str) -> list[dict[str, str]]:
-    return _parse((files("segue.trainer") / "splits" / name).read_text(encoding="utf-8"), name)
+def _is_undecodable(name: str) -> bool:
+    """Returns True for a name with bytes that are not UTF-8, which Python keeps as lone surrogates."""
+    return any("\ud800" <= letter <= "\udfff" for letter in name)
 
 
-def _plain(row: Mapping[str | None, str | None]) -> dict[str, str]:
-    """A row without the spaces that surround its cells, which nobody sees."""
-    return {(name or "").strip(): (value or "").strip() for name, value in row.items() if isinstance(value, str | None)}
+def _check_digest(split: Split, saved: str, path: Path) -> None:
+    if saved != split.digest:
+        raise SplitMismatch(
+            f"{path} was changed: its sides have the digest {split.digest[:16]}, and its head says {saved[:16]}. "
+            "Save the split again, or remove the line with the digest."
+        )
 
 
-def _read(text: str, path: Path) -> Split:
-    rows = _parse(text, str(path))
+def _packaged_rows(name: str) -> list[dict[str, str]]:
+    return _parse_rows((files("segue.trainer") / "splits" / name).read_text(encoding="utf-8"), name)
+
+
+def _parse_split(text: str, path: Path) -> Split:
+    rows = _parse_rows(text, str(path))
     kind: Kind = "chunk" if rows and "chunk" in rows[0] else "track"
-    return Split(_head(text).get("name", path.stem), {row[kind]: row["split"] for row in rows}, kind)
+    return Split(_parse_head(text).get("name", path.stem), {row[kind]: row["split"] for row in rows}, kind)
 
 
-def _head(text: str) -> dict[str, str]:
-    """What a saved split says of itself, by its first word."""
-    lines = (line[1:].split(maxsplit=1) for line in takewhile(_is_remark, text.splitlines()))
+def _parse_head(text: str) -> dict[str, str]:
+    """Returns the comments at the head of a saved split, by their first word."""
+    lines = (line[1:].split(maxsplit=1) for line in takewhile(_is_comment, text.splitlines()))
     return {words[0]: words[1] for words in lines if len(words) == 2}
 
 
-def _is_remark(line: str) -> bool:
-    return line.startswith("#")
-
-
-def _parse(text: str, name: str) -> list[dict[str, str]]:
-    lines = [line for line in dropwhile(_is_remark, text.splitlines()) if line.strip()]
-    rows = [_plain(row) for row in csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)]
+def _parse_rows(text: str, name: str) -> list[dict[str, str]]:
+    lines = [line for line in dropwhile(_is_comment, text.splitlines()) if line.strip()]
+    rows = [_strip_cells(row) for row in csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)]
     seen: set[str] = set()
     for row in rows:
         track = row["chunk" if "chunk" in row else "track"]
@@ -195,3 +196,12 @@ def _parse(text: str, name: str) -> list[dict[str, str]]:
             raise SplitMismatch(f"{name} names the track {track} twice. Remove one of its lines.")
         seen.add(track)
     return rows
+
+
+def _is_comment(line: str) -> bool:
+    return line.startswith("#")
+
+
+def _strip_cells(row: Mapping[str | None, str | None]) -> dict[str, str]:
+    """Removes the invisible spaces around the cells of a row."""
+    return {(name or "").strip(): (value or "").strip() for name, value in row.items() if isinstance(value, str | None)}

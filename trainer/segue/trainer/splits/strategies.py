@@ -1,4 +1,4 @@
-"""Splits that are drawn by a seed: by track, as the paper's; by artist; and by chunk, which leaks."""
+"""Draws splits by a seed: by track, as the paper does, by artist, or by chunk, which leaks."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedGroupKFold
 
 from segue.trainer.errors import DataUnusable, SplitMismatch
@@ -24,7 +25,7 @@ from segue.trainer.splits.split import (
 
 RANDOM, PAPER, CHUNKS, ARTISTS = DRAWN = ("random-tracks", "paper", "chunk-random", "artist-grouped")
 Pairs = Iterable[tuple[str, str]]
-"""Tracks that are the same recording."""
+"""Pairs of tracks that are the same recording."""
 
 # The paper's shares: one in ten for testing, and one in ten of the rest for validation.
 _TEST_SHARE, _VALID_SHARE = 0.1, 0.09
@@ -32,13 +33,13 @@ _TEST_SHARE, _VALID_SHARE = 0.1, 0.09
 
 @dataclass(frozen=True)
 class SplitSpec:
-    """The split that a run was told to use.
+    """The split that a run uses.
 
     Attributes:
-        name: of one that is shipped or drawn, or the path of a saved one.
-        seed: of one that is drawn.
-        folds: of ``artist-grouped``, 3 or above.
-        fold: which of them is the test side, from 0.
+        name: name of a split that ships or is drawn, or path of a saved one.
+        seed: seed of a split that is drawn.
+        folds: number of folds of ``artist-grouped``, 3 or above.
+        fold: test fold of ``artist-grouped``, from 0.
     """
 
     name: str = RANDOM
@@ -48,14 +49,14 @@ class SplitSpec:
 
     @property
     def by_chunk(self) -> bool:
-        """Whether clips are cut into chunks before they are parted."""
+        """True where clips are cut into chunks before the split is drawn."""
         return self.name == CHUNKS
 
-    def known(self) -> Split | None:
-        """The split where it stands already, None where it is drawn from the tracks.
+    def load(self) -> Split | None:
+        """Loads the split, or returns None where it is drawn from the tracks.
 
         Raises:
-            SplitMismatch: there is none, or it cannot be used.
+            SplitMismatch: it does not exist, or it cannot be used.
         """
         if self.name in DRAWN:
             if self.name == ARTISTS and self.fold >= self.folds:
@@ -65,16 +66,20 @@ class SplitSpec:
             return None
         if self.name not in SHIPPED and not self.name.endswith(".tsv"):
             raise SplitMismatch(
-                f"There is no split {self.name!r}. Choose one of: {', '.join((*SHIPPED, *DRAWN))}; or name a saved "
-                "one (tsv)."
+                f"There is no split {self.name!r}. Choose one of: {', '.join((*SHIPPED, *DRAWN))}; or name the path "
+                "of a saved split (tsv)."
             )
         return load_split(self.name)
 
     def draw(self, genres: Mapping[str, str], copies: Pairs = ()) -> Split:
-        """Draws it from the genre of each track, or of each chunk; pairs of copies stay together.
+        """Draws the split.
+
+        Args:
+            genres: the genre of each track, or of each chunk.
+            copies: pairs of tracks that stay on one side.
 
         Raises:
-            DataUnusable: there are too few tracks, too few artists are known, or a name fits in no table.
+            DataUnusable: the tracks or the known artists are too few, or a name cannot be saved.
         """
         check_names(genres)
         if self.name == PAPER:
@@ -87,13 +92,13 @@ class SplitSpec:
 
 
 def random_split(genres: Mapping[str, str], seed: int, share: float = 0.2, copies: Pairs = ()) -> Split:
-    """Draws a share of every genre for validation, by track; copies of one recording stay together.
+    """Draws a share of each genre for validation, by track.
 
     Args:
         genres: the genre of each track.
-        seed: another seed draws other tracks.
-        share: of each genre, above 0 and below 1; at least one track is drawn and at least one is left.
-        copies: pairs of tracks that are one recording, beside GTZAN's known ones.
+        seed: seed of the draw.
+        share: share of each genre, above 0 and below 1; at least one track is drawn and at least one is left.
+        copies: pairs of tracks that are one recording; they stay on one side, as GTZAN's known duplicates do.
 
     Raises:
         DataUnusable: a genre has fewer than two recordings.
@@ -102,7 +107,7 @@ def random_split(genres: Mapping[str, str], seed: int, share: float = 0.2, copie
 
 
 def paper_split(genres: Mapping[str, str], seed: int, copies: Pairs = ()) -> Split:
-    """The paper's 9:1 and 9:1 again: of each genre 81 % train, 9 % validate and 10 % test, by track.
+    """Draws the paper's 9:1 and 9:1 again: of each genre 81 % train, 9 % validate and 10 % test, by track.
 
     Raises:
         DataUnusable: a genre has fewer than three recordings.
@@ -111,11 +116,11 @@ def paper_split(genres: Mapping[str, str], seed: int, copies: Pairs = ()) -> Spl
 
 
 def chunk_random_split(genres: Mapping[str, str], seed: int) -> Split:
-    """The paper's shares of chunks, whatever tracks they are from: it leaks, and says so.
+    """Draws the paper's shares of chunks, whatever their tracks, so that the split leaks.
 
     Args:
         genres: the genre of each chunk.
-        seed: another seed draws other chunks.
+        seed: seed of the draw.
 
     Raises:
         DataUnusable: a genre has fewer than three chunks.
@@ -124,55 +129,60 @@ def chunk_random_split(genres: Mapping[str, str], seed: int) -> Split:
 
 
 def artist_grouped_split(genres: Mapping[str, str], seed: int, folds: int, fold: int) -> Split:
-    """One of k folds that keep the tracks of an artist together, as evenly over the genres as that allows.
+    """Draws k folds that keep the tracks of an artist together, as evenly over the genres as that allows.
 
-    The fold tests, the next one validates, the others train. Where GTZAN's index has no artist, a track is an artist
-    of its own.
+    The fold tests, the next one validates, the others train. A track whose artist is not in GTZAN's index counts as an
+    artist of its own.
 
     Raises:
-        DataUnusable: the artists are not known, or a genre has too few tracks or artists for so many folds.
+        DataUnusable: the tracks are not GTZAN's, or a genre has too few tracks or artists for so many folds.
     """
     artists = gtzan_artists()
     strangers = sorted(set(genres) - set(artists))
     if strangers:
         raise DataUnusable(
-            f"The artists of {len(strangers)} tracks are not known, such as {strangers[0]}: the split {ARTISTS} is "
-            "for GTZAN's names. Choose another split."
+            f"The artists of {len(strangers)} tracks are unknown, such as that of {strangers[0]}: the split {ARTISTS} "
+            "needs GTZAN's names. Choose another split."
         )
     tracks = sorted(genres)
-    groups = artist_groups(tracks)
-    folder = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
-    kinds = np.array([genres[track] for track in tracks])
-    try:
-        parts = [test for _, test in folder.split(kinds, kinds, [groups[track] for track in tracks])]
-    except ValueError as error:
-        raise DataUnusable(
-            f"{len(tracks)} tracks cannot be parted into {folds} folds: {error} Lower --folds."
-        ) from error
+    parts = _artist_folds(tracks, genres, seed, folds)
     sides = dict.fromkeys(tracks, TRAIN)
     for number, side in (((fold + 1) % folds, VALID), (fold, TEST)):
         sides |= {tracks[place]: side for place in parts[number]}
     lost = sorted(set(genres.values()) - {genres[track] for track in tracks if sides[track] == TRAIN})
     if lost:
         raise DataUnusable(
-            f"Nothing is left to learn {', '.join(lost)} from in fold {fold} of {folds}: its artists are too few. Give "
-            "it clips of more artists, or choose another --fold or --folds."
+            f"Fold {fold} of {folds} has no tracks of {', '.join(lost)} to train on: the genre has too few artists. "
+            "Add clips of more artists, or choose another --fold or --folds."
         )
     return _checked(Split(f"{ARTISTS}-{fold}-of-{folds}", sides))
 
 
 def artist_groups(tracks: Iterable[str]) -> dict[str, str]:
-    """For each track the first of those that must stay together: of its artist, or the same recording.
+    """Returns for each track the first of those that stay together: of one artist, or the same recording.
 
-    A track whose artist GTZAN's index does not know is on its own.
+    A track whose artist is not in GTZAN's index is a group of its own.
     """
     listed, artists = sorted(tracks), gtzan_artists()
     known = [track for track in listed if track in artists]
     return _components(listed, [*known_duplicates(), *_same_artist(known, artists)])
 
 
+def _artist_folds(tracks: list[str], genres: Mapping[str, str], seed: int, folds: int) -> list[NDArray[np.int64]]:
+    """Returns the rows of the tracks in each fold."""
+    groups = artist_groups(tracks)
+    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
+    kinds = np.array([genres[track] for track in tracks])
+    try:
+        return [test for _, test in splitter.split(kinds, kinds, [groups[track] for track in tracks])]
+    except ValueError as error:
+        raise DataUnusable(
+            f"{len(tracks)} tracks cannot be divided into {folds} folds: {error} Lower --folds."
+        ) from error
+
+
 def _draw(name: str, genres: Mapping[str, str], seed: int, shares: Mapping[str, float], copies: Pairs = ()) -> Split:
-    """Draws shares of each genre, in units of copies of one recording, and leaves the rest to learn from."""
+    """Draws shares of each genre, in units of copies of one recording; the rest is the training side."""
     random = np.random.default_rng(seed)
     unit = _components(genres, [*known_duplicates(), *copies])
     sides: dict[str, str] = {}
@@ -181,7 +191,7 @@ def _draw(name: str, genres: Mapping[str, str], seed: int, shares: Mapping[str, 
         left = [track for track in tracks if unit[track] == track]
         if len(left) <= len(shares):
             raise DataUnusable(
-                f"The genre {genre!r} has too few usable recordings, {len(left)} of {len(tracks)} tracks when copies "
+                f"The genre {genre!r} has too few recordings: {len(left)}, in {len(tracks)} tracks when copies "
                 f"count once. Give it {len(shares) + 1} or more, or leave it out."
             )
         for side, share in shares.items():
@@ -192,8 +202,8 @@ def _draw(name: str, genres: Mapping[str, str], seed: int, shares: Mapping[str, 
     return _checked(Split(name, {track: sides.get(unit[track], TRAIN) for track in genres}))
 
 
-def _components(tracks: Iterable[str], pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """The first track of those that each track is tied to, by however many pairs."""
+def _components(tracks: Iterable[str], pairs: Pairs) -> dict[str, str]:
+    """Returns for each track the first of those that pairs connect it with, directly or through others."""
     first = {track: track for track in sorted(tracks)}
 
     def root(track: str) -> str:
@@ -209,7 +219,7 @@ def _components(tracks: Iterable[str], pairs: Iterable[tuple[str, str]]) -> dict
 
 
 def _same_artist(tracks: Iterable[str], artists: Mapping[str, str]) -> list[tuple[str, str]]:
-    """Pairs that tie each track to the first of its artist."""
+    """Returns pairs that connect each track with the first of its artist."""
     first: dict[str, str] = {}
     known = [(track, artists[track].casefold().strip()) for track in tracks if artists[track].strip()]
     return [(first.setdefault(artist, track), track) for track, artist in known]

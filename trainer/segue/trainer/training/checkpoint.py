@@ -1,4 +1,4 @@
-"""Checkpoints: one file that holds all that a run needs to go on, and is whole or not there."""
+"""Checkpoints: one file with all that a run needs to resume, which is complete or missing."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ Arrays = list[NDArray[Any]]
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A run after some epoch.
+    """The state of a run after an epoch.
 
     Attributes:
-        epoch: how many are finished.
+        epoch: number of finished epochs.
         best_epoch: the best of them, from 1.
         history: figures of each epoch, by name.
-        weights: everything that the network remembers, the states of its random layers too.
-        optimizer: everything that its optimiser remembers.
-        best: the weights of the best epoch.
-        random_state: of Python's own generator, which puts batches into order.
-        seconds: wall time of the epochs so far, or None where the version that wrote it did not count them.
+        weights: all variables of the network, with the states of its random layers.
+        optimizer: all variables of the optimizer.
+        best: weights of the best epoch.
+        random_state: state of Python's generator, which orders the batches.
+        seconds: wall time of the epochs so far, or None where the version that wrote it did not measure it.
     """
 
     epoch: int
@@ -47,7 +47,12 @@ _LISTS = ("weights", "optimizer", "best")
 
 
 def write_checkpoint(path: Path, checkpoint: Checkpoint, identity: Mapping[str, Any]) -> None:
-    """Writes a checkpoint; the older one stands until this one is whole.
+    """Writes a checkpoint; the older one stays until this one is whole.
+
+    Args:
+        path: file of the checkpoint.
+        checkpoint: state of the run.
+        identity: what identifies the run, by name.
 
     Raises:
         CheckpointError: it cannot be written, as on a full disk.
@@ -66,13 +71,14 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint, identity: Mapping[str, 
         with atomic_write(path) as file:
             np.savez(file, allow_pickle=False, state=np.array(json.dumps(state)), **arrays)
     except OSError as error:
-        kept = (
-            "The one of the epoch before is whole. Make room, and go on with --resume."
+        remedy = (
+            "The checkpoint of the previous epoch is whole. Free some space, and continue with --resume."
             if path.exists()
-            else "There is no older one. Make room, and start again."
+            else "There is no older checkpoint. Free some space, and start again."
         )
         raise CheckpointError(
-            f"The checkpoint of epoch {checkpoint.epoch} cannot be written to {path}: {error.strerror or error}. {kept}"
+            f"The checkpoint of epoch {checkpoint.epoch} cannot be written to {path}: {error.strerror or error}. "
+            f"{remedy}"
         ) from error
 
 
@@ -80,11 +86,11 @@ def read_checkpoint(path: Path, identity: Mapping[str, Any]) -> Checkpoint:
     """Reads a checkpoint.
 
     Args:
-        path: its file.
-        identity: what the run is of, by name.
+        path: file of the checkpoint.
+        identity: what identifies the run, by name.
 
     Raises:
-        CheckpointMismatch: there is none, it is damaged, or it is of another run; the message names what differs.
+        CheckpointMismatch: it is missing or damaged, or it is of another run; the message names what differs.
     """
     try:
         with np.load(path, allow_pickle=False) as file:
@@ -92,24 +98,24 @@ def read_checkpoint(path: Path, identity: Mapping[str, Any]) -> Checkpoint:
             arrays: dict[str, Any] = {
                 part: [file[name] for name in sorted(file.files) if name.startswith(part)] for part in _LISTS
             }
-        differing = _differing(state.pop("identity"), json.loads(json.dumps(identity)))
+        differences = _differences(state.pop("identity"), json.loads(json.dumps(identity)))
         version, numbers, gauss = state.pop("random_state")
-        found = Checkpoint(**state, **arrays, random_state=(version, tuple(numbers), gauss))
+        checkpoint = Checkpoint(**state, **arrays, random_state=(version, tuple(numbers), gauss))
     except FileNotFoundError as error:
-        raise CheckpointMismatch(f"There is no run to go on from: {path} is not there. Leave out --resume.") from error
+        raise CheckpointMismatch(f"There is no run to resume: {path} does not exist. Leave out --resume.") from error
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
-        raise CheckpointMismatch(f"{path} is not a checkpoint, or it is damaged. Remove it and start anew.") from error
-    if differing:
+        raise CheckpointMismatch(f"{path} is not a checkpoint, or it is damaged. Remove it and start again.") from error
+    if differences:
         raise CheckpointMismatch(
-            f"{path} is the checkpoint of another run: {'; '.join(differing)}. Give the options of that run, or "
+            f"{path} is the checkpoint of another run: {'; '.join(differences)}. Give the options of that run, or "
             "another --output."
         )
-    return found
+    return checkpoint
 
 
-def _differing(held: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
+def _differences(saved: Mapping[str, Any], expected: Mapping[str, Any]) -> list[str]:
     return [
-        f"its {name} is {held.get(name, 'not known')}, not {wanted.get(name, 'given')}"
-        for name in sorted({*held, *wanted})
-        if held.get(name) != wanted.get(name)
+        f"its {name} is {saved.get(name, 'unknown')}, not {expected.get(name, 'given')}"
+        for name in sorted({*saved, *expected})
+        if saved.get(name) != expected.get(name)
     ]

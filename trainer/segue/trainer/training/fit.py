@@ -1,4 +1,4 @@
-"""Epoch after epoch: what chooses the best one, keeps it, and lets a run go on where it was stopped."""
+"""Trains a compiled network: keeps its best epoch, stops early, and writes checkpoints that a run resumes from."""
 
 from __future__ import annotations
 
@@ -16,55 +16,56 @@ import numpy as np
 from segue.trainer.errors import TrainingDiverged
 from segue.trainer.training.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 
-# What an epoch is chosen by, in the words of ``History``.
 LOG_LOSS = "log_loss"
+"""Name in a ``History`` of the metric whose validation value selects the best epoch."""
+
 _REMEDY = "Lower the learning rate, or look for clips that are not music."
 
 History = dict[str, list[float]]
-"""The figures of each epoch by name: loss, log_loss and accuracy, and the same with "val_" before them."""
+"""Figures of each epoch by name: loss, log_loss and accuracy, and the same with the prefix "val_"."""
 
 EpochCallback = Callable[[int, Mapping[str, float]], None]
-"""Told of an epoch, counted from 1, and of its figures by name."""
+"""Called after each epoch with its number, from 1, and its figures by name."""
 
 
-def ignore(epoch: int, figures: Mapping[str, float]) -> None:
-    """A watch that does nothing."""
+def ignore_epoch(epoch: int, figures: Mapping[str, float]) -> None:
+    """Ignores an epoch, for runs that report none."""
 
 
 @dataclass(frozen=True)
 class RunControl:
-    """What a run tells, and what it leaves behind while it goes.
+    """Reports and checkpoints of a run.
 
     Attributes:
-        watch: told of every epoch.
-        checkpoint: the file that is written after every epoch, or None for none.
-        resume: whether the run goes on from that file.
-        identity: what the run is of, by name; a checkpoint of anything else is refused.
-        finish: whether no epoch shall follow those of that file.
+        on_epoch: called after each epoch.
+        checkpoint: file that is written after each epoch, or None for none.
+        resume: continue from that file.
+        identity: what identifies the run, by name; the checkpoint of another run is refused.
+        finish: end the run with the best epoch of that file, without further training.
     """
 
-    watch: EpochCallback = ignore
+    on_epoch: EpochCallback = ignore_epoch
     checkpoint: Path | None = None
     resume: bool = False
     identity: Mapping[str, Any] = field(default_factory=dict)
     finish: bool = False
 
-    def start(self) -> Checkpoint | None:
-        """Where the run goes on from, or None for its beginning.
+    def load_checkpoint(self) -> Checkpoint | None:
+        """Loads the checkpoint to resume from, or returns None for a new run.
 
         Raises:
-            CheckpointMismatch: there is no such checkpoint, it is damaged, or it is another run's.
+            CheckpointMismatch: it is missing, damaged, or another run's.
         """
         return read_checkpoint(self.checkpoint, self.identity) if self.resume and self.checkpoint else None
 
 
 @dataclass(frozen=True)
 class EpochLimits:
-    """When a run ends.
+    """The limits of a run.
 
     Attributes:
-        epochs: at the latest after as many, 1 or above.
-        patience: after as many epochs without a better one, or None for never.
+        epochs: largest number of epochs, 1 or above.
+        patience: number of epochs without a better one that ends the run, or None for no such limit.
     """
 
     epochs: int
@@ -72,13 +73,13 @@ class EpochLimits:
 
 
 @dataclass(frozen=True)
-class Fitted:
-    """What came of a run.
+class FitResult:
+    """The outcome of a run.
 
     Attributes:
         history: figures of each epoch, by name.
-        best_epoch: the epoch whose weights the network has, from 1.
-        seconds: wall time of all epochs, those before the run was taken up again too; None where they are not known.
+        best_epoch: the epoch that the network's weights are from, from 1.
+        seconds: wall time of all epochs, including those before a resume; None where it is unknown.
     """
 
     history: History
@@ -91,45 +92,45 @@ def fit(
     batches: keras.utils.PyDataset,
     validation: tuple[Any, Any],
     limits: EpochLimits,
-    course: RunControl,
-) -> Fitted:
+    control: RunControl,
+) -> FitResult:
     """Trains a compiled network, and leaves it with the weights of its best epoch.
 
     Args:
-        network: compiled, with metrics called "accuracy" and "log_loss" of the clips or the windows.
-        batches: what it learns from; its ``epoch`` is set where a run goes on.
+        network: compiled, with metrics "accuracy" and "log_loss" of the clips or the windows.
+        batches: training batches; their ``epoch`` is set when a run resumes.
         validation: inputs and targets.
-        limits: when to end.
-        course: what is told and kept.
+        limits: limits of the run.
+        control: reports and checkpoints of the run.
 
     Raises:
-        TrainingDiverged: the loss is no longer a number, on what is learnt from or on the validation clips.
-        CheckpointError: a checkpoint cannot be written, or the one to go on from cannot be used.
+        TrainingDiverged: the training or the validation loss is no longer a number.
+        CheckpointError: a checkpoint cannot be written, or the one to resume from cannot be used.
     """
-    keeper = CheckpointCallback(limits, course)
-    begun = course.start()
+    recorder = CheckpointCallback(limits, control)
+    checkpoint = control.load_checkpoint()
     network.optimizer.build(network.trainable_variables)
-    averaged = getattr(network.optimizer, "use_ema", False)
-    if begun:
-        keeper.take_up(begun, network)
-        batches.epoch = begun.epoch
-    if not (keeper.is_done or course.finish):
-        # The order matters: the averaged weights are in place before the epoch is kept.
-        callbacks = [*([_Averages(swapped=begun is not None)] if averaged else []), keeper]
+    uses_averages = getattr(network.optimizer, "use_ema", False)
+    if checkpoint:
+        recorder.restore(checkpoint, network)
+        batches.epoch = checkpoint.epoch
+    if not (recorder.is_done or control.finish):
+        # The order matters: the averaged weights are in place before the epoch is recorded.
+        callbacks = [*([_AveragedWeights(swapped=checkpoint is not None)] if uses_averages else []), recorder]
         network.fit(
             batches,
             validation_data=validation,
-            initial_epoch=keeper.epoch,
+            initial_epoch=recorder.epoch,
             epochs=limits.epochs,
             callbacks=callbacks,
             verbose=0,
         )
-    network.set_weights(keeper.best)
-    return Fitted(keeper.history, keeper.best_epoch, keeper.seconds)
+    network.set_weights(recorder.best)
+    return FitResult(recorder.history, recorder.best_epoch, recorder.seconds)
 
 
-class _Averages(keras.callbacks.SwapEMAWeights):  # type: ignore[misc]  # keras ships no types
-    """Judges and keeps averaged weights, also in a run that goes on from a checkpoint, which holds them swapped."""
+class _AveragedWeights(keras.callbacks.SwapEMAWeights):  # type: ignore[misc]  # keras ships no types
+    """Swaps in the averaged weights for validation, also in a run that resumes, whose checkpoint holds them swapped."""
 
     def __init__(self, *, swapped: bool) -> None:
         super().__init__(swap_on_epoch=True)
@@ -137,59 +138,62 @@ class _Averages(keras.callbacks.SwapEMAWeights):  # type: ignore[misc]  # keras 
 
 
 class CheckpointCallback(keras.callbacks.Callback):  # type: ignore[misc]  # keras ships no types
-    """Holds the best weights and the history, and writes the checkpoint."""
+    """Records the history and the best weights, and writes a checkpoint after each epoch."""
 
-    def __init__(self, limits: EpochLimits, course: RunControl) -> None:
+    def __init__(self, limits: EpochLimits, control: RunControl) -> None:
         super().__init__()
         self._limits = limits
-        self._course = course
+        self._control = control
         self.epoch = 0
         self.best_epoch = 0
         self.best: list[Any] = []
         self.history: History = {}
         self._began = time.monotonic()
-        self._before: float | None = 0.0
+        self._earlier_seconds: float | None = 0.0
 
     @property
     def seconds(self) -> float | None:
-        """Wall time of the run so far, or None where the checkpoint that it goes on from does not say it."""
-        return None if self._before is None else self._before + time.monotonic() - self._began
+        """Wall time of the run so far, or None where the checkpoint that it resumed from lacks it."""
+        return None if self._earlier_seconds is None else self._earlier_seconds + time.monotonic() - self._began
 
     @property
     def is_done(self) -> bool:
-        """Whether no epoch shall follow."""
+        """True where the limits allow no further epoch."""
         waited = self.epoch - self.best_epoch
         patience = self._limits.patience
         return self.epoch >= self._limits.epochs or (patience is not None and self.epoch > 0 and waited >= patience)
 
-    def take_up(self, begun: Checkpoint, network: keras.Model) -> None:
-        """Puts everything where the checkpoint had it."""
-        self.epoch, self.best_epoch, self.history = begun.epoch, begun.best_epoch, begun.history
-        self.best, self._before = begun.best, begun.seconds
-        for variables, values in ((network.variables, begun.weights), (network.optimizer.variables, begun.optimizer)):
+    def restore(self, checkpoint: Checkpoint, network: keras.Model) -> None:
+        """Restores the state of a checkpoint."""
+        self.epoch, self.best_epoch, self.history = checkpoint.epoch, checkpoint.best_epoch, checkpoint.history
+        self.best, self._earlier_seconds = checkpoint.best, checkpoint.seconds
+        for variables, values in (
+            (network.variables, checkpoint.weights),
+            (network.optimizer.variables, checkpoint.optimizer),
+        ):
             for variable, value in zip(variables, values, strict=True):
                 variable.assign(value)
-        random.setstate(begun.random_state)
+        random.setstate(checkpoint.random_state)
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, float]) -> None:
-        """Ends a run whose loss is no number, before its weights are kept."""
+        """Ends a run whose loss is not a number, before its weights are recorded."""
         if not math.isfinite(logs["loss"]):
             raise TrainingDiverged(f"The loss is no longer a number in epoch {self.epoch + 1}. {_REMEDY}")
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float]) -> None:
-        """Keeps an epoch, unless its validation loss is no number."""
-        figures = {_plain_name(name): float(value) for name, value in logs.items()}
+        """Records an epoch; ends the run where its validation loss is not a number."""
+        figures = {_metric_name(name): float(value) for name, value in logs.items()}
         if not math.isfinite(figures[f"val_{LOG_LOSS}"]):
             raise TrainingDiverged(f"The validation loss is no longer a number in epoch {epoch + 1}. {_REMEDY}")
         for name, value in figures.items():
             self.history.setdefault(name, []).append(value)
         self.epoch = epoch + 1
-        judged = self.history[f"val_{LOG_LOSS}"]
-        if not self.best_epoch or judged[-1] < judged[self.best_epoch - 1]:
+        losses = self.history[f"val_{LOG_LOSS}"]
+        if not self.best_epoch or losses[-1] < losses[self.best_epoch - 1]:
             self.best_epoch, self.best = self.epoch, self.model.get_weights()
-        if self._course.checkpoint:
-            write_checkpoint(self._course.checkpoint, self._checkpoint(), self._course.identity)
-        self._course.watch(self.epoch, figures)
+        if self._control.checkpoint:
+            write_checkpoint(self._control.checkpoint, self._checkpoint(), self._control.identity)
+        self._control.on_epoch(self.epoch, figures)
         self.model.stop_training = self.is_done
 
     def _checkpoint(self) -> Checkpoint:
@@ -205,8 +209,8 @@ class CheckpointCallback(keras.callbacks.Callback):  # type: ignore[misc]  # ker
         )
 
 
-def _plain_name(name: str) -> str:
-    """Keras puts an output's name before its metrics; a network of one output has none."""
+def _metric_name(name: str) -> str:
+    """Removes the name of the output that Keras puts before a metric where a network has several outputs."""
     for metric in (LOG_LOSS, "accuracy"):
         name = name.replace(f"clip_{metric}", metric)
     return name

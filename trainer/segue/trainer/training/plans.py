@@ -1,26 +1,30 @@
-"""The settings by which networks are trained."""
+"""Settings by which the networks are trained."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
-# The step of the 8-bit codes in a log-mel archive: one clip in four of GTZAN's was requantised, and no network shall be
-# able to read single codes.
+# The step of the 8-bit codes in a log-mel archive. One clip in four of GTZAN's was requantised, and noise of this size
+# keeps a network from recognizing single codes.
 CODE_DB = 80 / 256
+
+# The name of a field in run records, reports and checkpoints, where it differs from the field's own.
+_SAVED_NAMES = {"distillation_weight": "trust"}
 
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How a window is varied while learning.
+    """The variation of windows in training.
 
     Attributes:
-        stretch: the window is this share longer or shorter in the music at most, in [0, 1).
-        noise_db: every cell moves by -1, 0 or 1 times this.
-        shift: it is moved by this many bands up or down at most.
-        colour_db: the spread of a smooth gain over the bands, such as another recording chain would give.
-        masks: how many bars of bands, and of columns, are hidden behind the band's mean.
-        mask_bands: the widest bar of bands.
-        mask_columns: the widest bar of columns.
+        stretch: largest share by which a window covers more or less of the music, in [0, 1).
+        noise_db: step of the noise in decibels; each cell moves by -1, 0 or 1 steps.
+        shift: largest number of bands by which a window moves up or down.
+        colour_db: spread in decibels of a smooth gain over the bands, such as another recording chain gives.
+        masks: number of bars of bands, and of columns, that are replaced by the band's mean.
+        mask_bands: largest width of a bar of bands.
+        mask_columns: largest width of a bar of columns.
     """
 
     stretch: float = 0.1
@@ -34,21 +38,21 @@ class Augmentation:
 
 @dataclass(frozen=True)
 class FastPlan:
-    """How a network is trained.
+    """Settings for ``segue-fast``.
 
     Attributes:
-        epochs: how often about ten windows of every clip are heard, 1 or above.
+        epochs: number of epochs, each of about ten windows of every clip, 1 or above.
         seed: the same seed gives the same network on the same machine.
-        clips: in a batch.
-        windows: of each clip in a batch.
-        learning_rate: the highest; it rises over two epochs and falls along half a cosine.
-        weight_decay: of AdamW, as a share of the learning rate.
-        label_smoothing: the share of a target that is spread over all genres, in [0, 1).
-        averaging: the weights that are judged and kept are a running mean with this momentum, in [0, 1).
-        trust: the part of a genre that is replaced by what the teacher's tags sound like, in [0, 1].
-        regularisation: the inverse strength C of the linear path's ridge penalty, above 0.
-        linear_weight: what the linear path's logits count beside those of the CNN and the LSTM, above 0.
-        augmentation: how windows are varied.
+        clips: clips in a batch.
+        windows: windows of each clip in a batch.
+        learning_rate: peak rate; it rises over two epochs and falls along half a cosine.
+        weight_decay: decay of AdamW, as a share of the learning rate.
+        label_smoothing: share of a target that is spread over all genres, in [0, 1).
+        averaging: momentum of the running mean of the weights, which is evaluated and kept, in [0, 1).
+        distillation_weight: share of a target that the teacher's prediction replaces, in [0, 1].
+        regularisation: inverse strength C of the linear path's ridge penalty, above 0.
+        linear_weight: weight of the linear path's logits relative to those of the CNN and the LSTM, above 0.
+        augmentation: variation of the windows.
     """
 
     epochs: int = 40
@@ -59,7 +63,7 @@ class FastPlan:
     weight_decay: float = 0.3
     label_smoothing: float = 0.1
     averaging: float = 0.99
-    trust: float = 0.6
+    distillation_weight: float = 0.6
     regularisation: float = 1e-2
     linear_weight: float = 1.5
     augmentation: Augmentation = field(default_factory=Augmentation)
@@ -67,15 +71,15 @@ class FastPlan:
 
 @dataclass(frozen=True)
 class PaperPlan:
-    """How one of the paper's networks is trained.
+    """Settings for one of the paper's networks.
 
     Attributes:
-        epochs: the most, 1 or above.
+        epochs: largest number of epochs, 1 or above.
         seed: the same seed gives the same network on the same machine.
         batch: windows in a batch.
-        learning_rate: of Adam, which stays.
-        patience: epochs without a better one that end the run.
-        noise_db: every cell moves by -1, 0 or 1 times this, so that single codes of an archive cannot be read.
+        learning_rate: constant rate of Adam.
+        patience: number of epochs without a lower validation loss that ends the run.
+        noise_db: step of the noise in decibels; each cell moves by -1, 0 or 1 steps.
     """
 
     epochs: int
@@ -87,3 +91,8 @@ class PaperPlan:
 
 
 AnyPlan = FastPlan | PaperPlan
+
+
+def plan_to_dict(plan: AnyPlan) -> dict[str, Any]:
+    """Returns the settings of a plan by the names that run records, reports and checkpoints have."""
+    return {_SAVED_NAMES.get(name, name): value for name, value in asdict(plan).items()}

@@ -1,45 +1,41 @@
-"""How one network is made."""
+"""A recipe: one network, how it is trained, and how its model card describes it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from segue.core.features.config import FeatureConfig
 from segue.trainer.data.dataset import Dataset
-from segue.trainer.networks.trained import TrainedFast, TrainedPaper
+from segue.trainer.networks.trained import AnyTrained
 from segue.trainer.training.fit import RunControl
 from segue.trainer.training.plans import AnyPlan
 
-Train = Callable[[Dataset, Dataset, tuple[str, ...], FeatureConfig, Any, RunControl], TrainedFast | TrainedPaper]
+Train = Callable[[Dataset, Dataset, tuple[str, ...], FeatureConfig, Any, RunControl], AnyTrained]
+"""Trains a network on the training clips, the validation clips, the labels, the front end, a plan and a control."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How one network is made.
+    """A network that can be trained.
 
     Attributes:
-        name: what people choose it by.
-        plan: how it is trained where nobody says otherwise.
-        run: trains it.
-        hears: how it hears a clip, for its card.
-        embedding: which layer the embedding is.
-        method: how it was trained, for its card.
+        name: name of the network.
+        plan: default settings.
+        train: trains the network.
+        architecture: sentence on the architecture, for the model card.
+        embedding: the layer that the embedding is, for cards and tables.
+        method: sentences on the training, for the model card.
     """
 
     name: str
     plan: AnyPlan
-    run: Train
-    hears: str
+    train: Train
+    architecture: str
     embedding: str
     method: str
 
-    def planned(self, seed: int, epochs: int | None) -> AnyPlan:
-        """The plan with a seed, and with another number of epochs where one is given."""
+    def plan_for(self, seed: int, epochs: int | None) -> AnyPlan:
+        """Returns the plan with a seed, and with a number of epochs where one is given."""
         return replace(self.plan, seed=seed, epochs=epochs or self.plan.epochs)
-
-
-def settings_of(plan: AnyPlan) -> dict[str, Any]:
-    """The settings of a plan as JSON has them."""
-    return asdict(plan)

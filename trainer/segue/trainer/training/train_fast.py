@@ -1,4 +1,4 @@
-"""Trains a network and chooses the epoch that served the validation tracks best."""
+"""Trains ``segue-fast``, and keeps the epoch with the lowest validation log-loss."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from segue.trainer.networks.segue_fast import (
 from segue.trainer.networks.trained import TrainedFast
 from segue.trainer.networks.window_statistics import build_statistics
 from segue.trainer.training.batches import ClipBatches
-from segue.trainer.training.distillation import nearest, soft_targets
+from segue.trainer.training.distillation import nearest_patches, soft_targets
 from segue.trainer.training.fit import LOG_LOSS, EpochLimits, RunControl, fit
 from segue.trainer.training.plans import FastPlan
 
@@ -35,43 +35,44 @@ Validation = tuple[dict[str, NDArray[np.generic]], dict[str, Floats]]
 
 
 def train_fast(
-    learnt: Dataset,
-    valid: Dataset,
+    train: Dataset,
+    validation: Dataset,
     labels: tuple[str, ...],
     config: FeatureConfig,
     plan: FastPlan,
-    course: RunControl | None = None,
+    control: RunControl | None = None,
 ) -> TrainedFast:
-    """Trains a network.
+    """Trains the network.
 
     Args:
-        learnt: the clips that it learns from.
-        valid: the clips that choose the epoch; nothing else of them is used.
+        train: training clips.
+        validation: clips that select the epoch; nothing else of them is used.
         labels: the genres, in the order of the posterior.
         config: the front end.
-        plan: how.
-        course: what is told and kept on the way; None for nothing.
+        plan: settings of the training.
+        control: reports and checkpoints of the run; None for neither.
 
     Raises:
         TrainingDiverged: the loss is no longer a number.
-        CheckpointError: a checkpoint cannot be written, or the one to go on from cannot be used.
+        CheckpointError: a checkpoint cannot be written, or the one to resume from cannot be used.
     """
     keras.utils.set_random_seed(plan.seed)
     tf.config.experimental.enable_op_determinism()
-    served = served_windows(learnt, config, MAX_WINDOWS)
-    heard = served["windows"][served["mask"]]
-    scale = BandScale.of(heard)
+    served = served_windows(train, config, MAX_WINDOWS)
+    windows = served["windows"][served["mask"]]
+    scale = BandScale.of(windows)
     shape = Shape(config.n_mels, config.columns, len(labels))
     statistics = build_statistics(shape, scale)
-    beliefs = soft_targets(learnt, labels, plan.trust)
-    genres = [
-        nearest(belief, np.linspace(0, 1, count)) for belief, count in zip(beliefs, served["mask"].sum(1), strict=True)
+    targets = soft_targets(train, labels, plan.distillation_weight)
+    window_targets = [
+        nearest_patches(target, np.linspace(0, 1, count))
+        for target, count in zip(targets, served["mask"].sum(1), strict=True)
     ]
-    linear = fit_linear(statistics.predict(heard, verbose=0), np.concatenate(genres), plan)
+    linear = fit_linear(statistics.predict(windows, verbose=0), np.concatenate(window_targets), plan)
     network = ClipNetwork(build_encoder(shape, scale), build_decider(shape))
     batches = ClipBatches(
-        learnt,
-        beliefs,
+        train,
+        targets,
         config,
         scale.mean,
         augmentation=plan.augmentation,
@@ -80,41 +81,42 @@ def train_fast(
         seed=plan.seed,
     )
     _compile(network, plan, len(batches))
-    done = fit(network, batches, _validation(valid, labels, config), EpochLimits(plan.epochs), course or RunControl())
-    return TrainedFast(network.encoder, network.decider, statistics, linear, shape, scale, **vars(done))
+    limits = EpochLimits(plan.epochs)
+    result = fit(network, batches, _validation(validation, labels, config), limits, control or RunControl())
+    return TrainedFast(network.encoder, network.decider, statistics, linear, shape, scale, **vars(result))
 
 
-def fit_linear(statistics: Floats, genres: Floats, plan: FastPlan) -> keras.Model:
-    """Logistic regression on the statistics of windows, as a layer; every genre counts as much as another.
+def fit_linear(statistics: Floats, targets: Floats, plan: FastPlan) -> keras.Model:
+    """Fits logistic regression to the statistics of windows, with equal weight for each genre, as a layer.
 
     Args:
-        statistics: of the windows [n, s].
-        genres: how far each window is of each genre [n, genres]; rows sum to 1.
-        plan: how strong the penalty is, and how much the layer counts.
+        statistics: statistics of the windows, [n, s].
+        targets: probabilities of the genres [n, genres]; rows sum to 1.
+        plan: strength of the penalty, and weight of the layer's logits.
     """
     scaler = StandardScaler()
     scaled = np.hstack([scaler.fit_transform(statistics.astype(np.float64)), np.ones((len(statistics), 1))])
-    weighed = genres * balance(genres)[:, None]
+    weighted = targets * balance(targets)[:, None]
 
     def objective(flat: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         weights = flat.reshape(scaled.shape[1], -1)
         penalty = np.vstack([weights[:-1], np.zeros_like(weights[-1:])]) / plan.regularisation
-        beliefs = log_softmax(scaled @ weights, axis=-1)
-        slope = scaled.T @ (np.exp(beliefs) * weighed.sum(1, keepdims=True) - weighed) + penalty
-        return float((weights * penalty).sum() / 2 - (weighed * beliefs).sum()), slope.ravel()
+        log_posterior = log_softmax(scaled @ weights, axis=-1)
+        slope = scaled.T @ (np.exp(log_posterior) * weighted.sum(1, keepdims=True) - weighted) + penalty
+        return float((weights * penalty).sum() / 2 - (weighted * log_posterior).sum()), slope.ravel()
 
-    start = np.zeros(scaled.shape[1] * genres.shape[1])
-    found = minimize(objective, start, jac=True, method="L-BFGS-B", options={"maxiter": 500}).x
-    weights, bias = np.split(plan.linear_weight * found.reshape(scaled.shape[1], -1), [-1])
+    start = np.zeros(scaled.shape[1] * targets.shape[1])
+    optimum = minimize(objective, start, jac=True, method="L-BFGS-B", options={"maxiter": 500}).x
+    weights, bias = np.split(plan.linear_weight * optimum.reshape(scaled.shape[1], -1), [-1])
     weights /= scaler.scale_[:, None]
     return build_linear(weights.astype(np.float32), (bias[0] - scaler.mean_ @ weights).astype(np.float32))
 
 
-def balance(genres: Floats) -> Floats:
-    """What each window [n] weighs, so that its likeliest genre has the weight of every other; the mean is 1."""
-    likeliest = genres.argmax(1)
+def balance(targets: Floats) -> Floats:
+    """Computes weights [n] of windows, with mean 1, by which each likeliest genre gets the same total weight."""
+    likeliest = targets.argmax(1)
     _, place, counts = np.unique(likeliest, return_inverse=True, return_counts=True)
-    weights: Floats = (len(genres) / len(counts) / counts)[place].astype(np.float32)
+    weights: Floats = (len(targets) / len(counts) / counts)[place].astype(np.float32)
     return weights
 
 
@@ -123,7 +125,7 @@ def _compile(network: ClipNetwork, plan: FastPlan, steps: int) -> None:
         optimizer=_optimizer(plan, steps),
         loss={name: _loss(plan) for name in ("clip", "window")},
         loss_weights={"clip": 0.5, "window": 0.5},
-        metrics={"clip": _judges()},
+        metrics={"clip": _metrics()},
         jit_compile=False,
     )
 
@@ -142,14 +144,14 @@ def _loss(plan: FastPlan) -> keras.losses.Loss:
     return keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=plan.label_smoothing)
 
 
-def _judges() -> list[keras.metrics.Metric]:
-    # The log-loss is judged without label smoothing: it is the probability of the true genre that counts.
+def _metrics() -> list[keras.metrics.Metric]:
+    # The log-loss has no label smoothing, since only the probability of the true genre counts.
     return [
         keras.metrics.CategoricalAccuracy(name="accuracy"),
         keras.metrics.CategoricalCrossentropy(from_logits=True, name=LOG_LOSS),
     ]
 
 
-def _validation(valid: Dataset, labels: tuple[str, ...], config: FeatureConfig) -> Validation:
-    inputs, targets = served_windows(valid, config, MAX_WINDOWS), one_hot(valid, labels)
+def _validation(validation: Dataset, labels: tuple[str, ...], config: FeatureConfig) -> Validation:
+    inputs, targets = served_windows(validation, config, MAX_WINDOWS), one_hot(validation, labels)
     return inputs, {"clip": targets, "window": np.repeat(targets[:, None], MAX_WINDOWS, axis=1)}

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from segue.trainer.evaluation.calibration import (
+    cross_fitted,
+    expected_calibration_error,
+    fit_temperature,
+    log_softmax,
+    reliability_bins,
+)
+from segue.trainer.evaluation.metrics import classification_metrics
+from tests.helpers.predictions import make_predictions
+
+
+def test_calibration_error_of_a_known_case() -> None:
+    """Four predictions at 0.95 with three right are off by 0.2, two at 0.55 with one right by 0.05."""
+    confidence = np.array([0.95] * 4 + [0.55] * 2)
+    posterior = np.stack([confidence, 1 - confidence], 1)
+    genres = np.array([0, 0, 0, 1, 0, 1])
+    assert pytest.approx((4 * 0.2 + 2 * 0.05) / 6) == expected_calibration_error(reliability_bins(posterior, genres))
+
+
+def test_reliability_adds_up_to_the_calibration_error() -> None:
+    """The figure is the mean distance in the bins of the diagram."""
+    predictions = make_predictions()
+    bins = reliability_bins(predictions.posterior, predictions.genres)
+    assert 60 == sum(part.clips for part in bins)
+    error = sum(abs(part.confidence - part.accuracy) * part.clips for part in bins) / 60
+    assert pytest.approx(error) == classification_metrics(predictions.posterior, predictions.genres)["ece"]
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0])
+def test_a_temperature_is_recovered(temperature: float) -> None:
+    """Logits that were multiplied by a factor get that factor as temperature."""
+    random = np.random.default_rng(1)
+    logits = 2 * random.standard_normal((20_000, 3))
+    genres = (np.exp(log_softmax(logits)).cumsum(1) > random.random((20_000, 1))).argmax(1)
+    assert pytest.approx(temperature, rel=0.05) == fit_temperature(logits * temperature, genres)
+
+
+def test_four_clips_are_too_few_for_five_folds() -> None:
+    """Each fold needs a clip."""
+    predictions = make_predictions(4)
+    assert cross_fitted(predictions.posterior, predictions.genres) is None

@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import resource
+from pathlib import Path
+
+import pytest
+
+from segue.trainer.errors import CheckpointError, DataUnusable
+from segue.trainer.outputs import check_output, replace_folder, write_text
+
+
+def make_folder(path: Path, text: str) -> Path:
+    """A folder with a manifest of this text."""
+    path.mkdir()
+    (path / "manifest.json").write_text(text)
+    return path
+
+
+def test_an_interrupted_run_is_not_started_again_by_mistake(tmp_path: Path) -> None:
+    """Its checkpoint is not overwritten by a command that lacks --resume."""
+    (tmp_path / "out.checkpoint.npz").touch()
+    with pytest.raises(CheckpointError, match="--resume"):
+        check_output(tmp_path / "out", resume=False)
+    check_output(tmp_path / "out", resume=True)
+
+
+@pytest.mark.parametrize("name", ["song.mp3", "manifest.json"])
+def test_a_folder_of_something_else_is_not_overwritten(tmp_path: Path, name: str) -> None:
+    """An artifact replaces an artifact or nothing; a manifest.json alone may be another program's."""
+    (tmp_path / name).touch()
+    with pytest.raises(DataUnusable, match="not an artifact"):
+        check_output(tmp_path, resume=False)
+
+
+@pytest.mark.parametrize("output", [".", "/", "..", "out/..", "/dev"])
+def test_an_output_that_cannot_be_replaced_is_refused(output: str) -> None:
+    """Neither the current folder nor a mount point can be put in place by one rename."""
+    with pytest.raises(DataUnusable, match="cannot be replaced as a whole"):
+        check_output(Path(output), resume=False)
+
+
+def test_an_output_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
+    """The error comes before the training, and the check leaves no files behind."""
+    (tmp_path / "file").touch()
+    with pytest.raises(DataUnusable, match=r"Nothing can be written to .*file/runs/out"):
+        check_output(tmp_path / "file" / "runs" / "out", resume=False)
+    check_output(tmp_path / "runs" / "out", resume=False)
+    assert [tmp_path / "file"] == list(tmp_path.iterdir())
+
+
+def test_a_full_disk_keeps_the_older_text(tmp_path: Path) -> None:
+    """The older file is whole, and no part of the newer one is left."""
+    path = tmp_path / "new" / "split.tsv"
+    write_text(path, "older")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, hard))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            write_text(path, "newer" * 1_000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert "older" == path.read_text()
+    assert [path] == list(path.parent.iterdir())
+
+
+def test_an_older_folder_is_replaced(tmp_path: Path) -> None:
+    """The new folder gets its place, and the older one is moved away."""
+    fresh, place = make_folder(tmp_path / "fresh", "new"), make_folder(tmp_path / "place", "old")
+    replace_folder(fresh, place, tmp_path / "older")
+    assert ("new", "old") == tuple((tmp_path / part / "manifest.json").read_text() for part in ("place", "older"))
+
+
+def test_an_older_folder_comes_back(tmp_path: Path) -> None:
+    """Where the new folder cannot be moved, the older one is restored."""
+    place = make_folder(tmp_path / "place", "old")
+    with pytest.raises(FileNotFoundError):
+        replace_folder(tmp_path / "missing", place, tmp_path / "older")
+    assert "old" == (place / "manifest.json").read_text()
+    assert [place] == list(tmp_path.iterdir())

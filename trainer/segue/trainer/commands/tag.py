@@ -1,0 +1,25 @@
+"""Runs ``segue-trainer tag``."""
+
+from __future__ import annotations
+
+from segue.trainer import console
+from segue.trainer.accurate.tag_folder import tag_folder
+from segue.trainer.accurate.tags import save_tags
+from segue.trainer.accurate.weights import read_backbone
+from segue.trainer.outputs import check_writable
+from segue.trainer.settings import TagSettings
+
+
+def tag(settings: TagSettings) -> None:
+    """Assigns tags to the tracks of a folder, and writes the file of tags.
+
+    Raises:
+        SegueError: the backbone or the folder cannot be used.
+    """
+    check_writable(settings.output)
+    backbone = read_backbone(settings.backbone)
+    with console.progress_bar("tagging tracks") as progress:
+        tracks, dropped = tag_folder(settings.source, backbone, progress)
+    console.notify_dropped(dropped)
+    save_tags(settings.output, tracks)
+    console.notify(f"the tags of {len(tracks)} tracks are in {settings.output}")

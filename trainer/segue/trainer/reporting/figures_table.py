@@ -1,0 +1,68 @@
+"""The figures of an evaluation as a table in the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from segue.trainer.console import replace_control_characters
+from segue.trainer.evaluation.leakage import Leakage
+
+_TITLES = {
+    "n": "tracks",
+    "accuracy": "accuracy per track",
+    "accuracy_low": "  95 % interval, from",
+    "accuracy_high": "  to",
+    "log_loss": "log-loss, nats",
+    "log_loss_raw": "log-loss before the temperature",
+    "log_loss_cross_fitted": "log-loss, temperature fitted on other tracks",
+    "ece": "expected calibration error",
+    "ece_raw": "calibration error before the temperature",
+    "ece_cross_fitted": "calibration error, temperature fitted on other tracks",
+    "macro_f1": "macro-F1",
+    "window_agreement": "windows whose first genre is their track's",
+    "precision_at_5": "genre precision at 5",
+    "precision_at_10": "genre precision at 10",
+    "precision_at_5_from_train": "genre precision at 5, training tracks recommended",
+    "precision_at_10_from_train": "genre precision at 10, training tracks recommended",
+    "precision_at_10_other_artists": "genre precision at 10, without the seed's artist",
+    "precision_at_10_of_mean_tags": "  the same by the cosine of mean tags",
+    "accuracy_of_linear_head": "accuracy of logistic regression on mean tags",
+    "log_loss_of_linear_head": "  its log-loss, nats",
+    "cost": "processor time of a clip, relative to librosa's log-mel",
+}
+_LEAKAGE = ("learnt_from", "chosen_by")
+
+
+def print_figures(figures: Mapping[str, Any]) -> None:
+    """Prints figures as a table on standard output.
+
+    Args:
+        figures: numbers by name, None for those that need more tracks; also ``model_id`` and, where there are any, the
+            split, its side, the pool, and how many tracks the network has seen.
+    """
+    side = f", {figures['side'] or 'all'} of {figures['split']}" if "split" in figures else ""
+    pool = f"the side {figures['pool']}" if figures.get("pool") else "the evaluated tracks, without the seed itself"
+    seen = {name: figures[name] for name in _LEAKAGE if name in figures}
+    remarks = Leakage(**seen).sentences() if seen else []
+    title = "\n".join([f"{figures['model_id']}{side}", *remarks, f"recommended from: {pool}"])
+    numbers = {
+        name: value
+        for name, value in figures.items()
+        if name not in _LEAKAGE and (isinstance(value, (int, float)) or name.startswith("precision_at"))
+    }
+    Console().print(figures_table(numbers, title))
+
+
+def figures_table(figures: Mapping[str, float | None], title: str) -> Table:
+    """Builds a table of figures; None is a figure that needs more tracks."""
+    lines = "\n".join(map(replace_control_characters, title.split("\n")))
+    table = Table("figure", "value", title=Text(lines, "table.title", justify="center"))
+    for name, value in figures.items():
+        text = "too few tracks" if value is None else f"{value:.0f}" if name == "n" else f"{value:.3f}"
+        table.add_row(_TITLES.get(name, name), text)
+    return table

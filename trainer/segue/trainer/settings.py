@@ -1,0 +1,159 @@
+"""Settings of each command of ``segue-trainer``. ``--help`` imports them, so nothing heavy is imported here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """Settings of ``segue-trainer train``.
+
+    Attributes:
+        source: folder of audio, or log-mel archive.
+        split: name of a split, or path of a saved one.
+        folds: folds of ``artist-grouped``, 3 or above.
+        fold: the test fold of ``artist-grouped``, from 0.
+        seed: seed of the split and of the network.
+        output: folder of the artifact.
+        network: name of the recipe.
+        name: name of the network, or None for that of the recipe.
+        epochs: largest number of epochs, or None for that of the recipe.
+        tags: file of a teacher's tags, or None.
+        cache: folder of cached features.
+        resume: continue from the checkpoint of an interrupted run.
+        finish: write the best epoch of that checkpoint without further training.
+    """
+
+    source: Path
+    split: str
+    folds: int
+    fold: int
+    seed: int
+    output: Path
+    network: str
+    name: str | None
+    epochs: int | None
+    tags: Path | None
+    cache: Path
+    resume: bool
+    finish: bool
+
+
+@dataclass(frozen=True)
+class SplitSettings:
+    """Settings of ``segue-trainer split``.
+
+    Attributes:
+        source: folder of audio, or log-mel archive.
+        split: name of a split, or path of a saved one.
+        folds: folds of ``artist-grouped``, 3 or above.
+        fold: the test fold of ``artist-grouped``, from 0.
+        seed: seed of the split.
+        output: file of the split (tsv).
+    """
+
+    source: Path
+    split: str
+    folds: int
+    fold: int
+    seed: int
+    output: Path
+
+
+@dataclass(frozen=True)
+class EvaluateSettings:
+    """Settings of ``segue-trainer evaluate``. Exactly one of ``source`` and ``tags`` is set.
+
+    Attributes:
+        model: folder of the artifact.
+        source: folder of audio, or log-mel archive.
+        tags: file of tags, from which the head of the network is evaluated alone.
+        split: name of a shipped split, or path of a saved one; None to evaluate all of the input.
+        side: side to evaluate, or None for the first of test, validation and training side that the input has.
+        pool: side to recommend from, or None for the evaluated tracks.
+        as_json: print one JSON document instead of a table.
+        predictions: file to write the predictions to (npz), or None.
+        report: folder to write a report to, or None.
+    """
+
+    model: Path
+    source: Path | None
+    tags: Path | None
+    split: str | None
+    side: str | None
+    pool: str | None
+    as_json: bool
+    predictions: Path | None
+    report: Path | None
+
+
+@dataclass(frozen=True)
+class CompareSettings:
+    """Settings of ``segue-trainer compare``.
+
+    Attributes:
+        source: folder of audio, or log-mel archive.
+        runs: folder of the artifacts.
+        output: file of the results page.
+        train: train the networks that are missing.
+        cache: folder of cached features.
+        readme: page to write the short table into, or None.
+    """
+
+    source: Path
+    runs: Path
+    output: Path
+    train: bool
+    cache: Path
+    readme: Path | None
+
+
+@dataclass(frozen=True)
+class ImportBackboneSettings:
+    """Settings of ``segue-trainer import-backbone``.
+
+    Attributes:
+        backbone: file to write MusiCNN's weights to (npz).
+        wheel: the wheel that holds them, or None to download it.
+    """
+
+    backbone: Path
+    wheel: Path | None
+
+
+@dataclass(frozen=True)
+class TagSettings:
+    """Settings of ``segue-trainer tag``.
+
+    Attributes:
+        source: folder of audio.
+        backbone: file of MusiCNN's weights.
+        output: file to write the tags to (npz).
+    """
+
+    source: Path
+    backbone: Path
+    output: Path
+
+
+@dataclass(frozen=True)
+class TrainAccurateSettings:
+    """Settings of ``segue-trainer train-accurate``.
+
+    Attributes:
+        tags: file of the tracks' tags.
+        backbone: file of MusiCNN's weights.
+        split: name of a shipped split or path of a saved one, whose training side is used; None to use all tracks.
+        output: folder of the artifact.
+        name: name of the network.
+        seed: seed of the head.
+    """
+
+    tags: Path
+    backbone: Path
+    split: str | None
+    output: Path
+    name: str
+    seed: int
