@@ -1,9 +1,9 @@
-"""What hearing a clip costs beside librosa's own log-mel of it, on one core, in one run.
+"""Measures the cost of extraction and prediction relative to librosa's log-mel of the same clips, on one core.
 
     OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python benchmarks/front_end.py CLIP...
     SEGUE_MODEL=segue-accurate ... the same for another network
 
-Prints processor seconds a clip and their ratio: for decoding and the windows alone, and with the network.
+Prints the processor time of a clip and its ratio to librosa's: for decoding and extraction, and with prediction.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ ROUNDS = 5
 
 
 def librosa_log_mel(clip: Path) -> None:
-    """Decodes a clip and makes the paper's log-mel of all its frames."""
+    """Decodes a clip and computes the paper's log-mel of all its frames."""
     samples, rate = soundfile.read(clip, dtype="float32")
     power = librosa.feature.melspectrogram(y=samples, sr=rate, n_fft=2_048, hop_length=512, n_mels=128)
     librosa.power_to_db(power, ref=np.max)
 
 
 def cost(work: Callable[[Path], object], clips: Sequence[Path]) -> float:
-    """Processor seconds a clip, the median of some rounds, all threads of this process together."""
+    """Measures the processor time of a clip in seconds: the median of some rounds, all threads of this process."""
     for clip in clips:
         work(clip)
     rounds = []
@@ -50,18 +50,19 @@ def cost(work: Callable[[Path], object], clips: Sequence[Path]) -> float:
 
 
 def main() -> None:
-    """Measures the clips that are named."""
+    """Measures the clips in the arguments."""
     clips = [Path(name) for name in sys.argv[1:]]
     if not clips:
         sys.exit(__doc__)
     model = Model.load(resolve_model(os.environ.get("SEGUE_MODEL", default_model())))
-    config, most = model.manifest.features, model.manifest.windows
-    theirs = cost(librosa_log_mel, clips)
-    windows = cost(lambda clip: extract(clip, config, most), clips)
-    whole = cost(lambda clip: model.predict([extract(clip, config, most).windows]), clips)
-    print(f"librosa log-mel          {theirs * 1000:7.1f} ms")
-    print(f"windows                  {windows * 1000:7.1f} ms   {windows / theirs:.2f}")
-    print(f"windows and the network  {whole * 1000:7.1f} ms   {whole / theirs:.2f}   {model.manifest.model_id}")
+    config, max_windows = model.manifest.features, model.manifest.windows
+    reference = cost(librosa_log_mel, clips)
+    windows = cost(lambda clip: extract(clip, config, max_windows), clips)
+    prediction = cost(lambda clip: model.predict([extract(clip, config, max_windows).windows]), clips)
+    print(f"{model.manifest.model_id} on {len(clips)} clips")
+    print(f"librosa log-mel          {reference * 1000:7.1f} ms")
+    print(f"windows                  {windows * 1000:7.1f} ms   {windows / reference:.2f}")
+    print(f"windows and the network  {prediction * 1000:7.1f} ms   {prediction / reference:.2f}")
 
 
 main()
