@@ -28,8 +28,8 @@ RECIPES = {
             name="segue-fast",
             plan=FastPlan(),
             train=train_fast,
-            architecture="A CNN over each window, an LSTM over the windows of a clip, and a logistic regression on "
-            "statistics of bands, cepstra and peaks.",
+            architecture="The network joins a CNN over each window, an LSTM over the windows of a clip, and a logistic "
+            "regression on statistics of bands, cepstra and peaks.",
             embedding="mean of the CNN's 96 features and log-posterior",
             method=_FAST_METHOD,
         ),
@@ -37,8 +37,8 @@ RECIPES = {
             name=CNN,
             plan=PaperPlan(epochs=50),
             train=partial(train_paper, CNN),
-            architecture="The paper's CNN over each window: four 2-D convolutions and two dense layers. A clip's "
-            "posterior is the mean of its windows' posteriors.",
+            architecture="The network is the paper's CNN over each window: four 2-D convolutions and two dense layers. "
+            "A clip's posterior is the mean of its windows' posteriors.",
             embedding="last hidden layer, 64 wide, mean of the windows",
             method=_PAPER_METHOD,
         ),
@@ -46,8 +46,8 @@ RECIPES = {
             name=CNN_LSTM,
             plan=PaperPlan(epochs=150),
             train=partial(train_paper, CNN_LSTM),
-            architecture="The paper's CNN over each window, with two LSTM layers over the columns of its maps. A "
-            "clip's posterior is the mean of its windows' posteriors.",
+            architecture="The network is the paper's CNN over each window, with two LSTM layers over the columns of "
+            "its maps. A clip's posterior is the mean of its windows' posteriors.",
             embedding="last hidden layer, 32 wide, mean of the windows",
             method=_PAPER_METHOD,
         ),
