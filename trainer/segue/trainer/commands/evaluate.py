@@ -99,8 +99,9 @@ def _evaluate(settings: EvaluateSettings) -> _Evaluation:
 def _open_tracks(settings: EvaluateSettings, model: Model) -> _Tracks:
     if settings.tags:
         return _TaggedTracks(settings.tags, model)
-    assert settings.source is not None  # noqa: S101 - the command line refuses the lack of both
-    return _AudioTracks(settings.source, model)
+    if settings.source:
+        return _AudioTracks(settings.source, model)
+    raise DataUnusable("There is no input to evaluate on. Name one by --input or --tags.")
 
 
 def _choose_side(settings: EvaluateSettings, split: Split, genres: Mapping[str, str]) -> str | None:

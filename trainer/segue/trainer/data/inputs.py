@@ -158,5 +158,7 @@ def choose_side(split: Split, side: str | None, tracks: Collection[str]) -> str:
         )
     if side is not None and side not in present:
         sides = ", ".join(sorted(present))
-        raise SplitMismatch(f"The input has no track on the side {side!r} of {split.name!r}; its sides are: {sides}.")
+        raise SplitMismatch(
+            f"The input has no track on the side {side!r} of {split.name!r}; its sides are: {sides}. Name one of them."
+        )
     return side or next(preferred for preferred in _PREFERRED_SIDES if preferred in present)

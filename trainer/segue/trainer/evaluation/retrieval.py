@@ -69,7 +69,7 @@ def _approximate_rows(seeds: Predictions) -> list[Precision]:
             [genre[near.track_id] == genre[track] for near in index.search(vector, row.k, exclude=[track])]
             for track, vector in zip(seeds.tracks, seeds.embedding, strict=True)
         ]
-        shares, by_chance = np.array([np.mean(found) for found in hits]), np.full(len(hits), row.random)
+        shares, by_chance = np.array([np.mean(row_hits) for row_hits in hits]), np.full(len(hits), row.random)
         rows.append(_precision("leave-one-out, hnswlib's graph", row.k, seeds.tracks, shares, by_chance))
     return rows
 
