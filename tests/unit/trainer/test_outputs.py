@@ -71,7 +71,7 @@ def test_an_older_folder_is_replaced(tmp_path: Path) -> None:
 
 
 def test_an_older_folder_comes_back(tmp_path: Path) -> None:
-    """Where the new folder cannot be moved, the older one is restored."""
+    """The older folder is restored if the new one cannot be moved."""
     place = make_folder(tmp_path / "place", "old")
     with pytest.raises(FileNotFoundError):
         replace_folder(tmp_path / "missing", place, tmp_path / "older")

@@ -30,7 +30,7 @@ def test_fewer_tracks_than_recommendations_have_no_precision(count: int, names: 
 
 
 def test_no_track_of_the_seed_s_artist_is_recommended() -> None:
-    """Where tracks of one artist have the same embedding, the precision falls without them."""
+    """The precision falls without the tracks of an artist if they all have the same embedding."""
     predictions = make_predictions()
     artists = gtzan_artists()
     names = [artists[track].casefold() or track for track in predictions.tracks]
