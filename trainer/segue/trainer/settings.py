@@ -99,7 +99,6 @@ class CompareSettings:
         output: file of the results page.
         train: train the networks that are missing.
         cache: folder of cached features.
-        readme: page to write the short table into, or None.
     """
 
     source: Path
@@ -107,7 +106,6 @@ class CompareSettings:
     output: Path
     train: bool
     cache: Path
-    readme: Path | None
 
 
 @dataclass(frozen=True)

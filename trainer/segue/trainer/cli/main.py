@@ -93,7 +93,6 @@ def evaluate(settings: EvaluateSettings) -> None:
     options.PAGE_OUTPUT,
     options.TRAIN_MISSING,
     options.CACHE,
-    options.README,
 )
 def compare(settings: CompareSettings) -> None:
     """Compares the networks on GTZAN: three seeds on the split fault-filtered, one on the leaky split."""

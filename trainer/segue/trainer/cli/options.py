@@ -185,7 +185,6 @@ RUNS = click.option(
 TRAIN_MISSING = click.option(
     "--train", is_flag=True, help="Train the missing networks, and continue interrupted runs; takes hours."
 )
-README = click.option("--readme", type=_FILE, help="Also write the short table into this page, between its two marks.")
 
 BACKBONE = click.option(
     "--backbone",

@@ -7,7 +7,6 @@ from functools import cache
 
 from segue.trainer import console
 from segue.trainer.comparison.measure import measure_networks, measure_regression
-from segue.trainer.comparison.readme_table import split_at_marks, write_summary
 from segue.trainer.comparison.results_page import Section, results_page
 from segue.trainer.comparison.rows import Run
 from segue.trainer.comparison.train_missing import train_missing
@@ -34,8 +33,6 @@ def compare(settings: CompareSettings) -> None:
         SegueError: the input or an artifact cannot be used, or a training fails.
     """
     check_writable(settings.output)
-    if settings.readme:
-        split_at_marks(settings.readme)
     with console.progress_bar("reading clips") as progress:
         feature_cache = FeatureCache(settings.cache, FRONT_END)
         dataset = open_input(settings.source, FRONT_END).read(select_all, progress, feature_cache)
@@ -54,9 +51,6 @@ def compare(settings: CompareSettings) -> None:
     ]
     write_text(settings.output, results_page(sections, _command(settings)))
     console.notify(f"written to {settings.output}")
-    if settings.readme:
-        write_summary(settings.readme, sections)
-        console.notify(f"written into {settings.readme}")
 
 
 def _section(planned: tuple[Run, ...], data: TrainValidSplit, settings: CompareSettings) -> Section:
@@ -86,4 +80,4 @@ def _epoch_notifier(run: Run) -> EpochCallback:
 
 def _command(settings: CompareSettings) -> str:
     source = "FOLDER" if settings.source.is_dir() else "ARCHIVE"
-    return f"segue-trainer compare --train --input {source} --runs RUNS --output docs/results.md --readme README.md"
+    return f"segue-trainer compare --train --input {source} --runs RUNS --output docs/results.md"

@@ -56,12 +56,12 @@ def results_page(sections: Sequence[Section], command: str) -> str:
     return "\n".join(line for part in parts for line in [*part, ""]).rstrip() + "\n"
 
 
-def format_estimate(estimate: Estimate) -> str:
+def _format_estimate(estimate: Estimate) -> str:
     """Formats a mean with its interval."""
     return f"{estimate.mean:.3f} [{estimate.low:.3f}, {estimate.high:.3f}]"
 
 
-def claim_line(section: Section, name: str, other: str, measure: str) -> str:
+def _claim_line(section: Section, name: str, other: str, measure: str) -> str:
     """Writes a line on whether one network is better than another by a measure, on one split."""
     names = ("regression", "regression by its posterior")
     rows = {row.name: row for row in section.rows} | dict(zip(names, section.baselines, strict=True))
@@ -147,7 +147,7 @@ def _network_row(name: str, row: Row | None, planned: Sequence[Run]) -> tuple[st
 
 
 def _cells(row: Row, seeds: str, epochs: str, minutes: str) -> tuple[str, ...]:
-    measures = (format_estimate(row.estimate(measure)) for measure in MEASURES)
+    measures = (_format_estimate(row.estimate(measure)) for measure in MEASURES)
     return (row.name, seeds, *measures, epochs, minutes, row.embedding)
 
 
@@ -166,9 +166,9 @@ def _claims(sections: Sequence[Section]) -> list[str]:
         "",
     ]
     for section in sections:
-        lines += [claim_line(section, CNN_LSTM, CNN, measure) for measure in COMPARED]
-        lines += [claim_line(section, "segue-fast", "regression", measure) for measure in COMPARED]
-        lines += [claim_line(section, "segue-fast", "regression by its posterior", "precision_at_10")]
+        lines += [_claim_line(section, CNN_LSTM, CNN, measure) for measure in COMPARED]
+        lines += [_claim_line(section, "segue-fast", "regression", measure) for measure in COMPARED]
+        lines += [_claim_line(section, "segue-fast", "regression by its posterior", "precision_at_10")]
     return lines
 
 
