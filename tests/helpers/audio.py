@@ -6,7 +6,7 @@ import io
 
 import soundfile
 
-from segue.core.audio.sources import Samples
+from segue.core.audio.samples import Samples
 
 
 def encode(samples: Samples, rate: int = 22_050, container: str = "WAV", subtype: str | None = None) -> bytes:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from segue.core.catalogue.records import Addition, PathRecord, Track, Vector
-from segue.core.model.model_key import ModelKey
+from segue.core.catalogue.records import Addition, ModelKey, PathRecord, Track, Vector
 
 WIDTH = 16
 """The width of the embeddings, unless a test asks for another."""

@@ -14,7 +14,7 @@ import soxr
 from google.protobuf import json_format
 from google.protobuf.message import Message
 
-from segue.core.audio.sources import Samples
+from segue.core.audio.samples import Samples
 from segue.core.catalogue.records import Addition, PathRecord, Track
 from segue.core.index.snapshot import publish
 from segue.core.model.artifact import Manifest

@@ -15,7 +15,8 @@ from segue.core.redis_catalogue.client import SERVER_TIMEOUTS, connect
 from segue.core.redis_catalogue.open import open_store
 from segue.server.components import Components, ListenerSecurity
 from segue.server.inference.bounded_executor import BoundedExecutor
-from segue.server.inference.decode_worker import DECODE_LIMITS, PRELOADED, DecodedClip, DecodeTask, DecodeWorker
+from segue.server.inference.decode_task import DecodedClip, DecodeTask
+from segue.server.inference.decode_worker import DECODE_LIMITS, PRELOADED, DecodeWorker
 from segue.server.inference.engine import Engine
 from segue.server.live_catalogue.catalogue import LiveCatalogue
 from segue.server.observability.metrics import Metrics

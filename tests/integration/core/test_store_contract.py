@@ -7,10 +7,9 @@ import random
 import numpy as np
 import pytest
 
-from segue.core.catalogue.records import Addition, Event, PathRecord, Track, Vector
+from segue.core.catalogue.records import Addition, Event, ModelKey, PathRecord, Track, Vector
 from segue.core.catalogue.store import TrackStore, WritableStore, all_track_ids
 from segue.core.errors import CatalogueLocked, CatalogueMismatch, EmbeddingUnusable
-from segue.core.model.model_key import ModelKey
 from segue.core.testing.memory_store import MemoryStore
 from tests.helpers.catalogue import MODEL, WIDTH, addition, additions, embedding, track_id
 

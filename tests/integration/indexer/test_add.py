@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from segue.core.audio.sources import Samples
+from segue.core.audio.samples import Samples
 from segue.core.catalogue.records import Track
 from segue.core.index.snapshot import load_newest
 from segue.core.model.artifact import read_manifest

@@ -17,7 +17,8 @@ from segue.core.errors import AudioTooShort, AudioUndecodable, DeadlinePassed, O
 from segue.core.features.extract import extract
 from segue.core.model.saved_model import Model
 from segue.core.process_pool import ProcessPool
-from segue.server.inference.decode_worker import DECODE_LIMITS, PRELOADED, DecodedClip, DecodeTask, DecodeWorker
+from segue.server.inference.decode_task import DecodedClip, DecodeTask
+from segue.server.inference.decode_worker import DECODE_LIMITS, PRELOADED, DecodeWorker
 from segue.server.inference.engine import Engine
 from segue.server.observability.metrics import Metrics
 from tests.helpers.clips import wav

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from segue.core.audio.decode import open_audio
 from segue.core.features.extract import extract
-from segue.core.features.windows import window_at
+from segue.core.features.window_features import window_at
 from segue.core.model.saved_model import Model, Prediction
 from segue.core.paths import resolve_model
 from segue.trainer.accurate.tags import read_tags

@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 
 from segue.core.audio.ffmpeg import decode_by_ffmpeg, is_installed
 from segue.core.audio.quality import SignalMeter, SourceInfo
+from segue.core.audio.samples import Samples
 from segue.core.audio.sniff import check_complete, is_truncated, needs_ffmpeg
-from segue.core.audio.sources import ArraySource, FileSource, Samples, mono_blocks, resample_blocks
+from segue.core.audio.sources import ArraySource, FileSource, mono_blocks, resample_blocks
 from segue.core.errors import AudioTooLong, AudioTooShort, AudioUndecodable
 
 MAX_UPLOAD_BYTES = 16 * 2**20

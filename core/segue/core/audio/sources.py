@@ -4,36 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from typing import Protocol
 
 import numpy as np
 import soundfile
 import soxr
-from numpy.typing import NDArray
 
 from segue.core.audio.quality import SignalMeter, SourceInfo
+from segue.core.audio.samples import Samples
 from segue.core.errors import AudioUndecodable
-
-Samples = NDArray[np.float32]
-"""Mono samples [n], full scale 1.0."""
 
 # Samples that are decoded at once: 4 MB as float32, whatever rate and number of channels a file has.
 _BLOCK_SAMPLES = 2**20
 # Floats with the scale of 32-bit integers are accepted. Above this, the powers of a spectrum would overflow.
 _MAX_AMPLITUDE = 2.0**32
-
-
-class SampleSource(Protocol):
-    """A track that can be read in parts."""
-
-    @property
-    def samples(self) -> int:
-        """The number of samples in the track, at the model's rate."""
-        ...
-
-    def read(self, start: int, stop: int) -> Samples:
-        """Returns the mono samples [stop - start]; outside the track they are 0."""
-        ...
 
 
 class ArraySource:

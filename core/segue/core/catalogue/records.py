@@ -8,8 +8,6 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from segue.core.model.model_key import ModelKey
-
 Vector = NDArray[np.float32]
 
 
@@ -99,6 +97,20 @@ class Event(NamedTuple):
     revision: int
     kind: Literal["add", "remove"]
     track_id: str
+
+
+class ModelKey(NamedTuple):
+    """The properties that embeddings must share to be comparable.
+
+    Attributes:
+        model_id: id of the artifact.
+        fingerprint: fingerprint of its front end.
+        width: width of an embedding.
+    """
+
+    model_id: str
+    fingerprint: str
+    width: int
 
 
 @dataclass(frozen=True)

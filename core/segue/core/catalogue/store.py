@@ -10,9 +10,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-from segue.core.catalogue.records import Addition, Event, FailureRecord, Identity, PathRecord, Track, Vector
+from segue.core.catalogue.records import Addition, Event, FailureRecord, Identity, ModelKey, PathRecord, Track, Vector
 from segue.core.errors import CatalogueMismatch
-from segue.core.model.model_key import ModelKey
 
 
 class TrackStore(Protocol):

@@ -6,29 +6,15 @@ The result depends only on the bytes and the settings, so any thread, process or
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from segue.core.audio.decode import open_audio
 from segue.core.audio.quality import Quality, SourceInfo
 from segue.core.errors import AudioSilent
+from segue.core.features.clips import ExtractedClip
 from segue.core.features.config import FeatureConfig
-from segue.core.features.windows import Windows, extract_windows
-
-
-@dataclass(frozen=True)
-class ExtractedClip:
-    """A clip as input of a network.
-
-    Attributes:
-        windows: windows of the clip, at least one.
-        seconds: duration of the whole clip.
-        quality: quality of its signal.
-    """
-
-    windows: Windows
-    seconds: float
-    quality: Quality
+from segue.core.features.window_features import extract_windows
+from segue.core.features.windows import Windows
 
 
 def extract(

@@ -6,31 +6,16 @@ do the work and may be killed, as with whole clips.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from segue.core.audio.decode import open_partial
-from segue.core.audio.sources import ArraySource, Samples
+from segue.core.audio.samples import Samples
+from segue.core.audio.sources import ArraySource
 from segue.core.errors import AudioUndecodable
+from segue.core.features.clips import PartialWindows
 from segue.core.features.config import FeatureConfig
-from segue.core.features.windows import Windows, window_at
-
-
-@dataclass(frozen=True)
-class PartialWindows:
-    """The windows of a clip that have arrived, one after the other without gaps.
-
-    Attributes:
-        starts: start of each window in seconds from the start of the clip.
-        windows: each window on its own, or None for a silent one; as many as ``starts``.
-        seconds: duration of the clip that can be decoded so far.
-    """
-
-    starts: tuple[float, ...]
-    windows: tuple[Windows | None, ...]
-    seconds: float
-
+from segue.core.features.window_features import window_at
+from segue.core.features.windows import Windows
 
 NOTHING = PartialWindows((), (), 0.0)
 

@@ -11,7 +11,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from segue.core.audio.sources import Samples
+from segue.core.audio.samples import Samples
 from segue.core.features.config import FeatureConfig
 
 

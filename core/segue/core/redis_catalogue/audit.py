@@ -22,11 +22,9 @@ from segue.core.redis_catalogue.codec import (
     embedding_to_bytes,
     file_from_bytes,
     file_to_bytes,
-    to_bytes,
-    to_text,
     track_digest,
 )
-from segue.core.redis_catalogue.keys import RedisKeys
+from segue.core.redis_catalogue.keys import RedisKeys, to_bytes, to_text
 from segue.core.redis_catalogue.transaction import TRIMMED, revision_of, stream_bounds
 
 _PAGE = 500

@@ -11,19 +11,10 @@ import numpy as np
 
 from segue.core.catalogue.records import FailureRecord, Identity, PathRecord, Track, Vector, is_unit
 from segue.core.errors import CatalogueMismatch, EmbeddingUnusable
+from segue.core.redis_catalogue.keys import to_bytes, to_text
 
 DIGEST = b"digest"
 """The field of a track's hash that has its digest."""
-
-
-def to_bytes(text: str) -> bytes:
-    """Encodes text, also a path that is not valid UTF-8."""
-    return text.encode("utf-8", "surrogateescape")
-
-
-def to_text(raw: bytes) -> str:
-    """Decodes what ``to_bytes`` returned."""
-    return raw.decode("utf-8", "surrogateescape")
 
 
 def track_to_hash(track: Track, embedding: bytes) -> dict[bytes, bytes]:

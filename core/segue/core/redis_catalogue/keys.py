@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from segue.core.redis_catalogue.codec import to_bytes, to_text
+
+def to_bytes(text: str) -> bytes:
+    """Encodes text, also a path that is not valid UTF-8."""
+    return text.encode("utf-8", "surrogateescape")
+
+
+def to_text(raw: bytes) -> str:
+    """Decodes what ``to_bytes`` returned."""
+    return raw.decode("utf-8", "surrogateescape")
 
 
 class RedisKeys:

@@ -8,10 +8,9 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, TypeVar
 
 from segue.core.batching import batched
-from segue.core.catalogue.records import Event, FailureRecord, Identity, PathRecord, Track, Vector
+from segue.core.catalogue.records import Event, FailureRecord, Identity, ModelKey, PathRecord, Track, Vector
 from segue.core.catalogue.store import check_same_model
 from segue.core.errors import CatalogueLocked
-from segue.core.model.model_key import ModelKey
 from segue.core.redis_catalogue.audit import RedisAudit
 from segue.core.redis_catalogue.client import (
     DEFAULT_TIMEOUTS,
@@ -26,11 +25,9 @@ from segue.core.redis_catalogue.codec import (
     failure_from_bytes,
     file_from_bytes,
     identity_from_hash,
-    to_bytes,
-    to_text,
     track_from_hash,
 )
-from segue.core.redis_catalogue.keys import RedisKeys
+from segue.core.redis_catalogue.keys import RedisKeys, to_bytes, to_text
 from segue.core.redis_catalogue.transaction import revision_of, stream_bounds
 from segue.core.redis_catalogue.writer import RedisWriter
 from segue.core.redis_catalogue.writer_lock import LEASE_SECONDS, WriterLock

@@ -8,14 +8,8 @@ from redis import Redis
 
 from segue.core.catalogue.finding import Command
 from segue.core.catalogue.records import Addition, FailureRecord
-from segue.core.redis_catalogue.codec import (
-    failure_to_bytes,
-    file_to_bytes,
-    to_bytes,
-    to_text,
-    track_to_hash,
-)
-from segue.core.redis_catalogue.keys import RedisKeys
+from segue.core.redis_catalogue.codec import failure_to_bytes, file_to_bytes, track_to_hash
+from segue.core.redis_catalogue.keys import RedisKeys, to_bytes, to_text
 
 TRIMMED = "trimmed"
 """The field of the writer's hash that has the last revision that was trimmed off the stream."""

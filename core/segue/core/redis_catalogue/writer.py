@@ -18,13 +18,8 @@ from segue.core.catalogue.records import Addition, FailureRecord
 from segue.core.errors import CatalogueLocked
 from segue.core.failpoints import Failpoint, reach
 from segue.core.redis_catalogue.client import translates_errors
-from segue.core.redis_catalogue.codec import (
-    embedding_to_bytes,
-    file_from_bytes,
-    to_bytes,
-    to_text,
-)
-from segue.core.redis_catalogue.keys import RedisKeys
+from segue.core.redis_catalogue.codec import embedding_to_bytes, file_from_bytes
+from segue.core.redis_catalogue.keys import RedisKeys, to_bytes, to_text
 from segue.core.redis_catalogue.staging import clear, switch
 from segue.core.redis_catalogue.transaction import COMMIT_SCRIPT, Transaction, stream_bounds
 from segue.core.redis_catalogue.writer_lock import WriterLock

@@ -20,8 +20,7 @@ from redis import Redis
 from segue.core.errors import CatalogueLocked, StoreUnavailable
 from segue.core.process_identity import Process
 from segue.core.redis_catalogue.client import translates_errors
-from segue.core.redis_catalogue.codec import to_bytes, to_text
-from segue.core.redis_catalogue.keys import RedisKeys
+from segue.core.redis_catalogue.keys import RedisKeys, to_bytes, to_text
 
 LEASE_SECONDS = 10.0
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from segue.core.audio.sources import Samples
+from segue.core.audio.samples import Samples
 
 
 @dataclass(frozen=True)

@@ -44,3 +44,8 @@ def orphaned_tracks(paths: Collection[str], store: TrackStore) -> set[str]:
             if forgotten.issuperset(track_paths)
         )
     return orphans
+
+
+def failed_paths(store: TrackStore, reason: str | None = None) -> list[str]:
+    """Returns the paths of the files that failed for a reason, or for any if None, in order."""
+    return sorted({failure.path for failure in store.all_failures() if reason in {None, failure.reason}})

@@ -21,10 +21,10 @@ from segue.core.redis_catalogue.store import RedisStore
 from segue.core.redis_catalogue.writer import RedisWriter
 from segue.core.worker_process import JobLimits
 from segue.indexer.interrupt import Interrupt
-from segue.indexer.pipeline.examine import Examined, Failure, examine
+from segue.indexer.pipeline.examine import examine
 from segue.indexer.pipeline.pipeline import Pipeline
+from segue.indexer.pipeline.records import Examined, Failure, Source
 from segue.indexer.pipeline.run_counts import RunCounts, Show
-from segue.indexer.pipeline.scan import Source
 from segue.indexer.settings import CatalogueSettings, Settings
 from segue.indexer.text import quantity
 

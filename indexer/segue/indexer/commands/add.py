@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from segue.core.catalogue.store import TrackStore
-from segue.core.errors import NoMusic
 from segue.indexer.catalogue.publish import finish_run
 from segue.indexer.catalogue.session import open_session
 from segue.indexer.commands.dry_run import Plan
 from segue.indexer.interrupt import Interrupt
 from segue.indexer.pipeline.run_counts import RunCounts, Show
-from segue.indexer.pipeline.scan import ENDINGS, Source, classify_files, find_music
+from segue.indexer.pipeline.scan import find_music, music_under, no_music
 from segue.indexer.settings import Settings
 
 
@@ -29,21 +27,9 @@ def count_music(paths: Sequence[Path]) -> int:
     return total
 
 
-def no_music(paths: Sequence[Path], advice: str) -> NoMusic:
-    """Returns the error for paths without music."""
-    folders = ", ".join(map(str, paths))
-    endings = ", ".join(sorted(ENDINGS))
-    return NoMusic(f"There is no music under {folders}: no file name there ends in {endings}. {advice}")
-
-
 def plan(paths: Sequence[Path]) -> Plan:
     """Returns the plan of ``add``: the music under the paths."""
     return Plan(partial(music_under, paths))
-
-
-def music_under(paths: Sequence[Path], store: TrackStore) -> Iterator[Source]:
-    """Yields the music under the paths, and what the catalogue knows about it."""
-    return classify_files(find_music(paths), store, named=paths)
 
 
 def add(paths: Sequence[Path], settings: Settings, counts: RunCounts, interrupt: Interrupt, show: Show) -> None:

@@ -11,8 +11,8 @@ from segue.core.redis_catalogue.open import open_store
 from segue.indexer.catalogue.removals import orphaned_tracks
 from segue.indexer.catalogue.session import current_identity, require_identity
 from segue.indexer.interrupt import Interrupt
+from segue.indexer.pipeline.records import Missing, Source
 from segue.indexer.pipeline.run_counts import RunCounts, Show
-from segue.indexer.pipeline.scan import Missing, Source
 from segue.indexer.settings import Settings
 
 

@@ -10,13 +10,13 @@ from segue.core.catalogue.store import TrackStore
 from segue.core.errors import RemovalRefused
 from segue.core.redis_catalogue.open import open_store
 from segue.indexer.catalogue.publish import publish_index
-from segue.indexer.catalogue.removals import orphaned_tracks
+from segue.indexer.catalogue.removals import failed_paths, orphaned_tracks
 from segue.indexer.catalogue.session import open_staging_session
 from segue.indexer.commands.dry_run import Plan
-from segue.indexer.commands.retry import failed_paths
 from segue.indexer.interrupt import Interrupt
+from segue.indexer.pipeline.records import Missing, Source
 from segue.indexer.pipeline.run_counts import MAX_REMOVED_PERCENT, RunCounts, Show, exceeds_removal_limit
-from segue.indexer.pipeline.scan import Missing, Source, classify_files, find_file, stat_file
+from segue.indexer.pipeline.scan import classify_files, find_file, stat_file
 from segue.indexer.settings import CatalogueSettings, Settings
 from segue.indexer.text import display_path, quantity
 

@@ -12,7 +12,7 @@ from segue.core.redis_catalogue.open import open_store
 from segue.indexer.catalogue.publish import finish_run
 from segue.indexer.catalogue.removals import files_under, orphaned_tracks
 from segue.indexer.catalogue.session import open_for_writing
-from segue.indexer.pipeline.examine import Failure
+from segue.indexer.pipeline.records import Failure
 from segue.indexer.pipeline.run_counts import RunCounts
 from segue.indexer.pipeline.scan import absolute
 from segue.indexer.settings import CatalogueSettings

@@ -10,20 +10,16 @@ from segue.core.batching import batched
 from segue.core.catalogue.store import TrackStore
 from segue.core.redis_catalogue.open import open_store
 from segue.indexer.catalogue.publish import finish_run
+from segue.indexer.catalogue.removals import failed_paths
 from segue.indexer.catalogue.session import open_session
 from segue.indexer.commands.dry_run import Plan
 from segue.indexer.interrupt import Interrupt
-from segue.indexer.pipeline.examine import Failure
+from segue.indexer.pipeline.records import Failure, Missing, Source
 from segue.indexer.pipeline.run_counts import RunCounts, Show
-from segue.indexer.pipeline.scan import Missing, Source, find_file, stat_file
+from segue.indexer.pipeline.scan import find_file, stat_file
 from segue.indexer.settings import CatalogueSettings, Settings
 
 _PAGE = 1_000
-
-
-def failed_paths(store: TrackStore, reason: str | None = None) -> list[str]:
-    """Returns the paths of the files that failed for a reason, or for any if None, in order."""
-    return sorted({failure.path for failure in store.all_failures() if reason in {None, failure.reason}})
 
 
 def count_failed(settings: CatalogueSettings, reason: str | None) -> int:

@@ -11,11 +11,11 @@ from segue.core.errors import RemovalRefused
 from segue.indexer.catalogue.publish import finish_run
 from segue.indexer.catalogue.removals import missing_files, orphaned_tracks
 from segue.indexer.catalogue.session import open_session
-from segue.indexer.commands.add import music_under, no_music
 from segue.indexer.commands.dry_run import Plan
 from segue.indexer.interrupt import Interrupt
+from segue.indexer.pipeline.records import Missing, Source
 from segue.indexer.pipeline.run_counts import MAX_REMOVED_PERCENT, RunCounts, Show, exceeds_removal_limit
-from segue.indexer.pipeline.scan import Missing, Source, absolute, find_music
+from segue.indexer.pipeline.scan import absolute, find_music, music_under, no_music
 from segue.indexer.settings import Settings
 from segue.indexer.text import display_path, escape_control_characters, quantity
 

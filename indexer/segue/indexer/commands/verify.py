@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from segue.core.catalogue.finding import Finding
@@ -13,21 +12,9 @@ from segue.core.redis_catalogue.store import RedisStore
 from segue.core.redis_catalogue.writer import RedisWriter
 from segue.indexer.catalogue.publish import finish_run
 from segue.indexer.catalogue.session import open_for_writing, require_identity
+from segue.indexer.catalogue.verdict import Verdict
 from segue.indexer.pipeline.run_counts import RunCounts
 from segue.indexer.settings import CatalogueSettings
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """Result of a check.
-
-    Attributes:
-        findings: the problems that were found.
-        remaining: the problems that exist after the repair, or all of them without one.
-    """
-
-    findings: list[Finding]
-    remaining: list[Finding]
 
 
 def verify(settings: CatalogueSettings, repair: bool, counts: RunCounts) -> Verdict:

@@ -14,9 +14,8 @@ from segue.core.errors import WorkerDied, WorkerError
 from segue.core.failpoints import Failpoint, reach
 from segue.core.features.windows import Windows
 from segue.core.model.saved_model import Prediction
-from segue.indexer.pipeline.examine import Examined, Failure
+from segue.indexer.pipeline.records import Examined, Failure, Missing, MusicFile, Source
 from segue.indexer.pipeline.run_counts import RunCounts, Show
-from segue.indexer.pipeline.scan import Missing, MusicFile, Source
 from segue.indexer.text import display_path
 
 # The model's largest batch; one transaction holds as many tracks.

@@ -8,8 +8,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from segue.indexer.pipeline.examine import Failure
-from segue.indexer.pipeline.scan import Missing, MusicFile, Skipped, Source, Unchanged
+from segue.indexer.pipeline.records import Failure, Missing, MusicFile, Skipped, Source, Unchanged
 
 MAX_REMOVED_PERCENT = 20
 """Share of the tracks, in percent, that one run removes without ``--allow-removals``."""

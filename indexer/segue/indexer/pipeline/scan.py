@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from segue.core.batching import batched
 from segue.core.catalogue.records import FailureRecord, PathRecord
-from segue.indexer.pipeline.examine import UNREADABLE, Failure
+from segue.core.catalogue.store import TrackStore
+from segue.core.errors import NoMusic
+from segue.indexer.pipeline.records import UNREADABLE, Failure, MusicFile, Skipped, Source, Unchanged
 from segue.indexer.text import display_path, paths_from_display
 
 # fmt: off
@@ -25,55 +25,6 @@ ENDINGS = frozenset({
 
 # Files in one query of the store.
 _PAGE = 500
-
-
-@dataclass(frozen=True)
-class MusicFile:
-    """A file to examine.
-
-    Attributes:
-        path: absolute path.
-        size: size in bytes.
-        mtime_ns: time of the last modification, in nanoseconds since 1970.
-        known: the catalogue has a track for this path.
-    """
-
-    path: Path
-    size: int
-    mtime_ns: int
-    known: bool
-
-    def failure_record(self, failure: Failure) -> FailureRecord:
-        """Returns the record of the failed file, with the size and time from before it was opened."""
-        return FailureRecord(
-            failure.path, self.size, self.mtime_ns, failure.reason, failure.message, round(time.time())
-        )
-
-    def path_record(self, track_id: str) -> PathRecord:
-        """Returns the record of the indexed file, with the size and time from before it was opened."""
-        return PathRecord(display_path(self.path), self.size, self.mtime_ns, track_id)
-
-
-class Unchanged:
-    """A file that did not change since it was indexed."""
-
-
-class Skipped:
-    """A file that did not change since it failed."""
-
-
-@dataclass(frozen=True)
-class Missing:
-    """A file of the catalogue that does not exist any more.
-
-    Attributes:
-        path: its display path.
-    """
-
-    path: str
-
-
-Source = MusicFile | Unchanged | Skipped | Missing | Failure
 
 
 class FileRecords(Protocol):
@@ -198,3 +149,15 @@ def _classify(path: Path, indexed: PathRecord | None, failed: FailureRecord | No
 
 def _is_unchanged(file: MusicFile, record: PathRecord | FailureRecord | None) -> bool:
     return record is not None and (record.size, record.mtime_ns) == (file.size, file.mtime_ns)
+
+
+def no_music(paths: Sequence[Path], advice: str) -> NoMusic:
+    """Returns the error for paths without music."""
+    folders = ", ".join(map(str, paths))
+    endings = ", ".join(sorted(ENDINGS))
+    return NoMusic(f"There is no music under {folders}: no file name there ends in {endings}. {advice}")
+
+
+def music_under(paths: Sequence[Path], store: TrackStore) -> Iterator[Source]:
+    """Yields the music under the paths, and what the catalogue knows about it."""
+    return classify_files(find_music(paths), store, named=paths)

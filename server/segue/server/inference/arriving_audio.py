@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from segue.core.audio.decode import MAX_UPLOAD_BYTES
 from segue.core.audio.pcm import PcmForm, wav_header
 from segue.core.errors import AudioTooLong, MalformedRequest, Overloaded
-from segue.server.inference.decode_worker import StreamRange
+from segue.server.inference.decode_task import StreamRange
 from segue.server.inference.engine import Engine, WindowPrediction
 
 # In hardly any encoding do fewer bytes hold a window.

@@ -12,65 +12,18 @@ import soundfile
 
 from segue.core.audio.track_id import track_id
 from segue.core.errors import DeadlinePassed
+from segue.core.features.clips import ExtractedClip, PartialWindows
 from segue.core.features.config import FeatureConfig
-from segue.core.features.extract import ExtractedClip, extract
-from segue.core.features.extract_partial import PartialWindows, extract_partial
+from segue.core.features.extract import extract
+from segue.core.features.extract_partial import extract_partial
 from segue.core.worker_process import JobLimits
+from segue.server.inference.decode_task import DecodedClip, DecodeTask
 
 # The longest clip that is accepted needs far less: 3 s, and 320 MB for an hour of AAC.
 DECODE_LIMITS = JobLimits(seconds=30.0, memory_bytes=2**30)
 PRELOADED = ("segue.server.inference.decode_worker", "librosa.filters")
 # The model and the event loop run first: calls in progress end before new ones begin.
 _NICENESS = 5
-
-
-@dataclass(frozen=True)
-class StreamRange:
-    """The windows to extract of a clip that is still arriving.
-
-    Attributes:
-        first: number of the first window, from 0.
-        ended: True if no more bytes will come.
-    """
-
-    first: int
-    ended: bool
-
-
-@dataclass(frozen=True)
-class DecodeTask:
-    """A clip to decode.
-
-    Attributes:
-        audio: bytes of a file, or its first bytes.
-        deadline: time after which nothing needs the result, on the clock of ``time.monotonic``, or None.
-        stream_range: windows to extract of a clip that is still arriving, or None for a complete clip.
-        identify: True to compute the track id of a complete clip, too.
-    """
-
-    audio: bytes
-    deadline: float | None = None
-    stream_range: StreamRange | None = None
-    identify: bool = False
-
-
-@dataclass(frozen=True)
-class DecodedClip:
-    """The windows of a clip, and the times of its stages on the clock of ``time.monotonic``.
-
-    Attributes:
-        clip: the extracted clip, or the windows of one that is still arriving.
-        begun: start of the task.
-        decoded: end of decoding; for a clip that is read window by window, only the header is decoded then.
-        done: end of the feature extraction.
-        track_id: the track id, or None unless the task asked for it.
-    """
-
-    clip: ExtractedClip | PartialWindows
-    begun: float
-    decoded: float
-    done: float
-    track_id: str | None = None
 
 
 @dataclass(frozen=True)

@@ -15,14 +15,13 @@ from typing import NamedTuple, cast
 
 from segue.core.audio.sniff import playing_seconds
 from segue.core.errors import AudioUndecodable, DeadlinePassed, Overloaded, WorkerError
-from segue.core.features.extract import ExtractedClip
-from segue.core.features.extract_partial import PartialWindows
+from segue.core.features.clips import ExtractedClip, PartialWindows
 from segue.core.features.windows import Windows
 from segue.core.model.saved_model import Floats, Model, Prediction
 from segue.core.process_pool import ProcessPool
 from segue.server.inference.admission import Admission, Ticket, weight
 from segue.server.inference.batcher import Batcher
-from segue.server.inference.decode_worker import DecodedClip, DecodeTask, StreamRange
+from segue.server.inference.decode_task import DecodedClip, DecodeTask, StreamRange
 from segue.server.observability.call_record import CLOCK_SKEW_SECONDS
 from segue.server.observability.metrics import Metrics, Stage
 

@@ -20,7 +20,8 @@ from segue.core.features.config import FeatureConfig
 from segue.core.process_pool import ProcessPool
 from segue.core.testing.synthetic_clips import render_clip
 from segue.core.worker_process import JobLimits
-from segue.indexer.pipeline.examine import Examined, Failure, examine
+from segue.indexer.pipeline.examine import examine
+from segue.indexer.pipeline.records import Examined, Failure
 from tests.helpers.indexer import Indexer, run_json
 from tests.helpers.waiting import PATIENCE_SECONDS
 

@@ -15,7 +15,8 @@ import pytest
 from segue.core.errors import AudioUndecodable
 from segue.core.model.saved_model import Model
 from segue.core.process_pool import ProcessPool
-from segue.server.inference.decode_worker import DECODE_LIMITS, PRELOADED, DecodeTask, DecodeWorker
+from segue.server.inference.decode_task import DecodeTask
+from segue.server.inference.decode_worker import DECODE_LIMITS, PRELOADED, DecodeWorker
 from segue.server.inference.engine import Engine
 from segue.server.interceptors.call_observer import CallObserverInterceptor
 from segue.server.interceptors.error_status import ErrorStatusInterceptor

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from segue.core.audio.decode import MAX_FFMPEG_SECONDS, MAX_SECONDS, open_audio
 from segue.core.audio.pcm import PcmForm, wav_header
-from segue.core.audio.sources import Samples
+from segue.core.audio.samples import Samples
 from segue.core.errors import AudioError, AudioTooLong, AudioTooShort, AudioUndecodable
 from segue.core.features.config import FeatureConfig
 from segue.core.features.extract import extract

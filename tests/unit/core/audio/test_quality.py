@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from segue.core.audio.quality import Flag, Quality, SignalMeter
-from segue.core.audio.sources import Samples
+from segue.core.audio.samples import Samples
 from segue.core.errors import AudioSilent
 from segue.core.features.config import FeatureConfig
 from segue.core.features.extract import extract

@@ -12,7 +12,7 @@ from segue.core.audio.decode import open_audio
 from segue.core.audio.quality import SignalMeter, SourceInfo
 from segue.core.audio.sources import mono_blocks, resample_blocks
 from segue.core.features.config import FeatureConfig
-from segue.core.features.windows import extract_windows
+from segue.core.features.window_features import extract_windows
 from segue.core.testing.synthetic_clips import render_clip
 from tests.helpers.audio import encode
 

@@ -3,9 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from segue.core.features.clips import PartialWindows
 from segue.core.features.config import FeatureConfig
 from segue.core.features.extract import extract
-from segue.core.features.extract_partial import NOTHING, PartialWindows, extract_partial
+from segue.core.features.extract_partial import NOTHING, extract_partial
 from segue.core.testing.synthetic_clips import render_clip
 from tests.helpers.audio import encode
 

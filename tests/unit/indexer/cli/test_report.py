@@ -8,6 +8,7 @@ import pytest
 from rich.console import Console
 
 from segue.core.catalogue.finding import Finding
+from segue.indexer.catalogue.verdict import Verdict
 from segue.indexer.cli.report import (
     backup_summary,
     print_report,
@@ -19,8 +20,7 @@ from segue.indexer.cli.report import (
     removal_summary,
     restore_summary,
 )
-from segue.indexer.commands.verify import Verdict
-from segue.indexer.pipeline.examine import Failure
+from segue.indexer.pipeline.records import Failure
 from segue.indexer.pipeline.run_counts import RunCounts
 from segue.indexer.settings import OutputOptions
 

@@ -11,10 +11,9 @@ from segue.core.catalogue.records import Track
 from segue.core.features.windows import Windows
 from segue.core.model.saved_model import Prediction
 from segue.core.testing.memory_store import MemoryStore
-from segue.indexer.pipeline.examine import Examined, Failure
 from segue.indexer.pipeline.pipeline import Pipeline
+from segue.indexer.pipeline.records import Examined, Failure, Missing, MusicFile, Source, Unchanged
 from segue.indexer.pipeline.run_counts import RunCounts
-from segue.indexer.pipeline.scan import Missing, MusicFile, Source, Unchanged
 from segue.indexer.pipeline.tags import Tags
 
 

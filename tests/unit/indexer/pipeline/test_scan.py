@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from segue.core.catalogue.records import FailureRecord, PathRecord
-from segue.indexer.pipeline.examine import Failure
-from segue.indexer.pipeline.scan import MusicFile, Skipped, Unchanged, classify_files, find_file, find_music
+from segue.indexer.pipeline.records import Failure, MusicFile, Skipped, Unchanged
+from segue.indexer.pipeline.scan import classify_files, find_file, find_music
 from segue.indexer.text import display_path
 
 

@@ -17,7 +17,7 @@ from segue.core.errors import AudioError, AudioSilent, AudioTooShort
 from segue.core.features.config import FeatureConfig
 from segue.core.features.extract import extract
 from segue.core.features.log_mel import log_scale, mel_power
-from segue.core.features.windows import SILENCE_RMS
+from segue.core.features.window_features import SILENCE_RMS
 from segue.trainer.arrays import Floats
 from segue.trainer.data.dataset import Clip, Dataset
 from segue.trainer.data.feature_cache import FeatureCache

@@ -6,10 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from segue.core.audio.quality import SignalMeter, SourceInfo
-from segue.core.audio.sources import ArraySource, Samples
+from segue.core.audio.samples import Samples
+from segue.core.audio.sources import ArraySource
 from segue.core.errors import AudioSilent, AudioTooShort
 from segue.core.features.config import FeatureConfig
-from segue.core.features.windows import extract_windows, spread_starts
+from segue.core.features.window_features import extract_windows
+from segue.core.features.windows import spread_starts
 from segue.core.testing.synthetic_clips import render_clip
 
 CONFIG = FeatureConfig()

@@ -1,0 +1,125 @@
+"""The records that the pipeline passes on: a file before it is examined, the result, a failure."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from segue.core.catalogue.records import FailureRecord, PathRecord
+from segue.core.errors import SegueError, WorkerOutOfMemory, WorkerTimedOut
+from segue.core.features.windows import Windows
+from segue.indexer.pipeline.tags import Tags
+from segue.indexer.text import display_path
+
+UNREADABLE = "FILE_UNREADABLE"
+"""Reason of a file that the operating system does not let us read."""
+
+
+# Reason of a file that exceeded a limit, and the option that raises the limit.
+_LIMITS: dict[type[SegueError], tuple[str, str]] = {
+    WorkerTimedOut: ("FILE_TIMED_OUT", "--file-seconds N"),
+    WorkerOutOfMemory: ("FILE_TOO_MUCH_MEMORY", "--file-memory MIB"),
+}
+
+
+@dataclass(frozen=True)
+class Examined:
+    """Content of a file.
+
+    Attributes:
+        track_id: id of its audio.
+        windows: windows for the model.
+        seconds: duration, in seconds.
+        tags: its tags.
+    """
+
+    track_id: str
+    windows: Windows
+    seconds: float
+    tags: Tags
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A file or folder that could not be indexed.
+
+    Attributes:
+        path: its display path.
+        reason: machine-readable name of the problem, upper snake case.
+        message: a sentence for people.
+    """
+
+    path: str
+    reason: str
+    message: str
+
+    @classmethod
+    def from_error(cls, path: Path, error: Exception) -> Failure:
+        """Returns the failure of a file that raised an exception."""
+        if isinstance(error, WorkerTimedOut | WorkerOutOfMemory):
+            reason, option = _LIMITS[type(error)]
+            advice = f"Leave the file out, or raise the limit: `segue-indexer retry --reason {reason} {option}`."
+            return cls(display_path(path), reason, f"{error} {advice}")
+        if isinstance(error, SegueError):
+            return cls(display_path(path), error.reason, str(error))
+        if isinstance(error, OSError):
+            cause = error.strerror or str(error)
+            return cls(
+                display_path(path), UNREADABLE, f"It cannot be read: {cause}. Check the file and its permissions."
+            )
+        return cls(
+            display_path(path),
+            "INTERNAL",
+            f"Segue met an unexpected error ({type(error).__name__}: {error}). Leave the file out, and report the "
+            "error with the file.",
+        )
+
+
+@dataclass(frozen=True)
+class MusicFile:
+    """A file to examine.
+
+    Attributes:
+        path: absolute path.
+        size: size in bytes.
+        mtime_ns: time of the last modification, in nanoseconds since 1970.
+        known: the catalogue has a track for this path.
+    """
+
+    path: Path
+    size: int
+    mtime_ns: int
+    known: bool
+
+    def failure_record(self, failure: Failure) -> FailureRecord:
+        """Returns the record of the failed file, with the size and time from before it was opened."""
+        return FailureRecord(
+            failure.path, self.size, self.mtime_ns, failure.reason, failure.message, round(time.time())
+        )
+
+    def path_record(self, track_id: str) -> PathRecord:
+        """Returns the record of the indexed file, with the size and time from before it was opened."""
+        return PathRecord(display_path(self.path), self.size, self.mtime_ns, track_id)
+
+
+class Unchanged:
+    """A file that did not change since it was indexed."""
+
+
+class Skipped:
+    """A file that did not change since it failed."""
+
+
+@dataclass(frozen=True)
+class Missing:
+    """A file of the catalogue that does not exist any more.
+
+    Attributes:
+        path: its display path.
+    """
+
+    path: str
+
+
+Source = MusicFile | Unchanged | Skipped | Missing | Failure

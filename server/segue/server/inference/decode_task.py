@@ -1,0 +1,56 @@
+"""The tasks of the decode workers and their results."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from segue.core.features.clips import ExtractedClip, PartialWindows
+
+
+@dataclass(frozen=True)
+class StreamRange:
+    """The windows to extract of a clip that is still arriving.
+
+    Attributes:
+        first: number of the first window, from 0.
+        ended: True if no more bytes will come.
+    """
+
+    first: int
+    ended: bool
+
+
+@dataclass(frozen=True)
+class DecodeTask:
+    """A clip to decode.
+
+    Attributes:
+        audio: bytes of a file, or its first bytes.
+        deadline: time after which nothing needs the result, on the clock of ``time.monotonic``, or None.
+        stream_range: windows to extract of a clip that is still arriving, or None for a complete clip.
+        identify: True to compute the track id of a complete clip, too.
+    """
+
+    audio: bytes
+    deadline: float | None = None
+    stream_range: StreamRange | None = None
+    identify: bool = False
+
+
+@dataclass(frozen=True)
+class DecodedClip:
+    """The windows of a clip, and the times of its stages on the clock of ``time.monotonic``.
+
+    Attributes:
+        clip: the extracted clip, or the windows of one that is still arriving.
+        begun: start of the task.
+        decoded: end of decoding; for a clip that is read window by window, only the header is decoded then.
+        done: end of the feature extraction.
+        track_id: the track id, or None unless the task asked for it.
+    """
+
+    clip: ExtractedClip | PartialWindows
+    begun: float
+    decoded: float
+    done: float
+    track_id: str | None = None
