@@ -1,8 +1,7 @@
-"""The programs as people run them: a data folder, a server, the commands."""
+"""The programs as users run them: a server with the shipped model, its data folder, and the commands."""
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import sys
@@ -12,35 +11,36 @@ from pathlib import Path
 
 import pytest
 
+from tests.helpers.commands import run_command
 from tests.helpers.processes import ended
 
 BIN = Path(sys.executable).parent
 
 
 def run(program: str, *arguments: str | Path, status: int = 0, **environment: str) -> str:
-    """Runs one of our programs and answers what it printed; anything but ``status`` fails."""
-    ended = subprocess.run(
-        [BIN / program, *arguments],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-        env=os.environ | environment,
-    )
-    assert status == ended.returncode, ended.stderr
-    assert "Traceback" not in ended.stderr
-    return ended.stdout if status == 0 else ended.stderr
+    """Runs one of our programs and returns what it printed: its errors if the expected exit code is not 0.
+
+    Args:
+        program: the name of the program.
+        arguments: its arguments.
+        status: the exit code that it must end with.
+        environment: variables on top of those of this process.
+    """
+    result = run_command(BIN / program, *arguments, environment=environment)
+    assert status == result.returncode, result.stderr
+    assert "Traceback" not in result.stderr
+    return result.stdout if status == 0 else result.stderr
 
 
 @pytest.fixture(scope="session")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The one place where Segue keeps its state."""
+    """The folder in which the server and the indexer keep their state."""
     return tmp_path_factory.mktemp("e2e")
 
 
 @pytest.fixture(scope="session")
 def server(data: Path) -> Iterator[str]:
-    """The address of a server with the model that ships."""
+    """The address of a server with the shipped model."""
     log = data / "server.log"
     with log.open("w") as out:
         command: list[str | Path] = [BIN / "segue-server", "--listen", "127.0.0.1:0", "--data", data]
@@ -52,9 +52,9 @@ def server(data: Path) -> Iterator[str]:
 
 
 def wait_for_address(process: subprocess.Popen[bytes], log: Path) -> str:
-    """The address that a server says it listens on."""
+    """Returns the address that a server logs once its port is open."""
     while process.poll() is None:
-        if found := re.search(r"listening on (\S+) with ", log.read_text()):
-            return found[1]
+        if line := re.search(r"listening on (\S+) with ", log.read_text()):
+            return line[1]
         time.sleep(0.05)
     pytest.fail(log.read_text())
