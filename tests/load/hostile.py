@@ -1,4 +1,4 @@
-"""Bytes that no honest caller sends, each another: mutated clips, cut containers, bombs and lies."""
+"""Inputs that no honest caller sends: mutated clips, truncated containers, decompression bombs and false headers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _OPUS_RATE = 48_000
 
 
 def inputs(count: int, seed: int = 0) -> Iterator[tuple[str, bytes]]:
-    """Hostile inputs, each with what was done to it; the same for the same seed."""
+    """Yields hostile inputs with their descriptions; the same seed gives the same inputs."""
     rng = random.Random(seed)
     clips = {subtype: _clip(container, subtype) for container, subtype in _FORMS}
     for number in range(count):
@@ -29,7 +29,7 @@ def inputs(count: int, seed: int = 0) -> Iterator[tuple[str, bytes]]:
 
 
 def encoded(samples: NDArray[Any], rate: int, subtype: str = "PCM_16", container: str = "WAV") -> bytes:
-    """Samples as a file, in any form that libsndfile writes."""
+    """Returns samples as the bytes of a file, in any format that libsndfile writes."""
     file = io.BytesIO()
     soundfile.write(file, samples, rate, format=container, subtype=subtype)
     return file.getvalue()
@@ -41,7 +41,7 @@ def _clip(container: str, subtype: str) -> bytes:
 
 
 def flipped_bits(clip: bytes, rng: random.Random) -> bytes:
-    """Bits turned over anywhere."""
+    """Inverts bits anywhere."""
     damaged = bytearray(clip)
     for _ in range(rng.randint(1, 200)):
         damaged[rng.randrange(len(damaged))] ^= 1 << rng.randrange(8)
@@ -49,7 +49,7 @@ def flipped_bits(clip: bytes, rng: random.Random) -> bytes:
 
 
 def broken_header(clip: bytes, rng: random.Random) -> bytes:
-    """A header of other numbers in front of true sound."""
+    """Overwrites bytes of the header, and keeps the sound."""
     damaged = bytearray(clip)
     for position in rng.sample(range(4, 200), 12):
         damaged[position] = rng.randrange(256)
@@ -57,31 +57,31 @@ def broken_header(clip: bytes, rng: random.Random) -> bytes:
 
 
 def cut_off(clip: bytes, rng: random.Random) -> bytes:
-    """The beginning alone."""
+    """Keeps the beginning only."""
     return clip[: rng.randrange(len(clip))]
 
 
 def without_beginning(clip: bytes, rng: random.Random) -> bytes:
-    """The end alone."""
+    """Keeps the end only."""
     return clip[rng.randrange(1, len(clip)) :]
 
 
 def noise(_clip: bytes, rng: random.Random) -> bytes:
-    """Bytes by chance, now and then behind a true magic number."""
+    """Returns random bytes, often after a valid magic number."""
     return rng.choice([b"", b"RIFF\0\0\0\0WAVE", b"fLaC", b"OggS", b"ID3\4", b"\xff\xfb"]) + rng.randbytes(
         rng.randrange(1, 100_000)
     )
 
 
 def spliced(clip: bytes, rng: random.Random) -> bytes:
-    """Parts in another order, some of them twice."""
+    """Returns parts in another order, some of them twice."""
     cuts = sorted(rng.sample(range(len(clip)), 4))
     parts = [clip[start:stop] for start, stop in zip([0, *cuts], [*cuts, None], strict=True)]
     return b"".join(rng.choices(parts, k=6))
 
 
 def bomb(_clip: bytes, rng: random.Random) -> bytes:
-    """Hours of silence in few bytes, or a header that promises them."""
+    """Returns hours of silence in few bytes, or a header that claims them."""
     if rng.random() < 0.5:
         return encoded(np.zeros(rng.randint(10, 600) * 8_000, np.int16), 8_000, "PCM_16", "FLAC")
     fields = struct.pack("<HHIIHH", 3, rng.choice([1, 2, 65_535]), rng.choice([1, 44_100, 2**32 - 1]), 2**32 - 1, 4, 32)
@@ -89,19 +89,19 @@ def bomb(_clip: bytes, rng: random.Random) -> bytes:
 
 
 def not_numbers(_clip: bytes, rng: random.Random) -> bytes:
-    """Samples that are no numbers, or far beyond full scale."""
+    """Returns a clip with a sample that is not a number, or far beyond full scale."""
     samples = render_clip(1, 4, 22_050).copy()
     samples[rng.randrange(len(samples))] = rng.choice([np.nan, np.inf, -np.inf, 3e38])
     return encoded(samples, 22_050, "FLOAT")
 
 
 def empty_chunks(_clip: bytes, rng: random.Random) -> bytes:
-    """A container of nothing but empty parts."""
+    """Returns a container of empty chunks only."""
     return b"RIFF\0\0\0\0WAVE" + struct.pack("<4sI", b"junk", 0) * rng.randrange(1, 200_000)
 
 
 def long_tags(clip: bytes, rng: random.Random) -> bytes:
-    """A tag of megabytes in front of the sound."""
+    """Puts a tag of megabytes in front of the sound."""
     length = rng.randrange(1, 8 * 2**20)
     size = bytes(length >> shift & 0x7F for shift in (21, 14, 7, 0))
     return b"ID3\4\0\0" + size + bytes(length) + clip

@@ -1,4 +1,4 @@
-"""What is sent under load: clips of 30 s, real ones where they are at hand, and a catalogue of many tracks."""
+"""The inputs of load tests: clips of 30 s, real ones if SEGUE_GTZAN has them, and a catalogue of many tracks."""
 
 from __future__ import annotations
 
@@ -29,12 +29,16 @@ CLIPS = 6
 
 
 def kind() -> str:
-    """Which clips are sent, in a word."""
+    """Returns "real" or "rendered": the kind of the clips."""
     return "real" if GTZAN.is_dir() else "rendered"
 
 
 def small_and_large(folder: Path) -> dict[str, Path]:
-    """Requests of 1.3 MB (22,050 Hz, mono) and 5.3 MB (44,100 Hz, stereo), WAV of 16 bits, of several clips each."""
+    """Writes Classify requests of 1.3 MB (22,050 Hz, mono) and 5.3 MB (44,100 Hz, stereo), as WAV of 16 bits.
+
+    Returns:
+        The files of requests by size; each has several clips.
+    """
     clips = _clips()
     return {
         "1.3 MB": _messages(folder / "small.json", (_classify(clip, _RATE) for clip in clips)),
@@ -43,30 +47,30 @@ def small_and_large(folder: Path) -> dict[str, Path]:
 
 
 def large_clip(path: Path) -> Path:
-    """A clip of 5.3 MB as a file."""
+    """Writes a clip of 5.3 MB to a file and returns its path."""
     path.write_bytes(_audio(_stereo(_clips()[0]), 2 * _RATE).content)
     return path
 
 
 def _clips() -> list[Samples]:
-    """Clips from here and there in the archive, so that they are of different genres."""
+    """Returns clips of different genres."""
     files = sorted((GTZAN / "audio").glob("*/*.flac"))
     if not files:
         return [render_clip(style, _SECONDS, _RATE) for style in range(CLIPS)]
-    chosen = files[:: max(1, len(files) // CLIPS)][:CLIPS]
-    return [soundfile.read(file, _SECONDS * _RATE, dtype="float32")[0] for file in chosen]
+    selected = files[:: max(1, len(files) // CLIPS)][:CLIPS]
+    return [soundfile.read(file, _SECONDS * _RATE, dtype="float32")[0] for file in selected]
 
 
 def _stereo(clip: Samples) -> Samples:
-    """The clip at twice the rate, in two channels."""
+    """Returns the clip at twice the rate, in two channels."""
     doubled: Samples = soxr.resample(clip, _RATE, 2 * _RATE)
     return np.stack([doubled, doubled], 1)
 
 
 def _messages(path: Path, messages: Iterable[Message]) -> Path:
-    """A file of requests, which ghz sends in turn.
+    """Writes requests to a file, which ghz sends in turn, and returns its path.
 
-    In JSON: ghz takes what it gets for a template, and fails at bytes that happen to look like the beginning of one.
+    They are in JSON: ghz parses its input as a template, and fails at bytes that look like the beginning of one.
     """
     fields = [json_format.MessageToDict(message, preserving_proto_field_name=True) for message in messages]
     path.write_text(json.dumps(fields), encoding="utf-8")
@@ -84,19 +88,27 @@ def _audio(samples: Samples, rate: int) -> audio_pb2.Audio:
 
 
 def recommend_by_id(path: Path) -> Path:
-    """Requests for what is near to tracks of the catalogue."""
+    """Writes Recommend requests for tracks of the catalogue, and returns the path."""
     requests = (recommendation_service_pb2.RecommendRequest(track_id=f"{number:032x}") for number in range(CLIPS))
     return _messages(path, requests)
 
 
 def recommend_by_clip(path: Path) -> Path:
-    """Requests for what is near to the small clips."""
+    """Writes Recommend requests for the small clips, and returns the path."""
     clips = (recommendation_service_pb2.RecommendRequest(audio=_audio(clip, _RATE)) for clip in _clips())
     return _messages(path, clips)
 
 
 def add_tracks(data: Path, redis: str, manifest: Manifest, first: int, count: int) -> None:
-    """Writes tracks that nobody ever heard into the catalogue, and publishes a snapshot."""
+    """Adds tracks with random embeddings to the catalogue, and publishes a snapshot.
+
+    Args:
+        data: the folder for the snapshot.
+        redis: address of the catalogue.
+        manifest: that of the catalogue's model.
+        first: number of the first track; its track id is this number in hexadecimal.
+        count: number of tracks.
+    """
     rng = np.random.default_rng(first)
     vectors = rng.standard_normal((count, manifest.embedding_width)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)

@@ -1,4 +1,4 @@
-"""What is put under load: segue-server over a real Redis, and a bare service that does nothing with the same bytes."""
+"""The servers under load: segue-server over a real Redis, and a bare service that does nothing with the same bytes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,11 @@ _OPTIONS = [("grpc.max_receive_message_length", 2**25)]
 
 
 class Redis:
-    """A Redis that can be killed and started again, with its data."""
+    """A Redis server that can be killed and started again with its data.
+
+    Attributes:
+        url: its address, redis://HOST:PORT.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -34,38 +38,43 @@ class Redis:
         self.start()
 
     def start(self) -> None:
-        """Starts it; answers when it does."""
+        """Starts the server and waits until it accepts commands."""
         self._server = ValkeyServer(port=self._port, data_dir=self._folder, persist=True, appendonly="yes")
         self._server.start()
         with Client.from_url(self.url) as client:
             self._pid = int(client.info("server")["process_id"])
 
     def kill(self) -> None:
-        """Kills it without a word."""
+        """Kills the server by SIGKILL."""
         os.kill(self._pid, signal.SIGKILL)
         self.stop()
 
     def stop(self) -> None:
-        """Ends it in good order."""
+        """Stops the server."""
         with suppress(Exception):
             self._server.stop()
 
 
 class Memory:
-    """Watches how much memory a process and all that it started hold, in MiB."""
+    """Measures the memory of a process and its descendants, five times a second.
+
+    Attributes:
+        pid: the process.
+        peak: the highest value so far, in MiB.
+    """
 
     def __init__(self, pid: int) -> None:
         self.pid = pid
-        self.most = 0.0
+        self.peak = 0.0
         threading.Thread(target=self._watch, daemon=True).start()
 
     def now(self) -> float:
-        """What they hold now."""
+        """Returns the present value, in MiB."""
         return sum(resident(pid) for pid in _family(self.pid)) / 2**20
 
     def _watch(self) -> None:
         while True:
-            self.most = max(self.most, self.now())
+            self.peak = max(self.peak, self.now())
             time.sleep(0.2)
 
 
@@ -78,7 +87,7 @@ def _family(pid: int) -> Iterator[int]:
 
 
 def resident(pid: int) -> int:
-    """What a process holds for itself, bytes: what it shares with the others is counted once, in the first."""
+    """Returns the memory that a process shares with no other, in bytes; 0 if it has ended."""
     with suppress(OSError, ValueError):
         resident, shared = (int(pages) for pages in Path(f"/proc/{pid}/statm").read_text().split()[1:3])
         return (resident - shared) * os.sysconf("SC_PAGE_SIZE")
@@ -87,34 +96,34 @@ def resident(pid: int) -> int:
 
 @contextmanager
 def segue_server(data: Path, redis: str, *options: str) -> Iterator[tuple[str, Memory]]:
-    """A server that is warm: its address and its memory."""
+    """Yields the address and the memory of a server that has loaded everything."""
     command = [sys.executable, "-m", "segue.server", "--listen", "127.0.0.1:0", "--data", str(data), "--redis", redis]
     with (
         (data / "server.log").open("w+") as log,
         subprocess.Popen([*command, *options], stderr=log) as process,
     ):
         try:
-            yield _listening(process, data / "server.log"), Memory(process.pid)
+            yield _wait_for_address(process, data / "server.log"), Memory(process.pid)
         finally:
             process.terminate()
             process.wait(60)
 
 
-def _listening(process: subprocess.Popen[bytes], log: Path) -> str:
+def _wait_for_address(process: subprocess.Popen[bytes], log: Path) -> str:
     while process.poll() is None:
-        if found := re.search(r"listening on (\S+)", log.read_text()):
-            return found[1]
+        if line := re.search(r"listening on (\S+)", log.read_text()):
+            return line[1]
         time.sleep(0.05)
     raise RuntimeError(f"the server did not start:\n{log.read_text()}")
 
 
-async def _nothing(_request: bytes, _context: object) -> bytes:
+async def _ignore(_request: bytes, _context: object) -> bytes:
     return b""
 
 
 async def _serve_bare() -> None:
     server = grpc.aio.server(options=_OPTIONS)
-    handler = grpc.unary_unary_rpc_method_handler(_nothing)
+    handler = grpc.unary_unary_rpc_method_handler(_ignore)
     calls = {"segue.v1.ClassificationService": "Classify", "segue.v1.RecommendationService": "Recommend"}
     server.add_generic_rpc_handlers(
         [grpc.method_handlers_generic_handler(service, {method: handler}) for service, method in calls.items()]
@@ -127,7 +136,7 @@ async def _serve_bare() -> None:
 
 @contextmanager
 def bare_server() -> Iterator[str]:
-    """A service that takes the same requests and answers nothing."""
+    """Yields the address of a service that receives the same requests and returns empty responses."""
     command = [sys.executable, "-m", "tests.load.servers"]
     with subprocess.Popen(command, cwd=_ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
