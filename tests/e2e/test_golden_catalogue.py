@@ -1,16 +1,15 @@
-"""A data folder and a backup as the first version wrote them: later versions must give the same answers from them."""
+"""A data folder and a backup that the first version wrote: later versions read them and return the same results."""
 
 from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.e2e.conftest import run
 from tests.helpers.servers import running_server
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "catalogue"
@@ -26,39 +25,38 @@ def data(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def _indexer(*arguments: str | Path) -> dict[str, Any]:
-    command: list[str | Path] = [Path(sys.executable).with_name("segue-indexer"), *arguments, "--json"]
-    printed: dict[str, Any] = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+def run_indexer(*arguments: str | Path) -> dict[str, Any]:
+    """Runs a command of the indexer and returns its report."""
+    printed: dict[str, Any] = json.loads(run("segue-indexer", *arguments, "--json"))
     return printed
 
 
-def _client(address: str, *arguments: str) -> dict[str, Any]:
-    command: list[str | Path] = [Path(sys.executable).with_name("segue"), "--json", "--address", address, *arguments]
-    ended = subprocess.run(command, capture_output=True, check=True)
-    printed: dict[str, Any] = json.loads(ended.stdout)
+def run_client(address: str, *arguments: str) -> dict[str, Any]:
+    """Runs a command of the client and returns its result."""
+    printed: dict[str, Any] = json.loads(run("segue", "--json", "--address", address, *arguments))
     return printed
 
 
-def test_the_golden_catalogue_agrees_with_itself(data: Path) -> None:
-    """Redis, events and snapshots are read, and nothing is found wrong with them."""
-    assert [] == _indexer("verify", "--data", data)["problems"]
-    status = _indexer("status", "--data", data)
+def test_the_golden_catalogue_is_consistent(data: Path) -> None:
+    """Redis, events and snapshots of the first version agree with each other."""
+    assert [] == run_indexer("verify", "--data", data)["problems"]
+    status = run_indexer("status", "--data", data)
     assert (7, 9, MODEL_ID) == (status["tracks"], status["revision"], status["catalogue"]["model_id"])
     assert {"revision": 9, "tracks": 7} == status["index"]
     assert {"AUDIO_UNDECODABLE": 1} == status["failed"]
 
 
 def test_the_golden_backup_is_restored(tmp_path: Path) -> None:
-    """A backup of the first version becomes a catalogue with the same tracks."""
-    assert 7 == _indexer("restore", GOLDEN / "backup.segue", "--data", tmp_path)["tracks"]
-    assert [] == _indexer("verify", "--data", tmp_path)["problems"]
+    """A backup of the first version restores the same tracks."""
+    assert 7 == run_indexer("restore", GOLDEN / "backup.segue", "--data", tmp_path)["tracks"]
+    assert [] == run_indexer("verify", "--data", tmp_path)["problems"]
 
 
 def test_the_golden_catalogue_is_served(data: Path) -> None:
     """The server lists and recommends the same tracks, with the same similarities."""
     with running_server("--data", str(data), "--model", "segue-fast") as server:
-        assert ANSWERS["tracks"] == _client(server.address, "tracks")["tracks"]
-        answer = _client(server.address, "recommend", ANSWERS["seed"], "--limit", "6")
-    found = {item["track"]["track_id"]: item["similarity"] for item in answer["recommendations"]}
-    assert [track for track, _ in ANSWERS["recommendations"]] == list(found)
-    assert pytest.approx(dict(ANSWERS["recommendations"]), abs=1e-5) == found
+        assert ANSWERS["tracks"] == run_client(server.address, "tracks")["tracks"]
+        answer = run_client(server.address, "recommend", ANSWERS["seed"], "--limit", "6")
+    similarities = {item["track"]["track_id"]: item["similarity"] for item in answer["recommendations"]}
+    assert [track for track, _ in ANSWERS["recommendations"]] == list(similarities)
+    assert pytest.approx(dict(ANSWERS["recommendations"]), abs=1e-5) == similarities

@@ -1,4 +1,4 @@
-"""The frame that everything else stands on."""
+"""The layout of the packages, and the files that describe the whole project."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ PACKAGES = (
 
 @pytest.mark.parametrize("root", ROOTS)
 def test_namespace_has_no_init(root: str) -> None:
-    """An __init__.py in one namespace root would hide all the others."""
+    """No root has segue/__init__.py, which would hide the packages of the other roots."""
     assert not (ROOT / root / "segue" / "__init__.py").exists()
 
 
 @pytest.mark.parametrize("package", [f"{root}/segue/{name}" for root, name in PACKAGES])
 def test_packages_are_typed(package: str) -> None:
-    """Whoever installs a package gets its types."""
+    """Each package ships its types."""
     assert (ROOT / package / "py.typed").exists()
 
 
 def test_constraints_name_no_host() -> None:
     """The constraints pin versions and nothing else, so that any index can serve them."""
     lines = (ROOT / "constraints.txt").read_text().splitlines()
-    assert [line for line in lines if line.count("==") != 1 or "/" in line or "@" in line] == []
+    assert [] == [line for line in lines if line.count("==") != 1 or "/" in line or "@" in line]
 
 
-def test_version_stands_in_the_changelog() -> None:
-    """The newest entry of the changelog is the version that is built."""
+def test_the_changelog_has_the_version() -> None:
+    """The newest entry of the changelog is the version of the project."""
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     headings = [line for line in (ROOT / "CHANGELOG.md").read_text().splitlines() if line.startswith("## ")]
     assert version == headings[0].split()[1]
