@@ -1,9 +1,10 @@
-"""What a catalogue of made-up tracks costs, and how well its published index finds, in one run.
+"""Measures the cost of a catalogue of invented tracks, and the recall of its published index, in one run.
 
     python benchmarks/catalogue.py 10000 100000
 
-For each size: Redis memory and disk a track, seconds to write, to publish the index, to load it and to read the whole
-catalogue without one, and recall@10 against exact search, before and after 30 % of the tracks were removed.
+For each number of tracks it prints the Redis memory and the disk space of a track; the seconds to write the catalogue,
+to publish the index, to load it, and to read all embeddings without an index; and recall@10 against exact search,
+before and after 30 % of the tracks are removed.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ PAGE = 2_000
 
 
 def clustered(count: int, seed: int) -> NDArray[np.float32]:
-    """Vectors [count, WIDTH] of length 1 in clusters of about a hundred, whose members have a cosine of about 0.8."""
+    """Returns vectors [count, WIDTH] of length 1, in clusters of about a hundred with a cosine of about 0.8 in each."""
     dice = np.random.default_rng(seed)
     centres = _unit(dice.standard_normal((max(1, count // CLUSTER), WIDTH), np.float32))
     noise = _unit(dice.standard_normal((count, WIDTH), np.float32))
@@ -47,13 +48,13 @@ def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def additions(vectors: NDArray[np.float32]) -> Iterator[list[Addition]]:
-    """Tracks with metadata of usual length, in pages."""
+    """Yields tracks with metadata of typical length, in pages."""
     for start in range(0, len(vectors), PAGE):
         yield [addition(number, vectors[number]) for number in range(start, min(start + PAGE, len(vectors)))]
 
 
 def addition(number: int, vector: NDArray[np.float32]) -> Addition:
-    """A track that no one ever heard."""
+    """Returns an invented track."""
     track_id = f"{number * 0x9E3779B97F4A7C15 % 2**128:032x}"
     path = f"/music/Artist {number // 100}/Album {number // 10}/{number % 10:02} A title of usual length.flac"
     posterior = {f"genre {place}": (place + 0.123456789) / 46.23456789 for place in range(GENRES)}
@@ -71,28 +72,28 @@ def addition(number: int, vector: NDArray[np.float32]) -> Addition:
 
 
 def timed(work: Callable[[], object]) -> tuple[float, float]:
-    """Seconds and processor seconds of this process."""
+    """Returns the seconds and the processor seconds that some work takes this process."""
     wall, processor = time.monotonic(), time.process_time()
     work()
     return time.monotonic() - wall, time.process_time() - processor
 
 
-def said(what: str, cost: tuple[float, float]) -> None:
-    """Prints one line."""
-    print(f"  {what:42} {cost[0]:9.2f} s  {cost[1]:9.2f} s of one core", flush=True)
+def print_cost(name: str, cost: tuple[float, float]) -> None:
+    """Prints a line with seconds and processor seconds."""
+    print(f"  {name:42} {cost[0]:9.2f} s  {cost[1]:9.2f} s of one core", flush=True)
 
 
 def recall(index: VectorIndex, exact: ExactIndex, queries: NDArray[np.float32]) -> float:
-    """The share of the exact ten nearest that the index finds, over all queries."""
-    found = 0
+    """Returns the share of the exact ten nearest that the index returns, over all queries."""
+    hits = 0
     for query in queries:
         expected = {neighbour.track_id for neighbour in exact.search(query, K)}
-        found += len(expected & {neighbour.track_id for neighbour in index.search(query, K)})
-    return found / (K * len(queries))
+        hits += len(expected & {neighbour.track_id for neighbour in index.search(query, K)})
+    return hits / (K * len(queries))
 
 
 def published_recall(data: Path, store: RedisStore, queries: NDArray[np.float32]) -> float:
-    """The recall of the index that a server would load."""
+    """Returns the recall of the index that a server would load."""
     identity = store.identity()
     snapshot = None if identity is None else load_newest(data, identity)
     if snapshot is None:
@@ -103,51 +104,51 @@ def published_recall(data: Path, store: RedisStore, queries: NDArray[np.float32]
 
 
 def size(path: Path) -> int:
-    """The bytes of all files in a folder."""
+    """Returns the bytes of all files in a folder."""
     return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
 
 
 def redis_bytes(store: RedisStore) -> int:
-    """What Redis holds in memory."""
+    """Returns the bytes of memory that Redis uses."""
     with closing(Redis.from_url(store.address, protocol=2)) as client:
         return int(client.info("memory")["used_memory"])
 
 
 def measure(count: int, data: Path) -> None:
-    """Measures a catalogue of so many tracks, and prints what it found."""
+    """Measures a catalogue with a number of tracks, and prints the results."""
     print(f"{count:,} tracks", flush=True)
     vectors, queries = clustered(count, seed=1), clustered(count, seed=1)[:QUERIES]
     queries = _unit(queries + 0.3 * _unit(np.random.default_rng(2).standard_normal(queries.shape, np.float32)))
     with open_store(data) as store:
         empty = redis_bytes(store)
-        with store.writer("made up", "made up", WIDTH) as writer:
-            said("written, synced", timed(lambda: [writer.add(page) for page in additions(vectors)]))
+        with store.writer("invented", "invented", WIDTH) as writer:
+            print_cost("written, synced", timed(lambda: [writer.add(page) for page in additions(vectors)]))
         print(f"  Redis memory a track                       {(redis_bytes(store) - empty) / count:9.0f} bytes")
         print(f"  log of commands a track                    {size(data / 'redis') / count:9.0f} bytes")
-        said("index built and published", timed(lambda: publish(data, store)))
+        print_cost("index built and published", timed(lambda: publish(data, store)))
         print(f"  index on disk a track                      {size(data / 'snapshots') / count:9.0f} bytes")
         identity = store.identity()
-        said("index checked and loaded", timed(lambda: identity and load_newest(data, identity)))
-        said("all embeddings read, without an index", timed(lambda: store.embeddings(list(all_track_ids(store)))))
+        print_cost("index checked and loaded", timed(lambda: identity and load_newest(data, identity)))
+        print_cost("all embeddings read, without an index", timed(lambda: store.embeddings(list(all_track_ids(store)))))
         print(f"  recall@{K}                                  {published_recall(data, store, queries):9.4f}")
-        gone = list(all_track_ids(store))[::10] + list(all_track_ids(store))[1::5]
-        with store.writer("made up", "made up", WIDTH) as writer:
-            said(f"{len(gone) / count:.0%} removed", timed(lambda: writer.remove(gone)))
+        removed = list(all_track_ids(store))[::10] + list(all_track_ids(store))[1::5]
+        with store.writer("invented", "invented", WIDTH) as writer:
+            print_cost(f"{len(removed) / count:.0%} removed", timed(lambda: writer.remove(removed)))
         publish(data, store)
         print(f"  recall@{K} after that                       {published_recall(data, store, queries):9.4f}")
-    said("private Redis started and stopped with it", timed(lambda: start_and_stop(data)))
+    print_cost("private Redis started and stopped with it", timed(lambda: start_and_stop(data)))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"  peak memory of this process                {peak:9.0f} MiB")
 
 
 def start_and_stop(data: Path) -> None:
-    """What a start costs when nobody else uses the catalogue."""
+    """Opens and closes a catalogue that no other program uses."""
     with open_store(data) as store:
         store.count()
 
 
 def main() -> None:
-    """Measures the sizes that are named."""
+    """Measures a catalogue of each size in the arguments."""
     sizes = [int(name) for name in sys.argv[1:]]
     if not sizes:
         sys.exit(__doc__)
