@@ -45,7 +45,8 @@ class DecodeWorker:
             DeadlinePassed: the deadline has passed before decoding or before the feature extraction.
             AudioError: the clip cannot be decoded, is too short or too long, or is silent.
         """
-        os.setpriority(os.PRIO_PROCESS, 0, _NICENESS)
+        # Only root may lower the niceness that the server was started with.
+        os.setpriority(os.PRIO_PROCESS, 0, max(_NICENESS, os.getpriority(os.PRIO_PROCESS, 0)))
         begun = time.monotonic()
         check_deadline(task.deadline, "decode")
         decoded = [begun]
