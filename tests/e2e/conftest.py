@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.commands import run_command
-from tests.helpers.processes import ended
+from tests.helpers.machine.commands import run_command
+from tests.helpers.machine.processes import ended
 
 BIN = Path(sys.executable).parent
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers import go_tools
-from tests.helpers.commands import output_of
+from tests.helpers.machine import go_tools
+from tests.helpers.machine.commands import output_of
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "clients" / "examples"

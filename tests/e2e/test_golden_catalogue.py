@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.conftest import run
-from tests.helpers.servers import running_server
+from tests.helpers.server.servers import running_server
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "catalogue"
 ANSWERS = json.loads((GOLDEN / "answers.json").read_text(encoding="utf-8"))

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.commands import output_of
-from tests.helpers.go_tools import GRPCURL, GoToolMissingError, go_tool
+from tests.helpers.machine.commands import output_of
+from tests.helpers.machine.go_tools import GRPCURL, GoToolMissingError, go_tool
 
 ROOT = Path(__file__).parents[2]
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.conftest import run
-from tests.helpers.waiting import wait_until
+from tests.helpers.machine.waiting import wait_until
 
 
 @pytest.fixture(scope="module")

@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Sequence
 from pathlib import Path
-
-import soundfile
 
 from segue.core.audio.track_id import track_id
 from segue.core.catalogue.records import Addition, PathRecord, Track
 from segue.core.features.extract import extract
 from segue.core.model.saved_model import Model
 from segue.core.testing.synthetic_clips import render_clip
+from tests.helpers.audio import encode
 
 Fill = Callable[[Path, Sequence[Path]], list[str]]
 """Writes clips to the catalogue in a data folder, and returns their ids."""
 
 
 def wav(seconds: float, gain: float = 1.0, rate: int = 22_050) -> bytes:
-    """A rendered clip as the bytes of a WAV file."""
-    file = io.BytesIO()
-    soundfile.write(file, gain * render_clip(1, seconds, rate), rate, format="WAV", subtype="FLOAT")
-    return file.getvalue()
+    """Returns a rendered clip as the bytes of a WAV file."""
+    return encode(gain * render_clip(1, seconds, rate), rate, subtype="FLOAT")
 
 
-def addition(model: Model, clip: Path) -> Addition:
-    """All that the catalogue holds of a clip."""
+def clip_addition(model: Model, clip: Path) -> Addition:
+    """Returns all that the catalogue holds of a clip."""
     extracted = extract(clip, model.manifest.features, model.manifest.windows)
     (prediction,) = model.predict([extracted.windows])
     clip_id = track_id(memoryview(clip.read_bytes()))

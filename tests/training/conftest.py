@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from segue.trainer.data.dataset import Dataset
-from tests.helpers.training_data import make_noise_dataset, write_noise_archive
+from tests.helpers.trainer.training_data import make_noise_dataset, write_noise_archive
 
 
 @pytest.fixture

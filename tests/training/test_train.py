@@ -17,7 +17,7 @@ from segue.trainer.cli.main import main
 from segue.trainer.data.tag_file import write_tag_file
 from segue.trainer.networks.paper import CNN
 from segue.trainer.reporting.run_record import read_record
-from tests.helpers.file_opens import count_opens
+from tests.helpers.machine.file_opens import count_opens
 
 
 def test_a_paper_network_is_served_like_any_other(write_archive: Callable[..., Path], tmp_path: Path) -> None:

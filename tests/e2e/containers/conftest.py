@@ -22,8 +22,8 @@ import pytest
 from segue.core.testing.synthetic_clips import render_folder
 from tests.e2e.containers.compose import DOCKER, Compose
 from tests.e2e.containers.docker_engine import Docker, EngineMissingError, docker_engine
-from tests.helpers.commands import output_of
-from tests.helpers.go_tools import GHZ, GoToolMissingError, go_tool
+from tests.helpers.machine.commands import output_of
+from tests.helpers.machine.go_tools import GHZ, GoToolMissingError, go_tool
 
 FOLDER = Path(__file__).parent
 # From nothing, the images take minutes to build; the first test waits for them.

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.e2e.containers.host_network import HostNetwork
-from tests.helpers.commands import output_of, run_command
+from tests.helpers.machine.commands import output_of, run_command
 
 # The name of the public base image, so that the Dockerfile builds on either.
 BASE_IMAGE = "python:3.13-slim-trixie"

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.helpers.commands import run_command
+from tests.helpers.machine.commands import run_command
 
 _FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
 _BRIDGE = "docker0"

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from tests.e2e.containers.compose import Compose
-from tests.helpers.waiting import wait_until
+from tests.helpers.machine.waiting import wait_until
 
 PROMTOOL = ("promtool", "query", "instant", "http://127.0.0.1:9090")
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from redis import Redis
 from redis.exceptions import RedisError
 
-from tests.helpers.waiting import PATIENCE_SECONDS
+from tests.helpers.machine.waiting import PATIENCE_SECONDS
 
 _USER = """
 import sys

@@ -5,9 +5,9 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from tests.helpers.commands import run_command
+from tests.helpers.machine.commands import run_command
 
-TOOLS = Path(__file__).parents[2] / ".tools"
+TOOLS = Path(__file__).parents[3] / ".tools"
 GHZ = "github.com/bojand/ghz/cmd/ghz@v0.93.0"
 GRPCURL = "github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.3"
 # No build depends on the checksum database, which many networks do not reach.

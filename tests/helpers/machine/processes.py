@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.helpers.waiting import PATIENCE_SECONDS
+from tests.helpers.machine.waiting import PATIENCE_SECONDS
 
 
 def ended(process: subprocess.Popen[Any]) -> int:

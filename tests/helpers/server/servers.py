@@ -16,7 +16,7 @@ from click.testing import CliRunner
 
 from segue.server.cli.main import main
 from segue.server.preflight.check_result import CheckResult
-from tests.helpers.processes import ended as end
+from tests.helpers.machine.processes import ended as end
 
 
 class RunningServer(NamedTuple):

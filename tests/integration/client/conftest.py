@@ -56,7 +56,7 @@ from segue.v1.recommendation_service_pb2_grpc import (
 )
 from segue.v1.revision_pb2 import Revision
 from segue.v1.track_pb2 import Track
-from tests.helpers.waiting import PATIENCE_SECONDS
+from tests.helpers.machine.waiting import PATIENCE_SECONDS
 
 REVISION = Revision(model_id="segue-fast-1a2b3c4d", catalogue_revision=12)
 SCORES = [GenreScore(genre="blues", score=0.75), GenreScore(genre="jazz", score=0.25)]

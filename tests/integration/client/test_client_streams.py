@@ -21,7 +21,7 @@ from segue.client import (
 from segue.client._endpoint import CHANNEL_OPTIONS
 from segue.v1 import classification_service_pb2, recommendation_service_pb2
 from segue.v1.audio_pb2 import SAMPLE_ENCODING_INT16, PcmFormat
-from tests.helpers.waiting import PATIENCE_SECONDS, wait_until
+from tests.helpers.machine.waiting import PATIENCE_SECONDS, wait_until
 from tests.integration.client.conftest import LAST_CHUNK, SCORES, TRACKS, CallMethod, Peer, fails, hangs, info
 
 SILENT = fails(grpc.StatusCode.INVALID_ARGUMENT, "Every window is silent.", info("AUDIO_SILENT"))

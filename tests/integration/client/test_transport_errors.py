@@ -22,7 +22,7 @@ from segue.client import (
 )
 from segue.v1.catalog_service_pb2 import GetTrackRequest, GetTrackResponse
 from segue.v1.track_pb2 import Track
-from tests.helpers.waiting import PATIENCE_SECONDS, wait_until
+from tests.helpers.machine.waiting import PATIENCE_SECONDS, wait_until
 from tests.integration.client.conftest import CallMethod, Peer, hangs, serving
 
 CA, OTHER_CA = trustme.CA(), trustme.CA()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.waiting import wait_until
+from tests.helpers.machine.waiting import wait_until
 
 PROGRAM = """
 from segue.core.audio.decode import open_audio

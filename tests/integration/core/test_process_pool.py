@@ -14,7 +14,7 @@ from segue.core.errors import WorkerDied, WorkerOutOfMemory, WorkerTimedOut
 from segue.core.process_identity import started
 from segue.core.process_pool import ProcessPool
 from segue.core.worker_process import SEND_SECONDS, UNLIMITED, JobLimits
-from tests.helpers.waiting import PATIENCE_SECONDS, wait_until
+from tests.helpers.machine.waiting import PATIENCE_SECONDS, wait_until
 
 # The workers evaluate expressions, so that each test can have its own work: they cannot import this file.
 Pool = ProcessPool[str, object]

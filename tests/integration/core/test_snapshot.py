@@ -17,8 +17,8 @@ from segue.core.index.snapshot import list_snapshots, load_newest, newest_revisi
 from segue.core.index.snapshot_header import HEADER, INDEX, TRACK_IDS, SnapshotHeader
 from segue.core.index.vector_index import ExactIndex
 from segue.core.testing.memory_store import MemoryStore
-from tests.helpers.catalogue import MODEL, WIDTH, additions, embedding, track_id
-from tests.helpers.disk import full_disk
+from tests.helpers.catalogue.tracks import MODEL, WIDTH, additions, embedding, track_id
+from tests.helpers.machine.disk import full_disk
 
 TRACKS = 300
 

@@ -11,7 +11,7 @@ from segue.core.catalogue.records import Addition, Event, ModelKey, PathRecord, 
 from segue.core.catalogue.store import TrackStore, WritableStore, all_track_ids
 from segue.core.errors import CatalogueLocked, CatalogueMismatch, EmbeddingUnusable
 from segue.core.testing.memory_store import MemoryStore
-from tests.helpers.catalogue import MODEL, WIDTH, addition, additions, embedding, track_id
+from tests.helpers.catalogue.tracks import MODEL, WIDTH, addition, additions, embedding, track_id
 
 
 def content(store: TrackStore, paths: list[str]) -> tuple[object, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from segue.core.catalogue.records import Event, FailureRecord
 from segue.core.catalogue.store import WritableStore, all_track_ids
-from tests.helpers.catalogue import MODEL, addition, track_id
+from tests.helpers.catalogue.tracks import MODEL, addition, track_id
 
 
 def failure(path: str, reason: str = "AUDIO_SILENT", size: int = 100) -> FailureRecord:

@@ -12,7 +12,8 @@ import pytest
 from segue.core.model.artifact import read_manifest, write_manifest
 from segue.core.redis_catalogue.open import open_store
 from segue.core.redis_catalogue.store import RedisStore
-from tests.helpers.indexer import WIDTH, Indexer, build_addition
+from tests.helpers.catalogue.tracks import WIDTH, addition
+from tests.helpers.indexer import Indexer
 
 
 @pytest.fixture
@@ -35,5 +36,5 @@ def catalogue(tmp_path: Path) -> Iterator[RedisStore]:
     """A catalogue of twenty built tracks in the folder ``tmp_path``, without an index."""
     with open_store(tmp_path) as store:
         with store.writer("model", "front end", WIDTH) as writer:
-            writer.add([build_addition(number) for number in range(20)])
+            writer.add([addition(number) for number in range(20)])
         yield store

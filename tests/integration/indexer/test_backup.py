@@ -20,7 +20,8 @@ from segue.core.redis_catalogue.client import connect
 from segue.core.redis_catalogue.keys import RedisKeys
 from segue.core.redis_catalogue.open import open_store
 from segue.core.redis_catalogue.store import RedisStore
-from tests.helpers.indexer import PROGRAM, build_addition, killed_at, run, track_id
+from tests.helpers.catalogue.tracks import addition, track_id
+from tests.helpers.indexer import PROGRAM, killed_at, run
 
 FAILED = FailureRecord("/music/bad.mp3", 5, 6, "AUDIO_UNDECODABLE", "It is not audio.", 1_700_000_000)
 
@@ -29,7 +30,7 @@ FAILED = FailureRecord("/music/bad.mp3", 5, 6, "AUDIO_UNDECODABLE", "It is not a
 def backup(catalogue: RedisStore, tmp_path: Path) -> Path:
     """A backup of a catalogue that has a track with two files, and a failed file."""
     with catalogue.writer("model", "front end", 16) as writer:
-        writer.add([build_addition(3, "/else\\xffwhere/3 \N{SNOWMAN}.flac")])
+        writer.add([addition(3, "/else\\xffwhere/3 \N{SNOWMAN}.flac")])
         writer.note_failures([FAILED])
     ended = run("backup", tmp_path / "backup", "--data", tmp_path)
     assert (0, "") == (ended.exit_code, ended.stderr)
@@ -67,7 +68,7 @@ def test_a_catalogue_is_replaced_only_on_request(backup: Path, catalogue: RedisS
     data = tmp_path / "other"
     with open_store(data) as store, store.writer("another model", "front end", 8) as writer:
         writer.note_failures([FailureRecord("/other.mp3", 1, 1, "R", "Cause.", 1)])
-        writer.add([replace(build_addition(77), embedding=np.eye(8, dtype=np.float32)[0])])
+        writer.add([replace(addition(77), embedding=np.eye(8, dtype=np.float32)[0])])
     refused = run("restore", backup, "--data", data)
     assert (1, True) == (refused.exit_code, "has 1 track. Use --replace" in refused.stderr)
     assert "1 track." in run("verify", "--data", data, "--repair").stdout
@@ -165,7 +166,7 @@ def test_killed_while_restoring(backup: Path, catalogue: RedisStore, tmp_path: P
     """The catalogue is the complete old one or the complete new one; restoring again gives the new one."""
     data = tmp_path / "other"
     with open_store(data) as store, store.writer("model", "front end", 16) as writer:
-        writer.add([build_addition(77)])
+        writer.add([addition(77)])
     killed_at(stage, [*PROGRAM, "restore", str(backup), "--data", str(data), "--replace"])
 
     with open_store(data) as store:

@@ -7,7 +7,8 @@ from pathlib import Path
 from segue.core.index.snapshot import load_newest
 from segue.core.index.snapshot_header import INDEX
 from segue.core.redis_catalogue.store import RedisStore
-from tests.helpers.indexer import run, track_id
+from tests.helpers.catalogue.tracks import track_id
+from tests.helpers.indexer import run
 
 
 def test_the_index_is_built_from_redis_alone(catalogue: RedisStore, tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ import pytest
 from segue.core.catalogue.store import all_track_ids
 from segue.core.index.snapshot import load_newest
 from segue.core.redis_catalogue.store import RedisStore
-from tests.helpers.indexer import build_addition, run, track_id
+from tests.helpers.catalogue.tracks import addition, track_id
+from tests.helpers.indexer import run
 
 
 def published(store: RedisStore, data: Path) -> list[str]:
@@ -35,7 +36,7 @@ def test_a_track_is_removed_by_its_id(catalogue: RedisStore, tmp_path: Path) -> 
 def test_a_path_forgets_that_file(catalogue: RedisStore, tmp_path: Path) -> None:
     """A track with another file stays and gets its path, and the revision does not change."""
     with catalogue.writer("model", "front end", 16) as writer:
-        writer.add([build_addition(3, "/elsewhere/3.flac")])
+        writer.add([addition(3, "/elsewhere/3.flac")])
     ended = run("remove", "/elsewhere/3.flac", "--data", tmp_path, "--json")
 
     assert (0, 0, 1, 20) == tuple(json.loads(ended.stdout)[key] for key in ("failed", "removed", "forgotten", "tracks"))
@@ -48,7 +49,7 @@ def test_a_folder_selects_all_files_under_it(
 ) -> None:
     """It need not exist any more, and its path may be relative; folders with similar names stay."""
     with catalogue.writer("model", "front end", 16) as writer:
-        writer.add([build_addition(30, "/music/10/30.flac")])
+        writer.add([addition(30, "/music/10/30.flac")])
     monkeypatch.chdir("/")
     ended = run("remove", "music/1/", track_id(5), "--data", tmp_path, "--json")
 

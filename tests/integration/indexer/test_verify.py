@@ -15,7 +15,8 @@ from segue.core.index.snapshot import load_newest
 from segue.core.index.snapshot_header import HEADER, INDEX, TRACK_IDS
 from segue.core.redis_catalogue.keys import RedisKeys
 from segue.core.redis_catalogue.store import RedisStore
-from tests.helpers.indexer import build_addition, run, track_id, write_library
+from tests.helpers.catalogue.tracks import addition, track_id
+from tests.helpers.indexer import run, write_library
 
 KEYS = RedisKeys()
 # Tracks with two files and with one.
@@ -28,9 +29,9 @@ Damage = Callable[[Any], object]
 def client(catalogue: RedisStore) -> Iterator[Any]:
     """A Redis client that can damage the catalogue, which has a removed track and a track with two files."""
     with catalogue.writer("model", "front end", 16) as writer:
-        writer.add([build_addition(3, "/elsewhere/3.flac")])
+        writer.add([addition(3, "/elsewhere/3.flac")])
         writer.remove([track_id(0)])
-        writer.add([build_addition(20)])
+        writer.add([addition(20)])
     client = Redis.from_url(catalogue.address, protocol=2)
     yield client
     client.close()
@@ -65,7 +66,7 @@ def test_renamed_and_forgotten_files_are_no_problem(data: Path, catalogue: Redis
     """The digest of a track matches after every change of its files."""
     with catalogue.writer("model", "front end", 16) as writer:
         writer.forget(["/elsewhere/3.flac"])
-        writer.add([build_addition(5, "/elsewhere/5.flac"), build_addition(6, "/music/1/7.flac")])
+        writer.add([addition(5, "/elsewhere/5.flac"), addition(6, "/music/1/7.flac")])
 
     assert (0, []) == problems(data)
 
@@ -120,7 +121,7 @@ def test_damage_in_redis_is_found_and_repaired(
     assert {True} == {problem["mended"] for problem in repaired}
     assert 19 - lost == catalogue.count()
     with catalogue.writer("model", "front end", 16) as writer:
-        writer.add([build_addition(3), build_addition(4)])
+        writer.add([addition(3), addition(4)])
     assert (0, []) == problems(data)
     assert 19 == catalogue.count()
 

@@ -10,9 +10,9 @@ import pytest
 from segue.core.index.snapshot import publish
 from segue.core.model.saved_model import Model
 from segue.core.redis_catalogue.open import open_store
-from tests.helpers.clips import Fill, addition
-from tests.helpers.servers import RunningServer, running_server
-from tests.helpers.stubs import Stubs
+from tests.helpers.clips import Fill, clip_addition
+from tests.helpers.server.servers import RunningServer, running_server
+from tests.helpers.server.stubs import Stubs
 
 
 @pytest.fixture(scope="session")
@@ -26,7 +26,7 @@ def fill(loaded_tiny_model: Model) -> Fill:
     """A function that writes clips to the catalogue in a data folder, as the indexer does, and returns their ids."""
 
     def write(data: Path, clips: Sequence[Path]) -> list[str]:
-        additions = [addition(loaded_tiny_model, clip) for clip in clips]
+        additions = [clip_addition(loaded_tiny_model, clip) for clip in clips]
         with open_store(data) as store:
             with store.writer(*loaded_tiny_model.manifest.key) as writer:
                 writer.add(additions)

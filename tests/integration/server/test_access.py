@@ -30,10 +30,10 @@ from segue.server.security.tokens import new_token
 from segue.v1 import catalog_service_pb2, catalog_service_pb2_grpc, classification_service_pb2_grpc
 from segue.v1.audio_pb2 import Audio
 from segue.v1.classification_service_pb2 import ClassifyRequest
-from tests.helpers.certificates import issue
-from tests.helpers.servers import RunningServer, run_doctor, running_server
-from tests.helpers.stubs import UNLIMITED, list_services
-from tests.helpers.waiting import wait_until
+from tests.helpers.machine.waiting import wait_until
+from tests.helpers.server.certificates import issue
+from tests.helpers.server.servers import RunningServer, run_doctor, running_server
+from tests.helpers.server.stubs import UNLIMITED, list_services
 
 CA, OTHER_CA = trustme.CA(), trustme.CA()
 READ = "/segue.v1.CatalogService/GetStatus"

@@ -22,7 +22,7 @@ from segue.server.inference.decode_worker import DECODE_LIMITS, PRELOADED, Decod
 from segue.server.inference.engine import Engine
 from segue.server.observability.metrics import Metrics
 from tests.helpers.clips import wav
-from tests.helpers.processes import decoder
+from tests.helpers.machine.processes import decoder
 
 Workers = ProcessPool[DecodeTask, DecodedClip]
 

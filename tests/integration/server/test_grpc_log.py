@@ -11,8 +11,8 @@ import grpc
 import pytest
 
 from segue.server.observability.log_setup import is_worth_logging
-from tests.helpers import http2
-from tests.helpers.waiting import PATIENCE_SECONDS
+from tests.helpers.machine.waiting import PATIENCE_SECONDS
+from tests.helpers.server import http2
 
 GRPC_LOGGER = "grpc._cython.cygrpc"
 

@@ -14,9 +14,9 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from segue.server.observability.metrics import STAGES
 from segue.v1.classification_service_pb2 import StreamingClassifyConfig, StreamingClassifyRequest
 from tests.helpers.clips import Fill
-from tests.helpers.servers import RunningServer, running_server
-from tests.helpers.stubs import Stubs, list_services
-from tests.helpers.waiting import wait_until
+from tests.helpers.machine.waiting import wait_until
+from tests.helpers.server.servers import RunningServer, running_server
+from tests.helpers.server.stubs import Stubs, list_services
 
 CATALOG, CLASSIFICATION = "/segue.v1.CatalogService", "/segue.v1.ClassificationService"
 WATCH = "/grpc.health.v1.Health/Watch"

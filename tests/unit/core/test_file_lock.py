@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from segue.core.file_lock import FileLock
-from tests.helpers.waiting import PATIENCE_SECONDS
+from tests.helpers.machine.waiting import PATIENCE_SECONDS
 
 # Takes the lock and holds it until its input ends.
 HOLDER = """

@@ -13,8 +13,8 @@ from segue.core.redis_catalogue.client import translating_errors
 from segue.core.redis_catalogue.keys import RedisKeys
 from segue.core.redis_catalogue.private_server import PrivateRedis, open_private_redis
 from segue.core.redis_catalogue.store import RedisStore
-from tests.helpers.catalogue import MODEL, addition
-from tests.helpers.waiting import wait_until
+from tests.helpers.catalogue.tracks import MODEL, addition
+from tests.helpers.machine.waiting import wait_until
 
 
 def version_of(client: Redis) -> str:

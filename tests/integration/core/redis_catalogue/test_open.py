@@ -12,7 +12,7 @@ from redis import Redis
 
 from segue.core.errors import StoreUnavailable
 from segue.core.redis_catalogue.open import open_store
-from tests.helpers.catalogue import MODEL
+from tests.helpers.catalogue.tracks import MODEL
 
 
 def client_of(data: Path) -> Redis:

@@ -12,7 +12,7 @@ import pytest
 from segue.core.errors import StoreUnavailable
 from segue.core.redis_catalogue.private_locations import MAX_SOCKET_PATH_BYTES, find_server
 from segue.core.redis_catalogue.private_server import open_private_redis
-from tests.helpers.private_redis import UserProcess
+from tests.helpers.catalogue.private_redis import UserProcess
 
 
 @pytest.fixture

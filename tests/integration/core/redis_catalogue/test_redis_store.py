@@ -8,7 +8,7 @@ from redis import Redis
 from segue.core.errors import CatalogueMismatch
 from segue.core.redis_catalogue.keys import RedisKeys
 from segue.core.redis_catalogue.store import RedisStore
-from tests.helpers.catalogue import MODEL, addition, additions, track_id
+from tests.helpers.catalogue.tracks import MODEL, addition, additions, track_id
 
 
 def test_a_stream_that_another_program_trimmed(redis_store: RedisStore, client: Redis, keys: RedisKeys) -> None:

@@ -13,8 +13,8 @@ from segue.core.errors import CatalogueLocked
 from segue.core.redis_catalogue.keys import RedisKeys
 from segue.core.redis_catalogue.private_server import PrivateRedis
 from segue.core.redis_catalogue.store import RedisStore
-from tests.helpers.catalogue import MODEL, addition, additions, track_id
-from tests.helpers.redis_proxy import RedisProxy, redis_proxy
+from tests.helpers.catalogue.redis_proxy import RedisProxy, redis_proxy
+from tests.helpers.catalogue.tracks import MODEL, addition, additions, track_id
 
 # The request that runs a script. The server knows each script once another writer has used it.
 RUN_SCRIPT = b"EVALSHA"

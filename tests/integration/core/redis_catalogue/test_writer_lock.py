@@ -16,8 +16,8 @@ from segue.core.errors import CatalogueLocked
 from segue.core.redis_catalogue.keys import RedisKeys
 from segue.core.redis_catalogue.private_server import PrivateRedis
 from segue.core.redis_catalogue.store import RedisStore
-from tests.helpers.catalogue import MODEL, addition, track_id
-from tests.helpers.waiting import wait_until
+from tests.helpers.catalogue.tracks import MODEL, addition, track_id
+from tests.helpers.machine.waiting import wait_until
 
 # A writer renews its lease after a third of it, so one of this length is not renewed during a test.
 LONG_LEASE_SECONDS = 600

@@ -18,8 +18,9 @@ from segue.core.catalogue.store import all_track_ids
 from segue.core.index.snapshot import list_snapshots, newest_revision
 from segue.core.redis_catalogue.open import open_store
 from segue.core.redis_catalogue.store import RedisStore
-from tests.helpers.indexer import Indexer, build_addition, run, write_library
-from tests.helpers.waiting import PATIENCE_SECONDS, wait_until
+from tests.helpers.catalogue.tracks import addition
+from tests.helpers.indexer import Indexer, run, write_library
+from tests.helpers.machine.waiting import PATIENCE_SECONDS, wait_until
 
 
 def tracks(data: Path) -> list[str]:
@@ -114,11 +115,11 @@ FILL = """
 import itertools, sys
 from pathlib import Path
 from segue.core.redis_catalogue.open import open_store
-from tests.helpers.indexer import build_addition
+from tests.helpers.catalogue.tracks import addition
 try:
     with open_store(Path(sys.argv[1])) as store, store.writer("model", "front end", 16) as writer:
         for start in itertools.count(step=50):
-            writer.add([build_addition(number) for number in range(start, start + 50)])
+            writer.add([addition(number) for number in range(start, start + 50)])
             print(start + 50, flush=True)
 except Exception as error:
     sys.exit(str(error))
@@ -152,7 +153,7 @@ def test_the_disk_is_full_while_the_index_is_written(catalogue: RedisStore, tmp_
     with small_disk(tmp_path / "snapshots", kibibytes=24) as grow:
         assert 0 == run("rebuild", "--data", tmp_path).exit_code
         with catalogue.writer("model", "front end", 16) as writer:
-            writer.add([build_addition(number) for number in range(100, 200)])
+            writer.add([addition(number) for number in range(100, 200)])
         before = sorted((tmp_path / "snapshots").iterdir())
 
         failed = run("rebuild", "--data", tmp_path)

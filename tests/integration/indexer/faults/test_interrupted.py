@@ -11,7 +11,7 @@ import pytest
 from segue.core.index.snapshot import load_newest
 from segue.core.redis_catalogue.store import RedisStore
 from tests.helpers.indexer import Indexer, run, write_library
-from tests.helpers.waiting import PATIENCE_SECONDS, wait_until
+from tests.helpers.machine.waiting import PATIENCE_SECONDS, wait_until
 
 CLIPS = 160
 

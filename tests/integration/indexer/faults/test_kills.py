@@ -22,8 +22,9 @@ from segue.core.catalogue.records import Track, Vector
 from segue.core.catalogue.store import all_track_ids
 from segue.core.failpoints import Failpoint
 from segue.core.redis_catalogue.store import RedisStore
-from tests.helpers.indexer import PROGRAM, Indexer, build_addition, killed_at, run, run_json, write_library
-from tests.helpers.waiting import PATIENCE_SECONDS
+from tests.helpers.catalogue.tracks import addition
+from tests.helpers.indexer import PROGRAM, Indexer, killed_at, run, run_json, write_library
+from tests.helpers.machine.waiting import PATIENCE_SECONDS
 
 STAGES = [
     "after-decode:20",
@@ -182,7 +183,7 @@ def test_killed_while_trimming(catalogue: RedisStore, tmp_path: Path, stage: str
     """The stream is trimmed or it is not, and all data agrees; the next run trims it."""
     with catalogue.writer("model", "front end", 16) as writer:
         for start in range(1_000, 11_000, 1_000):
-            writer.add([build_addition(number) for number in range(start, start + 1_000)])
+            writer.add([addition(number) for number in range(start, start + 1_000)])
     rebuild = [*PROGRAM, "rebuild", "--data", str(tmp_path)]
     assert 0 == subprocess.run(rebuild, check=False, capture_output=True, timeout=PATIENCE_SECONDS).returncode
     assert 1 == catalogue.oldest_revision()

@@ -23,7 +23,7 @@ from segue.core.worker_process import JobLimits
 from segue.indexer.pipeline.examine import examine
 from segue.indexer.pipeline.records import Examined, Failure
 from tests.helpers.indexer import Indexer, run_json
-from tests.helpers.waiting import PATIENCE_SECONDS
+from tests.helpers.machine.waiting import PATIENCE_SECONDS
 
 
 @pytest.fixture

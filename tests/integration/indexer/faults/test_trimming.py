@@ -8,7 +8,8 @@ from segue.core.catalogue.records import Addition
 from segue.core.index.snapshot import load_newest, newest_revision
 from segue.core.redis_catalogue.store import RedisStore
 from segue.indexer.catalogue.publish import publish_index
-from tests.helpers.indexer import WIDTH, build_addition, run, track_id
+from tests.helpers.catalogue.tracks import WIDTH, addition, track_id
+from tests.helpers.indexer import run
 
 
 def change(store: RedisStore, data: Path, additions: Sequence[Addition] = (), removals: Sequence[str] = ()) -> None:
@@ -41,7 +42,7 @@ def test_a_few_events_are_not_trimmed(catalogue: RedisStore, tmp_path: Path) -> 
     change(catalogue, tmp_path)
     change(catalogue, tmp_path, removals=[track_id(1)])
     for number in range(30, 34):
-        change(catalogue, tmp_path, additions=[build_addition(number)])
+        change(catalogue, tmp_path, additions=[addition(number)])
 
     assert (21, 25, 25) == (catalogue.oldest_revision(), catalogue.revision(), newest_revision(tmp_path))
     assert 0 == run("verify", "--data", tmp_path).exit_code

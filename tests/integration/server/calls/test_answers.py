@@ -14,7 +14,7 @@ from segue.core.model.saved_model import Model
 from segue.core.redis_catalogue.open import open_store
 from segue.v1.audio_pb2 import QUALITY_FLAG_LOW_RATE, QUALITY_FLAG_RESAMPLED, QUALITY_FLAG_SHORT
 from tests.helpers.clips import wav
-from tests.helpers.stubs import Stubs, failure
+from tests.helpers.server.stubs import Stubs, failure
 
 
 def filled(message: Message) -> set[str]:

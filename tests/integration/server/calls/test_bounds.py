@@ -14,10 +14,10 @@ import grpc
 import pytest
 
 from tests.helpers.clips import wav
-from tests.helpers.http2 import GOAWAY, PING, SETTINGS, connection, frame
-from tests.helpers.servers import RunningServer, running_server
-from tests.helpers.stubs import Stubs, reason_of
-from tests.helpers.waiting import wait_until
+from tests.helpers.machine.waiting import wait_until
+from tests.helpers.server.http2 import GOAWAY, PING, SETTINGS, connection, frame
+from tests.helpers.server.servers import RunningServer, running_server
+from tests.helpers.server.stubs import Stubs, reason_of
 
 CLASSIFY = "/segue.v1.ClassificationService/Classify"
 MAX_CONNECTIONS, MAX_STREAMS = 512, 256

@@ -24,7 +24,7 @@ from segue.server.interceptors.unary_read_timeout import UnaryReadInterceptor
 from segue.server.observability.log_setup import CallLogger
 from segue.server.observability.metrics import Metrics
 from segue.server.rpc.streams import MAX_CONCURRENT_REQUESTS, map_concurrently, with_idle_timeout
-from tests.helpers.waiting import PATIENCE_SECONDS
+from tests.helpers.machine.waiting import PATIENCE_SECONDS
 
 
 @pytest.fixture(autouse=True)

@@ -16,9 +16,9 @@ from segue.server.rpc.streams import MAX_STREAMS
 from segue.v1 import audio_pb2, classification_service_pb2, classification_service_pb2_grpc
 from segue.v1.classification_service_pb2 import StreamingClassifyRequest
 from tests.helpers.clips import wav
-from tests.helpers.servers import RunningServer
-from tests.helpers.stubs import Stubs, failure, reason_of
-from tests.helpers.waiting import wait_until
+from tests.helpers.machine.waiting import wait_until
+from tests.helpers.server.servers import RunningServer
+from tests.helpers.server.stubs import Stubs, failure, reason_of
 from tests.load.hostile import inputs
 
 CALLER_ERRORS = {"AUDIO_UNDECODABLE", "AUDIO_TOO_SHORT", "AUDIO_TOO_LONG", "AUDIO_SILENT", "MALFORMED_REQUEST"}

@@ -17,7 +17,7 @@ from segue.v1.recommendation_service_pb2 import (
     StreamingRecommendResponse,
 )
 from tests.helpers.clips import wav
-from tests.helpers.stubs import Stubs
+from tests.helpers.server.stubs import Stubs
 
 
 def items(requests: Iterable[RecommendRequest]) -> Iterator[StreamingRecommendRequest]:

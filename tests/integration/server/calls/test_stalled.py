@@ -14,7 +14,7 @@ from segue.server.interceptors.error_status import ErrorStatusInterceptor
 from segue.server.interceptors.unary_read_timeout import UnaryReadInterceptor
 from segue.server.rpc.handlers import Handler
 from segue.server.rpc.streams import with_idle_timeout, write_timeout
-from tests.helpers.waiting import PATIENCE_SECONDS
+from tests.helpers.machine.waiting import PATIENCE_SECONDS
 
 METHOD = "/test.Streams/Echo"
 Interceptor: TypeAlias = "grpc.aio.ServerInterceptor[Any, Any]"

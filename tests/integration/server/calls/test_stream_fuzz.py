@@ -22,7 +22,7 @@ from segue.v1.recommendation_service_pb2 import (
     StreamingRecommendResponse,
 )
 from tests.helpers.clips import wav
-from tests.helpers.stubs import Stubs, reason_of
+from tests.helpers.server.stubs import Stubs, reason_of
 
 SEQUENCES = 120
 AUDIO_REASONS = {"AUDIO_UNDECODABLE", "AUDIO_TOO_SHORT", "AUDIO_SILENT"}

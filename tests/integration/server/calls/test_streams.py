@@ -22,9 +22,9 @@ from segue.v1.classification_service_pb2 import (
     StreamingClassifyResponse,
 )
 from tests.helpers.clips import wav
-from tests.helpers.servers import RunningServer
-from tests.helpers.stubs import Stubs, failure
-from tests.helpers.waiting import wait_until
+from tests.helpers.machine.waiting import wait_until
+from tests.helpers.server.servers import RunningServer
+from tests.helpers.server.stubs import Stubs, failure
 
 
 def config_message(**settings: object) -> StreamingClassifyRequest:

@@ -18,9 +18,9 @@ from segue.v1 import (
     recommendation_service_pb2,
     recommendation_service_pb2_grpc,
 )
-from tests.helpers.clips import addition, wav
-from tests.helpers.stubs import Stubs, failure
-from tests.helpers.waiting import wait_until
+from tests.helpers.clips import clip_addition, wav
+from tests.helpers.machine.waiting import wait_until
+from tests.helpers.server.stubs import Stubs, failure
 
 UNKNOWN = "0" * 32
 
@@ -193,7 +193,7 @@ def test_a_new_track(stubs: Stubs, data: Path, ids: list[str], loaded_tiny_model
     """A track is recommended soon after it is added, and no longer after it is removed."""
     clip = tmp_path / "new.wav"
     soundfile.write(clip, render_clip(0, 10.0, seed=99), 22_050)
-    new = addition(loaded_tiny_model, clip)
+    new = clip_addition(loaded_tiny_model, clip)
     manifest = loaded_tiny_model.manifest
     with (
         open_store(data) as store,

@@ -16,9 +16,9 @@ from segue.core.redis_catalogue.private_server import open_private_redis
 from segue.server.cli.main import main
 from segue.server.preflight.check_result import CheckResult
 from segue.server.security.tokens import new_token
-from tests.helpers.certificates import CertificateFiles, issue
 from tests.helpers.clips import Fill
-from tests.helpers.servers import RunningServer, run_doctor
+from tests.helpers.server.certificates import CertificateFiles, issue
+from tests.helpers.server.servers import RunningServer, run_doctor
 
 FREE = ("--listen", "127.0.0.1:0")
 

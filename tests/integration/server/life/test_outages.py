@@ -20,10 +20,10 @@ from segue.core.process_identity import started
 from segue.core.redis_catalogue.open import open_store
 from segue.core.redis_catalogue.store import RedisStore
 from tests.helpers.clips import Fill, wav
-from tests.helpers.processes import stopped
-from tests.helpers.servers import running_server
-from tests.helpers.stubs import Stubs, failure
-from tests.helpers.waiting import PATIENCE_SECONDS, wait_until
+from tests.helpers.machine.processes import stopped
+from tests.helpers.machine.waiting import PATIENCE_SECONDS, wait_until
+from tests.helpers.server.servers import running_server
+from tests.helpers.server.stubs import Stubs, failure
 
 UNKNOWN = "0" * 32
 SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING

@@ -12,10 +12,10 @@ import pytest
 from segue.core.process_identity import started
 from segue.v1 import audio_pb2, classification_service_pb2, classification_service_pb2_grpc
 from tests.helpers.clips import wav
-from tests.helpers.processes import decoder, stopped
-from tests.helpers.servers import running_server
-from tests.helpers.stubs import Stubs
-from tests.helpers.waiting import PATIENCE_SECONDS, wait_until
+from tests.helpers.machine.processes import decoder, stopped
+from tests.helpers.machine.waiting import PATIENCE_SECONDS, wait_until
+from tests.helpers.server.servers import running_server
+from tests.helpers.server.stubs import Stubs
 
 CLASSIFYING = 'segue_requests_in_flight{method="/segue.v1.ClassificationService/Classify"}'
 

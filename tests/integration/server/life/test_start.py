@@ -17,10 +17,10 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from tests.helpers.clips import wav
-from tests.helpers.ports import free_port
-from tests.helpers.servers import StartingServer, starting_server
-from tests.helpers.stubs import Stubs, failure
-from tests.helpers.waiting import PATIENCE_SECONDS, wait_until
+from tests.helpers.machine.ports import free_port
+from tests.helpers.machine.waiting import PATIENCE_SECONDS, wait_until
+from tests.helpers.server.servers import StartingServer, starting_server
+from tests.helpers.server.stubs import Stubs, failure
 
 SERVICES = ("", "segue.v1.ClassificationService", "segue.v1.RecommendationService", "segue.v1.CatalogService")
 SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING

@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 from segue.core.redis_catalogue.open import open_store
-from tests.helpers.servers import RunningServer
-from tests.helpers.waiting import PATIENCE_SECONDS
+from tests.helpers.machine.waiting import PATIENCE_SECONDS
+from tests.helpers.server.servers import RunningServer
 
 
 def error_of(*options: str) -> str:

@@ -16,9 +16,9 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from segue.server.rpc.health import MAX_WATCHERS
 from segue.v1.classification_service_pb2 import StreamingClassifyConfig, StreamingClassifyRequest
 from tests.helpers.clips import wav
-from tests.helpers.servers import RunningServer, running_server
-from tests.helpers.stubs import Stubs, failure
-from tests.helpers.waiting import PATIENCE_SECONDS, wait_until
+from tests.helpers.machine.waiting import PATIENCE_SECONDS, wait_until
+from tests.helpers.server.servers import RunningServer, running_server
+from tests.helpers.server.stubs import Stubs, failure
 
 SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
 

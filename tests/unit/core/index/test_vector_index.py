@@ -7,7 +7,7 @@ import pytest
 
 from segue.core.errors import SnapshotDamaged
 from segue.core.index.vector_index import ExactIndex, HnswIndex, VectorIndex, Vectors
-from tests.helpers.catalogue import track_id
+from tests.helpers.catalogue.tracks import track_id
 
 WIDTH = 64
 

@@ -9,7 +9,7 @@ import pytest
 from segue.core.errors import CatalogueEmpty, CatalogueMismatch
 from segue.core.index.snapshot import publish
 from segue.core.testing.memory_store import MemoryStore
-from tests.helpers.live_catalogues import (
+from tests.helpers.server.live_catalogues import (
     SwitchableStore,
     add,
     assert_is_the_store,

@@ -8,8 +8,8 @@ from segue.core.index.snapshot import publish
 from segue.core.index.vector_index import ExactIndex
 from segue.server.live_catalogue.catalogue import LiveCatalogue
 from segue.server.live_catalogue.view import View
-from tests.helpers.live_catalogues import add, embedding, following, remove, store_of
-from tests.helpers.waiting import wait_until
+from tests.helpers.machine.waiting import wait_until
+from tests.helpers.server.live_catalogues import add, embedding, following, remove, store_of
 
 
 def test_compaction(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from segue.core.errors import StoreUnavailable
 from segue.core.index.snapshot import publish
 from segue.core.testing.memory_store import MemoryStore
 from segue.server.live_catalogue.catalogue import LiveCatalogue
-from tests.helpers.live_catalogues import (
+from tests.helpers.server.live_catalogues import (
     MANIFEST,
     SwitchableStore,
     add,

@@ -10,7 +10,7 @@ import pytest
 from segue.core.errors import MalformedRequest
 from segue.server.observability.metrics import Metrics
 from segue.server.observability.metrics_server import serve_metrics
-from tests.helpers.waiting import wait_until
+from tests.helpers.machine.waiting import wait_until
 
 
 def read(address: str | None) -> str:

@@ -9,7 +9,7 @@ import pytest
 from segue.core.errors import MalformedRequest
 from segue.server.observability.metrics import Metrics
 from segue.server.security.tls import Tls, TlsFiles, read_certificates, watch_balancer
-from tests.helpers.certificates import issue
+from tests.helpers.server.certificates import issue
 
 
 def write_files(folder: Path, end: datetime | None = None) -> TlsFiles:

@@ -4,7 +4,7 @@ import pytest
 
 from segue.trainer.comparison.results_page import results_page, verdict
 from segue.trainer.comparison.rows import Estimate
-from tests.helpers.comparison import make_row, make_section
+from tests.helpers.trainer.comparison import make_row, make_section
 
 
 def test_a_missing_run_is_unmeasured() -> None:

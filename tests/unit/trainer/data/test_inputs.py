@@ -13,7 +13,7 @@ from segue.core.testing.synthetic_clips import render_folder
 from segue.trainer.data.inputs import choose_side, open_input, select_all
 from segue.trainer.errors import DataUnusable, SplitMismatch
 from segue.trainer.splits.split import Split
-from tests.helpers.file_opens import count_opens
+from tests.helpers.machine.file_opens import count_opens
 
 CONFIG = FeatureConfig()
 SPLIT = Split("mine", {"a": "train", "b": "valid", "c": "test", "d": "unused"})

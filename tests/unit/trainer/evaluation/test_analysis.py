@@ -7,7 +7,7 @@ import pytest
 
 from segue.trainer.evaluation.analysis import analyze_predictions, window_agreement
 from segue.trainer.evaluation.calibration import fit_temperature, log_softmax, reliability_bins
-from tests.helpers.predictions import make_predictions
+from tests.helpers.trainer.predictions import make_predictions
 
 
 def test_the_temperature_is_removed_again() -> None:

@@ -11,7 +11,7 @@ from segue.trainer.evaluation.calibration import (
     reliability_bins,
 )
 from segue.trainer.evaluation.metrics import classification_metrics
-from tests.helpers.predictions import make_predictions
+from tests.helpers.trainer.predictions import make_predictions
 
 
 def test_calibration_error_of_a_known_case() -> None:

@@ -18,7 +18,7 @@ from segue.trainer.evaluation.metrics import (
     precision_leave_one_out,
     wilson_interval,
 )
-from tests.helpers.predictions import make_predictions
+from tests.helpers.trainer.predictions import make_predictions
 
 random = np.random.default_rng(5)
 GENRES = random.integers(0, 4, 60)

@@ -8,7 +8,7 @@ import pytest
 from segue.trainer.evaluation.metrics import evaluation_metrics
 from segue.trainer.evaluation.retrieval import precision_table
 from segue.trainer.splits.split import gtzan_artists
-from tests.helpers.predictions import make_predictions
+from tests.helpers.trainer.predictions import make_predictions
 
 
 def test_recommendations_are_compared_with_random_ones() -> None:

@@ -13,7 +13,7 @@ from segue.trainer.errors import DataUnusable
 from segue.trainer.evaluation.analysis import analyze_predictions
 from segue.trainer.reporting.report import write_report
 from segue.trainer.reporting.run_record import RunRecord, read_record
-from tests.helpers.predictions import LABELS, make_predictions
+from tests.helpers.trainer.predictions import LABELS, make_predictions
 
 MANIFEST = Manifest("net", "net-1", LABELS, 10, 8, 6, FeatureConfig(), 1.5)
 RECORD = RunRecord(
