@@ -176,3 +176,17 @@ def test_alerts_rise_when_they_should() -> None:
     for command in (["check", "rules", "alerts.yml"], ["test", "rules", "alerts_test.yml"]):
         ended = subprocess.run([promtool, *command], cwd=folder, capture_output=True, text=True, check=False)
         assert 0 == ended.returncode, ended.stdout + ended.stderr
+
+
+def links() -> Iterator[tuple[Path, str]]:
+    """Each relative link of the pages, with its page."""
+    for page in (*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("clients/**/*.md")):
+        for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text(encoding="utf-8")):
+            if "://" not in target:
+                yield page, target
+
+
+def test_every_link_has_a_target() -> None:
+    """Each relative link of a page leads to a file of the repository."""
+    broken = [f"{page.relative_to(ROOT)}: {target}" for page, target in links() if not (page.parent / target).exists()]
+    assert [] == broken
