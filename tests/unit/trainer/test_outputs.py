@@ -1,12 +1,12 @@
 from __future__ import annotations
 
-import resource
 from pathlib import Path
 
 import pytest
 
 from segue.trainer.errors import CheckpointError, DataUnusable
 from segue.trainer.outputs import check_output, replace_folder, write_text
+from tests.helpers.machine.disk import full_disk
 
 
 def make_folder(path: Path, text: str) -> Path:
@@ -52,13 +52,9 @@ def test_a_full_disk_keeps_the_older_text(tmp_path: Path) -> None:
     """The older file is whole, and no part of the newer one is left."""
     path = tmp_path / "new" / "split.tsv"
     write_text(path, "older")
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, hard))
-    try:
+    with full_disk(1_000):
         with pytest.raises(OSError, match="File too large"):
             write_text(path, "newer" * 1_000)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert "older" == path.read_text()
     assert [path] == list(path.parent.iterdir())
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
-import resource
+import gc
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from segue.core.features.config import FeatureConfig
 from segue.core.testing.synthetic_clips import render_folder
 from segue.trainer.data.feature_cache import FeatureCache, default_cache
 from segue.trainer.data.folder import list_folder, read_folder
+from tests.helpers.machine.disk import full_disk
 
 CONFIG = FeatureConfig()
 COLUMNS = np.random.default_rng(0).random((128, 50)).astype(np.float32)
@@ -39,6 +42,29 @@ def test_features_are_found_by_content_and_front_end(audio: Path, tmp_path: Path
     assert FeatureCache(tmp_path / "cache", replace(CONFIG, hop=256)).find(audio) is None
 
 
+def test_threads_find_features_at_the_same_time(audio: Path, tmp_path: Path) -> None:
+    """Threads that are interrupted while they read, as by a callback of the garbage collector, all find them."""
+    cache = FeatureCache(tmp_path / "cache", CONFIG)
+    cache.store(audio, COLUMNS)
+    threshold, interval = gc.get_threshold(), sys.getswitchinterval()
+
+    def interrupt(_phase: str, _info: dict[str, int]) -> None:
+        for _ in range(50):
+            pass
+
+    gc.callbacks.append(interrupt)
+    gc.set_threshold(5)
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            cached = list(pool.map(cache.find, [audio] * 400))
+    finally:
+        gc.callbacks.remove(interrupt)
+        gc.set_threshold(*threshold)
+        sys.setswitchinterval(interval)
+    assert all(columns is not None for columns in cached)
+
+
 @pytest.mark.parametrize("content", [b"", b"no array", b"\x93NUMPY"])
 def test_damaged_features_are_computed_again(audio: Path, tmp_path: Path, content: bytes) -> None:
     """A file that was cut off counts as missing."""
@@ -52,12 +78,8 @@ def test_damaged_features_are_computed_again(audio: Path, tmp_path: Path, conten
 def test_a_full_disk_does_not_end_the_run(audio: Path, tmp_path: Path) -> None:
     """The cache reports it, and leaves no incomplete file."""
     cache = FeatureCache(tmp_path / "cache", CONFIG)
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, hard))
-    try:
+    with full_disk(1_000):
         cache.store(audio, COLUMNS)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert "not cached" in cache.trouble
     assert [] == [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
 

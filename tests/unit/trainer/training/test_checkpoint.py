@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import random
-import resource
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pytest
 
 from segue.trainer.errors import CheckpointError, CheckpointMismatch
 from segue.trainer.training.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+from tests.helpers.machine.disk import full_disk
 
 IDENTITY = {"network": "paper-cnn", "seed": 1}
 
@@ -40,13 +40,9 @@ def test_a_full_disk_keeps_the_older_checkpoint(tmp_path: Path) -> None:
     """The message says so, and no part of the newer one is left."""
     path = tmp_path / "run.npz"
     write_checkpoint(path, checkpoint(), IDENTITY)
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
-    try:
+    with full_disk(100_000):
         with pytest.raises(CheckpointError, match=r"the previous epoch is whole.*--resume"):
             write_checkpoint(path, replace(checkpoint(100_000), epoch=3), IDENTITY)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert 2 == read_checkpoint(path, IDENTITY).epoch
     assert [path] == list(tmp_path.iterdir())
 

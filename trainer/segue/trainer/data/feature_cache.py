@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,6 +12,10 @@ import numpy as np
 from segue.core.features.config import FeatureConfig
 from segue.core.files import atomic_write, sha256_of
 from segue.trainer.arrays import Floats
+
+# NumPy parses the header of a file as Python. CPython 3.11 counts the depth of that for all threads together. It raises
+# SystemError if one thread parses while another is interrupted in the middle.
+_PARSING = threading.Lock()
 
 
 def default_cache() -> Path:
@@ -35,7 +40,9 @@ class FeatureCache:
     def find(self, audio: Path) -> Floats | None:
         """Returns the columns [bands, columns] of a file, or None where they are missing or damaged."""
         try:
-            decibels: Floats = np.load(self._path(audio), allow_pickle=False)
+            path = self._path(audio)
+            with _PARSING:
+                decibels: Floats = np.load(path, allow_pickle=False)
         except (OSError, ValueError, EOFError):
             return None
         config = self.config
