@@ -52,9 +52,8 @@ def test_a_full_disk_keeps_the_older_text(tmp_path: Path) -> None:
     """The older file is whole, and no part of the newer one is left."""
     path = tmp_path / "new" / "split.tsv"
     write_text(path, "older")
-    with full_disk(1_000):
-        with pytest.raises(OSError, match="File too large"):
-            write_text(path, "newer" * 1_000)
+    with full_disk(1_000), pytest.raises(OSError, match="File too large"):
+        write_text(path, "newer" * 1_000)
     assert "older" == path.read_text()
     assert [path] == list(path.parent.iterdir())
 

@@ -40,9 +40,8 @@ def test_a_full_disk_keeps_the_older_checkpoint(tmp_path: Path) -> None:
     """The message says so, and no part of the newer one is left."""
     path = tmp_path / "run.npz"
     write_checkpoint(path, checkpoint(), IDENTITY)
-    with full_disk(100_000):
-        with pytest.raises(CheckpointError, match=r"the previous epoch is whole.*--resume"):
-            write_checkpoint(path, replace(checkpoint(100_000), epoch=3), IDENTITY)
+    with full_disk(100_000), pytest.raises(CheckpointError, match=r"the previous epoch is whole.*--resume"):
+        write_checkpoint(path, replace(checkpoint(100_000), epoch=3), IDENTITY)
     assert 2 == read_checkpoint(path, IDENTITY).epoch
     assert [path] == list(tmp_path.iterdir())
 
