@@ -1,4 +1,4 @@
-"""The server of a client: its address, its channel's options, and the limits of a call."""
+"""The connection of a client to its server: address, options of the channel, limits of a call."""
 
 from __future__ import annotations
 

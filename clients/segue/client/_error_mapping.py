@@ -1,4 +1,4 @@
-"""Maps gRPC's errors to the errors of this client; no other module does.
+"""Converts gRPC's errors to the errors of the client; no other module does.
 
 A failure that a Segue server describes has a reason. One of the transport has only a status code and an English
 sentence of gRPC's, and a few failures share a code: `_TRANSPORT_FAILURES` names the words that distinguish them.

@@ -1,4 +1,4 @@
-"""Keeps the status that a server gives an asyncio stream.
+"""Keeps the status with which a server ends an asyncio stream.
 
 Where a stream ends while a message is being written, `grpc.aio` replaces the server's status by an INTERNAL of its own
 (https://github.com/grpc/grpc/issues/36066). It does so when the write fails, so the end of the call cancels the task

@@ -1,4 +1,4 @@
-"""Splits a stream into batches."""
+"""Splits any stream of items into lists."""
 
 from __future__ import annotations
 

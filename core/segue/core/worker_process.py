@@ -1,4 +1,4 @@
-"""A worker process and the pipe to it, which carries results, errors and the lack of memory."""
+"""A worker process, and the pipe that carries its jobs, results and errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Composition root: builds every component of the server, those first that reveal wrong settings soonest."""
+"""Builds every component of the server; those that reveal wrong settings come first."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The settings of a server: the command line fills them in once, and every other module reads them."""
+"""The settings of a server, which the command line fills in and every other module reads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``python -m segue.trainer``."""
+"""Runs ``segue-trainer`` as ``python -m segue.trainer``."""
 
 from segue.trainer.cli.main import main
 

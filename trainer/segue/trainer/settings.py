@@ -1,4 +1,4 @@
-"""Settings of each command of ``segue-trainer``. ``--help`` imports them, so nothing heavy is imported here."""
+"""Settings of each command of ``segue-trainer``. ``--help`` needs them, so this module imports nothing heavy."""
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ _SHARED = (
         envvar="SEGUE_TLS_CA",
         show_envvar=True,
         metavar="FILE",
-        help="PEM file of the roots to trust; implies --tls.  [default: gRPC's roots]",
+        help="PEM file of the root certificates to trust; implies --tls.  [default: gRPC's roots]",
     ),
     _shared_option(
         "--tls-certificate",
@@ -93,7 +93,7 @@ _SHARED = (
         envvar="SEGUE_TOKEN",
         show_envvar=True,
         metavar="TOKEN",
-        help="Your token. Prefer the environment: other users can see command lines.",
+        help="Your access token. SEGUE_TOKEN is safer: other users of the machine can see command lines.",
     ),
 )
 

@@ -1,1 +1,1 @@
-"""Defines the records of a catalogue and the protocol of every store."""
+"""Defines the records of a catalogue and the interface of every store."""

@@ -1,1 +1,1 @@
-"""Searches nearest neighbours in memory, and stores the index on disk."""
+"""Searches for nearest neighbours in memory, and stores the index on disk."""

@@ -1,1 +1,1 @@
-"""Stores the catalogue in Redis: reader, writer, lock, audit and private server."""
+"""Reads, writes, locks and audits the catalogue in Redis, and runs a private Redis."""

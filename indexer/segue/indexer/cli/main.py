@@ -13,7 +13,7 @@ from segue.indexer.cli import options
 from segue.indexer.settings import CatalogueSettings, OutputOptions, Settings
 
 
-@click.group(context_settings={"show_default": True, "max_content_width": 120})
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "show_default": True, "max_content_width": 120})
 @click.version_option(package_name="segue")
 def main() -> None:
     """Indexes a music library into Segue's catalogue, from which tracks are recommended."""
@@ -27,11 +27,11 @@ def main() -> None:
 def add(*, paths: tuple[Path, ...], settings: Settings, output: OutputOptions, dry_run: bool) -> None:
     """Adds music files and folders to the catalogue.
 
-    Unchanged files are not opened again, so a second run is quick. A file that fails is reported, and the others are
-    added; later runs skip it until it changes, unless it is given as a PATH itself.
+    Unchanged files are not opened again, so a second run is quick. If a file fails, it is reported, and the other files
+    are added. Later runs skip a failed file until it changes, unless PATH is the file itself.
 
     Exits with 0 if at most --allow-failures files failed, with 1 if more failed or the run could not finish, with 2 if
-    the command is wrong, and with 130 after Ctrl-C.
+    the command line is wrong, and with 130 after Ctrl-C.
     """
     from segue.indexer.cli.runner import reporting_errors, run_with_progress  # noqa: PLC0415 - so that --help is quick
     from segue.indexer.commands import add as command  # noqa: PLC0415 - likewise
@@ -53,12 +53,12 @@ def sync(
 ) -> None:
     """Makes the catalogue match the folders.
 
-    Adds new files, updates changed ones, and forgets the missing ones under each PATH. A track is removed with its last
-    file; a renamed file keeps its track.
+    Adds new files, updates changed ones, and forgets the missing ones under each PATH. A track is removed when its last
+    file is forgotten; a renamed file keeps its track.
 
-    An unmounted disk looks like deleted files. Therefore it takes --allow-removals to remove more than 20 % of the
-    catalogue, or everything under a PATH without music. A dry run does not open audio files, so it counts a renamed
-    file as added and as removed. Exits as add does.
+    The files of a disk that is not mounted look deleted. So sync refuses to remove more than 20 % of the catalogue, or
+    all files of a PATH that contains no music, unless --allow-removals is given. A dry run does not open audio files,
+    so it counts a renamed file as added and as removed. The exit codes are those of add.
     """
     from segue.indexer.cli.runner import reporting_errors, run_with_progress  # noqa: PLC0415 - so that --help is quick
     from segue.indexer.commands import sync as command  # noqa: PLC0415 - likewise
@@ -82,7 +82,7 @@ def retry(*, settings: Settings, output: OutputOptions, dry_run: bool, reason: s
     """Tries the failed files again.
 
     The commands add and sync skip a failed file until it changes. Retry it after installing a decoder, raising a limit
-    or upgrading Segue. Exits as add does.
+    or upgrading Segue. The exit codes are those of add.
     """
     from segue.indexer.cli.runner import reporting_errors, run_with_progress  # noqa: PLC0415 - so that --help is quick
     from segue.indexer.commands import retry as command  # noqa: PLC0415 - likewise
@@ -101,9 +101,11 @@ def retry(*, settings: Settings, output: OutputOptions, dry_run: bool, reason: s
 def reindex(*, settings: Settings, output: OutputOptions, dry_run: bool, allow_removals: bool) -> None:
     """Indexes the whole catalogue again with another --model.
 
-    The old catalogue stays in use until all files are done; then the new one replaces it. After Ctrl-C, the same
-    command continues. Afterwards start the servers with the new model. It takes --allow-removals to lose more than 20 %
-    of the tracks. Exits as add does.
+    The old catalogue stays in use until all files are done; then the new one replaces it. To continue after Ctrl-C, run
+    the same command again. When it has finished, start the servers with the new --model.
+
+    Tracks whose files are missing or fail are lost. If they are more than 20 % of the catalogue, the old one stays,
+    unless --allow-removals is given. The exit codes are those of add.
     """
     from segue.indexer.cli.runner import reporting_errors, run_with_progress  # noqa: PLC0415 - so that --help is quick
     from segue.indexer.commands import reindex as command  # noqa: PLC0415 - likewise
@@ -124,8 +126,8 @@ def reindex(*, settings: Settings, output: OutputOptions, dry_run: bool, allow_r
 def remove(*, targets: tuple[str, ...], settings: CatalogueSettings, output: OutputOptions, dry_run: bool) -> None:
     """Removes tracks, files and folders from the catalogue.
 
-    Audio files are not touched, so a file comes back when its folder is added again. A track is removed with its last
-    file. Exits with 1 if the catalogue has nothing for one of the arguments; the others are removed.
+    Audio files are not touched, so a file comes back when its folder is added again. A track is removed when its last
+    file is. If an argument matches nothing in the catalogue, the others are still removed, and the exit code is 1.
     """
     from segue.indexer.cli.report import print_report, removal_summary  # noqa: PLC0415 - so that --help is quick
     from segue.indexer.cli.runner import reporting_errors  # noqa: PLC0415 - likewise
@@ -141,7 +143,7 @@ def remove(*, targets: tuple[str, ...], settings: CatalogueSettings, output: Out
 @options.catalogue
 @options.dry_run
 def rebuild(*, settings: CatalogueSettings, output: OutputOptions, dry_run: bool) -> None:
-    """Rebuilds the index from Redis and publishes it.
+    """Rebuilds the search index from Redis.
 
     Use it when the index is lost or damaged. No audio file is opened. A running server loads the new index by itself.
     """
@@ -162,7 +164,7 @@ def rebuild(*, settings: CatalogueSettings, output: OutputOptions, dry_run: bool
 def backup(*, file: Path, settings: CatalogueSettings, output: OutputOptions, dry_run: bool, replace: bool) -> None:
     """Writes the whole catalogue to one FILE.
 
-    The command restore reads it. It contains no audio.
+    The file contains no audio. The command restore reads it.
     """
     from segue.indexer.cli.report import backup_summary, print_report  # noqa: PLC0415 - so that --help is quick
     from segue.indexer.cli.runner import reporting_errors  # noqa: PLC0415 - likewise
@@ -181,8 +183,7 @@ def backup(*, file: Path, settings: CatalogueSettings, output: OutputOptions, dr
 def restore(*, file: Path, settings: CatalogueSettings, output: OutputOptions, dry_run: bool, replace: bool) -> None:
     """Restores the catalogue from a backup FILE.
 
-    The current catalogue stays in use until all of FILE is in Redis. The restored catalogue has a new UUID, so servers
-    load all of it.
+    The current catalogue stays in use until all of FILE is in Redis. Then running servers load the restored one.
     """
     from segue.indexer.cli.report import print_report, restore_summary  # noqa: PLC0415 - so that --help is quick
     from segue.indexer.cli.runner import reporting_errors  # noqa: PLC0415 - likewise
@@ -197,10 +198,10 @@ def restore(*, file: Path, settings: CatalogueSettings, output: OutputOptions, d
 @options.catalogue
 @options.repair
 def verify(*, settings: CatalogueSettings, output: OutputOptions, repair: bool) -> None:
-    """Checks that Redis, its events and the snapshots agree.
+    """Checks that the catalogue in Redis and the search index on disk agree.
 
-    --repair removes a track whose data is missing or damaged; add its file again to index it. Exits with 1 if problems
-    remain.
+    --repair removes a track whose data is missing or damaged; add its file again to index it. The exit code is 1 if
+    problems remain.
     """
     from segue.indexer.cli.report import print_verdict  # noqa: PLC0415 - so that --help is quick
     from segue.indexer.cli.runner import reporting_errors  # noqa: PLC0415 - likewise

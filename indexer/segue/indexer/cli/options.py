@@ -22,7 +22,7 @@ _CATALOGUE = (
         "--data",
         type=click.Path(path_type=Path, file_okay=False),
         default=default_data_folder,
-        show_default="segue in your own data folder",
+        show_default="~/.local/share/segue",
         envvar="SEGUE_DATA",
         help="Segue's data folder; share it with segue-server.",
     ),
@@ -39,7 +39,7 @@ _INDEXING = (
         default=default_model,
         show_default=DEFAULT_MODEL,
         envvar="SEGUE_MODEL",
-        help="Model to use: the name of one that ships, or the folder of an artifact.",
+        help="Name of a model that ships with Segue, or folder of a trained model.",
     ),
     click.option(
         "--jobs",
@@ -76,7 +76,9 @@ _INDEXING = (
     click.option("--quiet", is_flag=True, help="Print only failures."),
 )
 
-allow_removals = click.option("--allow-removals", is_flag=True, help="Remove tracks without a file, however many.")
+allow_removals = click.option(
+    "--allow-removals", is_flag=True, help="Remove the tracks even if they are more than 20 % of the catalogue."
+)
 """Declares ``allow_removals``."""
 
 backup_file = click.argument("file", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE")
@@ -89,11 +91,16 @@ failures = click.option("--failures", is_flag=True, help="List every file that f
 """Declares ``failures``."""
 
 reason = click.option(
-    "--reason", metavar="REASON", help="Retry only files that failed for this reason; status lists them."
+    "--reason",
+    metavar="REASON",
+    help="Retry only files that failed for this reason, such as AUDIO_UNDECODABLE; `segue-indexer status` lists "
+    "the reasons.",
 )
 """Declares ``reason``."""
 
-repair = click.option("--repair", is_flag=True, help="Repair what can be repaired.")
+repair = click.option(
+    "--repair", is_flag=True, help="Repair the catalogue; tracks whose data is missing or damaged are removed."
+)
 """Declares ``repair``."""
 
 targets = click.argument("targets", nargs=-1, required=True, metavar="TRACK_ID|PATH...")

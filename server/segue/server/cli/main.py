@@ -28,9 +28,9 @@ from segue.server.settings import Settings
 def main(ctx: click.Context, /, **values: Any) -> None:  # noqa: ANN401 - the fields of Settings
     """Classifies music by genre and recommends similar tracks, over gRPC.
 
-    Without a command, it starts the server. Each option can also be set in the environment, as SEGUE_ and its name, or
-    in the file that --config names. The command line takes precedence over the environment, and the environment over
-    the file.
+    Without a command, it starts the server. Each option can also be set in the environment (--queue-seconds is
+    SEGUE_QUEUE_SECONDS) or in the file that --config names (queue-seconds = 600). The command line takes precedence
+    over the environment, and the environment over the file.
     """
     require_extra(
         "server",

@@ -28,7 +28,7 @@ _OPTIONS = (
         is_eager=True,
         expose_value=False,
         callback=load_config_file,
-        help="TOML file with any of the options below, under their names without the dashes.",
+        help="TOML file with any of the options below, for example: queue-seconds = 600",
     ),
     click.option(
         "--listen",
@@ -41,14 +41,14 @@ _OPTIONS = (
         "--listen-when-ready",
         cls=SettingOption,
         is_flag=True,
-        help="Open the port only after everything is loaded, for load balancers that do not check the health.",
+        help="Open the port only after everything is loaded, for load balancers without health checks.",
     ),
     click.option(
         "--data",
         cls=SettingOption,
         type=_FOLDER,
         default=default_data_folder,
-        show_default="segue in your own data folder",
+        show_default="~/.local/share/segue",
         help="Folder where Segue keeps its state; use the same for segue-indexer.",
     ),
     click.option("--redis", cls=SettingOption, help="URL of a Redis server.  [default: a private one in --data]"),
@@ -59,7 +59,7 @@ _OPTIONS = (
         metavar="NAME|DIR",
         default=default_model,
         show_default=DEFAULT_MODEL,
-        help="Name of a model that ships with Segue, or folder of a model artifact.",
+        help="Name of a model that ships with Segue, or folder of a trained model.",
     ),
     click.option(
         "--workers",
@@ -81,21 +81,23 @@ _OPTIONS = (
         cls=SettingOption,
         type=SecondsRange(0, 3600),
         default=10.0,
-        help="Seconds for calls in progress to finish after SIGTERM and --drain.",
+        help="Seconds that calls in progress may take to finish, from the end of --drain.",
     ),
     click.option(
         "--drain",
         cls=SettingOption,
         type=SecondsRange(0, 3600),
         default=0.0,
-        help="Seconds to accept calls after SIGTERM while health is NOT_SERVING, so that load balancers notice.",
+        help="Seconds after SIGTERM in which the server still accepts calls but its health is NOT_SERVING, so that "
+        "load balancers can notice.",
     ),
     click.option(
         "--max-connection-age",
         cls=SettingOption,
         type=SecondsRange(0, 86_400),
         default=3600.0,
-        help="Maximum connection age in seconds, so that load balancers spread the clients; 0 disables it.",
+        help="Seconds after which a connection is closed, so that load balancers can move its client to another "
+        "server; 0 means never.",
     ),
     click.option(
         "--metrics-listen",
@@ -107,7 +109,7 @@ _OPTIONS = (
         "--tls-certificate",
         cls=SettingOption,
         type=_FILE,
-        help="PEM file of the server's certificate and the intermediate ones.  [default: no TLS]",
+        help="PEM file of the server's certificate and its intermediate certificates.  [default: no TLS]",
     ),
     click.option(
         "--tls-key", cls=SettingOption, type=_FILE, help="PEM file of the certificate's key.  [default: none]"
@@ -116,20 +118,21 @@ _OPTIONS = (
         "--tls-client-ca",
         cls=SettingOption,
         type=_FILE,
-        help="PEM file of the roots that must have issued every client's certificate.  [default: clients need none]",
+        help="PEM file of root certificates. Every client needs a certificate that one of them issued.  "
+        "[default: clients need none]",
     ),
     click.option(
         "--balancer-certificate",
         cls=SettingOption,
         type=_FILE,
-        help="PEM file of the certificate that a load balancer in front shows, for the metric of its end.  "
-        "[default: none]",
+        help="PEM file of the load balancer's certificate; a metric reports when it expires.  [default: none]",
     ),
     click.option(
         "--tokens",
         cls=SettingOption,
         type=_FILE,
-        help="File of access tokens, made of lines that `segue-server token new` prints.  [default: no token needed]",
+        help="File of access tokens, one line for each, as `segue-server token new` prints it.  "
+        "[default: no token needed]",
     ),
     click.option(
         "--log-format",

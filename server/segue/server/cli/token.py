@@ -25,10 +25,10 @@ def token() -> None:
     help="Service that the token permits; repeat the option for more.",
 )
 def new(name: str | None, scopes: tuple[str, ...]) -> None:
-    """Creates a token.
+    """Prints a new token, and its line for the file of tokens.
 
-    Prints the token on the standard output; it cannot be shown again. Prints the line for the token file, which
-    --tokens names, on the standard error.
+    The token is on the standard output; it cannot be shown again. The line for the file that --tokens names is on the
+    standard error.
     """
     if name is not None and not re.fullmatch(r"[\w-]+", name, re.ASCII):
         raise click.BadParameter(f"{name!r} must consist of letters, digits, - and _.", param_hint="--name")

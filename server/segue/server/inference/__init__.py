@@ -1,1 +1,1 @@
-"""Inference on uploaded clips: admission, decoding in worker processes, batches of the model."""
+"""Inference on uploaded clips: admission, decoding in worker processes, batches for the model."""

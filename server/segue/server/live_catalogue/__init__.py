@@ -1,1 +1,1 @@
-"""The searchable catalogue in memory, which follows the events of the store."""
+"""The searchable catalogue in memory, which follows the events in Redis."""

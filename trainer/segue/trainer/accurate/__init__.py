@@ -1,1 +1,1 @@
-"""Builds ``segue-accurate``: MusiCNN, its tags, and the head over them."""
+"""Builds ``segue-accurate``: MusiCNN, its tags, and the head on top of them."""

@@ -19,7 +19,10 @@ from segue.trainer.settings import (
 )
 
 
-@click.group(cls=ReportingGroup, context_settings={"show_default": True, "max_content_width": 120})
+@click.group(
+    cls=ReportingGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "show_default": True, "max_content_width": 120},
+)
 @click.version_option(package_name="segue")
 def main() -> None:
     """Trains networks that classify music by genre, and evaluates them on labelled tracks."""
@@ -41,7 +44,7 @@ def main() -> None:
     options.FINISH,
 )
 def train(settings: TrainSettings) -> None:
-    """Trains a network, selects its best epoch and writes its artifact."""
+    """Trains a network and writes its best epoch as a model."""
     if settings.tags and settings.network != options.NETWORKS[0]:
         raise click.UsageError(f"--tags: {settings.network} trains on genres alone, as in the paper. Leave it out.")
     with silenced_tensorflow():
@@ -53,7 +56,7 @@ def train(settings: TrainSettings) -> None:
 @main.command("split")
 @options.gathered(SplitSettings, options.INPUT, *options.SPLIT_CHOICE, options.SPLIT_OUTPUT)
 def split(settings: SplitSettings) -> None:
-    """Draws a split and saves it with its digest."""
+    """Divides tracks into training, validation and test sides, and saves the split."""
     with silenced_tensorflow():
         from segue.trainer.commands.split import split as run  # noqa: PLC0415 - importing TensorFlow takes seconds
 
@@ -74,7 +77,7 @@ def split(settings: SplitSettings) -> None:
     options.REPORT,
 )
 def evaluate(settings: EvaluateSettings) -> None:
-    """Evaluates an artifact on labelled tracks."""
+    """Evaluates a trained model on labelled tracks."""
     if settings.split is None and (settings.side or settings.pool):
         raise click.UsageError("--side and --pool name sides of a split. Name the split by --split.")
     if (settings.source is None) == (settings.tags is None):
@@ -95,7 +98,10 @@ def evaluate(settings: EvaluateSettings) -> None:
     options.CACHE,
 )
 def compare(settings: CompareSettings) -> None:
-    """Compares the networks on GTZAN: three seeds on the split fault-filtered, one on the leaky split."""
+    """Compares the networks on the GTZAN data set.
+
+    Measures three random seeds on the split fault-filtered, and one on the split chunk-random, which leaks.
+    """
     with silenced_tensorflow():
         from segue.trainer.commands.compare import compare as run  # noqa: PLC0415 - importing TensorFlow takes seconds
 
@@ -105,7 +111,10 @@ def compare(settings: CompareSettings) -> None:
 @main.command("import-backbone")
 @options.gathered(ImportBackboneSettings, options.BACKBONE, options.WHEEL)
 def import_backbone(settings: ImportBackboneSettings) -> None:
-    """Extracts MusiCNN's weights from their wheel, whose digest is checked and which is not installed."""
+    """Extracts MusiCNN's weights from its Python wheel.
+
+    The digest of the wheel is checked. The wheel is not installed.
+    """
     with silenced_tensorflow():
         from segue.trainer.commands.import_backbone import import_backbone as run  # noqa: PLC0415 - TensorFlow
 
@@ -115,7 +124,11 @@ def import_backbone(settings: ImportBackboneSettings) -> None:
 @main.command("tag")
 @options.gathered(TagSettings, options.AUDIO_INPUT, options.BACKBONE, options.TAGS_OUTPUT)
 def tag(settings: TagSettings) -> None:
-    """Assigns MusiCNN's tags to the clips of a folder, for train-accurate and evaluate --tags."""
+    """Computes MusiCNN's tags of the clips in a folder.
+
+    The tags are the probabilities of 50 descriptions, such as guitar or mellow. train-accurate and evaluate --tags read
+    them.
+    """
     with silenced_tensorflow():
         from segue.trainer.commands.tag import tag as run  # noqa: PLC0415 - importing TensorFlow takes seconds
 
@@ -135,7 +148,8 @@ def tag(settings: TagSettings) -> None:
 def train_accurate(settings: TrainAccurateSettings) -> None:
     """Trains the head of segue-accurate on MusiCNN's tags.
 
-    First it is evaluated by cross-validation over artists, then it is trained on all tracks.
+    Measures the head by cross-validation over artists, then trains the final head on all tracks, or on the training
+    side of --split.
     """
     with silenced_tensorflow():
         from segue.trainer.commands.train_accurate import train_accurate as run  # noqa: PLC0415 - TensorFlow

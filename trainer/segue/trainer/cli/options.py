@@ -77,7 +77,7 @@ def _input(*, required: bool) -> Option:
         "source",
         type=_FILE_OR_FOLDER,
         required=required,
-        help="Folder of <genre>/<clip>, or log-mel archive (npz).",
+        help="Folder with a subfolder of clips for each genre, or log-mel archive (npz).",
     )
 
 
@@ -94,7 +94,7 @@ def _name(default: str | None, default_help: str = "") -> Option:
         "--name",
         default=default,
         callback=_check_name,
-        help=f"Name of the network, and start of its model id.{default_help}",
+        help=f"Name of the network; its model id begins with it.{default_help}",
     )
 
 
@@ -104,9 +104,11 @@ def _seed(highest: int, what: str) -> Option:
 
 INPUT = _input(required=True)
 INPUT_OR_TAGS = _input(required=False)
-AUDIO_INPUT = click.option("--input", "source", type=_FOLDER, required=True, help="Folder of <genre>/<clip>.")
+AUDIO_INPUT = click.option(
+    "--input", "source", type=_FOLDER, required=True, help="Folder with a subfolder of clips for each genre."
+)
 
-ARTIFACT_OUTPUT = _output(_FOLDER, "Folder of the artifact; an older artifact there is replaced.")
+ARTIFACT_OUTPUT = _output(_FOLDER, "Folder of the trained model; an older one there is replaced.")
 SPLIT_OUTPUT = _output(_FILE, "File of the split (tsv).", _check_tsv)
 TAGS_OUTPUT = _output(_FILE, "File of the tags (npz).")
 PAGE_OUTPUT = _output(_FILE, "File of the results page (Markdown).")
@@ -115,19 +117,23 @@ SPLIT_CHOICE = (
     click.option(
         "--split",
         default="random-tracks",
-        help="random-tracks (a fifth of each genre validates), paper (9:1 and 9:1 again, by track), artist-grouped "
-        "(k folds), chunk-random (windows of one track on every side: LEAKY), fault-filtered (GTZAN's, shipped), or "
-        "the path of a saved split (tsv).",
+        help="random-tracks (a fifth of the tracks of each genre is for validation), paper (a tenth of the tracks is "
+        "for test, a tenth of the others for validation), artist-grouped (--folds folds, no artist in two of them), "
+        "chunk-random (LEAKY: the windows of a track are on several sides), fault-filtered (the published split of "
+        "GTZAN, which ships with Segue), or the path of a saved split (tsv).",
     ),
-    click.option("--folds", type=click.IntRange(3, 100), default=5, help="Number of folds of artist-grouped."),
+    click.option("--folds", type=click.IntRange(3, 100), default=5, help="Number of folds, for artist-grouped."),
     click.option(
-        "--fold", type=click.IntRange(0, 99), default=0, help="Test fold of artist-grouped; the next one validates."
+        "--fold",
+        type=click.IntRange(0, 99),
+        default=0,
+        help="Number of the test fold, for artist-grouped; the next fold is for validation.",
     ),
-    _seed(2**31 - 1, "Seed of the split and of the network; the same seed gives the same."),
+    _seed(2**31 - 1, "Random seed of the split and of the network; the same seed gives the same result."),
 )
 EVALUATED_SPLIT = click.option(
     "--split",
-    help="fault-filtered (GTZAN's, shipped), or the path of a saved split (tsv).  "
+    help="fault-filtered (the published split of GTZAN), or the path of a saved split (tsv).  "
     "[default: all of the input is evaluated]",
 )
 TRAINING_SPLIT = click.option("--split", help="Train on the training side of this split only.  [default: all tracks]")
@@ -139,23 +145,23 @@ POOL = click.option(
 )
 
 NETWORK = click.option("--network", type=click.Choice(NETWORKS), default=NETWORKS[0], help="Network to train.")
-NAME = _name(None, "  [default: as --network]")
+NAME = _name(None, "  [default: the value of --network]")
 ACCURATE_NAME = _name("segue-accurate")
-ACCURATE_SEED = _seed(2**20, "Seed of the head; the same seed gives the same network on the same machine.")
+ACCURATE_SEED = _seed(2**20, "Random seed of the head; the same seed gives the same network on the same machine.")
 EPOCHS = click.option(
     "--epochs",
     type=click.IntRange(1, 1000),
-    help="Largest number of epochs, each of about ten windows of every clip.  "
+    help="Maximum number of epochs. An epoch sees about ten windows of every clip.  "
     "[default: 40 for segue-fast, 50 for paper-cnn, 150 for paper-cnn-lstm]",
 )
-TEACHER_TAGS = _tags("A teacher's tags of the clips (npz); for segue-fast.")
-EVALUATED_TAGS = _tags("Evaluate the network's head alone, on a file of tags (npz) that segue-trainer tag wrote.")
-TRAINING_TAGS = _tags("Tags to train on (npz), which segue-trainer tag wrote.", required=True)
+TEACHER_TAGS = _tags("Also train segue-fast on these tags of the clips (npz), which `segue-trainer tag` wrote.")
+EVALUATED_TAGS = _tags("Evaluate only the network's head, on tags (npz) that `segue-trainer tag` wrote.")
+TRAINING_TAGS = _tags("Tags to train on (npz), which `segue-trainer tag` wrote.", required=True)
 CACHE = click.option(
     "--cache",
     type=_FOLDER,
     default=_default_cache,
-    show_default="segue/features in your own cache folder",
+    show_default="~/.cache/segue/features",
     envvar="SEGUE_CACHE",
     help="Folder of cached features.",
 )
@@ -171,7 +177,7 @@ MODEL = click.option(
     default=default_model,
     show_default=DEFAULT_MODEL,
     envvar="SEGUE_MODEL",
-    help="Network to evaluate: the name of one that ships, or the folder of an artifact.",
+    help="Name of a model that ships with Segue, or folder of a trained model.",
 )
 JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 PREDICTIONS = click.option(
@@ -180,7 +186,10 @@ PREDICTIONS = click.option(
 REPORT = click.option("--report", type=_FOLDER, help="Write report.md and its figures to this folder.")
 
 RUNS = click.option(
-    "--runs", type=_FOLDER, required=True, help="Folder of the artifacts, as <split>/<network>-s<seed>."
+    "--runs",
+    type=_FOLDER,
+    required=True,
+    help="Folder that holds the trained models in subfolders <split>/<network>-s<seed>.",
 )
 TRAIN_MISSING = click.option(
     "--train", is_flag=True, help="Train the missing networks, and continue interrupted runs; takes hours."
@@ -190,7 +199,9 @@ BACKBONE = click.option(
     "--backbone",
     type=_FILE,
     default=_default_backbone,
-    show_default="msd-musicnn.npz in your own data folder",
-    help="File of MusiCNN's weights (npz).",
+    show_default="~/.local/share/segue/msd-musicnn.npz",
+    help="File of MusiCNN's weights (npz), which import-backbone writes.",
 )
-WHEEL = click.option("--wheel", type=_FILE, help="musicnn-0.1.0-py3-none-any.whl.  [default: downloaded with pip]")
+WHEEL = click.option(
+    "--wheel", type=_FILE, help="Path of musicnn-0.1.0-py3-none-any.whl.  [default: downloaded with pip]"
+)

@@ -32,6 +32,6 @@ def tracks(shared: SharedOptions) -> None:
 @shared_options
 @click.pass_obj
 def status(shared: SharedOptions) -> None:
-    """Shows the model, the catalogue and the version of the server."""
+    """Shows the version and the model of the server, and the size of its catalogue."""
     with shared.open_client() as client:
         shared.make_output().status(shared.address, client.status())

@@ -22,9 +22,9 @@ _TRACK_ID = re.compile(r"[0-9a-f]{32}")
 @options.shared_options
 @click.pass_obj
 def recommend(shared: SharedOptions, seed: str, limit: int | None) -> None:
-    """Finds the tracks that sound most similar to a seed.
+    """Finds the tracks that sound most similar to a file or a track.
 
-    The seed is a file, - for standard input, or the id of a track of the catalogue.
+    FILE is an audio file, or - for standard input. TRACK_ID is the id of a track of the catalogue.
     """
     read_mask = ["*"] if shared.json else None
     with shared.open_client() as client:
