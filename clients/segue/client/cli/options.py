@@ -100,7 +100,9 @@ _SHARED = (
 top_k = click.option("--top-k", type=int, metavar="N", help="Number of genres to print.  [default: 10]")
 """Declares ``top_k``."""
 
-timeline = click.option("--timeline", is_flag=True, help="Also print the genre of each 3 s window.")
+timeline = click.option(
+    "--timeline", is_flag=True, help="Also print the genre of each window of 3 s that was analyzed."
+)
 """Declares ``timeline``."""
 
 limit = click.option("--limit", type=int, metavar="N", help="Number of tracks to print.  [default: 10]")

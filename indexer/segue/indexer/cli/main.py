@@ -57,8 +57,8 @@ def sync(
     file is forgotten; a renamed file keeps its track.
 
     The files of a disk that is not mounted look deleted. So sync refuses to remove more than 20 % of the catalogue, or
-    all files of a PATH that contains no music, unless --allow-removals is given. A dry run does not open audio files,
-    so it counts a renamed file as added and as removed. The exit codes are those of add.
+    to forget the files of a PATH in which it finds no music now, unless --allow-removals is given. A dry run does not
+    open audio files, so it counts a renamed file as added and as removed. The exit codes are those of add.
     """
     from segue.indexer.cli.runner import reporting_errors, run_with_progress  # noqa: PLC0415 - so that --help is quick
     from segue.indexer.commands import sync as command  # noqa: PLC0415 - likewise
@@ -81,8 +81,8 @@ def sync(
 def retry(*, settings: Settings, output: OutputOptions, dry_run: bool, reason: str | None) -> None:
     """Tries the failed files again.
 
-    The commands add and sync skip a failed file until it changes. Retry it after installing a decoder, raising a limit
-    or upgrading Segue. The exit codes are those of add.
+    When add and sync find a failed file in a folder, they skip it until it changes. Retry it after installing a decoder,
+    raising a limit or upgrading Segue. The exit codes are those of add.
     """
     from segue.indexer.cli.runner import reporting_errors, run_with_progress  # noqa: PLC0415 - so that --help is quick
     from segue.indexer.commands import retry as command  # noqa: PLC0415 - likewise

@@ -76,9 +76,7 @@ _INDEXING = (
     click.option("--quiet", is_flag=True, help="Print only failures."),
 )
 
-allow_removals = click.option(
-    "--allow-removals", is_flag=True, help="Remove the tracks even if they are more than 20 % of the catalogue."
-)
+allow_removals = click.option("--allow-removals", is_flag=True, help="Do not refuse to remove many tracks; see above.")
 """Declares ``allow_removals``."""
 
 backup_file = click.argument("file", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE")

@@ -129,7 +129,7 @@ SPLIT_CHOICE = (
         default=0,
         help="Number of the test fold, for artist-grouped; the next fold is for validation.",
     ),
-    _seed(2**31 - 1, "Random seed of the split and of the network; the same seed gives the same result."),
+    _seed(2**31 - 1, "Random seed; the same seed gives the same result."),
 )
 EVALUATED_SPLIT = click.option(
     "--split",
@@ -138,10 +138,12 @@ EVALUATED_SPLIT = click.option(
 )
 TRAINING_SPLIT = click.option("--split", help="Train on the training side of this split only.  [default: all tracks]")
 SIDE = click.option(
-    "--side", type=_SIDE, help="Side of the split to evaluate.  [default: test where the input has it, else valid]"
+    "--side",
+    type=_SIDE,
+    help="Side of --split to evaluate.  [default: test if the input has tracks of that side, else valid]",
 )
 POOL = click.option(
-    "--pool", type=_SIDE, help="Side to recommend from.  [default: the evaluated tracks, without the seed itself]"
+    "--pool", type=_SIDE, help="Side of --split from which tracks are recommended.  [default: the evaluated side]"
 )
 
 NETWORK = click.option("--network", type=click.Choice(NETWORKS), default=NETWORKS[0], help="Network to train.")
