@@ -81,8 +81,8 @@ def sync(
 def retry(*, settings: Settings, output: OutputOptions, dry_run: bool, reason: str | None) -> None:
     """Tries the failed files again.
 
-    When add and sync find a failed file in a folder, they skip it until it changes. Retry it after installing a decoder,
-    raising a limit or upgrading Segue. The exit codes are those of add.
+    When add and sync find a failed file in a folder, they skip it until it changes. Use retry after you installed a
+    decoder, raised a limit or upgraded Segue. The exit codes are those of add.
     """
     from segue.indexer.cli.runner import reporting_errors, run_with_progress  # noqa: PLC0415 - so that --help is quick
     from segue.indexer.commands import retry as command  # noqa: PLC0415 - likewise
