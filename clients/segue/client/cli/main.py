@@ -3,39 +3,15 @@
 from __future__ import annotations
 
 import io
-import os
 import sys
-from pathlib import Path
-from typing import Any
 
 import click
 
 from segue.client.cli.commands.catalogue import status, track, tracks
 from segue.client.cli.commands.classify import classify
 from segue.client.cli.commands.recommend import recommend
-from segue.client.cli.options import SharedOptions, shared_options
-from segue.client.errors import SegueError
-
-_INTERRUPTED = 130
-
-
-class ErrorReportingGroup(click.Group):
-    """A group of commands that reports errors in one sentence and by the exit code, without a traceback."""
-
-    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's own signature
-        """Runs a command and handles its errors."""
-        try:
-            return super().invoke(ctx)
-        except SegueError as error:
-            ctx.ensure_object(SharedOptions).make_output().error(error)
-            ctx.exit(1)
-        except KeyboardInterrupt:
-            ctx.exit(_INTERRUPTED)
-        except BrokenPipeError:
-            raise  # click exits without a message
-        except OSError as error:
-            _discard_stdout()
-            raise click.ClickException(f"The output cannot be written: {error.strerror or error}.") from error
+from segue.client.cli.errors import ErrorReportingGroup
+from segue.client.cli.options import shared_options
 
 
 @click.group(cls=ErrorReportingGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -50,9 +26,3 @@ def main() -> None:
 
 for command in (classify, recommend, track, tracks, status):
     main.add_command(command)
-
-
-def _discard_stdout() -> None:
-    """Sends standard output to the null device, since Python would write the rest at its exit and fail again."""
-    with Path(os.devnull).open("wb") as null:
-        os.dup2(null.fileno(), sys.stdout.fileno())

@@ -141,17 +141,29 @@ class WritableStore(TrackStore, Protocol):
         ...
 
 
-def check_same_model(identity: Identity | None, model: ModelKey, address: str) -> None:
+def check_same_model(
+    identity: Identity | None,
+    model: ModelKey,
+    address: str = "",
+    advice: str = "Give --model the one that built it, or --data a new folder.",
+) -> None:
     """Checks that a catalogue, if it exists, was built by this model and front end.
+
+    Args:
+        identity: identity of the catalogue, or None if it does not exist.
+        model: key of the model.
+        address: address of the store, unless the message goes to callers, who need not know it.
+        advice: what to do if they differ.
 
     Raises:
         CatalogueMismatch: another model or front end built it.
     """
     if identity is not None and identity.key != model:
+        place = f" at {address}" if address else ""
         raise CatalogueMismatch(
-            f"The catalogue at {address} was built by the model {identity.model_id} (front end {identity.fingerprint}, "
+            f"The catalogue{place} was built by the model {identity.model_id} (front end {identity.fingerprint}, "
             f"width {identity.width}), and this is {model.model_id} (front end {model.fingerprint}, width "
-            f"{model.width}). Give --model the one that built it, or --data a new folder."
+            f"{model.width}). {advice}"
         )
 
 

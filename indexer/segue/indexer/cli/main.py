@@ -33,7 +33,8 @@ def add(*, paths: tuple[Path, ...], settings: Settings, output: OutputOptions, d
     Exits with 0 if at most --allow-failures files failed, with 1 if more failed or the run could not finish, with 2 if
     the command line is wrong, and with 130 after Ctrl-C.
     """
-    from segue.indexer.cli.runner import reporting_errors, run_with_progress  # noqa: PLC0415 - so that --help is quick
+    from segue.indexer.cli.errors import reporting_errors  # noqa: PLC0415 - so that --help is quick
+    from segue.indexer.cli.runner import run_with_progress  # noqa: PLC0415 - likewise
     from segue.indexer.commands import add as command  # noqa: PLC0415 - likewise
     from segue.indexer.commands.dry_run import count_plan  # noqa: PLC0415 - likewise
 
@@ -60,7 +61,8 @@ def sync(
     to forget the files of a PATH in which it finds no music now, unless --allow-removals is given. A dry run does not
     open audio files, so it counts a renamed file as added and as removed. The exit codes are those of add.
     """
-    from segue.indexer.cli.runner import reporting_errors, run_with_progress  # noqa: PLC0415 - so that --help is quick
+    from segue.indexer.cli.errors import reporting_errors  # noqa: PLC0415 - so that --help is quick
+    from segue.indexer.cli.runner import run_with_progress  # noqa: PLC0415 - likewise
     from segue.indexer.commands import sync as command  # noqa: PLC0415 - likewise
     from segue.indexer.commands.dry_run import count_plan  # noqa: PLC0415 - likewise
 
@@ -84,7 +86,8 @@ def retry(*, settings: Settings, output: OutputOptions, dry_run: bool, reason: s
     When add and sync find a failed file in a folder, they skip it until it changes. Use retry after you installed a
     decoder, raised a limit or upgraded Segue. The exit codes are those of add.
     """
-    from segue.indexer.cli.runner import reporting_errors, run_with_progress  # noqa: PLC0415 - so that --help is quick
+    from segue.indexer.cli.errors import reporting_errors  # noqa: PLC0415 - so that --help is quick
+    from segue.indexer.cli.runner import run_with_progress  # noqa: PLC0415 - likewise
     from segue.indexer.commands import retry as command  # noqa: PLC0415 - likewise
     from segue.indexer.commands.dry_run import count_plan  # noqa: PLC0415 - likewise
 
@@ -107,7 +110,8 @@ def reindex(*, settings: Settings, output: OutputOptions, dry_run: bool, allow_r
     Tracks whose files are missing or fail are lost. If they are more than 20 % of the catalogue, the old one stays,
     unless --allow-removals is given. The exit codes are those of add.
     """
-    from segue.indexer.cli.runner import reporting_errors, run_with_progress  # noqa: PLC0415 - so that --help is quick
+    from segue.indexer.cli.errors import reporting_errors  # noqa: PLC0415 - so that --help is quick
+    from segue.indexer.cli.runner import run_with_progress  # noqa: PLC0415 - likewise
     from segue.indexer.commands import reindex as command  # noqa: PLC0415 - likewise
     from segue.indexer.commands.dry_run import count_plan  # noqa: PLC0415 - likewise
 
@@ -129,11 +133,12 @@ def remove(*, targets: tuple[str, ...], settings: CatalogueSettings, output: Out
     Audio files are not touched, so a file comes back when its folder is added again. A track is removed when its last
     file is. If an argument matches nothing in the catalogue, the others are still removed, and the exit code is 1.
     """
+    from segue.indexer.cli.errors import reporting_errors  # noqa: PLC0415 - likewise
     from segue.indexer.cli.report import print_report, removal_summary  # noqa: PLC0415 - so that --help is quick
-    from segue.indexer.cli.runner import reporting_errors  # noqa: PLC0415 - likewise
-    from segue.indexer.commands.remove import remove as run  # noqa: PLC0415 - likewise
+    from segue.indexer.commands import remove as command  # noqa: PLC0415 - likewise
 
     with reporting_errors(output, dry_run) as counts:
+        run = command.count_removal if dry_run else command.remove
         run(targets, settings, counts)
     print_report(counts, output, removal_summary(counts))
     sys.exit(int(counts.failed > 0))
@@ -147,11 +152,12 @@ def rebuild(*, settings: CatalogueSettings, output: OutputOptions, dry_run: bool
 
     Use it when the index is lost or damaged. No audio file is opened. A running server loads the new index by itself.
     """
+    from segue.indexer.cli.errors import reporting_errors  # noqa: PLC0415 - likewise
     from segue.indexer.cli.report import print_report, rebuild_summary  # noqa: PLC0415 - so that --help is quick
-    from segue.indexer.cli.runner import reporting_errors  # noqa: PLC0415 - likewise
-    from segue.indexer.commands.rebuild import rebuild as run  # noqa: PLC0415 - likewise
+    from segue.indexer.commands import rebuild as command  # noqa: PLC0415 - likewise
 
     with reporting_errors(output, dry_run) as counts:
+        run = command.count_rebuild if dry_run else command.rebuild
         revision = run(settings, counts)
     print_report(counts, output, rebuild_summary(counts, revision))
 
@@ -166,11 +172,12 @@ def backup(*, file: Path, settings: CatalogueSettings, output: OutputOptions, dr
 
     The file contains no audio. The command restore reads it.
     """
+    from segue.indexer.cli.errors import reporting_errors  # noqa: PLC0415 - likewise
     from segue.indexer.cli.report import backup_summary, print_report  # noqa: PLC0415 - so that --help is quick
-    from segue.indexer.cli.runner import reporting_errors  # noqa: PLC0415 - likewise
-    from segue.indexer.commands.backup import backup as run  # noqa: PLC0415 - likewise
+    from segue.indexer.commands import backup as command  # noqa: PLC0415 - likewise
 
     with reporting_errors(output, dry_run) as counts:
+        run = command.count_backup if dry_run else command.backup
         run(file, settings, replace, counts)
     print_report(counts, output, backup_summary(counts, str(file)))
 
@@ -185,11 +192,12 @@ def restore(*, file: Path, settings: CatalogueSettings, output: OutputOptions, d
 
     The current catalogue stays in use until all of FILE is in Redis. Then running servers load the restored one.
     """
+    from segue.indexer.cli.errors import reporting_errors  # noqa: PLC0415 - likewise
     from segue.indexer.cli.report import print_report, restore_summary  # noqa: PLC0415 - so that --help is quick
-    from segue.indexer.cli.runner import reporting_errors  # noqa: PLC0415 - likewise
-    from segue.indexer.commands.backup import restore as run  # noqa: PLC0415 - likewise
+    from segue.indexer.commands import backup as command  # noqa: PLC0415 - likewise
 
     with reporting_errors(output, dry_run) as counts:
+        run = command.count_restore if dry_run else command.restore
         run(file, settings, replace, counts)
     print_report(counts, output, restore_summary(counts, str(file)))
 
@@ -203,8 +211,8 @@ def verify(*, settings: CatalogueSettings, output: OutputOptions, repair: bool) 
     --repair removes a track whose data is missing or damaged; add its file again to index it. The exit code is 1 if
     problems remain.
     """
+    from segue.indexer.cli.errors import reporting_errors  # noqa: PLC0415 - likewise
     from segue.indexer.cli.report import print_verdict  # noqa: PLC0415 - so that --help is quick
-    from segue.indexer.cli.runner import reporting_errors  # noqa: PLC0415 - likewise
     from segue.indexer.commands.verify import verify as run  # noqa: PLC0415 - likewise
 
     with reporting_errors(output) as counts:
@@ -218,8 +226,8 @@ def verify(*, settings: CatalogueSettings, output: OutputOptions, repair: bool) 
 @options.failures
 def status(*, settings: CatalogueSettings, output: OutputOptions, failures: bool) -> None:
     """Shows the size, model, index and failures of the catalogue."""
+    from segue.indexer.cli.errors import reporting_errors  # noqa: PLC0415 - likewise
     from segue.indexer.cli.report import print_status  # noqa: PLC0415 - so that --help is quick
-    from segue.indexer.cli.runner import reporting_errors  # noqa: PLC0415 - likewise
     from segue.indexer.commands.status import read_status  # noqa: PLC0415 - likewise
 
     with reporting_errors(output):

@@ -1,12 +1,8 @@
-"""Runs a command: shows progress, handles Ctrl-C, reports the result and errors, and sets the exit code."""
+"""Runs the work of a command with progress, until it ends or is interrupted, and reports the result."""
 
 from __future__ import annotations
 
-import json
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import NoReturn
+from collections.abc import Callable
 
 import click
 
@@ -52,29 +48,3 @@ def run_with_progress(work: Work, total: int, output: OutputOptions, counts: Run
         err=True,
     )
     return 128 + interrupt.signal
-
-
-@contextmanager
-def reporting_errors(output: OutputOptions, dry_run: bool = False) -> Iterator[RunCounts]:
-    """Reports an error of the block as a sentence, as the JSON document if one is due, and as an exit code.
-
-    Yields:
-        The counts for the JSON document.
-    """
-    counts = RunCounts(dry_run=dry_run)
-    try:
-        yield counts
-    except (SegueError, OSError) as error:
-        click.echo(f"segue-indexer: {error}", err=True)
-        _exit(counts, output, getattr(error, "reason", "SYSTEM"), str(error), 1)
-    except KeyboardInterrupt:
-        message = "Stopped at once. Committed work is kept: run the same command again to continue."
-        click.echo(message, err=True)
-        _exit(counts, output, "STOPPED", message, 130)
-
-
-def _exit(counts: RunCounts, output: OutputOptions, reason: str, message: str, code: int) -> NoReturn:
-    if output.as_json:
-        counts.error = {"reason": reason, "message": message}
-        click.echo(json.dumps(counts.to_dict(), indent=2))
-    sys.exit(code)

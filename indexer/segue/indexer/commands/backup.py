@@ -28,7 +28,7 @@ def backup(path: Path, settings: CatalogueSettings, replace: bool, counts: RunCo
         path: the file.
         settings: location of the catalogue.
         replace: overwrite an existing file.
-        counts: counts to update. In a dry run, nothing is written.
+        counts: counts to update.
 
     Raises:
         BackupUnwritable: the file exists, the disk is full, or the folder cannot be written.
@@ -36,19 +36,31 @@ def backup(path: Path, settings: CatalogueSettings, replace: bool, counts: RunCo
         CatalogueLocked: another indexer writes the catalogue.
         StoreUnavailable: Redis does not answer.
     """
+    _check_target(path, replace)
+    with counts.timed(), open_for_writing(settings) as (store, _):
+        counts.tracks = store.count()
+        _write(path, store)
+
+
+def count_backup(path: Path, settings: CatalogueSettings, replace: bool, counts: RunCounts) -> None:
+    """Counts what ``backup`` would write, with the same arguments; the catalogue is not locked.
+
+    Raises:
+        BackupUnwritable: the file exists.
+        CatalogueEmpty: nothing was ever written.
+        StoreUnavailable: Redis does not answer.
+    """
+    _check_target(path, replace)
+    with counts.timed(), open_store(settings.data, settings.redis_url) as store:
+        require_identity(store)
+        counts.tracks = store.count()
+
+
+def _check_target(path: Path, replace: bool) -> None:
     if path.exists() and not replace:
         raise BackupUnwritable(f"{path} exists already. Name another file, or use --replace.")
     if path.exists() and not path.is_file():
         raise BackupUnwritable(f"{path} is not a regular file. Name another file.")
-    with counts.timed():
-        if counts.dry_run:
-            with open_store(settings.data, settings.redis_url) as store:
-                require_identity(store)
-                counts.tracks = store.count()
-            return
-        with open_for_writing(settings) as (store, _):
-            counts.tracks = store.count()
-            _write(path, store)
 
 
 def _write(path: Path, store: RedisStore) -> None:
@@ -68,7 +80,7 @@ def restore(path: Path, settings: CatalogueSettings, replace: bool, counts: RunC
         path: the file.
         settings: location of the catalogue.
         replace: replace a catalogue that is not empty.
-        counts: counts to update. In a dry run, the file is only checked.
+        counts: counts to update.
 
     Raises:
         BackupUnusable: the file is not a backup, or is damaged.
@@ -77,18 +89,36 @@ def restore(path: Path, settings: CatalogueSettings, replace: bool, counts: RunC
         SnapshotUnwritable: the index cannot be written to disk; the tracks are restored.
         StoreUnavailable: Redis does not answer.
     """
-    with counts.timed(), read_backup(path) as (identity, entries):
+    with (
+        counts.timed(),
+        read_backup(path) as (identity, entries),
+        open_store(settings.data, settings.redis_url) as store,
+    ):
+        _check_replaceable(store, replace)
+        _restore(identity, entries, store, settings.data)
+        counts.tracks = store.count()
+
+
+def count_restore(path: Path, settings: CatalogueSettings, replace: bool, counts: RunCounts) -> None:
+    """Counts what ``restore`` would write, with the same arguments, and checks the file.
+
+    Raises:
+        BackupUnusable: the file is not a backup, or is damaged.
+        CatalogueNotEmpty: there are tracks, and ``replace`` is false.
+        StoreUnavailable: Redis does not answer.
+    """
+    with counts.timed(), read_backup(path) as (_, entries):
         with open_store(settings.data, settings.redis_url) as store:
-            if store.count() and not replace:
-                raise CatalogueNotEmpty(
-                    f"The catalogue at {store.address} has {quantity(store.count(), 'track')}. Use --replace to "
-                    "replace it with the backup, or give --data a new folder."
-                )
-            if not counts.dry_run:
-                _restore(identity, entries, store, settings.data)
-                counts.tracks = store.count()
-                return
+            _check_replaceable(store, replace)
         counts.tracks = sum(isinstance(entry, Entry) for entry in entries)
+
+
+def _check_replaceable(store: RedisStore, replace: bool) -> None:
+    if store.count() and not replace:
+        raise CatalogueNotEmpty(
+            f"The catalogue at {store.address} has {quantity(store.count(), 'track')}. Use --replace to replace it "
+            "with the backup, or give --data a new folder."
+        )
 
 
 def _restore(identity: Identity, entries: Iterable[Entry | FailureRecord], store: RedisStore, data: Path) -> None:

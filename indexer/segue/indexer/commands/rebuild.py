@@ -14,7 +14,7 @@ def rebuild(settings: CatalogueSettings, counts: RunCounts) -> int:
 
     Args:
         settings: location of the catalogue.
-        counts: counts to update. In a dry run, nothing is published.
+        counts: counts to update.
 
     Returns:
         The revision of the index.
@@ -25,13 +25,20 @@ def rebuild(settings: CatalogueSettings, counts: RunCounts) -> int:
         SnapshotUnwritable: the disk is full, or the folder cannot be written.
         StoreUnavailable: Redis does not answer.
     """
-    with counts.timed():
-        if counts.dry_run:
-            with open_store(settings.data, settings.redis_url) as store:
-                require_identity(store)
-                counts.tracks = store.count()
-                return store.revision()
-        with open_for_writing(settings) as (store, writer):
-            header = publish_index(settings.data, store, writer)
-            counts.tracks = header.tracks
-            return header.revision
+    with counts.timed(), open_for_writing(settings) as (store, writer):
+        header = publish_index(settings.data, store, writer)
+        counts.tracks = header.tracks
+        return header.revision
+
+
+def count_rebuild(settings: CatalogueSettings, counts: RunCounts) -> int:
+    """Counts what ``rebuild`` would publish, and returns its revision; the catalogue is not locked.
+
+    Raises:
+        CatalogueEmpty: nothing was ever written.
+        StoreUnavailable: Redis does not answer.
+    """
+    with counts.timed(), open_store(settings.data, settings.redis_url) as store:
+        require_identity(store)
+        counts.tracks = store.count()
+        return store.revision()

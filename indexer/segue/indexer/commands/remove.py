@@ -35,7 +35,7 @@ def remove(targets: Sequence[str], settings: CatalogueSettings, counts: RunCount
     Args:
         targets: track ids, files, and folders, which select every file under them. They need not exist any more.
         settings: location of the catalogue.
-        counts: counts to update; a target that selects nothing is a failure. In a dry run, nothing is removed.
+        counts: counts to update; a target that selects nothing is a failure.
 
     Raises:
         CatalogueEmpty: nothing was ever written.
@@ -43,19 +43,25 @@ def remove(targets: Sequence[str], settings: CatalogueSettings, counts: RunCount
         SnapshotUnwritable: the index cannot be written to disk; the tracks are removed all the same.
         StoreUnavailable: Redis does not answer.
     """
-    with counts.timed():
-        if counts.dry_run:
-            with open_store(settings.data, settings.redis_url) as store:
-                selection = _select(targets, store, counts)
-                counts.removed = len(orphaned_tracks(selection.paths, store).union(selection.track_ids))
-                counts.tracks = store.count()
-            return
-        with open_for_writing(settings) as (store, writer):
-            before = store.revision()
-            selection = _select(targets, store, counts)
-            writer.remove(selection.track_ids)
-            writer.forget(selection.paths)
-            finish_run(settings.data, store, writer, before, counts)
+    with counts.timed(), open_for_writing(settings) as (store, writer):
+        before = store.revision()
+        selection = _select(targets, store, counts)
+        writer.remove(selection.track_ids)
+        writer.forget(selection.paths)
+        finish_run(settings.data, store, writer, before, counts)
+
+
+def count_removal(targets: Sequence[str], settings: CatalogueSettings, counts: RunCounts) -> None:
+    """Counts what ``remove`` would do, with the same arguments; the catalogue is neither locked nor changed.
+
+    Raises:
+        CatalogueEmpty: nothing was ever written.
+        StoreUnavailable: Redis does not answer.
+    """
+    with counts.timed(), open_store(settings.data, settings.redis_url) as store:
+        selection = _select(targets, store, counts)
+        counts.removed = len(orphaned_tracks(selection.paths, store).union(selection.track_ids))
+        counts.tracks = store.count()
 
 
 def _select(targets: Sequence[str], store: TrackStore, counts: RunCounts) -> _Selection:

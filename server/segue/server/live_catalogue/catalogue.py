@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from segue.core.catalogue.records import Track
-from segue.core.catalogue.store import TrackStore
+from segue.core.catalogue.store import TrackStore, check_same_model
 from segue.core.errors import CatalogueEmpty, CatalogueMismatch, SegueError, StoreUnavailable, TrackNotFound
 from segue.core.index import snapshot
 from segue.core.index.vector_index import Neighbour, Vectors
 from segue.core.model.artifact import Manifest
 from segue.server.live_catalogue.compaction import Compactor
-from segue.server.live_catalogue.loading import check_identity, load_view
+from segue.server.live_catalogue.loading import load_view
 from segue.server.live_catalogue.metadata_cache import MAX_TRACKS, MetadataCache
 from segue.server.live_catalogue.view import View
 from segue.server.observability.metrics import Metrics
@@ -29,6 +29,9 @@ POLL_SECONDS = 0.25
 # While there is a problem, the store is polled less and less often, down to this.
 _MAX_POLL_SECONDS = 0.5
 _CLOSE_SECONDS = 20.0
+OTHER_MODEL_ADVICE = "Start the server with that model, or index the music again with this one."
+"""What to do about a catalogue that another model built."""
+
 _EVENTS_PER_READ = 10_000
 _TRACKS_PER_READ = 1_000
 # Extra neighbours, for tracks that are removed between the search and the reading of their metadata.
@@ -260,7 +263,7 @@ class LiveCatalogue:
                 _log.warning("Redis no longer holds a catalogue. Restore a backup, or index the music again.")
             self._view = View()
             return
-        check_identity(identity, self._manifest)
+        check_same_model(identity, self._manifest.key, advice=OTHER_MODEL_ADVICE)
         # In this order: a snapshot that is published by now has no event that the store's newest revision lacks.
         view, published = self._view, snapshot.newest_revision(self._data)
         newest = store.revision()

@@ -7,26 +7,10 @@ from pathlib import Path
 
 from segue.core.catalogue.records import Identity
 from segue.core.catalogue.store import TrackStore, all_track_ids
-from segue.core.errors import CatalogueMismatch
 from segue.core.index import snapshot
-from segue.core.model.artifact import Manifest
 from segue.server.live_catalogue.view import View
 
 _log = logging.getLogger(__name__)
-
-
-def check_identity(identity: Identity, manifest: Manifest) -> None:
-    """Checks that a catalogue was built by a model.
-
-    Raises:
-        CatalogueMismatch: another model or front end built it.
-    """
-    if identity.key != manifest.key:
-        raise CatalogueMismatch(
-            f"The catalogue was built by {identity.model_id} (front end {identity.fingerprint}), and this server runs "
-            f"{manifest.model_id} (front end {manifest.features.fingerprint}). Start it with that model, or index the "
-            "music again with this one."
-        )
 
 
 def load_view(data: Path, store: TrackStore, identity: Identity, newest: int) -> View:

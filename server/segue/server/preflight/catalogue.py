@@ -8,10 +8,12 @@ from redis import Redis
 from redis.exceptions import ResponseError
 
 from segue.core.catalogue.records import Identity
-from segue.core.errors import SegueError
+from segue.core.catalogue.store import check_same_model
+from segue.core.errors import CatalogueMismatch, SegueError
 from segue.core.model.artifact import Manifest
 from segue.core.redis_catalogue.client import SERVER_TIMEOUTS, address_of, connect, translating_errors
 from segue.core.redis_catalogue.open import open_store
+from segue.server.live_catalogue.catalogue import OTHER_MODEL_ADVICE
 from segue.server.preflight.check_result import CheckResult
 from segue.server.settings import Settings
 
@@ -52,9 +54,11 @@ def _save_rules(client: Redis) -> str | None:
 
 
 def _check_model_of(identity: Identity | None, tracks: int, manifest: Manifest | None) -> CheckResult:
-    if identity and manifest and identity.key != manifest.key:
-        text = f"it was built by {identity.model_id}, and the model is {manifest.model_id}"
-        return CheckResult("catalogue", "fail", text, "Use that model, or index the music again with this one.")
+    try:
+        if manifest:
+            check_same_model(identity, manifest.key, advice=OTHER_MODEL_ADVICE)
+    except CatalogueMismatch as error:
+        return CheckResult("catalogue", "fail", str(error))
     if tracks == 0:
         advice = "Run segue-indexer add FOLDER; until then nothing can be recommended."
         return CheckResult("catalogue", "warn", "it is empty", advice)

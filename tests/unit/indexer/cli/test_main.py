@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from segue.indexer.cli.runner import reporting_errors
+from segue.indexer.cli.errors import reporting_errors
 from segue.indexer.settings import OutputOptions
 from tests.helpers.indexer import run
 

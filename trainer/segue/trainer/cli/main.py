@@ -7,7 +7,7 @@ import click
 from segue.core.model.tensorflow_stderr import silenced_tensorflow
 from segue.core.optional_dependencies import require_extra
 from segue.trainer.cli import options
-from segue.trainer.cli.runner import ReportingGroup
+from segue.trainer.cli.errors import ErrorReportingGroup
 from segue.trainer.settings import (
     CompareSettings,
     EvaluateSettings,
@@ -20,7 +20,7 @@ from segue.trainer.settings import (
 
 
 @click.group(
-    cls=ReportingGroup,
+    cls=ErrorReportingGroup,
     context_settings={"help_option_names": ["-h", "--help"], "show_default": True, "max_content_width": 120},
 )
 @click.version_option(package_name="segue")

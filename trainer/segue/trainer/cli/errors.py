@@ -1,4 +1,4 @@
-"""Runs the commands of ``segue-trainer``, and reports their errors."""
+"""The one place where errors and signals end ``segue-trainer`` with a message and an exit code."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ import click
 from segue.core.errors import SegueError
 
 
-class ReportingGroup(click.Group):
-    """A group of commands whose errors are reported by ``reporting_errors``."""
+class ErrorReportingGroup(click.Group):
+    """A group whose commands end with exit code 1 and a message at an error, and with 128 + n after a signal n."""
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's own signature
         """Runs a command."""
