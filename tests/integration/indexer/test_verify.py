@@ -118,7 +118,7 @@ def test_damage_in_redis_is_found_and_repaired(
     code, repaired = problems(data, "--repair")
 
     assert 0 == code
-    assert {True} == {problem["mended"] for problem in repaired}
+    assert {True} == {problem["repaired"] for problem in repaired}
     assert 19 - lost == catalogue.count()
     with catalogue.writer("model", "front end", 16) as writer:
         writer.add([addition(3), addition(4)])
@@ -132,7 +132,7 @@ def test_nothing_is_repaired_without_the_option(data: Path, client: Any) -> None
     first, second = problems(data), problems(data)
 
     assert first == second
-    assert (1, {False}) == (first[0], {problem["mended"] for problem in first[1]})
+    assert (1, {False}) == (first[0], {problem["repaired"] for problem in first[1]})
     assert {TWO, ONE, "/music/0/4.flac"} == {problem["what"] for problem in first[1]}
 
 
@@ -186,7 +186,7 @@ def test_one_flipped_byte_of_a_snapshot_is_found(data: Path, catalogue: RedisSto
 def test_a_missing_index_is_found(catalogue: RedisStore, tmp_path: Path) -> None:
     """A catalogue without a snapshot has one problem; the repair publishes one."""
     assert 1 == problems(tmp_path)[0]
-    assert [True] == [problem["mended"] for problem in problems(tmp_path, "--repair")[1]]
+    assert [True] == [problem["repaired"] for problem in problems(tmp_path, "--repair")[1]]
     assert (0, []) == problems(tmp_path)
     assert 20 == catalogue.count()
 

@@ -118,7 +118,7 @@ def test_an_artifact_is_evaluated_on_tags(artifact: Path, tags: Path, tmp_path: 
         "evaluate", "--model", artifact, "--tags", tags, "--json", "--predictions", tmp_path / "predictions.npz"
     )
     figures = json.loads(result.stdout)
-    assert (14, 14, 0) == (figures["n"], figures["learnt_from"], figures["chosen_by"])
+    assert (14, 14, 0) == (figures["n"], figures["trained_on"], figures["selected_on"])
     assert {"model_id", "accuracy", "log_loss", "ece", "macro_f1", "precision_at_5", "precision_at_10"} <= set(figures)
     with np.load(tmp_path / "predictions.npz") as fields:
         assert {"track", "genres", "posterior", "embedding"} == set(fields.files)

@@ -105,5 +105,5 @@ def test_the_network_is_right_on_its_training_tracks(gtzan: Path) -> None:
     """It was trained on 443 tracks, and the figures count them as leakage."""
     options = ["--model", "segue-accurate", "--tags", str(gtzan / TAGS), "--split", "fault-filtered", "--side", "train"]
     figures = json.loads(CliRunner().invoke(main, ["evaluate", *options, "--json"], catch_exceptions=False).stdout)
-    assert (443, 443) == (figures["n"], figures["learnt_from"])
+    assert (443, 443) == (figures["n"], figures["trained_on"])
     assert figures["accuracy"] > 0.85

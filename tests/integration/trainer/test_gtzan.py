@@ -80,7 +80,7 @@ def test_the_shipped_network_has_the_figures_of_its_card(gtzan: Path) -> None:
     options = ["--model", "segue-fast", "--input", str(gtzan / ARCHIVE), "--split", "fault-filtered", "--side", "valid"]
     result = CliRunner().invoke(main, ["evaluate", *options, "--json"], catch_exceptions=False)
     figures, metrics = json.loads(result.stdout), read_manifest(resolve_model("segue-fast")).metrics
-    assert (197, 0, 197) == (figures["n"], figures["learnt_from"], figures["chosen_by"])
+    assert (197, 0, 197) == (figures["n"], figures["trained_on"], figures["selected_on"])
     assert figures["accuracy"] >= 0.5
     for name in ("accuracy", "log_loss", "precision_at_10"):
         assert pytest.approx(metrics[name], abs=5e-3) == figures[name], name

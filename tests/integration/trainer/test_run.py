@@ -147,17 +147,17 @@ def test_an_evaluation_without_a_split_takes_all_tracks(artifact: Path, folder: 
     assert "12" in result.stdout
 
 
-@pytest.mark.parametrize(("side", "learnt_from", "chosen_by"), [(None, 9, 3), ("train", 9, 0), ("valid", 0, 3)])
+@pytest.mark.parametrize(("side", "trained_on", "selected_on"), [(None, 9, 3), ("train", 9, 0), ("valid", 0, 3)])
 def test_tracks_that_the_network_has_seen_are_counted(
-    artifact: Path, folder: Path, tmp_path: Path, side: str | None, learnt_from: int, chosen_by: int
+    artifact: Path, folder: Path, tmp_path: Path, side: str | None, trained_on: int, selected_on: int
 ) -> None:
     """The split in the artifact counts, whichever split selects the tracks; JSON, table and report have the numbers."""
     named = ("--split", artifact / "split.tsv", "--side", side) if side else ()
     options = ("evaluate", "--model", artifact, "--input", folder, *named, "--report", tmp_path)
     figures = json.loads(run(*options, "--json").stdout)
-    assert (learnt_from, chosen_by) == (figures["learnt_from"], figures["chosen_by"])
+    assert (trained_on, selected_on) == (figures["trained_on"], figures["selected_on"])
     for text in (run(*options).stdout, (tmp_path / "report.md").read_text()):
-        assert (learnt_from > 0) == ("9 of them on the TRAINING SIDE" in " ".join(text.split()))
+        assert (trained_on > 0) == ("9 of them on the TRAINING SIDE" in " ".join(text.split()))
 
 
 def test_a_split_of_other_music_is_refused(artifact: Path, folder: Path) -> None:
@@ -187,7 +187,7 @@ def test_a_leaky_run_says_so_everywhere(folder: Path, tmp_path: Path) -> None:
     for text in (trained.stderr, trained.stdout, evaluated.stdout, card):
         assert "chunk-random (LEAKY)" in " ".join(text.split())
     whole = run("evaluate", "--model", tmp_path / "leaky", "--input", folder, "--json")
-    assert 12 == json.loads(whole.stdout)["learnt_from"]
+    assert 12 == json.loads(whole.stdout)["trained_on"]
 
 
 def noisy_dataset() -> Dataset:

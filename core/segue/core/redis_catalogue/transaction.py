@@ -129,7 +129,7 @@ class Transaction:
         self._run("SREM", self._keys.paths(track_id), to_bytes(path))
         self._run("HSET", self._keys.track(track_id), "path", to_bytes(min(self.paths[track_id])))
 
-    def mend(self, commands: Sequence[Command]) -> None:
+    def repair(self, commands: Sequence[Command]) -> None:
         """Adds the commands of an audit's finding."""
         for name, key, *arguments in commands:
             if name in {"add", "remove"}:

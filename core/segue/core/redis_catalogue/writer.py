@@ -94,9 +94,9 @@ class RedisWriter:
         """Removes the staged catalogue, also an unfinished one."""
         clear(self._client, self._keys.staging())
 
-    def mend(self, findings: Sequence[Sequence[Command]]) -> None:
+    def repair(self, findings: Sequence[Sequence[Command]]) -> None:
         """Runs the commands of findings, those of each in one transaction; see ``RedisAudit``."""
-        self._write(findings, Transaction.mend)
+        self._write(findings, Transaction.repair)
 
     @translates_errors
     def _write(

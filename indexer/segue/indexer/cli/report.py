@@ -207,7 +207,7 @@ def print_verdict(verdict: Verdict, counts: RunCounts, output: OutputOptions) ->
     """Prints the result of ``segue-indexer verify``: a JSON document, or a summary and the findings on stderr."""
     if output.as_json:
         problems = [
-            {"what": finding.what, "problem": finding.problem, "mended": finding not in verdict.remaining}
+            {"what": finding.what, "problem": finding.problem, "repaired": finding not in verdict.remaining}
             for finding in verdict.findings
         ]
         _print_json({**counts.to_dict(), "problems": problems})

@@ -50,6 +50,6 @@ def _audit(data: Path, store: RedisStore, identity: Identity) -> list[Finding]:
 def _repair(data: Path, store: RedisStore, writer: RedisWriter, identity: Identity) -> None:
     # Twice: where the events were lost, the ids can only be compared with them after the first pass restored them.
     for part in store.audit(identity.width).parts * 2:
-        writer.mend([finding.commands for finding in part()])
+        writer.repair([finding.commands for finding in part()])
     for finding in audit_snapshots(data, store, identity):
         remove_snapshot(data / "snapshots" / finding.what)

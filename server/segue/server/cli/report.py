@@ -1,4 +1,4 @@
-"""What the commands of ``segue-server`` print, as text or as one JSON document."""
+"""Output of the commands of ``segue-server``: text, or one JSON document."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ def test_an_archive_without_tracks_of_a_split_is_evaluated_whole(
     options = ["evaluate", "--model", str(tiny_model), "--input", str(write_archive(track=None)), "--json"]
     result = CliRunner().invoke(main, [*options, "--split", "fault-filtered"], catch_exceptions=False)
     figures = json.loads(result.stdout)
-    assert (6, None, None) == (figures["n"], figures["side"], figures["learnt_from"])
+    assert (6, None, None) == (figures["n"], figures["side"], figures["trained_on"])
     assert "has no track of the split fault-filtered: all of it is evaluated" in result.stderr
 
 

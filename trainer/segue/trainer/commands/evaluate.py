@@ -123,11 +123,11 @@ def _write_report(folder: Path, artifact: Path, evaluation: _Evaluation) -> None
     write_report(
         folder,
         manifest,
-        analyze_predictions(predictions, evaluation.pool, manifest.temperature, refit=leakage.chosen_by != 0),
+        analyze_predictions(predictions, evaluation.pool, manifest.temperature, refit=leakage.selected_on != 0),
         read_record(artifact),
         ", ".join([f"{len(predictions.tracks)} tracks", where, *leakage.sentences()]),
         leaky=split is not None and split.leaky,
-        trained_on=bool(leakage.learnt_from),
+        trained_on=bool(leakage.trained_on),
     )
     console.notify(f"report written to {folder / REPORT}")
 

@@ -83,8 +83,8 @@ def _introduction(command: str) -> list[str]:
         "# Results",
         "",
         "Every network gets the same columns of the same clips. A run uses the validation clips only to select the "
-        "epoch and to fit the temperature. The architecture of segue-fast was chosen on them, too (docs/adr/0011), so "
-        "its figures are too good compared with the others; a fair comparison needs unseen clips.",
+        "epoch and to fit the temperature. The architecture of segue-fast was chosen on them, too, so its "
+        "figures are too good compared with the others; a fair comparison needs unseen clips.",
         "",
         "Each row names its embedding. Another embedding of the same network may recommend better: a posterior alone "
         "recommends well, and that of segue-fast is part of its embedding.",

@@ -19,20 +19,20 @@ class Leakage:
     """The number of evaluated tracks, or of their chunks, that a network has seen; None where that is not recorded.
 
     Attributes:
-        learnt_from: tracks that it was trained on, whole or in part, by their names or as a known duplicate.
-        chosen_by: other tracks that selected its epoch and fitted its temperature.
+        trained_on: tracks that it was trained on, whole or in part, by their names or as a known duplicate.
+        selected_on: other tracks that selected its epoch and fitted its temperature.
     """
 
-    learnt_from: int | None
-    chosen_by: int | None
+    trained_on: int | None
+    selected_on: int | None
 
     def sentences(self) -> list[str]:
         """Returns what a reader of the figures must know; nothing where the network has seen no track."""
-        if self.learnt_from is None:
+        if self.trained_on is None:
             return ["the artifact does not record its training tracks"]
         counts = [
-            (self.learnt_from, f"of them on the {TRAINING_SIDE} (the figures are too good)"),
-            (self.chosen_by, "of them on the validation side (it selected the epoch and fitted the temperature)"),
+            (self.trained_on, f"of them on the {TRAINING_SIDE} (the figures are too good)"),
+            (self.selected_on, "of them on the validation side (it selected the epoch and fitted the temperature)"),
         ]
         return [f"{count} {meaning}" for count, meaning in counts if count]
 

@@ -35,7 +35,7 @@ _TITLES = {
     "log_loss_of_linear_head": "  its log-loss, nats",
     "cost": "processor time of a clip, relative to librosa's log-mel",
 }
-_LEAKAGE = ("learnt_from", "chosen_by")
+_LEAKAGE = ("trained_on", "selected_on")
 
 
 def print_figures(figures: Mapping[str, Any]) -> None:

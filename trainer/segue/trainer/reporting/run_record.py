@@ -14,7 +14,7 @@ from segue.trainer.outputs import write_text
 
 RECORD = "run.json"
 _PACKAGES = ("segue", "tensorflow", "tensorflow-cpu", "keras", "numpy", "scikit-learn", "librosa", "soundfile")
-# The names of fields in the file, where they differ from the fields' own.
+# Names of fields in the file, where they differ from the fields' own: artifacts that exist have these.
 _SAVED_NAMES = {"train": "learnt", "validation": "valid"}
 
 

@@ -9,7 +9,8 @@ from typing import Any
 # keeps a network from recognizing single codes.
 CODE_DB = 80 / 256
 
-# The name of a field in run records, reports and checkpoints, where it differs from the field's own.
+# Names of fields in run records, reports and checkpoints, where they differ from the fields' own: artifacts that exist
+# have these.
 _SAVED_NAMES = {"distillation_weight": "trust"}
 
 
