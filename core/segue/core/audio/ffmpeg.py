@@ -18,7 +18,7 @@ from typing import IO
 import numpy as np
 from numpy.typing import NDArray
 
-from segue.core.errors import AudioUndecodable
+from segue.core.errors import AudioUndecodable, WorkerDied
 
 # Containers that hold all of their audio themselves, as ``sniff.needs_ffmpeg`` recognizes them.
 _SELF_CONTAINED = "mov,aac,asf,matroska"
@@ -35,7 +35,7 @@ class DecodedStream:
     Attributes:
         rate: sample rate of the file in Hz.
         channels: number of channels, at least 1.
-        blocks: samples [n, channels] as 16-bit integers, in order.
+        blocks: samples [n, channels] as 16-bit integers, in order. Raises WorkerDied at its end if ffmpeg was killed.
     """
 
     rate: int
@@ -62,8 +62,7 @@ def decode_by_ffmpeg(path: Path) -> Iterator[DecodedStream]:
         _command(path), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0
     ) as process:
         try:
-            assert process.stdout is not None  # noqa: S101 - it is a pipe
-            yield _read_au(process.stdout)
+            yield _read_au(process)
         finally:
             process.kill()
 
@@ -75,15 +74,20 @@ def _command(path: Path) -> list[str]:
     return ["ffmpeg", "-nostdin", "-v", "quiet", *source, *target]
 
 
-def _read_au(pipe: IO[bytes]) -> DecodedStream:
-    head = b""
+def _read_au(process: subprocess.Popen[bytes]) -> DecodedStream:
+    head, pipe = b"", _output(process)
     while len(head) < _AU_HEADER.size or len(head) < _sample_offset(head):
         block = pipe.read(_BLOCK_BYTES)
         if not block:
             raise AudioUndecodable("ffmpeg cannot decode these bytes. Send WAV, FLAC, Ogg or MP3.")
         head += block
     _, _, _, _, rate, channels = _AU_HEADER.unpack_from(head)
-    return DecodedStream(rate, channels, _blocks(head[_sample_offset(head) :], pipe, channels))
+    return DecodedStream(rate, channels, _blocks(head[_sample_offset(head) :], process, channels))
+
+
+def _output(process: subprocess.Popen[bytes]) -> IO[bytes]:
+    assert process.stdout is not None  # noqa: S101 - it is a pipe
+    return process.stdout
 
 
 def _sample_offset(head: bytes) -> int:
@@ -94,9 +98,16 @@ def _sample_offset(head: bytes) -> int:
     return int(offset)
 
 
-def _blocks(rest: bytes, pipe: IO[bytes], channels: int) -> Iterator[NDArray[np.int16]]:
-    while block := pipe.read(_BLOCK_BYTES):
-        data = rest + block
-        frame_end = len(data) // (2 * channels) * 2 * channels
-        pcm, rest = data[:frame_end], data[frame_end:]
-        yield np.frombuffer(pcm, dtype=">i2").reshape(-1, channels).astype(np.int16)
+def _blocks(data: bytes, process: subprocess.Popen[bytes], channels: int) -> Iterator[NDArray[np.int16]]:
+    """Yields the samples of the bytes that came with the header, and of all that follow."""
+    frame_bytes = 2 * channels
+    while True:
+        frames = len(data) // frame_bytes
+        if frames:
+            yield np.frombuffer(data, dtype=">i2", count=frames * channels).reshape(-1, channels).astype(np.int16)
+        block = _output(process).read(_BLOCK_BYTES)
+        if not block:
+            break
+        data = data[frames * frame_bytes :] + block
+    if process.wait() < 0:
+        raise WorkerDied("ffmpeg was killed before it had decoded the whole file.")

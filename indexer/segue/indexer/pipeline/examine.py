@@ -10,6 +10,7 @@ import mmap
 from pathlib import Path
 
 from segue.core.audio.track_id import track_id
+from segue.core.errors import WorkerDied
 from segue.core.features.config import FeatureConfig
 from segue.core.features.extract import extract
 from segue.indexer.pipeline.records import Examined, Failure
@@ -26,11 +27,12 @@ def examine(path: Path, config: FeatureConfig, max_windows: int) -> Examined | F
 
     Raises:
         MemoryError: there is not enough memory for the file.
+        WorkerDied: a decoder was killed; the file may be fine.
     """
     try:
         clip = extract(path, config, max_windows)
         return Examined(_track_id(path), clip.windows, clip.seconds, read_tags(path))
-    except MemoryError:
+    except (MemoryError, WorkerDied):
         raise
     except Exception as error:  # noqa: BLE001 - a file that breaks a decoder fails alone
         return Failure.from_error(path, error)

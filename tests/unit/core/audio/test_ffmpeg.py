@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -10,7 +11,7 @@ import soundfile
 
 from segue.core.audio.decode import open_audio
 from segue.core.audio.ffmpeg import decode_by_ffmpeg
-from segue.core.errors import AudioUndecodable
+from segue.core.errors import AudioUndecodable, WorkerDied
 from segue.core.testing.synthetic_clips import render_clip
 
 pytestmark = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not on the PATH")
@@ -78,3 +79,38 @@ def test_a_name_is_not_an_option(other_song: Path, tmp_path: Path, monkeypatch: 
         copy = Path(shutil.copy(other_song, name))
         with decode_by_ffmpeg(copy) as stream:
             assert 22_050 == stream.rate
+
+
+@pytest.fixture
+def short_au(tmp_path: Path) -> Path:
+    """A clip of 3.5 s in the format that ffmpeg sends, short enough for a single read."""
+    path = tmp_path / "short.au"
+    soundfile.write(path, render_clip(0, 3.5)[::4], 5_512, "PCM_16", "BIG")
+    return path
+
+
+def replace_ffmpeg(monkeypatch: pytest.MonkeyPatch, folder: Path, script: str) -> None:
+    """Puts a shell script before ffmpeg on the PATH."""
+    program = folder / "bin" / "ffmpeg"
+    program.parent.mkdir()
+    program.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent), prepend=os.pathsep)
+
+
+def test_a_short_clip_that_comes_with_its_header(
+    short_au: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No sample is lost if ffmpeg is quick enough to send header and samples at once."""
+    replace_ffmpeg(monkeypatch, tmp_path, f"cat '{short_au}'")
+    with decode_by_ffmpeg(short_au) as stream:
+        samples = np.concatenate(list(stream.blocks))
+    expected, _ = soundfile.read(short_au, dtype="int16", always_2d=True)
+    assert np.array_equal(expected, samples)
+
+
+def test_a_killed_ffmpeg_is_no_end_of_the_clip(short_au: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a killed ffmpeg has sent is not taken for the whole clip."""
+    replace_ffmpeg(monkeypatch, tmp_path, f"head -c 20000 '{short_au}'; kill -9 $$")
+    with pytest.raises(WorkerDied, match="killed"), decode_by_ffmpeg(short_au) as stream:
+        list(stream.blocks)
