@@ -42,4 +42,4 @@ def test_measured_networks_are_on_the_page(write_archive: Callable[..., Path], t
     (tmp_path / "runs" / "other").rename(tmp_path / "runs" / "chunk-random" / "paper-cnn-s0")
     refused = CliRunner().invoke(main, compare)
     assert 1 == refused.exit_code
-    assert "was trained by the split" in refused.stderr
+    assert "was trained on the split" in refused.stderr

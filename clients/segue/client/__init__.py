@@ -1,4 +1,4 @@
-"""The client of Segue: typed calls for plain code and for asyncio.
+"""The client of Segue: typed calls, synchronous or with asyncio.
 
 They return the messages of the contract, from `segue.v1`.
 """

@@ -1,4 +1,4 @@
-"""The client for plain code."""
+"""The synchronous client."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ Response = TypeVar("Response")
 class Stubs:
     """The generated stubs of every service, on one channel of either kind.
 
-    Their types are those of a plain channel; on an asyncio channel a call returns an awaitable of the response.
+    Their types are those of a synchronous channel; on an asyncio channel a call returns an awaitable of the response.
     """
 
     def __init__(self, channel: grpc.Channel | grpc.aio.Channel) -> None:
@@ -116,7 +116,7 @@ class Endpoint:
         object.__setattr__(self, "metadata", self.credentials.for_calls(self.address))
 
     def open_channel(self) -> grpc.Channel:
-        """Opens a channel for plain code."""
+        """Opens a synchronous channel."""
         if self.channel_credentials:
             return grpc.secure_channel(self.address, self.channel_credentials, options=CHANNEL_OPTIONS)
         return grpc.insecure_channel(self.address, options=CHANNEL_OPTIONS)

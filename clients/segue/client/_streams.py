@@ -33,7 +33,7 @@ Item = TypeVar("Item")
 
 
 class RequestMessages(Generic[Request]):
-    """The requests of a stream, plain or asynchronous.
+    """The requests of a stream, synchronous or asynchronous.
 
     It keeps the exception that ends the iteration, since gRPC only logs it.
 
@@ -102,7 +102,7 @@ class Stream(Generic[Request, Response]):
         check_timeout(self.timeout)
 
     def open(self, stubs: Stubs, endpoint: Endpoint) -> grpc.CallIterator[Response]:
-        """Opens the stream on a plain channel; gRPC sends the requests."""
+        """Opens the stream on a synchronous channel; gRPC sends the requests."""
         return self._open(stubs, endpoint, iter(self.requests))
 
     def open_async(self, stubs: Stubs, endpoint: Endpoint) -> grpc.aio.StreamStreamCall[Request, Response]:

@@ -22,7 +22,7 @@
     ├── SnapshotUnwritable         the index cannot be written to disk
     ├── BackupUnusable             a file is not a backup, or is damaged
     ├── BackupUnwritable           a backup cannot be written to disk
-    ├── StoreUnavailable           Redis does not answer, or refuses
+    ├── StoreUnavailable           Redis does not answer, or refuses the command
     ├── Starting                   the server is not ready yet
     ├── Overloaded                 too much work is queued
     ├── AccessError                the caller has no permission

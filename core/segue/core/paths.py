@@ -41,6 +41,6 @@ def resolve_model(name: str | Path) -> Path:
             one word without a slash; ``./segue-fast`` is a path.
     """
     # A name that no file system accepts, such as one of 300 letters, is not a folder for os.path; pathlib raises.
-    is_folder = os.path.isdir(name)  # noqa: PTH112 - as said
-    is_name = os.sep not in str(name) and str(name) in os.listdir(shipped_models())  # noqa: PTH208 - as said
+    is_folder = os.path.isdir(name)  # noqa: PTH112 - pathlib raises for such names
+    is_name = os.sep not in str(name) and str(name) in os.listdir(shipped_models())  # noqa: PTH208 - names, not paths
     return shipped_models() / name if is_name and not is_folder else Path(name)

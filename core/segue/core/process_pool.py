@@ -113,7 +113,7 @@ class ProcessPool(Generic[Job, Result]):
                 raise WorkerTimedOut(f"It took longer than {self._limits.seconds:g} s and was stopped.")
             reply: Reply[Result] = connection.recv()
         except (EOFError, OSError):
-            raise WorkerDied(f"The process that worked on it died ({self._discard_worker()}).") from None
+            raise WorkerDied(self._discard_worker()) from None
         try:
             return self._result(reply)
         finally:
@@ -155,16 +155,16 @@ class ProcessPool(Generic[Job, Result]):
         return worker
 
     def _discard_worker(self, kill: bool = False) -> str:
-        """Forgets this thread's process, and returns how it ended."""
+        """Forgets this thread's process, and returns a sentence that says how it ended."""
         worker: WorkerProcess[Job, Result] | None = self._thread_state.__dict__.pop("worker", None)
         if worker is None:
-            return "the work was stopped before it began"
+            return "The work was stopped before it began."
         # Only one thread at a time may wait for a process, and the start of one waits for all of them.
         with self._lock:
             self._workers.discard(worker)
             if kill:
                 worker.kill()
-            return worker.end()
+            return f"The process that worked on it {worker.end()}."
 
 
 def _start_fork_server(preload: list[str]) -> None:

@@ -1,4 +1,4 @@
-"""A worker process, and the pipe that carries its jobs, results and errors."""
+"""A worker process, which receives jobs and sends results and errors through a pipe."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class WorkerProcess(Generic[Job, Result]):
             self.process.kill()  # it may not have its own group yet
 
     def end(self) -> str:
-        """Waits for the end of a dying or idle process, and returns how it ended."""
+        """Waits until a dying or idle process ends, and returns a predicate such as "was killed by SIGKILL"."""
         self.connection.close()
         self.process.join(_END_SECONDS)
         return _description(self.process.exitcode)
@@ -153,5 +153,5 @@ def _limit_memory(memory_bytes: int | None) -> None:
 def _description(exit_code: int | None) -> str:
     if exit_code is not None and exit_code < 0:
         with suppress(ValueError):
-            return f"by {signal.Signals(-exit_code).name}"
-    return "but does not end" if exit_code is None else f"with exit code {exit_code}"
+            return f"was killed by {signal.Signals(-exit_code).name}"
+    return "stopped responding and does not end" if exit_code is None else f"ended with exit code {exit_code}"

@@ -58,7 +58,7 @@ def test_a_folder_selects_all_files_under_it(
 
 
 def test_an_unknown_argument_is_reported(catalogue: RedisStore, tmp_path: Path) -> None:
-    """It is an error, and the others are removed all the same."""
+    """It is an error, but the others are removed."""
     ended = run("remove", track_id(99), track_id(1), "/music/none", "--data", tmp_path, "--json")
 
     report = json.loads(ended.stdout)

@@ -48,9 +48,9 @@ class Rig:
         self.metrics = Metrics()
         self.engine = Engine(model, workers, queue_seconds, self.metrics)
 
-    def dropped(self, stage: str, why: str) -> float:
+    def dropped(self, stage: str, cause: str) -> float:
         """The number of clips that were dropped before a stage."""
-        return self._sample("segue_dropped_total", {"stage": stage, "why": why})
+        return self._sample("segue_dropped_total", {"stage": stage, "cause": cause})
 
     def times(self, stage: str) -> float:
         """The number of times that a stage ran."""

@@ -16,7 +16,7 @@ def checkpoint_path(output: Path) -> Path:
 
 
 def check_output(output: Path, *, resume: bool) -> None:
-    """Refuses an artifact's folder that could not be written after training.
+    """Checks that an artifact's folder can be written after training.
 
     Args:
         output: the folder.
@@ -28,13 +28,13 @@ def check_output(output: Path, *, resume: bool) -> None:
     """
     if output.name in ("", "..") or output.is_mount():
         raise DataUnusable(
-            f"{output} cannot be replaced as a whole, as an artifact is. Name a folder inside another one by --output."
+            f"{output} cannot be replaced as a whole, as an artifact is. Name a folder inside it with --output."
         )
     check_writable(output)
     # Other programs have a manifest.json, too.
     is_artifact = (output / MANIFEST).is_file() and (output / SAVED_MODEL).is_dir()
     if output.is_dir() and any(output.iterdir()) and not is_artifact:
-        raise DataUnusable(f"{output} holds something that is not an artifact. Name another folder by --output.")
+        raise DataUnusable(f"{output} holds something that is not an artifact. Name another folder with --output.")
     if checkpoint_path(output).exists() and not resume:
         raise CheckpointError(
             f"A run was interrupted, and {checkpoint_path(output)} has its best epoch. Continue it with --resume, or "
@@ -43,7 +43,7 @@ def check_output(output: Path, *, resume: bool) -> None:
 
 
 def check_writable(output: Path) -> None:
-    """Creates and removes a folder next to an output, or in the nearest of its parents that exists.
+    """Checks that an output can be written, by creating a folder in the nearest of its parents that exists.
 
     Raises:
         DataUnusable: nothing can be written there.

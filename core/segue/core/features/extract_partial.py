@@ -33,7 +33,7 @@ def extract_partial(
         ended: True if no more bytes will arrive.
 
     Returns:
-        The windows; ``NOTHING`` also if the bytes can never be decoded, which only the whole file shows.
+        The windows, or ``NOTHING`` if the bytes cannot be decoded; only the whole file shows if they ever can.
     """
     try:
         with open_partial(audio, config.sample_rate) as source:

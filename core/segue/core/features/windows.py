@@ -27,7 +27,7 @@ def spread_starts(columns: int, width: int, max_windows: int) -> NDArray[np.int6
     """Returns the first columns of the windows: as many as fit without overlap, up to a maximum, spread evenly.
 
     In a clip of 30 s they reach from the start to the end. The intro and the ending of a long track are less typical of
-    it. So half of the first and half of the last of ``count`` equal shares, less one window, are left out.
+    it, so a margin is left out at each end: for n windows, max(0, columns / (2 * n) - width) columns.
 
     Args:
         columns: number of columns in the track, at least ``width``.

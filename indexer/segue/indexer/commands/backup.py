@@ -145,7 +145,7 @@ def _entries(store: TrackStore) -> Iterator[Entry | FailureRecord]:
             files = [file for file in store.files(paths) if file is not None]
             if track is None or embedding is None or not files:
                 raise BackupUnusable(
-                    f"The track {track_id} is incomplete in the catalogue, so the backup would be. Run `segue-indexer "
+                    f"The track {track_id} is incomplete in the catalogue and cannot be backed up. Run `segue-indexer "
                     "verify --repair` first."
                 )
             yield Entry(track, embedding, files)

@@ -40,7 +40,7 @@ def remove(targets: Sequence[str], settings: CatalogueSettings, counts: RunCount
     Raises:
         CatalogueEmpty: nothing was ever written.
         CatalogueLocked: another indexer writes the catalogue.
-        SnapshotUnwritable: the index cannot be written to disk; the tracks are removed all the same.
+        SnapshotUnwritable: the index cannot be written to disk, but the tracks are removed.
         StoreUnavailable: Redis does not answer.
     """
     with counts.timed(), open_for_writing(settings) as (store, writer):

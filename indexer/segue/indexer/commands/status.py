@@ -1,4 +1,4 @@
-"""``segue-indexer status``: shows what is in the catalogue."""
+"""``segue-indexer status``: shows the size, model, index and failures of the catalogue."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from segue.indexer.settings import CatalogueSettings
 
 
 def read_status(settings: CatalogueSettings, *, list_failures: bool = False) -> dict[str, Any]:
-    """Reads what is in the catalogue, in the form of the JSON document; ``list_failures`` adds each failed file.
+    """Reads the state of the catalogue, as the JSON document; ``list_failures`` adds each failed file.
 
     Raises:
         CatalogueMismatch: there are tracks, but no record of the model that built them.

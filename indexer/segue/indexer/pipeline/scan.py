@@ -111,7 +111,7 @@ def classify_files(
         named: files that the user named; they are examined again even if they failed and did not change.
 
     Yields:
-        The files to examine and those to pass over, in order.
+        The files to examine and those to skip, in order.
     """
     always_tried = {absolute(path) for path in named}
     for page in batched(files, _PAGE):

@@ -38,7 +38,7 @@ def _is_host(name: str) -> bool:
 
 
 class _Ranged(click.ParamType):  # type: ignore[type-arg] # generic in its types alone
-    """Names its range in the error for a text that is no number, where click does not."""
+    """A number whose error names the range, also for text that is not a number."""
 
     def fail(self, message: str, param: click.Parameter | None = None, ctx: click.Context | None = None) -> NoReturn:
         """Raises the error for a value."""
@@ -51,7 +51,7 @@ class CountRange(_Ranged, click.IntRange):
 
 
 class SecondsRange(_Ranged, click.FloatRange):
-    """A number in a range; NaN is outside every range, although no comparison says so."""
+    """A number in a range; rejects NaN, which click accepts."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:  # noqa: ANN401 - click's own signature
         """Converts a text to a number, or raises an error."""

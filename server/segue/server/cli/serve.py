@@ -1,4 +1,4 @@
-"""The server itself: what ``segue-server`` does without a command."""
+"""Starts the server: ``segue-server`` without a command."""
 
 from __future__ import annotations
 

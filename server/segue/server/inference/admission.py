@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from segue.core.errors import Overloaded
 
-# A clip up to this length is decoded whole; of a longer one, windows of about as many seconds are.
+# A clip up to this length is decoded whole. From a longer one, windows of about this total length are decoded.
 _MAX_CLIP_SECONDS = 60.0
 # The fixed cost of a clip, in seconds of audio.
 MIN_CLIP_SECONDS = 10.0
@@ -79,7 +79,7 @@ class Admission:
             self._seconds -= seconds
 
     def rejection(self) -> Overloaded | None:
-        """Returns the error that a clip as light as the lightest admitted one would get now, or None."""
+        """Returns the error that a clip with the weight of the lightest admitted one would get now, or None."""
         return self._rejection(min((ticket.seconds for ticket in self._tickets), default=MIN_CLIP_SECONDS))
 
     def _rejection(self, seconds: float) -> Overloaded | None:

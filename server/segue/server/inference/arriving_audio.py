@@ -10,7 +10,7 @@ from segue.core.errors import AudioTooLong, MalformedRequest, Overloaded
 from segue.server.inference.decode_task import StreamRange
 from segue.server.inference.engine import Engine, WindowPrediction
 
-# In hardly any encoding do fewer bytes hold a window.
+# Hardly any encoding holds a window in fewer bytes.
 _FIRST_TRY_BYTES = 8 * 2**10
 # The samples after its end that a window needs.
 _SPARE_SECONDS = 0.1

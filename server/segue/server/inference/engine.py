@@ -184,7 +184,7 @@ class Engine:
 
     @contextmanager
     def _counting_cancellations(self, stage: Stage, task: DecodeTask) -> Iterator[None]:
-        """Counts a caller who cancels inside the block and so spares ``stage``."""
+        """Counts a call that is cancelled inside the block, before ``stage``."""
         try:
             yield
         except asyncio.CancelledError:

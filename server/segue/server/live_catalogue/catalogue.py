@@ -103,7 +103,7 @@ class LiveCatalogue:
         self._thread.start()
 
     def close(self) -> None:
-        """Stops to follow the store, and closes it."""
+        """Stops following the store and closes it."""
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join(_CLOSE_SECONDS)

@@ -88,7 +88,7 @@ class Metrics:
         for stage in STAGES:
             self._stages.labels(stage)
         self._dropped = Counter(
-            "segue_dropped", "Work dropped before a stage, by cause.", ["stage", "why"], registry=self.registry
+            "segue_dropped", "Work dropped before a stage, by cause.", ["stage", "cause"], registry=self.registry
         )
 
     def _create_catalogue_metrics(self) -> None:

@@ -61,4 +61,5 @@ def _check_names(names: Sequence[str]) -> CheckResult:
     if not names:
         text = "the file has none, so every call is denied"
         return CheckResult("tokens", "warn", text, "Create one with segue-server token new.")
-    return CheckResult("tokens", "ok", f"{len(names)} permit calls: {', '.join(names)}")
+    count = "1 token permits" if len(names) == 1 else f"{len(names)} tokens permit"
+    return CheckResult("tokens", "ok", f"{count} calls: {', '.join(names)}")

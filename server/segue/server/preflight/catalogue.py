@@ -39,10 +39,10 @@ def _check_persistence(url: str | None) -> CheckResult:
             return CheckResult("persistence", "ok", "Redis writes every change to disk")
         save_rules = _save_rules(client)
     if save_rules == "":
-        text, advice = "Redis keeps nothing on disk", "Set appendonly yes in it, or the catalogue is lost at its end."
+        text = "Redis keeps nothing on disk, so the catalogue is lost when it stops"
     else:
-        text, advice = "Redis saves now and then, and loses the changes since", "Set appendonly yes in it."
-    return CheckResult("persistence", "warn", text, advice)
+        text = "Redis saves only at intervals, and loses later changes if it dies"
+    return CheckResult("persistence", "warn", text, "Set appendonly to yes.")
 
 
 def _save_rules(client: Redis) -> str | None:

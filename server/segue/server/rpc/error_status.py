@@ -83,7 +83,7 @@ def _packed(detail: Message) -> AnyMessage:
 
 
 def item_status(error: Exception, context: Context) -> status_pb2.Status:
-    """Converts the error of one item of a stream, which goes on, and logs it for the operator."""
+    """Converts the error of one item, and logs it if it concerns the operator; the stream continues."""
     request_id = next((str(value) for key, value in context.trailing_metadata() or () if key == REQUEST_ID), "")
     return convert_and_log(error, request_id)[1]
 

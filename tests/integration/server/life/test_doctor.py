@@ -90,7 +90,7 @@ def named_redis(tmp_path: Path) -> Iterator[str]:
 
 @pytest.mark.parametrize(
     ("appendonly", "save", "level", "text"),
-    [("yes", "", "ok", "every change"), ("no", "900 1", "warn", "now and then"), ("no", "", "warn", "nothing on disk")],
+    [("yes", "", "ok", "every change"), ("no", "900 1", "warn", "at intervals"), ("no", "", "warn", "nothing on disk")],
 )
 def test_persistence(
     tmp_path: Path, tiny_model: Path, named_redis: str, appendonly: str, save: str, level: str, text: str

@@ -110,7 +110,7 @@ def test_a_short_clip_that_comes_with_its_header(
 
 
 def test_a_killed_ffmpeg_is_no_end_of_the_clip(short_au: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a killed ffmpeg has sent is not taken for the whole clip."""
+    """The output of a killed ffmpeg is not taken for the whole clip."""
     replace_ffmpeg(monkeypatch, tmp_path, f"head -c 20000 '{short_au}'; kill -9 $$")
     with pytest.raises(WorkerDied, match="killed"), decode_by_ffmpeg(short_au) as stream:
         list(stream.blocks)

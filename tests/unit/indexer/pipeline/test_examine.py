@@ -64,7 +64,7 @@ def test_a_tag_becomes_a_short_line_of_text(tmp_path: Path) -> None:
 
 
 def test_a_file_with_damaged_tags_is_still_a_track(tmp_path: Path) -> None:
-    """Tags that cannot be read are empty, and the audio is examined all the same."""
+    """Tags that cannot be read are empty, but the audio is examined."""
     path = tmp_path / "a.mp3"
     write(path)
     path.write_bytes(b"ID3\x04\x00\x00\x00\x00\x00\x20" + b"TIT2\xff\xff\xff\xff" + bytes(24) + path.read_bytes())

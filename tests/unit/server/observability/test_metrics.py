@@ -40,7 +40,7 @@ def test_dropped_work() -> None:
     """Dropped work is counted by stage and by cause."""
     metrics = Metrics()
     metrics.count_dropped("network", "expired")
-    assert 1 == value(metrics, "segue_dropped_total", stage="network", why="expired")
+    assert 1 == value(metrics, "segue_dropped_total", stage="network", cause="expired")
 
 
 def test_the_view_is_read_at_every_scrape() -> None:

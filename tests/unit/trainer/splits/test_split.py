@@ -46,7 +46,7 @@ def test_a_known_duplicate_on_two_sides_is_refused() -> None:
 
 
 def test_a_saved_split_is_read_back(tmp_path: Path) -> None:
-    """A network that was trained by a drawn split can be evaluated by it later."""
+    """A network that was trained on a drawn split can be evaluated on it later."""
     split = random_split({f"{genre}/{n}": genre for genre in ("a", "b") for n in range(10)}, seed=3)
     split.save(tmp_path / "mine.tsv")
     assert split.digest == load_split(str(tmp_path / "mine.tsv")).digest

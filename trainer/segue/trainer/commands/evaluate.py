@@ -76,7 +76,7 @@ def evaluate(settings: EvaluateSettings) -> None:
 
 
 def _check_outputs(settings: EvaluateSettings) -> None:
-    """Refuses outputs that cannot be written, and those in the artifact, which an unnamed file makes unusable."""
+    """Checks that outputs can be written and are outside the artifact, which an extra file would make unusable."""
     model = settings.model.resolve()
     for path in filter(None, (settings.report, settings.predictions)):
         if path.resolve().is_relative_to(model):
@@ -90,7 +90,7 @@ def _evaluate(settings: EvaluateSettings) -> _Evaluation:
     tracks = _open_tracks(settings, model)
     side = _choose_side(settings, split, tracks.genres) if split else None
     predictions = tracks.predict(split, side)
-    # A pool that is the evaluated side is no other pool: a track must not be recommended to itself.
+    # Without a pool, the evaluated side is the pool, and no track is recommended to itself.
     pool = tracks.predict(split, settings.pool) if settings.pool and settings.pool != side else None
     leakage = count_leakage(training_split(settings.model, model.manifest), predictions.tracks)
     return _Evaluation(model, split, side, predictions, pool, leakage)
@@ -101,7 +101,7 @@ def _open_tracks(settings: EvaluateSettings, model: Model) -> _Tracks:
         return _TaggedTracks(settings.tags, model)
     if settings.source:
         return _AudioTracks(settings.source, model)
-    raise DataUnusable("There is no input to evaluate on. Name one by --input or --tags.")
+    raise DataUnusable("There is no input to evaluate on. Name one with --input or --tags.")
 
 
 def _choose_side(settings: EvaluateSettings, split: Split, genres: Mapping[str, str]) -> str | None:

@@ -74,7 +74,7 @@ def _train(settings: TrainSettings, data: TrainValidSplit) -> Manifest:
 
 
 def _check_input(labelled: LabelledInput, selects: Selects, source: Path) -> None:
-    """Refuses an input that cannot be trained on, before its audio is decoded."""
+    """Checks that an input can be trained on, before its audio is decoded."""
     labels_of(labelled.genres.values())
     check_memory(labelled.columns(selects), FRONT_END, MAX_WINDOWS, available_bytes())
     if source.is_dir():
@@ -83,7 +83,7 @@ def _check_input(labelled: LabelledInput, selects: Selects, source: Path) -> Non
 
 
 def _check_genres(genres: Mapping[str, str], dataset: Dataset) -> None:
-    """Refuses to train a network that would lack a genre because none of its clips can be used."""
+    """Checks that every genre still has a clip that can be used."""
     lost = {genres[track] for track in dataset.dropped} - set(dataset.genres.values())
     if lost:
         raise DataUnusable(

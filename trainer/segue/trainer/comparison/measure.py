@@ -34,7 +34,7 @@ def measure_networks(runs: Sequence[Run], data: TrainValidSplit, folder: Path) -
         folder: folder of all runs.
 
     Raises:
-        SplitMismatch: an artifact was trained by another split.
+        SplitMismatch: an artifact was trained on another split.
         DataUnusable: an artifact has another network or another seed than the name of its folder.
         ArtifactError: an artifact cannot be loaded.
     """
@@ -110,7 +110,7 @@ def _measure_artifact(folder: Path, data: TrainValidSplit) -> dict[str, AnyFloat
     manifest = model.manifest
     if manifest.split_digest != data.split.digest:
         raise SplitMismatch(
-            f"{folder} was trained by the split with the digest {manifest.split_digest[:16]}, not by "
+            f"{folder} was trained on the split with the digest {manifest.split_digest[:16]}, not on "
             f"{data.split.label} ({data.split.digest[:16]}). Remove it, or compare on its own clips."
         )
     validation, train = (predict_dataset(model, side) for side in (data.validation, data.train))

@@ -16,7 +16,7 @@ MEASURES = ("accuracy", "log_loss_raw", "log_loss", "precision_at_5", "precision
 
 @dataclass(frozen=True)
 class Run:
-    """A network, the split that it is trained by, and its seed."""
+    """A network, the split that it is trained on, and its seed."""
 
     split: str
     network: str

@@ -36,7 +36,7 @@ class LabelledInput(Protocol):
         """The genre of each track."""
 
     def columns(self, selects: Selects) -> list[int]:
-        """Returns the number of columns of each selected clip, for audio as its header states the duration."""
+        """Returns the number of columns of each selected clip; for audio, from the duration in its header."""
 
     def read(self, selects: Selects, progress: Progress, cache: FeatureCache | None = None) -> Dataset:
         """Reads the selected clips whole, for training.
@@ -104,7 +104,7 @@ class FolderInput:
     def extract(
         self, max_windows: int, selects: Selects, progress: Progress
     ) -> tuple[list[LabelledWindows], dict[str, str]]:
-        """Extracts windows as the server does; also returns why each dropped track was dropped."""
+        """Extracts windows as the server does; also returns the reason for each dropped track."""
         return extract_folder(self._select(selects), self.config, max_windows, progress)
 
     def _select(self, selects: Selects) -> list[AudioFile]:

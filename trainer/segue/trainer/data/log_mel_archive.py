@@ -69,7 +69,7 @@ def read_archive(path: Path, config: FeatureConfig) -> Dataset:
 
 
 def check_recipe(recipe: dict[str, Any], config: FeatureConfig, path: Path) -> None:
-    """Refuses an archive whose features are not those of a front end.
+    """Checks that the features of an archive are those of a front end.
 
     Raises:
         RecipeMismatch: a setting differs; the message names each.

@@ -16,7 +16,7 @@ from segue.trainer.data.npz import Fields, read_npz, write_npz
 from segue.trainer.errors import DataUnusable
 from segue.trainer.splits.split import check_names
 
-REMEDY = "Make the file with segue-trainer tag, and name it by --tags."
+REMEDY = "Make the file with segue-trainer tag, and name it with --tags."
 
 
 def read_tag_file(path: Path) -> dict[str, Floats]:

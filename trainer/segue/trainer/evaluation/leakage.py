@@ -27,7 +27,7 @@ class Leakage:
     selected_on: int | None
 
     def sentences(self) -> list[str]:
-        """Returns what a reader of the figures must know; nothing where the network has seen no track."""
+        """Returns the warnings for a reader of the figures; none if the network has seen no track."""
         if self.trained_on is None:
             return ["the artifact does not record its training tracks"]
         counts = [
@@ -38,7 +38,7 @@ class Leakage:
 
 
 def training_split(folder: Path, manifest: Manifest) -> Split | None:
-    """Returns the split that an artifact was trained by, or None where neither its folder nor the package has it.
+    """Returns the split that an artifact was trained on, or None where neither its folder nor the package has it.
 
     Raises:
         SplitMismatch: the split in the folder is damaged.
@@ -49,7 +49,7 @@ def training_split(folder: Path, manifest: Manifest) -> Split | None:
 
 
 def count_leakage(split: Split | None, tracks: Iterable[str]) -> Leakage:
-    """Counts the tracks, or chunks of tracks, that a network has seen that was trained by a split, by their names."""
+    """Counts the tracks, or chunks of tracks, that a network trained on the split has seen, by their names."""
     if split is None:
         return Leakage(None, None)
     names = [track_of(track) for track in tracks]

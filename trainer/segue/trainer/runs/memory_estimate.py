@@ -39,7 +39,7 @@ def available_bytes() -> int | None:
 
 
 def check_memory(columns: Sequence[int], config: FeatureConfig, max_windows: int, available: int | None) -> None:
-    """Refuses a run that does not fit in memory.
+    """Checks that a run fits in memory.
 
     Args:
         columns: number of columns of each training and validation clip.

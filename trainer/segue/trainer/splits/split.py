@@ -17,7 +17,7 @@ from segue.trainer.outputs import write_text
 
 SHIPPED = ("fault-filtered",)
 SAVED = "split.tsv"
-"""Name of a split's file in the folder of the artifact that was trained by it."""
+"""Name of a split's file in the folder of the artifact that was trained on it."""
 
 TRAIN, VALID, TEST, UNUSED = SIDES = ("train", "valid", "test", "unused")
 LEAKY = "LEAKY"
@@ -115,7 +115,7 @@ def load_split(name: str) -> Split:
 
 
 def check_duplicates(split: Split) -> None:
-    """Refuses a split with a recording on two sides, unless it says that it leaks.
+    """Checks that no recording is on two sides of a split, unless the split is marked as leaky.
 
     Raises:
         SplitMismatch: two of GTZAN's known duplicates are on different sides.
@@ -132,7 +132,7 @@ def check_duplicates(split: Split) -> None:
 
 
 def check_names(names: Iterable[str]) -> None:
-    """Refuses names that would break the table of a saved split, since the name of a file may hold anything.
+    """Checks that names can be saved in the table of a split, since the name of a file may hold anything.
 
     Raises:
         DataUnusable: a name is empty, is not UTF-8, or holds a tab, an end of line or spaces around it.

@@ -35,7 +35,7 @@ def attach_teacher_tags(dataset: Dataset, tags: Mapping[str, Floats]) -> Dataset
     if all(clip.tags is None for clip in clips):
         raise DataUnusable(
             f"The teacher has tags for none of the training clips, such as {clips[0].track}; its tracks are others, "
-            f"such as {next(iter(tags), 'none')}. Name the tags of this input by --tags, or leave it out."
+            f"such as {next(iter(tags), 'none')}. Name the tags of this input with --tags, or leave it out."
         )
     return replace(dataset, clips=clips)
 

@@ -19,7 +19,7 @@ from segue.trainer.training.checkpoint import Checkpoint, read_checkpoint, write
 LOG_LOSS = "log_loss"
 """Name in a ``History`` of the metric whose validation value selects the best epoch."""
 
-_REMEDY = "Lower the learning rate, or look for clips that are not music."
+_REMEDY = "Look for clips that are not music, and remove them."
 
 History = dict[str, list[float]]
 """Figures of each epoch by name: loss, log_loss and accuracy, and the same with the prefix "val_"."""
