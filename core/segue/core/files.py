@@ -34,24 +34,29 @@ def atomic_write(path: Path, mode: int = 0o666) -> Iterator[BufferedRandom]:
     the name. The file is open for reading, writing and seeking.
 
     Args:
-        path: the file to write; its folder exists.
+        path: the file to write; its folder exists. Of a link, the target is replaced.
         mode: its permissions, before the umask is applied.
 
     Raises:
         OSError: the disk is full, or the folder cannot be written.
     """
-    partial = path.with_name(f".{path.name}-{uuid.uuid4().hex[:8]}.partial")
-    descriptor = os.open(partial, os.O_RDWR | os.O_CREAT | os.O_EXCL, mode)
+    target = Path(os.path.realpath(path))
+    # A name of its own: with that of the target in it, it could be longer than a file system allows.
+    partial = target.with_name(f".segue-{uuid.uuid4().hex}.partial")
+    try:
+        descriptor = os.open(partial, os.O_RDWR | os.O_CREAT | os.O_EXCL, mode)
+    except OSError as error:
+        raise OSError(error.errno, os.strerror(error.errno or 0), str(path)) from error
     try:
         with os.fdopen(descriptor, "w+b") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        partial.replace(path)
+        partial.replace(target)
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
-    sync(path.parent)
+    sync(target.parent)
 
 
 def rename_synced(unfinished: Path, folder: Path) -> None:
@@ -82,10 +87,17 @@ def sync_tree(folder: Path) -> None:
 def sync(path: Path) -> None:
     """Syncs a file's content, or a folder's list of names, to disk.
 
+    A folder that may be written but not read cannot be synced, and is left to the system.
+
     Raises:
         OSError: the disk is full, or the path does not exist.
     """
-    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except PermissionError:
+        if path.is_dir():
+            return
+        raise
     try:
         os.fsync(descriptor)
     finally:

@@ -98,3 +98,41 @@ def test_a_digest_from_a_position_on(tmp_path: Path, start: int) -> None:
     path = tmp_path / "file"
     path.write_bytes(content)
     assert hashlib.sha256(content[start:]).hexdigest() == sha256_of(path, start)
+
+
+def test_a_long_name(tmp_path: Path) -> None:
+    """A name of 250 bytes, which leaves no room for a suffix, can be written."""
+    path = tmp_path / ("n" * 250)
+    with atomic_write(path) as file:
+        file.write(b"new")
+    assert b"new" == path.read_bytes()
+
+
+def test_a_link_keeps_its_target(tmp_path: Path) -> None:
+    """The file behind a link is replaced, not the link."""
+    target, link = tmp_path / "folder" / "target", tmp_path / "link"
+    target.parent.mkdir()
+    link.symlink_to(target)
+    for content in (b"new", b"newer"):
+        with atomic_write(link) as file:
+            file.write(content)
+        assert (True, content) == (link.is_symlink(), target.read_bytes())
+
+
+def test_an_error_names_the_file(tmp_path: Path) -> None:
+    """The error of a folder that is missing names the file of the caller."""
+    with pytest.raises(FileNotFoundError) as raised, atomic_write(tmp_path / "missing" / "file"):
+        pass
+    assert str(tmp_path / "missing" / "file") == raised.value.filename
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every folder")
+def test_a_folder_that_cannot_be_read(tmp_path: Path) -> None:
+    """A folder that may be written but not read cannot be synced, and the file is there all the same."""
+    tmp_path.chmod(0o333)
+    try:
+        with atomic_write(tmp_path / "file") as file:
+            file.write(b"new")
+    finally:
+        tmp_path.chmod(0o755)
+    assert b"new" == (tmp_path / "file").read_bytes()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,17 @@ def test_an_output_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
         check_output(tmp_path / "file" / "runs" / "out", resume=False)
     check_output(tmp_path / "runs" / "out", resume=False)
     assert [tmp_path / "file"] == list(tmp_path.iterdir())
+
+
+def test_a_pipe_gets_the_text(tmp_path: Path) -> None:
+    """A pipe or a device, such as /dev/stdout, is written to and not replaced."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    write_text(pipe, "text")
+    assert b"text" == os.read(reader, 100)
+    os.close(reader)
+    assert pipe.is_fifo()
 
 
 def test_a_full_disk_keeps_the_older_text(tmp_path: Path) -> None:

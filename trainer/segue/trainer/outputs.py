@@ -62,12 +62,15 @@ def write_text(path: Path, text: str) -> None:
     """Writes a text file in UTF-8; an older file stays until the new one is whole.
 
     Args:
-        path: the file; its folder is created if it is missing.
+        path: the file; its folder is created if it is missing. A device or a pipe, such as /dev/stdout, gets the text.
         text: the whole content.
 
     Raises:
         OSError: it cannot be written.
     """
+    if path.exists() and not path.is_file():
+        path.write_text(text, encoding="utf-8")
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(path) as file:
         file.write(text.encode())
