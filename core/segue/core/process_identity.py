@@ -32,17 +32,17 @@ class Process:
     def this(cls) -> Process:
         """Returns the calling process."""
         pid = os.getpid()
-        return cls(socket.gethostname(), _place(), pid, started(pid) or "", Path(sys.argv[0]).name or "python")
+        return cls(socket.gethostname(), _place(), pid, start_time(pid) or "", Path(sys.argv[0]).name or "python")
 
     def is_gone(self) -> bool:
         """Returns whether the process has certainly ended; False for a process in another place."""
-        return self.place == _place() and started(self.pid) != self.started
+        return self.place == _place() and start_time(self.pid) != self.started
 
     def __str__(self) -> str:
         return f"{self.command} (process {self.pid} on {self.host})"
 
 
-def started(pid: int) -> str | None:
+def start_time(pid: int) -> str | None:
     """Returns the start time of the process with this pid, or None if it does not exist or is a zombie."""
     try:
         # The name of the program is in parentheses and may contain any character.

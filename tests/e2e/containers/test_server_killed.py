@@ -10,8 +10,8 @@ import pytest
 from tests.e2e.containers.compose import DOCKER, Compose
 
 CALLS = 200
-ENVIRONMENT = ("--env", "SEGUE_TOKEN_FILE=/run/secrets/token")
-IN_CONTAINER = ("run", "--rm", "-T", *ENVIRONMENT, "--entrypoint", "python3", "client")
+TOKEN = ("--env", "SEGUE_TOKEN_FILE=/run/secrets/token")
+IN_CONTAINER = ("run", "--rm", "-T", *TOKEN, "--entrypoint", "python3", "client")
 
 
 @pytest.fixture
@@ -23,19 +23,9 @@ def repaired(indexed: Compose) -> Iterator[Compose]:
 
 def test_no_call_fails_when_a_server_is_killed(repaired: Compose, clip: str, tmp_path: Path) -> None:
     """Four callers with the client's own retries lose no call when one of two servers is killed."""
-    container = (
-        "run",
-        "--rm",
-        "-T",
-        "--env",
-        "SEGUE_TOKEN_FILE=/run/secrets/token",
-        "--entrypoint",
-        "python3",
-        "client",
-    )
     arguments = ("-", "balancer:50051", clip, str(CALLS))
     log = tmp_path / "callers.log"
-    with repaired.popen(*container, *arguments, stdin=DOCKER / "callers.py", stderr=log) as callers:
+    with repaired.popen(*IN_CONTAINER, *arguments, stdin=DOCKER / "callers.py", stderr=log) as callers:
         assert callers.stdout is not None
         first_line = callers.stdout.readline()  # the callers print it once calls succeed
         assert first_line, log.read_text()

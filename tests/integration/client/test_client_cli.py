@@ -4,7 +4,6 @@ import json
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from click.testing import CliRunner, Result
 
 from segue.client.cli.main import main
 from segue.v1.recommendation_service_pb2 import RecommendResponse
+from tests.helpers.machine.waiting import wait_until
 from tests.integration.client.conftest import TRACKS, Peer, fails, hangs, info
 
 COMMAND = [sys.executable, "-c", "from segue.client.cli.main import main; main()"]
@@ -184,8 +184,7 @@ def test_interrupted(peer: Peer) -> None:
     """Ctrl-C ends a call in progress without a message, with exit code 130."""
     peer.behaviours.append(hangs)
     program = start(peer, "status")
-    while not peer.received:
-        time.sleep(0.02)
+    wait_until(lambda: bool(peer.received))
     program.send_signal(signal.SIGINT)
     assert (("", ""), 130) == (program.communicate(timeout=60), program.returncode)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from segue.core.errors import WorkerDied, WorkerOutOfMemory, WorkerTimedOut
-from segue.core.process_identity import started
+from segue.core.process_identity import start_time
 from segue.core.process_pool import ProcessPool
 from segue.core.worker_process import SEND_SECONDS, UNLIMITED, JobLimits
 from tests.helpers.machine.waiting import PATIENCE_SECONDS, wait_until
@@ -55,7 +55,7 @@ def touch_then(path: Path, expression: str) -> str:
 
 def is_running(pid: int) -> bool:
     """Returns whether a process exists and is not a zombie."""
-    return started(pid) is not None
+    return start_time(pid) is not None
 
 
 def test_a_result_is_returned(pool: Pool) -> None:

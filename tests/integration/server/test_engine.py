@@ -175,7 +175,7 @@ async def test_unusable_audio(rig: Rig) -> None:
     assert {"least_seconds": "3", "actual_seconds": "1"} == error.value.facts
     with pytest.raises(AudioUndecodable):
         await rig.engine.analyze(b"no audio" * 100)
-    assert (await rig.engine.analyze(wav(4))).prediction.posterior.shape == (10,)
+    assert (10,) == (await rig.engine.analyze(wav(4))).prediction.posterior.shape
 
 
 async def test_a_worker_that_dies(rig: Rig) -> None:
@@ -183,7 +183,7 @@ async def test_a_worker_that_dies(rig: Rig) -> None:
     messages: list[str] = []
     # A process that is killed before it has the clip, or after it is done, costs nothing: so it lives longer each time.
     for milliseconds in range(5, 500, 5):
-        assert (await rig.engine.analyze(wav(4))).prediction.posterior.shape == (10,)
+        assert (10,) == (await rig.engine.analyze(wav(4))).prediction.posterior.shape
         (first,) = await rig.start(LONG)
         await asyncio.sleep(milliseconds / 1000)
         os.kill(decoder(os.getpid()), signal.SIGKILL)
@@ -192,4 +192,4 @@ async def test_a_worker_that_dies(rig: Rig) -> None:
             messages.append(str(result))
             break
     assert [True] == ["could not be decoded" in message for message in messages]
-    assert (await rig.engine.analyze(wav(4))).prediction.posterior.shape == (10,)
+    assert (10,) == (await rig.engine.analyze(wav(4))).prediction.posterior.shape

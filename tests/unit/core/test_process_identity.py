@@ -5,7 +5,7 @@ import subprocess
 import sys
 from dataclasses import replace
 
-from segue.core.process_identity import Process, started
+from segue.core.process_identity import Process, start_time
 
 
 def test_this_process() -> None:
@@ -18,11 +18,11 @@ def test_this_process() -> None:
 def test_a_zombie() -> None:
     """A process that ended is gone, even before its parent has waited for it."""
     with subprocess.Popen([sys.executable, "-c", "pass"], stdout=subprocess.PIPE) as process:
-        start_time = started(process.pid)
-        assert start_time is not None
+        began = start_time(process.pid)
+        assert began is not None
         os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
-        assert started(process.pid) is None
-        assert replace(Process.this(), pid=process.pid, started=start_time).is_gone()
+        assert start_time(process.pid) is None
+        assert replace(Process.this(), pid=process.pid, started=began).is_gone()
 
 
 def test_a_reused_pid() -> None:

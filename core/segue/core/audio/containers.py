@@ -1,4 +1,4 @@
-"""Splits RIFF, IFF, ISO media and Ogg files into their parts."""
+"""Splits RIFF, IFF, ISO media and Ogg files into their parts, and measures ID3v2 tags."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 # Real files have far fewer. Hostile bytes that consist of empty chunks must not keep a processor busy.
 _MAX_PARTS = 100_000
+_MAX_TAGS = 100
 
 
 class Part(NamedTuple):
@@ -71,3 +72,17 @@ def ogg_bodies(data: memoryview) -> Iterator[tuple[int, memoryview]]:
         stop = start + sum(data[position + 27 : start])
         yield granule, data[start:stop]
         position = stop
+
+
+def id3_end(data: memoryview) -> int:
+    """Returns the end of the ID3v2 tags at the start of a file."""
+    position = 0
+    for _ in range(_MAX_TAGS):
+        if bytes(data[position : position + 3]) != b"ID3" or position + 10 > len(data):
+            break
+        footer = 10 if data[position + 5] & 0x10 else 0
+        size = 0
+        for byte in data[position + 6 : position + 10]:
+            size = size << 7 | byte & 0x7F
+        position += 10 + size + footer
+    return position

@@ -6,7 +6,7 @@ import struct
 from collections.abc import Iterator
 from itertools import islice
 
-from segue.core.audio.containers import Part, iff_chunks, iso_boxes, riff_chunks
+from segue.core.audio.containers import Part, id3_end, iff_chunks, iso_boxes, riff_chunks
 from segue.core.audio.pcm import UNKNOWN_LENGTH
 from segue.core.errors import AudioUndecodable
 
@@ -88,7 +88,7 @@ def _has_last_page(data: memoryview) -> bool:
 
 def _declared_mp3_bytes(data: memoryview) -> int:
     """Returns the end of an MP3 file's audio by its Xing header, less one frame, or 0 if it has none."""
-    start = _id3_bytes(data)
+    start = id3_end(data)
     if bytes(data[start : start + 1]) != b"\xff":
         return 0
     for offset in _XING_OFFSETS:
@@ -98,16 +98,6 @@ def _declared_mp3_bytes(data: memoryview) -> int:
         if name in {b"Xing", b"Info"} and flags & 2:
             return start + int(counts[flags & 1]) - _MP3_FRAME_BYTES
     return 0
-
-
-def _id3_bytes(data: memoryview) -> int:
-    """Returns the length of the ID3v2 tag at the start of an MP3 file, or 0 if there is none."""
-    if bytes(data[:3]) != b"ID3" or len(data) < 10:
-        return 0
-    length = 0
-    for byte in data[6:10]:
-        length = length << 7 | byte & 0x7F
-    return 10 + length
 
 
 def playing_seconds(data: memoryview) -> float:

@@ -10,7 +10,7 @@ import struct
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from segue.core.audio.containers import iff_chunks, iso_boxes, ogg_bodies, riff_chunks
+from segue.core.audio.containers import id3_end, iff_chunks, iso_boxes, ogg_bodies, riff_chunks
 
 _FLAC_STREAMINFO = 34
 # Real files have one or two. Hostile bytes that consist of tags must not keep a processor busy.
@@ -63,7 +63,7 @@ def _digest(kind: bytes, parts: Iterable[memoryview]) -> str | None:
 
 
 def _audio(data: memoryview) -> _Audio:
-    body = data[_id3_end(data) :]
+    body = data[id3_end(data) :]
     magic, form = bytes(body[:4]), bytes(body[8:12])
     if magic == b"fLaC":
         return _flac(body)
@@ -110,20 +110,6 @@ def _au(body: memoryview) -> _Audio:
     """Returns encoding, rate and channels, and the samples; the text between them is a tag."""
     (offset,) = struct.unpack_from(">I", body, 4)
     return _Audio(b"segue:au", [body[12:24], body[offset:]])
-
-
-def _id3_end(data: memoryview) -> int:
-    """Returns the end of the ID3v2 tags at the start of a file."""
-    position = 0
-    for _ in range(_MAX_TAGS):
-        if bytes(data[position : position + 3]) != b"ID3" or position + 10 > len(data):
-            break
-        footer = 10 if data[position + 5] & 0x10 else 0
-        size = 0
-        for byte in data[position + 6 : position + 10]:
-            size = size << 7 | byte & 0x7F
-        position += 10 + size + footer
-    return position
 
 
 def _tags_start(data: memoryview) -> int:

@@ -29,7 +29,7 @@ from segue.core.catalogue.records import Identity
 from segue.core.catalogue.store import TrackStore, all_track_ids
 from segue.core.errors import CatalogueEmpty, SnapshotDamaged, SnapshotUnwritable
 from segue.core.failpoints import Failpoint, reach
-from segue.core.files import sha256_of, sync, sync_tree
+from segue.core.files import rename_synced, sha256_of
 from segue.core.index.snapshot_header import HEADER, INDEX, TRACK_IDS, SnapshotHeader
 from segue.core.index.vector_index import HnswIndex
 
@@ -141,14 +141,12 @@ def _write(folder: Path, identity: Identity, revision: int, track_ids: list[str]
         files = {file: sha256_of(unfinished / file) for file in (INDEX, TRACK_IDS)}
         header = SnapshotHeader(**asdict(identity), revision=revision, tracks=len(track_ids), files=files)
         (unfinished / HEADER).write_text(header.to_json(), encoding="ascii")
-        sync_tree(unfinished)
         reach(Failpoint.BEFORE_RENAME)
-        unfinished.rename(folder / name)
+        rename_synced(unfinished, folder / name)
         reach(Failpoint.AFTER_RENAME)
     except OSError:
         shutil.rmtree(unfinished, ignore_errors=True)
         raise
-    sync(folder)
     _remove_old(folder, folder / name, header)
     return header
 

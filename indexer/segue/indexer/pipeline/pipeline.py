@@ -10,7 +10,7 @@ from typing import Protocol
 
 from segue.core.catalogue.records import Addition, FailureRecord, Track, is_unit
 from segue.core.catalogue.store import TrackWriter
-from segue.core.errors import WorkerDied, WorkerError
+from segue.core.errors import EmbeddingUnusable, WorkerDied, WorkerError
 from segue.core.failpoints import Failpoint, reach
 from segue.core.features.windows import Windows
 from segue.core.model.saved_model import Prediction
@@ -199,6 +199,6 @@ def build_addition(file: MusicFile, examined: Examined, prediction: Prediction, 
 def _bad_prediction(file: MusicFile) -> Failure:
     return Failure(
         display_path(file.path),
-        "NOT_UNDERSTOOD",
+        EmbeddingUnusable.reason,
         "The model's embedding of it is not a unit vector. Leave the file out, and report the error with the file.",
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NoReturn, cast
+from typing import Any
 
 import click
 
@@ -37,25 +37,27 @@ def _is_host(name: str) -> bool:
         return False
 
 
-class _Ranged(click.ParamType):  # type: ignore[type-arg] # generic in its types alone
-    """A number whose error names the range, also for text that is not a number."""
+class CountRange(click.IntRange):
+    """A whole number in a range, which every error names."""
 
-    def fail(self, message: str, param: click.Parameter | None = None, ctx: click.Context | None = None) -> NoReturn:
-        """Raises the error for a value."""
-        described = f" in the range {cast('SecondsRange', self)._describe_range()}."
-        super().fail(message.replace(" range.", described), param, ctx)
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:  # noqa: ANN401 - click's own signature
+        """Converts a text to a number, or raises an error."""
+        try:
+            number: int = super().convert(value, param, ctx)
+        except click.BadParameter:
+            self.fail(f"{value!r} is not a whole number from {self.min:,} to {self.max:,}.", param, ctx)
+        return number
 
 
-class CountRange(_Ranged, click.IntRange):
-    """A whole number in a range."""
-
-
-class SecondsRange(_Ranged, click.FloatRange):
-    """A number in a range; rejects NaN, which click accepts."""
+class SecondsRange(click.FloatRange):
+    """A number in a range, which every error names; NaN, which click accepts, is in no range."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:  # noqa: ANN401 - click's own signature
         """Converts a text to a number, or raises an error."""
-        number: float = super().convert(value, param, ctx)
+        try:
+            number: float = super().convert(value, param, ctx)
+        except click.BadParameter:
+            number = math.nan
         if math.isnan(number):
-            self.fail(f"{value} is not in the range {self._describe_range()}.", param, ctx)
+            self.fail(f"{value!r} is not a number from {self.min:,} to {self.max:,}.", param, ctx)
         return number

@@ -16,7 +16,7 @@ from grpc_health.v1 import health_pb2
 from redis import Redis
 
 from segue.client import Client, StoreUnavailableError
-from segue.core.process_identity import started
+from segue.core.process_identity import start_time
 from segue.core.redis_catalogue.open import open_store
 from segue.core.redis_catalogue.store import RedisStore
 from tests.helpers.clips import Fill, wav
@@ -104,7 +104,7 @@ def test_a_private_redis_that_dies(served: Served) -> None:
     """A private Redis that is killed is started again, and nothing of the catalogue is lost."""
     pid = served.redis()
     os.kill(pid, signal.SIGKILL)
-    wait_until(lambda: started(pid) is None)
+    wait_until(lambda: start_time(pid) is None)
     wait_until(lambda: can_read(served.stubs, served.ids[0]))
     assert 2 == len(served.stubs.recommend(served.ids[0]).recommendations)
 
@@ -137,7 +137,7 @@ def test_sigterm_while_redis_hangs(tmp_path: Path, tiny_model: Path, fill: Fill,
         with stopped(pid):
             running.process.terminate()
             assert 0 == running.process.wait(PATIENCE_SECONDS)
-    wait_until(lambda: started(pid) is None)
+    wait_until(lambda: start_time(pid) is None)
 
 
 def test_a_data_folder_that_vanishes(tmp_path: Path, tiny_model: Path) -> None:

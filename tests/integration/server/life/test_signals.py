@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from segue.core.process_identity import started
+from segue.core.process_identity import start_time
 from segue.v1 import audio_pb2, classification_service_pb2, classification_service_pb2_grpc
 from tests.helpers.clips import wav
 from tests.helpers.machine.processes import decoder, stopped
@@ -30,7 +30,7 @@ def test_a_signal_before_the_server_is_ready(tmp_path: Path, tiny_model: Path, n
         pid = int(pid_file.read_text())
         process.send_signal(number)
         assert 0 == process.wait(PATIENCE_SECONDS)
-    wait_until(lambda: started(pid) is None)
+    wait_until(lambda: start_time(pid) is None)
 
 
 def test_a_terminal_that_is_closed(tmp_path: Path, tiny_model: Path) -> None:
@@ -39,7 +39,7 @@ def test_a_terminal_that_is_closed(tmp_path: Path, tiny_model: Path) -> None:
         pid = int((tmp_path / "redis" / "redis.pid").read_text())
         running.process.send_signal(signal.SIGHUP)
         assert 0 == running.process.wait(PATIENCE_SECONDS)
-    wait_until(lambda: started(pid) is None)
+    wait_until(lambda: start_time(pid) is None)
 
 
 def test_calls_in_progress_finish(tmp_path: Path, tiny_model: Path) -> None:

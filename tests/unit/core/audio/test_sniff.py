@@ -66,6 +66,15 @@ def test_a_truncated_mp3_with_a_tag() -> None:
     assert (False, True) == (is_truncated(whole), is_truncated(whole[:-5_000]))
 
 
+def test_a_truncated_mp3_with_two_tags() -> None:
+    """The second of two tags, and the footer of the first, are not counted as audio."""
+    length = bytes([0, 0, 0x27, 0x08])
+    first = b"ID3\x04\x00\x10" + length + bytes(5_000) + b"3DI\x04\x00\x10" + length
+    second = b"ID3\x03\x00\x00" + length + bytes(5_000)
+    whole = memoryview(first + second + bytes(LOSSY["mp3"]))
+    assert (False, True) == (is_truncated(whole), is_truncated(whole[:-5_000]))
+
+
 def test_a_truncated_mp4() -> None:
     """A box that extends past the end of the file shows that it was cut off."""
     head = struct.pack(">I4s", 16, b"ftyp") + b"M4A " + bytes(4)

@@ -177,7 +177,7 @@ def test_failures_are_recorded() -> None:
         silent.reason,
         silent.detail,
     )
-    assert "NOT_UNDERSTOOD" == recorded["/music/13.wav"].reason
+    assert "EMBEDDING_UNUSABLE" == recorded["/music/13.wav"].reason
 
 
 def test_the_same_audio_in_two_places_is_one_track() -> None:
@@ -196,7 +196,7 @@ def test_a_bad_embedding_costs_one_file() -> None:
     world.run(music(12, 13, 14))
 
     assert 2 == world.store.count()
-    assert ["NOT_UNDERSTOOD"] == [failure.reason for failure in world.counts.failures]
+    assert ["EMBEDDING_UNUSABLE"] == [failure.reason for failure in world.counts.failures]
 
 
 def test_missing_files_are_returned() -> None:

@@ -61,15 +61,15 @@ def test_a_file_that_the_environment_names(file: Path) -> None:
         ("worker = 3", "has an unknown key, worker. Did you mean workers?"),
         ("x = 3", "has an unknown key, x. The keys are {keys}."),
         ("[server]\nworkers = 3", "has an unknown key, server."),
-        ("workers = 0", "0 is not in the range 1<=x<=256"),
-        ("workers = 2.5", "'2.5' is not a valid integer in the range 1<=x<=256"),
-        ('grace = "long"', "'long' is not a valid float in the range 0<=x<=3600"),
+        ("workers = 0", "'0' is not a whole number from 1 to 256"),
+        ("workers = 2.5", "'2.5' is not a whole number from 1 to 256"),
+        ('grace = "long"', "'long' is not a number from 0 to 3,600"),
         ("workers = true", "workers in {file} is bool True; use one text or number"),
         ("listen = [1]", "listen in {file} is list [1]; use one text or number"),
         ('listen = "nowhere"', "'nowhere' is not an address; write HOST:PORT"),
         ('redis = ["redis://:secret@host"]', "redis in {file} is list ['redis://:***@host']"),
-        ("grace = nan", "nan is not in the range 0<=x<=3600"),
-        ("queue-seconds = -inf", "-inf is not in the range 1<=x<=1000000"),
+        ("grace = nan", "'nan' is not a number from 0 to 3,600"),
+        ("queue-seconds = -inf", "'-inf' is not a number from 1 to 1,000,000"),
         ('listen = "unix:"', "'unix:' is not an address"),
         ('metrics-listen = ".example.com:80"', "'.example.com:80' is not an address"),
         ('metrics-listen = "host:٣"', "'host:٣' is not an address"),
@@ -96,7 +96,7 @@ def test_a_missing_file(tmp_path: Path) -> None:
 def test_an_invalid_value_in_the_environment() -> None:
     """The error for a wrong value in the environment names the variable and the range."""
     ended = CliRunner().invoke(show, env={"SEGUE_WORKERS": "0"})
-    assert "workers from SEGUE_WORKERS: 0 is not in the range 1<=x<=256" in ended.output
+    assert "workers from SEGUE_WORKERS: '0' is not a whole number from 1 to 256" in ended.output
 
 
 @pytest.mark.parametrize(

@@ -75,8 +75,8 @@ def train_artifact(
         return write_artifact(folder, network, manifest, describe)
     except tf.errors.OpError as error:
         raise CheckpointError(
-            f"The network cannot be written to {folder}: {_reason(error)}. Free some space, and continue with --resume "
-            "where there is a checkpoint."
+            f"The network cannot be written to {folder}: {tensorflow_reason(error)}. Free some space, and continue "
+            "with --resume where there is a checkpoint."
         ) from error
 
 
@@ -145,7 +145,7 @@ def _run_record(data: TrainValidSplit, recipe: Recipe, plan: AnyPlan, trained: A
     )
 
 
-def _reason(error: tf.errors.OpError) -> str:
+def tensorflow_reason(error: tf.errors.OpError) -> str:
     """Returns TensorFlow's message without the names of its own parts, which come before and after it."""
     reason: str = error.message.rpartition("; ")[2].partition(" [Op:")[0]
     return reason
