@@ -71,9 +71,9 @@ def test_failures(any_store: WritableStore) -> None:
     failures = [failure(f"/{number:03}/caf\udce9") for number in range(150)]
     later = failure(failures[0].path, "WORKER_DIED", size=7)
     with any_store.writer(*MODEL) as writer:
-        writer.note_failures(failures)
-        writer.note_failures([later])
-        writer.note_failures([])
+        writer.record_failures(failures)
+        writer.record_failures([later])
+        writer.record_failures([])
     assert [later, failures[1], None] == any_store.failures([failures[0].path, failures[1].path, "/good"])
     assert [file.path for file in failures] == sorted(file.path for file in any_store.all_failures())
     assert [] == any_store.failures([])
@@ -84,7 +84,7 @@ def test_the_end_of_a_failure(any_store: WritableStore) -> None:
     """A file that is added, forgotten or cleared has no failure; clearing leaves its track as it is."""
     with any_store.writer(*MODEL) as writer:
         writer.add([addition(4, "/d"), addition(5, "/e")])
-        writer.note_failures([failure(path) for path in ("/a", "/b", "/c", "/d", "/e")])
+        writer.record_failures([failure(path) for path in ("/a", "/b", "/c", "/d", "/e")])
         assert 3 == writer.add([addition(1, "/a")])
         assert 4 == writer.forget(["/b", "/d"])
         writer.clear_failures(["/c", "/e", "/never"])

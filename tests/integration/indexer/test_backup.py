@@ -31,7 +31,7 @@ def backup(catalogue: RedisStore, tmp_path: Path) -> Path:
     """A backup of a catalogue that has a track with two files, and a failed file."""
     with catalogue.writer("model", "front end", 16) as writer:
         writer.add([addition(3, "/else\\xffwhere/3 \N{SNOWMAN}.flac")])
-        writer.note_failures([FAILED])
+        writer.record_failures([FAILED])
     ended = run("backup", tmp_path / "backup", "--data", tmp_path)
     assert (0, "") == (ended.exit_code, ended.stderr)
     assert ended.stdout.startswith(f"Wrote 20 tracks to {tmp_path / 'backup'} in ")
@@ -67,7 +67,7 @@ def test_a_catalogue_is_replaced_only_on_request(backup: Path, catalogue: RedisS
     """Without --replace the old tracks stay; with it they are removed, and so are their failures."""
     data = tmp_path / "other"
     with open_store(data) as store, store.writer("another model", "front end", 8) as writer:
-        writer.note_failures([FailureRecord("/other.mp3", 1, 1, "R", "Cause.", 1)])
+        writer.record_failures([FailureRecord("/other.mp3", 1, 1, "R", "Cause.", 1)])
         writer.add([replace(addition(77), embedding=np.eye(8, dtype=np.float32)[0])])
     refused = run("restore", backup, "--data", data)
     assert (1, True) == (refused.exit_code, "has 1 track. Use --replace" in refused.stderr)

@@ -115,7 +115,7 @@ class TrackWriter(Protocol):
         """
         ...
 
-    def note_failures(self, failures: Sequence[FailureRecord]) -> None:
+    def record_failures(self, failures: Sequence[FailureRecord]) -> None:
         """Records the failures of files; the tracks that they held before stay."""
         ...
 

@@ -66,8 +66,8 @@ class RedisWriter:
         """Forgets files; see ``TrackWriter.forget``."""
         return self._write(paths, Transaction.forget, lambda batch: self._begin([], batch))
 
-    def note_failures(self, failures: Sequence[FailureRecord]) -> None:
-        """Records the failures of files; see ``TrackWriter.note_failures``."""
+    def record_failures(self, failures: Sequence[FailureRecord]) -> None:
+        """Records the failures of files; see ``TrackWriter.record_failures``."""
         self._write(failures, Transaction.record_failure)
 
     def clear_failures(self, paths: Sequence[str]) -> None:

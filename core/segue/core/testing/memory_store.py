@@ -190,8 +190,8 @@ class MemoryWriter:
             self._store.forget(path)
         return self._store.revision()
 
-    def note_failures(self, failures: Sequence[FailureRecord]) -> None:
-        """Records the failures of files; see ``TrackWriter.note_failures``."""
+    def record_failures(self, failures: Sequence[FailureRecord]) -> None:
+        """Records the failures of files; see ``TrackWriter.record_failures``."""
         for failure in failures:
             self._store.record_failure(failure)
 

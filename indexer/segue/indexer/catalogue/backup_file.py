@@ -21,11 +21,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from segue.core.catalogue.records import Addition, FailureRecord, Identity, PathRecord, Track, Vector
 from segue.core.errors import BackupUnusable
 from segue.core.files import atomic_write, sha256_of
+from segue.core.redis_catalogue.codec import embedding_from_bytes
 
 FORMAT_VERSION = 1
 _MAGIC = f"segue-backup {FORMAT_VERSION} "
@@ -138,6 +137,6 @@ def _from_json(line: bytes) -> Entry | FailureRecord:
     if "failure" in document:
         return FailureRecord(**document["failure"])
     track = Track(**document["track"])
-    embedding = np.frombuffer(base64.b64decode(document["embedding"]), "<f4").astype(np.float32, copy=False)
+    embedding = embedding_from_bytes(base64.b64decode(document["embedding"]))
     files = [PathRecord(path, size, mtime_ns, track.track_id) for path, size, mtime_ns in document["files"]]
     return Entry(track, embedding, files)

@@ -117,7 +117,7 @@ def _session_over(store: RedisStore, settings: Settings, manifest: Manifest) -> 
     """Locks a catalogue and opens a session over it."""
     limits = JobLimits(settings.file_seconds, settings.file_memory * _MIB)
     work = partial(examine, config=manifest.features, max_windows=manifest.windows)
-    current_identity(store)
+    current_identity(store)  # raises if it is damaged: a writer would give it a new identity
     with (
         store.writer(*manifest.key) as writer,
         ProcessPool(settings.jobs, work, preload=_PRELOADED, limits=limits) as workers,

@@ -134,7 +134,7 @@ def _restore(identity: Identity, entries: Iterable[Entry | FailureRecord], store
 def _fill(writer: TrackWriter, entries: Iterable[Entry | FailureRecord]) -> None:
     for page in batched(entries, _PAGE):
         writer.add([addition for entry in page if isinstance(entry, Entry) for addition in entry.additions()])
-        writer.note_failures([entry for entry in page if isinstance(entry, FailureRecord)])
+        writer.record_failures([entry for entry in page if isinstance(entry, FailureRecord)])
 
 
 def _entries(store: TrackStore) -> Iterator[Entry | FailureRecord]:

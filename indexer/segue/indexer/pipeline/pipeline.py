@@ -13,13 +13,13 @@ from segue.core.catalogue.store import TrackWriter
 from segue.core.errors import EmbeddingUnusable, WorkerDied, WorkerError
 from segue.core.failpoints import Failpoint, reach
 from segue.core.features.windows import Windows
-from segue.core.model.saved_model import Prediction
+from segue.core.model.saved_model import BATCH_SIZES, Prediction
 from segue.indexer.pipeline.records import Examined, Failure, Missing, MusicFile, Source
 from segue.indexer.pipeline.run_counts import RunCounts, Show
 from segue.indexer.text import display_path
 
-# The model's largest batch; one transaction holds as many tracks.
-BATCH = 16
+# The largest batch of the model; one transaction holds as many tracks.
+BATCH = BATCH_SIZES[-1]
 # Files in flight: enough that a long track does not leave the other workers idle; 200 kB of windows each.
 _MIN_IN_FLIGHT, _IN_FLIGHT_PER_JOB = 32, 2
 
@@ -143,7 +143,7 @@ class Pipeline:
     def _write_failures(self, at_least: int) -> None:
         """Writes the failures to the catalogue once there are so many."""
         if len(self._unwritten_failures) >= at_least:
-            self._writer.note_failures(self._unwritten_failures)
+            self._writer.record_failures(self._unwritten_failures)
             self._unwritten_failures = []
 
     def _commit(self, batch: Sequence[tuple[MusicFile, Examined]]) -> None:

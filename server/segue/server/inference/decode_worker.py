@@ -49,10 +49,11 @@ class DecodeWorker:
         os.setpriority(os.PRIO_PROCESS, 0, max(_NICENESS, os.getpriority(os.PRIO_PROCESS, 0)))
         begun = time.monotonic()
         check_deadline(task.deadline, "decode")
-        decoded = [begun]
+        decoded = begun
 
         def on_decoded() -> None:
-            decoded.append(time.monotonic())
+            nonlocal decoded
+            decoded = time.monotonic()
             check_deadline(task.deadline, "features")
 
         if task.stream_range is None:
@@ -61,7 +62,7 @@ class DecodeWorker:
             first, ended = task.stream_range.first, task.stream_range.ended
             clip = extract_partial(task.audio, self.config, first, self.max_windows, ended=ended)
         done = time.monotonic()
-        return DecodedClip(clip, begun, decoded[-1], done, track_id(memoryview(task.audio)) if task.identify else None)
+        return DecodedClip(clip, begun, decoded, done, track_id(memoryview(task.audio)) if task.identify else None)
 
     def warm_up_task(self) -> DecodeTask:
         """Returns a task that loads every module that later tasks need: one window of noise."""

@@ -105,12 +105,13 @@ def watch_balancer(path: Path, metrics: Metrics) -> None:
         MalformedRequest: the file cannot be read, or holds no certificate.
     """
     option = "balancer-certificate"
-    last_end = [certificate_end(option, path).timestamp()]
+    last_end = certificate_end(option, path).timestamp()
 
     def read_end() -> float:
+        nonlocal last_end
         with suppress(MalformedRequest):
-            last_end[0] = certificate_end(option, path).timestamp()
-        return last_end[0]
+            last_end = certificate_end(option, path).timestamp()
+        return last_end
 
     metrics.certificate_expires.set_function(read_end)
 

@@ -36,7 +36,7 @@ with open_store(Path(sys.argv[1])) as store, store.writer("model", "front-end", 
             for n, path, vector in zip(numbers, paths, vectors)
         ])
         writer.forget([f"/{dice.randrange(400)}" for _ in range(5)])
-        writer.note_failures([FailureRecord(f"/{dice.randrange(400)}", 1, 1, "R", "Why.", 1)])
+        writer.record_failures([FailureRecord(f"/{dice.randrange(400)}", 1, 1, "R", "Why.", 1)])
         print(writer.remove([f"{dice.randrange(400):032x}" for _ in range(3)]), flush=True)
 """
 

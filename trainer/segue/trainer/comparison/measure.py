@@ -17,7 +17,7 @@ from segue.trainer.data.train_valid_split import TrainValidSplit
 from segue.trainer.errors import DataUnusable, SplitMismatch
 from segue.trainer.evaluation.analysis import remove_temperature
 from segue.trainer.evaluation.baselines import regression_on_bands
-from segue.trainer.evaluation.calibration import cross_fitted
+from segue.trainer.evaluation.calibration import cross_fitted, log_posterior
 from segue.trainer.evaluation.metrics import K_VALUES, precision_of_each
 from segue.trainer.evaluation.predict import predict_dataset
 from segue.trainer.evaluation.predictions import Predictions
@@ -83,8 +83,8 @@ def measures_of(predictions: Predictions, pool: Predictions, temperature: float)
     each = np.arange(len(predictions.genres))
     return {
         "accuracy": (predictions.posterior.argmax(1) == predictions.genres).astype(np.float64),
-        "log_loss_raw": -np.log(np.maximum(raw[each, predictions.genres], 1e-30)),
-        "log_loss": -np.log(np.maximum(fitted[each, predictions.genres], 1e-30)),
+        "log_loss_raw": -log_posterior(raw)[each, predictions.genres],
+        "log_loss": -log_posterior(fitted)[each, predictions.genres],
         **{f"precision_at_{k}": precision_of_each(k, similarity, predictions.genres, pool.genres) for k in K_VALUES},
     }
 
