@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import NoReturn
 
 import click
@@ -25,6 +25,8 @@ def reporting_errors(output: OutputOptions, dry_run: bool = False) -> Iterator[R
     counts = RunCounts(dry_run=dry_run)
     try:
         yield counts
+    except BrokenPipeError:
+        raise  # click ends silently: the reader of the output is gone
     except (SegueError, OSError) as error:
         click.echo(f"segue-indexer: {error}", err=True)
         _exit(counts, output, getattr(error, "reason", "SYSTEM"), str(error), 1)
@@ -37,5 +39,6 @@ def reporting_errors(output: OutputOptions, dry_run: bool = False) -> Iterator[R
 def _exit(counts: RunCounts, output: OutputOptions, reason: str, message: str, code: int) -> NoReturn:
     if output.as_json:
         counts.error = {"reason": reason, "message": message}
-        click.echo(json.dumps(counts.to_dict(), indent=2))
+        with suppress(OSError):  # the error may be that of the output
+            click.echo(json.dumps(counts.to_dict(), indent=2))
     sys.exit(code)

@@ -10,7 +10,7 @@ import pytest
 
 from segue.indexer.cli.errors import reporting_errors
 from segue.indexer.settings import OutputOptions
-from tests.helpers.indexer import run
+from tests.helpers.indexer import PROGRAM, run
 
 
 def test_a_path_that_does_not_exist_is_reported_first(tmp_path: Path) -> None:
@@ -89,3 +89,26 @@ def test_a_run_that_is_stopped_at_once_prints_its_document(capsys: pytest.Captur
         stopped()
     document = json.loads(capsys.readouterr().out)
     assert (130, 3, "STOPPED") == (ended.value.code, document["added"], document["error"]["reason"])
+
+
+def status(data: Path, stdout: int) -> subprocess.CompletedProcess[str]:
+    """Runs ``status --json`` with this standard output."""
+    command = [*PROGRAM, "status", "--json", "--data", str(data)]
+    return subprocess.run(command, stdout=stdout, stderr=subprocess.PIPE, text=True, check=False)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is always full")
+def test_an_output_that_cannot_be_written(tmp_path: Path) -> None:
+    """A full disk behind the standard output is reported in one sentence."""
+    with Path("/dev/full").open("w") as full:
+        ended = status(tmp_path, full.fileno())
+    assert (1, "segue-indexer: [Errno 28] No space left on device\n") == (ended.returncode, ended.stderr)
+
+
+def test_an_output_that_is_not_read(tmp_path: Path) -> None:
+    """A reader that is gone, such as head, ends the command without a message."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    ended = status(tmp_path, writer)
+    os.close(writer)
+    assert (1, "") == (ended.returncode, ended.stderr)

@@ -32,6 +32,8 @@ def reporting_errors() -> Iterator[None]:
     previous = signal.signal(signal.SIGTERM, _raise_terminated)
     try:
         yield
+    except BrokenPipeError:
+        raise  # click ends silently: the reader of the output is gone
     except (SegueError, OSError) as error:
         from segue.trainer.console import notify  # noqa: PLC0415 - needs the extra, and --help does without
 
