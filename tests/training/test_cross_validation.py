@@ -106,5 +106,5 @@ def test_too_few_artists_are_refused(names: list[str], message: str) -> None:
 def test_two_artists_a_genre_are_too_few() -> None:
     """Four artists cannot fill five folds."""
     names = [name for genre in ("blues", "reggae") for name in of_one_artist(genre)[:10]] + ["blues.x0", "reggae.x0"]
-    with pytest.raises(DataUnusable, match="Give it tracks of more artists"):
+    with pytest.raises(DataUnusable, match=r"too few artists for 5 folds\. Give it tracks of more artists"):
         cross_validate(tagged(names), ("blues", "reggae"), PLAN, predict_by_discriminants)

@@ -155,15 +155,12 @@ def _evaluate_fold(arrays: _TagArrays, train: Rows, held_out: Rows, predicted: d
 
 def _folds(arrays: _TagArrays, labels: tuple[str, ...], seed: int) -> list[tuple[Rows, Rows]]:
     """Returns the training rows and the held-out rows of each fold."""
-    _check_artists(arrays, labels)
+    _check_counts(arrays, labels)
     splitter = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed)
-    try:
-        with warnings.catch_warnings():
-            # It is no problem if a genre with fewer tracks than folds is missing from a fold.
-            warnings.filterwarnings("ignore", "The least populated class", UserWarning)
-            folds = list(splitter.split(arrays.genres, arrays.genres, arrays.groups))
-    except ValueError as error:
-        raise DataUnusable(f"Every genre has fewer than {FOLDS} tracks. {_REMEDY}") from error
+    with warnings.catch_warnings():
+        # It warns of a genre with fewer tracks than folds. That is no problem: the folds are checked below.
+        warnings.simplefilter("ignore", UserWarning)
+        folds = list(splitter.split(arrays.genres, arrays.genres, arrays.groups))
     for train, held_out in folds:
         counts = np.bincount(arrays.genres[train], minlength=len(labels))
         if lost := [label for label, count in zip(labels, counts, strict=True) if count < MIN_TRACKS]:
@@ -173,10 +170,14 @@ def _folds(arrays: _TagArrays, labels: tuple[str, ...], seed: int) -> list[tuple
     return folds
 
 
-def _check_artists(arrays: _TagArrays, labels: tuple[str, ...]) -> None:
+def _check_counts(arrays: _TagArrays, labels: tuple[str, ...]) -> None:
     for genre, label in enumerate(labels):
         if len(np.unique(arrays.groups[arrays.genres == genre])) < MIN_TRACKS:
             raise DataUnusable(f"All tracks of {label} are of one artist, so none can be held out. {_REMEDY}")
+    if np.bincount(arrays.genres).max() < FOLDS:
+        raise DataUnusable(f"Every genre has fewer than {FOLDS} tracks. {_REMEDY}")
+    if len(np.unique(arrays.groups)) < FOLDS:
+        raise DataUnusable(f"There are too few artists for {FOLDS} folds. {_REMEDY}")
 
 
 def _precision(arrays: _TagArrays, seeds: Rows, vectors: Floats) -> NDArray[np.float64]:
