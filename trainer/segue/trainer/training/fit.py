@@ -134,6 +134,8 @@ class _AveragedWeights(keras.callbacks.SwapEMAWeights):  # type: ignore[misc]  #
 
     def __init__(self, *, swapped: bool) -> None:
         super().__init__(swap_on_epoch=True)
+        # A private attribute of Keras 3.15.1, which has no public one for this. A test compares a resumed run with an
+        # uninterrupted one, and fails if a later Keras does without it.
         self._ema_weights_in_model = swapped
 
 
