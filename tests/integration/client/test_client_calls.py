@@ -18,6 +18,7 @@ from segue.client import (
 from segue.v1.catalog_service_pb2 import GetStatusRequest, GetTrackRequest, ListTracksRequest
 from segue.v1.classification_service_pb2 import ClassifyRequest
 from segue.v1.recommendation_service_pb2 import RecommendRequest
+from tests.helpers.machine.waiting import wait_until_async
 from tests.integration.client.conftest import REVISION, SCORES, TRACKS, CallMethod, Peer, fails, hangs, meets, serving
 
 NO_SERVER = "127.0.0.1:1"
@@ -159,8 +160,7 @@ async def test_cancelled_task(peer: Peer) -> None:
     peer.behaviours.append(hangs)
     async with AsyncClient(peer.address) as client:
         task = asyncio.ensure_future(client.status())
-        while not peer.received:  # noqa: ASYNC110 - the peer runs in threads
-            await asyncio.sleep(0.01)
+        await wait_until_async(lambda: bool(peer.received))
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -21,7 +22,7 @@ from segue.client import (
 from segue.client._endpoint import CHANNEL_OPTIONS
 from segue.v1 import classification_service_pb2, recommendation_service_pb2
 from segue.v1.audio_pb2 import SAMPLE_ENCODING_INT16, PcmFormat
-from tests.helpers.machine.waiting import PATIENCE_SECONDS, wait_until
+from tests.helpers.machine.waiting import PATIENCE_SECONDS
 from tests.integration.client.conftest import LAST_CHUNK, SCORES, TRACKS, CallMethod, Peer, fails, hangs, info
 
 SILENT = fails(grpc.StatusCode.INVALID_ARGUMENT, "Every window is silent.", info("AUDIO_SILENT"))
@@ -98,22 +99,24 @@ async def test_asynchronous_chunks(peer: Peer) -> None:
     assert (3, [b"one", b"two"]) == (len(responses), [request.chunk for request in peer.received[1:]])
 
 
-def endless_chunks(sent: list[bytes]) -> Iterator[bytes]:
-    """Yields chunks without end, and keeps them."""
-    while True:
-        sent.append(b"more")
-        yield b"more"
-        time.sleep(0.01)
+def endless_chunks(closed: threading.Event) -> Iterator[bytes]:
+    """Yields chunks without end until it is closed."""
+    try:
+        while True:
+            yield b"more"
+            time.sleep(0.01)
+    finally:
+        closed.set()
 
 
 def test_closed_stream(peer: Peer) -> None:
-    """Closing a stream stops the sending."""
-    sent: list[bytes] = []
+    """Closing a stream stops the sending and releases the caller's iterator."""
+    closed = threading.Event()
     with Client(peer.address) as client:
-        responses = client.streaming_classify(endless_chunks(sent))
+        responses = client.streaming_classify(endless_chunks(closed))
         assert "window" == next(responses).WhichOneof("answer")
         responses.close()  # type: ignore[attr-defined] # it is a generator
-        wait_until(lambda: is_unchanged(sent))
+        assert closed.wait(PATIENCE_SECONDS)
 
 
 async def test_closed_asyncio_stream(peer: Peer) -> None:
@@ -133,13 +136,6 @@ async def test_closed_asyncio_stream(peer: Peer) -> None:
         assert "window" == (await anext(responses)).WhichOneof("answer")
         await responses.aclose()  # type: ignore[attr-defined] # it is a generator
         await asyncio.wait_for(closed.wait(), PATIENCE_SECONDS)
-
-
-def is_unchanged(sent: list[bytes]) -> bool:
-    """Returns whether nothing is added for half a second."""
-    count = len(sent)
-    time.sleep(0.5)
-    return count == len(sent)
 
 
 async def test_bytes_are_not_chunks(peer: Peer, call: CallMethod) -> None:

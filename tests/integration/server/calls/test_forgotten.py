@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import weakref
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
@@ -24,7 +24,7 @@ from segue.server.interceptors.unary_read_timeout import UnaryReadInterceptor
 from segue.server.observability.log_setup import CallLogger
 from segue.server.observability.metrics import Metrics
 from segue.server.rpc.streams import MAX_CONCURRENT_REQUESTS, map_concurrently, with_idle_timeout
-from tests.helpers.machine.waiting import PATIENCE_SECONDS
+from tests.helpers.machine.waiting import wait_until_async
 
 
 @pytest.fixture(autouse=True)
@@ -95,27 +95,20 @@ async def served() -> AsyncIterator[Any]:
     await server.stop(None)
 
 
-async def wait_for(condition: Callable[[], bool]) -> None:
-    """Waits until a condition is true."""
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while not condition():  # noqa: ASYNC110 - there is no event for the release of an object
-            await asyncio.sleep(0.02)
-
-
 async def test_a_failed_call() -> None:
     """The message of a failed call is released, and the call has the right status."""
     async with served() as channel:
         with pytest.raises(grpc.aio.AioRpcError, match="cannot be decoded") as error:
             await channel.unary_unary("/test.Calls/Fail")(b"audio")
         assert grpc.StatusCode.INVALID_ARGUMENT is error.value.code()
-        await wait_for(lambda: not MESSAGES)
+        await wait_until_async(lambda: not MESSAGES)
 
 
 async def test_a_successful_call() -> None:
     """The message of a successful call is released."""
     async with served() as channel:
         assert b"response" == await channel.unary_unary("/test.Calls/Succeed")(b"audio")
-        await wait_for(lambda: not MESSAGES)
+        await wait_until_async(lambda: not MESSAGES)
 
 
 async def test_a_failed_stream() -> None:
@@ -126,7 +119,7 @@ async def test_a_failed_stream() -> None:
         assert b"one" == await call.read()
         with pytest.raises(grpc.aio.AioRpcError, match="cannot be decoded"):
             await call.read()
-        await wait_for(lambda: not MESSAGES)
+        await wait_until_async(lambda: not MESSAGES)
 
 
 async def test_a_cancelled_stream() -> None:
@@ -135,9 +128,9 @@ async def test_a_cancelled_stream() -> None:
         call = channel.stream_stream("/test.Calls/NeverRespond")()
         for _ in range(MAX_CONCURRENT_REQUESTS + 1):
             await call.write(b"audio")
-        await wait_for(lambda: len(MESSAGES) == MAX_CONCURRENT_REQUESTS + 1)
+        await wait_until_async(lambda: len(MESSAGES) == MAX_CONCURRENT_REQUESTS + 1)
         call.cancel()
-        await wait_for(lambda: not MESSAGES)
+        await wait_until_async(lambda: not MESSAGES)
 
 
 async def test_an_undecodable_clip(loaded_tiny_model: Model) -> None:
@@ -147,7 +140,7 @@ async def test_an_undecodable_clip(loaded_tiny_model: Model) -> None:
     with ProcessPool(1, worker, preload=PRELOADED, limits=DECODE_LIMITS) as workers:
         engine = Engine(loaded_tiny_model, workers, 1_000, Metrics())
         assert "AudioUndecodable" == await _error_name(engine)
-        await wait_for(lambda: not [task for task in gc.get_objects() if type(task) is DecodeTask])
+        await wait_until_async(lambda: not [task for task in gc.get_objects() if type(task) is DecodeTask])
         engine.close()
 
 
