@@ -35,8 +35,7 @@ STAGES = [
     "before-rename",
     "after-rename",
 ]
-# A shelf for each stage, and ten for kills at random moments.
-SHELVES, CLIPS = len(STAGES) + 10, 24
+CLIPS = 24
 TRIMMING = [Failpoint.BEFORE_TRIM, Failpoint.AFTER_TRIM]
 # Other tests reach these.
 ELSEWHERE = [Failpoint.WHILE_REMOVING, Failpoint.BEFORE_SWITCH, Failpoint.AFTER_SWITCH]
@@ -45,11 +44,11 @@ ELSEWHERE = [Failpoint.WHILE_REMOVING, Failpoint.BEFORE_SWITCH, Failpoint.AFTER_
 class Library:
     """Short clips on several shelves, some of them real, and a file without audio."""
 
-    def __init__(self, folder: Path, real: list[Path]) -> None:
+    def __init__(self, folder: Path, shelves: int, real: list[Path]) -> None:
         self.folder = folder
-        write_library(folder, SHELVES * CLIPS, seconds=3.0)
+        write_library(folder, shelves * CLIPS, seconds=3.0)
         for number, clip in enumerate(sorted(folder.iterdir())):
-            shelf = folder / f"shelf{number % SHELVES:02}"
+            shelf = folder / f"shelf{number % shelves:02}"
             shelf.mkdir(exist_ok=True)
             clip.rename(shelf / clip.name)
         for clip in real:
@@ -84,12 +83,6 @@ def _overwrite(path: Path, content: bytes) -> None:
     os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
-@pytest.fixture
-def library(tmp_path: Path, clips: list[Path]) -> Library:
-    """About four hundred rendered clips, and four real ones if real clips are available."""
-    return Library(tmp_path / "music", clips[::5])
-
-
 def indexed(store: RedisStore) -> set[str]:
     """Returns the paths of the indexed files."""
     return {file.path for file in store.all_files()}
@@ -105,17 +98,20 @@ def killed_at_random(dice: random.Random, command: list[str], store: RedisStore)
         process.kill()
 
 
-@pytest.mark.timeout(900)  # it starts the indexer twenty times
-def test_killed_at_every_stage(indexer: Indexer, library: Library) -> None:
+@pytest.mark.timeout(900)  # it starts the indexer up to twenty times
+@pytest.mark.parametrize("random_kills", [2, pytest.param(10, marks=pytest.mark.soak)])
+def test_killed_at_every_stage(indexer: Indexer, clips: list[Path], tmp_path: Path, random_kills: int) -> None:
     """Every good file is indexed once, none is decoded twice, and the catalogue is that of an undisturbed run."""
     dice = random.Random(5)
+    shelves = len(STAGES) + random_kills
+    library = Library(tmp_path / "music", shelves, clips[::5])
     assert set(Failpoint) == {stage.partition(":")[0] for stage in STAGES}.union(TRIMMING, ELSEWHERE)
     with indexer.store() as store:
         for number, stage in enumerate(STAGES):
             killed_at(stage, indexer.command(library.shelf(number)))
             library.spoil(indexed(store))
             assert_agrees(indexer)
-        for number in range(len(STAGES), SHELVES):
+        for number in range(len(STAGES), shelves):
             killed_at_random(dice, indexer.command(library.shelf(number - 1), library.shelf(number)), store)
             library.spoil(indexed(store))
             assert_agrees(indexer)
