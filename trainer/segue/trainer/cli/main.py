@@ -100,7 +100,8 @@ def evaluate(settings: EvaluateSettings) -> None:
 def compare(settings: CompareSettings) -> None:
     """Compares the networks on the GTZAN data set.
 
-    Measures three random seeds on the split fault-filtered, and one on the split chunk-random, which leaks.
+    On the `fault-filtered` split, it measures three random seeds of each network; on `chunk-random`, one. The figures
+    on `chunk-random` are too good, because that split has windows of one track on several sides.
     """
     with silenced_tensorflow():
         from segue.trainer.commands.compare import compare as run  # noqa: PLC0415 - importing TensorFlow takes seconds
@@ -126,8 +127,8 @@ def import_backbone(settings: ImportBackboneSettings) -> None:
 def tag(settings: TagSettings) -> None:
     """Computes MusiCNN's tags of the clips in a folder.
 
-    The tags are the probabilities of 50 descriptions, such as guitar or mellow. train-accurate and evaluate --tags read
-    them.
+    The tags are the probabilities of 50 descriptions, such as guitar or mellow. The commands `train-accurate`
+    and `evaluate --tags` read them.
     """
     with silenced_tensorflow():
         from segue.trainer.commands.tag import tag as run  # noqa: PLC0415 - importing TensorFlow takes seconds
