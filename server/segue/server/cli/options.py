@@ -77,19 +77,19 @@ _OPTIONS = (
         help="Seconds of audio that may be queued or in progress; further calls fail with OVERLOADED.",
     ),
     click.option(
-        "--grace",
-        cls=SettingOption,
-        type=SecondsRange(0, 3600),
-        default=10.0,
-        help="Seconds that calls in progress may take to finish, from the end of --drain.",
-    ),
-    click.option(
         "--drain",
         cls=SettingOption,
         type=SecondsRange(0, 3600),
         default=0.0,
         help="Seconds after SIGTERM in which the server still accepts calls but its health is NOT_SERVING, so that "
         "load balancers can notice.",
+    ),
+    click.option(
+        "--grace",
+        cls=SettingOption,
+        type=SecondsRange(0, 3600),
+        default=10.0,
+        help="Seconds that calls in progress may take to finish when the server stops, after those of --drain.",
     ),
     click.option(
         "--max-connection-age",
