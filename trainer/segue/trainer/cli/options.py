@@ -119,8 +119,8 @@ SPLIT_CHOICE = (
         default="random-tracks",
         help="random-tracks (a fifth of the tracks of each genre is for validation), paper (a tenth of the tracks is "
         "for test, a tenth of the others for validation), artist-grouped (as many folds as --folds says, and no "
-        "artist in two of them), chunk-random (LEAKY: the windows of a track are on several sides), fault-filtered (the published split of "
-        "GTZAN, which ships with Segue), or the path of a saved split (tsv).",
+        "artist in two of them), chunk-random (LEAKY: the windows of a track are on several sides), fault-filtered "
+        "(the published split of GTZAN, which ships with Segue), or the path of a saved split (tsv).",
     ),
     click.option("--folds", type=click.IntRange(3, 100), default=5, help="Number of folds, for artist-grouped."),
     click.option(
