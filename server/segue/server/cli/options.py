@@ -89,7 +89,7 @@ _OPTIONS = (
         cls=SettingOption,
         type=SecondsRange(0, 3600),
         default=10.0,
-        help="Seconds that calls in progress may take to finish when the server stops, after those of --drain.",
+        help="Time limit in seconds for calls in progress when the server stops; it begins when --drain has ended.",
     ),
     click.option(
         "--max-connection-age",
