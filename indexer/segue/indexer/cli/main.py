@@ -130,9 +130,9 @@ def reindex(*, settings: Settings, output: OutputOptions, dry_run: bool, allow_r
 def remove(*, targets: tuple[str, ...], settings: CatalogueSettings, output: OutputOptions, dry_run: bool) -> None:
     """Removes tracks, files and folders from the catalogue.
 
-    Audio files are not touched, so a file comes back when its folder is added again. Several files may have the same
-    track, which is removed together with the last of them. If an argument matches nothing in the catalogue, the others
-    are still removed, and the exit code is 1.
+    Audio files are not touched, so a file comes back when its folder is added again. A track is removed when its last
+    file is removed. If an argument matches nothing in the catalogue, the others are still removed, and the exit code is
+    1.
     """
     from segue.indexer.cli.errors import reporting_errors  # noqa: PLC0415 - likewise
     from segue.indexer.cli.report import print_report, removal_summary  # noqa: PLC0415 - so that --help is quick

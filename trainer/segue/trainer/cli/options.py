@@ -156,7 +156,10 @@ EPOCHS = click.option(
     help="Maximum number of epochs. An epoch sees about ten windows of every clip.  "
     "[default: 40 for segue-fast, 50 for paper-cnn, 150 for paper-cnn-lstm]",
 )
-TEACHER_TAGS = _tags("Also train segue-fast on these tags of the clips (npz), which `segue-trainer tag` wrote.")
+TEACHER_TAGS = _tags(
+    "Tags of the clips (npz) that `segue-trainer tag` wrote. Part of the training target of segue-fast is then the "
+    "genre that the tags predict."
+)
 EVALUATED_TAGS = _tags("Evaluate only the network's head, on tags (npz) that `segue-trainer tag` wrote.")
 TRAINING_TAGS = _tags("Tags to train on (npz), which `segue-trainer tag` wrote.", required=True)
 CACHE = click.option(
