@@ -191,7 +191,8 @@ def backup(*, file: Path, settings: CatalogueSettings, output: OutputOptions, dr
 def restore(*, file: Path, settings: CatalogueSettings, output: OutputOptions, dry_run: bool, replace: bool) -> None:
     """Restores the catalogue from a backup FILE.
 
-    The current catalogue stays in use until all of FILE is in Redis. Then running servers load the restored one.
+    The current catalogue stays in use until all of FILE is in Redis. A server that is running then loads the
+    restored catalogue.
     """
     from segue.indexer.cli.errors import reporting_errors  # noqa: PLC0415 - likewise
     from segue.indexer.cli.report import print_report, restore_summary  # noqa: PLC0415 - so that --help is quick

@@ -127,7 +127,7 @@ SPLIT_CHOICE = (
         "--fold",
         type=click.IntRange(0, 99),
         default=0,
-        help="Number of the test fold, for artist-grouped; the next fold is for validation.",
+        help="The fold that is for test, counted from 0, for artist-grouped; the next fold is for validation.",
     ),
     _seed(2**31 - 1, "Random seed; the same seed gives the same result."),
 )
@@ -157,8 +157,8 @@ EPOCHS = click.option(
     "[default: 40 for segue-fast, 50 for paper-cnn, 150 for paper-cnn-lstm]",
 )
 TEACHER_TAGS = _tags(
-    "Tags of the clips (npz) that `segue-trainer tag` wrote. Part of the training target of segue-fast is then the "
-    "genre that the tags predict."
+    "Tags of the clips (npz) that `segue-trainer tag` wrote. segue-fast is then trained on a mix of each clip's "
+    "genre and the genre that its tags predict."
 )
 EVALUATED_TAGS = _tags("Evaluate only the network's head, on tags (npz) that `segue-trainer tag` wrote.")
 TRAINING_TAGS = _tags("Tags to train on (npz), which `segue-trainer tag` wrote.", required=True)
