@@ -29,7 +29,7 @@ def main() -> None:
     require_extra("trainer", "keras", "matplotlib", "rich", "sklearn", "tensorflow")
 
 
-@main.command("train")
+@main.command("train", epilog=options.SPLITS)
 @options.gathered(
     TrainSettings,
     options.INPUT,
@@ -53,7 +53,7 @@ def train(settings: TrainSettings) -> None:
     run(settings)
 
 
-@main.command("split")
+@main.command("split", epilog=options.SPLITS)
 @options.gathered(SplitSettings, options.INPUT, *options.SPLIT_CHOICE, options.SPLIT_OUTPUT)
 def split(settings: SplitSettings) -> None:
     """Divides tracks into training, validation and test sides, and saves the split."""

@@ -113,21 +113,26 @@ SPLIT_OUTPUT = _output(_FILE, "File of the split (tsv).", _check_tsv)
 TAGS_OUTPUT = _output(_FILE, "File of the tags (npz).")
 PAGE_OUTPUT = _output(_FILE, "File of the results page (Markdown).")
 
+SPLITS = """\b
+Splits:
+  random-tracks   a fifth of each genre's tracks for validation, the rest for training
+  paper           a tenth of the tracks for test, a tenth of the rest for validation
+  artist-grouped  by artist, GTZAN only: one fold for test, the next for validation
+  chunk-random    windows of the same track on several sides, so its figures are too good
+  fault-filtered  the published split of GTZAN without its faults
+"""
 SPLIT_CHOICE = (
     click.option(
         "--split",
         default="random-tracks",
-        help="random-tracks (a fifth of the tracks of each genre is for validation), paper (a tenth of the tracks is "
-        "for test, a tenth of the others for validation), artist-grouped (as many folds as --folds says, and no "
-        "artist in two of them), chunk-random (LEAKY: the windows of a track are on several sides), fault-filtered "
-        "(the published split of GTZAN, which ships with Segue), or the path of a saved split (tsv).",
+        help="How to divide the tracks: one of the splits below, or the path of a saved split (tsv).",
     ),
-    click.option("--folds", type=click.IntRange(3, 100), default=5, help="Number of folds, for artist-grouped."),
+    click.option("--folds", type=click.IntRange(3, 100), default=5, help="Number of folds of artist-grouped."),
     click.option(
         "--fold",
         type=click.IntRange(0, 99),
         default=0,
-        help="The fold that is for test, counted from 0, for artist-grouped; the next fold is for validation.",
+        help="Number of the test fold of artist-grouped, from 0.",
     ),
     _seed(2**31 - 1, "Random seed; the same seed gives the same result."),
 )
