@@ -57,9 +57,11 @@ def sync(
     Adds new files, updates changed ones, and forgets the missing ones under each PATH. A track is removed when its last
     file is forgotten; a renamed file keeps its track.
 
-    The files of a disk that is not mounted look deleted. So sync refuses to remove more than 20 % of the catalogue, or
-    to forget the files of a PATH in which it finds no music now, unless --allow-removals is given. A dry run does not
-    open audio files, so it counts a renamed file as added and as removed. The exit codes are those of add.
+    The files of a disk that is not mounted look deleted. So sync needs --allow-removals to remove more than 20 % of the
+    catalogue, or to forget the files of a PATH that now holds no music.
+
+    A dry run does not open audio files, so it counts a renamed file as added and as removed. The exit codes are those
+    of add.
     """
     from segue.indexer.cli.errors import reporting_errors  # noqa: PLC0415 - so that --help is quick
     from segue.indexer.cli.runner import run_with_progress  # noqa: PLC0415 - likewise
@@ -107,8 +109,8 @@ def reindex(*, settings: Settings, output: OutputOptions, dry_run: bool, allow_r
     The old catalogue stays in use until all files are done; then the new one replaces it. To continue after Ctrl-C, run
     the same command again. When it has finished, start the servers with the new --model.
 
-    Tracks whose files are missing or fail are lost. If they are more than 20 % of the catalogue, the old one stays,
-    unless --allow-removals is given. The exit codes are those of add.
+    Tracks whose files are missing or fail are lost. If more than 20 % of the catalogue would be lost, the old catalogue
+    stays, unless --allow-removals is given. The exit codes are those of add.
     """
     from segue.indexer.cli.errors import reporting_errors  # noqa: PLC0415 - so that --help is quick
     from segue.indexer.cli.runner import run_with_progress  # noqa: PLC0415 - likewise
