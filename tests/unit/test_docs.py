@@ -17,7 +17,7 @@ import segue.indexer.cli.main
 import segue.server.cli.main
 import segue.trainer.cli.main
 from segue.core import errors
-from segue.core.audio.decode import MAX_SECONDS, MAX_UPLOAD_BYTES
+from segue.core.audio.limits import MAX_SECONDS, MAX_UPLOAD_BYTES
 from segue.server.inference import decode_worker
 from segue.server.interceptors import unary_read_timeout
 from segue.server.observability import metrics_server

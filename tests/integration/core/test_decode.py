@@ -13,9 +13,8 @@ import pytest
 from tests.helpers.machine.waiting import wait_until
 
 PROGRAM = """
-from segue.core.audio.decode import open_audio
-with open_audio(bytes([0, 0, 0, 32]) + b"ftypM4A " + bytes(1000), 22_050):
-    pass
+from segue.core.audio.decode import read_audio
+read_audio(bytes([0, 0, 0, 32]) + b"ftypM4A " + bytes(1000), 22_050, lambda source: None)
 """
 
 

@@ -11,7 +11,7 @@ import soundfile
 import soxr
 from click.testing import CliRunner
 
-from segue.core.audio.decode import open_audio
+from segue.core.audio.decode import read_audio
 from segue.core.features.extract import extract
 from segue.core.features.window_features import window_at
 from segue.core.model.saved_model import Model, Prediction
@@ -70,8 +70,11 @@ def test_tags_equal_the_stored_ones(gtzan: Path, model: Model) -> None:
 def correlation(model: Model, file: AudioFile, stored: Floats) -> float:
     """Correlates the computed with the stored mean tags of five windows."""
     config = model.manifest.features
-    with open_audio(file.path, config.sample_rate) as source:
-        windows = [window_at(source, config, HOP * place) for place in NEAR_THE_SERVED]
+    windows = read_audio(
+        file.path,
+        config.sample_rate,
+        lambda source: [window_at(source, config, HOP * place) for place in NEAR_THE_SERVED],
+    )
     tags = model.encode(np.stack([window for window in windows if window is not None]))
     return float(np.corrcoef(tags.mean(0), stored[list(NEAR_THE_SERVED)].mean(0))[0, 1])
 

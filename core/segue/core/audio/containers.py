@@ -1,4 +1,4 @@
-"""Splits RIFF, IFF, ISO media and Ogg files into their parts, and measures ID3v2 tags."""
+"""Splits RIFF, IFF, ISO media and Ogg files into their parts, and finds the tags around them."""
 
 from __future__ import annotations
 
@@ -62,15 +62,31 @@ def iso_boxes(data: memoryview) -> Iterator[Part]:
         position = stop
 
 
-def ogg_bodies(data: memoryview) -> Iterator[tuple[int, memoryview]]:
-    """Yields the granule position and the body of each page of an Ogg file."""
+class OggPage(NamedTuple):
+    """A page of an Ogg file.
+
+    Attributes:
+        start: position of its first byte.
+        granule: its granule position.
+        is_first: True if it begins a logical stream.
+        body: its packets.
+    """
+
+    start: int
+    granule: int
+    is_first: bool
+    body: memoryview
+
+
+def ogg_pages(data: memoryview) -> Iterator[OggPage]:
+    """Yields the pages of an Ogg file in their order."""
     position = 0
     while position + 27 <= len(data) and bytes(data[position : position + 4]) == b"OggS":
-        (granule,) = struct.unpack_from("<q", data, position + 6)
+        flags, granule = struct.unpack_from("<Bq", data, position + 5)
         segments = data[position + 26]
         start = position + 27 + segments
         stop = start + sum(data[position + 27 : start])
-        yield granule, data[start:stop]
+        yield OggPage(position, granule, bool(flags & 2), data[start:stop])
         position = stop
 
 
@@ -86,3 +102,27 @@ def id3_end(data: memoryview) -> int:
             size = size << 7 | byte & 0x7F
         position += 10 + size + footer
     return position
+
+
+def tags_start(data: memoryview) -> int:
+    """Returns the start of the ID3v1, APEv2 and Lyrics3 tags at the end of a file."""
+    stop = len(data)
+    for _ in range(_MAX_TAGS):
+        length = _tag_length(data[:stop])
+        if length == 0 or length > stop:
+            break
+        stop -= length
+    return stop
+
+
+def _tag_length(data: memoryview) -> int:
+    """Returns the length of the tag at the end of the bytes, or 0 if there is none."""
+    if bytes(data[-128:-125]) == b"TAG":
+        return 128
+    if bytes(data[-32:-24]) == b"APETAGEX":
+        size, _, flags = struct.unpack_from("<III", data, len(data) - 20)
+        return int(size) + (32 if flags & 0x80000000 else 0)
+    digits = bytes(data[-15:-9])
+    if bytes(data[-9:]) == b"LYRICS200" and digits.isdigit():
+        return int(digits) + 15
+    return 0

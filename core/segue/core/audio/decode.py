@@ -1,73 +1,63 @@
 """Decodes audio to mono samples at a given sample rate.
 
-libsndfile decodes WAV, AU, FLAC, Ogg Vorbis, Opus and MP3, and soxr resamples. ffmpeg decodes AAC, WMA and Matroska if
-it is on the PATH. Long tracks are decoded only where they are read.
+libsndfile comes first: it can seek. What it refuses, or whose length it does not know, is decoded from the start to the
+end by the next decoder that can: miniaudio, ffmpeg if it is on the PATH, and libsndfile as far as it comes.
 """
 
 from __future__ import annotations
 
 import io
-import mmap
-import os
-import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
-import numpy as np
 import soundfile
-from numpy.typing import NDArray
 
-from segue.core.audio.ffmpeg import decode_by_ffmpeg, is_installed
+from segue.core.audio.decoders.clip_file import ClipFile, open_clip_file
+from segue.core.audio.decoders.ffmpeg import decode_by_ffmpeg, is_installed
+from segue.core.audio.decoders.libsndfile import decode_by_libsndfile, open_by_libsndfile
+from segue.core.audio.decoders.miniaudio_decoder import decode_by_miniaudio
+from segue.core.audio.decoders.stream_source import open_stream
+from segue.core.audio.limits import check_format
 from segue.core.audio.quality import SignalMeter, SourceInfo
-from segue.core.audio.samples import Samples
-from segue.core.audio.sniff import check_complete, is_truncated, needs_ffmpeg
-from segue.core.audio.sources import ArraySource, FileSource, mono_blocks, resample_blocks
-from segue.core.errors import AudioTooLong, AudioTooShort, AudioUndecodable
+from segue.core.audio.samples import DecoderFailed
+from segue.core.audio.sources import AudioSource, FileSource
+from segue.core.errors import AudioTooShort, AudioUndecodable
 
-MAX_UPLOAD_BYTES = 16 * 2**20
-MAX_SECONDS = 4 * 3600
-# The output of ffmpeg cannot be sought in. So all of it is kept in memory, as mono at the model's rate: 318 MB for an
-# hour at 22,050 Hz.
-MAX_FFMPEG_SECONDS = 3600
-MIN_RATE, MAX_RATE = 4_000, 768_000
-MAX_CHANNELS = 8
 # Up to this length, decoding the whole track costs less than seeking to ten windows.
 WHOLE_SECONDS = 60
-_INT16 = 2**15
+_STREAM_DECODERS = (decode_by_miniaudio, decode_by_ffmpeg, decode_by_libsndfile)
+
+Result = TypeVar("Result")
 
 
-@contextmanager
-def open_audio(
-    audio: Path | bytes, rate: int, whole_seconds: float = WHOLE_SECONDS
-) -> Iterator[ArraySource | FileSource]:
-    """Opens a clip for reading at ``rate`` Hz.
+def read_audio(
+    audio: Path | bytes, rate: int, read: Callable[[AudioSource], Result], whole_seconds: float = WHOLE_SECONDS
+) -> Result:
+    """Opens a clip and passes it to ``read``.
 
     Args:
         audio: a file, or the bytes of a whole file.
-        rate: sample rate of the samples that ``read`` returns, in Hz.
+        rate: sample rate of the samples that the clip returns, in Hz.
+        read: reads the clip. It is called again if a decoder meets damage, with what another one can decode.
         whole_seconds: greatest length of a clip that is decoded whole; a longer one is decoded part by part.
 
+    Returns:
+        The result of ``read``.
+
     Raises:
-        AudioUndecodable: it is not audio, was cut off, is damaged, or has an impossible rate or number of channels.
-        AudioTooLong: it is longer than ``MAX_SECONDS``, or than ``MAX_FFMPEG_SECONDS`` if ffmpeg decodes it.
+        AudioUndecodable: it is not audio, or has an impossible rate or number of channels.
+        AudioTooLong: it is longer than the limit.
         AudioTooShort: it has no samples.
         OSError: the file cannot be read.
     """
-    if isinstance(audio, bytes):
-        with _open(memoryview(audio), audio, io.BytesIO(audio), rate, whole_seconds) as source:
-            yield source
-        return
-    with audio.open("rb") as file:
-        if audio.stat().st_size == 0:
-            raise AudioUndecodable("The file is empty. Send a whole audio file.")
-        with (
-            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped,
-            memoryview(mapped) as view,
-            # Opened by its descriptor: the name may not be valid text, and libsndfile would trust its suffix.
-            _open(view, audio, file.fileno(), rate, whole_seconds) as source,
-        ):
-            yield source
+    with open_clip_file(audio) as clip:
+        try:
+            with open_by_libsndfile(clip, rate, whole_seconds) as source:
+                return read(source)
+        except DecoderFailed as error:
+            return _read_stream(clip, rate, read, is_damaged=error.is_damaged)
 
 
 @contextmanager
@@ -86,101 +76,32 @@ def open_partial(audio: bytes, rate: int) -> Iterator[FileSource]:
     except soundfile.LibsndfileError as error:
         raise AudioUndecodable("The bytes cannot be decoded yet.") from error
     with file:
-        _check_format(file.samplerate, file.channels)
+        check_format(file.samplerate, file.channels)
         yield FileSource(file, rate, SourceInfo(file.samplerate, SignalMeter()))
 
 
-@contextmanager
-def _open(
-    view: memoryview, audio: Path | bytes, handle: io.BytesIO | int, rate: int, whole_seconds: float
-) -> Iterator[ArraySource | FileSource]:
-    if len(view) == 0:
-        raise AudioUndecodable("There are no bytes. Send a whole audio file.")
-    check_complete(view)
-    try:
-        file = soundfile.SoundFile(handle, closefd=False)
-    except soundfile.LibsndfileError as error:
-        if needs_ffmpeg(bytes(view[:12])):
-            yield _decode_by_ffmpeg(audio, rate, truncated=is_truncated(view))
-            return
-        raise AudioUndecodable(
-            "The bytes are not audio that can be decoded here. Send WAV, AU, FLAC, Ogg Vorbis, Opus or MP3."
-        ) from error
-    with file:
-        _check_format(file.samplerate, file.channels)
-        _check_length(file)
-        info = SourceInfo(file.samplerate, SignalMeter(), is_truncated(view))
-        if file.frames <= whole_seconds * file.samplerate:
-            yield resample_blocks(mono_blocks(file, 0, file.frames, info.meter), info, rate, file.frames)
-        else:
-            yield FileSource(file, rate, info)
-
-
-def _check_format(rate: int, channels: int) -> None:
-    if not MIN_RATE <= rate <= MAX_RATE:
-        raise AudioUndecodable(
-            f"The sample rate of {rate:,} Hz is outside {MIN_RATE:,} to {MAX_RATE:,} Hz. Resample it first."
-        )
-    if not 1 <= channels <= MAX_CHANNELS:
-        raise AudioUndecodable(f"The audio has {channels} channels; the limit is {MAX_CHANNELS}. Mix it down.")
-
-
-def _check_length(file: soundfile.SoundFile) -> None:
-    if file.frames > MAX_SECONDS * file.samplerate:
-        hours = file.frames / file.samplerate / 3600
-        raise AudioTooLong(
-            f"The audio lasts {hours:.1f} h; the limit is {MAX_SECONDS // 3600} h. Send a part of it.",
-            limit_seconds=MAX_SECONDS,
-            actual_seconds=round(3600 * hours),
-        )
-    if file.frames == 0:
+def _read_stream(clip: ClipFile, rate: int, read: Callable[[AudioSource], Result], *, is_damaged: bool) -> Result:
+    is_known = False
+    for decoder in _STREAM_DECODERS:
+        try:
+            with open_stream(clip, decoder, rate, is_damaged=is_damaged) as source:
+                is_known = True
+                if source.samples:
+                    return read(source)
+        except DecoderFailed:
+            continue
+    if is_known:
         raise AudioTooShort("The file has no samples. Send a clip with music.")
+    raise AudioUndecodable(_refusal())
 
 
-def _decode_by_ffmpeg(audio: Path | bytes, rate: int, *, truncated: bool) -> ArraySource:
-    if not is_installed():
-        raise AudioUndecodable(
-            "This kind of audio (AAC, WMA or Matroska) needs ffmpeg, which is not on the PATH here. "
-            "Install ffmpeg, or send FLAC, WAV, Ogg or MP3."
+def _refusal() -> str:
+    if is_installed():
+        return (
+            "The bytes are not audio that can be decoded here: libsndfile, miniaudio and ffmpeg refuse them. "
+            "Send WAV, FLAC, Ogg, Opus, MP3 or AAC."
         )
-    if isinstance(audio, Path):
-        return _read_ffmpeg(audio, rate, truncated=truncated)
-    with _temporary_file(audio) as path:
-        return _read_ffmpeg(path, rate, truncated=truncated)
-
-
-@contextmanager
-def _temporary_file(audio: bytes) -> Iterator[Path]:
-    """Writes a file for ffmpeg, which has to seek: an MP4 file may have its index at the end.
-
-    On Linux the file has no name in any folder, so that it is gone even if this process is killed.
-    """
-    descriptors = Path(f"/proc/{os.getpid()}/fd")
-    is_nameless = descriptors.is_dir()
-    with tempfile.TemporaryFile() if is_nameless else tempfile.NamedTemporaryFile(suffix=".audio") as file:
-        file.write(audio)
-        file.flush()
-        yield descriptors / str(file.fileno()) if is_nameless else Path(file.name)
-
-
-def _read_ffmpeg(path: Path, rate: int, *, truncated: bool) -> ArraySource:
-    with decode_by_ffmpeg(path) as stream:
-        _check_format(stream.rate, stream.channels)
-        max_samples = MAX_FFMPEG_SECONDS * stream.rate
-        info = SourceInfo(stream.rate, SignalMeter(), truncated)
-        return resample_blocks(_ffmpeg_mono_blocks(stream.blocks, max_samples, info.meter), info, rate, max_samples)
-
-
-def _ffmpeg_mono_blocks(blocks: Iterable[NDArray[np.int16]], max_samples: int, meter: SignalMeter) -> Iterator[Samples]:
-    """Yields blocks with their channels averaged, and counts samples: a container may not have its length."""
-    for block in blocks:
-        max_samples -= len(block)
-        if max_samples < 0:
-            raise AudioTooLong(
-                f"The limit of AAC, WMA and Matroska audio is {MAX_FFMPEG_SECONDS // 3600} h. Send a part of it, or "
-                "FLAC or MP3.",
-                limit_seconds=MAX_FFMPEG_SECONDS,
-            )
-        mono = block.mean(axis=1, dtype=np.float32) / np.float32(_INT16)
-        meter.add(block, mono, _INT16)
-        yield mono
+    return (
+        "The bytes are not audio that can be decoded here: libsndfile and miniaudio refuse them, and ffmpeg is not on "
+        "the PATH. If it is AAC, WMA or another format, install ffmpeg; or send WAV, FLAC, Ogg, Opus or MP3."
+    )

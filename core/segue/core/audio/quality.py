@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +31,8 @@ class Flag(StrEnum):
     """The audio has a lower sample rate than the model, so the bands above half of it are empty."""
     TRUNCATED = "TRUNCATED"
     """The file was cut off; the rest of it was used."""
+    DAMAGED = "DAMAGED"
+    """Parts of the file cannot be decoded; the rest of it was used."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ class Quality:
         silent_windows: number of silent windows, which were left out.
         clipped: share of the decoded samples at full scale, [0, 1].
         truncated: True if the file was cut off.
+        damaged: True if parts of the file cannot be decoded.
     """
 
     source_rate: int
@@ -53,6 +55,7 @@ class Quality:
     silent_windows: int
     clipped: float
     truncated: bool
+    damaged: bool
 
     @property
     def flags(self) -> tuple[Flag, ...]:
@@ -64,6 +67,7 @@ class Quality:
             Flag.RESAMPLED: self.source_rate != self.model_rate,
             Flag.LOW_RATE: self.source_rate < self.model_rate,
             Flag.TRUNCATED: self.truncated,
+            Flag.DAMAGED: self.damaged,
         }
         return tuple(flag for flag, is_set in applies.items() if is_set)
 
@@ -75,20 +79,18 @@ class SignalMeter:
         self._samples = self._clipped_samples = 0
         self._power = self._mono_power = 0.0
 
-    def add(self, block: NDArray[Any], mono: NDArray[np.float32], scale: int = 1) -> None:
+    def add(self, block: NDArray[np.float32], mono: NDArray[np.float32]) -> None:
         """Adds a block of samples.
 
         Args:
-            block: samples [n, channels] with full scale ``scale``.
+            block: samples [n, channels], full scale 1.0.
             mono: mean of the channels [n], full scale 1.0.
-            scale: 1 for floats, 32,768 for 16-bit integers.
         """
         self._samples += block.size
-        full = FULL_SCALE * scale
         # Few blocks reach full scale, and finding the two extremes is faster than comparing every sample.
-        if block.size and max(block.max(), -float(block.min())) >= full:
-            self._clipped_samples += int(np.count_nonzero(block >= full)) + int(np.count_nonzero(block <= -full))
-        self._add_power(block[:, 0], mono, scale)
+        if block.size and max(block.max(), -float(block.min())) >= FULL_SCALE:
+            self._clipped_samples += int(np.count_nonzero(np.abs(block) >= FULL_SCALE))
+        self._add_power(block[:, 0], mono)
 
     @property
     def clipped(self) -> float:
@@ -100,9 +102,9 @@ class SignalMeter:
         """True if the channels cancel each other out when they are averaged."""
         return self._mono_power < _CANCELLED * self._power
 
-    def _add_power(self, channel: NDArray[Any], mono: NDArray[np.float32], scale: int) -> None:
+    def _add_power(self, channel: NDArray[np.float32], mono: NDArray[np.float32]) -> None:
         # Every eighth sample of the first channel is enough for an estimate.
-        samples, averaged = channel[::8].astype(np.float32) / scale, mono[::8]
+        samples, averaged = np.ascontiguousarray(channel[::8]), mono[::8]
         self._power += float(np.vdot(samples, samples))
         self._mono_power += float(np.vdot(averaged, averaged))
 
@@ -115,8 +117,10 @@ class SourceInfo:
         rate: sample rate of the file in Hz.
         meter: meter of the samples decoded so far.
         truncated: True if the file was cut off.
+        damaged: True if parts of the file cannot be decoded.
     """
 
     rate: int
     meter: SignalMeter
     truncated: bool = False
+    damaged: bool = False

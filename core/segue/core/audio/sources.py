@@ -4,19 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from typing import Protocol
 
 import numpy as np
 import soundfile
 import soxr
 
 from segue.core.audio.quality import SignalMeter, SourceInfo
-from segue.core.audio.samples import Samples
+from segue.core.audio.samples import DecoderFailed, Samples, SampleSource
 from segue.core.errors import AudioUndecodable
 
 # Samples that are decoded at once: 4 MB as float32, whatever rate and number of channels a file has.
 _BLOCK_SAMPLES = 2**20
 # Floats with the scale of 32-bit integers are accepted. Above this, the powers of a spectrum would overflow.
 _MAX_AMPLITUDE = 2.0**32
+
+
+class AudioSource(SampleSource, Protocol):
+    """A track that can be read in parts, with the properties of its file.
+
+    Attributes:
+        seconds: duration of the track.
+        info: properties of its file.
+    """
+
+    seconds: float
+    info: SourceInfo
 
 
 class ArraySource:
@@ -69,10 +82,7 @@ class FileSource:
     def _read_part(
         self, start: int, stop: int, block_samples: int, *, is_incomplete: bool = False
     ) -> tuple[ArraySource, int]:
-        # A part begins at a whole second, where both rates have a sample. It extends one second further on both sides,
-        # so that resampling the part gives the same samples as resampling the whole track.
-        first_second = max(0, start // self._rate - 1)
-        last_second = -(-stop // self._rate) + 1
+        first_second, last_second = seconds_around(start, stop, self._rate)
         source_rate = self._file.samplerate
         frames = (last_second - first_second) * source_rate
         blocks = mono_blocks(self._file, first_second * source_rate, frames, self.info.meter, block_samples)
@@ -80,8 +90,17 @@ class FileSource:
         return part, first_second * self._rate
 
 
+def seconds_around(start: int, stop: int, rate: int) -> tuple[int, int]:
+    """Returns the seconds [first, last) of a track to resample for the samples [start, stop) at ``rate`` Hz.
+
+    A part begins at a whole second, where both rates have a sample. It extends one second further on both sides, so
+    that resampling the part gives the same samples as resampling the whole track.
+    """
+    return max(0, start // rate - 1), -(-stop // rate) + 1
+
+
 def _until_damage(blocks: Iterator[Samples]) -> Iterator[Samples]:
-    with suppress(AudioUndecodable):
+    with suppress(AudioUndecodable, DecoderFailed):
         yield from blocks
 
 
@@ -98,7 +117,8 @@ def mono_blocks(
         block_samples: greatest number of samples in a block, over all channels.
 
     Raises:
-        AudioUndecodable: the file was cut off, the decoder fails, or a sample is not a finite number.
+        AudioUndecodable: a sample is not a finite number.
+        DecoderFailed: the file is damaged, or has fewer samples than its header says.
     """
     missing = max(0, min(frames, file.frames - start))
     buffer = np.empty((min(missing, max(1, block_samples // file.channels)), file.channels), np.float32)
@@ -106,18 +126,22 @@ def mono_blocks(
         file.seek(min(start, file.frames))
         while missing and len(block := file.read(missing, always_2d=True, out=buffer[:missing])):
             missing -= len(block)
-            mono = _average_channels(block)
+            mono = average_channels(block)
             meter.add(block, mono)
             yield mono
     except soundfile.LibsndfileError as error:
-        raise AudioUndecodable(f"The audio is damaged: {error.error_string} Send it whole and undamaged.") from error
-    # FLAC has its exact length; the length of MP3 and Ogg is an estimate.
-    if file.format == "FLAC" and missing:
-        raise AudioUndecodable("The file is cut off: it has fewer samples than its header says. Send it whole.")
+        raise DecoderFailed(str(error.error_string), is_damaged=True) from error
+    # FLAC has its exact length; the length of MP3 is an estimate.
+    if missing > (0 if file.format == "FLAC" else file.samplerate):
+        raise DecoderFailed("The file has fewer samples than its header says.", is_damaged=True)
 
 
-def _average_channels(block: Samples) -> Samples:
-    """Returns the mean [n] of the channels [n, channels]."""
+def average_channels(block: Samples) -> Samples:
+    """Returns the mean [n] of the channels [n, channels].
+
+    Raises:
+        AudioUndecodable: a sample is not a finite number, or is far beyond full scale.
+    """
     mono: Samples = block.mean(axis=1, dtype=np.float32)
     if not np.isfinite(mono).all():
         raise AudioUndecodable("The audio has samples that are not finite numbers (NaN or infinity). Export it again.")

@@ -10,11 +10,9 @@ import struct
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from segue.core.audio.containers import id3_end, iff_chunks, iso_boxes, ogg_bodies, riff_chunks
+from segue.core.audio.containers import id3_end, iff_chunks, iso_boxes, ogg_pages, riff_chunks, tags_start
 
 _FLAC_STREAMINFO = 34
-# Real files have one or two. Hostile bytes that consist of tags must not keep a processor busy.
-_MAX_TAGS = 100
 
 # The chunks that are hashed: those with the format, and those with the samples.
 _CHUNKED = {
@@ -76,7 +74,7 @@ def _audio(data: memoryview) -> _Audio:
         return _au(body)
     if bytes(body[4:8]) == b"ftyp":
         return _Audio(b"segue:mp4", (body[box.start : box.stop] for box in iso_boxes(body) if box.name == b"mdat"))
-    return _Audio(b"segue:stream", [body[: _tags_start(body)]])
+    return _Audio(b"segue:stream", [body[: tags_start(body)]])
 
 
 def _flac(body: memoryview) -> _Audio:
@@ -98,39 +96,15 @@ def _flac_metadata_end(body: memoryview) -> int:
 def _ogg(body: memoryview) -> Iterator[memoryview]:
     """Yields the first page, which has the format, and every page of audio; the headers between them have the tags."""
     is_audio = False
-    for number, (granule, page) in enumerate(ogg_bodies(body)):
+    for number, page in enumerate(ogg_pages(body)):
         # Headers end on pages with position 0. Long ones begin on pages with position -1, as do long packets of audio.
-        if granule != -1:
-            is_audio = granule != 0
+        if page.granule != -1:
+            is_audio = page.granule != 0
         if is_audio or number == 0:
-            yield page
+            yield page.body
 
 
 def _au(body: memoryview) -> _Audio:
     """Returns encoding, rate and channels, and the samples; the text between them is a tag."""
     (offset,) = struct.unpack_from(">I", body, 4)
     return _Audio(b"segue:au", [body[12:24], body[offset:]])
-
-
-def _tags_start(data: memoryview) -> int:
-    """Returns the start of the ID3v1, APEv2 and Lyrics3 tags at the end of a file."""
-    stop = len(data)
-    for _ in range(_MAX_TAGS):
-        length = _tag_length(data[:stop])
-        if length == 0 or length > stop:
-            break
-        stop -= length
-    return stop
-
-
-def _tag_length(data: memoryview) -> int:
-    """Returns the length of the tag at the end of the bytes, or 0 if there is none."""
-    if bytes(data[-128:-125]) == b"TAG":
-        return 128
-    if bytes(data[-32:-24]) == b"APETAGEX":
-        size, _, flags = struct.unpack_from("<III", data, len(data) - 20)
-        return int(size) + (32 if flags & 0x80000000 else 0)
-    digits = bytes(data[-15:-9])
-    if bytes(data[-9:]) == b"LYRICS200" and digits.isdigit():
-        return int(digits) + 15
-    return 0

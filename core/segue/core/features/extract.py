@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from segue.core.audio.decode import open_audio
+from segue.core.audio.decode import read_audio
 from segue.core.audio.quality import Quality, SourceInfo
+from segue.core.audio.sources import AudioSource
 from segue.core.errors import AudioSilent
 from segue.core.features.clips import ExtractedClip
 from segue.core.features.config import FeatureConfig
@@ -32,13 +33,16 @@ def extract(
         AudioError: the clip cannot be decoded, is too short or too long, or is silent.
         OSError: the file cannot be read.
     """
-    with open_audio(audio, config.sample_rate) as source:
+
+    def extract_from(source: AudioSource) -> ExtractedClip:
         on_decoded()
         try:
             windows = extract_windows(source, config, max_windows)
         except AudioSilent as error:
             raise _explain_silence(source.info, error) from error
         return ExtractedClip(windows, source.seconds, _quality(source.info, windows, config.sample_rate))
+
+    return read_audio(audio, config.sample_rate, extract_from)
 
 
 def _quality(info: SourceInfo, windows: Windows, rate: int) -> Quality:
@@ -49,6 +53,7 @@ def _quality(info: SourceInfo, windows: Windows, rate: int) -> Quality:
         silent_windows=windows.silent,
         clipped=info.meter.clipped,
         truncated=info.truncated,
+        damaged=info.damaged,
     )
 
 

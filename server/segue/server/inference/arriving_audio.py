@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-from segue.core.audio.decode import MAX_UPLOAD_BYTES
+from segue.core.audio.limits import MAX_UPLOAD_BYTES
 from segue.core.audio.pcm import PcmForm, wav_header
 from segue.core.errors import AudioTooLong, MalformedRequest, Overloaded
 from segue.server.inference.decode_task import StreamRange

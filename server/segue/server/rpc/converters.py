@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 
 from google.protobuf.duration_pb2 import Duration
 
-from segue.core.audio.decode import MAX_CHANNELS, MAX_RATE, MAX_UPLOAD_BYTES, MIN_RATE
+from segue.core.audio.limits import MAX_CHANNELS, MAX_RATE, MAX_UPLOAD_BYTES, MIN_RATE
 from segue.core.audio.pcm import PcmForm
 from segue.core.audio.quality import Quality
 from segue.core.catalogue.records import Track

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from contextlib import contextmanager
 from typing import TypeVar, cast
 
-from segue.core.audio.decode import MAX_SECONDS
+from segue.core.audio.limits import MAX_SECONDS
 from segue.core.errors import AudioError, StreamStalled
 from segue.server.rpc.handlers import close_reader
 

@@ -4,7 +4,7 @@ import struct
 
 import pytest
 
-from segue.core.audio.sniff import is_truncated, playing_seconds
+from segue.core.audio.sniff import has_last_page, missing_share, playing_seconds
 from segue.core.testing.synthetic_clips import render_clip
 from tests.helpers.audio import encode
 
@@ -51,19 +51,35 @@ def test_a_useless_header(head: bytes) -> None:
     assert playing_seconds(memoryview(head)) in {0.0, len(head) / 16_000}
 
 
-@pytest.mark.parametrize("kind", LOSSY)
+@pytest.mark.parametrize("kind", ["vorbis", "opus"])
 @pytest.mark.parametrize("missing", [10_000, 100_000])
-def test_a_truncated_file(kind: str, missing: int) -> None:
+def test_a_truncated_ogg(kind: str, missing: int) -> None:
     """A file that was cut off anywhere is recognized, and a whole file is not mistaken for one."""
     whole = LOSSY[kind]
-    assert (False, True) == (is_truncated(whole), is_truncated(whole[:-missing]))
+    assert (True, False) == (has_last_page(whole), has_last_page(whole[:-missing]))
+
+
+@pytest.mark.parametrize("missing", [10_000, 100_000])
+def test_a_truncated_mp3(missing: int) -> None:
+    """The Xing header tells how much audio is missing."""
+    whole = LOSSY["mp3"]
+    assert 0 == missing_share(whole)
+    assert pytest.approx(missing / (len(whole) - missing), rel=0.3) == missing_share(whole[:-missing])
+
+
+@pytest.mark.parametrize("container", ["WAV", "AU", "AIFF"])
+def test_a_truncated_file_of_samples(container: str) -> None:
+    """The header tells how much audio is missing: as much as is there."""
+    whole = encoded_clip(22_050, container, "PCM_16")
+    assert 0 == missing_share(whole)
+    assert pytest.approx(1, abs=0.01) == missing_share(whole[: len(whole) // 2])
 
 
 def test_a_truncated_mp3_with_a_tag() -> None:
     """The length of an MP3 is counted from the end of its ID3 tag."""
     tag = b"ID3\x04\x00\x00" + bytes([0, 0, 0x27, 0x08]) + bytes(5_000)
     whole = memoryview(tag + bytes(LOSSY["mp3"]))
-    assert (False, True) == (is_truncated(whole), is_truncated(whole[:-5_000]))
+    assert missing_share(whole) == 0 < missing_share(whole[:-5_000])
 
 
 def test_a_truncated_mp3_with_two_tags() -> None:
@@ -72,11 +88,11 @@ def test_a_truncated_mp3_with_two_tags() -> None:
     first = b"ID3\x04\x00\x10" + length + bytes(5_000) + b"3DI\x04\x00\x10" + length
     second = b"ID3\x03\x00\x00" + length + bytes(5_000)
     whole = memoryview(first + second + bytes(LOSSY["mp3"]))
-    assert (False, True) == (is_truncated(whole), is_truncated(whole[:-5_000]))
+    assert missing_share(whole) == 0 < missing_share(whole[:-5_000])
 
 
 def test_a_truncated_mp4() -> None:
     """A box that extends past the end of the file shows that it was cut off."""
     head = struct.pack(">I4s", 16, b"ftyp") + b"M4A " + bytes(4)
     whole = memoryview(head + struct.pack(">I4s", 1_008, b"mdat") + bytes(1_000))
-    assert (False, True) == (is_truncated(whole), is_truncated(whole[:-1]))
+    assert missing_share(whole) == 0 < missing_share(whole[:-1])

@@ -12,7 +12,9 @@ from typing import Protocol, TypeVar
 import numpy as np
 import soundfile
 
-from segue.core.audio.decode import open_audio
+from segue.core.audio.decode import read_audio
+from segue.core.audio.samples import Samples
+from segue.core.audio.sources import AudioSource
 from segue.core.errors import AudioError, AudioSilent, AudioTooShort
 from segue.core.features.config import FeatureConfig
 from segue.core.features.extract import extract
@@ -131,16 +133,19 @@ def clip_decibels(path: Path, config: FeatureConfig) -> Floats:
     Raises:
         AudioError: it does not decode, is silent, or is shorter than ``MIN_SECONDS``.
     """
-    with open_audio(path, config.sample_rate) as source:
-        if source.seconds < MIN_SECONDS:
-            raise AudioTooShort(f"It lasts {source.seconds:.1f} s; training needs clips of {MIN_SECONDS:g} s or more.")
-        samples = source.read(0, source.samples)
+    samples = read_audio(path, config.sample_rate, _read_whole)
     if np.sqrt(np.mean(np.square(samples))) < SILENCE_RMS:
         raise AudioSilent("It is silent.")
     frames = config.grid.frames(0, config.column_count(len(samples)))
     # In parts, since a frame holds 2,048 numbers and advances by 512 samples.
     power = [mel_power(samples, part, config) for part in np.array_split(frames, 1 + len(frames) // 500)]
     return log_scale(np.concatenate(power, axis=1), replace(config, floor_db=_NO_FLOOR_DB))
+
+
+def _read_whole(source: AudioSource) -> Samples:
+    if source.seconds < MIN_SECONDS:
+        raise AudioTooShort(f"It lasts {source.seconds:.1f} s; training needs clips of {MIN_SECONDS:g} s or more.")
+    return source.read(0, source.samples)
 
 
 def _read_clip(file: AudioFile, config: FeatureConfig, cache: FeatureCache | None) -> Clip | AudioError:

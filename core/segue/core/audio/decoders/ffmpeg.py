@@ -1,4 +1,4 @@
-"""Decodes with ffmpeg the formats that libsndfile does not know: MP4, AAC, ASF (WMA) and Matroska.
+"""Decodes with ffmpeg, where it is on the PATH, the files that the other decoders refuse: MP4, AAC, WMA and many more.
 
 ffmpeg opens only the given file. Demuxers that open other files or URLs named in a file (DASH, HLS, concat and similar)
 are not on its whitelist.
@@ -11,36 +11,25 @@ import struct
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 import numpy as np
-from numpy.typing import NDArray
 
-from segue.core.errors import AudioUndecodable, WorkerDied
+from segue.core.audio.decoders.clip_file import ClipFile
+from segue.core.audio.samples import DecodedStream, DecoderFailed, Samples
+from segue.core.errors import WorkerDied
 
-# Containers that hold all of their audio themselves, as ``sniff.needs_ffmpeg`` recognizes them.
-_SELF_CONTAINED = "mov,aac,asf,matroska"
-_BLOCK_BYTES = 2**16
+# Containers that hold all of their audio themselves.
+_SELF_CONTAINED = (
+    "aac,ac3,aiff,amr,ape,asf,au,caf,dsf,dts,eac3,flac,iff,loas,matroska,mlp,mov,mp3,mpc,mpc8,ogg,oma,shn,tak,truehd,"
+    "tta,voc,w64,wav,wsd,wv,xwma"
+)
+_BLOCK_BYTES = 2**18
 # AU: magic, offset, length, encoding, rate and channels, big-endian, then the samples at the offset.
 _AU_HEADER = struct.Struct(">4s5I")
 _MAX_HEADER_BYTES = 2**16
-
-
-@dataclass(frozen=True)
-class DecodedStream:
-    """An audio stream that ffmpeg decodes while it is read.
-
-    Attributes:
-        rate: sample rate of the file in Hz.
-        channels: number of channels, at least 1.
-        blocks: samples [n, channels] as 16-bit integers, in order. Raises WorkerDied at its end if ffmpeg was killed.
-    """
-
-    rate: int
-    channels: int
-    blocks: Iterator[NDArray[np.int16]]
+_SAMPLE_BYTES = 4
 
 
 def is_installed() -> bool:
@@ -49,18 +38,20 @@ def is_installed() -> bool:
 
 
 @contextmanager
-def decode_by_ffmpeg(path: Path) -> Iterator[DecodedStream]:
+def decode_by_ffmpeg(clip: ClipFile) -> Iterator[DecodedStream]:
     """Decodes the first audio stream of a file, with its own rate and channels.
 
-    Args:
-        path: the file; it must be seekable, because MP4 may have its index at the end.
-
     Raises:
-        AudioUndecodable: ffmpeg cannot decode the file.
+        DecoderFailed: ffmpeg cannot decode the file, or is not installed.
     """
-    with subprocess.Popen(
-        _command(path), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0
-    ) as process:
+    if not is_installed():
+        raise DecoderFailed("ffmpeg is not on the PATH.")
+    with (
+        clip.as_path() as path,
+        subprocess.Popen(
+            _command(path), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0
+        ) as process,
+    ):
         try:
             yield _read_au(process)
         finally:
@@ -70,8 +61,9 @@ def decode_by_ffmpeg(path: Path) -> Iterator[DecodedStream]:
 def _command(path: Path) -> list[str]:
     source = ["-format_whitelist", _SELF_CONTAINED, "-protocol_whitelist", "file", "-i", f"file:{path}"]
     # AU has the rate and the channels in a simple header, and may have any length.
-    target = ["-map", "0:a:0", "-map_metadata", "-1", "-c:a", "pcm_s16be", "-f", "au", "pipe:1"]
-    return ["ffmpeg", "-nostdin", "-v", "quiet", *source, *target]
+    target = ["-map", "0:a:0", "-map_metadata", "-1", "-c:a", "pcm_f32be", "-f", "au", "pipe:1"]
+    # With a single frame that cannot be decoded, the exit code is not 0.
+    return ["ffmpeg", "-nostdin", "-v", "quiet", "-max_error_rate", "0", *source, *target]
 
 
 def _read_au(process: subprocess.Popen[bytes]) -> DecodedStream:
@@ -79,10 +71,11 @@ def _read_au(process: subprocess.Popen[bytes]) -> DecodedStream:
     while len(head) < _AU_HEADER.size or len(head) < _sample_offset(head):
         block = pipe.read(_BLOCK_BYTES)
         if not block:
-            raise AudioUndecodable("ffmpeg cannot decode these bytes. Send WAV, FLAC, Ogg or MP3.")
+            raise DecoderFailed("ffmpeg cannot decode it.")
         head += block
     _, _, _, _, rate, channels = _AU_HEADER.unpack_from(head)
-    return DecodedStream(rate, channels, _blocks(head[_sample_offset(head) :], process, channels))
+    blocks = _blocks(head[_sample_offset(head) :], process, channels)
+    return DecodedStream(rate, channels, blocks, lambda: process.wait() != 0)
 
 
 def _output(process: subprocess.Popen[bytes]) -> IO[bytes]:
@@ -94,17 +87,21 @@ def _sample_offset(head: bytes) -> int:
     """Returns the position of the first sample in an AU file."""
     magic, offset, *_ = _AU_HEADER.unpack_from(head)
     if magic != b".snd" or not _AU_HEADER.size <= offset <= _MAX_HEADER_BYTES:
-        raise AudioUndecodable("The output of ffmpeg is not as expected. Install a current ffmpeg.")
+        raise DecoderFailed("The output of ffmpeg is not as expected.")
     return int(offset)
 
 
-def _blocks(data: bytes, process: subprocess.Popen[bytes], channels: int) -> Iterator[NDArray[np.int16]]:
-    """Yields the samples of the bytes that came with the header, and of all that follow."""
-    frame_bytes = 2 * channels
+def _blocks(data: bytes, process: subprocess.Popen[bytes], channels: int) -> Iterator[Samples]:
+    """Yields the samples of the bytes that came with the header, and of all that follow.
+
+    Raises:
+        WorkerDied: at the end, if ffmpeg was killed.
+    """
+    frame_bytes = _SAMPLE_BYTES * channels
     while True:
         frames = len(data) // frame_bytes
         if frames:
-            yield np.frombuffer(data, dtype=">i2", count=frames * channels).reshape(-1, channels).astype(np.int16)
+            yield np.frombuffer(data, ">f4", count=frames * channels).reshape(-1, channels).astype(np.float32)
         block = _output(process).read(_BLOCK_BYTES)
         if not block:
             break

@@ -1,0 +1,123 @@
+"""The bytes of one clip, as the decoders need them, with false lengths in its header put right."""
+
+from __future__ import annotations
+
+import io
+import mmap
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from segue.core.audio.decoders.header_repair import repairs
+from segue.core.audio.sniff import flac_seconds, has_last_page, is_ogg, missing_share
+from segue.core.errors import AudioUndecodable
+
+# Encoders may round their lengths, and players do not notice less.
+_MISSING_SECONDS = 1.0
+_GAP_SECONDS = 0.01
+
+
+@dataclass(frozen=True)
+class ClipFile:
+    """An open clip.
+
+    Attributes:
+        view: its bytes, repaired.
+        file: the same bytes as a file for libsndfile: a descriptor, or an object to read from.
+        path: the path of the unrepaired file, or None if the bytes came without a file.
+        missing_share: audio that the header promises beyond the end of the file, relative to the audio that is there.
+    """
+
+    view: memoryview
+    file: int | io.BytesIO | mmap.mmap
+    path: Path | None
+    missing_share: float
+
+    def rewind(self) -> int | io.BytesIO | mmap.mmap:
+        """Returns ``file``, at its start."""
+        if isinstance(self.file, int):
+            os.lseek(self.file, 0, os.SEEK_SET)
+        else:
+            self.file.seek(0)
+        return self.file
+
+    @contextmanager
+    def as_path(self) -> Iterator[Path]:
+        """Gives the clip a path, for a program that has to seek: an MP4 file may have its index at the end.
+
+        Bytes that came without a file are written to a temporary one. On Linux it has no name in any folder, so that it
+        is gone even if this process is killed.
+        """
+        if self.path is not None:
+            yield self.path
+            return
+        descriptors = Path(f"/proc/{os.getpid()}/fd")
+        is_nameless = descriptors.is_dir()
+        with tempfile.TemporaryFile() if is_nameless else tempfile.NamedTemporaryFile(suffix=".audio") as file:
+            file.write(self.view)
+            file.flush()
+            yield descriptors / str(file.fileno()) if is_nameless else Path(file.name)
+
+    def is_truncated(self, seconds: float) -> bool:
+        """Returns whether the file was cut off.
+
+        Args:
+            seconds: duration of the audio that could be decoded.
+        """
+        if is_ogg(self.view):
+            return not has_last_page(self.view)
+        return max(flac_seconds(self.view) - seconds, seconds * self.missing_share) > _MISSING_SECONDS
+
+    def has_gaps(self, seconds: float) -> bool:
+        """Returns whether audio is missing, in a file in which a decoder met damage.
+
+        Args:
+            seconds: duration of the audio that another decoder found.
+        """
+        declared = flac_seconds(self.view)
+        return not declared or declared - seconds > _GAP_SECONDS
+
+
+@contextmanager
+def open_clip_file(audio: Path | bytes) -> Iterator[ClipFile]:
+    """Opens a clip.
+
+    Args:
+        audio: a file, or the bytes of a whole file. The file itself is never changed.
+
+    Raises:
+        AudioUndecodable: it is empty.
+        OSError: the file cannot be read.
+    """
+    if isinstance(audio, bytes):
+        yield _clip_of_bytes(audio)
+        return
+    with audio.open("rb") as file:
+        if audio.stat().st_size == 0:
+            raise AudioUndecodable("The file is empty. Send a whole audio file.")
+        # Repairs change this process's copy of a page, not the file.
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY) as mapped, memoryview(mapped) as view:
+            share, patches = missing_share(view), repairs(view)
+            _apply(patches, view)
+            # A descriptor is faster. The path would not do: libsndfile would trust its suffix, and it may not be text.
+            yield ClipFile(view, mapped if patches else file.fileno(), audio, share)
+
+
+def _clip_of_bytes(audio: bytes) -> ClipFile:
+    if not audio:
+        raise AudioUndecodable("There are no bytes. Send a whole audio file.")
+    view = memoryview(audio)
+    share, patches = missing_share(view), repairs(view)
+    if patches:
+        content = bytearray(audio)
+        _apply(patches, memoryview(content))
+        audio = bytes(content)
+    return ClipFile(memoryview(audio), io.BytesIO(audio), None, share)
+
+
+def _apply(patches: dict[int, bytes], view: memoryview) -> None:
+    for position, value in patches.items():
+        view[position : position + len(value)] = value

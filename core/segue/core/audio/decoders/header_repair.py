@@ -1,0 +1,69 @@
+"""Finds lengths in headers that are false, and the values that let a decoder read all of the file.
+
+A recorder that writes to a pipe cannot go back to fill in the length. Joined MP3 files have the length of the first.
+"""
+
+from __future__ import annotations
+
+import struct
+from itertools import islice
+
+from segue.core.audio.containers import id3_end, riff_chunks, tags_start
+from segue.core.audio.sniff import MP3_FRAME_BYTES, xing_header
+
+_MAX_WAV_BYTES = 0xFFFFFFFE
+_MAX_CHUNKS = 1_000
+
+
+def repairs(data: memoryview) -> dict[int, bytes]:
+    """Returns the bytes of a header that should be replaced: new values by their positions.
+
+    Args:
+        data: all bytes of a file. WAV, RF64, AU and MP3 are repaired; other files need no repair.
+    """
+    magic, form = bytes(data[:4]), bytes(data[8:12])
+    if magic in {b"RIFF", b"RF64"} and form == b"WAVE":
+        return _wav_repairs(data, is_rf64=magic == b"RF64")
+    if magic == b".snd" and len(data) > 28:
+        offset, length = struct.unpack_from(">II", data, 4)
+        return {8: b"\xff\xff\xff\xff"} if length == 0 and offset < len(data) else {}
+    return _mp3_repairs(data)
+
+
+def _wav_repairs(data: memoryview, *, is_rf64: bool) -> dict[int, bytes]:
+    for chunk in islice(riff_chunks(data), _MAX_CHUNKS):
+        if chunk.name == b"data":
+            present, declared = len(data) - chunk.start, chunk.stop - chunk.start
+            if is_rf64:
+                return _rf64_repairs(data, present)
+            is_unknown = declared == 0 and present > 0 and not _continues(data, chunk.start)
+            return {chunk.start - 4: struct.pack("<I", present)} if is_unknown and present <= _MAX_WAV_BYTES else {}
+    return {}
+
+
+def _rf64_repairs(data: memoryview, present: int) -> dict[int, bytes]:
+    """Returns the true lengths for the ds64 chunk, which is the first."""
+    if bytes(data[12:16]) != b"ds64" or len(data) < 36:
+        return {}
+    (declared,) = struct.unpack_from("<Q", data, 28)
+    is_unknown = (declared == 0 and present > 0) or declared > present
+    return {20: struct.pack("<QQ", len(data) - 8, present)} if is_unknown else {}
+
+
+def _continues(data: memoryview, position: int) -> bool:
+    """Returns whether chunks follow that end where the file ends: then the one before is truly empty."""
+    while position + 8 <= len(data):
+        (length,) = struct.unpack_from("<I", data, position + 4)
+        position += 8 + length + length % 2
+    return position in {len(data), len(data) + 1}
+
+
+def _mp3_repairs(data: memoryview) -> dict[int, bytes]:
+    """Returns zeros for the name of a Xing header whose length is not that of the file; decoders then ignore it."""
+    xing = xing_header(data)
+    if xing is None or not xing.audio_bytes:
+        return {}
+    declared, present = xing.audio_bytes, tags_start(data) - id3_end(data)
+    # Files with junk of a few frames at the end are common, and their length is right.
+    is_false = declared > present + MP3_FRAME_BYTES or present > 1.02 * declared + MP3_FRAME_BYTES
+    return {xing.position: bytes(4)} if is_false else {}

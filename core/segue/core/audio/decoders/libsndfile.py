@@ -1,0 +1,103 @@
+"""Decodes with libsndfile: WAV, AU, AIFF, FLAC, Ogg Vorbis, Opus and MP3.
+
+It can seek, so a long track is decoded only where it is read. That needs its true length, which some files do not have.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import soundfile
+
+from segue.core.audio.containers import ogg_pages
+from segue.core.audio.decoders.clip_file import ClipFile
+from segue.core.audio.decoders.miniaudio_decoder import mp3_seconds
+from segue.core.audio.limits import check_format, check_length
+from segue.core.audio.quality import SignalMeter, SourceInfo
+from segue.core.audio.samples import DecodedStream, DecoderFailed, Samples
+from segue.core.audio.sniff import is_ogg
+from segue.core.audio.sources import ArraySource, FileSource, mono_blocks, resample_blocks
+from segue.core.errors import AudioTooShort
+
+# libsndfile's length of an MP3 without a Xing header is an estimate from its first frames.
+_MAX_ERROR_SECONDS = 0.2
+_BLOCK_FRAMES = 2**16
+# Here a length of 0 is true, since an unknown one was repaired.
+_REPAIRED = {"WAV", "WAVEX", "RF64", "AU"}
+
+
+@contextmanager
+def open_by_libsndfile(clip: ClipFile, rate: int, whole_seconds: float) -> Iterator[ArraySource | FileSource]:
+    """Opens a clip for reading in any order, at ``rate`` Hz.
+
+    Args:
+        clip: the clip.
+        rate: sample rate of the samples that ``read`` returns, in Hz.
+        whole_seconds: greatest length of a clip that is decoded whole.
+
+    Raises:
+        AudioUndecodable: it has an impossible rate or number of channels.
+        AudioTooLong: it is longer than the limit.
+        AudioTooShort: it has no samples.
+        DecoderFailed: libsndfile does not know the format or the true length, or met damage.
+    """
+    with _open(clip) as file:
+        check_format(file.samplerate, file.channels)
+        _check_length_is_known(file, clip)
+        seconds = file.frames / file.samplerate
+        check_length(seconds)
+        info = SourceInfo(file.samplerate, SignalMeter(), clip.is_truncated(seconds))
+        if seconds <= whole_seconds:
+            yield resample_blocks(mono_blocks(file, 0, file.frames, info.meter), info, rate, file.frames)
+        else:
+            yield FileSource(file, rate, info)
+
+
+@contextmanager
+def decode_by_libsndfile(clip: ClipFile) -> Iterator[DecodedStream]:
+    """Decodes a file from its start as far as that is possible, with its own rate and channels.
+
+    Raises:
+        DecoderFailed: libsndfile does not know the format.
+    """
+    with _open(clip) as file:
+        yield DecodedStream(file.samplerate, file.channels, _blocks(file))
+
+
+@contextmanager
+def _open(clip: ClipFile) -> Iterator[soundfile.SoundFile]:
+    try:
+        file = soundfile.SoundFile(clip.rewind(), closefd=False)
+    except soundfile.LibsndfileError as error:
+        raise DecoderFailed("libsndfile does not know the format.") from error
+    with file:
+        yield file
+
+
+def _check_length_is_known(file: soundfile.SoundFile, clip: ClipFile) -> None:
+    seconds = file.frames / file.samplerate
+    if file.frames == 0 and file.format in _REPAIRED:
+        raise AudioTooShort("The file has no samples. Send a clip with music.")
+    if file.frames in {0, np.iinfo(np.int64).max}:
+        raise DecoderFailed("The header does not have the length.")
+    if file.format == "MP3" and abs(seconds - mp3_seconds(clip.view)) > _MAX_ERROR_SECONDS:
+        raise DecoderFailed("libsndfile does not know the length.")
+    if is_ogg(clip.view) and _is_chained(clip.view):
+        raise DecoderFailed("libsndfile decodes only the first of several joined files.")
+
+
+def _is_chained(data: memoryview) -> bool:
+    """Returns whether a first page of an Ogg stream follows later pages: files were joined."""
+    first_later_page = next((page.start for page in ogg_pages(data) if not page.is_first), len(data))
+    return re.search(rb"OggS\0[\x02\x03\x06\x07]", data[first_later_page:]) is not None
+
+
+def _blocks(file: soundfile.SoundFile) -> Iterator[Samples]:
+    try:
+        while len(block := file.read(_BLOCK_FRAMES, "float32", always_2d=True)):
+            yield block
+    except soundfile.LibsndfileError as error:
+        raise DecoderFailed(str(error.error_string), is_damaged=True) from error

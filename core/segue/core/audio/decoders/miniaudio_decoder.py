@@ -1,0 +1,88 @@
+"""Decodes with miniaudio the MP3 and FLAC files that libsndfile refuses.
+
+It skips damaged frames and broken metadata, finds the first frame of a recording that starts in the middle, and reads
+streams without a length.
+"""
+
+from __future__ import annotations
+
+import array
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+
+import miniaudio
+import numpy as np
+
+from segue.core.audio.containers import id3_end
+from segue.core.audio.decoders.clip_file import ClipFile
+from segue.core.audio.samples import DecodedStream, DecoderFailed, Samples
+
+_BLOCK_FRAMES = 2**16
+# MP3 has at most 320 kbit/s. A file of which less than a half can be MP3 is something else.
+_MAX_BYTES_A_SECOND = 40_000
+
+_Stream = Generator["array.array[float]", int, None]
+
+
+@contextmanager
+def decode_by_miniaudio(clip: ClipFile) -> Iterator[DecodedStream]:
+    """Decodes a file with its own rate and channels.
+
+    Raises:
+        DecoderFailed: it is neither MP3 nor FLAC.
+    """
+    with miniaudio.ffi.from_buffer(clip.view) as data:
+        info = _flac_info(data) or _mp3_info(data, len(clip.view) - id3_end(clip.view))
+        if info is None:
+            raise DecoderFailed("It is neither MP3 nor FLAC.")
+        stream = _open(data, info)
+        try:
+            yield DecodedStream(info.sample_rate, info.nchannels, _blocks(stream, info.nchannels))
+        finally:
+            stream.close()
+
+
+def mp3_seconds(view: memoryview) -> float:
+    """Returns the duration of an MP3 file by its Xing header, or by counting its frames, which takes milliseconds.
+
+    It is 0 if the file is not MP3.
+    """
+    with miniaudio.ffi.from_buffer(view) as data:
+        try:
+            return float(miniaudio.mp3_get_info(data).duration)
+        except miniaudio.DecodeError:
+            return 0.0
+
+
+def _flac_info(data: memoryview) -> miniaudio.SoundFileInfo | None:
+    try:
+        return miniaudio.flac_get_info(data)
+    except miniaudio.DecodeError:
+        return None
+
+
+def _mp3_info(data: memoryview, audio_bytes: int) -> miniaudio.SoundFileInfo | None:
+    """Returns the properties of an MP3 file, or None if too few of its bytes are MP3."""
+    try:
+        info = miniaudio.mp3_get_info(data)
+    except miniaudio.DecodeError:
+        return None
+    return info if 2 * info.duration * _MAX_BYTES_A_SECOND >= audio_bytes else None
+
+
+def _open(data: memoryview, info: miniaudio.SoundFileInfo) -> _Stream:
+    try:
+        stream: _Stream = miniaudio.stream_memory(
+            data, miniaudio.SampleFormat.FLOAT32, info.nchannels, info.sample_rate, _BLOCK_FRAMES
+        )
+    except miniaudio.DecodeError as error:
+        raise DecoderFailed("miniaudio cannot decode it.") from error
+    return stream
+
+
+def _blocks(stream: _Stream, channels: int) -> Iterator[Samples]:
+    try:
+        for block in stream:
+            yield np.frombuffer(block, np.float32).reshape(-1, channels)
+    except miniaudio.DecodeError as error:
+        raise DecoderFailed("miniaudio met damage.", is_damaged=True) from error

@@ -1,0 +1,275 @@
+"""Files that players play although their headers are wrong, unfinished or damaged."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from segue.core.audio.containers import id3_end
+from segue.core.audio.quality import Flag
+from segue.core.errors import AudioTooShort
+from segue.core.features.clips import ExtractedClip
+from segue.core.features.config import FeatureConfig
+from segue.core.features.extract import extract
+from segue.core.testing.synthetic_clips import render_clip
+from tests.helpers.audio import decode, encode, encode_by_ffmpeg, needs_ffmpeg, run_ffmpeg
+
+CLIP = render_clip(3, 12.0)
+WAV = encode(CLIP)
+PCM = WAV[44:]
+FLAC = encode(CLIP, container="FLAC")
+MP3 = encode(CLIP, container="MP3")
+_EXPLAINING_FLAGS = {Flag.TRUNCATED, Flag.DAMAGED}
+
+
+def extract_any(audio: bytes | Path) -> ExtractedClip:
+    """Extracts up to ten windows."""
+    return extract(audio, FeatureConfig(), 10)
+
+
+def check(audio: bytes | Path, seconds: float, *flags: Flag, tolerance: float = 0.1) -> None:
+    """Checks the duration of a clip, its windows over the whole of it, and its flags for damage."""
+    clip = extract_any(audio)
+    assert clip.seconds == pytest.approx(seconds, abs=tolerance)
+    assert len(clip.windows.values) == max(1, round(clip.seconds / 3.02))
+    assert set(flags) == _EXPLAINING_FLAGS & set(clip.quality.flags)
+
+
+def wav(declared: int, riff: int, samples: bytes = PCM) -> bytes:
+    """Returns a WAV file with these lengths in its header."""
+    fmt = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, 22_050, 44_100, 2, 16)
+    head = struct.pack("<4sI4s", b"RIFF", riff, b"WAVE") + fmt + struct.pack("<4sI", b"data", declared)
+    return head + samples
+
+
+# What recorders, players and converters write when they cannot go back to the header.
+STREAMED_WAVS = {
+    "zero": wav(0, 36),
+    "0x0fffffff": wav(0x0FFFFFFF, 0x0FFFFFFF),
+    "0x7ffff000": wav(0x7FFFF000, 0x7FFFF024),
+    "0x7fffffff - 36": wav(0x7FFFFFFF - 36, 0x7FFFFFFF),
+    "0x80000000": wav(0x80000000, 0x80000024),
+    "0xffffffff - 36": wav(0xFFFFFFFF - 36, 0xFFFFFFFF),
+    "0xffffffff": wav(0xFFFFFFFF, 0xFFFFFFFF),
+}
+
+
+@pytest.mark.parametrize("name", STREAMED_WAVS)
+@pytest.mark.parametrize("as_file", [False, True], ids=["bytes", "file"])
+def test_a_wav_of_unknown_length(name: str, as_file: bool, tmp_path: Path) -> None:
+    """All samples are decoded, and the file is left as it is."""
+    path = tmp_path / "clip.wav"
+    path.write_bytes(STREAMED_WAVS[name])
+    check(path if as_file else STREAMED_WAVS[name], 12.0)
+    assert STREAMED_WAVS[name] == path.read_bytes()
+
+
+def test_an_empty_wav_with_chunks_behind_it() -> None:
+    """The chunks behind an empty data chunk are not taken for samples."""
+    with pytest.raises(AudioTooShort, match="no samples"):
+        decode(wav(0, 36 + 88_208, struct.pack("<4sI", b"LIST", 88_200) + bytes(88_200)))
+
+
+def rf64(samples_bytes: int) -> bytes:
+    """Returns an RF64 file with this length in its header."""
+    ds64 = struct.pack("<4sIQQQI", b"ds64", 28, samples_bytes and samples_bytes + 72, samples_bytes, 0, 0)
+    fmt = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, 22_050, 44_100, 2, 16)
+    return b"RF64\xff\xff\xff\xffWAVE" + ds64 + fmt + b"data\xff\xff\xff\xff" + PCM
+
+
+@pytest.mark.parametrize("length", [0, len(PCM), 2**40])
+def test_an_rf64_of_any_length(length: int) -> None:
+    """All samples are decoded, whatever the header says."""
+    check(rf64(length), 12.0)
+
+
+def test_an_au_of_unknown_length() -> None:
+    """A length of 0 stands for an unknown one."""
+    au = encode(CLIP, container="AU")
+    check(au[:8] + bytes(4) + au[12:], 12.0)
+
+
+@pytest.mark.parametrize("container", ["WAV", "AU", "AIFF", "FLAC", "MP3"])
+def test_a_truncated_file(container: str) -> None:
+    """Half a file gives half the windows, and a flag."""
+    whole = encode(CLIP, container=container)
+    clip = extract_any(whole[: len(whole) // 2])
+    assert clip.seconds == pytest.approx(6, abs=0.7)
+    assert Flag.TRUNCATED in clip.quality.flags
+
+
+@pytest.mark.parametrize("container", ["WAV", "FLAC", "MP3"])
+def test_a_truncated_long_file(container: str) -> None:
+    """The windows are spread over the part that is there, not over the length in the header."""
+    whole = encode(render_clip(1, 90.0), container=container)
+    clip = extract_any(whole[: len(whole) // 3])
+    assert clip.seconds == pytest.approx(30, abs=5)
+    assert (10, 0) == (len(clip.windows.values), clip.windows.silent)
+    assert Flag.TRUNCATED in clip.quality.flags
+
+
+@pytest.mark.parametrize("more", [1, 8, 44, 40_000])
+def test_a_header_that_promises_a_little_more(more: int) -> None:
+    """Less than a second that is missing is not worth a flag."""
+    check(wav(len(PCM) + more, len(PCM) + 36 + more), 12.0)
+
+
+def test_a_header_that_promises_much_more() -> None:
+    """More than a second that is missing is flagged."""
+    check(wav(len(PCM) + 88_200, len(PCM) + 36 + 88_200), 12.0, Flag.TRUNCATED)
+
+
+ID3 = b"ID3\3\0\0" + bytes([0, 0, 0, 16]) + b"TIT2" + struct.pack(">IH", 6, 0) + b"\0Title"
+FRAMES = MP3[id3_end(memoryview(MP3)) :]
+APE = b"APETAGEX" + struct.pack("<IIII", 2000, 49, 1, 0xA0000000) + bytes(8)
+APE += struct.pack("<II", 3, 0) + b"Title\0abc" + b"APETAGEX" + struct.pack("<IIII", 2000, 49, 1, 0x80000000) + bytes(8)
+IN_FRONT = {
+    "a zero": b"\0",
+    "zeros": bytes(1_000),
+    "padding behind a tag": ID3 + bytes(100),
+    "two tags and padding": ID3 + ID3 + bytes(300),
+    "an APE tag": APE,
+}
+
+
+@pytest.mark.parametrize("name", IN_FRONT)
+def test_an_mp3_with_something_in_front(name: str) -> None:
+    """The first frame is searched."""
+    check(IN_FRONT[name] + FRAMES, 12.0)
+
+
+def test_an_mp3_from_the_middle_of_a_frame() -> None:
+    """A radio stream that is joined in the middle begins with half a frame."""
+    check(FRAMES[500:], 12.0, tolerance=0.3)
+
+
+def test_joined_mp3s() -> None:
+    """The header of the first file has only its own length."""
+    check(MP3 + MP3, 24.0, tolerance=0.3)
+
+
+@needs_ffmpeg
+def test_an_mp3_of_variable_rate_without_its_length(tmp_path: Path) -> None:
+    """The frames are counted: the first ones, which are small, tell nothing about the rest."""
+    quiet_start = np.concatenate([1e-3 * CLIP[: 4 * 22_050], np.tile(CLIP, 8)])
+    path = encode_by_ffmpeg(quiet_start, 22_050, tmp_path / "clip.mp3", "-q:a", "4", "-write_xing", "0")
+    clip = extract_any(path)
+    assert clip.seconds == pytest.approx(100, abs=0.2)
+    assert clip.windows.starts[-1] > 80
+
+
+@pytest.mark.parametrize("hole", [bytes(3_000), np.random.default_rng(1).bytes(3_000)], ids=["zeros", "noise"])
+@pytest.mark.parametrize("container", ["MP3", "FLAC"])
+def test_a_hole_in_a_file(container: str, hole: bytes) -> None:
+    """What is before and behind the hole is decoded, and flagged."""
+    whole = encode(CLIP, container=container)
+    middle = len(whole) // 2
+    damaged = whole[:middle] + hole + whole[middle + len(hole) :]
+    check(damaged, 12.0, Flag.DAMAGED, tolerance=0.8)
+
+
+def test_a_flac_without_its_length() -> None:
+    """A FLAC that was written to a pipe is decoded until it ends."""
+    streaminfo = 8
+    position = streaminfo + 13  # the low 4 bits of this byte and the next 4 bytes are the number of samples
+    piped = FLAC[:position] + bytes([FLAC[position] & 0xF0]) + bytes(4) + FLAC[position + 5 :]
+    check(piped, 12.0)
+
+
+def flac_with(*blocks: tuple[int, bytes], junk: bytes = b"") -> bytes:
+    """Returns a FLAC file with these metadata blocks, by type and content, behind the first."""
+    info, position, is_last = FLAC[8:42], 4, False
+    while not is_last:
+        is_last = bool(FLAC[position] & 128)
+        position += 4 + int.from_bytes(FLAC[position + 1 : position + 4], "big")
+    everything = [(0, info), *blocks]
+    out = b"fLaC"
+    for number, (kind, body) in enumerate(everything):
+        last = 128 if number == len(everything) - 1 else 0
+        out += bytes([kind | last]) + len(body).to_bytes(3, "big") + body
+    return out + junk + FLAC[position:]
+
+
+def picture(length: int) -> bytes:
+    """Returns a picture block of 300 bytes that says it has ``length``."""
+    return struct.pack(">II", 3, 10) + b"image/jpeg" + bytes(20) + struct.pack(">I", length) + b"abc" * 100
+
+
+BROKEN_METADATA = {
+    "a picture that says too much": flac_with((6, picture(5_000))),
+    "a picture that says too little": flac_with((6, picture(10))),
+    "a comment that says too much": flac_with((4, struct.pack("<I", 1) + b"x" + struct.pack("<II", 1, 500) + b"A=B")),
+    "a seek table of 17 bytes": flac_with((3, bytes(17))),
+    "junk in front of the frames": flac_with((1, b""), junk=bytes(5_000)),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN_METADATA)
+def test_a_flac_with_broken_metadata(name: str) -> None:
+    """Broken metadata costs no audio."""
+    check(BROKEN_METADATA[name], 12.0)
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize("kind", [4, 6], ids=["comments", "picture"])
+def test_a_flac_with_empty_metadata(kind: int) -> None:
+    """An empty block stops both other decoders, but not ffmpeg."""
+    check(flac_with((kind, b"")), 12.0)
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize("codec", ["libvorbis", "libopus", "flac"])
+def test_joined_ogg_files(codec: str, tmp_path: Path) -> None:
+    """All of several joined files is decoded."""
+    ogg = encode_by_ffmpeg(CLIP, 22_050, tmp_path / "clip.ogg", "-c:a", codec, "-f", "ogg").read_bytes()
+    assert extract_any(ogg).seconds == pytest.approx(12, abs=0.1)
+    assert extract_any(ogg + ogg).seconds == pytest.approx(24, abs=0.2)
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize(
+    "tag",
+    [
+        "title=Audio: broken",
+        "comment=Audio: 8000 Hz, mono, old tape",
+        "title=Duration: 99:99:99.99",
+        "title=No Such File",
+        "title=Invalid data found",
+    ],
+)
+def test_a_tag_that_looks_like_output_of_ffmpeg(tag: str, tmp_path: Path) -> None:
+    """Nothing that ffmpeg prints is read."""
+    check(encode_by_ffmpeg(CLIP, 22_050, tmp_path / "clip.m4a", "-metadata", tag), 12.0)
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize("suffix", ["m4a", "wv", "tta", "ac3", "webm", "w64", "caf", "mp2", "mka", "wma", "aac"])
+def test_other_containers(suffix: str, tmp_path: Path) -> None:
+    """Every container that holds all of its audio itself is decoded."""
+    check(encode_by_ffmpeg(CLIP, 22_050, tmp_path / f"clip.{suffix}", "-ar", "48000"), 12.0)
+
+
+@needs_ffmpeg
+def test_a_damaged_cover(tmp_path: Path) -> None:
+    """A cover that cannot be decoded is no damage of the audio."""
+    plain, cover, both = (tmp_path / name for name in ("plain.m4a", "cover.jpg", "both.m4a"))
+    encode_by_ffmpeg(CLIP, 22_050, plain)
+    run_ffmpeg("-f", "lavfi", "-i", "color=red:s=64x64:d=1", "-frames:v", "1", cover)
+    run_ffmpeg("-i", plain, "-i", cover, "-map", "0", "-map", "1", "-c", "copy", "-disposition:v", "attached_pic", both)
+    picture_bytes = cover.read_bytes()
+    content = both.read_bytes().replace(picture_bytes[:100], picture_bytes[:4] + bytes(96))
+    check(content, 12.0)
+
+
+def test_a_long_stream_that_is_decoded_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A track too long to be kept gives the same windows as one that is kept."""
+    junk = bytes(1_000)  # so that libsndfile refuses it
+    audio = junk + encode(render_clip(2, 70.0), container="MP3")
+    kept = extract_any(audio)
+    monkeypatch.setattr("segue.core.audio.decoders.stream_source.KEPT_SECONDS", 20)
+    twice = extract_any(audio)
+    assert twice.seconds == kept.seconds
+    np.testing.assert_allclose(twice.windows.values, kept.windows.values, atol=0.2)
