@@ -15,6 +15,11 @@ if sys.version_info >= (3, 11):
 else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
+if sys.version_info >= (3, 13):
+    from warnings import deprecated as _deprecated
+else:
+    from typing_extensions import deprecated as _deprecated
+
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class _SampleEncoding:
@@ -55,18 +60,20 @@ class _QualityFlagEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_QualityFl
     """At least 2 in 1,000 of the decoded samples are at full scale."""
     QUALITY_FLAG_MOSTLY_SILENT: _QualityFlag.ValueType  # 3
     """More than half of the windows are silent; the silent windows were left out."""
-    QUALITY_FLAG_RESAMPLED: _QualityFlag.ValueType  # 4
-    """The audio has another sample rate than the model's (22,050 Hz for segue-fast). Resampling from a higher rate loses
-    nothing that the model uses.
-    """
+    @_builtins.property
+    @_deprecated("""This enum value has been marked as deprecated using proto enum value options.""")
+    def QUALITY_FLAG_RESAMPLED(self) -> _QualityFlag.ValueType:   # 4
+        """Never returned any more: resampling from a higher rate loses nothing, and QUALITY_FLAG_LOW_RATE reports a lower one."""
     QUALITY_FLAG_LOW_RATE: _QualityFlag.ValueType  # 5
-    """The audio has a lower sample rate than the model's, so bands that the model uses are empty, and the genres are less
-    reliable. QUALITY_FLAG_RESAMPLED is also set.
+    """The audio has a lower sample rate than the model's (22,050 Hz for segue-fast), so bands that the model uses are
+    empty, and the genres are less reliable.
     """
     QUALITY_FLAG_TRUNCATED: _QualityFlag.ValueType  # 6
-    """The file is a truncated Ogg, MP3 or MP4; the part before the cut was analyzed. A truncated MP3 is only detected if
-    its encoder wrote the length, as nearly all do. A truncated WAV, AU, AIFF or FLAC file is AUDIO_UNDECODABLE.
+    """The file was cut off: more than a second is missing at its end. The part before the cut was analyzed. A truncated
+    MP3 is only detected if its encoder wrote the length, as nearly all do.
     """
+    QUALITY_FLAG_DAMAGED: _QualityFlag.ValueType  # 7
+    """Parts of the file are damaged. What could be decoded was analyzed."""
 
 class QualityFlag(_QualityFlag, metaclass=_QualityFlagEnumTypeWrapper):
     """A flaw of audio that could be analyzed all the same: a reason to trust the response less."""
@@ -80,17 +87,17 @@ QUALITY_FLAG_CLIPPED: QualityFlag.ValueType  # 2
 QUALITY_FLAG_MOSTLY_SILENT: QualityFlag.ValueType  # 3
 """More than half of the windows are silent; the silent windows were left out."""
 QUALITY_FLAG_RESAMPLED: QualityFlag.ValueType  # 4
-"""The audio has another sample rate than the model's (22,050 Hz for segue-fast). Resampling from a higher rate loses
-nothing that the model uses.
-"""
+"""Never returned any more: resampling from a higher rate loses nothing, and QUALITY_FLAG_LOW_RATE reports a lower one."""
 QUALITY_FLAG_LOW_RATE: QualityFlag.ValueType  # 5
-"""The audio has a lower sample rate than the model's, so bands that the model uses are empty, and the genres are less
-reliable. QUALITY_FLAG_RESAMPLED is also set.
+"""The audio has a lower sample rate than the model's (22,050 Hz for segue-fast), so bands that the model uses are
+empty, and the genres are less reliable.
 """
 QUALITY_FLAG_TRUNCATED: QualityFlag.ValueType  # 6
-"""The file is a truncated Ogg, MP3 or MP4; the part before the cut was analyzed. A truncated MP3 is only detected if
-its encoder wrote the length, as nearly all do. A truncated WAV, AU, AIFF or FLAC file is AUDIO_UNDECODABLE.
+"""The file was cut off: more than a second is missing at its end. The part before the cut was analyzed. A truncated
+MP3 is only detected if its encoder wrote the length, as nearly all do.
 """
+QUALITY_FLAG_DAMAGED: QualityFlag.ValueType  # 7
+"""Parts of the file are damaged. What could be decoded was analyzed."""
 Global___QualityFlag: _TypeAlias = QualityFlag  # noqa: Y015
 
 @_typing.final
@@ -101,8 +108,8 @@ class Audio(_message.Message):
 
     CONTENT_FIELD_NUMBER: _builtins.int
     content: _builtins.bytes
-    """The bytes of a whole file: WAV, AU, FLAC, Ogg Vorbis, Opus or MP3, and AAC in MP4 if the server has a decoder for
-    it. The format is detected from the bytes. At most 16 MiB (16,777,216 bytes), more is AUDIO_TOO_LONG; at least one
+    """The bytes of a whole file: WAV, AU, FLAC, Ogg Vorbis, Opus or MP3, and AAC, WMA, Matroska and others if the server
+    has ffmpeg. The format is detected from the bytes. A length in the header that is missing or false is ignored. At most 16 MiB (16,777,216 bytes), more is AUDIO_TOO_LONG; at least one
     window of the model (3 s), less is AUDIO_TOO_SHORT. Any sample rate from 4,000 to 768,000 Hz, and up to 8 channels,
     which are averaged.
     """

@@ -28,8 +28,9 @@ _QUALITY_SENTENCES = {
     audio_pb2.QUALITY_FLAG_MOSTLY_SILENT: "Most of the clip is silent: only the rest was analyzed.",
     audio_pb2.QUALITY_FLAG_LOW_RATE: "The sample rate is low: the genres are less reliable.",
     audio_pb2.QUALITY_FLAG_TRUNCATED: "The end of the file is missing: only the part before it was analyzed.",
+    audio_pb2.QUALITY_FLAG_DAMAGED: "Parts of the file are damaged: only the rest was analyzed.",
 }
-# Nearly all music has a higher sample rate than the models, and loses nothing by resampling.
+# Servers of earlier versions set it on nearly all music, which loses nothing by resampling.
 _HARMLESS_FLAG = audio_pb2.QUALITY_FLAG_RESAMPLED
 _BAR_WIDTH = 20
 _WIDE = 110  # leaves about 30 columns each for title and artist

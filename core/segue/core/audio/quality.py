@@ -25,8 +25,6 @@ class Flag(StrEnum):
     """The share of samples at full scale is ``CLIPPED_SHARE`` or above."""
     MOSTLY_SILENT = "MOSTLY_SILENT"
     """More than half of the windows are silent and were left out."""
-    RESAMPLED = "RESAMPLED"
-    """The audio has another sample rate than the model; nothing is lost if it is higher."""
     LOW_RATE = "LOW_RATE"
     """The audio has a lower sample rate than the model, so the bands above half of it are empty."""
     TRUNCATED = "TRUNCATED"
@@ -64,7 +62,6 @@ class Quality:
             Flag.SHORT: self.windows == 1,
             Flag.CLIPPED: self.clipped >= CLIPPED_SHARE,
             Flag.MOSTLY_SILENT: 2 * self.silent_windows > self.windows,
-            Flag.RESAMPLED: self.source_rate != self.model_rate,
             Flag.LOW_RATE: self.source_rate < self.model_rate,
             Flag.TRUNCATED: self.truncated,
             Flag.DAMAGED: self.damaged,

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from segue.core.audio.containers import id3_end, iff_chunks, iso_boxes, riff_chunks
 
-# Lengths from here on, if the file is shorter, stand for an unknown one: 0x7FFFF000, 0xFFFFFFFF and others.
+# If the file is shorter, a length from here on means that it is unknown: 0x7FFFF000, 0xFFFFFFFF and others.
 _LEAST_UNKNOWN_LENGTH = 0x0FFFFFFF
 # The greatest length of an Ogg page, with its header.
 _OGG_PAGE_BYTES = 27 + 255 + 255 * 255

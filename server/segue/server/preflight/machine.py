@@ -58,6 +58,6 @@ def check_model(folder: Path, processor: CheckResult) -> tuple[CheckResult, Mani
 def check_decoders() -> CheckResult:
     """Checks for ffmpeg."""
     if ffmpeg := shutil.which("ffmpeg"):
-        return CheckResult("decoders", "ok", f"libsndfile, and {ffmpeg} for AAC, WMA and Matroska")
-    text = "there is no ffmpeg, so AAC, WMA and Matroska cannot be decoded"
+        return CheckResult("decoders", "ok", f"libsndfile, miniaudio, and {ffmpeg} for AAC, WMA, Matroska and others")
+    text = "there is no ffmpeg, so AAC, WMA, Matroska and others cannot be decoded"
     return CheckResult("decoders", "warn", text, "Install ffmpeg if you have such files.")

@@ -12,7 +12,7 @@ from google.protobuf.message import Message
 from segue.core.features.extract import extract
 from segue.core.model.saved_model import Model
 from segue.core.redis_catalogue.open import open_store
-from segue.v1.audio_pb2 import QUALITY_FLAG_LOW_RATE, QUALITY_FLAG_RESAMPLED, QUALITY_FLAG_SHORT
+from segue.v1.audio_pb2 import QUALITY_FLAG_LOW_RATE, QUALITY_FLAG_SHORT
 from tests.helpers.clips import wav
 from tests.helpers.server.stubs import Stubs, failure
 
@@ -51,7 +51,7 @@ def test_an_unknown_path(stubs: Stubs, ids: list[str], mask: tuple[str, ...]) ->
 def test_quality_flags(stubs: Stubs) -> None:
     """A response has a flag for each problem of the sound quality."""
     flags = stubs.classify(wav(4, rate=16_000)).quality_flags
-    assert [QUALITY_FLAG_SHORT, QUALITY_FLAG_RESAMPLED, QUALITY_FLAG_LOW_RATE] == list(flags)
+    assert [QUALITY_FLAG_SHORT, QUALITY_FLAG_LOW_RATE] == list(flags)
 
 
 def test_the_figures_of_an_error(stubs: Stubs) -> None:

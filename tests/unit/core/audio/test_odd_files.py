@@ -33,8 +33,8 @@ def extract_any(audio: bytes | Path) -> ExtractedClip:
 def check(audio: bytes | Path, seconds: float, *flags: Flag, tolerance: float = 0.1) -> None:
     """Checks the duration of a clip, its windows over the whole of it, and its flags for damage."""
     clip = extract_any(audio)
-    assert clip.seconds == pytest.approx(seconds, abs=tolerance)
-    assert len(clip.windows.values) == max(1, round(clip.seconds / 3.02))
+    assert pytest.approx(seconds, abs=tolerance) == clip.seconds
+    assert max(1, round(clip.seconds / 3.02)) == len(clip.windows.values)
     assert set(flags) == _EXPLAINING_FLAGS & set(clip.quality.flags)
 
 
@@ -87,7 +87,7 @@ def test_an_rf64_of_any_length(length: int) -> None:
 
 
 def test_an_au_of_unknown_length() -> None:
-    """A length of 0 stands for an unknown one."""
+    """A length of 0 means an unknown one."""
     au = encode(CLIP, container="AU")
     check(au[:8] + bytes(4) + au[12:], 12.0)
 
@@ -97,7 +97,7 @@ def test_a_truncated_file(container: str) -> None:
     """Half a file gives half the windows, and a flag."""
     whole = encode(CLIP, container=container)
     clip = extract_any(whole[: len(whole) // 2])
-    assert clip.seconds == pytest.approx(6, abs=0.7)
+    assert pytest.approx(6, abs=0.7) == clip.seconds
     assert Flag.TRUNCATED in clip.quality.flags
 
 
@@ -106,7 +106,7 @@ def test_a_truncated_long_file(container: str) -> None:
     """The windows are spread over the part that is there, not over the length in the header."""
     whole = encode(render_clip(1, 90.0), container=container)
     clip = extract_any(whole[: len(whole) // 3])
-    assert clip.seconds == pytest.approx(30, abs=5)
+    assert pytest.approx(30, abs=5) == clip.seconds
     assert (10, 0) == (len(clip.windows.values), clip.windows.silent)
     assert Flag.TRUNCATED in clip.quality.flags
 
@@ -153,18 +153,18 @@ def test_joined_mp3s() -> None:
 
 @needs_ffmpeg
 def test_an_mp3_of_variable_rate_without_its_length(tmp_path: Path) -> None:
-    """The frames are counted: the first ones, which are small, tell nothing about the rest."""
+    """The frames are counted: the first ones, which are small, say nothing about the rest."""
     quiet_start = np.concatenate([1e-3 * CLIP[: 4 * 22_050], np.tile(CLIP, 8)])
     path = encode_by_ffmpeg(quiet_start, 22_050, tmp_path / "clip.mp3", "-q:a", "4", "-write_xing", "0")
     clip = extract_any(path)
-    assert clip.seconds == pytest.approx(100, abs=0.2)
+    assert pytest.approx(100, abs=0.2) == clip.seconds
     assert clip.windows.starts[-1] > 80
 
 
 @pytest.mark.parametrize("hole", [bytes(3_000), np.random.default_rng(1).bytes(3_000)], ids=["zeros", "noise"])
 @pytest.mark.parametrize("container", ["MP3", "FLAC"])
 def test_a_hole_in_a_file(container: str, hole: bytes) -> None:
-    """What is before and behind the hole is decoded, and flagged."""
+    """The audio on both sides of the hole is decoded, and flagged."""
     whole = encode(CLIP, container=container)
     middle = len(whole) // 2
     damaged = whole[:middle] + hole + whole[middle + len(hole) :]
@@ -225,8 +225,8 @@ def test_a_flac_with_empty_metadata(kind: int) -> None:
 def test_joined_ogg_files(codec: str, tmp_path: Path) -> None:
     """All of several joined files is decoded."""
     ogg = encode_by_ffmpeg(CLIP, 22_050, tmp_path / "clip.ogg", "-c:a", codec, "-f", "ogg").read_bytes()
-    assert extract_any(ogg).seconds == pytest.approx(12, abs=0.1)
-    assert extract_any(ogg + ogg).seconds == pytest.approx(24, abs=0.2)
+    assert pytest.approx(12, abs=0.1) == extract_any(ogg).seconds
+    assert pytest.approx(24, abs=0.2) == extract_any(ogg + ogg).seconds
 
 
 @needs_ffmpeg
@@ -271,5 +271,5 @@ def test_a_long_stream_that_is_decoded_twice(monkeypatch: pytest.MonkeyPatch) ->
     kept = extract_any(audio)
     monkeypatch.setattr("segue.core.audio.decoders.stream_source.KEPT_SECONDS", 20)
     twice = extract_any(audio)
-    assert twice.seconds == kept.seconds
+    assert kept.seconds == twice.seconds
     np.testing.assert_allclose(twice.windows.values, kept.windows.values, atol=0.2)

@@ -61,7 +61,7 @@ def test_a_truncated_ogg(kind: str, missing: int) -> None:
 
 @pytest.mark.parametrize("missing", [10_000, 100_000])
 def test_a_truncated_mp3(missing: int) -> None:
-    """The Xing header tells how much audio is missing."""
+    """The Xing header says how much audio is missing."""
     whole = LOSSY["mp3"]
     assert 0 == missing_share(whole)
     assert pytest.approx(missing / (len(whole) - missing), rel=0.3) == missing_share(whole[:-missing])
@@ -69,7 +69,7 @@ def test_a_truncated_mp3(missing: int) -> None:
 
 @pytest.mark.parametrize("container", ["WAV", "AU", "AIFF"])
 def test_a_truncated_file_of_samples(container: str) -> None:
-    """The header tells how much audio is missing: as much as is there."""
+    """The header says how much audio is missing: as much as is there."""
     whole = encoded_clip(22_050, container, "PCM_16")
     assert 0 == missing_share(whole)
     assert pytest.approx(1, abs=0.01) == missing_share(whole[: len(whole) // 2])

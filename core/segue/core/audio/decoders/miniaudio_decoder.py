@@ -18,7 +18,7 @@ from segue.core.audio.decoders.clip_file import ClipFile
 from segue.core.audio.samples import DecodedStream, DecoderFailed, Samples
 
 _BLOCK_FRAMES = 2**16
-# MP3 has at most 320 kbit/s. A file of which less than a half can be MP3 is something else.
+# MP3 has at most 320 kbit/s. If less than half of the bytes can be MP3, the file is something else.
 _MAX_BYTES_A_SECOND = 40_000
 
 _Stream = Generator["array.array[float]", int, None]
