@@ -1,1 +1,1 @@
-"""Decodes audio files: containers, samples, signal quality and track ids."""
+"""Decodes audio files: decoders, containers, samples, signal quality and track ids."""
