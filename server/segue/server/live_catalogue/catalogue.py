@@ -77,7 +77,8 @@ class LiveCatalogue:
         self._metrics = metrics or Metrics()
         self._max_cached_tracks = max_cached_tracks
         self._metadata = MetadataCache(max_cached_tracks)
-        self._cached_view: View | None = None  # the last view whose metadata was cached completely
+        self._filled_view: View | None = None  # the last view whose metadata was cached, as far as it fits
+        self._is_all_cached = True  # of that view
         self._compactor = Compactor(View.compacted)
         self._data = data
         self._manifest = manifest
@@ -158,7 +159,7 @@ class LiveCatalogue:
     def can_recommend(self) -> bool:
         """True if every recommendation can be served, from the store or from memory."""
         if self.stale:
-            return len(self._view) > 0 and self._view is self._cached_view
+            return len(self._view) > 0 and self._view is self._filled_view and self._is_all_cached
         return not isinstance(self._problem, CatalogueMismatch)
 
     def embedding(self, track_id: str) -> Vectors:
@@ -211,14 +212,24 @@ class LiveCatalogue:
     def _fill_cache(self, store: TrackStore) -> None:
         """Reads metadata that is not cached yet, a part of it at each poll."""
         view = self._view
-        if view is self._cached_view:
+        if view is self._filled_view:
             return
         missing = self._metadata.retain(view.track_ids())
         if missing:
             tracks = store.get(missing[:_TRACKS_PER_READ])
             self._metadata.put(track for track in tracks if track is not None)
-        if len(missing) <= _TRACKS_PER_READ and len(view) <= len(self._metadata):
-            self._cached_view = view
+        if len(missing) <= _TRACKS_PER_READ:
+            self._filled_view = view
+            self._set_all_cached(len(view) <= len(self._metadata))
+
+    def _set_all_cached(self, is_all_cached: bool) -> None:
+        if self._is_all_cached and not is_all_cached:
+            _log.warning(
+                "The metadata of %d of %d tracks is in memory: while Redis is away, Recommend fails for the others.",
+                len(self._metadata),
+                len(self._view),
+            )
+        self._is_all_cached = is_all_cached
 
     def _follow(self) -> None:
         wait = POLL_SECONDS
@@ -257,7 +268,7 @@ class LiveCatalogue:
         with self._metrics.redis_seconds.time():
             identity = store.identity()
         if identity != self._view.identity:
-            self._metadata, self._cached_view = MetadataCache(self._max_cached_tracks), None
+            self._metadata, self._filled_view, self._is_all_cached = MetadataCache(self._max_cached_tracks), None, True
         if identity is None:
             if self._view.identity:
                 _log.warning("Redis no longer holds a catalogue. Restore a backup, or index the music again.")

@@ -158,3 +158,11 @@ def test_a_catalogue_that_another_model_replaced(tmp_path: Path) -> None:
         store.away = True
         catalogue.refresh()
         assert not catalogue.can_recommend
+
+
+def test_a_catalogue_that_does_not_fit_in_memory(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """It is logged once, not at every poll, that an outage will make some recommendations fail."""
+    with following(tmp_path, SwitchableStore(store_of(*range(3))), max_cached_tracks=1) as catalogue:
+        for _ in range(3):
+            catalogue.refresh()
+    assert 1 == caplog.text.count("The metadata of 1 of 3 tracks is in memory")
