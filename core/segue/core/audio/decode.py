@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -20,6 +20,7 @@ from segue.core.audio.decoders.libsndfile import decode_by_libsndfile, open_by_l
 from segue.core.audio.decoders.miniaudio_decoder import decode_by_miniaudio
 from segue.core.audio.decoders.stream_source import open_stream
 from segue.core.audio.limits import check_format
+from segue.core.audio.mp3_frames import first_frame
 from segue.core.audio.quality import SignalMeter, SourceInfo
 from segue.core.audio.samples import DecoderFailed
 from segue.core.audio.sources import AudioSource, FileSource
@@ -71,13 +72,25 @@ def open_partial(audio: bytes, rate: int) -> Iterator[FileSource]:
     Raises:
         AudioUndecodable: libsndfile cannot decode the bytes, or needs more of them.
     """
-    try:
-        file = soundfile.SoundFile(io.BytesIO(audio))
-    except soundfile.LibsndfileError as error:
-        raise AudioUndecodable("The bytes cannot be decoded yet.") from error
-    with file:
+    with _open_first_bytes(audio) as file:
         check_format(file.samplerate, file.channels)
         yield FileSource(file, rate, SourceInfo(file.samplerate, SignalMeter()))
+
+
+def _open_first_bytes(audio: bytes) -> soundfile.SoundFile:
+    with suppress(soundfile.LibsndfileError):
+        file = soundfile.SoundFile(io.BytesIO(audio))
+        return file if file.frames else _open_without_length(audio)
+    try:
+        return soundfile.SoundFile(io.BytesIO(audio[first_frame(memoryview(audio)) :]))
+    except soundfile.LibsndfileError as error:
+        raise AudioUndecodable("The bytes cannot be decoded yet.") from error
+
+
+def _open_without_length(audio: bytes) -> soundfile.SoundFile:
+    """Opens a file whose header has 0 for an unknown length."""
+    with open_clip_file(audio) as clip:
+        return soundfile.SoundFile(io.BytesIO(clip.view))
 
 
 def _read_stream(clip: ClipFile, rate: int, read: Callable[[AudioSource], Result], *, is_damaged: bool) -> Result:

@@ -81,3 +81,32 @@ def test_silence() -> None:
 def test_undecodable_bytes(audio: bytes) -> None:
     """Bytes that are not audio, or not yet, have no windows."""
     assert NOTHING == extract_partial(audio, CONFIG, 0, 10, ended=True)
+
+
+MP3_FRAMES = encoded_clip(20.0, "MP3")
+JOINED_LATE = {
+    "in the middle of a frame": MP3_FRAMES[5_000:],
+    "behind zeros": bytes(1_000) + MP3_FRAMES,
+    "behind text": b"Connected to the stream.\r\n" * 20 + MP3_FRAMES,
+}
+
+
+@pytest.mark.parametrize("name", JOINED_LATE)
+def test_a_radio_stream(name: str) -> None:
+    """A stream that does not begin with a frame has windows as it arrives."""
+    assert len(extract_share(JOINED_LATE[name], 0.7).windows) in {3, 4}
+
+
+def test_a_wav_whose_header_has_no_length() -> None:
+    """A length of 0 means that it is unknown: there are windows as the samples arrive."""
+    wav = encoded_clip(20.0)
+    position = wav.index(b"data") + 4
+    assert len(extract_share(wav[:position] + bytes(4) + wav[position + 4 :], 0.7).windows) in {3, 4}
+
+
+def test_a_live_flac() -> None:
+    """A FLAC without a length has windows as it arrives."""
+    flac = encoded_clip(20.0, "FLAC")
+    position = 21  # the low 4 bits of this byte and the next 4 bytes are the number of samples
+    live = flac[:position] + bytes([flac[position] & 0xF0]) + bytes(4) + flac[position + 5 :]
+    assert len(extract_share(live, 0.7).windows) in {3, 4}
