@@ -16,6 +16,8 @@ from segue.core.features.extract import extract
 from segue.indexer.pipeline.records import Examined, Failure
 from segue.indexer.pipeline.tags import read_tags
 
+_BLOCK_BYTES = 2**20
+
 
 def examine(path: Path, config: FeatureConfig, max_windows: int) -> Examined | Failure:
     """Decodes what the model needs of a file, and reads its tags.
@@ -30,12 +32,28 @@ def examine(path: Path, config: FeatureConfig, max_windows: int) -> Examined | F
         WorkerDied: a decoder was killed; the file may be fine.
     """
     try:
+        _check_readable(path)
         clip = extract(path, config, max_windows)
         return Examined(_track_id(path), clip.windows, clip.seconds, read_tags(path))
     except (MemoryError, WorkerDied):
         raise
     except Exception as error:  # noqa: BLE001 - a file that breaks a decoder fails alone
         return Failure.from_error(path, error)
+
+
+def _check_readable(path: Path) -> None:
+    """Reads a file to its end.
+
+    A disk that fails raises an error here. In a decoder it would look like the end of the file, and in a mapped page it
+    would kill the process.
+
+    Raises:
+        OSError: a part of the file cannot be read.
+    """
+    buffer = bytearray(_BLOCK_BYTES)
+    with path.open("rb", buffering=0) as file:
+        while file.readinto(buffer):
+            pass
 
 
 def _track_id(path: Path) -> str:

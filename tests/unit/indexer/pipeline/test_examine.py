@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pickle
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -102,6 +103,17 @@ def test_a_file_that_cannot_be_opened_is_a_failure(tmp_path: Path) -> None:
     assert isinstance(failure, Failure)
     assert "FILE_UNREADABLE" == failure.reason
     assert "No such file" in failure.message
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a file that gives an input/output error when read")
+def test_a_disk_that_fails(tmp_path: Path) -> None:
+    """An input/output error is no property of the audio: the file is tried again in the next run."""
+    failing = tmp_path / "a.flac"
+    failing.symlink_to("/proc/self/mem")  # its first page is never mapped
+    failure = examine(failing, CONFIG, 10)
+
+    assert isinstance(failure, Failure)
+    assert "FILE_UNREADABLE" == failure.reason
 
 
 def test_an_unexpected_error_costs_one_file(tmp_path: Path) -> None:
