@@ -1,4 +1,4 @@
-"""Splits RIFF, IFF, ISO media and Ogg files into their parts, and finds the tags around them."""
+"""Splits RIFF, IFF, ISO media and Ogg files into parts, and finds the tags and the Xing header of MP3 files."""
 
 from __future__ import annotations
 
@@ -9,6 +9,10 @@ from typing import NamedTuple
 # Real files have far fewer. Hostile bytes that consist of empty chunks must not keep a processor busy.
 _MAX_PARTS = 100_000
 _MAX_TAGS = 100
+# The Xing header follows the side information, whose length depends on the version and the number of channels.
+_XING_OFFSETS = (36, 21, 13)
+# Some encoders count their own first frame among the bytes, others do not. This is the greatest length of a frame.
+MP3_FRAME_BYTES = 2_881
 
 
 class Part(NamedTuple):
@@ -102,6 +106,31 @@ def id3_end(data: memoryview) -> int:
             size = size << 7 | byte & 0x7F
         position += 10 + size + footer
     return position
+
+
+class XingHeader(NamedTuple):
+    """The header that nearly all encoders write into the first frame of an MP3 file.
+
+    Attributes:
+        position: position of its name in the file.
+        audio_bytes: length of the file without tags, or 0 if it is not given.
+    """
+
+    position: int
+    audio_bytes: int
+
+
+def xing_header(data: memoryview) -> XingHeader | None:
+    """Returns the Xing header of an MP3 file, or None if it has none."""
+    start = id3_end(data)
+    if bytes(data[start : start + 1]) != b"\xff":
+        return None
+    for offset in _XING_OFFSETS:
+        position = start + offset
+        name, flags, *counts = struct.unpack(">4s3I", bytes(data[position : position + 16]).ljust(16, b"\0"))
+        if name in {b"Xing", b"Info"}:
+            return XingHeader(position, int(counts[flags & 1]) if flags & 2 else 0)
+    return None
 
 
 def tags_start(data: memoryview) -> int:

@@ -6,32 +6,16 @@ import struct
 from itertools import islice
 from typing import NamedTuple
 
-from segue.core.audio.containers import id3_end, iff_chunks, iso_boxes, riff_chunks
+from segue.core.audio.containers import MP3_FRAME_BYTES, id3_end, iff_chunks, iso_boxes, riff_chunks, xing_header
 
 # If the file is shorter, a length from here on means that it is unknown: 0x7FFFF000, 0xFFFFFFFF and others.
 _LEAST_UNKNOWN_LENGTH = 0x0FFFFFFF
 # The greatest length of an Ogg page, with its header.
 _OGG_PAGE_BYTES = 27 + 255 + 255 * 255
 _OGG_END_FLAG = 4
-# The Xing header follows the side information, whose length depends on the version and the number of channels.
-_XING_OFFSETS = (36, 21, 13)
-# Some encoders count their own first frame among the bytes, others do not. This is the greatest length of a frame.
-MP3_FRAME_BYTES = 2_881
 _COMPRESSED_BYTES_A_SECOND = 16_000
 # The format comes before the samples, and no real file has more chunks before it.
 _MAX_CHUNKS_BEFORE_FORMAT = 64
-
-
-class XingHeader(NamedTuple):
-    """The header that nearly all encoders write into the first frame of an MP3 file.
-
-    Attributes:
-        position: position of its name in the file.
-        audio_bytes: length of the file without tags, or 0 if it is not given.
-    """
-
-    position: int
-    audio_bytes: int
 
 
 class _Range(NamedTuple):
@@ -80,19 +64,6 @@ def has_last_page(data: memoryview) -> bool:
         return False
     segments = tail[start + 27 : start + 27 + header[26]]
     return start + 27 + header[26] + sum(segments) <= len(tail)
-
-
-def xing_header(data: memoryview) -> XingHeader | None:
-    """Returns the Xing header of an MP3 file, or None if it has none."""
-    start = id3_end(data)
-    if bytes(data[start : start + 1]) != b"\xff":
-        return None
-    for offset in _XING_OFFSETS:
-        position = start + offset
-        name, flags, *counts = struct.unpack(">4s3I", bytes(data[position : position + 16]).ljust(16, b"\0"))
-        if name in {b"Xing", b"Info"}:
-            return XingHeader(position, int(counts[flags & 1]) if flags & 2 else 0)
-    return None
 
 
 def playing_seconds(data: memoryview) -> float:

@@ -8,8 +8,7 @@ from __future__ import annotations
 import struct
 from itertools import islice
 
-from segue.core.audio.containers import id3_end, riff_chunks, tags_start
-from segue.core.audio.sniff import MP3_FRAME_BYTES, xing_header
+from segue.core.audio.containers import MP3_FRAME_BYTES, id3_end, riff_chunks, tags_start, xing_header
 
 _MAX_WAV_BYTES = 0xFFFFFFFE
 _MAX_CHUNKS = 1_000

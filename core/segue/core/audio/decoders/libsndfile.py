@@ -14,7 +14,7 @@ import soundfile
 
 from segue.core.audio.containers import ogg_pages
 from segue.core.audio.decoders.clip_file import ClipFile
-from segue.core.audio.decoders.miniaudio_decoder import mp3_seconds
+from segue.core.audio.decoders.mp3_duration import mp3_seconds
 from segue.core.audio.limits import check_format, check_length
 from segue.core.audio.quality import SignalMeter, SourceInfo
 from segue.core.audio.samples import DecodedStream, DecoderFailed, Samples

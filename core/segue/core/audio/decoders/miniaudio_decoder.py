@@ -42,18 +42,6 @@ def decode_by_miniaudio(clip: ClipFile) -> Iterator[DecodedStream]:
             stream.close()
 
 
-def mp3_seconds(view: memoryview) -> float:
-    """Returns the duration of an MP3 file by its Xing header, or by counting its frames, which takes milliseconds.
-
-    It is 0 if the file is not MP3.
-    """
-    with miniaudio.ffi.from_buffer(view) as data:
-        try:
-            return float(miniaudio.mp3_get_info(data).duration)
-        except miniaudio.DecodeError:
-            return 0.0
-
-
 def _flac_info(data: memoryview) -> miniaudio.SoundFileInfo | None:
     try:
         return miniaudio.flac_get_info(data)
