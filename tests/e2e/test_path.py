@@ -61,4 +61,4 @@ def test_errors_are_sentences(server: str, tmp_path: Path) -> None:
     text.write_text("This is not music.\n" * 100)
     assert "not audio" in run("segue", "classify", text, status=1, SEGUE_ADDRESS=server)
     assert "not audio" in run("segue-indexer", "add", "--data", tmp_path / "data", text, status=1)
-    assert "127.0.0.1:1" in run("segue", "status", status=1, SEGUE_ADDRESS="127.0.0.1:1")
+    assert "127.0.0.1:1" in run("segue", "status", "--no-wait", status=1, SEGUE_ADDRESS="127.0.0.1:1")

@@ -42,7 +42,8 @@ class AsyncClient:
     Args:
         address: HOST:PORT of the server or of several, as for `Client`.
         timeout: time limit of a call in seconds, (0, 86400], retries included.
-        wait_for_ready: True to wait, up to the timeout, for a server that is not there yet.
+        wait_for_ready: True to wait, up to the timeout, for a server that is not there yet or is still starting; the
+            logger `segue.client` says so.
         credentials: TLS and a token; None is plain text without a token.
 
     Raises:
@@ -136,8 +137,14 @@ class AsyncClient:
         return Stubs(self._channel)
 
     async def _send(self, call: Call[Request, Response]) -> Response:
-        with self._endpoint.typed_errors():
-            return await cast("Awaitable[Response]", self._endpoint.send(self._stubs, call))
+        waiting = self._endpoint.waiting()
+        while True:
+            try:
+                with self._endpoint.typed_errors():
+                    sent = self._endpoint.send(self._stubs, call, waiting.seconds_left)
+                    return await cast("Awaitable[Response]", sent)
+            except SegueError as error:
+                await asyncio.sleep(waiting.pause_after(error))
 
     async def _stream(self, stream: Stream[Request, Response]) -> AsyncIterator[Response]:
         with stream.typed_errors(self._endpoint):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Iterable, Iterator
 from types import TracebackType
 from typing import Self
@@ -36,13 +37,15 @@ class Client:
 
     Unary calls are retried up to three times, within the timeout, when the server or its store is unavailable (code
     UNAVAILABLE, or CANCELLED as a server stops). Streams are not retried, and neither are calls to an overloaded
-    server: call again after the error's `retry_after`.
+    server: call again after the error's `retry_after`. With `wait_for_ready`, a call to a server that is starting is
+    retried until the timeout.
 
     Args:
         address: HOST:PORT of the server. Several servers are ipv4:HOST:PORT,HOST:PORT with IP addresses, or a name that
             resolves to all of them; the client uses one until it fails, then the next.
         timeout: time limit of a call in seconds, (0, 86400], retries included. Each page of a list is a call.
-        wait_for_ready: True to wait, up to the timeout, for a server that is not there yet.
+        wait_for_ready: True to wait, up to the timeout, for a server that is not there yet or is still starting; the
+            logger `segue.client` says so.
         credentials: TLS and a token; None is plain text without a token.
 
     Raises:
@@ -163,8 +166,13 @@ class Client:
         self.close()
 
     def _send(self, call: Call[Request, Response]) -> Response:
-        with self._endpoint.typed_errors():
-            return self._endpoint.send(self._stubs, call)
+        waiting = self._endpoint.waiting()
+        while True:
+            try:
+                with self._endpoint.typed_errors():
+                    return self._endpoint.send(self._stubs, call, waiting.seconds_left)
+            except SegueError as error:
+                time.sleep(waiting.pause_after(error))
 
     def _stream(self, stream: Stream[Request, Response]) -> Iterator[Response]:
         with stream.typed_errors(self._endpoint):

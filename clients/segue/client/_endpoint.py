@@ -12,6 +12,7 @@ import grpc
 
 from segue.client._audio import MAX_AUDIO_BYTES
 from segue.client._error_mapping import from_rpc_error
+from segue.client._waiting import Waiting
 from segue.client.credentials import Credentials
 from segue.v1.catalog_service_pb2_grpc import CatalogServiceStub
 from segue.v1.classification_service_pb2_grpc import ClassificationServiceStub
@@ -54,6 +55,9 @@ CHANNEL_OPTIONS = (
     ("grpc.per_rpc_retry_buffer_size", _MAX_MESSAGE_BYTES),
     ("grpc.keepalive_time_ms", 30_000),
     ("grpc.keepalive_timeout_ms", 10_000),
+    # By default the pauses between two tries to connect grow to two minutes, long after a server is back.
+    ("grpc.initial_reconnect_backoff_ms", 500),
+    ("grpc.max_reconnect_backoff_ms", 5_000),
     # gRPC would send even calls to this machine through the environment's web proxy.
     ("grpc.enable_http_proxy", 0),
 )
@@ -94,7 +98,7 @@ class Endpoint:
     Attributes:
         address: HOST:PORT or another target of gRPC's.
         timeout: time limit of a unary call in seconds, (0, 86400].
-        wait_for_ready: True to wait, up to the timeout, for a server that is not there yet.
+        wait_for_ready: True to wait, up to the timeout, for a server that is not there yet or is still starting.
         credentials: TLS and a token.
         channel_credentials: the TLS credentials of a channel, or None for plain text.
         metadata: the metadata of every call.
@@ -127,11 +131,19 @@ class Endpoint:
             return grpc.aio.secure_channel(self.address, self.channel_credentials, options=CHANNEL_OPTIONS)
         return grpc.aio.insecure_channel(self.address, options=CHANNEL_OPTIONS)
 
-    def send(self, stubs: Stubs, call: Call[Request, Response]) -> Response:
-        """Sends a call and returns its response; on an asyncio channel, an awaitable of it."""
-        return call.method(stubs)(
-            call.request, timeout=self.timeout, wait_for_ready=self.wait_for_ready, metadata=self.metadata
-        )
+    def send(self, stubs: Stubs, call: Call[Request, Response], timeout: float) -> Response:
+        """Sends a call and returns its response; on an asyncio channel, an awaitable of it.
+
+        Args:
+            stubs: the stubs of the channel.
+            call: the call.
+            timeout: time limit in seconds.
+        """
+        return call.method(stubs)(call.request, timeout=timeout, metadata=self.metadata)
+
+    def waiting(self) -> Waiting:
+        """Starts the time limit of a call."""
+        return Waiting(self.timeout, is_allowed=self.wait_for_ready)
 
     @contextmanager
     def typed_errors(self) -> Iterator[None]:

@@ -107,6 +107,9 @@ _TRANSPORT_FAILURES = (
     ),
 )
 
+# Words of the operating system for a closed port, and for a socket that does not exist.
+_REFUSED = ("connection refused", "no such file")
+
 _Detail = TypeVar("_Detail", bound=Message)
 
 
@@ -128,6 +131,12 @@ def from_rpc_error(error: grpc.RpcError, *, address: str, timeout: float) -> Seg
     request_id = trailers.get("x-request-id")
     failure.request_id = request_id if isinstance(request_id, str) else None
     return failure
+
+
+def is_refused(error: SegueError) -> bool:
+    """Returns whether no program listens at the address, which a server that starts would change."""
+    details = error.metadata.get("transport", "").lower()
+    return isinstance(error, errors.ServerUnreachableError) and any(words in details for words in _REFUSED)
 
 
 def from_status(status: Status) -> SegueError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import sys
 
 import click
@@ -19,9 +20,20 @@ from segue.client.cli.options import shared_options
 @click.version_option(package_name="segue", prog_name="segue")
 def main() -> None:
     """Asks a Segue server for the genres of music and for similar tracks."""
+    logger = logging.getLogger("segue.client")
+    logger.setLevel(logging.INFO)
+    logger.handlers = [_StderrHandler()]
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A title may have letters that the terminal's encoding lacks.
         sys.stdout.reconfigure(errors="replace")
+
+
+class _StderrHandler(logging.Handler):
+    """Prints what the client waits for."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Prints a message on standard error."""
+        click.echo(f"segue: {record.getMessage()}", err=True)
 
 
 for command in (classify, recommend, track, tracks, status):

@@ -24,6 +24,7 @@ class SharedOptions:
 
     address: str = DEFAULT_ADDRESS
     timeout: float = DEFAULT_TIMEOUT
+    no_wait: bool = False
     json: bool = False
     tls: bool = False
     tls_ca: str | None = None
@@ -39,7 +40,7 @@ class SharedOptions:
         """
         try:
             credentials = Credentials(self.tls, self.tls_ca, self.tls_certificate, self.tls_key, self.token)
-            return Client(self.address, timeout=self.timeout, credentials=credentials)
+            return Client(self.address, timeout=self.timeout, wait_for_ready=not self.no_wait, credentials=credentials)
         except ValueError as error:
             raise click.UsageError(f"{error}.") from error
 
@@ -73,6 +74,7 @@ _SHARED = (
         metavar="SECONDS",
         help=f"Time limit of one call, retries included.  [default: {DEFAULT_TIMEOUT:g}]",
     ),
+    _shared_option("--no-wait", is_flag=True, help="Fail at once if the server is not there yet or is still starting."),
     _shared_option("--json", is_flag=True, help="Print one JSON document."),
     _shared_option("--tls", is_flag=True, help="Encrypt the connection."),
     _shared_option(

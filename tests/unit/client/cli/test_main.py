@@ -12,8 +12,8 @@ NO_SERVER = "127.0.0.1:1"
 
 
 def segue(*arguments: str, stdin: bytes = b"", **env: str) -> Result:
-    """Runs the command without a server."""
-    return CliRunner(env={"SEGUE_ADDRESS": NO_SERVER, **env}).invoke(main, arguments, input=stdin)
+    """Runs the command without a server, and without waiting for one."""
+    return CliRunner(env={"SEGUE_ADDRESS": NO_SERVER, **env}).invoke(main, ["--no-wait", *arguments], input=stdin)
 
 
 def test_help_names_every_command() -> None:
