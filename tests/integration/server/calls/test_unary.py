@@ -104,7 +104,7 @@ UNUSABLE_AUDIO = {
     "empty": (b"", "MALFORMED_REQUEST"),
     "text": (b"This is not music. " * 50, "AUDIO_UNDECODABLE"),
     "jpeg": (b"\xff\xd8\xff\xe0\x00\x10JFIF\x00" + bytes(500), "AUDIO_UNDECODABLE"),
-    "truncated": (wav(5)[:100_000], "AUDIO_UNDECODABLE"),
+    "truncated": (wav(5)[:100_000], "AUDIO_TOO_SHORT"),
     "half a second": (wav(0.5), "AUDIO_TOO_SHORT"),
     "silence": (wav(5, gain=0), "AUDIO_SILENT"),
     "nan": (wav(5, gain=float("nan")), "AUDIO_UNDECODABLE"),

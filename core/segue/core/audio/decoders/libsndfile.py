@@ -96,8 +96,10 @@ def _is_chained(data: memoryview) -> bool:
 
 
 def _blocks(file: soundfile.SoundFile) -> Iterator[Samples]:
+    # Without a buffer, soundfile counts the frames that are left, which are negative in some damaged files.
+    buffer = np.empty((_BLOCK_FRAMES, file.channels), np.float32)
     try:
-        while len(block := file.read(_BLOCK_FRAMES, "float32", always_2d=True)):
+        while len(block := file.read(out=buffer)):
             yield block
     except soundfile.LibsndfileError as error:
         raise DecoderFailed(str(error.error_string), is_damaged=True) from error
