@@ -6,11 +6,11 @@ import mmap
 import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from segue.core.audio.containers import id3_end
+from segue.indexer.pipeline.records import Tags
 from segue.indexer.pipeline.tag_formats.apev2 import read_apev2
 from segue.indexer.pipeline.tag_formats.chunks import read_chunks
 from segue.indexer.pipeline.tag_formats.ffprobe import read_by_ffprobe
@@ -26,25 +26,6 @@ _YEAR = re.compile(r"(?<![0-9])(?!0000)[0-9]{4}(?![0-9])")
 _HAS_NO_OTHER_TAGS = re.compile(rb"\xff[\xe0-\xff]|ID3|wvpk|MAC |TTA1|DSD |RIFF|FORM|\.snd")
 _BY_TINYTAG = re.compile(rb"fLaC|OggS|[\0-\xff]{4}ftyp|\x30\x26\xb2\x75")
 _BY_LIBSNDFILE = re.compile(rb"fLaC|OggS|RF64|caff")
-
-
-@dataclass(frozen=True)
-class Tags:
-    """Tags of a track; a missing one is empty.
-
-    Attributes:
-        title: title of the track.
-        artist: its artist.
-        album: its album.
-        genre: its genre as the file names it.
-        year: four digits.
-    """
-
-    title: str = ""
-    artist: str = ""
-    album: str = ""
-    genre: str = ""
-    year: str = ""
 
 
 def read_tags(path: Path) -> Tags:

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 from segue.core.testing.synthetic_clips import render_clip
+from segue.indexer.pipeline.records import Tags
 from segue.indexer.pipeline.tag_formats.apev2 import read_apev2
 from segue.indexer.pipeline.tag_formats.chunks import read_chunks
 from segue.indexer.pipeline.tag_formats.id3 import read_id3v1, read_id3v2
-from segue.indexer.pipeline.tags import Tags, read_tags
+from segue.indexer.pipeline.tags import read_tags
 from tests.helpers.audio import encode, encode_by_ffmpeg, needs_ffmpeg
 from tests.helpers.tag_bytes import apev2, chunk, container, frame, id3, id3v1, info, synchsafe, utf16
 

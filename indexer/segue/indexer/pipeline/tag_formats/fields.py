@@ -1,4 +1,4 @@
-"""What every reader of tags returns: texts by the names of their fields."""
+"""The result of every reader of tags: texts by the names of their fields."""
 
 from __future__ import annotations
 
