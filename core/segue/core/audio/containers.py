@@ -135,23 +135,31 @@ def xing_header(data: memoryview) -> XingHeader | None:
 
 def tags_start(data: memoryview) -> int:
     """Returns the start of the ID3v1, APEv2 and Lyrics3 tags at the end of a file."""
+    return min((tag.start for tag in trailing_tags(data)), default=len(data))
+
+
+def trailing_tags(data: memoryview) -> Iterator[Part]:
+    """Yields the ID3v1, APEv2 and Lyrics3 tags at the end of a file, the last first.
+
+    They are named TAG, APETAGEX and LYRICS200. An APEv2 tag starts with its header, if it has one.
+    """
     stop = len(data)
     for _ in range(_MAX_TAGS):
-        length = _tag_length(data[:stop])
+        name, length = _trailing_tag(data[:stop])
         if length == 0 or length > stop:
             break
+        yield Part(name, stop - length, stop)
         stop -= length
-    return stop
 
 
-def _tag_length(data: memoryview) -> int:
-    """Returns the length of the tag at the end of the bytes, or 0 if there is none."""
+def _trailing_tag(data: memoryview) -> tuple[bytes, int]:
+    """Returns the name and the length of the tag at the end of the bytes; the length is 0 if there is none."""
     if bytes(data[-128:-125]) == b"TAG":
-        return 128
+        return b"TAG", 128
     if bytes(data[-32:-24]) == b"APETAGEX":
         size, _, flags = struct.unpack_from("<III", data, len(data) - 20)
-        return int(size) + (32 if flags & 0x80000000 else 0)
+        return b"APETAGEX", int(size) + (32 if flags & 0x80000000 else 0)
     digits = bytes(data[-15:-9])
     if bytes(data[-9:]) == b"LYRICS200" and digits.isdigit():
-        return int(digits) + 15
-    return 0
+        return b"LYRICS200", int(digits) + 15
+    return b"", 0

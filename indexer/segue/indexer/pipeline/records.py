@@ -9,7 +9,6 @@ from pathlib import Path
 from segue.core.catalogue.records import FailureRecord, PathRecord
 from segue.core.errors import SegueError, WorkerOutOfMemory, WorkerTimedOut
 from segue.core.features.windows import Windows
-from segue.indexer.pipeline.tags import Tags
 from segue.indexer.text import display_path
 
 UNREADABLE = "FILE_UNREADABLE"
@@ -21,6 +20,25 @@ _LIMITS: dict[type[SegueError], tuple[str, str]] = {
     WorkerTimedOut: ("FILE_TIMED_OUT", "--file-seconds N"),
     WorkerOutOfMemory: ("FILE_TOO_MUCH_MEMORY", "--file-memory MIB"),
 }
+
+
+@dataclass(frozen=True)
+class Tags:
+    """Tags of a track; a missing one is empty.
+
+    Attributes:
+        title: title of the track.
+        artist: its artist.
+        album: its album.
+        genre: its genre as the file names it.
+        year: four digits.
+    """
+
+    title: str = ""
+    artist: str = ""
+    album: str = ""
+    genre: str = ""
+    year: str = ""
 
 
 @dataclass(frozen=True)

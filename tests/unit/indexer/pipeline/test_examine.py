@@ -13,8 +13,8 @@ from segue.core.features.config import FeatureConfig
 from segue.core.features.extract import extract
 from segue.core.testing.synthetic_clips import render_clip
 from segue.indexer.pipeline.examine import examine
-from segue.indexer.pipeline.records import Examined, Failure
-from segue.indexer.pipeline.tags import Tags, read_tags
+from segue.indexer.pipeline.records import Examined, Failure, Tags
+from segue.indexer.pipeline.tags import read_tags
 
 CONFIG = FeatureConfig()
 

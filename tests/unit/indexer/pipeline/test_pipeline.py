@@ -12,9 +12,8 @@ from segue.core.features.windows import Windows
 from segue.core.model.saved_model import Prediction
 from segue.core.testing.memory_store import MemoryStore
 from segue.indexer.pipeline.pipeline import Pipeline
-from segue.indexer.pipeline.records import Examined, Failure, Missing, MusicFile, Source, Unchanged
+from segue.indexer.pipeline.records import Examined, Failure, Missing, MusicFile, Source, Tags, Unchanged
 from segue.indexer.pipeline.run_counts import RunCounts
-from segue.indexer.pipeline.tags import Tags
 
 
 class FakeExaminer:

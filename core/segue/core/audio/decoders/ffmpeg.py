@@ -58,12 +58,16 @@ def decode_by_ffmpeg(clip: ClipFile) -> Iterator[DecodedStream]:
             process.kill()
 
 
+def source_options(path: Path) -> list[str]:
+    """Returns the options with which ffmpeg and ffprobe open a file, and nothing that the file may name."""
+    return ["-format_whitelist", _SELF_CONTAINED, "-protocol_whitelist", "file", "-i", f"file:{path}"]
+
+
 def _command(path: Path) -> list[str]:
-    source = ["-format_whitelist", _SELF_CONTAINED, "-protocol_whitelist", "file", "-i", f"file:{path}"]
     # AU has the rate and the channels in a simple header, and may have any length.
     target = ["-map", "0:a:0", "-map_metadata", "-1", "-c:a", "pcm_f32be", "-f", "au", "pipe:1"]
     # With a single frame that cannot be decoded, the exit code is not 0.
-    return ["ffmpeg", "-nostdin", "-v", "quiet", "-max_error_rate", "0", *source, *target]
+    return ["ffmpeg", "-nostdin", "-v", "quiet", "-max_error_rate", "0", *source_options(path), *target]
 
 
 def _read_au(process: subprocess.Popen[bytes]) -> DecodedStream:

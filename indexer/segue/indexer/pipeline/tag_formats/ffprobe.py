@@ -1,0 +1,35 @@
+"""Reads tags with ffprobe, where it is on the PATH: those of Matroska and of other formats that only ffmpeg decodes."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+from segue.core.audio.decoders.ffmpeg import source_options
+from segue.indexer.pipeline.tag_formats.fields import FIELDS, TagFields
+
+# A damaged file may keep ffprobe busy, and its tags are not worth the wait.
+_TIMEOUT_SECONDS = 30.0
+_OUTPUT = ["-show_entries", "format_tags:stream_tags", "-select_streams", "a:0", "-print_format", "json"]
+
+
+def read_by_ffprobe(path: Path) -> TagFields:
+    """Returns the fields of a file and of its first audio stream; none if ffprobe is not installed or cannot read it.
+
+    Raises:
+        subprocess.TimeoutExpired: ffprobe does not end.
+    """
+    if shutil.which("ffprobe") is None:
+        return {}
+    command = ["ffprobe", "-v", "quiet", *_OUTPUT, *source_options(path)]
+    answer = subprocess.run(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=False, timeout=_TIMEOUT_SECONDS
+    )
+    found = json.loads(answer.stdout.decode("utf-8", "replace") or "{}")
+    fields: TagFields = {}
+    for part in [found.get("format", {}), *found.get("streams", [])]:
+        texts = {key.lower(): text for key, text in part.get("tags", {}).items()}
+        fields = {name: text for name in FIELDS if (text := texts.get("date" if name == "year" else name))} | fields
+    return fields
