@@ -29,7 +29,7 @@ def starts(seconds: float) -> Behaviour:
 
 @pytest.fixture
 def late_address() -> Iterator[str]:
-    """An address at which nothing listens until two calls were refused; then a peer does."""
+    """An address of a peer that starts late: calls are refused before."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
