@@ -14,10 +14,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from segue.core.quantities import quantity
 from segue.indexer.catalogue.verdict import Verdict
 from segue.indexer.pipeline.run_counts import MAX_REMOVED_PERCENT, RunCounts, Show, exceeds_removal_limit
 from segue.indexer.settings import OutputOptions
-from segue.indexer.text import escape_control_characters, quantity
+from segue.indexer.text import escape_control_characters
 
 _SECONDS_BETWEEN_LINES = 5.0
 # More would scroll the counts off any screen; --json lists all of them.

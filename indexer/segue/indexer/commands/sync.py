@@ -8,6 +8,7 @@ from pathlib import Path
 
 from segue.core.catalogue.store import TrackStore
 from segue.core.errors import RemovalRefused
+from segue.core.quantities import quantity
 from segue.indexer.catalogue.publish import finish_run
 from segue.indexer.catalogue.removals import missing_files, orphaned_tracks
 from segue.indexer.catalogue.session import open_session
@@ -17,7 +18,7 @@ from segue.indexer.pipeline.records import Missing, Source
 from segue.indexer.pipeline.run_counts import MAX_REMOVED_PERCENT, RunCounts, Show, exceeds_removal_limit
 from segue.indexer.pipeline.scan import absolute, find_music, music_under, no_music
 from segue.indexer.settings import Settings
-from segue.indexer.text import display_path, escape_control_characters, quantity
+from segue.indexer.text import display_path, escape_control_characters
 
 
 def count_music(paths: Sequence[Path], allow_removals: bool) -> int:
