@@ -18,6 +18,8 @@ import segue.server.cli.main
 import segue.trainer.cli.main
 from segue.core import errors
 from segue.core.audio.limits import MAX_SECONDS, MAX_UPLOAD_BYTES
+from segue.core.system_names import SYSTEM_FOLDERS
+from segue.indexer.pipeline.endings import ENDINGS, FFMPEG_ENDINGS
 from segue.server.inference import decode_worker
 from segue.server.interceptors import unary_read_timeout
 from segue.server.observability import metrics_server
@@ -155,6 +157,13 @@ def test_every_bound_is_documented() -> None:
         f"pinged after {channel_options.KEEPALIVE_SECONDS} s, {channel_options.KEEPALIVE_TIMEOUT_SECONDS} s to answer",
         f"{metrics_server.IDLE_SECONDS:g} s",
     ] == re.findall(r"^\| [^|]+ \| ([^|]+) \|", bounds, re.MULTILINE)[1:]
+
+
+def test_what_is_indexed_is_documented() -> None:
+    """docs/operations.md lists the endings of music and the system folders, and no others."""
+    text = (ROOT / "docs" / "operations.md").read_text().partition("\n## What is indexed\n")[2].partition("\n## ")[0]
+    lists = [paragraph for paragraph in text.split("\n\n") if paragraph.startswith("  `")]
+    assert [ENDINGS, FFMPEG_ENDINGS, SYSTEM_FOLDERS] == [{*re.findall("`([^`]+)`", block)} for block in lists]
 
 
 def test_every_alert_is_documented() -> None:

@@ -1,4 +1,4 @@
-"""Text for people: file names that every terminal and store can take, and numbers with their nouns."""
+"""Text for people: file names that every terminal and store can take."""
 
 from __future__ import annotations
 
@@ -30,8 +30,3 @@ def paths_from_display(text: str) -> list[Path]:
 def escape_control_characters(text: str) -> str:
     """Returns text in which each character that is not printable is escaped, so that it cannot control a terminal."""
     return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
-
-
-def quantity(number: int, noun: str) -> str:
-    """Returns a number with its noun, such as "1 track" or "1,200 tracks"."""
-    return f"{number:,} {noun if number == 1 else noun + 's'}"

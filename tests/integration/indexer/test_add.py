@@ -64,7 +64,8 @@ def indexed(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Index
 def _write_good(folder: Path) -> None:
     folder.mkdir(parents=True)
     soundfile.write(folder / "stereo.wav", _stereo(render_clip(1, 4.0, rate=48_000)), 48_000, subtype="PCM_24")
-    soundfile.write(folder / "old.au", render_clip(2, 4.0, rate=8_000), 8_000)
+    (folder / "..Hits").mkdir()
+    soundfile.write(folder / "..Hits" / "...old.au", render_clip(2, 4.0, rate=8_000), 8_000)
     soundfile.write(folder / "clip.ogg", render_clip(3, 4.0), 22_050)
     soundfile.write(folder / "clip.opus", render_clip(4, 4.0, rate=48_000), 48_000, format="OGG", subtype="OPUS")
     # Longer than a minute: only sections of it are decoded.
@@ -96,7 +97,10 @@ def _write_bad(folder: Path) -> None:
     soundfile.write(folder / "short.wav", render_clip(0, 0.5), 22_050)
     soundfile.write(folder / "silent.wav", np.zeros(100_000, np.float32), 22_050)
     (folder / "notes.txt").write_text("no music", encoding="ascii")
+    (folder / "album.cue").write_text('FILE "silent.wav" WAVE', encoding="ascii")
     (folder / "._mono.wav").write_bytes(b"\x00\x05\x16\x07")
+    (folder / "#recycle").mkdir()
+    shutil.copy(folder / "short.wav", folder / "#recycle" / "deleted.wav")
 
 
 def _stereo(samples: Samples) -> Samples:
@@ -121,6 +125,22 @@ def test_a_library_is_added(indexed: Indexed) -> None:
     assert (GOOD_FILES + OTHERS, 0, len(BAD)) == (report["added"], report["unchanged"], report["failed"])
     assert (GOOD_FILES + OTHERS, TRACKS + OTHERS) == (report["decoded"], report["tracks"])
     assert 1 == indexed.output.returncode
+
+
+def test_what_is_left_out_is_counted(indexed: Indexed) -> None:
+    """The document has each reason, with the endings of the files and the names of the folders."""
+    assert {
+        "not_music": {".txt": 1, ".cue": 1},
+        "needs_ffmpeg": {},
+        "resource_fork": 1,
+        "system_folder": {"#recycle": 1},
+        "not_a_file": 0,
+    } == {**indexed.report["left_out"]}
+
+
+def test_names_may_begin_with_dots(indexed: Indexed) -> None:
+    """A song of such an album is a track."""
+    assert "...old" == _track(indexed.indexer, indexed.music / "albums" / "..Hits" / "...old.au").title
 
 
 def test_libraries_print_nothing(indexed: Indexed) -> None:

@@ -156,6 +156,29 @@ def test_an_unreadable_file_is_not_missing(synced: Run, music: Path, monkeypatch
     assert (0, 0, CLIPS - 2, 0, 0, 2, 0, CLIPS) == counted(ended)
 
 
+@pytest.mark.parametrize("option", ["--dry-run", "--jobs=1"])
+def test_the_report_says_what_is_left_out(synced: Run, music: Path, option: str) -> None:
+    """Two lines follow the counts, of a run and of a dry run; a CUE sheet has one of its own."""
+    for name in ("a/1.jpg", "a/2.JPG", "album.cue", "._0003.flac", "@eaDir/0003.flac"):
+        (music / name).parent.mkdir(exist_ok=True)
+        (music / name).touch()
+    ended = synced(option)
+
+    _, left_out, advice = ended.stdout.splitlines()
+    reasons = "3 files that are not music (.jpg 2, .cue 1), 1 resource fork, 1 system folder (@eaDir 1)"
+    assert f"Left out: {reasons}." == left_out
+    assert "1 CUE sheet was not read: each file is one track." == advice
+    assert "" == synced(option, "--quiet").stdout
+
+
+def test_a_system_folder_that_is_named_is_indexed(synced: Run, music: Path) -> None:
+    """The user may want the music in it."""
+    (music / "#recycle").mkdir()
+    shutil.copy(music / "0005.flac", music / "#recycle" / "copy.flac")
+
+    assert (1, 0, CLIPS, 0, 0, 0, 1, CLIPS) == counted(synced(music, music / "#recycle", "--json"))
+
+
 def test_a_dry_run_does_nothing(synced: Run, music: Path, tmp_path: Path) -> None:
     """It counts what a run would do, and says that nothing was changed."""
     (music / "0006.flac").rename(music / "renamed.flac")

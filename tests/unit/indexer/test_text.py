@@ -3,9 +3,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import pytest
-
-from segue.indexer.text import display_path, escape_control_characters, paths_from_display, quantity
+from segue.indexer.text import display_path, escape_control_characters, paths_from_display
 
 
 def test_a_byte_that_is_not_utf_8_is_escaped() -> None:
@@ -22,11 +20,3 @@ def test_an_escape_has_two_readings() -> None:
 def test_a_file_name_cannot_control_the_terminal() -> None:
     """Escape sequences and line breaks in a name are printed as escapes."""
     assert "a\\x1b[31m\\nb \xe9" == escape_control_characters("a\x1b[31m\nb \xe9")
-
-
-@pytest.mark.parametrize(
-    ("number", "expected"), [(0, "0 tracks"), (1, "1 track"), (2, "2 tracks"), (1_200, "1,200 tracks")]
-)
-def test_a_number_agrees_with_its_noun(number: int, expected: str) -> None:
-    """Only one has the singular."""
-    assert expected == quantity(number, "track")

@@ -16,6 +16,7 @@ from segue.core.features.windows import Windows
 from segue.core.model.artifact import Manifest, read_manifest
 from segue.core.model.saved_model import Model, Prediction
 from segue.core.process_pool import ProcessPool
+from segue.core.quantities import quantity
 from segue.core.redis_catalogue.open import open_store
 from segue.core.redis_catalogue.store import RedisStore
 from segue.core.redis_catalogue.writer import RedisWriter
@@ -26,7 +27,6 @@ from segue.indexer.pipeline.pipeline import Pipeline
 from segue.indexer.pipeline.records import Examined, Failure, Source
 from segue.indexer.pipeline.run_counts import RunCounts, Show
 from segue.indexer.settings import CatalogueSettings, Settings
-from segue.indexer.text import quantity
 
 # Loaded once, and shared by all worker processes.
 _PRELOADED = ("segue.indexer.pipeline.examine", "librosa.filters")

@@ -30,6 +30,8 @@ def add(*, paths: tuple[Path, ...], settings: Settings, output: OutputOptions, d
     Unchanged files are not opened again, so a second run is quick. If a file fails, it is reported, and the other files
     are added. Later runs skip a failed file until it changes, unless PATH is the file itself.
 
+    In folders, files that are not music and system folders such as bins are left out, and counted at the end.
+
     Exits with 0 if at most --allow-failures files failed, with 1 if more failed or the run could not finish, with 2 if
     the command line is wrong, and with 130 after Ctrl-C.
     """
@@ -39,7 +41,7 @@ def add(*, paths: tuple[Path, ...], settings: Settings, output: OutputOptions, d
     from segue.indexer.commands.dry_run import count_plan  # noqa: PLC0415 - likewise
 
     with reporting_errors(output, dry_run) as counts:
-        total = command.count_music(paths)
+        total = command.count_music(paths, counts)
         run = partial(count_plan, command.plan(paths)) if dry_run else partial(command.add, paths)
         sys.exit(run_with_progress(partial(run, settings), total, output, counts))
 
@@ -69,7 +71,7 @@ def sync(
     from segue.indexer.commands.dry_run import count_plan  # noqa: PLC0415 - likewise
 
     with reporting_errors(output, dry_run) as counts:
-        total = command.count_music(paths, allow_removals)
+        total = command.count_music(paths, allow_removals, counts)
         run = (
             partial(count_plan, command.plan(paths))
             if dry_run

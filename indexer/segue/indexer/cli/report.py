@@ -14,10 +14,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from segue.core.quantities import quantity
 from segue.indexer.catalogue.verdict import Verdict
 from segue.indexer.pipeline.run_counts import MAX_REMOVED_PERCENT, RunCounts, Show, exceeds_removal_limit
 from segue.indexer.settings import OutputOptions
-from segue.indexer.text import escape_control_characters, quantity
+from segue.indexer.text import escape_control_characters
 
 _SECONDS_BETWEEN_LINES = 5.0
 # More would scroll the counts off any screen; --json lists all of them.
@@ -142,12 +143,12 @@ def print_report(counts: RunCounts, output: OutputOptions, summary: str | None =
 def _run_summary(counts: RunCounts) -> str:
     if counts.dry_run:
         removal = f", and remove {quantity(counts.removed, 'track')}" if counts.removed else ""
-        return f"{_dry_run(f'count {_file_counts(counts)}{removal}')}{_removal_note(counts)}"
+        return f"{_dry_run(f'count {_file_counts(counts)}{removal}')}{_removal_note(counts)}{_left_out_note(counts)}"
     summary = f"Files: {_file_counts(counts)} in {counts.seconds:.1f} s."
     if counts.tracks is not None:
         removal = f", {counts.removed:,} removed" if counts.removed else ""
         summary = f"{summary} Catalogue: {quantity(counts.tracks, 'track')}{removal}."
-    return f"{summary}{_skipped_note(counts)}"
+    return f"{summary}{_skipped_note(counts)}{_left_out_note(counts)}"
 
 
 def _removal_note(counts: RunCounts) -> str:
@@ -166,6 +167,12 @@ def _skipped_note(counts: RunCounts) -> str:
         f"\nSkipped {quantity(counts.skipped, 'file')} that failed in an earlier run and did not change since: run "
         "`segue-indexer retry` to try again."
     )
+
+
+def _left_out_note(counts: RunCounts) -> str:
+    phrases, advice = counts.left_out.phrases(), counts.left_out.advice()
+    lines = [f"Left out: {', '.join(phrases)}."] if phrases else []
+    return "".join(f"\n{line}" for line in [*lines, " ".join(advice)] if line)
 
 
 def removal_summary(counts: RunCounts) -> str:

@@ -7,11 +7,11 @@ from collections.abc import Callable
 import click
 
 from segue.core.errors import SegueError
+from segue.core.quantities import quantity
 from segue.indexer.cli.report import print_report, progress
 from segue.indexer.interrupt import Interrupt
 from segue.indexer.pipeline.run_counts import RunCounts, Show
 from segue.indexer.settings import OutputOptions
-from segue.indexer.text import quantity
 
 Work = Callable[[RunCounts, Interrupt, Show], None]
 

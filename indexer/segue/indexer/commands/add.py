@@ -15,13 +15,17 @@ from segue.indexer.pipeline.scan import find_music, music_under, no_music
 from segue.indexer.settings import Settings
 
 
-def count_music(paths: Sequence[Path]) -> int:
+def count_music(paths: Sequence[Path], counts: RunCounts) -> int:
     """Counts the music files under the paths.
+
+    Args:
+        paths: files and folders.
+        counts: counts to update, of what is left out.
 
     Raises:
         NoMusic: there is none, which nearly always means a wrong path.
     """
-    total = sum(1 for _ in find_music(paths))
+    total = sum(1 for _ in find_music(paths, counts.left_out))
     if total == 0:
         raise no_music(paths, "Give another folder, or the files themselves.")
     return total

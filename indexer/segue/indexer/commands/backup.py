@@ -9,6 +9,7 @@ from segue.core.batching import batched
 from segue.core.catalogue.records import FailureRecord, Identity
 from segue.core.catalogue.store import TrackStore, TrackWriter, all_track_ids
 from segue.core.errors import BackupUnusable, BackupUnwritable, CatalogueNotEmpty
+from segue.core.quantities import quantity
 from segue.core.redis_catalogue.open import open_store
 from segue.core.redis_catalogue.store import RedisStore
 from segue.indexer.catalogue.backup_file import Entry, read_backup, write_backup
@@ -16,7 +17,6 @@ from segue.indexer.catalogue.publish import publish_index
 from segue.indexer.catalogue.session import open_for_writing, require_identity
 from segue.indexer.pipeline.run_counts import RunCounts
 from segue.indexer.settings import CatalogueSettings
-from segue.indexer.text import quantity
 
 _PAGE = 500
 

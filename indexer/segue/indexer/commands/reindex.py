@@ -8,6 +8,7 @@ from pathlib import Path
 
 from segue.core.catalogue.store import TrackStore
 from segue.core.errors import RemovalRefused
+from segue.core.quantities import quantity
 from segue.core.redis_catalogue.open import open_store
 from segue.indexer.catalogue.publish import publish_index
 from segue.indexer.catalogue.removals import failed_paths, orphaned_tracks
@@ -18,7 +19,7 @@ from segue.indexer.pipeline.records import Missing, Source
 from segue.indexer.pipeline.run_counts import MAX_REMOVED_PERCENT, RunCounts, Show, exceeds_removal_limit
 from segue.indexer.pipeline.scan import classify_files, find_file, stat_file
 from segue.indexer.settings import CatalogueSettings, Settings
-from segue.indexer.text import display_path, quantity
+from segue.indexer.text import display_path
 
 
 def count_files(settings: CatalogueSettings) -> int:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from segue.core.catalogue.store import TrackStore
 from segue.core.errors import RemovalRefused
+from segue.core.quantities import quantity
 from segue.indexer.catalogue.publish import finish_run
 from segue.indexer.catalogue.removals import missing_files, orphaned_tracks
 from segue.indexer.catalogue.session import open_session
@@ -17,19 +18,25 @@ from segue.indexer.pipeline.records import Missing, Source
 from segue.indexer.pipeline.run_counts import MAX_REMOVED_PERCENT, RunCounts, Show, exceeds_removal_limit
 from segue.indexer.pipeline.scan import absolute, find_music, music_under, no_music
 from segue.indexer.settings import Settings
-from segue.indexer.text import display_path, escape_control_characters, quantity
+from segue.indexer.text import display_path, escape_control_characters
 
 
-def count_music(paths: Sequence[Path], allow_removals: bool) -> int:
+def count_music(paths: Sequence[Path], allow_removals: bool, counts: RunCounts) -> int:
     """Counts the music files under the paths.
+
+    Args:
+        paths: files and folders.
+        allow_removals: accept paths without music.
+        counts: counts to update, of what is left out.
 
     Raises:
         NoMusic: there is none under one of the paths, and removals are not allowed.
     """
+    total = sum(1 for _ in find_music(paths, counts.left_out))
     empty = [] if allow_removals else [path for path in paths if next(find_music([path]), None) is None]
     if empty:
         raise no_music(empty, "Mount the disk, or use --allow-removals to remove all files under it.")
-    return sum(1 for _ in find_music(paths))
+    return total
 
 
 def plan(paths: Sequence[Path]) -> Plan:

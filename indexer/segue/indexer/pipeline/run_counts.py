@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from segue.indexer.pipeline.left_out import LeftOut
 from segue.indexer.pipeline.records import Failure, Missing, MusicFile, Skipped, Source, Unchanged
 
 MAX_REMOVED_PERCENT = 20
@@ -35,6 +36,7 @@ class RunCounts:
         seconds: duration of the run, in seconds.
         dry_run: nothing was changed, and these are the counts that a run would have.
         failures: files that could not be indexed.
+        left_out: files and folders under the named folders that are not indexed.
         error: ``reason`` and ``message`` of the error that ended the run, or None.
     """
 
@@ -49,6 +51,7 @@ class RunCounts:
     seconds: float = 0.0
     dry_run: bool = False
     failures: list[Failure] = field(default_factory=list)
+    left_out: LeftOut = field(default_factory=LeftOut)
     error: dict[str, str] | None = None
 
     @property

@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
+from segue.core.audio.decoders.ffmpeg import is_installed
 from segue.core.batching import batched
 from segue.core.catalogue.records import FailureRecord, PathRecord
 from segue.core.catalogue.store import TrackStore
 from segue.core.errors import NoMusic
+from segue.core.system_names import is_resource_fork, is_system_folder
+from segue.indexer.pipeline.endings import ENDINGS, FFMPEG_ENDINGS
+from segue.indexer.pipeline.left_out import LeftOut
 from segue.indexer.pipeline.records import UNREADABLE, Failure, MusicFile, Skipped, Source, Unchanged
 from segue.indexer.text import display_path, paths_from_display
-
-# fmt: off
-ENDINGS = frozenset({
-    ".aac", ".aif", ".aifc", ".aiff", ".au", ".caf", ".flac", ".m4a", ".m4b", ".mka", ".mp1", ".mp2", ".mp3", ".mp4",
-    ".oga", ".ogg", ".opus", ".rf64", ".snd", ".w64", ".wav", ".wave", ".wma",
-})
-# fmt: on
-"""File name endings of music, in lower case."""
 
 # Files in one query of the store.
 _PAGE = 500
@@ -39,20 +35,21 @@ class FileRecords(Protocol):
         ...
 
 
-def find_music(paths: Iterable[Path]) -> Iterator[Path | Failure]:
+def find_music(paths: Iterable[Path], left_out: LeftOut | None = None) -> Iterator[Path | Failure]:
     """Yields the music files at or under the paths, in a fixed order; a folder is walked only once.
 
     Args:
-        paths: files, which count as music whatever their ending, and folders, in which hidden files and folders are
-            left out, among them the ``._*`` files of other systems.
+        paths: files and folders. A named file is music, and a named folder is walked, whatever its name.
+        left_out: counts to update, of what is left out under the paths.
 
     Yields:
         Absolute paths, and a failure for each folder that cannot be read and each link that cannot be followed.
     """
-    walked: set[tuple[int, int]] = set()
-    for path in map(absolute, paths):
+    named = [absolute(path) for path in paths]
+    walk = _Walk(named, LeftOut() if left_out is None else left_out)
+    for path in named:
         if path.is_dir():
-            yield from _walk(path, walked)
+            yield from walk.music_under(path)
         else:
             yield path
 
@@ -62,29 +59,66 @@ def absolute(path: Path) -> Path:
     return Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow links to other names
 
 
-def _walk(folder: Path, walked: set[tuple[int, int]]) -> Iterator[Path | Failure]:
-    """Yields the music in a folder, unless it was walked before: a link may lead back up."""
-    try:
-        status = folder.stat()
-        if (status.st_dev, status.st_ino) in walked:
-            return
-        walked.add((status.st_dev, status.st_ino))
-        with os.scandir(folder) as scan:
-            entries = [entry for entry in scan if not entry.name.startswith(".")]
-    except OSError as error:
-        yield Failure.from_error(folder, error)
-        return
-    # Linked folders last, so that a folder is found under its own name where it has one here.
-    for entry in sorted(entries, key=lambda entry: (entry.is_symlink(), entry.name)):
+class _Walk:
+    """A walk through folders, which enters each of them once: a link may lead back up."""
+
+    def __init__(self, named: Iterable[Path], left_out: LeftOut) -> None:
+        self._named = frozenset(map(str, named))
+        self._left_out = left_out
+        self._has_ffmpeg = is_installed()
+        self._entered: set[tuple[int, int]] = set()
+
+    def music_under(self, folder: Path) -> Iterator[Path | Failure]:
+        """Yields the music in a folder, unless it was entered before."""
         try:
-            is_folder, is_file = entry.is_dir(), entry.is_file()
+            status = folder.stat()
+            if (status.st_dev, status.st_ino) in self._entered:
+                return
+            self._entered.add((status.st_dev, status.st_ino))
+            with os.scandir(folder) as scan:
+                # A folder may hold millions of other files: they are not kept in memory.
+                entries = [entry for entry in scan if self._is_wanted(entry)]
+        except OSError as error:
+            yield Failure.from_error(folder, error)
+            return
+        # Linked folders last, so that a folder is found under its own name where it has one here.
+        for entry in sorted(entries, key=lambda entry: (entry.is_symlink(), entry.name)):
+            yield from self._music_at(entry)
+
+    def _music_at(self, entry: os.DirEntry[str]) -> Iterator[Path | Failure]:
+        path = Path(entry.path)
+        try:
+            is_folder = entry.is_dir()
         except OSError as error:  # a link to itself, or into a folder that cannot be read
-            yield Failure.from_error(Path(entry.path), error)
-            continue
-        if is_folder:
-            yield from _walk(Path(entry.path), walked)
-        elif is_file and os.path.splitext(entry.name)[1].lower() in ENDINGS:  # noqa: PTH122 - a name, no path
-            yield Path(entry.path)
+            yield Failure.from_error(path, error)
+            return
+        yield from self.music_under(path) if is_folder else (path,)
+
+    def _is_wanted(self, entry: os.DirEntry[str]) -> bool:
+        """Returns whether an entry is music, a folder to walk or unreadable; if it is none of them, it is counted.
+
+        What the user named is not counted, since it has its own turn.
+        """
+        try:
+            count = self._counter(entry)
+        except OSError:  # it fails again in its turn, and is reported then
+            return True
+        if count is not None and entry.path not in self._named:
+            count(entry.name)
+        return count is None
+
+    def _counter(self, entry: os.DirEntry[str]) -> Callable[[str], None] | None:
+        """Returns the counter of the reason why an entry is left out, or None if it is not."""
+        if entry.is_dir():
+            return self._left_out.count_system_folder if is_system_folder(entry.name) else None
+        if not entry.is_file():
+            return self._left_out.count_not_a_file
+        if is_resource_fork(entry.name):
+            return self._left_out.count_resource_fork
+        ending = os.path.splitext(entry.name)[1].lower()  # noqa: PTH122 - a name, no path
+        if ending in FFMPEG_ENDINGS:
+            return None if self._has_ffmpeg else self._left_out.count_needs_ffmpeg
+        return None if ending in ENDINGS else self._left_out.count_not_music
 
 
 def find_file(display: str) -> Path | None:
@@ -152,10 +186,13 @@ def _is_unchanged(file: MusicFile, record: PathRecord | FailureRecord | None) ->
 
 
 def no_music(paths: Sequence[Path], advice: str) -> NoMusic:
-    """Returns the error for paths without music."""
-    folders = ", ".join(map(str, paths))
-    endings = ", ".join(sorted(ENDINGS))
-    return NoMusic(f"There is no music under {folders}: no file name there ends in {endings}. {advice}")
+    """Returns the error for paths without music, which says what they hold instead."""
+    left_out = LeftOut()
+    for _ in find_music(paths, left_out):
+        pass
+    folders, content = ", ".join(map(str, paths)), ", ".join(left_out.phrases())
+    found = f"only {content}" if content else "no files at all"
+    return NoMusic(" ".join([f"There is no music under {folders}: {found}.", *left_out.advice(), advice]))
 
 
 def music_under(paths: Sequence[Path], store: TrackStore) -> Iterator[Source]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 from segue.core.errors import SegueError
+from segue.core.quantities import quantity
 from segue.server.preflight.check_result import CheckResult
 from segue.server.security.exposure import exposure_warnings
 from segue.server.security.tls import certificate_end, read_certificates, tls_files
@@ -38,10 +39,10 @@ def _visible_certificate_end(settings: Settings) -> datetime | None:
 
 def _check_lifetime(days: float) -> CheckResult:
     if days < 0:
-        return CheckResult("certificate", "fail", f"it expired {-days:.0f} days ago", _RENEW)
+        return CheckResult("certificate", "fail", f"it expired {quantity(round(-days), 'day')} ago", _RENEW)
     if days < _SOON_DAYS:
-        return CheckResult("certificate", "warn", f"it expires in {days:.0f} days", _RENEW)
-    return CheckResult("certificate", "ok", f"it can be used, and expires in {days:.0f} days")
+        return CheckResult("certificate", "warn", f"it expires in {quantity(round(days), 'day')}", _RENEW)
+    return CheckResult("certificate", "ok", f"it can be used, and expires in {quantity(round(days), 'day')}")
 
 
 def check_tokens(settings: Settings) -> Iterator[CheckResult]:

@@ -11,6 +11,7 @@ from segue.core.catalogue.records import Identity
 from segue.core.catalogue.store import check_same_model
 from segue.core.errors import CatalogueMismatch, SegueError
 from segue.core.model.artifact import Manifest
+from segue.core.quantities import quantity
 from segue.core.redis_catalogue.client import SERVER_TIMEOUTS, address_of, connect, translating_errors
 from segue.core.redis_catalogue.open import open_store
 from segue.server.live_catalogue.catalogue import OTHER_MODEL_ADVICE
@@ -62,4 +63,4 @@ def _check_model_of(identity: Identity | None, tracks: int, manifest: Manifest |
     if tracks == 0:
         advice = "Run segue-indexer add FOLDER; until then nothing can be recommended."
         return CheckResult("catalogue", "warn", "it is empty", advice)
-    return CheckResult("catalogue", "ok", f"{tracks:,} tracks{' by this model' if manifest else ''}")
+    return CheckResult("catalogue", "ok", f"{quantity(tracks, 'track')}{' by this model' if manifest else ''}")

@@ -11,6 +11,7 @@ from pathlib import Path
 from segue.core.errors import SegueError
 from segue.core.model.artifact import Manifest
 from segue.core.model.saved_model import Model
+from segue.core.quantities import quantity
 from segue.server.preflight.check_result import CheckResult
 
 _PACKAGES = ("segue", "grpcio", "protobuf", "tensorflow-cpu", "tensorflow", "numpy", "hnswlib", "redis")
@@ -51,7 +52,7 @@ def check_model(folder: Path, processor: CheckResult) -> tuple[CheckResult, Mani
     except SegueError as error:
         advice = "Give --model the name or the folder of one that `segue-server models` lists."
         return CheckResult("model", "fail", str(error), advice), None
-    text = f"{manifest.model_id} with {len(manifest.labels)} genres, from {folder}"
+    text = f"{manifest.model_id} with {quantity(len(manifest.labels), 'genre')}, from {folder}"
     return CheckResult("model", "ok", text), manifest
 
 

@@ -34,11 +34,12 @@ def test_a_path_is_a_file_or_a_folder(tmp_path: Path) -> None:
 def test_a_folder_without_music_is_an_error(tmp_path: Path) -> None:
     """It is nearly always a wrong path, and a script must not continue with an empty catalogue."""
     (tmp_path / "notes.txt").touch()
+    (tmp_path / "@eaDir").mkdir()
     result = run("add", tmp_path, "--data", tmp_path / "data")
 
     assert 1 == result.exit_code
-    assert f"There is no music under {tmp_path}: " in result.stderr
-    assert ".flac" in result.stderr
+    found = "only 1 file that is not music (.txt 1), 1 system folder (@eaDir 1)"
+    assert f"There is no music under {tmp_path}: {found}. Give another folder" in result.stderr
     assert not (tmp_path / "data").exists()
 
 

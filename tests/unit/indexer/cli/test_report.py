@@ -20,6 +20,7 @@ from segue.indexer.cli.report import (
     removal_summary,
     restore_summary,
 )
+from segue.indexer.pipeline.left_out import LeftOut
 from segue.indexer.pipeline.records import Failure
 from segue.indexer.pipeline.run_counts import RunCounts
 from segue.indexer.settings import OutputOptions
@@ -38,6 +39,7 @@ KEYS = {
     "dry_run",
     "error",
     "failures",
+    "left_out",
 }
 
 
@@ -87,6 +89,16 @@ def test_people_read_counts_and_failures(capsys: pytest.CaptureFixture[str]) -> 
             "Dry run: nothing was changed. A run would count 0 added, 0 unchanged, 4 forgotten, 0 failed, and remove 4 "
             "tracks.\nThat is more than 20 % of the tracks: the run needs --allow-removals, unless the files were only "
             "renamed.",
+        ),
+        (
+            RunCounts(left_out=LeftOut({".jpg": 8}, {".ape": 1}), dry_run=True),
+            "Dry run: nothing was changed. A run would count 0 added, 0 unchanged, 0 failed.\n"
+            "Left out: 1 file that needs ffmpeg (.ape 1), 8 files that are not music (.jpg 8).\n"
+            "Put ffmpeg on the PATH to index the files that need it.",
+        ),
+        (
+            RunCounts(left_out=LeftOut(resource_fork=1)),
+            "Files: 0 added, 0 unchanged, 0 failed in 0.0 s.\nLeft out: 1 resource fork.",
         ),
     ],
 )

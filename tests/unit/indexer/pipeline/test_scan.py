@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from segue.core.catalogue.records import FailureRecord, PathRecord
+from segue.indexer.pipeline.left_out import MAX_NAMES, LeftOut
 from segue.indexer.pipeline.records import Failure, MusicFile, Skipped, Unchanged
 from segue.indexer.pipeline.scan import classify_files, find_file, find_music
 from segue.indexer.text import display_path
@@ -38,17 +39,78 @@ def touch(folder: Path, *names: str) -> None:
 
 
 def test_music_is_found_in_order(tmp_path: Path) -> None:
-    """Files with a known ending are sorted, folder by folder; hidden and AppleDouble files are left out."""
-    touch(tmp_path, "b.mp3", "a/z.FLAC", "a/b/c.ogg", "c.txt", ".hidden.wav", ".git/x.wav", "._b.mp3")
+    """Files with a known ending are sorted, folder by folder."""
+    touch(tmp_path, "b.mp3", "a/z.FLAC", "a/b/c.ogg", "c.txt", "README", ".mp3")
 
     assert [tmp_path / "a/b/c.ogg", tmp_path / "a/z.FLAC", tmp_path / "b.mp3"] == list(find_music([tmp_path]))
 
 
-def test_a_named_file_is_taken_whatever_its_ending(tmp_path: Path) -> None:
-    """A named file counts as music even if the walk of its folder would leave it out."""
-    touch(tmp_path, ".noise.txt")
+def test_a_name_may_begin_with_dots(tmp_path: Path) -> None:
+    """Albums and songs have such titles; only resource forks of macOS are left out."""
+    names = ["...And Justice for All/...a.mp3", "..Hits/b.mp3", ".hack/.c.mp3", "...Baby One More Time.mp3"]
+    touch(tmp_path, *names, "._b.mp3", "..Hits/._b.mp3")
+    left_out = LeftOut()
 
-    assert [tmp_path / ".noise.txt"] == list(find_music([tmp_path / ".noise.txt"]))
+    assert {tmp_path / name for name in names} == set(find_music([tmp_path], left_out))
+    assert LeftOut(resource_fork=2) == left_out
+
+
+def test_system_folders_are_not_walked(tmp_path: Path) -> None:
+    """Bins, thumbnails and snapshots hold no music of the user; they are counted by their names."""
+    touch(tmp_path, "a/@eaDir/a.mp3", "b/@eaDir/b.mp3", "#recycle/c.mp3", ".Trash-1000/d.mp3", "$Recycle.Bin/e.txt")
+    left_out = LeftOut()
+
+    assert [] == list(find_music([tmp_path], left_out))
+    names = {"@eaDir": 2, "#recycle": 1, ".Trash-1000": 1, "$Recycle.Bin": 1}
+    assert LeftOut(system_folder=names) == left_out
+
+
+def test_what_is_named_is_taken_whatever_its_name(tmp_path: Path) -> None:
+    """Named files and folders are music, even if the walk of their folder would leave them out; they do not count."""
+    touch(tmp_path, "notes.txt", "._a.mp3", "#recycle/deleted.mp3", "other.txt")
+    named = [tmp_path / "notes.txt", tmp_path / "._a.mp3"]
+    left_out = LeftOut()
+
+    assert [tmp_path / "#recycle/deleted.mp3", *named] == list(
+        find_music([tmp_path, tmp_path / "#recycle", *named], left_out)
+    )
+    assert LeftOut(not_music={".txt": 1}) == left_out
+
+
+def test_what_is_no_music_is_counted(tmp_path: Path) -> None:
+    """Files are counted by their endings, in lower case; text after the last dot of a title is no ending."""
+    touch(tmp_path, "a.jpg", "b.JPG", "sheet.cue", "README", "a song feat. Someone", ".DS_Store")
+    (tmp_path / "gone.mp3").symlink_to("nothing")
+    os.mkfifo(tmp_path / "pipe.mp3")
+    left_out = LeftOut()
+
+    assert [] == list(find_music([tmp_path], left_out))
+    endings = {".jpg": 2, ".cue": 1, ".ds_store": 1, "no ending": 2}
+    assert LeftOut(not_music=endings, not_a_file=2) == left_out
+
+
+def test_many_endings_need_little_memory(tmp_path: Path) -> None:
+    """A folder may hold as many endings as files; those beyond the first are counted together."""
+    touch(tmp_path, *(f"part.{number}" for number in range(3 * MAX_NAMES)))
+    left_out = LeftOut()
+
+    assert [] == list(find_music([tmp_path], left_out))
+    assert MAX_NAMES + 1 == len(left_out.not_music)
+    assert 2 * MAX_NAMES == left_out.not_music["other"]
+
+
+def test_some_music_needs_ffmpeg(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without ffmpeg on the PATH, endings that only it decodes are left out, but AAC is as usual as MP3."""
+    programs, music = tmp_path / "bin", tmp_path / "music"
+    touch(music, "a.ape", "b.MP+", "c.m4a")
+    programs.mkdir()
+    monkeypatch.setenv("PATH", str(programs))
+    left_out = LeftOut()
+
+    assert [music / "c.m4a"] == list(find_music([music], left_out))
+    assert LeftOut(needs_ffmpeg={".ape": 1, ".mp+": 1}) == left_out
+    (programs / "ffmpeg").touch(mode=0o755)
+    assert [music / "a.ape", music / "b.MP+", music / "c.m4a"] == list(find_music([music]))
 
 
 def test_paths_are_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

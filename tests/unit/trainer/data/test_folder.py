@@ -43,11 +43,19 @@ def test_tracks_are_named_as_gtzan_names_them(tmp_path: Path) -> None:
 
 
 def test_a_genre_s_folders_are_walked(tmp_path: Path) -> None:
-    """Albums may be in subfolders of a genre; hidden files and folders behind links are left out."""
+    """Albums may be in subfolders of a genre; system folders and folders behind links are left out."""
     touch(tmp_path, "rock/Band/Album/one.mp3", "rock/two.mp3", "rock/.trash/three.mp3", "rock/Band/rock.00007.wav")
     touch(tmp_path / ".elsewhere", "four.mp3")
     (tmp_path / "rock" / "link").symlink_to(tmp_path / ".elsewhere")
     assert ["rock.00007", "rock/Band/Album/one.mp3", "rock/two.mp3"] == [file.track for file in list_folder(tmp_path)]
+
+
+def test_albums_and_songs_may_begin_with_dots(tmp_path: Path) -> None:
+    """Resource forks, .DS_Store and the like are no clips, and hidden or system folders no genres."""
+    touch(
+        tmp_path, "rock/..Hits/...one.mp3", "rock/..Hits/._two.mp3", "rock/.DS_Store", ".idea/three.xml", "@eaDir/four"
+    )
+    assert ["rock/..Hits/...one.mp3"] == [file.track for file in list_folder(tmp_path)]
 
 
 def test_a_track_in_two_formats_is_refused(tmp_path: Path) -> None:

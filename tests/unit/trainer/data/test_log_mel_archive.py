@@ -87,7 +87,7 @@ def test_a_file_that_is_no_archive_is_named(tmp_path: Path, content: bytes) -> N
         ({"track": np.array(["a", "b"])}, "track is not a list of 6 names"),
         ({"track": np.arange(6)}, "track is not a list of 6 names"),
         ({"track": np.array(["a", "b", "c", "d", "e", "a"])}, "names the track a more than once"),
-        ({"genre": np.array("blues")}, "genre is not a list of 1 names"),
+        ({"genre": np.array("blues")}, "genre is not a list of 1 name,"),
         ({"genre": np.array(["blues"] * 5 + [""])}, "genre is not a list of 6 names"),
         ({"genre": np.arange(6)}, "genre is not a list of 6 names"),
         ({"recipe": np.array("{")}, "not JSON"),

@@ -10,8 +10,8 @@ def test_differences_from_gtzan_are_listed() -> None:
     """Missing and unknown tracks are named."""
     differences = compare_with_gtzan(WHOLE - {"jazz.00054"} | {"jazz/extra.wav"})
     assert [
-        "1 of GTZAN's 1,000 tracks are missing: jazz.00054",
-        "1 tracks are not GTZAN's: jazz/extra.wav",
+        "1 of GTZAN's 1,000 tracks is missing: jazz.00054",
+        "1 track is not GTZAN's: jazz/extra.wav",
     ] == differences
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from segue.core.model.artifact import Manifest
+from segue.core.quantities import quantity
 from segue.trainer.reporting.model_card import (
     CALIBRATION_LIMIT,
     PROXY_LIMIT,
@@ -74,7 +75,7 @@ def _figures(figures: Mapping[str, float], tracks: int) -> list[str]:
     ]
     return [
         "",
-        f"## Figures of a cross-validation over the artists of {tracks} tracks",
+        f"## Figures of a cross-validation over the artists of {quantity(tracks, 'track')}",
         "",
         *table(("figure", "this network", "mean tags alone"), rows),
         "",
@@ -93,7 +94,7 @@ def _training(manifest: Manifest, tracks: int, plan: Mapping[str, Any]) -> list[
         "## Training",
         "",
         f"The CNN has the published weights MSD_musicnn and is not trained. The head was trained on the tags of all "
-        f"{tracks} tracks (digest of their names {manifest.split_digest[:16]}). The temperature "
+        f"{quantity(tracks, 'track')} (digest of their names {manifest.split_digest[:16]}). The temperature "
         f"{manifest.temperature:.3f} was fitted on the predictions of the folds. {REPRODUCIBLE}",
         "",
         "```json",

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import click
 
 from segue.core.model.saved_model import Model
+from segue.core.quantities import quantity
 from segue.trainer import console
 from segue.trainer.accurate.predict import predict_tagged
 from segue.trainer.accurate.tags import read_tags
@@ -125,7 +126,7 @@ def _write_report(folder: Path, artifact: Path, evaluation: _Evaluation) -> None
         manifest,
         analyze_predictions(predictions, evaluation.pool, manifest.temperature, refit=leakage.selected_on != 0),
         read_record(artifact),
-        ", ".join([f"{len(predictions.tracks)} tracks", where, *leakage.sentences()]),
+        ", ".join([quantity(len(predictions.tracks), "track"), where, *leakage.sentences()]),
         leaky=split is not None and split.leaky,
         trained_on=bool(leakage.trained_on),
     )

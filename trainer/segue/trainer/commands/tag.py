@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from segue.core.quantities import quantity
 from segue.trainer import console
 from segue.trainer.accurate.tag_folder import tag_folder
 from segue.trainer.accurate.tags import save_tags
@@ -22,4 +23,4 @@ def tag(settings: TagSettings) -> None:
         tracks, dropped = tag_folder(settings.source, backbone, progress)
     console.notify_dropped(dropped)
     save_tags(settings.output, tracks)
-    console.notify(f"the tags of {len(tracks)} tracks are in {settings.output}")
+    console.notify(f"the tags of {quantity(len(tracks), 'track')} are in {settings.output}")

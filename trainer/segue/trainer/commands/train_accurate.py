@@ -64,7 +64,7 @@ def train_head_artifact(settings: TrainAccurateSettings, plan: HeadPlan) -> Mani
     backbone = read_backbone(settings.backbone)
     tracks = _training_tracks(settings)
     labels = labels_of(track.genre for track in tracks)
-    console.notify(f"{len(tracks)} training tracks; {FOLDS} folds over their artists evaluate the head first")
+    console.notify(f"{len(tracks):,} training tracks; {FOLDS} folds over their artists evaluate the head first")
     predict = _head_predictor(backbone)
     validated = cross_validate(
         tracks, labels, plan, predict, lambda fold: console.notify(f"fold {fold + 1} of {FOLDS}")
@@ -90,8 +90,7 @@ def _training_tracks(settings: TrainAccurateSettings) -> tuple[TaggedTrack, ...]
     selected = tuple(track for track in tracks if split.side(track.track) == TRAIN)
     if not selected:
         raise SplitMismatch(
-            f"The split {split.label} has none of the {len(tracks)} tracks of {settings.tags} on its training side. "
-            "Name a split of these tracks."
+            f"The split {split.label} has no track of {settings.tags} on its training side. Name a split of its tracks."
         )
     return selected
 
@@ -128,7 +127,7 @@ def _describe(
     manifest = model.manifest
     split.save(fresh / SAVED)
     analysis = analyze_predictions(_predictions(manifest, tracks, validated), None, manifest.temperature)
-    evaluated_on = f"{len(tracks)} tracks, each by a head that was trained without its artist ({FOLDS} folds)"
+    evaluated_on = f"{len(tracks):,} tracks, each by a head that was trained without its artist ({FOLDS} folds)"
     write_report(fresh, manifest, analysis, None, evaluated_on)
     linear = classification_metrics(validated.linear, validated.genres)
     figures = analysis.figures | {

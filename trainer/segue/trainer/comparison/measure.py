@@ -10,6 +10,7 @@ import numpy as np
 
 from segue.core.model.artifact import MANIFEST
 from segue.core.model.saved_model import Model
+from segue.core.quantities import quantity
 from segue.trainer.arrays import AnyFloats
 from segue.trainer.comparison.rows import BY_POSTERIOR, MEASURES, REGRESSION, Row, Run
 from segue.trainer.data.front_end import FRONT_END
@@ -78,7 +79,8 @@ def measures_of(predictions: Predictions, pool: Predictions, temperature: float)
     raw = remove_temperature(predictions, temperature)
     fitted = cross_fitted(raw, predictions.genres)
     if fitted is None:
-        raise DataUnusable(f"{len(predictions.tracks)} clips are too few to compare networks. Use five or more.")
+        clips = quantity(len(predictions.tracks), "clip is", "clips are")
+        raise DataUnusable(f"{clips} too few to compare networks. Use five or more.")
     similarity = predictions.embedding @ pool.embedding.T
     each = np.arange(len(predictions.genres))
     return {

@@ -20,6 +20,7 @@ from segue.core.features.config import FeatureConfig
 from segue.core.features.extract import extract
 from segue.core.features.log_mel import log_scale, mel_power
 from segue.core.features.window_features import SILENCE_RMS
+from segue.core.system_names import is_resource_fork, is_system_folder
 from segue.trainer.arrays import Floats
 from segue.trainer.data.dataset import Clip, Dataset
 from segue.trainer.data.feature_cache import FeatureCache
@@ -61,17 +62,18 @@ class AudioFile:
 def list_folder(folder: Path) -> list[AudioFile]:
     """Lists the files of a folder in GTZAN's layout, in the order of their tracks.
 
-    The folders of a genre are walked to any depth, without hidden ones and links to folders. A file that is named
-    after its genre, as ``blues/blues.00000.au``, is the track ``blues.00000``. Any other file keeps its folders and
-    its ending in its name, since two folders may hold files of the same name.
+    The folders of a genre are walked to any depth, without system folders and links to folders; those of albums may
+    begin with dots, but those of genres do not. A file that is named after its genre, as ``blues/blues.00000.au``, is
+    the track ``blues.00000``. Any other file keeps its folders and its ending in its name, since two folders may hold
+    files of the same name.
 
     Raises:
         DataUnusable: it has no genres, a genre is empty, or two files are the same track.
     """
-    genres = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    genres = sorted(path for path in folder.iterdir() if path.is_dir() and _is_genre(path.name))
     if not genres:
         raise DataUnusable(f"{folder} has no folders of clips. Lay it out as {folder}/<genre>/<clip>.")
-    paths_by_genre = {genre: _visible_files(genre) for genre in genres}
+    paths_by_genre = {genre: _clips_under(genre) for genre in genres}
     empty = [genre.name for genre, paths in paths_by_genre.items() if not paths]
     if empty:
         raise DataUnusable(f"{folder}: no clips in {', '.join(empty)}. Put clips there, or remove the folder.")
@@ -179,12 +181,21 @@ def _in_threads(work: Callable[[AudioFile], T], files: list[AudioFile]) -> Itera
         yield from pool.map(work, files)
 
 
-def _visible_files(genre: Path) -> list[Path]:
+def _is_genre(name: str) -> bool:
+    return not name.startswith(".") and not is_system_folder(name)
+
+
+def _clips_under(genre: Path) -> list[Path]:
     paths = []
     for folder, subfolders, names in os.walk(genre):
-        subfolders[:] = [name for name in subfolders if not name.startswith(".")]
-        paths += [Path(folder, name) for name in names if not name.startswith(".")]
+        subfolders[:] = [name for name in subfolders if not is_system_folder(name)]
+        paths += [Path(folder, name) for name in names if _is_clip(name)]
     return sorted(path for path in paths if path.is_file())
+
+
+def _is_clip(name: str) -> bool:
+    """Returns whether a file may be a clip: resource forks and names such as .DS_Store, without an ending, are none."""
+    return not is_resource_fork(name) and not (name.startswith(".") and not Path(name).suffix)
 
 
 def _track_name(path: Path, genre: Path) -> str:

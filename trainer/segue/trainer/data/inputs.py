@@ -153,8 +153,8 @@ def choose_side(split: Split, side: str | None, tracks: Collection[str]) -> str:
     present = {split.side(track) for track in tracks} - {UNUSED}
     if not present:
         raise SplitMismatch(
-            f"The split {split.name!r} has none of the input's {len(tracks)} tracks on a side, such as "
-            f"{min(tracks, default='none')}. Name the split of this input, or leave out --split to evaluate all of it."
+            f"No track of the input, such as {min(tracks, default='none')}, is on a side of the split {split.name!r}. "
+            "Name the split of this input, or leave out --split to evaluate all of it."
         )
     if side is not None and side not in present:
         sides = ", ".join(sorted(present))

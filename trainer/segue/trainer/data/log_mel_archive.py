@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segue.core.features.config import GTZAN_GRID, FeatureConfig
+from segue.core.quantities import quantity
 from segue.trainer.data.dataset import Clip, Dataset
 from segue.trainer.data.npz import Fields, read_npz
 from segue.trainer.errors import DataUnusable, RecipeMismatch
@@ -100,7 +101,7 @@ def _problems(fields: Mapping[str, NDArray[Any]], count: int, config: FeatureCon
             yield f"{name} is not one finite number"
     for name in ("genre", "track"):
         if fields[name].shape != (count,) or fields[name].dtype.kind != "U" or not fields[name].astype(bool).all():
-            yield f"{name} is not a list of {count} names, one for each clip"
+            yield f"{name} is not a list of {quantity(count, 'name')}, one for each clip"
     names, times = np.unique(fields["track"], return_counts=True)
     if (times > 1).any():
         yield f"it names the track {names[times > 1][0]} more than once"

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from segue.core.model.artifact import Manifest
+from segue.core.quantities import quantity
 from segue.trainer.evaluation.metrics import K_VALUES
 from segue.trainer.splits.split import Split
 from segue.trainer.training.plans import AnyPlan
@@ -75,8 +76,8 @@ def describe_windows(manifest: Manifest) -> str:
     """Returns a sentence on the windows of a clip."""
     config = manifest.features
     return (
-        f"A clip has at most {manifest.windows} windows of {config.window_seconds:g} s ({config.n_mels} mel bands, "
-        f"{config.columns} columns)."
+        f"A clip has at most {quantity(manifest.windows, 'window')} of {config.window_seconds:g} s "
+        f"({config.n_mels} mel bands, {config.columns} columns)."
     )
 
 
@@ -117,7 +118,7 @@ def _figures(figures: Mapping[str, float], context: CardContext) -> list[str]:
     ]
     return [
         "",
-        f"## Figures on the {figures['n']} validation clips of the split {context.split.label}",
+        f"## Figures on the {quantity(int(figures['n']), 'validation clip')} of the split {context.split.label}",
         "",
         "| figure | value |",
         "|---|---|",
@@ -140,17 +141,17 @@ def _precisions(figures: Mapping[str, float], pool: str = "") -> str:
 
 
 def _training(manifest: Manifest, context: CardContext) -> list[str]:
-    unit = "chunks" if context.split.leaky else "clips"
+    unit = "chunk" if context.split.leaky else "clip"
     config = manifest.features
     return [
         "",
         "## Training",
         "",
-        f"Trained from scratch on {context.train} {unit} of the split {context.split.label} (digest "
+        f"Trained from scratch on {quantity(context.train, unit)} of the split {context.split.label} (digest "
         f"{manifest.split_digest[:16]}) with the seed {context.plan.seed}, for {context.epochs} of at most "
-        f"{context.plan.epochs} epochs. {context.recipe.method} {_teacher(context)}The {context.validation} "
-        f"validation {unit} selected epoch {context.best_epoch} and fitted the temperature "
-        f"{manifest.temperature:.3f}; they were used for nothing else. {_duration(context)}{REPRODUCIBLE}",
+        f"{quantity(context.plan.epochs, 'epoch')}. {context.recipe.method} {_teacher(context)}The "
+        f"{quantity(context.validation, f'validation {unit}')} selected epoch {context.best_epoch} and fitted the "
+        f"temperature {manifest.temperature:.3f}, and had no other use. {_duration(context)}{REPRODUCIBLE}",
         "",
         f"Front end: {config.sample_rate} Hz, decibels relative to a window's loudest cell, floor "
         f"{config.floor_db:g} dB; fingerprint {config.fingerprint}.",
@@ -158,7 +159,7 @@ def _training(manifest: Manifest, context: CardContext) -> list[str]:
 
 
 def _duration(context: CardContext) -> str:
-    return "" if context.seconds is None else f"The training took {context.seconds / 60:.0f} minutes. "
+    return "" if context.seconds is None else f"The training took {quantity(round(context.seconds / 60), 'minute')}. "
 
 
 def _teacher(context: CardContext) -> str:
@@ -166,8 +167,8 @@ def _teacher(context: CardContext) -> str:
     if not context.tagged:
         return ""
     return (
-        f"{context.tagged} clips had tags of another network. Part of their target was the genre that a logistic "
-        "regression, fitted without the clip, predicts from the tags of each window. "
+        f"{quantity(context.tagged, 'clip')} had tags of another network. Part of the target was then the genre that a "
+        "logistic regression, fitted without the clip, predicts from the tags of each window. "
     )
 
 

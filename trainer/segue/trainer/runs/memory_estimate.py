@@ -7,6 +7,7 @@ from pathlib import Path
 
 from segue.core.features.config import FeatureConfig
 from segue.core.features.windows import spread_starts
+from segue.core.quantities import quantity
 from segue.trainer.errors import TooLarge
 
 _FLOAT_BYTES = 4
@@ -53,7 +54,7 @@ def check_memory(columns: Sequence[int], config: FeatureConfig, max_windows: int
     needed = estimate_bytes(columns, config, max_windows)
     if available is not None and needed > available:
         raise TooLarge(
-            f"Training on {len(columns):,} clips needs about {needed / 2**30:.1f} GiB of memory, and "
+            f"Training on {quantity(len(columns), 'clip')} needs about {needed / 2**30:.1f} GiB of memory, and "
             f"{available / 2**30:.1f} GiB are available. Use fewer clips, or a machine with more memory."
         )
 

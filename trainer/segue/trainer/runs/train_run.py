@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from segue.core.model.artifact import Manifest
 from segue.core.model.saved_model import Model
+from segue.core.quantities import quantity
 from segue.trainer.data.front_end import FRONT_END, MAX_WINDOWS
 from segue.trainer.data.train_valid_split import TrainValidSplit
 from segue.trainer.errors import CheckpointError
@@ -89,7 +90,7 @@ def evaluate_run(model: Model, folder: Path, data: TrainValidSplit, record: RunR
     """
     train, validation = (predict_dataset(model, side) for side in (data.train, data.validation))
     analysis = analyze_predictions(validation, train, model.manifest.temperature)
-    evaluated_on = f"the {len(validation.tracks)} tracks on the side {VALID} of {data.split.label}"
+    evaluated_on = f"the {quantity(len(validation.tracks), 'track')} on the side {VALID} of {data.split.label}"
     write_report(folder, model.manifest, analysis, record, evaluated_on, leaky=data.split.leaky)
     from_train = evaluation_metrics(validation, train)
     names = [name for name in from_train if name.startswith("precision")]

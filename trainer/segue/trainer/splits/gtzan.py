@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from segue.core.quantities import quantity
 from segue.trainer.splits.split import gtzan_artists
 
 _MAX_LISTED = 20
@@ -23,8 +24,8 @@ def compare_with_gtzan(tracks: Iterable[str]) -> list[str]:
     if 2 * len(unknown) > len(names):
         return []
     differences = [
-        (missing, f"{len(missing)} of GTZAN's {len(known):,} tracks are missing"),
-        (unknown, f"{len(unknown)} tracks are not GTZAN's"),
+        (missing, f"{len(missing):,} of GTZAN's {len(known):,} tracks {'is' if len(missing) == 1 else 'are'} missing"),
+        (unknown, f"{quantity(len(unknown), 'track is', 'tracks are')} not GTZAN's"),
     ]
     return [f"{what}: {_shorten(listed)}" for listed, what in differences if listed]
 

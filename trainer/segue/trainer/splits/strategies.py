@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedGroupKFold
 
+from segue.core.quantities import quantity
 from segue.trainer.errors import DataUnusable, SplitMismatch
 from segue.trainer.splits.split import (
     SHIPPED,
@@ -141,8 +142,8 @@ def artist_grouped_split(genres: Mapping[str, str], seed: int, folds: int, fold:
     strangers = sorted(set(genres) - set(artists))
     if strangers:
         raise DataUnusable(
-            f"The artists of {len(strangers)} tracks are unknown, such as that of {strangers[0]}: the split {ARTISTS} "
-            "needs GTZAN's names. Choose another split."
+            f"The input has {quantity(len(strangers), 'track')} of unknown artists, such as {strangers[0]}: the split "
+            f"{ARTISTS} needs GTZAN's names. Choose another split."
         )
     tracks = sorted(genres)
     parts = _artist_folds(tracks, genres, seed, folds)
@@ -177,7 +178,7 @@ def _artist_folds(tracks: list[str], genres: Mapping[str, str], seed: int, folds
         return [test for _, test in splitter.split(kinds, kinds, [groups[track] for track in tracks])]
     except ValueError as error:
         raise DataUnusable(
-            f"{len(tracks)} tracks cannot be divided into {folds} folds: {error} Lower --folds."
+            f"{quantity(len(tracks), 'track')} cannot be divided into {folds} folds: {error} Lower --folds."
         ) from error
 
 
@@ -191,8 +192,8 @@ def _draw(name: str, genres: Mapping[str, str], seed: int, shares: Mapping[str, 
         left = [track for track in tracks if unit[track] == track]
         if len(left) <= len(shares):
             raise DataUnusable(
-                f"The genre {genre!r} has too few recordings: {len(left)}, in {len(tracks)} tracks when copies "
-                f"count once. Give it {len(shares) + 1} or more, or leave it out."
+                f"The genre {genre!r} has too few recordings: {len(left)}, in {quantity(len(tracks), 'track')} when "
+                f"copies count once. Give it {len(shares) + 1} or more, or leave it out."
             )
         for side, share in shares.items():
             count = min(len(left) - 1, max(1, round(share * len(tracks))))

@@ -20,6 +20,8 @@ from segue.core.audio.samples import DecodedStream, DecoderFailed, Samples
 _BLOCK_FRAMES = 2**16
 # MP3 has at most 320 kbit/s. If less than half of the bytes can be MP3, the file is something else.
 _MAX_BYTES_A_SECOND = 40_000
+# Raw DTS passes this check: its padding has the bits of MP3's frame headers. Its four sync words, and that of DTS-HD.
+_DTS_MAGIC = (b"\x7f\xfe\x80\x01", b"\xfe\x7f\x01\x80", b"\x1f\xff\xe8\x00", b"\xff\x1f\x00\xe8", b"DTSHDHDR")
 
 _Stream = Generator["array.array[float]", int, None]
 
@@ -32,7 +34,7 @@ def decode_by_miniaudio(clip: ClipFile) -> Iterator[DecodedStream]:
         DecoderFailed: it is neither MP3 nor FLAC.
     """
     with miniaudio.ffi.from_buffer(clip.view) as data:
-        info = _flac_info(data) or _mp3_info(data, len(clip.view) - id3_end(clip.view))
+        info = _flac_info(data) or _mp3_info(data, clip.view)
         if info is None:
             raise DecoderFailed("It is neither MP3 nor FLAC.")
         stream = _open(data, info)
@@ -49,12 +51,15 @@ def _flac_info(data: memoryview) -> miniaudio.SoundFileInfo | None:
         return None
 
 
-def _mp3_info(data: memoryview, audio_bytes: int) -> miniaudio.SoundFileInfo | None:
+def _mp3_info(data: memoryview, view: memoryview) -> miniaudio.SoundFileInfo | None:
     """Returns the properties of an MP3 file, or None if too few of its bytes are MP3."""
+    if bytes(view[:8]).startswith(_DTS_MAGIC):
+        return None
     try:
         info = miniaudio.mp3_get_info(data)
     except miniaudio.DecodeError:
         return None
+    audio_bytes = len(view) - id3_end(view)
     return info if 2 * info.duration * _MAX_BYTES_A_SECOND >= audio_bytes else None
 
 
