@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import struct
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 
 from segue.core.audio.containers import id3_end
 from segue.core.audio.quality import Flag
-from segue.core.errors import AudioTooShort
+from segue.core.errors import AudioError, AudioTooShort
 from segue.core.features.clips import ExtractedClip
 from segue.core.features.config import FeatureConfig
 from segue.core.features.extract import extract
@@ -280,3 +281,11 @@ def test_a_long_stream_that_is_decoded_twice(monkeypatch: pytest.MonkeyPatch) ->
     twice = extract_any(audio)
     assert kept.seconds == twice.seconds
     np.testing.assert_allclose(twice.windows.values, kept.windows.values, atol=0.2)
+
+
+def test_a_flac_with_a_sample_rate_of_0() -> None:
+    """A damaged header is an error of the file, not of the program."""
+    position = 18  # 20 bits of sample rate, then channels and depth
+    damaged = FLAC[:position] + bytes([0, 0, FLAC[position + 2] & 0x0F]) + FLAC[position + 3 :]
+    with contextlib.suppress(AudioError):
+        decode(damaged)

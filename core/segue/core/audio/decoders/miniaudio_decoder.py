@@ -22,6 +22,8 @@ _BLOCK_FRAMES = 2**16
 _MAX_BYTES_A_SECOND = 40_000
 # Raw DTS passes this check: its padding has the bits of MP3's frame headers. Its four sync words, and that of DTS-HD.
 _DTS_MAGIC = (b"\x7f\xfe\x80\x01", b"\xfe\x7f\x01\x80", b"\x1f\xff\xe8\x00", b"\xff\x1f\x00\xe8", b"DTSHDHDR")
+# miniaudio computes the duration also with a damaged sample rate of 0.
+_REFUSALS = (miniaudio.DecodeError, ZeroDivisionError)
 
 _Stream = Generator["array.array[float]", int, None]
 
@@ -47,7 +49,7 @@ def decode_by_miniaudio(clip: ClipFile) -> Iterator[DecodedStream]:
 def _flac_info(data: memoryview) -> miniaudio.SoundFileInfo | None:
     try:
         return miniaudio.flac_get_info(data)
-    except miniaudio.DecodeError:
+    except _REFUSALS:
         return None
 
 
@@ -57,7 +59,7 @@ def _mp3_info(data: memoryview, view: memoryview) -> miniaudio.SoundFileInfo | N
         return None
     try:
         info = miniaudio.mp3_get_info(data)
-    except miniaudio.DecodeError:
+    except _REFUSALS:
         return None
     audio_bytes = len(view) - id3_end(view)
     return info if 2 * info.duration * _MAX_BYTES_A_SECOND >= audio_bytes else None

@@ -13,5 +13,5 @@ def mp3_seconds(view: memoryview) -> float:
     with miniaudio.ffi.from_buffer(view) as data:
         try:
             return float(miniaudio.mp3_get_info(data).duration)
-        except miniaudio.DecodeError:
+        except (miniaudio.DecodeError, ZeroDivisionError):  # the latter with a damaged sample rate of 0
             return 0.0
