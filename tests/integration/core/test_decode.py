@@ -1,4 +1,4 @@
-"""Decoding in a process that is killed."""
+"""Decoding in a process that is killed, or has little memory."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from segue.core.audio.pcm import PcmForm, wav_header
 from tests.helpers.machine.waiting import wait_until
 
 PROGRAM = """
@@ -33,3 +34,23 @@ def test_a_program_that_is_killed_while_ffmpeg_decodes(tmp_path: Path) -> None:
         os.killpg(process.pid, signal.SIGKILL)
 
     assert [] == list(temporary.iterdir())
+
+
+WITH_LITTLE_MEMORY = """
+import pathlib, resource, sys
+from segue.core.audio.decode import read_audio
+pages = int(pathlib.Path("/proc/self/statm").read_text().split()[5])
+limit = pages * resource.getpagesize() + int(sys.argv[2])
+resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+print(read_audio(pathlib.Path(sys.argv[1]), 22_050, lambda source: source.seconds))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not limit memory that way")
+def test_a_file_larger_than_the_memory(tmp_path: Path) -> None:
+    """A long file needs memory only for the parts that are read."""
+    path, length = tmp_path / "long.wav", 4 * 44_100 * 3_000
+    path.write_bytes(wav_header(PcmForm(44_100, 2, floats=False), length))
+    os.truncate(path, path.stat().st_size + length)
+    command = [sys.executable, "-c", WITH_LITTLE_MEMORY, str(path), str(length // 2)]
+    assert "3000.0\n" == subprocess.run(command, check=True, capture_output=True, text=True).stdout

@@ -98,12 +98,16 @@ def open_clip_file(audio: Path | bytes) -> Iterator[ClipFile]:
     with audio.open("rb") as file:
         if audio.stat().st_size == 0:
             raise AudioUndecodable("The file is empty. Send a whole audio file.")
-        # Repairs change this process's copy of a page, not the file.
-        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY) as mapped, memoryview(mapped) as view:
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped, memoryview(mapped) as view:
             share, patches = missing_share(view), repairs(view)
+            if not patches:
+                # A descriptor is fast. A path would not do: libsndfile would trust its suffix, and it may not be text.
+                yield ClipFile(view, file.fileno(), audio, share)
+                return
+        # Repairs change this process's copy of a page, not the file. The copy counts as memory, however little changes.
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY) as mapped, memoryview(mapped) as view:
             _apply(patches, view)
-            # A descriptor is faster. The path would not do: libsndfile would trust its suffix, and it may not be text.
-            yield ClipFile(view, mapped if patches else file.fileno(), audio, share)
+            yield ClipFile(view, mapped, audio, share)
 
 
 def _clip_of_bytes(audio: bytes) -> ClipFile:
