@@ -87,6 +87,17 @@ def test_an_rf64_of_any_length(length: int) -> None:
     check(rf64(length), 12.0)
 
 
+@pytest.mark.parametrize("as_file", [False, True], ids=["bytes", "file"])
+def test_a_wave64_of_unknown_length(as_file: bool, tmp_path: Path) -> None:
+    """All samples are decoded, as of a WAV."""
+    w64 = encode(CLIP, container="W64")
+    position = w64.index(b"data\xf3\xac\xd3\x11") + 16
+    audio = w64[:position] + struct.pack("<q", 2**63 - 1) + w64[position + 8 :]
+    path = tmp_path / "clip.w64"
+    path.write_bytes(audio)
+    check(path if as_file else audio, 12.0)
+
+
 def test_an_au_of_unknown_length() -> None:
     """A length of 0 means an unknown one."""
     au = encode(CLIP, container="AU")

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from segue.core.audio.decoders.header_repair import repairs
 from segue.core.audio.sniff import flac_seconds, has_last_page, is_ogg, missing_share
@@ -18,6 +19,31 @@ from segue.core.errors import AudioUndecodable
 # Encoders may round their lengths, and players do not notice less.
 _MISSING_SECONDS = 1.0
 _GAP_SECONDS = 0.01
+
+
+class _ViewFile(io.RawIOBase):
+    """Bytes as a file. Unlike a map, it may be positioned beyond its end, as libsndfile does with some headers."""
+
+    def __init__(self, view: memoryview) -> None:
+        self._view = view
+        self._position = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: len(self._view)}[whence]
+        self._position = max(0, base + offset)
+        return self._position
+
+    def readinto(self, buffer: Any) -> int:  # noqa: ANN401 - any writable buffer
+        part = self._view[self._position : self._position + len(buffer)]
+        memoryview(buffer).cast("B")[: len(part)] = part
+        self._position += len(part)
+        return len(part)
 
 
 @dataclass(frozen=True)
@@ -32,11 +58,11 @@ class ClipFile:
     """
 
     view: memoryview
-    file: int | io.BytesIO | mmap.mmap
+    file: int | io.BytesIO | _ViewFile
     path: Path | None
     missing_share: float
 
-    def rewind(self) -> int | io.BytesIO | mmap.mmap:
+    def rewind(self) -> int | io.BytesIO | _ViewFile:
         """Returns ``file``, at its start."""
         if isinstance(self.file, int):
             os.lseek(self.file, 0, os.SEEK_SET)
@@ -107,7 +133,7 @@ def open_clip_file(audio: Path | bytes) -> Iterator[ClipFile]:
         # Repairs change this process's copy of a page, not the file. The copy counts as memory, however little changes.
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY) as mapped, memoryview(mapped) as view:
             _apply(patches, view)
-            yield ClipFile(view, mapped, audio, share)
+            yield ClipFile(view, _ViewFile(view), audio, share)
 
 
 def _clip_of_bytes(audio: bytes) -> ClipFile:

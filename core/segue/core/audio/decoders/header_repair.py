@@ -18,11 +18,13 @@ def repairs(data: memoryview) -> dict[int, bytes]:
     """Returns the bytes of a header that should be replaced: new values by their positions.
 
     Args:
-        data: all bytes of a file. WAV, RF64, AU and MP3 are repaired; other files need no repair.
+        data: all bytes of a file. WAV, RF64, Wave64, AU and MP3 are repaired; other files need no repair.
     """
     magic, form = bytes(data[:4]), bytes(data[8:12])
     if magic in {b"RIFF", b"RF64"} and form == b"WAVE":
         return _wav_repairs(data, is_rf64=magic == b"RF64")
+    if magic == b"riff":
+        return _w64_repairs(data)
     if magic == b".snd" and len(data) > 28:
         offset, length = struct.unpack_from(">II", data, 4)
         return {8: b"\xff\xff\xff\xff"} if length == 0 and offset < len(data) else {}
@@ -47,6 +49,20 @@ def _rf64_repairs(data: memoryview, present: int) -> dict[int, bytes]:
     (declared,) = struct.unpack_from("<Q", data, 28)
     is_unknown = (declared == 0 and present > 0) or declared > present
     return {20: struct.pack("<QQ", len(data) - 8, present)} if is_unknown else {}
+
+
+def _w64_repairs(data: memoryview) -> dict[int, bytes]:
+    """Returns the true length for the data chunk of a Wave64 file."""
+    position = 40  # Each chunk has a name of 16 bytes and a length, which counts both.
+    for _ in range(_MAX_CHUNKS):
+        if position + 24 > len(data):
+            break
+        (length,) = struct.unpack_from("<Q", data, position + 16)
+        if bytes(data[position : position + 4]) == b"data":
+            present = len(data) - position
+            return {position + 16: struct.pack("<Q", present)} if length > present else {}
+        position += max(24, length + -length % 8)
+    return {}
 
 
 def _continues(data: memoryview, position: int) -> bool:
