@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from segue.core.audio.containers import id3_end
+from segue.core.audio.decode import read_audio
 from segue.core.audio.quality import Flag
 from segue.core.errors import AudioError, AudioTooShort
 from segue.core.features.clips import ExtractedClip
@@ -300,3 +301,14 @@ def test_a_flac_with_a_sample_rate_of_0() -> None:
     damaged = FLAC[:position] + bytes([0, 0, FLAC[position + 2] & 0x0F]) + FLAC[position + 3 :]
     with contextlib.suppress(AudioError):
         decode(damaged)
+
+
+def test_all_of_a_long_stream(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A track too long to be kept can also be read whole, and once more from its start."""
+    audio = bytes(1_000) + MP3
+    kept = decode(audio)
+    monkeypatch.setattr("segue.core.audio.decoders.stream_source.KEPT_SECONDS", 5)
+    starts = [0, 7 * 22_050, 22_050]
+    parts = read_audio(audio, 22_050, lambda source: [source.read(start, source.samples) for start in starts])
+    for start, part in zip(starts, parts, strict=True):
+        np.testing.assert_allclose(part, kept[start : start + len(part)], atol=1e-3)

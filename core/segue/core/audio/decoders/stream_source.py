@@ -55,9 +55,14 @@ class StreamSource:
     def _read_frames(self, start: int, stop: int) -> Samples:
         if start < self._kept_start:
             self._blocks, self._kept, self._kept_start = self._restart(), np.zeros(0, np.float32), 0
-        while self._kept_start + len(self._kept) < stop and (block := next(self._blocks, None)) is not None:
-            self._keep_from(start)
-            self._kept = np.concatenate([self._kept, block])
+        parts, end = [self._kept], self._kept_start + len(self._kept)
+        while end < stop and (block := next(self._blocks, None)) is not None:
+            if end <= start:
+                parts = []
+            parts.append(block)
+            end += len(block)
+        self._kept = np.concatenate(parts)
+        self._kept_start = end - len(self._kept)
         self._keep_from(start)
         return self._kept[: max(0, stop - self._kept_start)]
 
