@@ -92,7 +92,7 @@ def test_a_file_whose_worker_is_killed_is_tried_twice(
     music.mkdir()
     (music / "song.m4a").write_bytes(bytes([0, 0, 0, 32]) + b"ftypM4A " + bytes(1000))
     sound = tmp_path / "sound.au"
-    soundfile.write(sound, render_clip(1, 4.0), 22_050, subtype="PCM_16")
+    soundfile.write(sound, render_clip(1, 4.0), 22_050, subtype="FLOAT", endian="BIG")
     (tmp_path / "bin").mkdir()
     # It kills the worker that starts it the first times, and decodes after that.
     ffmpeg = tmp_path / "bin" / "ffmpeg"

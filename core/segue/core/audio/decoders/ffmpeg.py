@@ -29,6 +29,7 @@ _BLOCK_BYTES = 2**18
 # AU: magic, offset, length, encoding, rate and channels, big-endian, then the samples at the offset.
 _AU_HEADER = struct.Struct(">4s5I")
 _MAX_HEADER_BYTES = 2**16
+_FLOAT = 6  # 32-bit floats, among the encodings of AU
 _SAMPLE_BYTES = 4
 
 
@@ -89,8 +90,8 @@ def _output(process: subprocess.Popen[bytes]) -> IO[bytes]:
 
 def _sample_offset(head: bytes) -> int:
     """Returns the position of the first sample in an AU file."""
-    magic, offset, *_ = _AU_HEADER.unpack_from(head)
-    if magic != b".snd" or not _AU_HEADER.size <= offset <= _MAX_HEADER_BYTES:
+    magic, offset, _, encoding, *_ = _AU_HEADER.unpack_from(head)
+    if magic != b".snd" or encoding != _FLOAT or not _AU_HEADER.size <= offset <= _MAX_HEADER_BYTES:
         raise DecoderFailed("The output of ffmpeg is not as expected.")
     return int(offset)
 
