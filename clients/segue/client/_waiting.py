@@ -6,7 +6,7 @@ import logging
 import time
 
 from segue.client._error_mapping import is_refused
-from segue.client.errors import SegueError, StartingError
+from segue.client.errors import DeadlineExceededError, SegueError, StartingError
 
 _PAUSE_SECONDS = 0.5
 
@@ -26,7 +26,7 @@ class Waiting:
         self._timeout = timeout
         self._deadline = time.monotonic() + timeout
         self._is_allowed = is_allowed
-        self._is_logged = False
+        self._waited_for: SegueError | None = None
 
     @property
     def seconds_left(self) -> float:
@@ -37,14 +37,17 @@ class Waiting:
         """Returns the seconds until the next try.
 
         Raises:
-            SegueError: ``error`` itself, if waiting does not help or the time limit would pass.
+            SegueError: ``error`` itself, if waiting does not help or the time limit would pass; the error before, if
+                the time limit has passed in the last try.
         """
+        if self._waited_for and isinstance(error, DeadlineExceededError):
+            raise self._waited_for
         pause = error.retry_after or _PAUSE_SECONDS
         if not (self._is_allowed and _may_pass(error)) or pause > self._deadline - time.monotonic():
             raise error
-        if not self._is_logged:
+        if not self._waited_for:
             _log.info("%s Waiting for it, at most %g s.", error, self._timeout)
-            self._is_logged = True
+        self._waited_for = error
         return pause
 
 
