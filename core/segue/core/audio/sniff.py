@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 from segue.core.audio.containers import MP3_FRAME_BYTES, id3_end, iff_chunks, iso_boxes, riff_chunks, xing_header
 
-# If the file is shorter, a length from here on means that it is unknown: 0x7FFFF000, 0xFFFFFFFF and others.
-_LEAST_UNKNOWN_LENGTH = 0x0FFFFFFF
+# If the file is shorter, these lengths mean that it is unknown: the first, and all from the second on, such as
+# 0x7FFFF000 and 0xFFFFFFFF.
+_UNKNOWN_LENGTH, _LEAST_UNKNOWN_LENGTH = 0x0FFFFFFF, 0x7F000000
 # The greatest length of an Ogg page, with its header.
 _OGG_PAGE_BYTES = 27 + 255 + 255 * 255
 _OGG_END_FLAG = 4
@@ -29,9 +30,13 @@ def missing_share(data: memoryview) -> float:
     It is 0 for whole files, and for those whose header does not say: Ogg, FLAC, Matroska and streams.
     """
     declared = _declared_range(data)
-    if declared is None or declared.stop - declared.start >= _LEAST_UNKNOWN_LENGTH:
+    if declared is None or _is_unknown(declared.stop - declared.start):
         return 0.0
     return max(0, declared.stop - len(data)) / max(1, len(data) - declared.start)
+
+
+def _is_unknown(length: int) -> bool:
+    return length == _UNKNOWN_LENGTH or length >= _LEAST_UNKNOWN_LENGTH
 
 
 def _declared_range(data: memoryview) -> _Range | None:

@@ -4,6 +4,7 @@ import struct
 
 import pytest
 
+from segue.core.audio.pcm import PcmForm, wav_header
 from segue.core.audio.sniff import has_last_page, missing_share, playing_seconds
 from segue.core.testing.synthetic_clips import render_clip
 from tests.helpers.audio import encode
@@ -73,6 +74,13 @@ def test_a_truncated_file_of_samples(container: str) -> None:
     whole = encoded_clip(22_050, container, "PCM_16")
     assert 0 == missing_share(whole)
     assert pytest.approx(1, abs=0.01) == missing_share(whole[: len(whole) // 2])
+
+
+def test_a_truncated_file_of_half_an_hour() -> None:
+    """A length above 0x0FFFFFFF bytes, which some recorders write for an unknown one, may also be a true length."""
+    second = 4 * 44_100
+    header = wav_header(PcmForm(44_100, 2, floats=False), 1_800 * second)
+    assert pytest.approx(1_799) == missing_share(memoryview(header + bytes(second)))
 
 
 def test_a_truncated_mp3_with_a_tag() -> None:
