@@ -63,7 +63,9 @@ class _QualityFlagEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_QualityFl
     @_builtins.property
     @_deprecated("""This enum value has been marked as deprecated using proto enum value options.""")
     def QUALITY_FLAG_RESAMPLED(self) -> _QualityFlag.ValueType:   # 4
-        """Never returned any more: resampling from a higher rate loses nothing, and QUALITY_FLAG_LOW_RATE reports a lower one."""
+        """Never returned any more: resampling from a higher rate loses nothing, and QUALITY_FLAG_LOW_RATE reports a lower
+        one.
+        """
     QUALITY_FLAG_LOW_RATE: _QualityFlag.ValueType  # 5
     """The audio has a lower sample rate than the model's (22,050 Hz for segue-fast), so bands that the model uses are
     empty, and the genres are less reliable.
@@ -87,7 +89,9 @@ QUALITY_FLAG_CLIPPED: QualityFlag.ValueType  # 2
 QUALITY_FLAG_MOSTLY_SILENT: QualityFlag.ValueType  # 3
 """More than half of the windows are silent; the silent windows were left out."""
 QUALITY_FLAG_RESAMPLED: QualityFlag.ValueType  # 4
-"""Never returned any more: resampling from a higher rate loses nothing, and QUALITY_FLAG_LOW_RATE reports a lower one."""
+"""Never returned any more: resampling from a higher rate loses nothing, and QUALITY_FLAG_LOW_RATE reports a lower
+one.
+"""
 QUALITY_FLAG_LOW_RATE: QualityFlag.ValueType  # 5
 """The audio has a lower sample rate than the model's (22,050 Hz for segue-fast), so bands that the model uses are
 empty, and the genres are less reliable.
@@ -109,9 +113,9 @@ class Audio(_message.Message):
     CONTENT_FIELD_NUMBER: _builtins.int
     content: _builtins.bytes
     """The bytes of a whole file: WAV, AU, FLAC, Ogg Vorbis, Opus or MP3, and AAC, WMA, Matroska and others if the server
-    has ffmpeg. The format is detected from the bytes. A length in the header that is missing or false is ignored. At most 16 MiB (16,777,216 bytes), more is AUDIO_TOO_LONG; at least one
-    window of the model (3 s), less is AUDIO_TOO_SHORT. Any sample rate from 4,000 to 768,000 Hz, and up to 8 channels,
-    which are averaged.
+    has ffmpeg. The format is detected from the bytes. A length in the header that is missing or false is ignored. At
+    most 16 MiB (16,777,216 bytes), more is AUDIO_TOO_LONG; at least one window of the model (3 s), less is
+    AUDIO_TOO_SHORT. Any sample rate from 4,000 to 768,000 Hz, and up to 8 channels, which are averaged.
     """
     def __init__(
         self,
