@@ -19,7 +19,7 @@ from segue.core.features.extract_partial import extract_partial
 from segue.core.worker_process import JobLimits
 from segue.server.inference.decode_task import DecodedClip, DecodeTask
 
-# Accepted clips need far less: at most 3 s, and 80 MB of samples (a quarter of an hour, see stream_source.py).
+# Most clips need far less: 3 s, and 320 MB of memory for an hour that is decoded by ffmpeg, see stream_source.py.
 DECODE_LIMITS = JobLimits(seconds=30.0, memory_bytes=2**30)
 PRELOADED = ("segue.server.inference.decode_worker", "librosa.filters")
 # The model and the event loop run first: calls in progress end before new ones begin.

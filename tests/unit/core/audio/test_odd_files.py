@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from segue.core.audio.containers import id3_end
-from segue.core.audio.decode import read_audio
 from segue.core.audio.quality import Flag
 from segue.core.errors import AudioError, AudioTooShort
 from segue.core.features.clips import ExtractedClip
@@ -284,31 +283,9 @@ def test_a_damaged_cover(tmp_path: Path) -> None:
     check(content, 12.0)
 
 
-def test_a_long_stream_that_is_decoded_twice(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A track too long to be kept gives the same windows as one that is kept."""
-    junk = bytes(1_000)  # so that libsndfile refuses it
-    audio = junk + encode(render_clip(2, 70.0), container="MP3")
-    kept = extract_any(audio)
-    monkeypatch.setattr("segue.core.audio.decoders.stream_source.KEPT_SECONDS", 20)
-    twice = extract_any(audio)
-    assert kept.seconds == twice.seconds
-    np.testing.assert_allclose(twice.windows.values, kept.windows.values, atol=0.2)
-
-
 def test_a_flac_with_a_sample_rate_of_0() -> None:
     """A damaged header is an error of the file, not of the program."""
     position = 18  # 20 bits of sample rate, then channels and depth
     damaged = FLAC[:position] + bytes([0, 0, FLAC[position + 2] & 0x0F]) + FLAC[position + 3 :]
     with contextlib.suppress(AudioError):
         decode(damaged)
-
-
-def test_all_of_a_long_stream(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A track too long to be kept can also be read whole, and once more from its start."""
-    audio = bytes(1_000) + MP3
-    kept = decode(audio)
-    monkeypatch.setattr("segue.core.audio.decoders.stream_source.KEPT_SECONDS", 5)
-    starts = [0, 7 * 22_050, 22_050]
-    parts = read_audio(audio, 22_050, lambda source: [source.read(start, source.samples) for start in starts])
-    for start, part in zip(starts, parts, strict=True):
-        np.testing.assert_allclose(part, kept[start : start + len(part)], atol=1e-3)

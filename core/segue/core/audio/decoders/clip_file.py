@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import mmap
 import os
@@ -69,6 +70,15 @@ class ClipFile:
         else:
             self.file.seek(0)
         return self.file
+
+    def check_size(self) -> None:
+        """Checks that the file is as long as it was when it was opened: reading a lost page would kill the process.
+
+        Raises:
+            OSError: it became shorter.
+        """
+        if self.path is not None and self.path.stat().st_size < len(self.view):
+            raise OSError(errno.EIO, "The file became shorter while it was read", str(self.path))
 
     @contextmanager
     def as_path(self) -> Iterator[Path]:

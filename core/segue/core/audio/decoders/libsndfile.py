@@ -22,8 +22,10 @@ from segue.core.audio.sniff import is_ogg
 from segue.core.audio.sources import ArraySource, FileSource, mono_blocks, resample_blocks
 from segue.core.errors import AudioTooShort
 
-# libsndfile's length of an MP3 without a Xing header is an estimate from its first frames.
+# libsndfile's length of an MP3 without a Xing header is an estimate from its first frames. At a constant bit rate it is
+# right up to the padding of the frames.
 _MAX_ERROR_SECONDS = 0.2
+_MAX_ERROR_SHARE = 0.01
 _BLOCK_FRAMES = 2**16
 # Here a length of 0 is true, since an unknown one was repaired.
 _REPAIRED = {"WAV", "WAVEX", "RF64", "AU"}
@@ -83,7 +85,9 @@ def _check_length_is_known(file: soundfile.SoundFile, clip: ClipFile) -> None:
         raise AudioTooShort("The file has no samples. Send a clip with music.")
     if file.frames in {0, np.iinfo(np.int64).max}:
         raise DecoderFailed("The header does not have the length.")
-    if file.format == "MP3" and abs(seconds - mp3_seconds(clip.view)) > _MAX_ERROR_SECONDS:
+    clip.check_size()
+    tolerance = max(_MAX_ERROR_SECONDS, _MAX_ERROR_SHARE * seconds)
+    if file.format == "MP3" and abs(seconds - mp3_seconds(clip.view)) > tolerance:
         raise DecoderFailed("libsndfile does not know the length.")
     if is_ogg(clip.view) and _is_chained(clip.view):
         raise DecoderFailed("libsndfile decodes only the first of several joined files.")

@@ -17,8 +17,8 @@ from segue.core.audio.quality import SignalMeter, SourceInfo
 from segue.core.audio.samples import DecodedStream, DecoderFailed, Samples
 from segue.core.audio.sources import ArraySource, average_channels, resample_blocks, seconds_around
 
-# 79 MB of samples at 22,050 Hz.
-KEPT_SECONDS = 900
+# 318 MB of samples at 22,050 Hz.
+KEPT_SECONDS = 3_600
 
 Decoder = Callable[[ClipFile], AbstractContextManager[DecodedStream]]
 
@@ -89,6 +89,7 @@ def open_stream(
         AudioTooLong: it is longer than the limit.
         DecoderFailed: the decoder cannot decode it.
     """
+    clip.check_size()
     with decoder(clip) as stream:
         check_format(stream.rate, stream.channels)
         counter = _Counter(stream)
@@ -97,8 +98,10 @@ def open_stream(
         for _ in counter.blocks():
             pass
         seconds = counter.frames / stream.rate
-        has_gaps = counter.met_damage or (is_damaged and clip.has_gaps(seconds))
-        kept.info = info = SourceInfo(stream.rate, counter.meter, clip.is_truncated(seconds), has_gaps)
+        is_truncated = clip.is_truncated(seconds)
+        # The damage that another decoder met is the cut, if there is one.
+        has_gaps = counter.met_damage or (is_damaged and not is_truncated and clip.has_gaps(seconds))
+        kept.info = info = SourceInfo(stream.rate, counter.meter, is_truncated, has_gaps)
     if seconds <= KEPT_SECONDS:
         yield kept
         return
