@@ -116,9 +116,9 @@ async def test_waits_for_a_server(peer: Peer) -> None:
     """With wait_for_ready, both clients wait for a server up to the timeout, and say then that there is none."""
     with Client(peer.address, wait_for_ready=True) as client:
         assert 5 == client.status().track_count
-    with pytest.raises(ServerUnreachableError), Client(NO_SERVER, timeout=4, wait_for_ready=True) as client:
+    with pytest.raises(ServerUnreachableError), Client(NO_SERVER, timeout=8, wait_for_ready=True) as client:
         client.status()
-    async with AsyncClient(NO_SERVER, timeout=4, wait_for_ready=True) as async_client:
+    async with AsyncClient(NO_SERVER, timeout=8, wait_for_ready=True) as async_client:
         with pytest.raises(ServerUnreachableError):
             await async_client.status()
 
