@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import mmap
 import os
+import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from io import BufferedRandom
+from io import BufferedRandom, FileIO
 from pathlib import Path
+from typing import NamedTuple, cast
 
 
 def sha256_of(path: Path, start: int = 0) -> str:
@@ -24,6 +27,60 @@ def sha256_of(path: Path, start: int = 0) -> str:
     with path.open("rb") as file:
         file.seek(start)
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def mapped(path: Path) -> Iterator[memoryview]:
+    """Maps a file into memory for reading; only the parts that are read need memory.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: the file is empty.
+    """
+    with (
+        path.open("rb") as file,
+        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content,
+        memoryview(content) as view,
+    ):
+        yield view
+
+
+def release_pages(view: memoryview) -> None:
+    """Gives back the memory of the parts of a map that were read; reading them again gets them from the file."""
+    cast("mmap.mmap", view.obj).madvise(mmap.MADV_DONTNEED)
+
+
+class TemporaryFile(NamedTuple):
+    """An open temporary file.
+
+    Attributes:
+        file: the file, open for reading and writing without a buffer.
+        path: a path by which other processes of this user can open it.
+    """
+
+    file: FileIO
+    path: Path
+
+
+@contextmanager
+def temporary_file(folder: Path | None = None) -> Iterator[TemporaryFile]:
+    """Opens a file that is removed at the end of the block.
+
+    On Linux it has no name in any folder, so that it is gone even if this process is killed.
+
+    Args:
+        folder: its folder, or None for the system's temporary folder.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    descriptors = Path(f"/proc/{os.getpid()}/fd")
+    if descriptors.is_dir():
+        with tempfile.TemporaryFile(buffering=0, dir=folder) as file:
+            yield TemporaryFile(file, descriptors / str(file.fileno()))
+    else:
+        with tempfile.NamedTemporaryFile(buffering=0, dir=folder, suffix=".audio") as file:
+            yield TemporaryFile(cast("FileIO", file), Path(file.name))
 
 
 @contextmanager

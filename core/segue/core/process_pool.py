@@ -79,8 +79,12 @@ class ProcessPool(Generic[Job, Result]):
             _start_fork_server(self._preload)
             self._is_started = True
 
-    def submit(self, job: Job) -> Future[Result]:
+    def submit(self, job: Job, seconds: float | None = None) -> Future[Result]:
         """Runs a job as soon as a process is free; a future that is cancelled before that never starts.
+
+        Args:
+            job: the job.
+            seconds: time limit of this job, or None for that of all jobs.
 
         Returns:
             The future result of the job. It raises what the work raises, and
@@ -90,7 +94,7 @@ class ProcessPool(Generic[Job, Result]):
             - WorkerOutOfMemory: the job exceeded its memory limit.
         """
         self.start()
-        return self._threads.submit(self._run, job)
+        return self._threads.submit(self._run, job, seconds or self._limits.seconds)
 
     def __enter__(self) -> ProcessPool[Job, Result]:
         return self
@@ -105,12 +109,12 @@ class ProcessPool(Generic[Job, Result]):
                 worker.kill()
         self._threads.shutdown(cancel_futures=True)
 
-    def _run(self, job: Job) -> Result:
+    def _run(self, job: Job, seconds: float | None) -> Result:
         try:
             connection = self._send(job)
-            if not connection.poll(self._limits.seconds):
+            if not connection.poll(seconds):
                 self._discard_worker(kill=True)
-                raise WorkerTimedOut(f"It took longer than {self._limits.seconds:g} s and was stopped.")
+                raise WorkerTimedOut(f"It took longer than {seconds:g} s and was stopped.")
             reply: Reply[Result] = connection.recv()
         except (EOFError, OSError):
             raise WorkerDied(self._discard_worker()) from None

@@ -6,7 +6,6 @@ end by the next decoder that can: miniaudio, ffmpeg if it is on the PATH, and li
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -62,35 +61,29 @@ def read_audio(
 
 
 @contextmanager
-def open_partial(audio: bytes, rate: int) -> Iterator[FileSource]:
+def open_partial(audio: Path | bytes, rate: int) -> Iterator[FileSource]:
     """Opens a clip from the first bytes of its file.
 
     Args:
-        audio: the first bytes of the file.
+        audio: a file that may still grow, or its first bytes.
         rate: sample rate of the samples that ``read_available`` returns, in Hz.
 
     Raises:
         AudioUndecodable: libsndfile cannot decode the bytes, or needs more of them.
+        OSError: the file cannot be read.
     """
-    with _open_first_bytes(audio) as file:
+    with open_clip_file(audio, is_whole=False) as clip, _open_first_bytes(clip) as file:
         check_format(file.samplerate, file.channels)
         yield FileSource(file, rate, SourceInfo(file.samplerate, SignalMeter()))
 
 
-def _open_first_bytes(audio: bytes) -> soundfile.SoundFile:
+def _open_first_bytes(clip: ClipFile) -> soundfile.SoundFile:
     with suppress(soundfile.LibsndfileError):
-        file = soundfile.SoundFile(io.BytesIO(audio))
-        return file if file.frames else _open_without_length(audio)
+        return soundfile.SoundFile(clip.rewind(), closefd=False)
     try:
-        return soundfile.SoundFile(io.BytesIO(audio[first_frame(memoryview(audio)) :]))
+        return soundfile.SoundFile(clip.file_from(first_frame(clip.view)))
     except soundfile.LibsndfileError as error:
         raise AudioUndecodable("The bytes cannot be decoded yet.") from error
-
-
-def _open_without_length(audio: bytes) -> soundfile.SoundFile:
-    """Opens a file whose header has 0 for an unknown length."""
-    with open_clip_file(audio) as clip:
-        return soundfile.SoundFile(io.BytesIO(clip.view))
 
 
 def _read_stream(clip: ClipFile, rate: int, read: Callable[[AudioSource], Result], *, is_damaged: bool) -> Result:

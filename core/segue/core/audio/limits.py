@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from segue.core.errors import AudioTooLong, AudioUndecodable
 
-MAX_UPLOAD_BYTES = 16 * 2**20
 MAX_SECONDS = 4 * 3600
 MIN_RATE, MAX_RATE = 4_000, 768_000
 MAX_CHANNELS = 8

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 from segue.core.audio.containers import id3_end, iff_chunks, iso_boxes, ogg_pages, riff_chunks, tags_start
+from segue.core.files import mapped, release_pages
 
 _FLAC_STREAMINFO = 34
+_BLOCK_BYTES = 16 * 2**20
 
 # The chunks that are hashed: those with the format, and those with the samples.
 _CHUNKED = {
@@ -34,20 +37,44 @@ class _Audio(NamedTuple):
     parts: Iterable[memoryview]
 
 
-def track_id(data: memoryview) -> str:
+def track_id(data: memoryview, after_block: Callable[[], None] = lambda: None) -> str:
     """Returns the id of a whole audio file.
 
     Args:
         data: all bytes of the file. Damaged files and other bytes have an id, too.
+        after_block: called after each 16 MiB.
 
     Returns:
         32 lower-case hexadecimal digits. For FLAC they are a digest of the MD5 of its samples, which the file contains,
         for other formats a digest of the encoded audio without tags.
     """
     kind, parts = _audio(data)
-    digest = _digest(kind, parts)
+    digest = _digest(kind, _blocks(parts, after_block))
     # A file without audio is identified by all of its bytes.
     return digest if digest is not None else str(_digest(b"segue:bytes", [data, memoryview(b"\0")]))
+
+
+def file_track_id(path: Path) -> str:
+    """Returns the id of an audio file, as ``track_id`` does, in little memory.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: the file is empty.
+    """
+    with mapped(path) as data:
+        return track_id(data, lambda: release_pages(data))
+
+
+def _blocks(parts: Iterable[memoryview], after_block: Callable[[], None]) -> Iterator[memoryview]:
+    read = 0
+    for part in parts:
+        for start in range(0, len(part), _BLOCK_BYTES):
+            block = part[start : start + _BLOCK_BYTES]
+            yield block
+            read += len(block)
+            if read >= _BLOCK_BYTES:
+                after_block()
+                read = 0
 
 
 def _digest(kind: bytes, parts: Iterable[memoryview]) -> str | None:

@@ -6,6 +6,8 @@ do the work and may be killed, as with whole clips.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 
 from segue.core.audio.decode import open_partial
@@ -21,12 +23,12 @@ NOTHING = PartialWindows((), (), 0.0)
 
 
 def extract_partial(
-    audio: bytes, config: FeatureConfig, first: int, max_windows: int, *, ended: bool
+    audio: Path | bytes, config: FeatureConfig, first: int, max_windows: int, *, ended: bool
 ) -> PartialWindows:
     """Extracts the next windows of a clip from the first bytes of its file.
 
     Args:
-        audio: the bytes that have arrived so far.
+        audio: the bytes that have arrived so far, or the file with them.
         config: settings of the front end.
         first: number of the first window, from 0.
         max_windows: greatest number of windows, at least 1.

@@ -6,10 +6,9 @@ process or machine, so any executor can run it.
 
 from __future__ import annotations
 
-import mmap
 from pathlib import Path
 
-from segue.core.audio.track_id import track_id
+from segue.core.audio.track_id import file_track_id
 from segue.core.errors import WorkerDied
 from segue.core.features.config import FeatureConfig
 from segue.core.features.extract import extract
@@ -34,7 +33,7 @@ def examine(path: Path, config: FeatureConfig, max_windows: int) -> Examined | F
     try:
         _check_readable(path)
         clip = extract(path, config, max_windows)
-        return Examined(_track_id(path), clip.windows, clip.seconds, read_tags(path))
+        return Examined(file_track_id(path), clip.windows, clip.seconds, read_tags(path))
     except (MemoryError, WorkerDied):
         raise
     except Exception as error:  # noqa: BLE001 - a file that breaks a decoder fails alone
@@ -54,12 +53,3 @@ def _check_readable(path: Path) -> None:
     with path.open("rb", buffering=0) as file:
         while file.readinto(buffer):
             pass
-
-
-def _track_id(path: Path) -> str:
-    with (
-        path.open("rb") as file,
-        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped,
-        memoryview(mapped) as data,
-    ):
-        return track_id(data)

@@ -6,7 +6,6 @@ import errno
 import io
 import mmap
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from typing import Any
 from segue.core.audio.decoders.header_repair import repairs
 from segue.core.audio.sniff import flac_seconds, has_last_page, is_ogg, missing_share
 from segue.core.errors import AudioUndecodable
+from segue.core.files import temporary_file
 
 # Encoders may round their lengths, and players do not notice less.
 _MISSING_SECONDS = 1.0
@@ -25,8 +25,10 @@ _GAP_SECONDS = 0.01
 class _ViewFile(io.RawIOBase):
     """Bytes as a file. Unlike a map, it may be positioned beyond its end, as libsndfile does with some headers."""
 
-    def __init__(self, view: memoryview) -> None:
+    def __init__(self, view: memoryview, start: int = 0) -> None:
+        # A slice would keep a map from being closed for as long as an error refers to this file.
         self._view = view
+        self._start = start
         self._position = 0
 
     def readable(self) -> bool:
@@ -36,12 +38,14 @@ class _ViewFile(io.RawIOBase):
         return True
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: len(self._view)}[whence]
+        length = len(self._view) - self._start
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: length}[whence]
         self._position = max(0, base + offset)
         return self._position
 
     def readinto(self, buffer: Any) -> int:  # noqa: ANN401 - any writable buffer
-        part = self._view[self._position : self._position + len(buffer)]
+        position = self._start + self._position
+        part = self._view[position : position + len(buffer)]
         memoryview(buffer).cast("B")[: len(part)] = part
         self._position += len(part)
         return len(part)
@@ -71,6 +75,10 @@ class ClipFile:
             self.file.seek(0)
         return self.file
 
+    def file_from(self, start: int) -> _ViewFile:
+        """Returns the bytes from ``start`` on as a file."""
+        return _ViewFile(self.view, start)
+
     def check_size(self) -> None:
         """Checks that the file is as long as it was when it was opened: reading a lost page would kill the process.
 
@@ -84,18 +92,14 @@ class ClipFile:
     def as_path(self) -> Iterator[Path]:
         """Gives the clip a path, for a program that has to seek: an MP4 file may have its index at the end.
 
-        Bytes that came without a file are written to a temporary one. On Linux it has no name in any folder, so that it
-        is gone even if this process is killed.
+        Bytes that came without a file are written to a temporary one.
         """
         if self.path is not None:
             yield self.path
             return
-        descriptors = Path(f"/proc/{os.getpid()}/fd")
-        is_nameless = descriptors.is_dir()
-        with tempfile.TemporaryFile() if is_nameless else tempfile.NamedTemporaryFile(suffix=".audio") as file:
-            file.write(self.view)
-            file.flush()
-            yield descriptors / str(file.fileno()) if is_nameless else Path(file.name)
+        with temporary_file() as temporary:
+            temporary.path.write_bytes(self.view)
+            yield temporary.path
 
     def is_truncated(self, seconds: float) -> bool:
         """Returns whether the file was cut off.
@@ -118,24 +122,25 @@ class ClipFile:
 
 
 @contextmanager
-def open_clip_file(audio: Path | bytes) -> Iterator[ClipFile]:
+def open_clip_file(audio: Path | bytes, *, is_whole: bool = True) -> Iterator[ClipFile]:
     """Opens a clip.
 
     Args:
-        audio: a file, or the bytes of a whole file. The file itself is never changed.
+        audio: a file, or its bytes. The file itself is never changed.
+        is_whole: False if more bytes will come.
 
     Raises:
         AudioUndecodable: it is empty.
         OSError: the file cannot be read.
     """
     if isinstance(audio, bytes):
-        yield _clip_of_bytes(audio)
+        yield _clip_of_bytes(audio, is_whole=is_whole)
         return
     with audio.open("rb") as file:
         if audio.stat().st_size == 0:
             raise AudioUndecodable("The file is empty. Send a whole audio file.")
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped, memoryview(mapped) as view:
-            share, patches = missing_share(view), repairs(view)
+            share, patches = missing_share(view), repairs(view, is_whole=is_whole)
             if not patches:
                 # A descriptor is fast. A path would not do: libsndfile would trust its suffix, and it may not be text.
                 yield ClipFile(view, file.fileno(), audio, share)
@@ -146,11 +151,11 @@ def open_clip_file(audio: Path | bytes) -> Iterator[ClipFile]:
             yield ClipFile(view, _ViewFile(view), audio, share)
 
 
-def _clip_of_bytes(audio: bytes) -> ClipFile:
+def _clip_of_bytes(audio: bytes, *, is_whole: bool) -> ClipFile:
     if not audio:
         raise AudioUndecodable("There are no bytes. Send a whole audio file.")
     view = memoryview(audio)
-    share, patches = missing_share(view), repairs(view)
+    share, patches = missing_share(view), repairs(view, is_whole=is_whole)
     if patches:
         content = bytearray(audio)
         _apply(patches, memoryview(content))

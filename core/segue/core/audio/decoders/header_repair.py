@@ -14,11 +14,12 @@ _MAX_WAV_BYTES = 0xFFFFFFFE
 _MAX_CHUNKS = 1_000
 
 
-def repairs(data: memoryview) -> dict[int, bytes]:
+def repairs(data: memoryview, *, is_whole: bool = True) -> dict[int, bytes]:
     """Returns the bytes of a header that should be replaced: new values by their positions.
 
     Args:
         data: all bytes of a file. WAV, RF64, Wave64, AU and MP3 are repaired; other files need no repair.
+        is_whole: False if more bytes will come, so that an MP3 is not as long as its header says yet.
     """
     magic, form = bytes(data[:4]), bytes(data[8:12])
     if magic in {b"RIFF", b"RF64"} and form == b"WAVE":
@@ -28,7 +29,7 @@ def repairs(data: memoryview) -> dict[int, bytes]:
     if magic == b".snd" and len(data) > 28:
         offset, length = struct.unpack_from(">II", data, 4)
         return {8: b"\xff\xff\xff\xff"} if length == 0 and offset < len(data) else {}
-    return _mp3_repairs(data)
+    return _mp3_repairs(data) if is_whole else {}
 
 
 def _wav_repairs(data: memoryview, *, is_rf64: bool) -> dict[int, bytes]:
