@@ -11,7 +11,9 @@ import pytest
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 
 from segue.client import AsyncClient, Client
-from segue.server.rpc import servicers
+from segue.server.rpc.services.catalog import CatalogService
+from segue.server.rpc.services.classification import ClassificationService
+from segue.server.rpc.services.recommendation import RecommendationService
 from segue.v1 import catalog_service_pb2, classification_service_pb2, recommendation_service_pb2
 
 ROOT = Path(__file__).parents[2]
@@ -20,9 +22,10 @@ SERVICES: list[ServiceDescriptor] = [
     recommendation_service_pb2.DESCRIPTOR.services_by_name["RecommendationService"],
     catalog_service_pb2.DESCRIPTOR.services_by_name["CatalogService"],
 ]
+HANDLERS = {service.__name__: service for service in (CatalogService, ClassificationService, RecommendationService)}
 METHODS = [pytest.param(method, id=method.name) for service in SERVICES for method in service.methods]
 # The client's name for a method, if it is not the method's in snake case.
-CLIENT_NAMES = {"GetStatus": "status"}
+CLIENT_NAMES = {"GetStatus": "status", "RecommendUpload": "recommend"}
 
 
 def snake(name: str) -> str:
@@ -33,7 +36,7 @@ def snake(name: str) -> str:
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method_has_a_handler(method: MethodDescriptor) -> None:
     """The server implements each method of the generated base class."""
-    service = getattr(servicers, method.containing_service.name)
+    service = HANDLERS[method.containing_service.name]
     assert method.name in vars(service)
     handler = getattr(service, method.name)
     assert (inspect.isasyncgenfunction if method.server_streaming else inspect.iscoroutinefunction)(handler)

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import click
 import pytest
@@ -17,10 +18,11 @@ import segue.indexer.cli.main
 import segue.server.cli.main
 import segue.trainer.cli.main
 from segue.core import errors
-from segue.core.audio.limits import MAX_SECONDS, MAX_UPLOAD_BYTES
+from segue.core.audio.limits import MAX_SECONDS
 from segue.core.system_names import SYSTEM_FOLDERS
 from segue.indexer.pipeline.endings import ENDINGS, FFMPEG_ENDINGS
-from segue.server.inference import decode_worker
+from segue.server.cli.main import main as server_command
+from segue.server.inference import decode_task, decode_worker
 from segue.server.interceptors import unary_read_timeout
 from segue.server.observability import metrics_server
 from segue.server.rpc import channel_options, health, streams
@@ -141,11 +143,15 @@ def test_every_decision_has_one_form(page: Path) -> None:
 def test_every_bound_is_documented() -> None:
     """docs/operations.md states the limits of the server, and no others."""
     bounds = (ROOT / "docs" / "operations.md").read_text().partition("\n## Bounds\n")[2].partition("\n## ")[0]
+    defaults = {str(option.name): cast("int", option.default) for option in server_command.params}
     gibibytes = (decode_worker.DECODE_LIMITS.memory_bytes or 0) // 2**30
     assert [
-        f"{MAX_UPLOAD_BYTES // 2**20} MiB, {MAX_SECONDS // 3600} h",
+        f"{defaults['clip_mib']} MiB, {MAX_SECONDS // 3600} h",
+        f"{defaults['stream_mib'] // 2**10} GiB, {MAX_SECONDS // 3600} h",
+        f"{defaults['spool_mib'] // 2**10} GiB",
         f"{decode_worker.DECODE_LIMITS.seconds:g} s, {gibibytes} GiB",
-        f"{channel_options.MAX_MESSAGE_BYTES // 2**20} MiB, and not compressed",
+        f"{decode_task.STREAM_SECONDS:g} s, {gibibytes} GiB",
+        f"{defaults['clip_mib'] + channel_options.MARGIN_BYTES // 2**20} MiB, and not compressed",
         f"{unary_read_timeout.MESSAGE_SECONDS:g} s",
         f"{streams.STALL_SECONDS:g} s",
         f"{streams.MAX_STREAM_SECONDS / 3600:g} h",

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Iterable
-from contextlib import aclosing
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import aclosing, closing, suppress
 from functools import cached_property
 from types import TracebackType
 from typing import Self, cast
@@ -12,7 +12,7 @@ from typing import Self, cast
 import grpc
 
 from segue.client import _calls, _streams
-from segue.client._audio import AudioSource
+from segue.client._audio import AudioSource, Clip, open_clip
 from segue.client._endpoint import (
     DEFAULT_ADDRESS,
     DEFAULT_TIMEOUT,
@@ -23,10 +23,12 @@ from segue.client._endpoint import (
     Response,
     Stubs,
 )
+from segue.client._stream_calls import Stream
 from segue.client._stream_status import exchange
-from segue.client._streams import Stream, numbered_outcome
+from segue.client._streams import numbered_outcome
+from segue.client._waiting import Waiting
 from segue.client.credentials import Credentials
-from segue.client.errors import SegueError
+from segue.client.errors import SegueError, TrackNotFoundError
 from segue.v1.audio_pb2 import PcmFormat
 from segue.v1.catalog_service_pb2 import GetStatusResponse, ListTracksRequest, ListTracksResponse
 from segue.v1.classification_service_pb2 import ClassifyResponse, StreamingClassifyResponse
@@ -64,7 +66,10 @@ class AsyncClient:
         self, audio: AudioSource, *, top_k: int | None = None, read_mask: Iterable[str] | None = None
     ) -> ClassifyResponse:
         """Scores the genres of a clip; see `Client.classify`."""
-        return await self._send(await asyncio.to_thread(_calls.classify, audio, top_k, read_mask))
+        with closing(await asyncio.to_thread(open_clip, audio)) as clip:
+            if clip.is_large:
+                return await self._classify_large(clip, top_k, read_mask)
+            return await self._send(_calls.classify(clip.head, top_k, read_mask))
 
     def streaming_classify(
         self,
@@ -82,7 +87,12 @@ class AsyncClient:
         self, seed: AudioSource | str, *, limit: int | None = None, read_mask: Iterable[str] | None = None
     ) -> RecommendResponse:
         """Finds the tracks that sound most similar to a seed; see `Client.recommend`."""
-        return await self._send(await asyncio.to_thread(_calls.recommend, seed, limit, read_mask))
+        if isinstance(seed, str):
+            return await self._send(_calls.recommend(seed, limit, read_mask))
+        with closing(await asyncio.to_thread(open_clip, seed)) as clip:
+            if clip.is_large:
+                return await self._recommend_large(clip, limit, read_mask)
+            return await self._send(_calls.recommend(clip.head, limit, read_mask))
 
     async def streaming_recommend(
         self,
@@ -137,14 +147,39 @@ class AsyncClient:
         return Stubs(self._channel)
 
     async def _send(self, call: Call[Request, Response]) -> Response:
-        waiting = self._endpoint.waiting()
-        while True:
-            try:
-                with self._endpoint.typed_errors():
-                    sent = self._endpoint.send(self._stubs, call, waiting.seconds_left)
-                    return await cast("Awaitable[Response]", sent)
-            except SegueError as error:
-                await asyncio.sleep(waiting.pause_after(error))
+        async def send(seconds: float) -> Response:
+            with self._endpoint.typed_errors():
+                return await cast("Awaitable[Response]", self._endpoint.send(self._stubs, call, seconds))
+
+        return await _until_ready(self._endpoint.waiting(), send)
+
+    async def _upload(self, clip: Clip, send: Callable[[float], Awaitable[Response]]) -> Response:
+        return await _until_ready(self._endpoint.waiting_for_upload(clip), send)
+
+    async def _classify_large(self, clip: Clip, top_k: int | None, read_mask: Iterable[str] | None) -> ClassifyResponse:
+        fields = _calls.field_mask(read_mask)
+
+        async def send(seconds: float) -> ClassifyResponse:
+            stream = _streams.classify_upload(clip, top_k, fields, seconds, is_async=True)
+            responses = [response async for response in self._stream(stream)]
+            return responses[-1].result
+
+        return await self._upload(clip, send)
+
+    async def _recommend_large(
+        self, clip: Clip, limit: int | None, read_mask: Iterable[str] | None
+    ) -> RecommendResponse:
+        request = _calls.recommend_request(limit, read_mask)
+        if track_id := await asyncio.to_thread(_streams.track_id_of, clip, request):
+            with suppress(TrackNotFoundError):
+                return await self._send(_calls.recommend_track(request, track_id))
+
+        async def send(seconds: float) -> RecommendResponse:
+            upload = _streams.recommend_upload(clip, request, seconds, is_async=True)
+            with upload.typed_errors(self._endpoint):
+                return (await upload.send_async(self._stubs, self._endpoint)).response
+
+        return await self._upload(clip, send)
 
     async def _stream(self, stream: Stream[Request, Response]) -> AsyncIterator[Response]:
         with stream.typed_errors(self._endpoint):
@@ -152,3 +187,12 @@ class AsyncClient:
             async with aclosing(exchange(call, aiter(stream.requests))) as responses:
                 async for response in responses:
                     yield response
+
+
+async def _until_ready(waiting: Waiting, send: Callable[[float], Awaitable[Response]]) -> Response:
+    """Sends a call, again while the server starts; ``send`` takes the time limit in seconds."""
+    while True:
+        try:
+            return await send(waiting.seconds_left)
+        except SegueError as error:
+            await asyncio.sleep(waiting.pause_after(error))

@@ -34,12 +34,24 @@ def recommend(
     seed: AudioSource | str, limit: int | None = None, read_mask: Iterable[str] | None = None
 ) -> Call[RecommendRequest, RecommendResponse]:
     """Builds a Recommend call."""
-    request = RecommendRequest(limit=clamp_int32(limit), read_mask=field_mask(read_mask))
+    request = recommend_request(limit, read_mask)
     if isinstance(seed, str):
         request.track_id = _replace_surrogates(seed)
     else:
         request.audio.CopyFrom(audio_message(seed))
     return Call(lambda stubs: stubs.recommendation.Recommend, request)
+
+
+def recommend_track(request: RecommendRequest, track_id: str) -> Call[RecommendRequest, RecommendResponse]:
+    """Builds a Recommend call for a track, from a request without a seed."""
+    seeded = RecommendRequest(track_id=track_id)
+    seeded.MergeFrom(request)
+    return Call(lambda stubs: stubs.recommendation.Recommend, seeded)
+
+
+def recommend_request(limit: int | None, read_mask: Iterable[str] | None) -> RecommendRequest:
+    """Builds a request without its seed."""
+    return RecommendRequest(limit=clamp_int32(limit), read_mask=field_mask(read_mask))
 
 
 def get_track(track_id: str) -> Call[GetTrackRequest, GetTrackResponse]:

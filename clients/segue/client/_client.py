@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, suppress
 from types import TracebackType
 from typing import Self
 
 from segue.client import _calls, _streams
-from segue.client._audio import AudioSource
+from segue.client._audio import AudioSource, Clip, open_clip
 from segue.client._endpoint import (
     DEFAULT_ADDRESS,
     DEFAULT_TIMEOUT,
@@ -20,9 +21,11 @@ from segue.client._endpoint import (
     Response,
     Stubs,
 )
-from segue.client._streams import Stream, numbered_outcome
+from segue.client._stream_calls import Stream
+from segue.client._streams import numbered_outcome
+from segue.client._waiting import Waiting
 from segue.client.credentials import Credentials
-from segue.client.errors import SegueError
+from segue.client.errors import SegueError, TrackNotFoundError
 from segue.v1.audio_pb2 import PcmFormat
 from segue.v1.catalog_service_pb2 import GetStatusResponse, ListTracksRequest, ListTracksResponse
 from segue.v1.classification_service_pb2 import ClassifyResponse, StreamingClassifyResponse
@@ -70,12 +73,16 @@ class Client:
         """Scores the genres of a clip, the best first.
 
         Args:
-            audio: the bytes of a whole audio file or its path, up to 16 MiB.
+            audio: the bytes of a whole audio file, its path, or an open file or pipe. Above 16 MiB it is sent in
+                chunks, and `timeout` grows by a second for each 256 KiB.
             top_k: number of genres to return, [1, 100]; None is the server's default (10).
             read_mask: fields of the response to return, such as ["scores", "timeline", "embedding"], or ["*"]; None is
                 the server's default (scores and quality_flags).
         """
-        return self._send(_calls.classify(audio, top_k, read_mask))
+        with closing(open_clip(audio)) as clip:
+            if clip.is_large:
+                return self._classify_large(clip, top_k, read_mask)
+            return self._send(_calls.classify(clip.head, top_k, read_mask))
 
     def streaming_classify(
         self,
@@ -89,7 +96,7 @@ class Client:
         """Scores the genres of a clip while it arrives: of each 3 s window, and of the whole clip at the end.
 
         Args:
-            chunks: consecutive parts of a file, together up to 16 MiB; each is sent at once.
+            chunks: consecutive parts of a file, of up to 16 MiB; each is sent at once.
             pcm: the format of the samples, if the chunks are raw samples and not a file.
             top_k: number of genres to return, as for `classify`.
             read_mask: fields of the result to return, as for `classify`.
@@ -103,12 +110,18 @@ class Client:
         """Finds the tracks that sound most similar to a seed, the most similar first.
 
         Args:
-            seed: the bytes of a whole audio file or its path, up to 16 MiB; or the id of a track, as a str.
+            seed: the id of a track, as a str; or a clip, as for `classify`. A file above 16 MiB whose track is in the
+                catalogue is not sent, and the response has no quality flags.
             limit: number of tracks to return, [1, 100]; None is the server's default (10).
             read_mask: fields of the response to return, such as ["recommendations", "embedding"], or ["*"]; None is the
                 server's default (recommendations and quality_flags).
         """
-        return self._send(_calls.recommend(seed, limit, read_mask))
+        if isinstance(seed, str):
+            return self._send(_calls.recommend(seed, limit, read_mask))
+        with closing(open_clip(seed)) as clip:
+            if clip.is_large:
+                return self._recommend_large(clip, limit, read_mask)
+            return self._send(_calls.recommend(clip.head, limit, read_mask))
 
     def streaming_recommend(
         self,
@@ -125,7 +138,7 @@ class Client:
         be read come last.
 
         Args:
-            seeds: any number of seeds, as for `recommend`.
+            seeds: any number of seeds, as for `recommend`; clips of up to 16 MiB.
             limit: number of tracks to return for each seed, as for `recommend`.
             read_mask: fields of the responses to return, as for `recommend`.
             stream_timeout: time limit of the whole stream in seconds, (0, 86400].
@@ -166,13 +179,36 @@ class Client:
         self.close()
 
     def _send(self, call: Call[Request, Response]) -> Response:
-        waiting = self._endpoint.waiting()
-        while True:
-            try:
-                with self._endpoint.typed_errors():
-                    return self._endpoint.send(self._stubs, call, waiting.seconds_left)
-            except SegueError as error:
-                time.sleep(waiting.pause_after(error))
+        def send(seconds: float) -> Response:
+            with self._endpoint.typed_errors():
+                return self._endpoint.send(self._stubs, call, seconds)
+
+        return _until_ready(self._endpoint.waiting(), send)
+
+    def _upload(self, clip: Clip, send: Callable[[float], Response]) -> Response:
+        return _until_ready(self._endpoint.waiting_for_upload(clip), send)
+
+    def _classify_large(self, clip: Clip, top_k: int | None, read_mask: Iterable[str] | None) -> ClassifyResponse:
+        fields = _calls.field_mask(read_mask)
+
+        def send(seconds: float) -> ClassifyResponse:
+            *_, last = self._stream(_streams.classify_upload(clip, top_k, fields, seconds))
+            return last.result
+
+        return self._upload(clip, send)
+
+    def _recommend_large(self, clip: Clip, limit: int | None, read_mask: Iterable[str] | None) -> RecommendResponse:
+        request = _calls.recommend_request(limit, read_mask)
+        if track_id := _streams.track_id_of(clip, request):
+            with suppress(TrackNotFoundError):
+                return self._send(_calls.recommend_track(request, track_id))
+
+        def send(seconds: float) -> RecommendResponse:
+            upload = _streams.recommend_upload(clip, request, seconds)
+            with upload.typed_errors(self._endpoint):
+                return upload.send(self._stubs, self._endpoint).response
+
+        return self._upload(clip, send)
 
     def _stream(self, stream: Stream[Request, Response]) -> Iterator[Response]:
         with stream.typed_errors(self._endpoint):
@@ -182,3 +218,12 @@ class Client:
             finally:
                 # Stops the sending when the caller stops reading.
                 call.cancel()  # type: ignore[no-untyped-call] # grpc-stubs leaves its type out
+
+
+def _until_ready(waiting: Waiting, send: Callable[[float], Response]) -> Response:
+    """Sends a call, again while the server starts; ``send`` takes the time limit in seconds."""
+    while True:
+        try:
+            return send(waiting.seconds_left)
+        except SegueError as error:
+            time.sleep(waiting.pause_after(error))

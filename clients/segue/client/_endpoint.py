@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 
 import grpc
 
-from segue.client._audio import MAX_AUDIO_BYTES
+from segue.client._audio import MAX_AUDIO_BYTES, Clip
 from segue.client._error_mapping import from_rpc_error
 from segue.client._waiting import Waiting
 from segue.client.credentials import Credentials
@@ -27,6 +27,7 @@ _MAX_MESSAGE_BYTES = 2 * MAX_AUDIO_BYTES
 _STREAMS = [
     {"service": "segue.v1.ClassificationService", "method": "StreamingClassify"},
     {"service": "segue.v1.RecommendationService", "method": "StreamingRecommend"},
+    {"service": "segue.v1.RecommendationService", "method": "RecommendUpload"},
 ]
 _SERVICE_CONFIG = {
     "methodConfig": [
@@ -144,6 +145,11 @@ class Endpoint:
     def waiting(self) -> Waiting:
         """Starts the time limit of a call."""
         return Waiting(self.timeout, is_allowed=self.wait_for_ready)
+
+    def waiting_for_upload(self, clip: Clip) -> Waiting:
+        """Starts the time limit of a call that sends a large clip in chunks."""
+        timeout = min(self.timeout + clip.upload_seconds, MAX_TIMEOUT)
+        return Waiting(timeout, is_allowed=self.wait_for_ready and clip.is_repeatable)
 
     @contextmanager
     def typed_errors(self) -> Iterator[None]:

@@ -5,18 +5,18 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Generic, TypeVar, cast
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Sequence
+from typing import TypeVar
 
-import grpc
+from google.protobuf.field_mask_pb2 import FieldMask
 
-from segue.client._audio import AudioSource
+from segue.client._audio import AudioSource, Clip
 from segue.client._calls import clamp_int32, field_mask, recommend
-from segue.client._endpoint import MAX_TIMEOUT, Endpoint, Request, Response, Stubs, check_timeout
-from segue.client._error_mapping import from_rpc_error, from_status
-from segue.client.errors import SegueError
+from segue.client._endpoint import MAX_TIMEOUT, Request
+from segue.client._error_mapping import from_status
+from segue.client._stream_calls import RecommendUpload, RequestMessages, Stream
+from segue.client.errors import AudioUnreadableError, SegueError
+from segue.core.audio.track_id import file_track_id
 from segue.v1.audio_pb2 import PcmFormat
 from segue.v1.classification_service_pb2 import (
     StreamingClassifyConfig,
@@ -24,47 +24,18 @@ from segue.v1.classification_service_pb2 import (
     StreamingClassifyResponse,
 )
 from segue.v1.recommendation_service_pb2 import (
+    RecommendRequest,
     RecommendResponse,
+    RecommendUploadConfig,
+    RecommendUploadRequest,
     StreamingRecommendRequest,
     StreamingRecommendResponse,
 )
 
 Item = TypeVar("Item")
 
-
-class RequestMessages(Generic[Request]):
-    """The requests of a stream, synchronous or asynchronous.
-
-    It keeps the exception that ends the iteration, since gRPC only logs it.
-
-    Attributes:
-        error: the exception, or None.
-    """
-
-    def __init__(self, messages: Iterable[Request] | AsyncIterable[Request]) -> None:
-        self._messages = messages
-        self.error: Exception | None = None
-
-    def __iter__(self) -> Iterator[Request]:
-        with self._keeping_error():
-            yield from cast("Iterable[Request]", self._messages)
-
-    async def __aiter__(self) -> AsyncGenerator[Request]:
-        with self._keeping_error():
-            if isinstance(self._messages, AsyncIterable):
-                async for message in self._messages:
-                    yield message
-            else:
-                for message in self._messages:
-                    yield message
-
-    @contextmanager
-    def _keeping_error(self) -> Iterator[None]:
-        try:
-            yield
-        except Exception as error:
-            self.error = error
-            raise
+# They describe the clip that was sent, so a track of the catalogue has none.
+_CLIP_FIELDS = {"timeline", "*"}
 
 
 class UnsentSeeds:
@@ -81,59 +52,14 @@ class UnsentSeeds:
         return iter(self._errors)
 
 
-@dataclass(frozen=True, slots=True)
-class Stream(Generic[Request, Response]):
-    """A streaming call that is ready to open.
-
-    Attributes:
-        method: selects the method of the stubs.
-        requests: the messages to send.
-        timeout: time limit of the whole stream in seconds, (0, 86400].
-
-    Raises:
-        ValueError: the timeout is out of range.
-    """
-
-    method: Callable[[Stubs], grpc.StreamStreamMultiCallable[Request, Response]]
-    requests: RequestMessages[Request]
-    timeout: float
-
-    def __post_init__(self) -> None:
-        check_timeout(self.timeout)
-
-    def open(self, stubs: Stubs, endpoint: Endpoint) -> grpc.CallIterator[Response]:
-        """Opens the stream on a synchronous channel; gRPC sends the requests."""
-        return self._open(stubs, endpoint, iter(self.requests))
-
-    def open_async(self, stubs: Stubs, endpoint: Endpoint) -> grpc.aio.StreamStreamCall[Request, Response]:
-        """Opens the stream on an asyncio channel; the caller writes the requests."""
-        call = self._open(stubs, endpoint, cast("Iterator[Request]", None))
-        return cast("grpc.aio.StreamStreamCall[Request, Response]", call)
-
-    def _open(self, stubs: Stubs, endpoint: Endpoint, requests: Iterator[Request]) -> grpc.CallIterator[Response]:
-        return self.method(stubs)(
-            requests, timeout=self.timeout, wait_for_ready=endpoint.wait_for_ready, metadata=endpoint.metadata
-        )
-
-    @contextmanager
-    def typed_errors(self, endpoint: Endpoint) -> Iterator[None]:
-        """Turns gRPC's errors inside the block into a SegueError, or into the exception that ended the requests."""
-        try:
-            yield
-        except (grpc.RpcError, asyncio.CancelledError) as error:
-            if self.requests.error:
-                raise self.requests.error from None
-            if isinstance(error, asyncio.CancelledError):
-                raise
-            raise from_rpc_error(error, address=endpoint.address, timeout=self.timeout) from error
-
-
 def streaming_classify(
     chunks: Iterable[bytes] | AsyncIterable[bytes],
     pcm: PcmFormat | None = None,
     top_k: int | None = None,
     read_mask: Iterable[str] | None = None,
     timeout: float = MAX_TIMEOUT,
+    *,
+    result_only: bool = False,
 ) -> Stream[StreamingClassifyRequest, StreamingClassifyResponse]:
     """Builds a StreamingClassify call.
 
@@ -142,7 +68,9 @@ def streaming_classify(
     """
     if isinstance(chunks, bytes):
         raise TypeError("chunks are an iterable of bytes, not bytes: send [content], or call classify")
-    config = StreamingClassifyConfig(pcm=pcm, top_k=clamp_int32(top_k), read_mask=field_mask(read_mask))
+    config = StreamingClassifyConfig(
+        pcm=pcm, top_k=clamp_int32(top_k), read_mask=field_mask(read_mask), result_only=result_only
+    )
     first = StreamingClassifyRequest(config=config)
     requests = _map([first], chunks, lambda chunk: StreamingClassifyRequest(chunk=chunk))
     return Stream(lambda stubs: stubs.classification.StreamingClassify, RequestMessages(requests), timeout)
@@ -201,3 +129,66 @@ async def _map_async(
     async for item in items:
         if (made := make(item)) is not None:
             yield made
+
+
+def track_id_of(clip: Clip, request: RecommendRequest) -> str | None:
+    """Returns the track id of a clip, so that the clip need not be sent if it is in the catalogue.
+
+    Returns:
+        The id; None if the clip can be read only once, or fields of the response describe it.
+
+    Raises:
+        AudioUnreadableError: the file cannot be read.
+    """
+    if clip.path is None or not _CLIP_FIELDS.isdisjoint(request.read_mask.paths):
+        return None
+    try:
+        return file_track_id(clip.path)
+    except (OSError, ValueError) as error:
+        raise AudioUnreadableError(f"{clip.name} cannot be read: {error}.") from error
+
+
+def classify_upload(
+    clip: Clip, top_k: int | None, fields: FieldMask | None, timeout: float, *, is_async: bool = False
+) -> Stream[StreamingClassifyRequest, StreamingClassifyResponse]:
+    """Builds a call that classifies a large clip; its last response has the result.
+
+    Args:
+        clip: the clip.
+        top_k: number of genres to return.
+        fields: fields of the response to return, or None for the default.
+        timeout: time limit of the call in seconds.
+        is_async: True to read the file in threads.
+    """
+    chunks = _async_chunks(clip) if is_async else clip.chunks()
+    return streaming_classify(chunks, None, top_k, fields and fields.paths, timeout, result_only=True)
+
+
+def recommend_upload(
+    clip: Clip, request: RecommendRequest, timeout: float, *, is_async: bool = False
+) -> RecommendUpload:
+    """Builds a call that recommends tracks for a large clip.
+
+    Args:
+        clip: the clip.
+        request: the request without its seed.
+        timeout: time limit of the call in seconds.
+        is_async: True to read the file in threads.
+    """
+    first = RecommendUploadRequest(config=RecommendUploadConfig(request=request))
+    if is_async:
+        return RecommendUpload(RequestMessages(_async_messages(first, clip)), timeout)
+    chunks = (RecommendUploadRequest(chunk=chunk) for chunk in clip.chunks())
+    return RecommendUpload(RequestMessages(itertools.chain([first], chunks)), timeout)
+
+
+async def _async_messages(first: RecommendUploadRequest, clip: Clip) -> AsyncIterator[RecommendUploadRequest]:
+    yield first
+    async for chunk in _async_chunks(clip):
+        yield RecommendUploadRequest(chunk=chunk)
+
+
+async def _async_chunks(clip: Clip) -> AsyncIterator[bytes]:
+    chunks = clip.chunks()
+    while chunk := await asyncio.to_thread(next, chunks, b""):
+        yield chunk

@@ -189,8 +189,13 @@ class StreamingClassifyConfig(_message.Message):
     PCM_FIELD_NUMBER: _builtins.int
     TOP_K_FIELD_NUMBER: _builtins.int
     READ_MASK_FIELD_NUMBER: _builtins.int
+    RESULT_ONLY_FIELD_NUMBER: _builtins.int
     top_k: _builtins.int
     """Number of genres to return, as in ClassifyRequest."""
+    result_only: _builtins.bool
+    """True to return only the result, without a response for each window. For clips that are complete before they are
+    sent, and too large for Classify.
+    """
     @_builtins.property
     def pcm(self) -> _audio_pb2.PcmFormat:
         """The format of raw samples. Unset is a file in one of the formats of Audio."""
@@ -205,10 +210,11 @@ class StreamingClassifyConfig(_message.Message):
         pcm: _audio_pb2.PcmFormat | None = ...,
         top_k: _builtins.int | None = ...,
         read_mask: _field_mask_pb2.FieldMask | None = ...,
+        result_only: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_top_k", b"_top_k", "pcm", b"pcm", "read_mask", b"read_mask", "top_k", b"top_k"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_top_k", b"_top_k", "pcm", b"pcm", "read_mask", b"read_mask", "top_k", b"top_k"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_top_k", b"_top_k", "pcm", b"pcm", "read_mask", b"read_mask", "result_only", b"result_only", "top_k", b"top_k"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__top_k: _TypeAlias = _typing.Literal["top_k"]  # noqa: Y015
     _WhichOneofArgType__top_k: _TypeAlias = _typing.Literal["_top_k", b"_top_k"]  # noqa: Y015

@@ -63,8 +63,9 @@ class ClassificationServiceServicer(object):
 
     def StreamingClassify(self, request_iterator, context):
         """Scores the genres of a clip while it arrives: those of each 3 s window as soon as it has arrived, and those of the
-        whole clip at the end. The first message is the configuration; the others are the audio in chunks of any size, at
-        most 16 MiB together. The caller half-closes the stream after the last chunk.
+        whole clip at the end. The first message is the configuration; the others are the audio in chunks of up to 16 MiB,
+        together at most 1 GiB and 4 h. (Both limits are options of the server.) The caller half-closes the stream after
+        the last chunk.
 
         The last response is the result, the same that Classify returns for the whole audio: it comes from windows spread
         over the whole clip, not from the responses before it. Each of those has the scores that Classify returns for that
@@ -73,7 +74,8 @@ class ClassificationServiceServicer(object):
         The call ends when the caller sends nothing for 30 s, reads nothing for 30 s, or has been sending for 4 h.
 
         Errors: those of Classify for the whole clip; MALFORMED_REQUEST (INVALID_ARGUMENT) for messages in the wrong order;
-        STREAM_STALLED (DEADLINE_EXCEEDED).
+        STREAM_STALLED (DEADLINE_EXCEEDED); OVERLOADED (RESOURCE_EXHAUSTED) also for too many streams, or if the server has
+        no space for the clip.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -41,8 +41,9 @@ class ClassificationServiceStub:
     """
     StreamingClassify: _grpc.StreamStreamMultiCallable[_classification_service_pb2.StreamingClassifyRequest, _classification_service_pb2.StreamingClassifyResponse]
     """Scores the genres of a clip while it arrives: those of each 3 s window as soon as it has arrived, and those of the
-    whole clip at the end. The first message is the configuration; the others are the audio in chunks of any size, at
-    most 16 MiB together. The caller half-closes the stream after the last chunk.
+    whole clip at the end. The first message is the configuration; the others are the audio in chunks of up to 16 MiB,
+    together at most 1 GiB and 4 h. (Both limits are options of the server.) The caller half-closes the stream after
+    the last chunk.
 
     The last response is the result, the same that Classify returns for the whole audio: it comes from windows spread
     over the whole clip, not from the responses before it. Each of those has the scores that Classify returns for that
@@ -51,7 +52,8 @@ class ClassificationServiceStub:
     The call ends when the caller sends nothing for 30 s, reads nothing for 30 s, or has been sending for 4 h.
 
     Errors: those of Classify for the whole clip; MALFORMED_REQUEST (INVALID_ARGUMENT) for messages in the wrong order;
-    STREAM_STALLED (DEADLINE_EXCEEDED).
+    STREAM_STALLED (DEADLINE_EXCEEDED); OVERLOADED (RESOURCE_EXHAUSTED) also for too many streams, or if the server has
+    no space for the clip.
     """
 
 @_typing.type_check_only
@@ -67,8 +69,9 @@ class ClassificationServiceAsyncStub(ClassificationServiceStub):
     """
     StreamingClassify: _aio.StreamStreamMultiCallable[_classification_service_pb2.StreamingClassifyRequest, _classification_service_pb2.StreamingClassifyResponse]  # type: ignore[assignment]
     """Scores the genres of a clip while it arrives: those of each 3 s window as soon as it has arrived, and those of the
-    whole clip at the end. The first message is the configuration; the others are the audio in chunks of any size, at
-    most 16 MiB together. The caller half-closes the stream after the last chunk.
+    whole clip at the end. The first message is the configuration; the others are the audio in chunks of up to 16 MiB,
+    together at most 1 GiB and 4 h. (Both limits are options of the server.) The caller half-closes the stream after
+    the last chunk.
 
     The last response is the result, the same that Classify returns for the whole audio: it comes from windows spread
     over the whole clip, not from the responses before it. Each of those has the scores that Classify returns for that
@@ -77,7 +80,8 @@ class ClassificationServiceAsyncStub(ClassificationServiceStub):
     The call ends when the caller sends nothing for 30 s, reads nothing for 30 s, or has been sending for 4 h.
 
     Errors: those of Classify for the whole clip; MALFORMED_REQUEST (INVALID_ARGUMENT) for messages in the wrong order;
-    STREAM_STALLED (DEADLINE_EXCEEDED).
+    STREAM_STALLED (DEADLINE_EXCEEDED); OVERLOADED (RESOURCE_EXHAUSTED) also for too many streams, or if the server has
+    no space for the clip.
     """
 
 class ClassificationServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -102,8 +106,9 @@ class ClassificationServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_classification_service_pb2.StreamingClassifyResponse], _abc.AsyncIterator[_classification_service_pb2.StreamingClassifyResponse]]:
         """Scores the genres of a clip while it arrives: those of each 3 s window as soon as it has arrived, and those of the
-        whole clip at the end. The first message is the configuration; the others are the audio in chunks of any size, at
-        most 16 MiB together. The caller half-closes the stream after the last chunk.
+        whole clip at the end. The first message is the configuration; the others are the audio in chunks of up to 16 MiB,
+        together at most 1 GiB and 4 h. (Both limits are options of the server.) The caller half-closes the stream after
+        the last chunk.
 
         The last response is the result, the same that Classify returns for the whole audio: it comes from windows spread
         over the whole clip, not from the responses before it. Each of those has the scores that Classify returns for that
@@ -112,7 +117,8 @@ class ClassificationServiceServicer(metaclass=_abc_1.ABCMeta):
         The call ends when the caller sends nothing for 30 s, reads nothing for 30 s, or has been sending for 4 h.
 
         Errors: those of Classify for the whole clip; MALFORMED_REQUEST (INVALID_ARGUMENT) for messages in the wrong order;
-        STREAM_STALLED (DEADLINE_EXCEEDED).
+        STREAM_STALLED (DEADLINE_EXCEEDED); OVERLOADED (RESOURCE_EXHAUSTED) also for too many streams, or if the server has
+        no space for the clip.
         """
 
 def add_ClassificationServiceServicer_to_server(servicer: ClassificationServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -25,6 +25,90 @@ else:
 DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
+class RecommendUploadRequest(_message.Message):
+    """A message of an upload: the configuration once, then chunks."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONFIG_FIELD_NUMBER: _builtins.int
+    CHUNK_FIELD_NUMBER: _builtins.int
+    chunk: _builtins.bytes
+    """The next bytes of the file, or of the samples; at least 1."""
+    @_builtins.property
+    def config(self) -> Global___RecommendUploadConfig:
+        """The request, and the format of the seed. In the first message, and only there."""
+
+    def __init__(
+        self,
+        *,
+        config: Global___RecommendUploadConfig | None = ...,
+        chunk: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["chunk", b"chunk", "config", b"config", "part", b"part"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chunk", b"chunk", "config", b"config", "part", b"part"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_part: _TypeAlias = _typing.Literal["config", "chunk"]  # noqa: Y015
+    _WhichOneofArgType_part: _TypeAlias = _typing.Literal["part", b"part"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_part) -> _WhichOneofReturnType_part | None: ...
+
+Global___RecommendUploadRequest: _TypeAlias = RecommendUploadRequest  # noqa: Y015
+
+@_typing.final
+class RecommendUploadConfig(_message.Message):
+    """The request that the chunks of an upload complete."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_FIELD_NUMBER: _builtins.int
+    PCM_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def request(self) -> Global___RecommendRequest:
+        """The request, without a seed; a seed is MALFORMED_REQUEST."""
+
+    @_builtins.property
+    def pcm(self) -> _audio_pb2.PcmFormat:
+        """The format of raw samples. Unset is a file in one of the formats of Audio."""
+
+    def __init__(
+        self,
+        *,
+        request: Global___RecommendRequest | None = ...,
+        pcm: _audio_pb2.PcmFormat | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["pcm", b"pcm", "request", b"request"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["pcm", b"pcm", "request", b"request"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecommendUploadConfig: _TypeAlias = RecommendUploadConfig  # noqa: Y015
+
+@_typing.final
+class RecommendUploadResponse(_message.Message):
+    """Tracks that sound similar to an uploaded seed."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESPONSE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def response(self) -> Global___RecommendResponse:
+        """The recommended tracks."""
+
+    def __init__(
+        self,
+        *,
+        response: Global___RecommendResponse | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["response", b"response"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["response", b"response"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecommendUploadResponse: _TypeAlias = RecommendUploadResponse  # noqa: Y015
+
+@_typing.final
 class RecommendRequest(_message.Message):
     """Request for tracks that sound similar to a seed."""
 

@@ -40,6 +40,11 @@ class RecommendationServiceStub(object):
                 request_serializer=segue_dot_v1_dot_recommendation__service__pb2.RecommendRequest.SerializeToString,
                 response_deserializer=segue_dot_v1_dot_recommendation__service__pb2.RecommendResponse.FromString,
                 _registered_method=True)
+        self.RecommendUpload = channel.stream_unary(
+                '/segue.v1.RecommendationService/RecommendUpload',
+                request_serializer=segue_dot_v1_dot_recommendation__service__pb2.RecommendUploadRequest.SerializeToString,
+                response_deserializer=segue_dot_v1_dot_recommendation__service__pb2.RecommendUploadResponse.FromString,
+                _registered_method=True)
         self.StreamingRecommend = channel.stream_stream(
                 '/segue.v1.RecommendationService/StreamingRecommend',
                 request_serializer=segue_dot_v1_dot_recommendation__service__pb2.StreamingRecommendRequest.SerializeToString,
@@ -57,6 +62,21 @@ class RecommendationServiceServicer(object):
         Errors: MALFORMED_REQUEST (INVALID_ARGUMENT), and those of Classify for a clip; TRACK_NOT_FOUND (NOT_FOUND) for an
         unknown id; CATALOGUE_EMPTY and CATALOGUE_MISMATCH (FAILED_PRECONDITION); STORE_UNAVAILABLE (UNAVAILABLE);
         OVERLOADED (RESOURCE_EXHAUSTED).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RecommendUpload(self, request_iterator, context):
+        """Finds the tracks that sound most similar to a clip that is too large for Recommend. The first message is the
+        configuration; the others are the clip in chunks of up to 16 MiB, together at most 1 GiB and 4 h. (Both limits are
+        options of the server.) The caller half-closes the stream after the last chunk.
+
+        The call ends when the caller sends nothing for 30 s, or has been sending for 4 h.
+
+        Errors: those of Recommend; MALFORMED_REQUEST (INVALID_ARGUMENT) for messages in the wrong order; STREAM_STALLED
+        (DEADLINE_EXCEEDED); OVERLOADED (RESOURCE_EXHAUSTED) also for too many streams, or if the server has no space for
+        the clip.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -83,6 +103,11 @@ def add_RecommendationServiceServicer_to_server(servicer, server):
                     servicer.Recommend,
                     request_deserializer=segue_dot_v1_dot_recommendation__service__pb2.RecommendRequest.FromString,
                     response_serializer=segue_dot_v1_dot_recommendation__service__pb2.RecommendResponse.SerializeToString,
+            ),
+            'RecommendUpload': grpc.stream_unary_rpc_method_handler(
+                    servicer.RecommendUpload,
+                    request_deserializer=segue_dot_v1_dot_recommendation__service__pb2.RecommendUploadRequest.FromString,
+                    response_serializer=segue_dot_v1_dot_recommendation__service__pb2.RecommendUploadResponse.SerializeToString,
             ),
             'StreamingRecommend': grpc.stream_stream_rpc_method_handler(
                     servicer.StreamingRecommend,
@@ -118,6 +143,33 @@ class RecommendationService(object):
             '/segue.v1.RecommendationService/Recommend',
             segue_dot_v1_dot_recommendation__service__pb2.RecommendRequest.SerializeToString,
             segue_dot_v1_dot_recommendation__service__pb2.RecommendResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RecommendUpload(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_unary(
+            request_iterator,
+            target,
+            '/segue.v1.RecommendationService/RecommendUpload',
+            segue_dot_v1_dot_recommendation__service__pb2.RecommendUploadRequest.SerializeToString,
+            segue_dot_v1_dot_recommendation__service__pb2.RecommendUploadResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -40,6 +40,17 @@ class RecommendationServiceStub:
     unknown id; CATALOGUE_EMPTY and CATALOGUE_MISMATCH (FAILED_PRECONDITION); STORE_UNAVAILABLE (UNAVAILABLE);
     OVERLOADED (RESOURCE_EXHAUSTED).
     """
+    RecommendUpload: _grpc.StreamUnaryMultiCallable[_recommendation_service_pb2.RecommendUploadRequest, _recommendation_service_pb2.RecommendUploadResponse]
+    """Finds the tracks that sound most similar to a clip that is too large for Recommend. The first message is the
+    configuration; the others are the clip in chunks of up to 16 MiB, together at most 1 GiB and 4 h. (Both limits are
+    options of the server.) The caller half-closes the stream after the last chunk.
+
+    The call ends when the caller sends nothing for 30 s, or has been sending for 4 h.
+
+    Errors: those of Recommend; MALFORMED_REQUEST (INVALID_ARGUMENT) for messages in the wrong order; STREAM_STALLED
+    (DEADLINE_EXCEEDED); OVERLOADED (RESOURCE_EXHAUSTED) also for too many streams, or if the server has no space for
+    the clip.
+    """
     StreamingRecommend: _grpc.StreamStreamMultiCallable[_recommendation_service_pb2.StreamingRecommendRequest, _recommendation_service_pb2.StreamingRecommendResponse]
     """Processes any number of requests, each as Recommend would. A response is sent as soon as it is ready, in any order.
     Up to 8 requests are processed at once; the next one is read when one of them is done. A request that fails gets
@@ -62,6 +73,17 @@ class RecommendationServiceAsyncStub(RecommendationServiceStub):
     Errors: MALFORMED_REQUEST (INVALID_ARGUMENT), and those of Classify for a clip; TRACK_NOT_FOUND (NOT_FOUND) for an
     unknown id; CATALOGUE_EMPTY and CATALOGUE_MISMATCH (FAILED_PRECONDITION); STORE_UNAVAILABLE (UNAVAILABLE);
     OVERLOADED (RESOURCE_EXHAUSTED).
+    """
+    RecommendUpload: _aio.StreamUnaryMultiCallable[_recommendation_service_pb2.RecommendUploadRequest, _recommendation_service_pb2.RecommendUploadResponse]  # type: ignore[assignment]
+    """Finds the tracks that sound most similar to a clip that is too large for Recommend. The first message is the
+    configuration; the others are the clip in chunks of up to 16 MiB, together at most 1 GiB and 4 h. (Both limits are
+    options of the server.) The caller half-closes the stream after the last chunk.
+
+    The call ends when the caller sends nothing for 30 s, or has been sending for 4 h.
+
+    Errors: those of Recommend; MALFORMED_REQUEST (INVALID_ARGUMENT) for messages in the wrong order; STREAM_STALLED
+    (DEADLINE_EXCEEDED); OVERLOADED (RESOURCE_EXHAUSTED) also for too many streams, or if the server has no space for
+    the clip.
     """
     StreamingRecommend: _aio.StreamStreamMultiCallable[_recommendation_service_pb2.StreamingRecommendRequest, _recommendation_service_pb2.StreamingRecommendResponse]  # type: ignore[assignment]
     """Processes any number of requests, each as Recommend would. A response is sent as soon as it is ready, in any order.
@@ -88,6 +110,23 @@ class RecommendationServiceServicer(metaclass=_abc_1.ABCMeta):
         Errors: MALFORMED_REQUEST (INVALID_ARGUMENT), and those of Classify for a clip; TRACK_NOT_FOUND (NOT_FOUND) for an
         unknown id; CATALOGUE_EMPTY and CATALOGUE_MISMATCH (FAILED_PRECONDITION); STORE_UNAVAILABLE (UNAVAILABLE);
         OVERLOADED (RESOURCE_EXHAUSTED).
+        """
+
+    @_abc_1.abstractmethod
+    def RecommendUpload(
+        self,
+        request_iterator: _MaybeAsyncIterator[_recommendation_service_pb2.RecommendUploadRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_recommendation_service_pb2.RecommendUploadResponse, _abc.Awaitable[_recommendation_service_pb2.RecommendUploadResponse]]:
+        """Finds the tracks that sound most similar to a clip that is too large for Recommend. The first message is the
+        configuration; the others are the clip in chunks of up to 16 MiB, together at most 1 GiB and 4 h. (Both limits are
+        options of the server.) The caller half-closes the stream after the last chunk.
+
+        The call ends when the caller sends nothing for 30 s, or has been sending for 4 h.
+
+        Errors: those of Recommend; MALFORMED_REQUEST (INVALID_ARGUMENT) for messages in the wrong order; STREAM_STALLED
+        (DEADLINE_EXCEEDED); OVERLOADED (RESOURCE_EXHAUSTED) also for too many streams, or if the server has no space for
+        the clip.
         """
 
     @_abc_1.abstractmethod

@@ -18,6 +18,7 @@ from segue.server.inference.bounded_executor import BoundedExecutor
 from segue.server.inference.decode_task import DecodedClip, DecodeTask
 from segue.server.inference.decode_worker import DECODE_LIMITS, PRELOADED, DecodeWorker
 from segue.server.inference.engine import Engine
+from segue.server.inference.spool import Spool
 from segue.server.live_catalogue.catalogue import LiveCatalogue
 from segue.server.observability.metrics import Metrics
 from segue.server.security.exposure import exposure_warnings
@@ -27,6 +28,7 @@ from segue.server.settings import Settings
 
 # A reader of the catalogue mostly waits for Redis, so there are many threads, with a limit on queued reads.
 _READER_THREADS, _MAX_PENDING_READS = 16, 512
+_MIB = 2**20
 
 _log = logging.getLogger(__name__)
 
@@ -110,7 +112,9 @@ class Assembly:
         self._resources.callback(engine.close)
         readers = BoundedExecutor("read", _READER_THREADS, _MAX_PENDING_READS)
         self._resources.callback(readers.close)
-        return Components(engine, catalogue, readers)
+        spool = Spool(self._settings.spool, self._settings.spool_mib * _MIB, self._settings.stream_mib * _MIB)
+        self._metrics.spool_bytes.set_function(lambda: spool.used_bytes)
+        return Components(engine, catalogue, readers, spool, self._settings.clip_mib * _MIB)
 
     def _start_catalogue(self, manifest: Manifest) -> LiveCatalogue:
         """Starts the catalogue, which ``abandon`` may close while ``build`` goes on."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from segue.core.errors import Starting
+from segue.core.model.artifact import Manifest
 from segue.server.inference.bounded_executor import BoundedExecutor
 from segue.server.inference.engine import Engine
+from segue.server.inference.spool import Spool
 from segue.server.live_catalogue.catalogue import LiveCatalogue
 from segue.server.security.tls import Tls
 from segue.server.security.tokens import Tokens
@@ -20,16 +22,30 @@ class Components:
         engine: analyzes clips.
         catalogue: searches the catalogue.
         readers: threads that wait for the store.
+        spool: disk space for the clips of streams.
+        clip_bytes: largest clip in one message.
     """
 
     engine: Engine
     catalogue: LiveCatalogue
     readers: BoundedExecutor
+    spool: Spool
+    clip_bytes: int
+
+    @property
+    def manifest(self) -> Manifest:
+        """The manifest of the loaded model."""
+        return self.engine.model.manifest
 
     @property
     def model_id(self) -> str:
         """The id of the loaded model."""
-        return self.engine.model.manifest.model_id
+        return self.manifest.model_id
+
+    @property
+    def catalogue_state(self) -> tuple[int, bool]:
+        """The revision of the catalogue, and True if the store did not answer."""
+        return self.catalogue.view.revision, self.catalogue.stale
 
 
 class DeferredComponents:
@@ -51,6 +67,17 @@ class DeferredComponents:
         if self.value is None:
             raise starting_error()
         return self.value
+
+
+class ComponentsUser:
+    """Gives a service its components; a call fails with STARTING until they are built."""
+
+    def __init__(self, components: DeferredComponents) -> None:
+        self._deferred = components
+
+    @property
+    def _components(self) -> Components:
+        return self._deferred.get()
 
 
 def starting_error() -> Starting:

@@ -23,7 +23,9 @@ from segue.server.rpc.channel_options import channel_options
 from segue.server.rpc.health import Health
 from segue.server.rpc.reflection import add_reflection
 from segue.server.rpc.service_names import SERVICES
-from segue.server.rpc.servicers import CatalogService, ClassificationService, RecommendationService
+from segue.server.rpc.services.catalog import CatalogService
+from segue.server.rpc.services.classification import ClassificationService
+from segue.server.rpc.services.recommendation import RecommendationService
 from segue.server.security.tls import Tls
 from segue.server.settings import Settings
 from segue.v1 import catalog_service_pb2_grpc, classification_service_pb2_grpc, recommendation_service_pb2_grpc
@@ -40,7 +42,7 @@ def create_server(
     clips = max_clips(settings.queue_seconds)
     server = grpc.aio.server(
         interceptors=_interceptors(metrics, security, components, clips + _OTHER_CALLS // 2),
-        options=channel_options(settings.max_connection_age),
+        options=channel_options(settings.clip_mib * 2**20, settings.max_connection_age),
         # Clips are rejected with a typed error long before this limit. Above it gRPC rejects every call, even health,
         # with a bare error.
         maximum_concurrent_rpcs=clips + _OTHER_CALLS + health.MAX_WATCHERS,

@@ -23,6 +23,10 @@ class Settings:
         redis: URL of the Redis server, or None for a private one in ``data``.
         model: folder of the model artifact.
         workers: number of decoding processes, [1, 256].
+        clip_mib: largest clip in one message, in MiB, [1, 256].
+        stream_mib: largest clip in a stream, in MiB, [1, 4000].
+        spool: folder for the clips of streams, or None for the system's temporary folder.
+        spool_mib: disk space for the clips of all streams, in MiB, [1, 1,000,000].
         queue_seconds: seconds of audio that may be queued or in progress, [1, 1,000,000].
         grace: seconds that calls may take to finish after a stop signal and ``drain``, [0, 3600].
         drain: seconds after a stop signal in which calls are still accepted while health is NOT_SERVING, [0, 3600].
@@ -43,6 +47,10 @@ class Settings:
     redis: str | None
     model: Path
     workers: int
+    clip_mib: int
+    stream_mib: int
+    spool: Path | None
+    spool_mib: int
     queue_seconds: float
     grace: float
     drain: float

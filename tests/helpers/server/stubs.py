@@ -22,7 +22,7 @@ from segue.v1 import (
     recommendation_service_pb2_grpc,
 )
 from segue.v1.classification_service_pb2 import StreamingClassifyRequest
-from segue.v1.recommendation_service_pb2 import StreamingRecommendRequest
+from segue.v1.recommendation_service_pb2 import RecommendUploadRequest, StreamingRecommendRequest
 
 UNLIMITED = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)]
 
@@ -64,6 +64,12 @@ class Stubs:
         else:
             request.track_id = seed
         return self._recommendation.Recommend(request, timeout=60)
+
+    def recommend_upload(
+        self, requests: Iterable[RecommendUploadRequest]
+    ) -> recommendation_service_pb2.RecommendUploadResponse:
+        """Recommends tracks for a clip that is sent in chunks."""
+        return self._recommendation.RecommendUpload(iter(requests), timeout=120)
 
     def streaming_recommend(self, requests: Iterable[StreamingRecommendRequest]) -> Any:  # noqa: ANN401 - likewise
         """Recommends tracks for each of many seeds."""

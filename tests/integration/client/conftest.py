@@ -47,6 +47,8 @@ from segue.v1.recommendation_service_pb2 import (
     Recommendation,
     RecommendRequest,
     RecommendResponse,
+    RecommendUploadRequest,
+    RecommendUploadResponse,
     StreamingRecommendRequest,
     StreamingRecommendResponse,
 )
@@ -168,6 +170,15 @@ class Peer(ClassificationServiceServicer, RecommendationServiceServicer, Catalog
         self._receive(request, context)
         ranking = [Recommendation(track=track, similarity=1 - 0.125 * rank) for rank, track in enumerate(TRACKS)]
         return RecommendResponse(recommendations=ranking, revision=REVISION)
+
+    def RecommendUpload(  # noqa: N802 - the contract's name
+        self, request_iterator: Iterator[RecommendUploadRequest], context: grpc.ServicerContext
+    ) -> RecommendUploadResponse:
+        """Returns the same tracks for any seed."""
+        for request in request_iterator:
+            self._receive(request, context)
+        ranking = [Recommendation(track=TRACKS[0], similarity=1)]
+        return RecommendUploadResponse(response=RecommendResponse(recommendations=ranking, revision=REVISION))
 
     def StreamingRecommend(  # noqa: N802 - the contract's name
         self, request_iterator: Iterator[StreamingRecommendRequest], context: grpc.ServicerContext

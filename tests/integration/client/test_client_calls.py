@@ -9,7 +9,6 @@ import pytest
 
 from segue.client import (
     AsyncClient,
-    AudioTooLongError,
     Client,
     SegueError,
     ServerUnreachableError,
@@ -121,16 +120,6 @@ async def test_waits_for_a_server(peer: Peer) -> None:
     async with AsyncClient(NO_SERVER, timeout=8, wait_for_ready=True) as async_client:
         with pytest.raises(ServerUnreachableError):
             await async_client.status()
-
-
-@pytest.mark.parametrize("mebibytes", [17, 40])
-async def test_too_much_audio_is_not_sent(call: CallMethod, peer: Peer, mebibytes: int) -> None:
-    """Audio above 16 MiB is not sent."""
-    with pytest.raises(AudioTooLongError):
-        await call(peer.address, "classify", bytes(mebibytes * 2**20))
-    with pytest.raises(AudioTooLongError):
-        await call(peer.address, "recommend", bytes(mebibytes * 2**20))
-    assert [] == peer.received
 
 
 async def test_full_16_mebibytes(call: CallMethod, peer: Peer) -> None:

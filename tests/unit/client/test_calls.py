@@ -7,6 +7,7 @@ import pytest
 from segue.client import MAX_AUDIO_BYTES, AudioSource, AudioTooLongError, AudioUnreadableError
 from segue.client import _calls as calls
 from segue.client import _streams as streams
+from segue.client._audio import Clip
 from segue.v1 import catalog_service_pb2, classification_service_pb2, recommendation_service_pb2
 from segue.v1.catalog_service_pb2 import ListTracksResponse
 
@@ -27,6 +28,7 @@ def test_every_method_has_a_call() -> None:
         calls.status().request,
         *streams.streaming_classify([]).requests,
         *streams.streaming_recommend(["id"])[0].requests,
+        *streams.recommend_upload(Clip("clip", b"RIFF"), calls.recommend_request(None, None), 1).requests,
     ]
     assert contract == {request.DESCRIPTOR.full_name for request in built}
 
@@ -77,7 +79,7 @@ def test_audio_past_the_limit(tmp_path: Path, size: int, from_file: bool) -> Non
     with path.open("wb") as file:
         file.truncate(size)
     source: AudioSource = path if from_file else bytes(size)
-    with pytest.raises(AudioTooLongError, match="16 MiB, the limit of one call") as raised:
+    with pytest.raises(AudioTooLongError, match="16 MiB, the limit of one message") as raised:
         calls.classify(source, None)
     error = raised.value
     expected = ("AUDIO_TOO_LONG", "audio.content", {"limit_bytes": "16777216"}, from_file)
@@ -109,7 +111,7 @@ def test_unreadable_files(tmp_path: Path) -> None:
 
 def test_str_is_not_audio() -> None:
     """A path as a str is refused, since a str is a track id elsewhere."""
-    with pytest.raises(TypeError, match=r"audio is bytes or a path such as pathlib.Path, not str"):
+    with pytest.raises(TypeError, match=r"audio is bytes, a path such as pathlib.Path or an open file, not str"):
         calls.classify("a.wav", None)  # type: ignore[arg-type] # the mistake under test
 
 

@@ -5,20 +5,18 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from segue.client._audio import MAX_AUDIO_BYTES, AudioSource
+from segue.client._audio import AudioSource
 from segue.client.errors import AudioUnreadableError
 
 
 def read_audio(file: str) -> AudioSource:
-    """Returns the path of a file, or the bytes of standard input for "-".
+    """Returns the path of a file, or standard input for "-".
 
     Raises:
-        AudioUnreadableError: standard input cannot be read.
+        AudioUnreadableError: standard input is closed.
     """
     if file != "-":
         return Path(file)
-    try:
-        # One byte more than the limit is enough for the client to refuse it.
-        return sys.stdin.buffer.read(MAX_AUDIO_BYTES + 1)
-    except OSError as error:
-        raise AudioUnreadableError(f"Standard input cannot be read: {error.strerror or error}.") from error
+    if sys.stdin is None:
+        raise AudioUnreadableError("Standard input is closed.")
+    return sys.stdin.buffer

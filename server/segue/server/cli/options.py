@@ -70,6 +70,33 @@ _OPTIONS = (
         help="Number of decoding processes.",
     ),
     click.option(
+        "--clip-mib",
+        cls=SettingOption,
+        type=CountRange(1, 256),
+        default=16,
+        help="Largest clip in one message, in MiB.",
+    ),
+    click.option(
+        "--stream-mib",
+        cls=SettingOption,
+        type=CountRange(1, 4000),
+        default=1024,
+        help="Largest clip in a stream, in MiB.",
+    ),
+    click.option(
+        "--spool",
+        cls=SettingOption,
+        type=_FOLDER,
+        help="Folder for the clips of streams while they arrive.  [default: the system's temporary folder]",
+    ),
+    click.option(
+        "--spool-mib",
+        cls=SettingOption,
+        type=CountRange(1, 1_000_000),
+        default=4096,
+        help="Disk space for the clips of all streams, in MiB; further ones fail with OVERLOADED.",
+    ),
+    click.option(
         "--queue-seconds",
         cls=SettingOption,
         type=SecondsRange(1, 1_000_000),

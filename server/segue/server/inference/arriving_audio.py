@@ -1,14 +1,15 @@
-"""Buffer of an upload that is still arriving."""
+"""A clip that is still arriving, and the predictions of its windows."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
-from segue.core.audio.limits import MAX_UPLOAD_BYTES
 from segue.core.audio.pcm import PcmForm, wav_header
-from segue.core.errors import AudioTooLong, MalformedRequest, Overloaded
+from segue.core.errors import MalformedRequest, Overloaded
 from segue.server.inference.decode_task import StreamRange
 from segue.server.inference.engine import Engine, WindowPrediction
+from segue.server.inference.spool import SpooledClip
 
 # Hardly any encoding holds a window in fewer bytes.
 _FIRST_TRY_BYTES = 8 * 2**10
@@ -17,35 +18,31 @@ _SPARE_SECONDS = 0.1
 
 
 class ArrivingAudio:
-    """The bytes of one stream, and the number of its windows that were predicted."""
+    """The clip of one stream, and the number of its windows that were predicted."""
 
-    def __init__(self, engine: Engine, form: PcmForm | None) -> None:
-        """Creates an empty buffer.
+    def __init__(self, engine: Engine, clip: SpooledClip, form: PcmForm | None) -> None:
+        """Begins with the first byte.
 
         Args:
             engine: predicts the windows.
+            clip: receives the bytes; it is empty.
             form: sample format of raw PCM, or None for the bytes of a file.
         """
         self._engine = engine
+        self._clip = clip
         self._form = form
-        self._bytes = bytearray(wav_header(form, None) if form else b"")
-        self._header_bytes = len(self._bytes)
+        self._header = wav_header(form, None) if form else b""
         self._windows = 0
         self._next_try_bytes = _FIRST_TRY_BYTES
 
-    def append(self, chunk: bytes) -> None:
+    async def append(self, chunk: bytes) -> None:
         """Appends the next bytes.
 
         Raises:
-            AudioTooLong: the stream has more than 16 MiB.
+            AudioTooLong: the clip is larger than the limit of a stream.
+            Overloaded: there is no space for it.
         """
-        size = len(self._bytes) - self._header_bytes + len(chunk)
-        if size > MAX_UPLOAD_BYTES:
-            raise AudioTooLong(
-                f"The stream has more than {MAX_UPLOAD_BYTES:,} bytes, which is the limit. End it sooner.",
-                limit_bytes=MAX_UPLOAD_BYTES,
-            )
-        self._bytes += chunk
+        await self._clip.append(chunk if self._clip.size else self._header + chunk)
 
     async def new_windows(self, seconds_left: float | None, *, ended: bool = False) -> AsyncIterator[WindowPrediction]:
         """Predicts the windows that have become complete since the last call.
@@ -55,17 +52,20 @@ class ArrivingAudio:
             ended: True if no more bytes will come.
 
         Raises:
+            MalformedRequest: the stream has ended without a byte.
             Overloaded: the queue is full and the stream has ended; before its end the windows come later instead.
         """
         max_windows = self._engine.model.manifest.windows
-        while ended or len(self._bytes) >= self._next_try_bytes:
+        if ended:
+            self._check_not_empty()
+        while ended or self._clip.size >= self._next_try_bytes:
             stream_range = StreamRange(self._windows, ended)
             try:
-                partial = await self._engine.analyze_partial(bytes(self._bytes), stream_range, seconds_left)
+                partial = await self._engine.analyze_partial(self._clip.path, stream_range, seconds_left)
             except Overloaded:
                 if ended:
                     raise
-                self._next_try_bytes = len(self._bytes) + _FIRST_TRY_BYTES
+                self._next_try_bytes = self._clip.size + _FIRST_TRY_BYTES
                 return
             self._windows += len(partial.predictions)
             self._next_try_bytes = self._bytes_for_next_window(partial.seconds)
@@ -74,22 +74,24 @@ class ArrivingAudio:
             if len(partial.predictions) < max_windows:
                 return
 
-    def complete_file(self) -> bytes:
-        """Returns the whole clip as the bytes of a file.
+    async def complete_file(self) -> Path:
+        """Returns the path of the whole clip.
 
         Raises:
             MalformedRequest: no byte has arrived.
         """
-        if len(self._bytes) == self._header_bytes:
+        self._check_not_empty()
+        if self._form:
+            await self._clip.replace_start(wav_header(self._form, self._clip.size - len(self._header)))
+        return self._clip.path
+
+    def _check_not_empty(self) -> None:
+        if not self._clip.size:
             raise MalformedRequest("chunk", "The stream has no chunk. Send the bytes of a clip after the config.")
-        if self._form is None:
-            return bytes(self._bytes)
-        samples = self._bytes[self._header_bytes :]
-        return wav_header(self._form, len(samples)) + samples
 
     def _bytes_for_next_window(self, seconds: float) -> int:
         """Estimates the number of bytes that hold one more window, where ``seconds`` can be decoded now."""
-        size = len(self._bytes)
+        size = self._clip.size
         if not seconds:
             return 2 * size
         needed = (self._windows + 1) * self._engine.model.manifest.features.window_seconds + _SPARE_SECONDS

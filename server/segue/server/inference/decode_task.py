@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from segue.core.features.clips import ExtractedClip, PartialWindows
+
+STREAM_SECONDS = 180.0
+"""Time limit of decoding a clip of a stream. 4 h of AAC or Opus, which are decoded whole, take up to 100 s on a busy
+machine."""
 
 
 @dataclass(frozen=True)
@@ -25,13 +30,13 @@ class DecodeTask:
     """A clip to decode.
 
     Attributes:
-        audio: bytes of a file, or its first bytes.
+        audio: a file or its bytes; or those that have arrived so far.
         deadline: time after which nothing needs the result, on the clock of ``time.monotonic``, or None.
         stream_range: windows to extract of a clip that is still arriving, or None for a complete clip.
         identify: True to compute the track id of a complete clip, too.
     """
 
-    audio: bytes
+    audio: Path | bytes
     deadline: float | None = None
     stream_range: StreamRange | None = None
     identify: bool = False

@@ -6,11 +6,12 @@ import io
 import os
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import soundfile
 
-from segue.core.audio.track_id import track_id
+from segue.core.audio.track_id import file_track_id, track_id
 from segue.core.errors import DeadlinePassed
 from segue.core.features.clips import ExtractedClip, PartialWindows
 from segue.core.features.config import FeatureConfig
@@ -62,7 +63,7 @@ class DecodeWorker:
             first, ended = task.stream_range.first, task.stream_range.ended
             clip = extract_partial(task.audio, self.config, first, self.max_windows, ended=ended)
         done = time.monotonic()
-        return DecodedClip(clip, begun, decoded, done, track_id(memoryview(task.audio)) if task.identify else None)
+        return DecodedClip(clip, begun, decoded, done, _track_id(task.audio) if task.identify else None)
 
     def warm_up_task(self) -> DecodeTask:
         """Returns a task that loads every module that later tasks need: one window of noise."""
@@ -71,6 +72,10 @@ class DecodeWorker:
         file = io.BytesIO()
         soundfile.write(file, noise, self.config.sample_rate, format="WAV", subtype="PCM_16")
         return DecodeTask(file.getvalue())
+
+
+def _track_id(audio: Path | bytes) -> str:
+    return track_id(memoryview(audio)) if isinstance(audio, bytes) else file_track_id(audio)
 
 
 def check_deadline(deadline: float | None, stage: str) -> None:

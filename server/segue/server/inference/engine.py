@@ -10,18 +10,20 @@ import asyncio
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
 from typing import NamedTuple, cast
 
 from segue.core.audio.sniff import playing_seconds
 from segue.core.errors import AudioUndecodable, DeadlinePassed, Overloaded, WorkerError
 from segue.core.features.clips import ExtractedClip, PartialWindows
 from segue.core.features.windows import Windows
+from segue.core.files import mapped
 from segue.core.model.saved_model import Floats, Model, Prediction
 from segue.core.process_pool import ProcessPool
 from segue.server.inference.admission import Admission, Ticket, weight
 from segue.server.inference.batcher import Batcher
-from segue.server.inference.decode_task import DecodedClip, DecodeTask, StreamRange
+from segue.server.inference.decode_task import STREAM_SECONDS, DecodedClip, DecodeTask, StreamRange
 from segue.server.observability.call_record import CLOCK_SKEW_SECONDS
 from segue.server.observability.metrics import Metrics, Stage
 
@@ -104,11 +106,13 @@ class Engine:
             self._metrics.count_dropped("queue", "overloaded")
         return error
 
-    async def analyze(self, audio: bytes, seconds_left: float | None = None, *, identify: bool = False) -> AnalyzedClip:
+    async def analyze(
+        self, audio: Path | bytes, seconds_left: float | None = None, *, identify: bool = False
+    ) -> AnalyzedClip:
         """Analyzes a clip.
 
         Args:
-            audio: bytes of a complete file.
+            audio: a file, or the bytes of one.
             seconds_left: seconds until the caller's deadline, or None without one.
             identify: True to compute the track id, too.
 
@@ -125,12 +129,12 @@ class Engine:
                 return AnalyzedClip(clip, await self.batcher.predict(clip.windows), decoded.track_id)
 
     async def analyze_partial(
-        self, audio: bytes, stream_range: StreamRange, seconds_left: float | None = None
+        self, audio: Path, stream_range: StreamRange, seconds_left: float | None = None
     ) -> PartialPredictions:
         """Analyzes the next windows of a clip that is still arriving.
 
         Args:
-            audio: bytes that have arrived so far.
+            audio: file with the bytes that have arrived so far.
             stream_range: windows to analyze.
             seconds_left: seconds until the caller's deadline, or None without one.
 
@@ -167,7 +171,7 @@ class Engine:
     def _submit(self, task: DecodeTask) -> Future[DecodedClip]:
         """Submits a task to a free worker, which is free again after the task even if the caller has left."""
         loop = asyncio.get_running_loop()
-        future = self._workers.submit(task)
+        future = self._workers.submit(task, None if isinstance(task.audio, bytes) else STREAM_SECONDS)
         future.add_done_callback(lambda _: loop.call_soon_threadsafe(self._free_workers.release))
         return future
 
@@ -197,5 +201,6 @@ def _deadline(seconds_left: float | None) -> float | None:
     return None if seconds_left is None else time.monotonic() + seconds_left
 
 
-def _weight(audio: bytes) -> float:
-    return weight(len(audio), playing_seconds(memoryview(audio)))
+def _weight(audio: Path | bytes) -> float:
+    with nullcontext(memoryview(audio)) if isinstance(audio, bytes) else mapped(audio) as data:
+        return weight(len(data), playing_seconds(data))

@@ -24,7 +24,10 @@ MESSAGE_SECONDS = 300.0
 
 
 class UnaryReadInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg] # generic in its types alone
-    """Ends a unary call whose message does not arrive; must be the innermost interceptor."""
+    """Ends a unary call whose message does not arrive; must be the innermost interceptor.
+
+    It makes every handler one of streams, so that the others need to wrap only that kind.
+    """
 
     def __init__(self, max_messages: int, exempt_service: str, seconds: float = MESSAGE_SECONDS) -> None:
         """Creates the interceptor.
@@ -43,10 +46,10 @@ class UnaryReadInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg
         continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler]],
         handler_call_details: grpc.HandlerCallDetails,
     ) -> Handler:
-        """Wraps the handler of a call with one message; returns that of a stream unchanged."""
+        """Wraps the handler of a call with one message; the handler of a stream reads its messages itself."""
         handler = await continuation(handler_call_details)
         if handler is None or handler.request_streaming:
-            return handler
+            return handler if handler is None or handler.response_streaming else _with_one_response(handler)
         exempt = service_of(handler_call_details.method) == self._exempt_service
         return _streaming(handler, self._read if exempt else self._read_within_limit)
 
@@ -72,6 +75,19 @@ class UnaryReadInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg
             raise StreamStalled(text) from None
         finally:
             await close_reader(requests)
+
+
+def _with_one_response(handler: Handler) -> Handler:
+    respond_once = cast("Any", handler.stream_unary)
+
+    async def respond(requests: AsyncIterator[Any], context: Context) -> AsyncIterator[Any]:
+        yield await respond_once(requests, context)
+
+    return grpc.stream_stream_rpc_method_handler(
+        respond,
+        request_deserializer=handler.request_deserializer,
+        response_serializer=handler.response_serializer,
+    )
 
 
 def _streaming(handler: Handler, read: Callable[[AsyncIterator[Any]], Awaitable[Any]]) -> Handler:

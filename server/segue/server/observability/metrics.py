@@ -42,6 +42,7 @@ class Metrics:
         registry: the registry of all metrics.
         queue_audio_seconds: seconds of audio in the queue; the engine sets it.
         queue_age_seconds: seconds that the oldest clip in the queue has waited; the engine sets it.
+        spool_bytes: disk space of the clips of streams; the composition root sets its source.
         batch_windows: number of windows in each batch of the model.
         redis_seconds: response times of Redis in seconds.
         certificate_expires: end of the certificate that clients see, as a Unix time in seconds; 0 without one.
@@ -75,6 +76,9 @@ class Metrics:
     def _create_stage_metrics(self) -> None:
         self.queue_audio_seconds = Gauge(
             "segue_queue_audio_seconds", "Seconds of audio in the queue.", registry=self.registry
+        )
+        self.spool_bytes = Gauge(
+            "segue_spool_bytes", "Disk space of the clips of streams while they arrive.", registry=self.registry
         )
         self.queue_age_seconds = Gauge(
             "segue_queue_age_seconds", "Waiting time of the oldest clip in the queue.", registry=self.registry

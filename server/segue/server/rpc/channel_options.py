@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-MAX_MESSAGE_BYTES = 32 * 2**20
-"""Audio above 16 MiB gets a typed error from a handler; a message above this limit gets gRPC's own bare error."""
+MARGIN_BYTES = 16 * 2**20
+"""Audio above the limit of a clip gets a typed error from a handler; a message that is larger by more than this margin
+gets gRPC's own bare error."""
 
 MAX_CONNECTIONS = 512
 MAX_CALLS_PER_CONNECTION = 256
@@ -23,16 +24,17 @@ MIN_PING_SECONDS = 10
 _AGE_GRACE_SECONDS = 300
 
 
-def channel_options(max_connection_age: float) -> list[tuple[str, Any]]:
+def channel_options(clip_bytes: int, max_connection_age: float) -> list[tuple[str, Any]]:
     """Returns the options of a server.
 
     Args:
+        clip_bytes: largest clip in one message.
         max_connection_age: seconds after which clients must reconnect, so that a load balancer of connections spreads
             them; 0 disables it.
     """
     options = {
-        "grpc.max_receive_message_length": MAX_MESSAGE_BYTES,
-        "grpc.max_send_message_length": MAX_MESSAGE_BYTES,
+        "grpc.max_receive_message_length": clip_bytes + MARGIN_BYTES,
+        "grpc.max_send_message_length": clip_bytes + MARGIN_BYTES,
         "grpc.keepalive_time_ms": 1000 * KEEPALIVE_SECONDS,
         "grpc.keepalive_timeout_ms": 1000 * KEEPALIVE_TIMEOUT_SECONDS,
         "grpc.keepalive_permit_without_calls": 1,

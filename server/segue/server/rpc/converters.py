@@ -6,11 +6,11 @@ import base64
 import binascii
 import re
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeAlias
 
 from google.protobuf.duration_pb2 import Duration
 
-from segue.core.audio.limits import MAX_CHANNELS, MAX_RATE, MAX_UPLOAD_BYTES, MIN_RATE
+from segue.core.audio.limits import MAX_CHANNELS, MAX_RATE, MIN_RATE
 from segue.core.audio.pcm import PcmForm
 from segue.core.audio.quality import Quality
 from segue.core.catalogue.records import Track
@@ -47,20 +47,20 @@ class Page(NamedTuple):
     size: int
 
 
-def audio_bytes(audio: audio_pb2.Audio, field: str) -> bytes:
+def audio_bytes(audio: audio_pb2.Audio, field: str, max_bytes: int) -> bytes:
     """Returns the bytes of an uploaded clip, unchecked.
 
     Raises:
         MalformedRequest: the clip has no byte.
-        AudioTooLong: the clip has more than 16 MiB.
+        AudioTooLong: the clip has more than ``max_bytes``.
     """
     if not audio.content:
         raise MalformedRequest(f"{field}.content", f"{field}.content is empty; send the bytes of a whole audio file.")
-    if len(audio.content) > MAX_UPLOAD_BYTES:
+    if len(audio.content) > max_bytes:
         raise AudioTooLong(
-            f"{field}.content has {len(audio.content):,} bytes, more than the limit of {MAX_UPLOAD_BYTES:,}. "
-            "Send a part of the clip, or a compressed file.",
-            limit_bytes=MAX_UPLOAD_BYTES,
+            f"{field}.content has {len(audio.content):,} bytes, more than the limit of {max_bytes:,}. "
+            "Send it in chunks, by StreamingClassify or RecommendUpload.",
+            limit_bytes=max_bytes,
             actual_bytes=len(audio.content),
         )
     return audio.content
@@ -85,20 +85,38 @@ def limit(
     return min(value, MAX_LIMIT)
 
 
-def stream_config(
-    request: classification_service_pb2.StreamingClassifyRequest,
-) -> classification_service_pb2.StreamingClassifyConfig:
-    """Returns the configuration in the first message of a stream.
+ClipStreamRequest: TypeAlias = (
+    classification_service_pb2.StreamingClassifyRequest | recommendation_service_pb2.RecommendUploadRequest
+)
+"""A message of a stream that carries a clip."""
+
+
+def check_config(request: ClipStreamRequest) -> None:
+    """Checks that the first message of a stream is its configuration.
 
     Raises:
-        MalformedRequest: the message has no configuration.
+        MalformedRequest: it is not.
     """
     if request.WhichOneof("part") != "config":
         raise MalformedRequest("config", "The first message of a stream is its config; send it before any chunk.")
-    return request.config
 
 
-def pcm_form(config: classification_service_pb2.StreamingClassifyConfig) -> PcmForm | None:
+def upload_request(
+    config: recommendation_service_pb2.RecommendUploadConfig,
+) -> recommendation_service_pb2.RecommendRequest:
+    """Returns the request that an upload completes.
+
+    Raises:
+        MalformedRequest: it has a seed.
+    """
+    if config.request.WhichOneof("seed"):
+        raise MalformedRequest("config.request", "The request has a seed. Send the seed in chunks, or call Recommend.")
+    return config.request
+
+
+def pcm_form(
+    config: classification_service_pb2.StreamingClassifyConfig | recommendation_service_pb2.RecommendUploadConfig,
+) -> PcmForm | None:
     """Returns the sample format of a stream of raw PCM, or None for a stream that is a file.
 
     Raises:
@@ -115,7 +133,7 @@ def pcm_form(config: classification_service_pb2.StreamingClassifyConfig) -> PcmF
     return PcmForm(pcm.sample_rate, pcm.channels, _ENCODINGS[pcm.sample_encoding])
 
 
-def chunk(request: classification_service_pb2.StreamingClassifyRequest) -> bytes:
+def chunk(request: ClipStreamRequest) -> bytes:
     """Returns the chunk in a later message of a stream.
 
     Raises:

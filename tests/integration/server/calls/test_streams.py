@@ -171,7 +171,6 @@ UNUSABLE_AUDIO = {
     "half a second": (wav(0.5), "AUDIO_TOO_SHORT"),
     "silence": (wav(5, gain=0), "AUDIO_SILENT"),
     "cut off": (wav(9)[:100_000], "AUDIO_TOO_SHORT"),
-    "20 MiB": (bytes(20 * 2**20), "AUDIO_TOO_LONG"),
 }
 
 

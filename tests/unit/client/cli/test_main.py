@@ -73,12 +73,6 @@ def test_folder_as_seed(tmp_path: Path) -> None:
     assert (1, f"segue: {tmp_path} cannot be read: Is a directory.\n") == (result.exit_code, result.stderr)
 
 
-def test_too_much_on_stdin() -> None:
-    """Too much audio on standard input is refused before a server is called."""
-    result = segue("classify", "-", stdin=bytes(17 * 2**20))
-    assert (1, True) == (result.exit_code, "is larger than 16 MiB" in result.stderr)
-
-
 @pytest.mark.parametrize("arguments", [["--json", "status"], ["status", "--json"]], ids=" ".join)
 def test_error_as_json(arguments: list[str]) -> None:
     """With --json, before or after the command, an error is a document on standard output."""

@@ -1,0 +1,125 @@
+"""Disk space for the clips of streams while they arrive, so that no stream needs memory for its clip."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from segue.core.errors import AudioTooLong, Overloaded
+from segue.core.files import TemporaryFile, temporary_file
+
+_FULL_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+class Spool:
+    """Disk space that all streams of a server share.
+
+    Attributes:
+        used_bytes: size of all clips that are there now.
+    """
+
+    def __init__(self, folder: Path | None, max_bytes: int, max_clip_bytes: int) -> None:
+        """Creates an empty spool.
+
+        Args:
+            folder: folder of the clips, or None for the system's temporary folder.
+            max_bytes: largest size of all clips together.
+            max_clip_bytes: largest size of one clip.
+        """
+        self._folder = folder
+        self._max_bytes = max_bytes
+        self._max_clip_bytes = max_clip_bytes
+        self.used_bytes = 0
+
+    @contextmanager
+    def open(self) -> Iterator[SpooledClip]:
+        """Opens an empty clip, which is removed at the end of the block.
+
+        Raises:
+            Overloaded: the folder cannot be written.
+        """
+        with ExitStack() as stack:
+            try:
+                temporary = stack.enter_context(temporary_file(self._folder))
+            except OSError as error:
+                raise _storage_error(error) from error
+            clip = SpooledClip(self, temporary)
+            try:
+                yield clip
+            finally:
+                self.used_bytes -= clip.size
+
+    def reserve(self, size: int, clip_size: int) -> None:
+        """Reserves space for the next bytes of a clip.
+
+        Args:
+            size: number of bytes.
+            clip_size: size of the clip with these bytes.
+
+        Raises:
+            AudioTooLong: the clip is larger than the limit.
+            Overloaded: the spool is full.
+        """
+        if clip_size > self._max_clip_bytes:
+            limit = self._max_clip_bytes
+            raise AudioTooLong(
+                f"The stream has more than {limit:,} bytes, the limit. End it sooner.", limit_bytes=limit
+            )
+        if self.used_bytes + size > self._max_bytes:
+            raise Overloaded("The streams of other callers fill the space for clips. Try again in a few seconds.")
+        self.used_bytes += size
+
+
+class SpooledClip:
+    """A clip that is written while it arrives, and read by worker processes.
+
+    Attributes:
+        path: a path by which workers can open the clip.
+        size: number of bytes so far.
+    """
+
+    def __init__(self, spool: Spool, temporary: TemporaryFile) -> None:
+        self._spool = spool
+        self._file = temporary.file
+        self.path = temporary.path
+        self.size = 0
+
+    async def append(self, chunk: bytes) -> None:
+        """Appends the next bytes.
+
+        Raises:
+            AudioTooLong: the clip is larger than the limit.
+            Overloaded: the spool or its disk is full.
+        """
+        self._spool.reserve(len(chunk), self.size + len(chunk))
+        position, self.size = self.size, self.size + len(chunk)
+        await self._write(position, chunk)
+
+    async def replace_start(self, header: bytes) -> None:
+        """Replaces the first bytes, of which there are as many as ``header`` has."""
+        await self._write(0, header)
+
+    async def _write(self, position: int, content: bytes) -> None:
+        try:
+            # A disk may be slow, and the event loop serves all other calls.
+            await asyncio.to_thread(self._write_now, position, content)
+        except OSError as error:
+            raise _storage_error(error) from error
+
+    def _write_now(self, position: int, content: bytes) -> None:
+        self._file.seek(position)
+        rest = memoryview(content)
+        while rest:
+            rest = rest[self._file.write(rest) :]
+
+
+def _storage_error(error: OSError) -> Overloaded:
+    if error.errno in _FULL_DISK:
+        return Overloaded("The server's disk is full. Try again later, or send a clip that fits into one message.")
+    return Overloaded(
+        f"The server cannot store the clip ({error.strerror}): its operator has to check the option --spool. "
+        "Send a clip that fits into one message."
+    )

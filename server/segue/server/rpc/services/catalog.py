@@ -1,0 +1,74 @@
+"""The service that reads the catalogue."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.metadata import version
+
+from segue.core.catalogue.records import Track
+from segue.core.catalogue.store import TrackStore
+from segue.core.errors import SegueError, TrackNotFound
+from segue.server.components import ComponentsUser
+from segue.server.rpc import converters
+from segue.server.rpc.error_status import public_message
+from segue.server.rpc.handlers import Context
+from segue.v1 import (
+    catalog_service_pb2,
+    catalog_service_pb2_grpc,
+    revision_pb2,
+)
+
+
+class CatalogService(ComponentsUser, catalog_service_pb2_grpc.CatalogServiceServicer):
+    """Reads the catalogue and the state of the server."""
+
+    async def GetTrack(  # noqa: N802 - the contract's name
+        self, request: catalog_service_pb2.GetTrackRequest, context: Context
+    ) -> catalog_service_pb2.GetTrackResponse:
+        """Returns a track."""
+        track_id = converters.track_id(request.track_id)
+        (track,) = await self._components.readers.run(self._components.catalogue.store.get, [track_id])
+        if track is None:
+            raise TrackNotFound(track_id)
+        return catalog_service_pb2.GetTrackResponse(track=converters.track(track), revision=self._revision())
+
+    async def ListTracks(  # noqa: N802 - the contract's name
+        self, request: catalog_service_pb2.ListTracksRequest, context: Context
+    ) -> catalog_service_pb2.ListTracksResponse:
+        """Returns a page of the tracks in the order of their ids."""
+        page = converters.page(request)
+        ids, tracks = await self._components.readers.run(_read_page, self._components.catalogue.store, page)
+        return catalog_service_pb2.ListTracksResponse(
+            tracks=[converters.track(track) for track in tracks],
+            next_page_token=converters.page_token(ids[-1]) if len(ids) == page.size else "",
+            revision=self._revision(),
+        )
+
+    async def GetStatus(  # noqa: N802 - the contract's name
+        self, request: catalog_service_pb2.GetStatusRequest, context: Context
+    ) -> catalog_service_pb2.GetStatusResponse:
+        """Returns the model and the state of the catalogue."""
+        return catalog_service_pb2.GetStatusResponse(
+            revision=self._revision(),
+            track_count=len(self._components.catalogue.view),
+            genres=sorted(self._components.manifest.labels),
+            server_version=version("segue"),
+            catalogue_problem=self._catalogue_problem(),
+        )
+
+    def _revision(self) -> revision_pb2.Revision:
+        return converters.revision(self._components.model_id, *self._components.catalogue_state)
+
+    def _catalogue_problem(self) -> str:
+        """Returns the reason why the catalogue cannot be searched or read, for any caller, or ""."""
+        try:
+            self._components.catalogue.searchable_view()
+        except SegueError as error:
+            return public_message(error)
+        problem = self._components.catalogue.problem
+        return public_message(problem) if problem else ""
+
+
+def _read_page(store: TrackStore, page: converters.Page) -> tuple[Sequence[str], list[Track]]:
+    ids = store.track_ids(page.after, page.size)
+    return ids, [track for track in store.get(ids) if track is not None]

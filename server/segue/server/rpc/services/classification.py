@@ -1,0 +1,99 @@
+"""The service that classifies clips."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+
+from segue.server.components import ComponentsUser, DeferredComponents
+from segue.server.inference.arriving_audio import ArrivingAudio
+from segue.server.inference.engine import AnalyzedClip, WindowPrediction
+from segue.server.rpc import converters
+from segue.server.rpc.concurrency_limit import ConcurrencyLimit
+from segue.server.rpc.field_masks import apply_mask, requested_fields
+from segue.server.rpc.handlers import Context
+from segue.server.rpc.streams import MAX_STREAMS, chunk_errors, with_idle_timeout, write_timeout
+from segue.v1 import (
+    classification_service_pb2,
+    classification_service_pb2_grpc,
+    revision_pb2,
+)
+from segue.v1.classification_service_pb2 import (
+    ClassifyResponse,
+    StreamingClassifyRequest,
+    StreamingClassifyResponse,
+)
+
+
+class ClassificationService(ComponentsUser, classification_service_pb2_grpc.ClassificationServiceServicer):
+    """Classifies clips by genre."""
+
+    def __init__(self, components: DeferredComponents) -> None:
+        super().__init__(components)
+        self._streams = ConcurrencyLimit(MAX_STREAMS, "streams are open")
+
+    async def Classify(  # noqa: N802 - the contract's name
+        self, request: classification_service_pb2.ClassifyRequest, context: Context
+    ) -> ClassifyResponse:
+        """Scores every genre of the model for a clip."""
+        top_k, fields = converters.limit(request), requested_fields(request.read_mask, ClassifyResponse)
+        audio = converters.audio_bytes(request.audio, "audio", self._components.clip_bytes)
+        analyzed = await self._components.engine.analyze(audio, context.time_remaining())
+        return apply_mask(self._full_response(analyzed, top_k), fields)
+
+    async def StreamingClassify(  # noqa: N802 - the contract's name
+        self, request_iterator: AsyncIterator[StreamingClassifyRequest], context: Context
+    ) -> AsyncIterator[StreamingClassifyResponse]:
+        """Scores the windows of a clip while it arrives, and the whole clip at the end."""
+        with self._streams.acquire(), chunk_errors():
+            requests = with_idle_timeout(request_iterator)
+            async with aclosing(self._classify_stream(requests, context)) as responses:
+                async for response in responses:
+                    with write_timeout():
+                        yield response
+
+    async def _classify_stream(
+        self, requests: AsyncIterator[StreamingClassifyRequest], context: Context
+    ) -> AsyncGenerator[StreamingClassifyResponse, None]:
+        first = await anext(requests, StreamingClassifyRequest())
+        converters.check_config(first)
+        config = first.config
+        top_k, fields = converters.limit(config), requested_fields(config.read_mask, ClassifyResponse)
+        with self._components.spool.open() as clip:
+            audio = ArrivingAudio(self._components.engine, clip, converters.pcm_form(config))
+            async for prediction in _arriving_windows(audio, requests, context, is_wanted=not config.result_only):
+                yield self._window_response(prediction, top_k)
+            analyzed = await self._components.engine.analyze(await audio.complete_file(), context.time_remaining())
+        result = apply_mask(self._full_response(analyzed, top_k), fields)
+        yield StreamingClassifyResponse(result=result, revision=result.revision)
+
+    def _revision(self) -> revision_pb2.Revision:
+        return converters.revision(self._components.model_id, *self._components.catalogue_state)
+
+    def _window_response(self, prediction: WindowPrediction, top_k: int) -> StreamingClassifyResponse:
+        window = converters.scored_window(prediction.start, prediction.posterior, self._components.manifest, top_k)
+        return StreamingClassifyResponse(window=window, revision=self._revision())
+
+    def _full_response(self, analyzed: AnalyzedClip, top_k: int) -> ClassifyResponse:
+        """Returns a response with all fields."""
+        return ClassifyResponse(
+            scores=converters.genre_scores(analyzed.prediction.posterior, self._components.manifest.labels, top_k),
+            revision=self._revision(),
+            quality_flags=converters.quality_flags(analyzed.clip.quality),
+            timeline=converters.timeline(analyzed, self._components.manifest, top_k),
+            embedding=analyzed.prediction.embedding.tolist(),
+        )
+
+
+async def _arriving_windows(
+    audio: ArrivingAudio, requests: AsyncIterator[StreamingClassifyRequest], context: Context, *, is_wanted: bool
+) -> AsyncIterator[WindowPrediction]:
+    """Writes the chunks of a stream to its clip, and yields the windows as they arrive if they are wanted."""
+    async for request in requests:
+        await audio.append(converters.chunk(request))
+        if is_wanted:
+            async for prediction in audio.new_windows(context.time_remaining()):
+                yield prediction
+    if is_wanted:
+        async for prediction in audio.new_windows(context.time_remaining(), ended=True):
+            yield prediction
