@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from segue.core.audio.decoders.header_repair import repairs
+from segue.core.audio.decoders.header_repair import is_read_from_memory, repairs
 from segue.core.audio.sniff import flac_seconds, has_last_page, is_ogg, missing_share
 from segue.core.errors import AudioUndecodable
 from segue.core.files import temporary_file
@@ -23,12 +23,16 @@ _GAP_SECONDS = 0.01
 
 
 class _ViewFile(io.RawIOBase):
-    """Bytes as a file. Unlike a map, it may be positioned beyond its end, as libsndfile does with some headers."""
+    """Bytes as a file, with some replaced.
 
-    def __init__(self, view: memoryview, start: int = 0) -> None:
+    Unlike a map, it may be positioned beyond its end, as libsndfile does with some headers.
+    """
+
+    def __init__(self, view: memoryview, start: int = 0, patches: dict[int, bytes] | None = None) -> None:
         # A slice would keep a map from being closed for as long as an error refers to this file.
         self._view = view
         self._start = start
+        self._patches = patches or {}
         self._position = 0
 
     def readable(self) -> bool:
@@ -46,7 +50,9 @@ class _ViewFile(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:  # noqa: ANN401 - any writable buffer
         position = self._start + self._position
         part = self._view[position : position + len(buffer)]
-        memoryview(buffer).cast("B")[: len(part)] = part
+        target = memoryview(buffer).cast("B")[: len(part)]
+        target[:] = part
+        _apply(self._patches, target, position)
         self._position += len(part)
         return len(part)
 
@@ -145,7 +151,10 @@ def open_clip_file(audio: Path | bytes, *, is_whole: bool = True) -> Iterator[Cl
                 # A descriptor is fast. A path would not do: libsndfile would trust its suffix, and it may not be text.
                 yield ClipFile(view, file.fileno(), audio, share)
                 return
-        # Repairs change this process's copy of a page, not the file. The copy counts as memory, however little changes.
+            if not is_read_from_memory(view):
+                yield ClipFile(view, _ViewFile(view, patches=patches), audio, share)
+                return
+        # The change is in this process's copy of a page, not in the file. The copy counts as memory, all of it.
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY) as mapped, memoryview(mapped) as view:
             _apply(patches, view)
             yield ClipFile(view, _ViewFile(view), audio, share)
@@ -163,6 +172,9 @@ def _clip_of_bytes(audio: bytes, *, is_whole: bool) -> ClipFile:
     return ClipFile(memoryview(audio), io.BytesIO(audio), None, share)
 
 
-def _apply(patches: dict[int, bytes], view: memoryview) -> None:
+def _apply(patches: dict[int, bytes], view: memoryview, start: int = 0) -> None:
+    """Writes the patches into the bytes of a file from ``start`` on, as far as they are there."""
     for position, value in patches.items():
-        view[position : position + len(value)] = value
+        first, last = max(position, start), min(position + len(value), start + len(view))
+        if first < last:
+            view[first - start : last - start] = value[first - position : last - position]

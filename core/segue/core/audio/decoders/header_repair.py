@@ -32,6 +32,11 @@ def repairs(data: memoryview, *, is_whole: bool = True) -> dict[int, bytes]:
     return _mp3_repairs(data) if is_whole else {}
 
 
+def is_read_from_memory(data: memoryview) -> bool:
+    """Returns whether a decoder reads a repaired file from memory: MP3. The others are read from a file."""
+    return bytes(data[:4]) not in {b"RIFF", b"RF64", b"riff", b".snd"}
+
+
 def _wav_repairs(data: memoryview, *, is_rf64: bool) -> dict[int, bytes]:
     for chunk in islice(riff_chunks(data), _MAX_CHUNKS):
         if chunk.name == b"data":
