@@ -73,7 +73,9 @@ def _w64_repairs(data: memoryview) -> dict[int, bytes]:
 
 def _continues(data: memoryview, position: int) -> bool:
     """Returns whether chunks follow that end where the file ends: then the one before is truly empty."""
-    while position + 8 <= len(data):
+    for _ in range(_MAX_CHUNKS):
+        if position + 8 > len(data) or not bytes(data[position : position + 4]).strip(b"\0"):
+            break
         (length,) = struct.unpack_from("<I", data, position + 4)
         position += 8 + length + length % 2
     return position in {len(data), len(data) + 1}
