@@ -25,7 +25,7 @@ SERVICES: list[ServiceDescriptor] = [
 HANDLERS = {service.__name__: service for service in (CatalogService, ClassificationService, RecommendationService)}
 METHODS = [pytest.param(method, id=method.name) for service in SERVICES for method in service.methods]
 # The client's name for a method, if it is not the method's in snake case.
-CLIENT_NAMES = {"GetStatus": "status", "RecommendUpload": "recommend"}
+CLIENT_NAMES = {"GetStatus": "status", "RecommendUpload": "recommend", "SearchTracks": "search"}
 
 
 def snake(name: str) -> str:

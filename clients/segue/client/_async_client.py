@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import aclosing, closing, suppress
 from functools import cached_property
@@ -30,9 +31,16 @@ from segue.client._waiting import Waiting
 from segue.client.credentials import Credentials
 from segue.client.errors import SegueError, TrackNotFoundError
 from segue.v1.audio_pb2 import PcmFormat
-from segue.v1.catalog_service_pb2 import GetStatusResponse, ListTracksRequest, ListTracksResponse
+from segue.v1.catalog_service_pb2 import (
+    BatchGetTracksResponse,
+    GetStatusResponse,
+    ListTracksRequest,
+    ListTracksResponse,
+    SearchTracksRequest,
+    SearchTracksResponse,
+)
 from segue.v1.classification_service_pb2 import ClassifyResponse, StreamingClassifyResponse
-from segue.v1.recommendation_service_pb2 import RecommendResponse
+from segue.v1.recommendation_service_pb2 import RecommendRequest, RecommendResponse
 from segue.v1.track_pb2 import Track
 
 
@@ -84,34 +92,44 @@ class AsyncClient:
         return self._stream(_streams.streaming_classify(chunks, pcm, top_k, read_mask, stream_timeout))
 
     async def recommend(
-        self, seed: AudioSource | str, *, limit: int | None = None, read_mask: Iterable[str] | None = None
+        self,
+        seed: AudioSource | str,
+        *,
+        limit: int | None = None,
+        offset: int | None = None,
+        read_mask: Iterable[str] | None = None,
     ) -> RecommendResponse:
         """Finds the tracks that sound most similar to a seed; see `Client.recommend`."""
         if isinstance(seed, str):
-            return await self._send(_calls.recommend(seed, limit, read_mask))
+            return await self._send(_calls.recommend(seed, limit, read_mask, offset))
         with closing(await asyncio.to_thread(open_clip, seed)) as clip:
             if clip.is_large:
-                return await self._recommend_large(clip, limit, read_mask)
-            return await self._send(_calls.recommend(clip.head, limit, read_mask))
+                return await self._recommend_large(clip, _calls.recommend_request(limit, read_mask, offset))
+            return await self._send(_calls.recommend(clip.head, limit, read_mask, offset))
 
     async def streaming_recommend(
         self,
         seeds: Iterable[AudioSource | str] | AsyncIterable[AudioSource | str],
         *,
         limit: int | None = None,
+        offset: int | None = None,
         read_mask: Iterable[str] | None = None,
         stream_timeout: float = MAX_TIMEOUT,
     ) -> AsyncIterator[tuple[int, RecommendResponse | SegueError]]:
         """Finds the tracks that sound most similar to each of many seeds; see `Client.streaming_recommend`."""
-        stream, unsent = _streams.streaming_recommend(seeds, limit, read_mask, stream_timeout)
+        stream, unsent = _streams.streaming_recommend(seeds, limit, read_mask, stream_timeout, offset)
         async for response in self._stream(stream):
             yield numbered_outcome(response)
         for number, error in unsent:
             yield number, error
 
-    async def get_track(self, track_id: str) -> Track:
-        """Returns a track of the catalogue."""
-        return (await self._send(_calls.get_track(track_id))).track
+    async def get_track(self, track: str | os.PathLike[str]) -> Track:
+        """Returns a track of the catalogue, by its id or path; see `Client.get_track`."""
+        return (await self._send(_calls.get_track(track))).track
+
+    async def batch_get_tracks(self, track_ids: Iterable[str]) -> BatchGetTracksResponse:
+        """Returns many tracks; see `Client.batch_get_tracks`."""
+        return await self._send(_calls.batch_get_tracks(track_ids))
 
     async def list_tracks(self, *, page_size: int | None = None) -> AsyncIterator[Track]:
         """Yields all tracks in the order of their ids; see `Client.list_tracks`."""
@@ -121,6 +139,20 @@ class AsyncClient:
             for track in page.tracks:
                 yield track
             call = _calls.next_page(call, page)
+
+    async def search(self, query: str, *, page_size: int | None = None) -> AsyncIterator[Track]:
+        """Yields the tracks that contain every word of a query; see `Client.search`."""
+        async for page in self.search_pages(query, page_size=page_size):
+            for track in page.tracks:
+                yield track
+
+    async def search_pages(self, query: str, *, page_size: int | None = None) -> AsyncIterator[SearchTracksResponse]:
+        """Yields the pages of a search; see `Client.search_pages`."""
+        call: Call[SearchTracksRequest, SearchTracksResponse] | None = _calls.search_tracks(query, page_size)
+        while call:
+            page = await self._send(call)
+            yield page
+            call = _calls.next_matches(call, page)
 
     async def status(self) -> GetStatusResponse:
         """Returns the model, the catalogue and the version of the server."""
@@ -166,10 +198,7 @@ class AsyncClient:
 
         return await self._upload(clip, send)
 
-    async def _recommend_large(
-        self, clip: Clip, limit: int | None, read_mask: Iterable[str] | None
-    ) -> RecommendResponse:
-        request = _calls.recommend_request(limit, read_mask)
+    async def _recommend_large(self, clip: Clip, request: RecommendRequest) -> RecommendResponse:
         if track_id := await asyncio.to_thread(_streams.track_id_of, clip, request):
             with suppress(TrackNotFoundError):
                 return await self._send(_calls.recommend_track(request, track_id))

@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Iterable
+from pathlib import Path
 
 from google.protobuf.field_mask_pb2 import FieldMask
 
 from segue.client._audio import AudioSource, audio_message
 from segue.client._endpoint import Call
+from segue.client.errors import MalformedRequestError
 from segue.v1.catalog_service_pb2 import (
+    BatchGetTracksRequest,
+    BatchGetTracksResponse,
     GetStatusRequest,
     GetStatusResponse,
     GetTrackRequest,
     GetTrackResponse,
     ListTracksRequest,
     ListTracksResponse,
+    SearchTracksRequest,
+    SearchTracksResponse,
 )
 from segue.v1.classification_service_pb2 import ClassifyRequest, ClassifyResponse
 from segue.v1.recommendation_service_pb2 import RecommendRequest, RecommendResponse
+
+TRACK_ID = re.compile(r"[0-9a-f]{32}")
+"""The form of a track id."""
 
 _INT32_MIN, _INT32_MAX = -(2**31), 2**31 - 1
 
@@ -31,11 +42,19 @@ def classify(
 
 
 def recommend(
-    seed: AudioSource | str, limit: int | None = None, read_mask: Iterable[str] | None = None
+    seed: AudioSource | str,
+    limit: int | None = None,
+    read_mask: Iterable[str] | None = None,
+    offset: int | None = None,
 ) -> Call[RecommendRequest, RecommendResponse]:
-    """Builds a Recommend call."""
-    request = recommend_request(limit, read_mask)
+    """Builds a Recommend call.
+
+    Raises:
+        MalformedRequestError: the seed is a str that is the name of a file and no track id.
+    """
+    request = recommend_request(limit, read_mask, offset)
     if isinstance(seed, str):
+        _check_no_file_name(seed)
         request.track_id = _replace_surrogates(seed)
     else:
         request.audio.CopyFrom(audio_message(seed))
@@ -49,14 +68,43 @@ def recommend_track(request: RecommendRequest, track_id: str) -> Call[RecommendR
     return Call(lambda stubs: stubs.recommendation.Recommend, seeded)
 
 
-def recommend_request(limit: int | None, read_mask: Iterable[str] | None) -> RecommendRequest:
+def recommend_request(
+    limit: int | None, read_mask: Iterable[str] | None, offset: int | None = None
+) -> RecommendRequest:
     """Builds a request without its seed."""
-    return RecommendRequest(limit=clamp_int32(limit), read_mask=field_mask(read_mask))
+    return RecommendRequest(limit=clamp_int32(limit), read_mask=field_mask(read_mask), offset=clamp_int32(offset))
 
 
-def get_track(track_id: str) -> Call[GetTrackRequest, GetTrackResponse]:
-    """Builds a GetTrack call."""
-    return Call(lambda stubs: stubs.catalog.GetTrack, GetTrackRequest(track_id=_replace_surrogates(track_id)))
+def get_track(track: str | os.PathLike[str]) -> Call[GetTrackRequest, GetTrackResponse]:
+    """Builds a GetTrack call, for an id or for a path, which is made absolute."""
+    if isinstance(track, str):
+        _check_no_file_name(track)
+        request = GetTrackRequest(track_id=_replace_surrogates(track))
+    else:
+        request = GetTrackRequest(path=_catalogue_path(track))
+    return Call(lambda stubs: stubs.catalog.GetTrack, request)
+
+
+def batch_get_tracks(track_ids: Iterable[str]) -> Call[BatchGetTracksRequest, BatchGetTracksResponse]:
+    """Builds a BatchGetTracks call.
+
+    Raises:
+        TypeError: the ids are one string, whose letters would become ids.
+    """
+    if isinstance(track_ids, str):
+        raise TypeError(f"track_ids is a list of ids such as [{track_ids!r}], not a str")
+    request = BatchGetTracksRequest(track_ids=map(_replace_surrogates, track_ids))
+    return Call(lambda stubs: stubs.catalog.BatchGetTracks, request)
+
+
+def search_tracks(
+    query: str, page_size: int | None, page_token: str = ""
+) -> Call[SearchTracksRequest, SearchTracksResponse]:
+    """Builds a SearchTracks call, for the first page unless there is a token."""
+    request = SearchTracksRequest(
+        query=_replace_surrogates(query), page_size=clamp_int32(page_size) or 0, page_token=page_token
+    )
+    return Call(lambda stubs: stubs.catalog.SearchTracks, request)
 
 
 def list_tracks(page_size: int | None, page_token: str = "") -> Call[ListTracksRequest, ListTracksResponse]:
@@ -70,6 +118,14 @@ def next_page(
 ) -> Call[ListTracksRequest, ListTracksResponse] | None:
     """Builds the call for the page after a page, or None after the last."""
     return list_tracks(call.request.page_size, page.next_page_token) if page.next_page_token else None
+
+
+def next_matches(
+    call: Call[SearchTracksRequest, SearchTracksResponse], page: SearchTracksResponse
+) -> Call[SearchTracksRequest, SearchTracksResponse] | None:
+    """Builds the call for the page after a page of a search, or None after the last."""
+    request, token = call.request, page.next_page_token
+    return search_tracks(request.query, request.page_size, token) if token else None
 
 
 def status() -> Call[GetStatusRequest, GetStatusResponse]:
@@ -91,6 +147,26 @@ def field_mask(paths: Iterable[str] | None) -> FieldMask | None:
     if isinstance(paths, str):
         raise TypeError(f"read_mask is a list of fields such as [{paths!r}], not a str")
     return None if paths is None else FieldMask(paths=map(_replace_surrogates, paths))
+
+
+def looks_like_a_file(text: str) -> bool:
+    """Returns whether text that is no track id has a folder or an ending, as the names of files do."""
+    return not TRACK_ID.fullmatch(text) and (os.sep in text or bool(Path(text).suffix))
+
+
+def _check_no_file_name(track_id: str) -> None:
+    if looks_like_a_file(track_id):
+        raise MalformedRequestError(
+            f"{track_id!r} is not a track id, which has 32 lower-case hexadecimal digits. To name a file, write "
+            f"pathlib.Path({track_id!r}).",
+            field="track_id",
+        )
+
+
+def _catalogue_path(path: os.PathLike[str]) -> str:
+    """Returns an absolute path as the indexer writes it: a byte that is not UTF-8 as backslash, x and two digits."""
+    absolute = os.path.abspath(path)  # noqa: PTH100 - as the indexer, it keeps the names of links
+    return os.fsencode(absolute).decode("utf-8", "backslashreplace")
 
 
 def _replace_surrogates(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, suppress
@@ -27,9 +28,16 @@ from segue.client._waiting import Waiting
 from segue.client.credentials import Credentials
 from segue.client.errors import SegueError, TrackNotFoundError
 from segue.v1.audio_pb2 import PcmFormat
-from segue.v1.catalog_service_pb2 import GetStatusResponse, ListTracksRequest, ListTracksResponse
+from segue.v1.catalog_service_pb2 import (
+    BatchGetTracksResponse,
+    GetStatusResponse,
+    ListTracksRequest,
+    ListTracksResponse,
+    SearchTracksRequest,
+    SearchTracksResponse,
+)
 from segue.v1.classification_service_pb2 import ClassifyResponse, StreamingClassifyResponse
-from segue.v1.recommendation_service_pb2 import RecommendResponse
+from segue.v1.recommendation_service_pb2 import RecommendRequest, RecommendResponse
 from segue.v1.track_pb2 import Track
 
 
@@ -105,7 +113,12 @@ class Client:
         return self._stream(_streams.streaming_classify(chunks, pcm, top_k, read_mask, stream_timeout))
 
     def recommend(
-        self, seed: AudioSource | str, *, limit: int | None = None, read_mask: Iterable[str] | None = None
+        self,
+        seed: AudioSource | str,
+        *,
+        limit: int | None = None,
+        offset: int | None = None,
+        read_mask: Iterable[str] | None = None,
     ) -> RecommendResponse:
         """Finds the tracks that sound most similar to a seed, the most similar first.
 
@@ -113,21 +126,23 @@ class Client:
             seed: the id of a track, as a str; or a clip, as for `classify`. A file above 16 MiB whose track is in the
                 catalogue is not sent, and the response has no quality flags.
             limit: number of tracks to return, [1, 100]; None is the server's default (10).
+            offset: number of the most similar tracks to skip, [0, 999], with limit at most 1000; None is 0.
             read_mask: fields of the response to return, such as ["recommendations", "embedding"], or ["*"]; None is the
                 server's default (recommendations and quality_flags).
         """
         if isinstance(seed, str):
-            return self._send(_calls.recommend(seed, limit, read_mask))
+            return self._send(_calls.recommend(seed, limit, read_mask, offset))
         with closing(open_clip(seed)) as clip:
             if clip.is_large:
-                return self._recommend_large(clip, limit, read_mask)
-            return self._send(_calls.recommend(clip.head, limit, read_mask))
+                return self._recommend_large(clip, _calls.recommend_request(limit, read_mask, offset))
+            return self._send(_calls.recommend(clip.head, limit, read_mask, offset))
 
     def streaming_recommend(
         self,
         seeds: Iterable[AudioSource | str],
         *,
         limit: int | None = None,
+        offset: int | None = None,
         read_mask: Iterable[str] | None = None,
         stream_timeout: float = MAX_TIMEOUT,
     ) -> Iterator[tuple[int, RecommendResponse | SegueError]]:
@@ -140,15 +155,29 @@ class Client:
         Args:
             seeds: any number of seeds, as for `recommend`; clips of up to 16 MiB.
             limit: number of tracks to return for each seed, as for `recommend`.
+            offset: number of the most similar tracks of each seed to skip, as for `recommend`.
             read_mask: fields of the responses to return, as for `recommend`.
             stream_timeout: time limit of the whole stream in seconds, (0, 86400].
         """
-        stream, unsent = _streams.streaming_recommend(seeds, limit, read_mask, stream_timeout)
+        stream, unsent = _streams.streaming_recommend(seeds, limit, read_mask, stream_timeout, offset)
         return itertools.chain(map(numbered_outcome, self._stream(stream)), unsent)
 
-    def get_track(self, track_id: str) -> Track:
-        """Returns a track of the catalogue."""
-        return self._send(_calls.get_track(track_id)).track
+    def get_track(self, track: str | os.PathLike[str]) -> Track:
+        """Returns a track of the catalogue.
+
+        Args:
+            track: the id of the track, as a str; or the path of one of its files on the indexer's machine, such as
+                pathlib.Path, which is made absolute.
+        """
+        return self._send(_calls.get_track(track)).track
+
+    def batch_get_tracks(self, track_ids: Iterable[str]) -> BatchGetTracksResponse:
+        """Returns many tracks, in the order of their ids in the request, and the ids that no track has.
+
+        Args:
+            track_ids: the ids of the tracks, [1, 1000] of them.
+        """
+        return self._send(_calls.batch_get_tracks(track_ids))
 
     def list_tracks(self, *, page_size: int | None = None) -> Iterator[Track]:
         """Yields all tracks in the order of their ids, and fetches each page when it is reached.
@@ -161,6 +190,27 @@ class Client:
             page = self._send(call)
             yield from page.tracks
             call = _calls.next_page(call, page)
+
+    def search(self, query: str, *, page_size: int | None = None) -> Iterator[Track]:
+        """Yields the tracks whose title, artist, album and path together contain every word of a query.
+
+        The best matches come first: those whose title has all the words, then those that need the artist as well, then
+        the album, then the path. Case and accents do not matter. Each page is fetched when it is reached.
+
+        Args:
+            query: words, separated by spaces, [1, 16] of them.
+            page_size: number of tracks to fetch at once, [1, 1000]; None is the server's default (100).
+        """
+        for page in self.search_pages(query, page_size=page_size):
+            yield from page.tracks
+
+    def search_pages(self, query: str, *, page_size: int | None = None) -> Iterator[SearchTracksResponse]:
+        """Yields the pages of a search, each with the number of all matches; see `search`."""
+        call: Call[SearchTracksRequest, SearchTracksResponse] | None = _calls.search_tracks(query, page_size)
+        while call:
+            page = self._send(call)
+            yield page
+            call = _calls.next_matches(call, page)
 
     def status(self) -> GetStatusResponse:
         """Returns the model, the catalogue and the version of the server."""
@@ -197,8 +247,7 @@ class Client:
 
         return self._upload(clip, send)
 
-    def _recommend_large(self, clip: Clip, limit: int | None, read_mask: Iterable[str] | None) -> RecommendResponse:
-        request = _calls.recommend_request(limit, read_mask)
+    def _recommend_large(self, clip: Clip, request: RecommendRequest) -> RecommendResponse:
         if track_id := _streams.track_id_of(clip, request):
             with suppress(TrackNotFoundError):
                 return self._send(_calls.recommend_track(request, track_id))

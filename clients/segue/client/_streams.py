@@ -81,6 +81,7 @@ def streaming_recommend(
     limit: int | None = None,
     read_mask: Iterable[str] | None = None,
     timeout: float = MAX_TIMEOUT,
+    offset: int | None = None,
 ) -> tuple[Stream[StreamingRecommendRequest, StreamingRecommendResponse], UnsentSeeds]:
     """Builds a StreamingRecommend call, and a list for the seeds that cannot be sent; the item ids are numbers.
 
@@ -96,7 +97,7 @@ def streaming_recommend(
     def make_request(seed: AudioSource | str) -> StreamingRecommendRequest | None:
         number = next(numbers)
         try:
-            return StreamingRecommendRequest(item_id=str(number), request=recommend(seed, limit, paths).request)
+            return StreamingRecommendRequest(item_id=str(number), request=recommend(seed, limit, paths, offset).request)
         except SegueError as error:
             unsent.add(number, error)
             return None

@@ -26,7 +26,7 @@ from segue.v1 import revision_pb2 as segue_dot_v1_dot_revision__pb2
 from segue.v1 import track_pb2 as segue_dot_v1_dot_track__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1esegue/v1/catalog_service.proto\x12\x08segue.v1\x1a\x17segue/v1/revision.proto\x1a\x14segue/v1/track.proto\"#\n\x0fGetTrackRequest\x12\x10\n\x08track_id\x18\x01 \x01(\t\"X\n\x10GetTrackResponse\x12\x1e\n\x05track\x18\x01 \x01(\x0b\x32\x0f.segue.v1.Track\x12$\n\x08revision\x18\x02 \x01(\x0b\x32\x12.segue.v1.Revision\":\n\x11ListTracksRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"t\n\x12ListTracksResponse\x12\x1f\n\x06tracks\x18\x01 \x03(\x0b\x32\x0f.segue.v1.Track\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12$\n\x08revision\x18\x03 \x01(\x0b\x32\x12.segue.v1.Revision\"\x12\n\x10GetStatusRequest\"\x91\x01\n\x11GetStatusResponse\x12$\n\x08revision\x18\x01 \x01(\x0b\x32\x12.segue.v1.Revision\x12\x13\n\x0btrack_count\x18\x02 \x01(\x03\x12\x0e\n\x06genres\x18\x03 \x03(\t\x12\x16\n\x0eserver_version\x18\x04 \x01(\t\x12\x19\n\x11\x63\x61talogue_problem\x18\x05 \x01(\t2\xe2\x01\n\x0e\x43\x61talogService\x12\x41\n\x08GetTrack\x12\x19.segue.v1.GetTrackRequest\x1a\x1a.segue.v1.GetTrackResponse\x12G\n\nListTracks\x12\x1b.segue.v1.ListTracksRequest\x1a\x1c.segue.v1.ListTracksResponse\x12\x44\n\tGetStatus\x12\x1a.segue.v1.GetStatusRequest\x1a\x1b.segue.v1.GetStatusResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1esegue/v1/catalog_service.proto\x12\x08segue.v1\x1a\x17segue/v1/revision.proto\x1a\x14segue/v1/track.proto\"1\n\x0fGetTrackRequest\x12\x10\n\x08track_id\x18\x01 \x01(\t\x12\x0c\n\x04path\x18\x02 \x01(\t\"X\n\x10GetTrackResponse\x12\x1e\n\x05track\x18\x01 \x01(\x0b\x32\x0f.segue.v1.Track\x12$\n\x08revision\x18\x02 \x01(\x0b\x32\x12.segue.v1.Revision\"*\n\x15\x42\x61tchGetTracksRequest\x12\x11\n\ttrack_ids\x18\x01 \x03(\t\"z\n\x16\x42\x61tchGetTracksResponse\x12\x1f\n\x06tracks\x18\x01 \x03(\x0b\x32\x0f.segue.v1.Track\x12\x19\n\x11missing_track_ids\x18\x02 \x03(\t\x12$\n\x08revision\x18\x03 \x01(\x0b\x32\x12.segue.v1.Revision\":\n\x11ListTracksRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"t\n\x12ListTracksResponse\x12\x1f\n\x06tracks\x18\x01 \x03(\x0b\x32\x0f.segue.v1.Track\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12$\n\x08revision\x18\x03 \x01(\x0b\x32\x12.segue.v1.Revision\"K\n\x13SearchTracksRequest\x12\r\n\x05query\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"\x8b\x01\n\x14SearchTracksResponse\x12\x1f\n\x06tracks\x18\x01 \x03(\x0b\x32\x0f.segue.v1.Track\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12$\n\x08revision\x18\x03 \x01(\x0b\x32\x12.segue.v1.Revision\x12\x13\n\x0bmatch_count\x18\x04 \x01(\x03\"\x12\n\x10GetStatusRequest\"\x91\x01\n\x11GetStatusResponse\x12$\n\x08revision\x18\x01 \x01(\x0b\x32\x12.segue.v1.Revision\x12\x13\n\x0btrack_count\x18\x02 \x01(\x03\x12\x0e\n\x06genres\x18\x03 \x03(\t\x12\x16\n\x0eserver_version\x18\x04 \x01(\t\x12\x19\n\x11\x63\x61talogue_problem\x18\x05 \x01(\t2\x86\x03\n\x0e\x43\x61talogService\x12\x41\n\x08GetTrack\x12\x19.segue.v1.GetTrackRequest\x1a\x1a.segue.v1.GetTrackResponse\x12S\n\x0e\x42\x61tchGetTracks\x12\x1f.segue.v1.BatchGetTracksRequest\x1a .segue.v1.BatchGetTracksResponse\x12G\n\nListTracks\x12\x1b.segue.v1.ListTracksRequest\x1a\x1c.segue.v1.ListTracksResponse\x12M\n\x0cSearchTracks\x12\x1d.segue.v1.SearchTracksRequest\x1a\x1e.segue.v1.SearchTracksResponse\x12\x44\n\tGetStatus\x12\x1a.segue.v1.GetStatusRequest\x1a\x1b.segue.v1.GetStatusResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,17 +34,25 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'segue.v1.catalog_service_pb
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_GETTRACKREQUEST']._serialized_start=91
-  _globals['_GETTRACKREQUEST']._serialized_end=126
-  _globals['_GETTRACKRESPONSE']._serialized_start=128
-  _globals['_GETTRACKRESPONSE']._serialized_end=216
-  _globals['_LISTTRACKSREQUEST']._serialized_start=218
-  _globals['_LISTTRACKSREQUEST']._serialized_end=276
-  _globals['_LISTTRACKSRESPONSE']._serialized_start=278
-  _globals['_LISTTRACKSRESPONSE']._serialized_end=394
-  _globals['_GETSTATUSREQUEST']._serialized_start=396
-  _globals['_GETSTATUSREQUEST']._serialized_end=414
-  _globals['_GETSTATUSRESPONSE']._serialized_start=417
-  _globals['_GETSTATUSRESPONSE']._serialized_end=562
-  _globals['_CATALOGSERVICE']._serialized_start=565
-  _globals['_CATALOGSERVICE']._serialized_end=791
+  _globals['_GETTRACKREQUEST']._serialized_end=140
+  _globals['_GETTRACKRESPONSE']._serialized_start=142
+  _globals['_GETTRACKRESPONSE']._serialized_end=230
+  _globals['_BATCHGETTRACKSREQUEST']._serialized_start=232
+  _globals['_BATCHGETTRACKSREQUEST']._serialized_end=274
+  _globals['_BATCHGETTRACKSRESPONSE']._serialized_start=276
+  _globals['_BATCHGETTRACKSRESPONSE']._serialized_end=398
+  _globals['_LISTTRACKSREQUEST']._serialized_start=400
+  _globals['_LISTTRACKSREQUEST']._serialized_end=458
+  _globals['_LISTTRACKSRESPONSE']._serialized_start=460
+  _globals['_LISTTRACKSRESPONSE']._serialized_end=576
+  _globals['_SEARCHTRACKSREQUEST']._serialized_start=578
+  _globals['_SEARCHTRACKSREQUEST']._serialized_end=653
+  _globals['_SEARCHTRACKSRESPONSE']._serialized_start=656
+  _globals['_SEARCHTRACKSRESPONSE']._serialized_end=795
+  _globals['_GETSTATUSREQUEST']._serialized_start=797
+  _globals['_GETSTATUSREQUEST']._serialized_end=815
+  _globals['_GETSTATUSRESPONSE']._serialized_start=818
+  _globals['_GETSTATUSRESPONSE']._serialized_end=963
+  _globals['_CATALOGSERVICE']._serialized_start=966
+  _globals['_CATALOGSERVICE']._serialized_end=1356
 # @@protoc_insertion_point(module_scope)

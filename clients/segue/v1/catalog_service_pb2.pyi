@@ -22,21 +22,25 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class GetTrackRequest(_message.Message):
-    """Request for one track."""
+    """Request for one track. Exactly one of the fields is required."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     TRACK_ID_FIELD_NUMBER: _builtins.int
+    PATH_FIELD_NUMBER: _builtins.int
     track_id: _builtins.str
-    """The track's id. Required."""
+    """The track's id."""
+    path: _builtins.str
+    """The path of one of the track's files on the indexer's machine, absolute, written as in Track.path."""
     def __init__(
         self,
         *,
         track_id: _builtins.str = ...,
+        path: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["track_id", b"track_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["path", b"path", "track_id", b"track_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -71,6 +75,66 @@ class GetTrackResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetTrackResponse: _TypeAlias = GetTrackResponse  # noqa: Y015
+
+@_typing.final
+class BatchGetTracksRequest(_message.Message):
+    """Request for many tracks."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TRACK_IDS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def track_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The ids of the tracks, [1, 1000] of them; an id may be there more than once."""
+
+    def __init__(
+        self,
+        *,
+        track_ids: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["track_ids", b"track_ids"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchGetTracksRequest: _TypeAlias = BatchGetTracksRequest  # noqa: Y015
+
+@_typing.final
+class BatchGetTracksResponse(_message.Message):
+    """Many tracks."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TRACKS_FIELD_NUMBER: _builtins.int
+    MISSING_TRACK_IDS_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def tracks(self) -> _containers.RepeatedCompositeFieldContainer[_track_pb2.Track]:
+        """The tracks that were found, in the order of the requested ids."""
+
+    @_builtins.property
+    def missing_track_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The requested ids that no track has, in the order of the request."""
+
+    @_builtins.property
+    def revision(self) -> _revision_pb2.Revision:
+        """The model of the server, and the revision of the catalogue."""
+
+    def __init__(
+        self,
+        *,
+        tracks: _abc.Iterable[_track_pb2.Track] | None = ...,
+        missing_track_ids: _abc.Iterable[_builtins.str] | None = ...,
+        revision: _revision_pb2.Revision | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["revision", b"revision"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["missing_track_ids", b"missing_track_ids", "revision", b"revision", "tracks", b"tracks"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchGetTracksResponse: _TypeAlias = BatchGetTracksResponse  # noqa: Y015
 
 @_typing.final
 class ListTracksRequest(_message.Message):
@@ -133,6 +197,78 @@ class ListTracksResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListTracksResponse: _TypeAlias = ListTracksResponse  # noqa: Y015
+
+@_typing.final
+class SearchTracksRequest(_message.Message):
+    """Request for one page of the tracks that a query finds."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    QUERY_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    query: _builtins.str
+    """The words to find, separated by spaces, [1, 16] of them and at most 256 characters. Required."""
+    page_size: _builtins.int
+    """Maximum number of tracks to return, [0, 1000]. 0 is 100; above 1000 is treated as 1000; below 0 is
+    MALFORMED_REQUEST.
+    """
+    page_token: _builtins.str
+    """The next_page_token of the previous page of the same query, or empty for the first page. Opaque. Any server of the
+    same catalogue accepts it.
+    """
+    def __init__(
+        self,
+        *,
+        query: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "query", b"query"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SearchTracksRequest: _TypeAlias = SearchTracksRequest  # noqa: Y015
+
+@_typing.final
+class SearchTracksResponse(_message.Message):
+    """One page of the tracks that a query finds."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TRACKS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    MATCH_COUNT_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """The page_token of the next page, or empty after the last page."""
+    match_count: _builtins.int
+    """Number of tracks on all pages, [0, 2^63)."""
+    @_builtins.property
+    def tracks(self) -> _containers.RepeatedCompositeFieldContainer[_track_pb2.Track]:
+        """The tracks, the best matches first. A page may have fewer than requested although more follow."""
+
+    @_builtins.property
+    def revision(self) -> _revision_pb2.Revision:
+        """The model of the server, and the revision of the catalogue."""
+
+    def __init__(
+        self,
+        *,
+        tracks: _abc.Iterable[_track_pb2.Track] | None = ...,
+        next_page_token: _builtins.str = ...,
+        revision: _revision_pb2.Revision | None = ...,
+        match_count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["revision", b"revision"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["match_count", b"match_count", "next_page_token", b"next_page_token", "revision", b"revision", "tracks", b"tracks"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SearchTracksResponse: _TypeAlias = SearchTracksResponse  # noqa: Y015
 
 @_typing.final
 class GetStatusRequest(_message.Message):

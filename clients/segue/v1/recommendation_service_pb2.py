@@ -30,7 +30,7 @@ from segue.v1 import revision_pb2 as segue_dot_v1_dot_revision__pb2
 from segue.v1 import track_pb2 as segue_dot_v1_dot_track__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%segue/v1/recommendation_service.proto\x12\x08segue.v1\x1a google/protobuf/field_mask.proto\x1a\x17google/rpc/status.proto\x1a\x14segue/v1/audio.proto\x1a%segue/v1/classification_service.proto\x1a\x17segue/v1/revision.proto\x1a\x14segue/v1/track.proto\"d\n\x16RecommendUploadRequest\x12\x31\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x1f.segue.v1.RecommendUploadConfigH\x00\x12\x0f\n\x05\x63hunk\x18\x02 \x01(\x0cH\x00\x42\x06\n\x04part\"f\n\x15RecommendUploadConfig\x12+\n\x07request\x18\x01 \x01(\x0b\x32\x1a.segue.v1.RecommendRequest\x12 \n\x03pcm\x18\x02 \x01(\x0b\x32\x13.segue.v1.PcmFormat\"H\n\x17RecommendUploadResponse\x12-\n\x08response\x18\x01 \x01(\x0b\x32\x1b.segue.v1.RecommendResponse\"\x9d\x01\n\x10RecommendRequest\x12 \n\x05\x61udio\x18\x01 \x01(\x0b\x32\x0f.segue.v1.AudioH\x00\x12\x12\n\x08track_id\x18\x02 \x01(\tH\x00\x12\x12\n\x05limit\x18\x03 \x01(\x05H\x01\x88\x01\x01\x12-\n\tread_mask\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.FieldMaskB\x06\n\x04seedB\x08\n\x06_limit\"Y\n\x19StreamingRecommendRequest\x12\x0f\n\x07item_id\x18\x01 \x01(\t\x12+\n\x07request\x18\x02 \x01(\x0b\x32\x1a.segue.v1.RecommendRequest\"\x8f\x01\n\x1aStreamingRecommendResponse\x12\x0f\n\x07item_id\x18\x01 \x01(\t\x12/\n\x08response\x18\x02 \x01(\x0b\x32\x1b.segue.v1.RecommendResponseH\x00\x12$\n\x06status\x18\x03 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x42\t\n\x07outcome\"\xd7\x01\n\x11RecommendResponse\x12\x31\n\x0frecommendations\x18\x01 \x03(\x0b\x32\x18.segue.v1.Recommendation\x12$\n\x08revision\x18\x02 \x01(\x0b\x32\x12.segue.v1.Revision\x12,\n\rquality_flags\x18\x03 \x03(\x0e\x32\x15.segue.v1.QualityFlag\x12(\n\x08timeline\x18\x04 \x03(\x0b\x32\x16.segue.v1.ScoredWindow\x12\x11\n\tembedding\x18\x05 \x03(\x02\"D\n\x0eRecommendation\x12\x1e\n\x05track\x18\x01 \x01(\x0b\x32\x0f.segue.v1.Track\x12\x12\n\nsimilarity\x18\x02 \x01(\x02\x32\x9c\x02\n\x15RecommendationService\x12\x44\n\tRecommend\x12\x1a.segue.v1.RecommendRequest\x1a\x1b.segue.v1.RecommendResponse\x12X\n\x0fRecommendUpload\x12 .segue.v1.RecommendUploadRequest\x1a!.segue.v1.RecommendUploadResponse(\x01\x12\x63\n\x12StreamingRecommend\x12#.segue.v1.StreamingRecommendRequest\x1a$.segue.v1.StreamingRecommendResponse(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%segue/v1/recommendation_service.proto\x12\x08segue.v1\x1a google/protobuf/field_mask.proto\x1a\x17google/rpc/status.proto\x1a\x14segue/v1/audio.proto\x1a%segue/v1/classification_service.proto\x1a\x17segue/v1/revision.proto\x1a\x14segue/v1/track.proto\"d\n\x16RecommendUploadRequest\x12\x31\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x1f.segue.v1.RecommendUploadConfigH\x00\x12\x0f\n\x05\x63hunk\x18\x02 \x01(\x0cH\x00\x42\x06\n\x04part\"f\n\x15RecommendUploadConfig\x12+\n\x07request\x18\x01 \x01(\x0b\x32\x1a.segue.v1.RecommendRequest\x12 \n\x03pcm\x18\x02 \x01(\x0b\x32\x13.segue.v1.PcmFormat\"H\n\x17RecommendUploadResponse\x12-\n\x08response\x18\x01 \x01(\x0b\x32\x1b.segue.v1.RecommendResponse\"\xbd\x01\n\x10RecommendRequest\x12 \n\x05\x61udio\x18\x01 \x01(\x0b\x32\x0f.segue.v1.AudioH\x00\x12\x12\n\x08track_id\x18\x02 \x01(\tH\x00\x12\x12\n\x05limit\x18\x03 \x01(\x05H\x01\x88\x01\x01\x12-\n\tread_mask\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x13\n\x06offset\x18\x05 \x01(\x05H\x02\x88\x01\x01\x42\x06\n\x04seedB\x08\n\x06_limitB\t\n\x07_offset\"Y\n\x19StreamingRecommendRequest\x12\x0f\n\x07item_id\x18\x01 \x01(\t\x12+\n\x07request\x18\x02 \x01(\x0b\x32\x1a.segue.v1.RecommendRequest\"\x8f\x01\n\x1aStreamingRecommendResponse\x12\x0f\n\x07item_id\x18\x01 \x01(\t\x12/\n\x08response\x18\x02 \x01(\x0b\x32\x1b.segue.v1.RecommendResponseH\x00\x12$\n\x06status\x18\x03 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x42\t\n\x07outcome\"\xd7\x01\n\x11RecommendResponse\x12\x31\n\x0frecommendations\x18\x01 \x03(\x0b\x32\x18.segue.v1.Recommendation\x12$\n\x08revision\x18\x02 \x01(\x0b\x32\x12.segue.v1.Revision\x12,\n\rquality_flags\x18\x03 \x03(\x0e\x32\x15.segue.v1.QualityFlag\x12(\n\x08timeline\x18\x04 \x03(\x0b\x32\x16.segue.v1.ScoredWindow\x12\x11\n\tembedding\x18\x05 \x03(\x02\"D\n\x0eRecommendation\x12\x1e\n\x05track\x18\x01 \x01(\x0b\x32\x0f.segue.v1.Track\x12\x12\n\nsimilarity\x18\x02 \x01(\x02\x32\x9c\x02\n\x15RecommendationService\x12\x44\n\tRecommend\x12\x1a.segue.v1.RecommendRequest\x1a\x1b.segue.v1.RecommendResponse\x12X\n\x0fRecommendUpload\x12 .segue.v1.RecommendUploadRequest\x1a!.segue.v1.RecommendUploadResponse(\x01\x12\x63\n\x12StreamingRecommend\x12#.segue.v1.StreamingRecommendRequest\x1a$.segue.v1.StreamingRecommendResponse(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -44,15 +44,15 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RECOMMENDUPLOADRESPONSE']._serialized_start=424
   _globals['_RECOMMENDUPLOADRESPONSE']._serialized_end=496
   _globals['_RECOMMENDREQUEST']._serialized_start=499
-  _globals['_RECOMMENDREQUEST']._serialized_end=656
-  _globals['_STREAMINGRECOMMENDREQUEST']._serialized_start=658
-  _globals['_STREAMINGRECOMMENDREQUEST']._serialized_end=747
-  _globals['_STREAMINGRECOMMENDRESPONSE']._serialized_start=750
-  _globals['_STREAMINGRECOMMENDRESPONSE']._serialized_end=893
-  _globals['_RECOMMENDRESPONSE']._serialized_start=896
-  _globals['_RECOMMENDRESPONSE']._serialized_end=1111
-  _globals['_RECOMMENDATION']._serialized_start=1113
-  _globals['_RECOMMENDATION']._serialized_end=1181
-  _globals['_RECOMMENDATIONSERVICE']._serialized_start=1184
-  _globals['_RECOMMENDATIONSERVICE']._serialized_end=1468
+  _globals['_RECOMMENDREQUEST']._serialized_end=688
+  _globals['_STREAMINGRECOMMENDREQUEST']._serialized_start=690
+  _globals['_STREAMINGRECOMMENDREQUEST']._serialized_end=779
+  _globals['_STREAMINGRECOMMENDRESPONSE']._serialized_start=782
+  _globals['_STREAMINGRECOMMENDRESPONSE']._serialized_end=925
+  _globals['_RECOMMENDRESPONSE']._serialized_start=928
+  _globals['_RECOMMENDRESPONSE']._serialized_end=1143
+  _globals['_RECOMMENDATION']._serialized_start=1145
+  _globals['_RECOMMENDATION']._serialized_end=1213
+  _globals['_RECOMMENDATIONSERVICE']._serialized_start=1216
+  _globals['_RECOMMENDATIONSERVICE']._serialized_end=1500
 # @@protoc_insertion_point(module_scope)

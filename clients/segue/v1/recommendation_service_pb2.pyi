@@ -118,10 +118,17 @@ class RecommendRequest(_message.Message):
     TRACK_ID_FIELD_NUMBER: _builtins.int
     LIMIT_FIELD_NUMBER: _builtins.int
     READ_MASK_FIELD_NUMBER: _builtins.int
+    OFFSET_FIELD_NUMBER: _builtins.int
     track_id: _builtins.str
     """A track of the catalogue, by its id."""
     limit: _builtins.int
     """Number of tracks to return, [1, 100]. Unset is 10; above 100 is treated as 100; 0 or below is MALFORMED_REQUEST."""
+    offset: _builtins.int
+    """Number of the most similar tracks to skip, for further pages, [0, 999]. Unset is 0; below 0, or an offset that makes
+    offset + limit more than 1000, is MALFORMED_REQUEST. The pages of one seed overlap or have gaps if the catalogue
+    changes between them. Far from the seed the search is approximate: of the 1000 most similar of 100,000 tracks, about
+    one in twenty is missing.
+    """
     @_builtins.property
     def audio(self) -> _audio_pb2.Audio:
         """A clip, in the catalogue or not."""
@@ -139,17 +146,22 @@ class RecommendRequest(_message.Message):
         track_id: _builtins.str = ...,
         limit: _builtins.int | None = ...,
         read_mask: _field_mask_pb2.FieldMask | None = ...,
+        offset: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_limit", b"_limit", "audio", b"audio", "limit", b"limit", "read_mask", b"read_mask", "seed", b"seed", "track_id", b"track_id"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_limit", b"_limit", "_offset", b"_offset", "audio", b"audio", "limit", b"limit", "offset", b"offset", "read_mask", b"read_mask", "seed", b"seed", "track_id", b"track_id"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_limit", b"_limit", "audio", b"audio", "limit", b"limit", "read_mask", b"read_mask", "seed", b"seed", "track_id", b"track_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_limit", b"_limit", "_offset", b"_offset", "audio", b"audio", "limit", b"limit", "offset", b"offset", "read_mask", b"read_mask", "seed", b"seed", "track_id", b"track_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__limit: _TypeAlias = _typing.Literal["limit"]  # noqa: Y015
     _WhichOneofArgType__limit: _TypeAlias = _typing.Literal["_limit", b"_limit"]  # noqa: Y015
+    _WhichOneofReturnType__offset: _TypeAlias = _typing.Literal["offset"]  # noqa: Y015
+    _WhichOneofArgType__offset: _TypeAlias = _typing.Literal["_offset", b"_offset"]  # noqa: Y015
     _WhichOneofReturnType_seed: _TypeAlias = _typing.Literal["audio", "track_id"]  # noqa: Y015
     _WhichOneofArgType_seed: _TypeAlias = _typing.Literal["seed", b"seed"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__limit) -> _WhichOneofReturnType__limit | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__offset) -> _WhichOneofReturnType__offset | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType_seed) -> _WhichOneofReturnType_seed | None: ...
 

@@ -112,18 +112,17 @@ class MalformedRequest(SegueError):
 
 
 class TrackNotFound(SegueError):
-    """The catalogue has no track with this id.
+    """The catalogue has no track with this id or path.
 
     Attributes:
-        track_id: the requested id, cut to 64 characters.
+        name: the requested id or path, cut to 300 characters.
     """
 
     reason = "TRACK_NOT_FOUND"
 
-    def __init__(self, track_id: str) -> None:
-        track_id = track_id[:64]  # twice the length of a valid id
-        super().__init__(f"The catalogue has no track {track_id!r}. List its tracks, or index the file.")
-        self.track_id = track_id
+    def __init__(self, name: str, kind: str = "track") -> None:
+        self.name = name[:300]
+        super().__init__(f"The catalogue has no {kind} {self.name!r}. List or search its tracks, or index the file.")
 
 
 class CatalogueError(SegueError):

@@ -20,6 +20,7 @@ from segue.server.inference.decode_worker import DECODE_LIMITS, PRELOADED, Decod
 from segue.server.inference.engine import Engine
 from segue.server.inference.spool import Spool
 from segue.server.live_catalogue.catalogue import LiveCatalogue
+from segue.server.live_catalogue.text_search import TextSearch
 from segue.server.observability.metrics import Metrics
 from segue.server.security.exposure import exposure_warnings
 from segue.server.security.tls import Tls, tls_files, watch_balancer
@@ -29,6 +30,8 @@ from segue.server.settings import Settings
 # A reader of the catalogue mostly waits for Redis, so there are many threads, with a limit on queued reads.
 _READER_THREADS, _MAX_PENDING_READS = 16, 512
 _MIB = 2**20
+# Two searches at once would not be quicker than one after the other, and would slow down all other calls.
+_MAX_PENDING_SEARCHES = 64
 
 _log = logging.getLogger(__name__)
 
@@ -110,11 +113,19 @@ class Assembly:
             warm_up.result()
         engine = Engine(model, workers, self._settings.queue_seconds, self._metrics)
         self._resources.callback(engine.close)
-        readers = BoundedExecutor("read", _READER_THREADS, _MAX_PENDING_READS)
-        self._resources.callback(readers.close)
+        readers = self._create_executor("read", _READER_THREADS, _MAX_PENDING_READS)
         spool = Spool(self._settings.spool, self._settings.spool_mib * _MIB, self._settings.stream_mib * _MIB)
         self._metrics.spool_bytes.set_function(lambda: spool.used_bytes)
-        return Components(engine, catalogue, readers, spool, self._settings.clip_mib * _MIB)
+        search = TextSearch(catalogue)
+        self._resources.callback(search.close)
+        search.start()
+        searchers = self._create_executor("search", 1, _MAX_PENDING_SEARCHES)
+        return Components(engine, catalogue, readers, spool, self._settings.clip_mib * _MIB, search, searchers)
+
+    def _create_executor(self, name: str, threads: int, max_pending: int) -> BoundedExecutor:
+        executor = BoundedExecutor(name, threads, max_pending)
+        self._resources.callback(executor.close)
+        return executor
 
     def _start_catalogue(self, manifest: Manifest) -> LiveCatalogue:
         """Starts the catalogue, which ``abandon`` may close while ``build`` goes on."""

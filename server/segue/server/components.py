@@ -10,6 +10,7 @@ from segue.server.inference.bounded_executor import BoundedExecutor
 from segue.server.inference.engine import Engine
 from segue.server.inference.spool import Spool
 from segue.server.live_catalogue.catalogue import LiveCatalogue
+from segue.server.live_catalogue.text_search import TextSearch
 from segue.server.security.tls import Tls
 from segue.server.security.tokens import Tokens
 
@@ -24,6 +25,8 @@ class Components:
         readers: threads that wait for the store.
         spool: disk space for the clips of streams.
         clip_bytes: largest clip in one message.
+        search: searches the texts of the catalogue.
+        searchers: the thread that searches them.
     """
 
     engine: Engine
@@ -31,6 +34,8 @@ class Components:
     readers: BoundedExecutor
     spool: Spool
     clip_bytes: int
+    search: TextSearch
+    searchers: BoundedExecutor
 
     @property
     def manifest(self) -> Manifest:

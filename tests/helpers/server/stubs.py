@@ -55,10 +55,12 @@ class Stubs:
         return self._classification.StreamingClassify(iter(requests), timeout=120)
 
     def recommend(
-        self, seed: bytes | str, limit: int | None = None, read_mask: Sequence[str] = ()
+        self, seed: bytes | str, limit: int | None = None, read_mask: Sequence[str] = (), offset: int | None = None
     ) -> recommendation_service_pb2.RecommendResponse:
         """Recommends tracks for the bytes of a file or for a track id."""
-        request = recommendation_service_pb2.RecommendRequest(limit=limit, read_mask=FieldMask(paths=read_mask))
+        request = recommendation_service_pb2.RecommendRequest(
+            limit=limit, read_mask=FieldMask(paths=read_mask), offset=offset
+        )
         if isinstance(seed, bytes):
             request.audio.content = seed
         else:
@@ -75,9 +77,18 @@ class Stubs:
         """Recommends tracks for each of many seeds."""
         return self._recommendation.StreamingRecommend(iter(requests), timeout=120)
 
-    def get_track(self, track_id: str) -> catalog_service_pb2.GetTrackResponse:
+    def get_track(self, track_id: str = "", path: str = "") -> catalog_service_pb2.GetTrackResponse:
         """Reads a track."""
-        return self._catalog.GetTrack(catalog_service_pb2.GetTrackRequest(track_id=track_id), timeout=60)
+        return self._catalog.GetTrack(catalog_service_pb2.GetTrackRequest(track_id=track_id, path=path), timeout=60)
+
+    def batch_get_tracks(self, track_ids: Sequence[str]) -> catalog_service_pb2.BatchGetTracksResponse:
+        """Reads many tracks."""
+        return self._catalog.BatchGetTracks(catalog_service_pb2.BatchGetTracksRequest(track_ids=track_ids), timeout=60)
+
+    def search(self, query: str, page_size: int = 0, page_token: str = "") -> catalog_service_pb2.SearchTracksResponse:
+        """Reads a page of the tracks that a query finds."""
+        request = catalog_service_pb2.SearchTracksRequest(query=query, page_size=page_size, page_token=page_token)
+        return self._catalog.SearchTracks(request, timeout=60)
 
     def list_tracks(self, page_size: int = 0, page_token: str = "") -> catalog_service_pb2.ListTracksResponse:
         """Reads a page of the catalogue."""

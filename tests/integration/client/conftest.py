@@ -23,12 +23,16 @@ from google.rpc.status_pb2 import Status
 from segue.client import AsyncClient, Client
 from segue.v1.audio_pb2 import QUALITY_FLAG_LOW_RATE
 from segue.v1.catalog_service_pb2 import (
+    BatchGetTracksRequest,
+    BatchGetTracksResponse,
     GetStatusRequest,
     GetStatusResponse,
     GetTrackRequest,
     GetTrackResponse,
     ListTracksRequest,
     ListTracksResponse,
+    SearchTracksRequest,
+    SearchTracksResponse,
 )
 from segue.v1.catalog_service_pb2_grpc import CatalogServiceServicer, add_CatalogServiceServicer_to_server
 from segue.v1.classification_service_pb2 import (
@@ -207,6 +211,24 @@ class Peer(ClassificationServiceServicer, RecommendationServiceServicer, Catalog
         start = int(request.page_token or 0)
         end = start + (request.page_size or 100)
         return ListTracksResponse(tracks=TRACKS[start:end], next_page_token=str(end) if end < len(TRACKS) else "")
+
+    def BatchGetTracks(self, request: BatchGetTracksRequest, context: grpc.ServicerContext) -> BatchGetTracksResponse:  # noqa: N802 - the contract's name
+        """Returns the tracks that exist, and the other ids."""
+        self._receive(request, context)
+        known = {track.track_id: track for track in TRACKS}
+        return BatchGetTracksResponse(
+            tracks=[known[track_id] for track_id in request.track_ids if track_id in known],
+            missing_track_ids=[track_id for track_id in request.track_ids if track_id not in known],
+            revision=REVISION,
+        )
+
+    def SearchTracks(self, request: SearchTracksRequest, context: grpc.ServicerContext) -> SearchTracksResponse:  # noqa: N802 - the contract's name
+        """Returns pages of all tracks, whatever the query; a token is the number of the first track of its page."""
+        self._receive(request, context)
+        start = int(request.page_token or 0)
+        end = start + (request.page_size or 100)
+        token = str(end) if end < len(TRACKS) else ""
+        return SearchTracksResponse(tracks=TRACKS[start:end], next_page_token=token, match_count=len(TRACKS))
 
     def GetStatus(self, request: GetStatusRequest, context: grpc.ServicerContext) -> GetStatusResponse:  # noqa: N802 - the contract's name
         """Returns the same status."""

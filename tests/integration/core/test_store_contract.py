@@ -221,3 +221,21 @@ def test_all_stores_are_equivalent(any_store: WritableStore, seed: int) -> None:
                 forgotten = [dice.choice(paths) for _ in range(2)]
                 assert expected.forget(forgotten) == writer.forget(forgotten)
             assert content(reference, paths) == content(any_store, paths)
+
+
+def test_texts(any_store: WritableStore) -> None:
+    """The texts of a track are those of its metadata, with None for unknown ids."""
+    with any_store.writer(*MODEL) as writer:
+        writer.add([addition(1, "/music/caf\udce9.flac", title="Träume")])
+    assert [("Träume", "", "", "/music/caf\udce9.flac"), None] == any_store.texts([track_id(1), track_id(2)])
+    assert [] == any_store.texts([])
+
+
+def test_the_write_mark(any_store: WritableStore) -> None:
+    """The mark changes when a writer begins and when it ends, and not in between two writers."""
+    marks = [any_store.write_mark()]
+    with any_store.writer(*MODEL):
+        marks.append(any_store.write_mark())
+    marks += [any_store.write_mark(), any_store.write_mark()]
+    assert marks[2] == marks[3]
+    assert 3 == len(set(marks))

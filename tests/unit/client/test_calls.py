@@ -25,6 +25,8 @@ def test_every_method_has_a_call() -> None:
         calls.recommend(b"audio", None).request,
         calls.get_track("id").request,
         calls.list_tracks(None).request,
+        calls.batch_get_tracks(["id"]).request,
+        calls.search_tracks("words", None).request,
         calls.status().request,
         *streams.streaming_classify([]).requests,
         *streams.streaming_recommend(["id"])[0].requests,

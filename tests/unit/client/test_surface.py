@@ -42,6 +42,7 @@ SURFACE = [
     "TrackNotFoundError",
     "TryAgainError",
 ]
+LISTINGS = {"list_tracks", "search", "search_pages"}
 STREAMS = {"streaming_classify", "streaming_recommend"}
 
 
@@ -61,7 +62,7 @@ def test_clients_alike() -> None:
     """Both clients have the same methods and parameters; only the types of streams and listings differ."""
     plain, asynchronous = methods(Client), methods(AsyncClient)
     assert parameters(plain) == parameters(asynchronous)
-    for select, names in ((lambda s: s.return_annotation, {"list_tracks", *STREAMS}), (parameter_types, STREAMS)):
+    for select, names in ((lambda s: s.return_annotation, LISTINGS | STREAMS), (parameter_types, STREAMS)):
         assert names == {name for name in plain if select(plain[name]) != select(asynchronous[name])}
 
 

@@ -41,6 +41,17 @@ class TrackStore(Protocol):
         """Returns the tracks with these ids, with None for unknown ids."""
         ...
 
+    def texts(self, track_ids: Sequence[str]) -> list[tuple[str, str, str, str] | None]:
+        """Returns title, artist, album and path of these tracks, with None for unknown ids; cheaper than ``get``."""
+        ...
+
+    def write_mark(self) -> str:
+        """Returns a text that changes when a writer begins or ends, and every few seconds while it holds the lock.
+
+        As long as the mark stays the same, so does the catalogue, including the metadata that have no event.
+        """
+        ...
+
     def embeddings(self, track_ids: Sequence[str]) -> list[Vector | None]:
         """Returns the embeddings [e] of these tracks, with None for unknown ids."""
         ...

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 
 import numpy as np
@@ -15,6 +15,9 @@ from segue.core.redis_catalogue.keys import to_bytes, to_text
 
 DIGEST = b"digest"
 """The field of a track's hash that has its digest."""
+
+TEXTS = [b"title", b"artist", b"album", b"path"]
+"""The fields of a track's hash that can be searched."""
 
 
 def track_to_hash(track: Track, embedding: bytes) -> dict[bytes, bytes]:
@@ -48,6 +51,14 @@ def track_from_hash(track_id: str, raw: Mapping[bytes, bytes]) -> Track:
         posterior=json.loads(raw.get(b"posterior", b"{}")),
         **{"title": "", **values},
     )
+
+
+def texts_from_values(values: Sequence[bytes | None]) -> tuple[str, str, str, str] | None:
+    """Returns the texts of a track from the values of its ``TEXTS``, or None if there is no track."""
+    if all(value is None for value in values):
+        return None
+    title, artist, album, path = (to_text(value or b"") for value in values)
+    return title, artist, album, path
 
 
 def embedding_to_bytes(embedding: Vector, width: int) -> bytes:

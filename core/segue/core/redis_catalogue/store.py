@@ -21,10 +21,12 @@ from segue.core.redis_catalogue.client import (
     translating_errors,
 )
 from segue.core.redis_catalogue.codec import (
+    TEXTS,
     embedding_from_bytes,
     failure_from_bytes,
     file_from_bytes,
     identity_from_hash,
+    texts_from_values,
     track_from_hash,
 )
 from segue.core.redis_catalogue.keys import RedisKeys, to_bytes, to_text
@@ -123,6 +125,23 @@ class RedisStore:
             hashes: list[Any] = pipe.execute()
             tracks += [track_from_hash(name, raw) if raw else None for name, raw in zip(page, hashes, strict=True)]
         return tracks
+
+    @translates_errors
+    def texts(self, track_ids: Sequence[str]) -> list[tuple[str, str, str, str] | None]:
+        """Returns title, artist, album and path of these tracks, with None for unknown ids."""
+        texts: list[tuple[str, str, str, str] | None] = []
+        for page in batched(track_ids, PAGE):
+            pipe = self._client.pipeline(transaction=False)
+            for track_id in page:
+                pipe.hmget(self._keys.track(track_id), TEXTS)
+            texts += map(texts_from_values, pipe.execute())
+        return texts
+
+    @translates_errors
+    def write_mark(self) -> str:
+        """Returns a text that changes with every sign of life of a writer; see ``TrackStore.write_mark``."""
+        values: list[Any] = self._client.hmget(self._keys.writer, [b"number", b"until"])
+        return b" ".join(value or b"" for value in values).decode()
 
     @translates_errors
     def embeddings(self, track_ids: Sequence[str]) -> list[Vector | None]:

@@ -34,6 +34,7 @@ class MemoryStore:
         self._failures: dict[str, FailureRecord] = {}
         self._events: list[Event] = []
         self._trimmed = 0
+        self._write_mark = 0
         self._lock = threading.Lock()
 
     def ping(self) -> None:
@@ -58,6 +59,15 @@ class MemoryStore:
     def get(self, track_ids: Sequence[str]) -> list[Track | None]:
         """Returns the tracks with these ids, with None for unknown ids."""
         return [self._tracks.get(track_id) for track_id in track_ids]
+
+    def texts(self, track_ids: Sequence[str]) -> list[tuple[str, str, str, str] | None]:
+        """Returns title, artist, album and path of these tracks, with None for unknown ids."""
+        tracks = self.get(track_ids)
+        return [None if track is None else (track.title, track.artist, track.album, track.path) for track in tracks]
+
+    def write_mark(self) -> str:
+        """Returns the number of times that a writer has begun or ended."""
+        return str(self._write_mark)
 
     def embeddings(self, track_ids: Sequence[str]) -> list[Vector | None]:
         """Returns the embeddings [e] of these tracks, with None for unknown ids."""
@@ -102,10 +112,12 @@ class MemoryStore:
         check_same_model(self._identity, new_identity.key, self.address)
         if not self._lock.acquire(blocking=False):
             raise CatalogueLocked("The catalogue is being written by another thread. Wait until it is done.")
+        self._write_mark += 1
         try:
             self._identity = self._identity or new_identity
             yield MemoryWriter(self, width)
         finally:
+            self._write_mark += 1
             self._lock.release()
 
     def put(self, addition: Addition, embedding: bytes) -> None:

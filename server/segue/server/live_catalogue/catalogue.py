@@ -180,8 +180,8 @@ class LiveCatalogue:
             raise TrackNotFound(track_id)
         return embedding
 
-    def nearest(self, query: Vectors, k: int, seed: str) -> NearestTracks:
-        """Returns the ``k`` tracks nearest to an embedding [e], without the seed; from memory if the store is away.
+    def nearest(self, query: Vectors, k: int, seed: str, skip: int = 0) -> NearestTracks:
+        """Returns the ``k`` tracks nearest to an embedding [e], after the ``skip`` nearest; without the seed.
 
         Raises:
             CatalogueMismatch: another model has replaced the catalogue.
@@ -190,7 +190,7 @@ class LiveCatalogue:
         """
         view = self.searchable_view()
         with self._metrics.time_stage("search"):
-            neighbours = view.search(query, k + _SPARE, {seed})
+            neighbours = view.search(query, skip + k + _SPARE, {seed})[skip:]
         try:
             with self._metrics.time_stage("metadata"):
                 tracks = _with_metadata(neighbours, self.store)

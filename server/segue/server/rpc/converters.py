@@ -1,12 +1,12 @@
-"""Conversion of core types to and from protobuf messages; the only module that does it."""
+"""Conversion of core types to and from protobuf messages.
+
+``catalogue_requests`` checks the requests to the catalogue service; no other module does either.
+"""
 
 from __future__ import annotations
 
-import base64
-import binascii
-import re
 from collections.abc import Sequence
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Literal, TypeAlias
 
 from google.protobuf.duration_pb2 import Duration
 
@@ -21,7 +21,6 @@ from segue.core.model.saved_model import Floats
 from segue.server.inference.engine import AnalyzedClip
 from segue.v1 import (
     audio_pb2,
-    catalog_service_pb2,
     classification_service_pb2,
     recommendation_service_pb2,
     revision_pb2,
@@ -29,22 +28,10 @@ from segue.v1 import (
 )
 
 DEFAULT_LIMIT, MAX_LIMIT = 10, 100
+# hnswlib's search takes time and memory in proportion to the number of neighbours, above the ef of 256.
+MAX_NEIGHBOURS = 1_000
 MAX_ITEM_ID = 128
-DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE = 100, 1_000
-_TRACK_ID = re.compile("([0-9a-f]{32})?")
 _ENCODINGS = {audio_pb2.SAMPLE_ENCODING_INT16: False, audio_pb2.SAMPLE_ENCODING_FLOAT32: True}
-
-
-class Page(NamedTuple):
-    """A page of the catalogue.
-
-    Attributes:
-        after: the id before the first one of the page, or "" for the first page.
-        size: largest number of tracks, [1, 1000].
-    """
-
-    after: str
-    size: int
 
 
 def audio_bytes(audio: audio_pb2.Audio, field: str, max_bytes: int) -> bytes:
@@ -83,6 +70,21 @@ def limit(
     if value <= 0:
         raise MalformedRequest(field, f"{field} is {value}; use 1 to {MAX_LIMIT}, or omit it for {DEFAULT_LIMIT}.")
     return min(value, MAX_LIMIT)
+
+
+def offset(request: recommendation_service_pb2.RecommendRequest) -> int:
+    """Returns the number of nearest tracks to skip, [0, 999].
+
+    Raises:
+        MalformedRequest: the number is negative, or the last track would be too far down.
+    """
+    value: int = request.offset
+    if value < 0 or value + limit(request) > MAX_NEIGHBOURS:
+        raise MalformedRequest(
+            "offset",
+            f"offset is {value}; use 0 or more, and at most {MAX_NEIGHBOURS:,} for offset + limit.",
+        )
+    return value
 
 
 ClipStreamRequest: TypeAlias = (
@@ -167,50 +169,6 @@ def seed_kind(request: recommendation_service_pb2.RecommendRequest) -> Literal["
     if kind is None:
         raise MalformedRequest("seed", "The request has no seed; send audio or a track_id.")
     return kind
-
-
-def track_id(value: str) -> str:
-    """Returns the id of a track in a request.
-
-    Raises:
-        MalformedRequest: it is empty.
-    """
-    if not value:
-        raise MalformedRequest("track_id", "track_id is empty; send the id of a track that ListTracks returns.")
-    return value
-
-
-def page(request: catalog_service_pb2.ListTracksRequest) -> Page:
-    """Returns the requested page.
-
-    Raises:
-        MalformedRequest: the size is negative, or the token was not returned by ``page_token``.
-    """
-    if request.page_size < 0:
-        raise MalformedRequest(
-            "page_size", f"page_size is {request.page_size}; use 1 to {MAX_PAGE_SIZE}, or 0 for {DEFAULT_PAGE_SIZE}."
-        )
-    after = _last_id(request.page_token)
-    if after is None:
-        raise MalformedRequest(
-            "page_token",
-            "page_token is not from this service; send next_page_token unchanged, or nothing for the first page.",
-        )
-    return Page(after, min(request.page_size or DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE))
-
-
-def page_token(last_id: str) -> str:
-    """Returns the token of the page after ``last_id``."""
-    return base64.urlsafe_b64encode(last_id.encode()).decode()
-
-
-def _last_id(token: str) -> str | None:
-    """Returns the id in a page token, "" for an empty token, or None for a token that is not ours."""
-    try:
-        last_id = base64.urlsafe_b64decode(token.encode()).decode("ascii")
-    except (binascii.Error, UnicodeError):
-        return None
-    return last_id if token == page_token(last_id) and _TRACK_ID.fullmatch(last_id) else None
 
 
 def genre_scores(posterior: Floats, labels: Sequence[str], top_k: int) -> list[classification_service_pb2.GenreScore]:

@@ -70,7 +70,7 @@ def _standard_details(error: Exception, message: str) -> list[Message]:
         violation = error_details_pb2.BadRequest.FieldViolation(field=error.field, description=message)
         return [error_details_pb2.BadRequest(field_violations=[violation])]
     if isinstance(error, errors.TrackNotFound):
-        return [error_details_pb2.ResourceInfo(resource_type="segue.v1.Track", resource_name=error.track_id)]
+        return [error_details_pb2.ResourceInfo(resource_type="segue.v1.Track", resource_name=error.name)]
     if isinstance(error, RETRYABLE):
         return [error_details_pb2.RetryInfo(retry_delay=Duration(seconds=RETRY_SECONDS))]
     return []

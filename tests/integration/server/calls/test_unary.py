@@ -85,6 +85,52 @@ def test_pages(stubs: Stubs, ids: list[str]) -> None:
     assert sorted(ids) == listed
 
 
+def test_get_track_by_path(stubs: Stubs, ids: list[str], clips: list[Path]) -> None:
+    """A track is found by the path of its file, with the same response as by its id."""
+    assert stubs.get_track(ids[0]) == stubs.get_track(path=str(clips[0]))
+    with pytest.raises(grpc.RpcError, match=r"no file '/none\.wav'") as error:
+        stubs.get_track(path="/none.wav")
+    code, reason, details = failure(error)
+    assert ("NOT_FOUND", "TRACK_NOT_FOUND") == (code, reason)
+    assert "/none.wav" == details["ResourceInfo"].resource_name  # type: ignore[attr-defined] # a ResourceInfo
+    with pytest.raises(grpc.RpcError, match="send one of them") as error:
+        stubs.get_track(ids[0], path=str(clips[0]))
+    assert ("INVALID_ARGUMENT", "MALFORMED_REQUEST") == failure(error)[:2]
+
+
+def test_batch_get_tracks(stubs: Stubs, ids: list[str]) -> None:
+    """Many tracks come in the order of the request, one as often as it is requested; unknown ids are named."""
+    response = stubs.batch_get_tracks([ids[3], UNKNOWN, ids[1], ids[3]])
+    assert [ids[3], ids[1], ids[3]] == [track.track_id for track in response.tracks]
+    assert ([UNKNOWN], 20) == (list(response.missing_track_ids), response.revision.catalogue_revision)
+    assert 1_000 == len(stubs.batch_get_tracks([ids[0]] * 1_000).tracks)
+
+
+@pytest.mark.parametrize("track_ids", [[], [""], [UNKNOWN, ""], [UNKNOWN] * 1_001])
+def test_invalid_batches(stubs: Stubs, track_ids: list[str]) -> None:
+    """No id, an empty one and too many are errors."""
+    with pytest.raises(grpc.RpcError, match="track_ids has") as error:
+        stubs.batch_get_tracks(track_ids)
+    assert ("INVALID_ARGUMENT", "MALFORMED_REQUEST") == failure(error)[:2]
+
+
+def test_offset(stubs: Stubs, ids: list[str]) -> None:
+    """The pages of a seed together are all recommendations, each once; after the last track comes nothing."""
+    every = [r.track.track_id for r in stubs.recommend(ids[3], limit=100).recommendations]
+    pages = [stubs.recommend(ids[3], limit=7, offset=offset).recommendations for offset in (0, 7, 14, 21)]
+    assert every == [r.track.track_id for page in pages for r in page]
+    assert 19 == len(every)
+
+
+@pytest.mark.parametrize(("offset", "limit"), [(-1, 10), (991, 10), (1_000, 1), (2**31 - 1, 1)])
+def test_invalid_offsets(stubs: Stubs, ids: list[str], offset: int, limit: int) -> None:
+    """An offset below 0, and one beyond the thousandth track, are errors."""
+    with pytest.raises(grpc.RpcError, match="offset is") as error:
+        stubs.recommend(ids[0], limit=limit, offset=offset)
+    assert ("INVALID_ARGUMENT", "MALFORMED_REQUEST") == failure(error)[:2]
+    assert [] == list(stubs.recommend(ids[0], limit=10, offset=990).recommendations)
+
+
 def test_status(stubs: Stubs) -> None:
     """The status has the size of the catalogue, the genres of the model, and no problem."""
     status = stubs.status()

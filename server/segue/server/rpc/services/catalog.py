@@ -9,7 +9,7 @@ from segue.core.catalogue.records import Track
 from segue.core.catalogue.store import TrackStore
 from segue.core.errors import SegueError, TrackNotFound
 from segue.server.components import ComponentsUser
-from segue.server.rpc import converters
+from segue.server.rpc import catalogue_requests, converters
 from segue.server.rpc.error_status import public_message
 from segue.server.rpc.handlers import Context
 from segue.v1 import (
@@ -26,21 +26,48 @@ class CatalogService(ComponentsUser, catalog_service_pb2_grpc.CatalogServiceServ
         self, request: catalog_service_pb2.GetTrackRequest, context: Context
     ) -> catalog_service_pb2.GetTrackResponse:
         """Returns a track."""
-        track_id = converters.track_id(request.track_id)
-        (track,) = await self._components.readers.run(self._components.catalogue.store.get, [track_id])
-        if track is None:
-            raise TrackNotFound(track_id)
+        store = self._components.catalogue.store
+        if path := catalogue_requests.track_path(request):
+            track = await self._components.readers.run(_read_track_of_file, store, path)
+        else:
+            track_id = catalogue_requests.track_id(request.track_id)
+            track = await self._components.readers.run(_read_track, store, track_id)
         return catalog_service_pb2.GetTrackResponse(track=converters.track(track), revision=self._revision())
+
+    async def BatchGetTracks(  # noqa: N802 - the contract's name
+        self, request: catalog_service_pb2.BatchGetTracksRequest, context: Context
+    ) -> catalog_service_pb2.BatchGetTracksResponse:
+        """Returns many tracks, and names those that do not exist."""
+        ids = catalogue_requests.batch_ids(request)
+        tracks = await self._components.readers.run(self._components.catalogue.store.get, ids)
+        return catalog_service_pb2.BatchGetTracksResponse(
+            tracks=[converters.track(track) for track in tracks if track is not None],
+            missing_track_ids=[track_id for track_id, track in zip(ids, tracks, strict=True) if track is None],
+            revision=self._revision(),
+        )
+
+    async def SearchTracks(  # noqa: N802 - the contract's name
+        self, request: catalog_service_pb2.SearchTracksRequest, context: Context
+    ) -> catalog_service_pb2.SearchTracksResponse:
+        """Returns a page of the tracks whose texts contain every word."""
+        search = catalogue_requests.search(request)
+        found = await self._components.searchers.run(self._components.search.search, *search)
+        return catalog_service_pb2.SearchTracksResponse(
+            tracks=[converters.track(track) for track in found.tracks],
+            next_page_token=catalogue_requests.match_token(found.last),
+            revision=self._revision(),
+            match_count=found.total,
+        )
 
     async def ListTracks(  # noqa: N802 - the contract's name
         self, request: catalog_service_pb2.ListTracksRequest, context: Context
     ) -> catalog_service_pb2.ListTracksResponse:
         """Returns a page of the tracks in the order of their ids."""
-        page = converters.page(request)
+        page = catalogue_requests.page(request)
         ids, tracks = await self._components.readers.run(_read_page, self._components.catalogue.store, page)
         return catalog_service_pb2.ListTracksResponse(
             tracks=[converters.track(track) for track in tracks],
-            next_page_token=converters.page_token(ids[-1]) if len(ids) == page.size else "",
+            next_page_token=catalogue_requests.page_token(ids[-1]) if len(ids) == page.size else "",
             revision=self._revision(),
         )
 
@@ -69,6 +96,21 @@ class CatalogService(ComponentsUser, catalog_service_pb2_grpc.CatalogServiceServ
         return public_message(problem) if problem else ""
 
 
-def _read_page(store: TrackStore, page: converters.Page) -> tuple[Sequence[str], list[Track]]:
+def _read_track(store: TrackStore, track_id: str) -> Track:
+    (track,) = store.get([track_id])
+    if track is None:
+        raise TrackNotFound(track_id)
+    return track
+
+
+def _read_track_of_file(store: TrackStore, path: str) -> Track:
+    (file,) = store.files([path])
+    (track,) = store.get([file.track_id]) if file else [None]
+    if track is None:
+        raise TrackNotFound(path, "file")
+    return track
+
+
+def _read_page(store: TrackStore, page: catalogue_requests.Page) -> tuple[Sequence[str], list[Track]]:
     ids = store.track_ids(page.after, page.size)
     return ids, [track for track in store.get(ids) if track is not None]

@@ -13,7 +13,7 @@ from segue.core.index.vector_index import Vectors
 from segue.server.components import ComponentsUser, DeferredComponents
 from segue.server.inference.arriving_audio import ArrivingAudio
 from segue.server.inference.engine import AnalyzedClip
-from segue.server.rpc import converters
+from segue.server.rpc import catalogue_requests, converters
 from segue.server.rpc.concurrency_limit import ConcurrencyLimit
 from segue.server.rpc.error_status import item_status
 from segue.server.rpc.field_masks import apply_mask, requested_fields
@@ -78,10 +78,11 @@ class RecommendationService(ComponentsUser, recommendation_service_pb2_grpc.Reco
         self, request: recommendation_service_pb2.RecommendRequest, find_seed: Callable[[], Awaitable[_Seed]]
     ) -> RecommendResponse:
         limit, fields = converters.limit(request), requested_fields(request.read_mask, RecommendResponse)
+        skip = converters.offset(request)
         components = self._components
         components.catalogue.searchable_view()  # fails before a clip is decoded in vain
         seed = await find_seed()
-        nearest = await components.readers.run(components.catalogue.nearest, seed.embedding, limit, seed.track_id)
+        nearest = await components.readers.run(components.catalogue.nearest, seed.embedding, limit, seed.track_id, skip)
         response = RecommendResponse(
             recommendations=[converters.recommendation(neighbour, track) for neighbour, track in nearest.tracks],
             revision=converters.revision(components.model_id, nearest.revision, nearest.stale),
@@ -119,7 +120,7 @@ class RecommendationService(ComponentsUser, recommendation_service_pb2_grpc.Reco
         seconds_left: float | None,
     ) -> _Seed:
         if kind == "track_id":
-            track_id = converters.track_id(request.track_id)
+            track_id = catalogue_requests.track_id(request.track_id)
             return _Seed(track_id, await self._components.readers.run(self._components.catalogue.embedding, track_id))
         audio = converters.audio_bytes(request.audio, "audio", self._components.clip_bytes)
         return await self._clip_seed(audio, seconds_left)
