@@ -47,9 +47,9 @@ class Client:
     Every method raises a subclass of SegueError when its call fails.
 
     Unary calls are retried up to three times, within the timeout, when the server or its store is unavailable (code
-    UNAVAILABLE, or CANCELLED as a server stops). Streams are not retried, and neither are calls to an overloaded
-    server: call again after the error's `retry_after`. With `wait_for_ready`, a call to a server that is starting is
-    retried until the timeout.
+    UNAVAILABLE, or CANCELLED as a server stops). A call that an overloaded server refuses is sent again after the pause
+    that the server names, then after longer ones, until the timeout; a shorter timeout gives up earlier. With
+    `wait_for_ready`, so is a call to a server that is starting. Streams are not retried.
 
     Args:
         address: HOST:PORT of the server. Several servers are ipv4:HOST:PORT,HOST:PORT with IP addresses, or a name that

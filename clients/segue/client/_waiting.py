@@ -1,14 +1,18 @@
-"""Waits for a server that is not there yet, or is still starting."""
+"""Waits for a server that is overloaded, not there yet, or still starting."""
 
 from __future__ import annotations
 
 import logging
+import random
 import time
 
 from segue.client._error_mapping import is_refused
-from segue.client.errors import DeadlineExceededError, SegueError, StartingError
+from segue.client.errors import DeadlineExceededError, OverloadedError, SegueError, StartingError
 
 _PAUSE_SECONDS = 0.5
+# A server names the same pause to everyone, however long it has been overloaded.
+_MAX_BACKOFF = 8
+_MAX_JITTER = 0.5
 
 _log = logging.getLogger("segue.client")
 
@@ -21,12 +25,14 @@ class Waiting:
 
         Args:
             timeout: time limit of the call in seconds, its tries and pauses included.
-            is_allowed: False if the first failure is final.
+            is_allowed: True to wait for a server that is not there yet or is still starting; a call that an overloaded
+                server refused is sent again in any case.
         """
         self._timeout = timeout
         self._deadline = time.monotonic() + timeout
         self._is_allowed = is_allowed
         self._waited_for: SegueError | None = None
+        self._refusals = 0
 
     @property
     def seconds_left(self) -> float:
@@ -42,13 +48,25 @@ class Waiting:
         """
         if self._waited_for and isinstance(error, DeadlineExceededError):
             raise self._waited_for
-        pause = error.retry_after or _PAUSE_SECONDS
-        if not (self._is_allowed and _may_pass(error)) or pause > self._deadline - time.monotonic():
+        pause = self._pause(error)
+        if pause is None or pause > self._deadline - time.monotonic():
             raise error
         if not self._waited_for:
-            _log.info("%s Waiting for it, at most %g s.", error, self._timeout)
+            action = "Trying again" if isinstance(error, OverloadedError) else "Waiting for it"
+            _log.info("%s %s, at most %g s.", error, action, self._timeout)
         self._waited_for = error
         return pause
+
+    def _pause(self, error: SegueError) -> float | None:
+        """Returns the seconds until the next try, or None if there is none."""
+        if isinstance(error, OverloadedError) and error.retry_after:
+            factor = min(2**self._refusals, _MAX_BACKOFF)
+            self._refusals += 1
+            jitter = random.uniform(1, 1 + _MAX_JITTER)  # noqa: S311 - spreads calls, and hides nothing
+            return error.retry_after * factor * jitter
+        if self._is_allowed and _may_pass(error):
+            return error.retry_after or _PAUSE_SECONDS
+        return None
 
 
 def _may_pass(error: SegueError) -> bool:

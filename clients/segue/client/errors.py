@@ -165,7 +165,7 @@ class TryAgainError(SegueError):
 
 
 class OverloadedError(TryAgainError):
-    """A server with more work than it accepts."""
+    """A server with more work than it accepts, also at the last try within the time limit."""
 
     reason = "OVERLOADED"
 

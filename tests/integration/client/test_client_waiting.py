@@ -14,17 +14,23 @@ from click.testing import CliRunner
 from google.protobuf.duration_pb2 import Duration
 from google.rpc.error_details_pb2 import RetryInfo
 
-from segue.client import AsyncClient, Client, Credentials, ServerUnreachableError, StartingError
+from segue.client import AsyncClient, Client, Credentials, OverloadedError, ServerUnreachableError, StartingError
 from segue.client.cli.main import main
 from segue.v1.catalog_service_pb2_grpc import add_CatalogServiceServicer_to_server
 from tests.helpers.machine.waiting import PATIENCE_SECONDS
-from tests.integration.client.conftest import Behaviour, Peer, fails, info, serving
+from tests.integration.client.conftest import Behaviour, CallMethod, Peer, fails, info, serving
 
 
 def starts(seconds: float) -> Behaviour:
     """Fails a call as a server does that is starting, which asks to try again after so many seconds."""
     delay = RetryInfo(retry_delay=Duration(seconds=int(seconds), nanos=int(1e9 * (seconds % 1))))
     return fails(grpc.StatusCode.UNAVAILABLE, "The server is starting.", info("STARTING"), delay)
+
+
+def overloaded(seconds: float) -> Behaviour:
+    """Fails a call as an overloaded server does, which asks to try again after so many seconds."""
+    delay = RetryInfo(retry_delay=Duration(seconds=int(seconds), nanos=int(1e9 * (seconds % 1))))
+    return fails(grpc.StatusCode.RESOURCE_EXHAUSTED, "60 s are queued already.", info("OVERLOADED"), delay)
 
 
 @pytest.fixture
@@ -66,6 +72,29 @@ def test_the_pause_that_a_server_names(peer: Peer) -> None:
     with pytest.raises(StartingError), Client(peer.address, wait_for_ready=True, timeout=50) as client:
         client.status()
     assert time.monotonic() - begun < 45
+
+
+async def test_an_overloaded_server(call: CallMethod, peer: Peer) -> None:
+    """A call that is refused is sent again after the pause that the server names, until it succeeds."""
+    peer.behaviours += [overloaded(0.02)] * 5
+    assert 5 == (await call(peer.address, "status")).track_count
+    assert 6 == len(peer.received)
+
+
+async def test_a_server_that_stays_overloaded(call: CallMethod, peer: Peer) -> None:
+    """A pause that is longer than the rest of the time limit is not begun: the refusal is raised."""
+    peer.behaviours += [overloaded(0.02)] * 2 + [overloaded(1_000)]
+    with pytest.raises(OverloadedError, match="queued already"):
+        await call(peer.address, "status")
+    assert 3 == len(peer.received)
+
+
+def test_a_refused_command_says_so(peer: Peer) -> None:
+    """The command says once that it tries again, also with --no-wait, which is for servers that are not there."""
+    peer.behaviours += [overloaded(0.02)] * 3
+    result = CliRunner(env={"SEGUE_ADDRESS": peer.address}).invoke(main, ["status", "--no-wait"])
+    assert 0 == result.exit_code
+    assert ["segue: 60 s are queued already. Trying again, at most 60 s."] == result.stderr.splitlines()
 
 
 def test_a_server_that_comes_late(late_address: str) -> None:
