@@ -16,7 +16,7 @@ from tests.helpers.machine.waiting import wait_until
 def added(data: Path, server: str, clips: list[Path]) -> dict[str, Any]:
     """The indexer's report of adding twenty clips, which the running server has loaded."""
     report: dict[str, Any] = json.loads(run("segue-indexer", "add", "--json", "--data", data, *clips))
-    wait_until(lambda: "20" == json.loads(run("segue", "--json", "status", SEGUE_ADDRESS=server))["track_count"])
+    wait_until(lambda: 20 == json.loads(run("segue", "--json", "status", SEGUE_ADDRESS=server))["track_count"])
     return report
 
 

@@ -149,7 +149,7 @@ class Endpoint:
     def waiting_for_upload(self, clip: Clip) -> Waiting:
         """Starts the time limit of a call that sends a large clip in chunks."""
         timeout = min(self.timeout + clip.upload_seconds, MAX_TIMEOUT)
-        return Waiting(timeout, is_allowed=self.wait_for_ready and clip.is_repeatable)
+        return Waiting(timeout, is_allowed=self.wait_for_ready, is_repeatable=clip.is_repeatable)
 
     @contextmanager
     def typed_errors(self) -> Iterator[None]:

@@ -20,17 +20,19 @@ _log = logging.getLogger("segue.client")
 class Waiting:
     """The time limit of one call, and the pauses between its tries."""
 
-    def __init__(self, timeout: float, *, is_allowed: bool) -> None:
+    def __init__(self, timeout: float, *, is_allowed: bool, is_repeatable: bool = True) -> None:
         """Starts the time limit.
 
         Args:
             timeout: time limit of the call in seconds, its tries and pauses included.
             is_allowed: True to wait for a server that is not there yet or is still starting; a call that an overloaded
                 server refused is sent again in any case.
+            is_repeatable: False if the call cannot be sent again, so that the first failure is final.
         """
         self._timeout = timeout
         self._deadline = time.monotonic() + timeout
         self._is_allowed = is_allowed
+        self._is_repeatable = is_repeatable
         self._waited_for: SegueError | None = None
         self._refusals = 0
 
@@ -59,8 +61,10 @@ class Waiting:
 
     def _pause(self, error: SegueError) -> float | None:
         """Returns the seconds until the next try, or None if there is none."""
+        if not self._is_repeatable:
+            return None
         if isinstance(error, OverloadedError) and error.retry_after:
-            factor = min(2**self._refusals, _MAX_BACKOFF)
+            factor = min(1 << self._refusals, _MAX_BACKOFF)
             self._refusals += 1
             jitter = random.uniform(1, 1 + _MAX_JITTER)  # noqa: S311 - spreads calls, and hides nothing
             return error.retry_after * factor * jitter

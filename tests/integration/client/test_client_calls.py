@@ -53,6 +53,34 @@ async def test_get_track(call: CallMethod, peer: Peer) -> None:
     assert [GetTrackRequest(track_id=TRACKS[0].track_id)] == peer.received
 
 
+async def test_get_track_by_path(call: CallMethod, peer: Peer, tmp_path: Path) -> None:
+    """get_track accepts the path of a file, which need not exist on this machine."""
+    assert TRACKS[0] == await call(peer.address, "get_track", tmp_path / "none.wav")
+    assert [GetTrackRequest(path=str(tmp_path / "none.wav"))] == peer.received
+
+
+async def test_batch_get_tracks(call: CallMethod, peer: Peer) -> None:
+    """batch_get_tracks returns the tracks that exist, and the other ids."""
+    response = await call(peer.address, "batch_get_tracks", [TRACKS[2].track_id, "none", TRACKS[0].track_id])
+    assert ([TRACKS[2], TRACKS[0]], ["none"]) == (list(response.tracks), list(response.missing_track_ids))
+
+
+@pytest.mark.parametrize(("page_size", "pages"), [(None, 1), (2, 3)])
+async def test_search(call: CallMethod, peer: Peer, page_size: int | None, pages: int) -> None:
+    """Search yields the tracks of all pages of one query."""
+    assert TRACKS == await call(peer.address, "search", "some words", page_size=page_size)
+    assert [("some words", page_size or 0)] * pages == [(sent.query, sent.page_size) for sent in peer.received]
+
+
+async def test_offset(call: CallMethod, peer: Peer) -> None:
+    """An offset is sent with a seed, and with each seed of a stream; without one, none is sent."""
+    await call(peer.address, "recommend", TRACKS[0].track_id, offset=200)
+    await call(peer.address, "streaming_recommend", [TRACKS[0].track_id], offset=300)
+    await call(peer.address, "recommend", TRACKS[0].track_id)
+    first, second, third = peer.received
+    assert (200, 300, False) == (first.offset, second.request.offset, third.HasField("offset"))
+
+
 async def test_status(call: CallMethod, peer: Peer) -> None:
     """Status returns the contract's message unchanged."""
     response = await call(peer.address, "status")

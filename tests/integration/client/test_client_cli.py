@@ -10,9 +10,11 @@ from typing import Any
 import grpc
 import pytest
 from click.testing import CliRunner, Result
+from google.rpc.error_details_pb2 import BadRequest
 
 from segue.client.cli.main import main
 from segue.v1.recommendation_service_pb2 import RecommendResponse
+from segue.v1.track_pb2 import Track
 from tests.helpers.machine.waiting import wait_until
 from tests.integration.client.conftest import TRACKS, Peer, fails, hangs, info
 
@@ -63,12 +65,19 @@ def test_timeline(peer: Peer, clip: str) -> None:
     assert ["scores", "quality_flags", "timeline"] == list(peer.received[0].read_mask.paths)
 
 
-def test_no_timeline(peer: Peer, clip: str) -> None:
-    """Without --timeline only the printed fields are requested; with --json, every field."""
-    segue(peer, "classify", clip)
-    segue(peer, "classify", clip, "--json")
-    segue(peer, "recommend", clip, "--json")
-    assert [[], ["*"], ["*"]] == [list(request.read_mask.paths) for request in peer.received]
+@pytest.mark.parametrize(("command", "usual"), [("classify", "scores"), ("recommend", "recommendations")])
+def test_details(peer: Peer, clip: str, command: str, usual: str) -> None:
+    """Timeline and embedding are requested and printed only if the options ask for them."""
+    assert not {"timeline", "embedding"} & keys(segue(peer, command, clip, "--json"))
+    assert "embedding" in keys(segue(peer, command, clip, "--json", "--embedding"))
+    masks = [list(request.read_mask.paths) for request in peer.received]
+    assert [[], [usual, "quality_flags", "embedding"]] == masks
+
+
+def keys(result: Result) -> set[str]:
+    """The keys of a document, or of its only result."""
+    printed = document(result)
+    return set(printed.get("results", [printed])[0])
 
 
 def test_classify_several(peer: Peer, clip: str) -> None:
@@ -85,16 +94,15 @@ def test_classify_several(peer: Peer, clip: str) -> None:
 def test_classify_as_json(peer: Peer, clip: str) -> None:
     """With --json, each file has one result, with its scores or its error."""
     peer.behaviours.append(SILENT)
-    result = segue(peer, "--json", "classify", clip, clip)
+    result = segue(peer, "--json", "classify", clip, clip, "--timeline")
     first, second = document(result)["results"]
     assert (1, clip, "AUDIO_SILENT") == (result.exit_code, first["file"], first["error"]["reason"])
     assert {
         "file": clip,
         "scores": [{"genre": "blues", "score": 0.75}, {"genre": "jazz", "score": 0.25}],
         "quality_flags": ["QUALITY_FLAG_LOW_RATE"],
-        "timeline": [{"start": "3s", "end": "6s", "scores": [{"genre": "jazz", "score": 0.5}]}],
-        "embedding": [0.75, -0.5],
-        "revision": {"model_id": "segue-fast-1a2b3c4d", "catalogue_revision": "12", "stale": False},
+        "timeline": [{"start": 3.0, "end": 6.0, "scores": [{"genre": "jazz", "score": 0.5}]}],
+        "revision": {"model_id": "segue-fast-1a2b3c4d", "catalogue_revision": 12, "stale": False},
     } == second
 
 
@@ -121,7 +129,7 @@ def test_recommend_by_id(peer: Peer) -> None:
     """An id that is not the name of a file is sent as an id, and --json prints the contract's message."""
     printed = document(segue(peer, "recommend", TRACKS[0].track_id, "--json"))
     assert TRACKS[0].track_id == peer.received[0].track_id
-    assert set(RecommendResponse.DESCRIPTOR.fields_by_name) == printed.keys()
+    assert set(RecommendResponse.DESCRIPTOR.fields_by_name) - {"timeline", "embedding"} == printed.keys()
     assert 5 == len(printed["recommendations"])
     assert {"track", "similarity"} == printed["recommendations"][0].keys()
 
@@ -137,9 +145,24 @@ def test_file_named_as_an_id(peer: Peer, tmp_path: Path, monkeypatch: pytest.Mon
 def test_track(peer: Peer) -> None:
     """Track prints the known properties of a track; with --json, every field."""
     text = segue(peer, "track", TRACKS[0].track_id).stdout
-    printed = document(segue(peer, "track", TRACKS[0].track_id, "--json"))
+    (printed,) = document(segue(peer, "track", TRACKS[0].track_id, "--json"))["results"]
     assert (True, False) == ("music/song-0.flac" in text, "Tagged" in text)
-    assert ("180s", "", TRACKS[0].track_id) == (printed["duration"], printed["tagged_genre"], printed["track_id"])
+    assert (180.0, "", TRACKS[0].track_id) == (printed["duration"], printed["tagged_genre"], printed["track_id"])
+
+
+def test_several_tracks(peer: Peer) -> None:
+    """Tracks are named by ids and by paths; each that fails has its error, and the exit code is 1."""
+    missing = fails(grpc.StatusCode.NOT_FOUND, "There is no such track.", info("TRACK_NOT_FOUND"))
+    peer.behaviours += [missing, lambda _: None] * 2
+    result = segue(peer, "track", TRACKS[1].track_id, "song.flac")
+    assert (1, 1) == (result.exit_code, result.stdout.count("Song 0"))
+    assert f"segue: {TRACKS[1].track_id}: There is no such track.\n" == result.stderr
+    printed = document(segue(peer, "track", TRACKS[1].track_id, "song.flac", "--json"))["results"]
+    assert ["TRACK_NOT_FOUND", "song.flac"] == [printed[0]["error"]["reason"], printed[1]["name"]]
+    assert [TRACKS[1].track_id, str(Path("song.flac").absolute())] == [
+        peer.received[0].track_id,
+        peer.received[1].path,
+    ]
 
 
 def test_tracks(peer: Peer) -> None:
@@ -151,13 +174,73 @@ def test_tracks(peer: Peer) -> None:
     assert ids == [track["track_id"] for track in printed["tracks"]]
 
 
+def test_limited_tracks(peer: Peer) -> None:
+    """With --limit, the first tracks are printed with the number of all."""
+    text = segue(peer, "tracks", "--limit", "2").stdout
+    printed = document(segue(peer, "tracks", "--limit", "2", "--json"))
+    assert "2 of 5 tracks; --limit N shows more" == text.splitlines()[-1]
+    assert (2, 5) == (len(printed["tracks"]), printed["total"])
+    assert "5 tracks" == segue(peer, "tracks", "--limit", "5").stdout.splitlines()[-1]
+
+
+def test_search(peer: Peer) -> None:
+    """Search prints the tracks that the server finds by all words, and their number."""
+    text = segue(peer, "search", "an", "ärtist", "--limit", "3").stdout
+    printed = document(segue(peer, "search", "an", "ärtist", "--json"))
+    ids = [track.track_id for track in TRACKS]
+    assert (ids[:3], "3 of 5 tracks; --limit N shows more") == (
+        [line.split()[-1] for line in text.splitlines()[2:-1]],
+        text.splitlines()[-1],
+    )
+    assert (ids, 5) == ([track["track_id"] for track in printed["tracks"]], printed["total"])
+    assert [("an ärtist", 3), ("an ärtist", 20)] == [(request.query, request.page_size) for request in peer.received]
+
+
+@pytest.mark.parametrize(
+    "arguments", [["recommend", "0" * 32], ["search", "song"], ["tracks"]], ids=lambda arguments: arguments[0]
+)
+def test_paths(peer: Peer, arguments: list[str]) -> None:
+    """With --paths only the paths are printed, one per line; with --print0, each with a null byte at its end."""
+    paths = [track.path for track in TRACKS]
+    assert "".join(f"{path}\n" for path in paths) == segue(peer, *arguments, "--paths").stdout
+    assert "".join(f"{path}\0" for path in paths) == segue(peer, *arguments, "--print0").stdout
+
+
+def test_a_path_with_a_line_break(peer: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A path that --paths would split is printed with a warning, and by --print0 without."""
+    monkeypatch.setattr("tests.integration.client.conftest.TRACKS", [Track(path="a\nb"), Track(path="c")])
+    result = segue(peer, "tracks", "--paths")
+    assert ("a\nb\nc\n", "segue: 1 path has a line break: use --print0.\n") == (result.stdout, result.stderr)
+    assert "" == segue(peer, "tracks", "--print0").stderr
+
+
+def test_offset(peer: Peer) -> None:
+    """--offset is sent to the server."""
+    segue(peer, "recommend", TRACKS[0].track_id, "--limit", "5", "--offset", "100")
+    assert (5, 100) == (peer.received[0].limit, peer.received[0].offset)
+
+
+@pytest.mark.parametrize("command", ["classify", "recommend"])
+def test_a_failure_names_the_file(peer: Peer, clip: str, command: str) -> None:
+    """The message names the file or standard input, and not the field of the request, as the server does."""
+    field = BadRequest(field_violations=[BadRequest.FieldViolation(field="audio.content")])
+    empty = fails(
+        grpc.StatusCode.INVALID_ARGUMENT, "audio.content is empty; send more.", info("MALFORMED_REQUEST"), field
+    )
+    short = fails(grpc.StatusCode.INVALID_ARGUMENT, "The clip is too short.", info("AUDIO_TOO_SHORT"), field)
+    peer.behaviours += [empty, empty, short]
+    assert f"segue: {clip} is empty; send more.\n" == segue(peer, command, clip).stderr
+    assert "segue: standard input is empty; send more.\n" == segue(peer, command, "-", stdin=b"R").stderr
+    assert f"segue: {clip}: The clip is too short.\n" == segue(peer, command, clip).stderr
+
+
 def test_status(peer: Peer) -> None:
     """Status prints the address, the version, the model and the genres of the server."""
     text = segue(peer, "status").stdout
     printed = document(segue(peer, "status", "--json"))
     words = [peer.address, "0.1.0", "segue-fast-1a2b3c4d", "blues, jazz"]
     assert [] == [word for word in words if word not in text]
-    assert (peer.address, "5", "") == (printed["address"], printed["track_count"], printed["catalogue_problem"])
+    assert (peer.address, 5, "") == (printed["address"], printed["track_count"], printed["catalogue_problem"])
 
 
 def test_request_id_in_the_message(peer: Peer) -> None:
@@ -177,7 +260,10 @@ def test_process_fails(peer: Peer) -> None:
     """The process prints an error in one line, without a traceback, and exits with 1."""
     peer.behaviours.append(fails(grpc.StatusCode.NOT_FOUND, "There is no such track.", info("TRACK_NOT_FOUND")))
     program = start(peer, "track", "0" * 32)
-    assert (("", "segue: There is no such track.\n"), 1) == (program.communicate(timeout=60), program.returncode)
+    assert (("", f"segue: {'0' * 32}: There is no such track.\n"), 1) == (
+        program.communicate(timeout=60),
+        program.returncode,
+    )
 
 
 def test_interrupted(peer: Peer) -> None:
@@ -189,17 +275,18 @@ def test_interrupted(peer: Peer) -> None:
     assert (("", ""), 130) == (program.communicate(timeout=60), program.returncode)
 
 
-@pytest.mark.parametrize("arguments", [["tracks"], ["tracks", "--json"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "arguments", [["tracks"], ["tracks", "--json"], ["tracks", "--paths"], ["status"]], ids=" ".join
+)
 def test_closed_pipe(peer: Peer, arguments: list[str]) -> None:
-    """A pipe that its reader closes causes no message."""
+    """A pipe that its reader closes causes no message, and the exit code of a program that SIGPIPE ends."""
     program = start(peer, *arguments)
     assert program.stdout is not None
     assert program.stderr is not None
     program.stdout.close()
     message = program.stderr.read()
     program.stderr.close()
-    program.wait(timeout=60)
-    assert "" == message
+    assert ("", 141) == (message, program.wait(timeout=60))
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is always full")

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
-from segue.client import MAX_AUDIO_BYTES, AudioSource, AudioTooLongError, AudioUnreadableError
+from segue.client import MAX_AUDIO_BYTES, AudioSource, AudioTooLongError, AudioUnreadableError, MalformedRequestError
 from segue.client import _calls as calls
 from segue.client import _streams as streams
 from segue.client._audio import Clip
@@ -66,6 +67,28 @@ def test_seed_by_type() -> None:
     """A str is the id of a track, and bytes are audio."""
     seeds = [calls.recommend("id", None).request, calls.recommend(b"id", None).request]
     assert ["track_id", "audio"] == [seed.WhichOneof("seed") for seed in seeds]
+
+
+@pytest.mark.parametrize("text", ["song.mp3", "./song", "/music/song.flac", "a/b"])
+def test_file_name_as_a_seed(text: str) -> None:
+    """A str that looks like a file and not like an id is not sent, and the error says how to name a file."""
+    for call in (calls.recommend, calls.get_track):
+        with pytest.raises(MalformedRequestError, match=re.escape(f"pathlib.Path({text!r})")):
+            call(text)
+
+
+def test_track_by_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A path is sent absolute, and a byte that is not UTF-8 in the form that the indexer writes."""
+    monkeypatch.chdir(tmp_path)
+    assert str(tmp_path / "a.wav") == calls.get_track(Path("sub/../a.wav")).request.path
+    assert "/caf\\xe9.wav" == calls.get_track(Path("/caf\udce9.wav")).request.path
+    assert "" == calls.get_track("id").request.path
+
+
+def test_one_id_is_no_batch() -> None:
+    """A str is refused as a list of ids."""
+    with pytest.raises(TypeError, match="a list of ids"):
+        calls.batch_get_tracks("id")
 
 
 def test_audio_at_the_limit() -> None:

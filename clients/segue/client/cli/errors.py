@@ -13,6 +13,8 @@ from segue.client.cli.options import SharedOptions
 from segue.client.errors import SegueError
 
 _INTERRUPTED = 130
+# 128 + SIGPIPE: the code of other programs whose reader ends, such as head.
+_PIPE_CLOSED = 141
 
 
 class ErrorReportingGroup(click.Group):
@@ -28,7 +30,8 @@ class ErrorReportingGroup(click.Group):
         except KeyboardInterrupt:
             ctx.exit(_INTERRUPTED)
         except BrokenPipeError:
-            raise  # click exits without a message
+            _discard_stdout()
+            ctx.exit(_PIPE_CLOSED)
         except OSError as error:
             _discard_stdout()
             raise click.ClickException(f"The output cannot be written: {error.strerror or error}.") from error

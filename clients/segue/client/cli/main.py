@@ -8,7 +8,7 @@ import sys
 
 import click
 
-from segue.client.cli.commands.catalogue import status, track, tracks
+from segue.client.cli.commands.catalogue import search, status, track, tracks
 from segue.client.cli.commands.classify import classify
 from segue.client.cli.commands.recommend import recommend
 from segue.client.cli.errors import ErrorReportingGroup
@@ -36,5 +36,5 @@ class _StderrHandler(logging.Handler):
         click.echo(f"segue: {record.getMessage()}", err=True)
 
 
-for command in (classify, recommend, track, tracks, status):
+for command in (classify, recommend, search, track, tracks, status):
     main.add_command(command)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import partial, reduce
 from typing import Any, TypeVar
@@ -44,9 +44,13 @@ class SharedOptions:
         except ValueError as error:
             raise click.UsageError(f"{error}.") from error
 
-    def make_output(self) -> Output:
-        """Creates the output in the chosen format."""
-        return JsonOutput() if self.json else TableOutput()
+    def make_output(self, details: Collection[str] = ()) -> Output:
+        """Creates the output in the chosen format.
+
+        Args:
+            details: which of "timeline" and "embedding" JSON contains.
+        """
+        return JsonOutput(details) if self.json else TableOutput()
 
 
 def _store(ctx: click.Context, option: click.Parameter, value: Any) -> None:  # noqa: ANN401 - any option's value
@@ -107,8 +111,45 @@ timeline = click.option(
 )
 """Declares ``timeline``."""
 
-limit = click.option("--limit", type=int, metavar="N", help="Number of tracks to print.  [default: 10]")
+limit = click.option("--limit", type=int, metavar="N", help="Number of tracks to print, at most 100.  [default: 10]")
 """Declares ``limit``."""
+
+offset = click.option(
+    "--offset", type=int, metavar="N", help="Number of the most similar tracks to skip.  [default: 0]"
+)
+"""Declares ``offset``."""
+
+embedding = click.option("--embedding", is_flag=True, help="With --json: also print the embedding.")
+"""Declares ``embedding``."""
+
+_PATH_FORMATS = (
+    click.option(
+        "--paths", "path_end", flag_value="\n", default=None, help="Print only the paths of the tracks, one per line."
+    ),
+    click.option(
+        "--print0",
+        "path_end",
+        flag_value="\0",
+        default=None,
+        help="Print only the paths, each with a null byte at its end, as xargs -0 reads them.",
+    ),
+)
+
+
+def requested_details(shared: SharedOptions, *, timeline: bool = False, embedding: bool = False) -> list[str]:
+    """Returns the fields of a response that are requested in addition to the usual ones.
+
+    Raises:
+        click.UsageError: the embedding is requested, and not JSON.
+    """
+    if embedding and not shared.json:
+        raise click.UsageError("--embedding needs --json.")
+    return [name for name, is_requested in (("timeline", timeline), ("embedding", embedding)) if is_requested]
+
+
+def path_format(command: _Command) -> _Command:
+    """Declares ``path_end``: the character after each path if only paths are printed, else None."""
+    return reduce(lambda declared, option: option(declared), reversed(_PATH_FORMATS), command)
 
 
 def shared_options(command: _Command) -> _Command:

@@ -6,22 +6,22 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any, Protocol, TextIO
 
 import click
-from google.protobuf.json_format import MessageToDict
-from google.protobuf.message import Message
 
 from segue.client.cli import tables
+from segue.client.cli.json_text import error_dict, message_dict
 from segue.client.errors import SegueError
 from segue.v1.catalog_service_pb2 import GetStatusResponse
 from segue.v1.classification_service_pb2 import ClassifyResponse
 from segue.v1.recommendation_service_pb2 import Recommendation, RecommendResponse
 from segue.v1.track_pb2 import Track
 
-# Wider than any table, so that tables for a pipe are neither cut nor folded.
+# Wider than any table, whose columns have limits of their own, so that each track is one line in a pipe.
 _PIPE_WIDTH = 10_000
+_DETAILS = ("timeline", "embedding")
 
 
 class Output(Protocol):
@@ -33,11 +33,11 @@ class Output(Protocol):
     def recommendations(self, response: RecommendResponse) -> None:
         """Prints the recommended tracks."""
 
-    def track(self, track: Track) -> None:
-        """Prints one track."""
+    def track(self, name: str, outcome: Track | SegueError) -> None:
+        """Prints one of several tracks that are named by an id or a path, or its error."""
 
-    def tracks(self, tracks: Iterable[Track]) -> None:
-        """Prints the tracks of the catalogue."""
+    def tracks(self, tracks: Iterable[Track], total: int | None = None) -> None:
+        """Prints tracks, which are the first of a total number, or all of them if it is None."""
 
     def status(self, address: str, response: GetStatusResponse) -> None:
         """Prints the status of the server at an address."""
@@ -46,7 +46,7 @@ class Output(Protocol):
         """Prints the error that ended the command."""
 
     def finish(self) -> None:
-        """Ends the output after the last file."""
+        """Ends the output after the last of several files or tracks."""
 
 
 class TableOutput:
@@ -65,7 +65,7 @@ class TableOutput:
     def classification(self, file: str, outcome: ClassifyResponse | SegueError) -> None:
         """Prints the genres of one file, or its error."""
         if isinstance(outcome, SegueError):
-            _print_error(outcome, "" if file in outcome.message else f"{file}: ")
+            _print_error(outcome, "" if file == "-" or file in outcome.message else f"{file}: ")
             return
         parts = [
             click.style(tables.replace_control_characters(file), bold=True),
@@ -80,8 +80,12 @@ class TableOutput:
         ranking = tables.tracks(response.recommendations, self._screen, ranked=True)
         self._print(ranking, *tables.quality(response.quality_flags), tables.revision(response.revision, self._screen))
 
-    def track(self, track: Track) -> None:
-        """Prints the properties of a track."""
+    def track(self, name: str, outcome: Track | SegueError) -> None:
+        """Prints the properties of a track, or its error."""
+        if isinstance(outcome, SegueError):
+            _print_error(outcome, "" if name in outcome.message else f"{name}: ")
+            return
+        track = outcome
         self._print(
             tables.properties(
                 self._screen,
@@ -97,11 +101,11 @@ class TableOutput:
             )
         )
 
-    def tracks(self, tracks: Iterable[Track]) -> None:
+    def tracks(self, tracks: Iterable[Track], total: int | None = None) -> None:
         """Prints the tracks in the given order, and their number."""
         rows = [Recommendation(track=track) for track in tracks]
-        count = click.style("1 track" if len(rows) == 1 else f"{len(rows):,} tracks", dim=True)
-        self._print(tables.tracks(rows, self._screen, ranked=False), count)
+        count = tables.count(len(rows), len(rows) if total is None else total)
+        self._print(*([tables.tracks(rows, self._screen, ranked=False)] if rows else []), count)
 
     def status(self, address: str, response: GetStatusResponse) -> None:
         """Prints the status of the server at an address."""
@@ -122,7 +126,7 @@ class TableOutput:
         _print_error(error)
 
     def finish(self) -> None:
-        """Prints nothing more: each file was printed when its response came."""
+        """Prints nothing more: each result was printed when its response came."""
 
     def _print(self, *parts: str) -> None:
         text = "\n".join(parts if self._is_first else ["", *parts])
@@ -141,40 +145,49 @@ def _screen(file: TextIO | None, width: int | None) -> tables.Screen:
 class JsonOutput:
     """Prints one JSON document on standard output; an error is a document, too.
 
-    Fields have the names of the contract and the values of protobuf's JSON mapping.
+    Fields have the names of the contract. Timeline and embedding are left out unless they are requested.
+
+    Args:
+        details: which of "timeline" and "embedding" were requested.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, details: Collection[str] = ()) -> None:
         self._results: list[dict[str, Any]] = []
+        self._left_out = [name for name in _DETAILS if name not in details]
 
     def classification(self, file: str, outcome: ClassifyResponse | SegueError) -> None:
         """Keeps the result of one file for the document."""
-        result = _error_dict(outcome) if isinstance(outcome, SegueError) else _message_dict(outcome)
+        result = error_dict(outcome) if isinstance(outcome, SegueError) else self._without_details(outcome)
         self._results.append({"file": file, **result})
 
     def recommendations(self, response: RecommendResponse) -> None:
         """Prints a RecommendResponse."""
-        _print_json(_message_dict(response))
+        _print_json(self._without_details(response))
 
-    def track(self, track: Track) -> None:
-        """Prints a Track."""
-        _print_json(_message_dict(track))
+    def track(self, name: str, outcome: Track | SegueError) -> None:
+        """Keeps a track for the document."""
+        result = error_dict(outcome) if isinstance(outcome, SegueError) else message_dict(outcome)
+        self._results.append({"name": name, **result})
 
-    def tracks(self, tracks: Iterable[Track]) -> None:
-        """Prints all tracks in the field that ListTracksResponse has for them."""
-        _print_json({"tracks": [_message_dict(track) for track in tracks]})
+    def tracks(self, tracks: Iterable[Track], total: int | None = None) -> None:
+        """Prints the tracks, and the number of all."""
+        rows = [message_dict(track) for track in tracks]
+        _print_json({"tracks": rows, "total": len(rows) if total is None else total})
 
     def status(self, address: str, response: GetStatusResponse) -> None:
         """Prints a GetStatusResponse with the address of the server."""
-        _print_json({"address": address, **_message_dict(response)})
+        _print_json({"address": address, **message_dict(response)})
 
     def error(self, error: SegueError) -> None:
         """Prints an error."""
-        _print_json(_error_dict(error))
+        _print_json(error_dict(error))
 
     def finish(self) -> None:
-        """Prints the results of all files."""
+        """Prints the results of all files or tracks."""
         _print_json({"results": self._results})
+
+    def _without_details(self, response: ClassifyResponse | RecommendResponse) -> dict[str, Any]:
+        return {name: value for name, value in message_dict(response).items() if name not in self._left_out}
 
 
 def _print_error(error: SegueError, prefix: str = "") -> None:
@@ -182,21 +195,13 @@ def _print_error(error: SegueError, prefix: str = "") -> None:
     click.echo(tables.replace_control_characters(f"segue: {prefix}{error.message}{request}"), err=True)
 
 
-def _message_dict(message: Message) -> dict[str, Any]:
-    return MessageToDict(message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True)
-
-
-def _error_dict(error: SegueError) -> dict[str, Any]:
-    facts = {
-        "reason": error.reason,
-        "message": error.message,
-        "code": error.code.name,
-        "metadata": error.metadata,
-        "field": error.field,
-        "retry_after": error.retry_after,
-        "request_id": error.request_id,
-    }
-    return {"error": facts}
+def print_paths(tracks: Iterable[Track], end: bytes) -> None:
+    """Prints the paths of tracks on standard output, as in Track.path, each followed by ``end``."""
+    paths = [track.path for track in tracks]
+    click.echo(b"".join(path.encode() + end for path in paths), nl=False)
+    if broken := sum(end.decode() in path for path in paths):
+        names = "1 path has a line break" if broken == 1 else f"{broken:,} paths have line breaks"
+        click.echo(f"segue: {names}: use --print0.", err=True)
 
 
 def _print_json(document: dict[str, Any]) -> None:

@@ -34,6 +34,9 @@ _QUALITY_SENTENCES = {
 _HARMLESS_FLAG = audio_pb2.QUALITY_FLAG_RESAMPLED
 _BAR_WIDTH = 20
 _WIDE = 110  # leaves about 30 columns each for title and artist
+_NARROW = 60  # below, a track is a block of lines
+# Also in a pipe: one long title must not make every line as long.
+_MAX_TEXT_WIDTHS = {"Title": 60, "Artist": 40, "Genre": 20}
 _GAP = "   "
 _FILLER = "\0"
 _MIN_FOLDED_WIDTH = 8
@@ -99,24 +102,47 @@ def quality(flags: Iterable[QualityFlag.ValueType]) -> list[str]:
 
 
 def tracks(rows: Sequence[Recommendation], screen: Screen, *, ranked: bool) -> str:
-    """Lays out tracks, one per line on a wide screen and one per block on a narrow one; their ids are not folded."""
-    ranks = {"#": [str(rank) for rank in range(1, len(rows) + 1)]} if ranked else {}
-    similarities = {"Similarity": [f"{row.similarity:.3f}" for row in rows]} if ranked else {}
+    """Lays out tracks, one per line, with long texts cut; a narrow screen has a block for each track.
+
+    Ids are never cut. A ranking leaves them out on a screen of less than 110 columns, so that each track fits a line.
+    """
     tracks = [row.track for row in rows]
-    right_aligned = ["#", "Length", "Similarity"]
-    if screen.width < _WIDE:
-        blocks = ranks | {"Track": [_track_block(track) for track in tracks]} | similarities
-        return _table(blocks, screen, right_aligned=right_aligned, folded=["Track"], spaced=True)
     columns = {
-        **ranks,
-        "Title": [replace_control_characters(track.title) for track in tracks],
-        "Artist": [replace_control_characters(track.artist) for track in tracks],
-        "Genre": [replace_control_characters(track.genre) for track in tracks],
+        "#": [str(rank) for rank in range(1, len(rows) + 1)],
+        "Track": [_track_block(track) for track in tracks],
+        "Title": [track.title for track in tracks],
+        "Artist": [track.artist for track in tracks],
+        "Genre": [track.genre for track in tracks],
         "Length": [length(track) for track in tracks],
-        **similarities,
-        "Track id": [replace_control_characters(track.track_id) for track in tracks],
+        "Similarity": [f"{row.similarity:.3f}" for row in rows],
+        "Track id": [track.track_id for track in tracks],
     }
-    return _table(columns, screen, right_aligned=right_aligned, folded=["Title", "Artist", "Genre"])
+    shown = {name: columns[name] for name in _shown_columns(screen.width, ranked)}
+    right_aligned = ["#", "Length", "Similarity"]
+    if "Track" in shown:
+        return _table(shown, screen, right_aligned=right_aligned, folded=["Track"], spaced=True)
+    shown = {name: [_clean(cell, screen, _MAX_TEXT_WIDTHS.get(name)) for cell in shown[name]] for name in shown}
+    return _table(shown, screen, right_aligned=right_aligned, cut=[*_MAX_TEXT_WIDTHS])
+
+
+def _shown_columns(width: int, ranked: bool) -> list[str]:
+    if width < _NARROW:
+        return ["#", "Track", "Similarity"] if ranked else ["Track"]
+    if width < _WIDE:
+        return ["#", "Title", "Artist", "Genre", "Similarity"] if ranked else ["Title", "Artist", "Track id"]
+    similarity = ["Similarity"] if ranked else []
+    return [*(["#"] if ranked else []), "Title", "Artist", "Genre", "Length", *similarity, "Track id"]
+
+
+def _clean(text: str, screen: Screen, max_width: int | None) -> str:
+    return _cut(replace_control_characters(text), max_width or screen.width, screen)
+
+
+def count(shown: int, total: int) -> str:
+    """Formats the number of tracks that are shown, with the total number if that is another."""
+    noun = "track" if total == 1 else "tracks"
+    text = f"{total:,} {noun}" if shown == total else f"{shown:,} of {total:,} {noun}; --limit N shows more"
+    return click.style(text, dim=True)
 
 
 def properties(screen: Screen, *pairs: tuple[str, str]) -> str:
@@ -145,6 +171,7 @@ def _table(
     *,
     right_aligned: Sequence[str],
     folded: Sequence[str] = (),
+    cut: Sequence[str] = (),
     spaced: bool = False,
 ) -> str:
     """Lays out columns under their headings.
@@ -154,9 +181,14 @@ def _table(
         screen: the screen to fit the table to.
         right_aligned: the headings of right-aligned columns.
         folded: the headings of columns that may be folded to fit.
+        cut: the headings of columns that may be cut to fit.
         spaced: True for an empty line between rows.
     """
-    widths = _column_widths(columns, screen.width, folded)
+    widths = _column_widths(columns, screen.width, [*folded, *cut])
+    columns = {
+        name: [_cut(cell, width, screen) for cell in columns[name]] if name in cut else columns[name]
+        for name, width in zip(columns, widths, strict=True)
+    }
     alignments = [name in right_aligned for name in columns]
     heading = _row([click.style(name, bold=True) if name else "" for name in columns], widths, alignments)
     rule = ("─" if screen.unicode else "-") * (sum(widths) + len(_GAP) * (len(widths) - 1))
@@ -164,14 +196,14 @@ def _table(
     return "\n".join([*heading, rule, ("\n\n" if spaced else "\n").join(rows)]).rstrip("\n")
 
 
-def _column_widths(columns: Mapping[str, Sequence[str]], max_width: int, folded: Sequence[str]) -> list[int]:
-    """Returns the width of each column; the widest of the folded columns are narrowed until all fit."""
+def _column_widths(columns: Mapping[str, Sequence[str]], max_width: int, flexible: Sequence[str]) -> list[int]:
+    """Returns the width of each column; the widest of the flexible columns are narrowed until all fit."""
     widths = {
         name: max(_text_width(line) for cell in (name, *cells) for line in cell.split("\n"))
         for name, cells in columns.items()
     }
     while sum(widths.values()) + len(_GAP) * (len(widths) - 1) > max_width:
-        widest = max(folded, key=lambda name: widths[name], default=None)
+        widest = max(set(flexible) & widths.keys(), key=lambda name: widths[name], default=None)
         if widest is None or widths[widest] <= _MIN_FOLDED_WIDTH:
             break
         widths[widest] -= 1
@@ -192,6 +224,17 @@ def _fold(cell: str, width: int) -> list[str]:
     return [
         part for line in cell.split("\n") for part in ([line] if _text_width(line) <= width else _wrap(line, width))
     ]
+
+
+def _cut(text: str, width: int, screen: Screen) -> str:
+    """Returns a text of at most a width, with an ellipsis at its end if letters are missing."""
+    if _text_width(text) <= width:
+        return text
+    ellipsis = "…" if screen.unicode else "..."
+    text = text[: 4 * width]  # a letter may have combining marks, which have no width
+    while _text_width(text) > width - len(ellipsis):
+        text = text[:-1]
+    return text.rstrip() + ellipsis
 
 
 def _wrap(line: str, width: int) -> list[str]:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from segue.core.catalogue.records import Track
 from segue.core.catalogue.store import TrackStore
 from segue.core.errors import SegueError, Starting
-from segue.server.live_catalogue.catalogue import LiveCatalogue
 from segue.server.live_catalogue.track_texts import Match, TrackTexts
 from segue.server.live_catalogue.view import View
 
@@ -24,6 +23,20 @@ _PAUSE_SECONDS = 0.25
 _CLOSE_SECONDS = 20.0
 
 _log = logging.getLogger(__name__)
+
+
+class FollowedCatalogue(Protocol):
+    """The catalogue whose texts are searched."""
+
+    @property
+    def view(self) -> View:
+        """The newest view, which may be stale."""
+        ...
+
+    @property
+    def store(self) -> TrackStore:
+        """The store, or StoreUnavailable if it does not answer."""
+        ...
 
 
 class FoundTracks(NamedTuple):
@@ -46,7 +59,7 @@ class TextSearch:
     A changed title has no event, so all texts are read again in the background whenever a writer was at work.
     """
 
-    def __init__(self, catalogue: LiveCatalogue) -> None:
+    def __init__(self, catalogue: FollowedCatalogue) -> None:
         """Reads nothing yet.
 
         Args:
@@ -106,7 +119,7 @@ class TextSearch:
                 pause = IDLE_SECONDS
 
     def refresh(self) -> float:
-        """Takes one step: finds out which texts to read, or reads some; returns the seconds to pause before the next.
+        """Finds out which texts to read, or reads some; returns the seconds to pause before the next step.
 
         Raises:
             StoreUnavailable: the store does not answer.

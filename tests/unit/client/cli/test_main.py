@@ -19,7 +19,18 @@ def segue(*arguments: str, stdin: bytes = b"", **env: str) -> Result:
 def test_help_names_every_command() -> None:
     """The help lists the commands, the options and the environment variable of the address."""
     text = segue("--help").stdout
-    words = ["classify", "recommend", "track", "tracks", "status", "SEGUE_ADDRESS", "--timeout", "--json", "--version"]
+    words = [
+        "classify",
+        "recommend",
+        "search",
+        "track",
+        "tracks",
+        "status",
+        "SEGUE_ADDRESS",
+        "--timeout",
+        "--json",
+        "--version",
+    ]
     assert [] == [word for word in words if word not in text]
 
 
@@ -35,6 +46,10 @@ def test_version() -> None:
         ["classify"],
         ["recommend"],
         ["track"],
+        ["search"],
+        ["search", "words", "--limit", "0"],
+        ["tracks", "--limit", "-1"],
+        ["classify", "a.wav", "--embedding"],
         ["dance"],
         ["classify", "a.wav", "--top-k", "many"],
         ["--timeout", "0", "status"],
@@ -63,7 +78,10 @@ def test_missing_file() -> None:
 def test_seed_neither_file_nor_id(seed: str) -> None:
     """A seed that is neither a file nor an id causes a message that says what a seed is."""
     result = segue("recommend", seed)
-    expected = f"segue: {seed} is neither an existing file nor a track id (32 lower-case hexadecimal digits).\n"
+    expected = (
+        f"segue: {seed} is neither an existing file nor a track id (32 lower-case hexadecimal digits). Check the path, "
+        "or find the track: segue search WORDS\n"
+    )
     assert (1, expected) == (result.exit_code, result.stderr)
 
 

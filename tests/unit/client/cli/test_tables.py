@@ -71,24 +71,43 @@ def test_ranking_fits(width: int) -> None:
     assert width >= max(len(line.rstrip()) for line in ranking_at(width))
 
 
-@pytest.mark.parametrize("width", [60, 80, 109, 110, 200])
+@pytest.mark.parametrize("width", [60, 80, 109, 110, 200, 10_000])
+def test_one_line(width: int) -> None:
+    """From 60 columns on, a track is one line, also if its title is long."""
+    lines = ranking_at(width)
+    assert 4 == len(lines)
+    assert ["1", "A"] == lines[2].split()[:2]
+    assert max(map(len, lines)) <= 200
+
+
+@pytest.mark.parametrize("width", [59, 110, 200])
 def test_ids_whole(width: int) -> None:
-    """The id of a track is in one line, so that it can be copied."""
+    """The id of a track is in one line, so that it can be copied; only a ranking of 60 to 109 columns has no ids."""
     assert 1 == sum(TRACK_ID in line for line in ranking_at(width))
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 109, 110, 200])
+def test_ids_of_a_listing(width: int) -> None:
+    """Lists of tracks that are no ranking have whole ids at every width."""
+    output, buffer = screen(width)
+    output.tracks([item.track for item in RANKING.recommendations])
+    lines = buffer.getvalue().decode().splitlines()
+    assert 1 == sum(TRACK_ID in line for line in lines)
+    assert width >= max(map(len, lines))
 
 
 def test_wide_ranking() -> None:
     """On a wide terminal a track is one line under the headings, and brackets are printed as they are."""
     heading, _, line, revision = ranking_at(200)
     assert ["#", "Title", "Artist", "Genre", "Length", "Similarity", "Track", "id"] == heading.split()
-    assert ["do", "Orchestra", "classical", "3:05", "0.812", TRACK_ID] == line.split()[-6:]
+    assert ["clas…", "Orchestra", "classical", "3:05", "0.812", TRACK_ID] == line.split()[-6:]
     assert "A [bold]title[/] that" in line
     assert "segue-fast-1a2b3c4d, catalogue revision 12" == revision
 
 
 def test_narrow_ranking() -> None:
     """On a narrow terminal a track is a block with the same values."""
-    text = "\n".join(ranking_at(60))
+    text = "\n".join(ranking_at(59))
     assert [] == [value for value in ("Orchestra, classical, 3:05", "0.812", TRACK_ID) if value not in text]
 
 
@@ -101,11 +120,43 @@ def test_bar(encoding: str, bar: str) -> None:
     assert [["jazz", "0.750", bar]] == [line.replace("|", "").split() for line in lines if "jazz" in line]
 
 
+@pytest.mark.parametrize(
+    ("text", "cut"),
+    [("a" * 60, "a" * 60), ("a" * 61, "a" * 59 + "…"), ("春" * 40, "春" * 29 + "…"), ("e\u0301" * 60, "e\u0301" * 60)],
+)
+def test_cut(text: str, cut: str) -> None:
+    """A long title ends in an ellipsis; wide letters count twice, and marks not at all."""
+    output, buffer = screen(10_000)
+    output.tracks([Track(title=text, track_id=TRACK_ID)])
+    assert cut == buffer.getvalue().decode().splitlines()[2].split("   ")[0].rstrip()
+
+
+def test_cut_in_ascii() -> None:
+    """Without Unicode, the ellipsis is three dots."""
+    output, buffer = screen(10_000, "ascii")
+    output.tracks([Track(title="a" * 61, track_id=TRACK_ID)])
+    assert "a" * 57 + "..." == buffer.getvalue().decode().splitlines()[2].split()[0]
+
+
+@pytest.mark.parametrize(
+    ("shown", "total", "text"),
+    [
+        (0, 0, "0 tracks"),
+        (1, 1, "1 track"),
+        (2_000, 2_000, "2,000 tracks"),
+        (100, 20_000, "100 of 20,000 tracks; --limit N shows more"),
+    ],
+)
+def test_count(shown: int, total: int, text: str) -> None:
+    """The number of tracks says how many more there are, and one track is no tracks."""
+    assert text == click.unstyle(tables.count(shown, total))
+
+
 def test_empty_catalogue() -> None:
     """An empty listing prints the number of tracks."""
     output, buffer = screen(80)
     output.tracks([])
-    assert buffer.getvalue().decode().endswith("0 tracks\n")
+    assert "0 tracks\n" == buffer.getvalue().decode()
 
 
 def test_quality() -> None:

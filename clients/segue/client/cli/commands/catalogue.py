@@ -1,31 +1,103 @@
-"""The `segue track`, `segue tracks` and `segue status` commands."""
+"""The `segue track`, `segue tracks`, `segue search` and `segue status` commands."""
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterable
+from itertools import chain, islice
+from pathlib import Path
+
 import click
 
+from segue.client._calls import TRACK_ID
+from segue.client._client import Client
+from segue.client.cli import options
 from segue.client.cli.options import SharedOptions, shared_options
+from segue.client.cli.output import print_paths
+from segue.client.errors import SegueError
+from segue.v1.track_pb2 import Track
 
 _PAGE_SIZE = 1000
+_SCREEN_LIMIT = 100
+_SEARCH_LIMIT = 20
+
+_limit = click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Number of tracks to print.")
 
 
 @click.command()
-@click.argument("track_id")
+@click.argument("names", nargs=-1, required=True, metavar="TRACK_ID|PATH...", type=click.Path())
 @shared_options
-@click.pass_obj
-def track(shared: SharedOptions, track_id: str) -> None:
-    """Shows a track of the catalogue."""
+@click.pass_context
+def track(ctx: click.Context, names: tuple[str, ...]) -> None:
+    """Shows tracks of the catalogue.
+
+    PATH is an indexed file, by its path on the indexer's machine; a relative path is completed with the current folder.
+    """
+    shared = ctx.ensure_object(SharedOptions)
+    output = shared.make_output()
+    any_failed = False
     with shared.open_client() as client:
-        shared.make_output().track(client.get_track(track_id))
+        for name in names:
+            outcome = _read_track(client, name)
+            any_failed |= isinstance(outcome, SegueError)
+            output.track(name, outcome)
+    output.finish()
+    ctx.exit(1 if any_failed else 0)
+
+
+def _read_track(client: Client, name: str) -> Track | SegueError:
+    try:
+        return client.get_track(name if TRACK_ID.fullmatch(name) else Path(name))
+    except SegueError as error:
+        return error
 
 
 @click.command()
+@_limit
+@click.option("--all", "all_tracks", is_flag=True, help=f"Print more than {_SCREEN_LIMIT} tracks on a terminal, too.")
+@options.path_format
 @shared_options
 @click.pass_obj
-def tracks(shared: SharedOptions) -> None:
-    """Lists the tracks of the catalogue in the order of their ids."""
+def tracks(shared: SharedOptions, limit: int | None, all_tracks: bool, path_end: str | None) -> None:
+    """Lists the tracks of the catalogue in the order of their ids.
+
+    It prints all of them into a file or a pipe, and the first 100 on a terminal.
+    """
+    if limit is None and not all_tracks and not shared.json and sys.stdout.isatty():
+        limit = _SCREEN_LIMIT
     with shared.open_client() as client:
-        shared.make_output().tracks(client.list_tracks(page_size=_PAGE_SIZE))
+        rows = client.list_tracks(page_size=min(limit or _PAGE_SIZE, _PAGE_SIZE))
+        shown = list(islice(rows, limit))
+        has_more = len(shown) == limit and next(rows, None) is not None
+        total = client.status().track_count if has_more else None
+    _print(shared, shown, total, path_end)
+
+
+@click.command()
+@click.argument("words", nargs=-1, required=True, metavar="WORD...")
+@_limit
+@options.path_format
+@shared_options
+@click.pass_obj
+def search(shared: SharedOptions, words: tuple[str, ...], limit: int | None, path_end: str | None) -> None:
+    """Finds the tracks whose title, artist, album and path together contain every WORD.
+
+    The best matches come first. Case and accents do not matter, and a WORD may be a part of a longer word. Without
+    --limit, the first 20 tracks are printed.
+    """
+    limit = limit or _SEARCH_LIMIT
+    with shared.open_client() as client:
+        pages = client.search_pages(" ".join(words), page_size=min(limit, _PAGE_SIZE))
+        first = next(pages)
+        shown = list(islice(chain.from_iterable(page.tracks for page in chain([first], pages)), limit))
+    _print(shared, shown, first.match_count, path_end)
+
+
+def _print(shared: SharedOptions, tracks: Iterable[Track], total: int | None, path_end: str | None) -> None:
+    if path_end:
+        print_paths(tracks, path_end.encode())
+    else:
+        shared.make_output().tracks(tracks, total)
 
 
 @click.command()

@@ -8,25 +8,27 @@ import click
 
 from segue.client._client import Client
 from segue.client.cli import options
-from segue.client.cli.audio_argument import read_audio
+from segue.client.cli.audio_argument import name_file, read_audio
 from segue.client.cli.options import SharedOptions
 from segue.client.errors import SegueError
 from segue.v1.classification_service_pb2 import ClassifyResponse
 
-_WITH_TIMELINE = ("scores", "quality_flags", "timeline")
+_FIELDS = ("scores", "quality_flags")
 
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path())
 @options.top_k
 @options.timeline
+@options.embedding
 @options.shared_options
 @click.pass_context
-def classify(ctx: click.Context, files: tuple[str, ...], top_k: int | None, timeline: bool) -> None:
+def classify(ctx: click.Context, files: tuple[str, ...], top_k: int | None, timeline: bool, embedding: bool) -> None:
     """Scores the genres of each FILE; - is standard input."""
     shared = ctx.ensure_object(SharedOptions)
-    output = shared.make_output()
-    read_mask = ["*"] if shared.json else _WITH_TIMELINE if timeline else None
+    details = options.requested_details(shared, timeline=timeline, embedding=embedding)
+    output = shared.make_output(details)
+    read_mask = [*_FIELDS, *details] if details else None
     any_failed = False
     with shared.open_client() as client:
         for file in files:
@@ -43,4 +45,4 @@ def _classify_file(
     try:
         return client.classify(read_audio(file), top_k=top_k, read_mask=read_mask)
     except SegueError as error:
-        return error
+        return name_file(error, file)
