@@ -26,6 +26,14 @@ def read_audio(file: str) -> AudioSource:
     return sys.stdin.buffer
 
 
+def path_exists(text: str) -> bool:
+    """Returns whether a file or folder has this name."""
+    try:
+        return Path(text).exists()
+    except OSError:  # the text is too long for a file name
+        return False
+
+
 def name_file(error: SegueError, file: str) -> SegueError:
     """Returns an error whose message names the file instead of the field of the request."""
     name = "standard input" if file == "-" else file

@@ -147,6 +147,16 @@ def requested_details(shared: SharedOptions, *, timeline: bool = False, embeddin
     return [name for name, is_requested in (("timeline", timeline), ("embedding", embedding)) if is_requested]
 
 
+def check_path_format(shared: SharedOptions, path_end: str | None) -> None:
+    """Checks that only one format is chosen.
+
+    Raises:
+        click.UsageError: the output would be paths and JSON.
+    """
+    if path_end and shared.json:
+        raise click.UsageError("--json prints the paths, too: leave out --paths and --print0.")
+
+
 def path_format(command: _Command) -> _Command:
     """Declares ``path_end``: the character after each path if only paths are printed, else None."""
     return reduce(lambda declared, option: option(declared), reversed(_PATH_FORMATS), command)

@@ -117,7 +117,7 @@ def tracks(rows: Sequence[Recommendation], screen: Screen, *, ranked: bool) -> s
         "Similarity": [f"{row.similarity:.3f}" for row in rows],
         "Track id": [track.track_id for track in tracks],
     }
-    shown = {name: columns[name] for name in _shown_columns(screen.width, ranked)}
+    shown = {name: columns[name] for name in _shown_columns(screen.width, ranked) if any(columns[name])}
     right_aligned = ["#", "Length", "Similarity"]
     if "Track" in shown:
         return _table(shown, screen, right_aligned=right_aligned, folded=["Track"], spaced=True)

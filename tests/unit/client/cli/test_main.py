@@ -50,6 +50,8 @@ def test_version() -> None:
         ["search", "words", "--limit", "0"],
         ["tracks", "--limit", "-1"],
         ["classify", "a.wav", "--embedding"],
+        ["tracks", "--json", "--paths"],
+        ["recommend", "a.wav", "--json", "--print0"],
         ["dance"],
         ["classify", "a.wav", "--top-k", "many"],
         ["--timeout", "0", "status"],
@@ -83,6 +85,13 @@ def test_seed_neither_file_nor_id(seed: str) -> None:
         "or find the track: segue search WORDS\n"
     )
     assert (1, expected) == (result.exit_code, result.stderr)
+
+
+@pytest.mark.parametrize("name", ["0123", "0123456789ABCDEF0123456789ABCDEF", "a" * 5000])
+def test_track_neither_id_nor_path(name: str) -> None:
+    """A name that is neither an id nor a path is not sent to a server, and the message says how to find a track."""
+    result = segue("track", name)
+    assert (1, True) == (result.exit_code, "nor the path of a file. Find the track: segue search" in result.stderr)
 
 
 def test_folder_as_seed(tmp_path: Path) -> None:

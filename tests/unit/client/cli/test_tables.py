@@ -105,6 +105,13 @@ def test_wide_ranking() -> None:
     assert "segue-fast-1a2b3c4d, catalogue revision 12" == revision
 
 
+def test_unknown_values() -> None:
+    """A column without any value is left out."""
+    output, buffer = screen(200)
+    output.tracks([Track(title="A", track_id=TRACK_ID)])
+    assert ["Title", "Track", "id"] == buffer.getvalue().decode().splitlines()[0].split()
+
+
 def test_narrow_ranking() -> None:
     """On a narrow terminal a track is a block with the same values."""
     text = "\n".join(ranking_at(59))

@@ -8,13 +8,15 @@ from itertools import chain, islice
 from pathlib import Path
 
 import click
+import grpc
 
-from segue.client._calls import TRACK_ID
+from segue.client._calls import TRACK_ID, looks_like_a_file
 from segue.client._client import Client
 from segue.client.cli import options
+from segue.client.cli.audio_argument import path_exists
 from segue.client.cli.options import SharedOptions, shared_options
 from segue.client.cli.output import print_paths
-from segue.client.errors import SegueError
+from segue.client.errors import SegueError, TrackNotFoundError
 from segue.v1.track_pb2 import Track
 
 _PAGE_SIZE = 1000
@@ -46,8 +48,15 @@ def track(ctx: click.Context, names: tuple[str, ...]) -> None:
 
 
 def _read_track(client: Client, name: str) -> Track | SegueError:
+    is_path = looks_like_a_file(name) or path_exists(name)
+    if not is_path and not TRACK_ID.fullmatch(name):
+        return TrackNotFoundError(
+            f"{name} is neither a track id (32 lower-case hexadecimal digits) nor the path of a file. Find the track: "
+            "segue search WORDS",
+            code=grpc.StatusCode.NOT_FOUND,
+        )
     try:
-        return client.get_track(name if TRACK_ID.fullmatch(name) else Path(name))
+        return client.get_track(Path(name) if is_path else name)
     except SegueError as error:
         return error
 
@@ -63,6 +72,7 @@ def tracks(shared: SharedOptions, limit: int | None, all_tracks: bool, path_end:
 
     It prints all of them into a file or a pipe, and the first 100 on a terminal.
     """
+    options.check_path_format(shared, path_end)
     if limit is None and not all_tracks and not shared.json and sys.stdout.isatty():
         limit = _SCREEN_LIMIT
     with shared.open_client() as client:
@@ -85,6 +95,7 @@ def search(shared: SharedOptions, words: tuple[str, ...], limit: int | None, pat
     The best matches come first. Case and accents do not matter, and a WORD may be a part of a longer word. Without
     --limit, the first 20 tracks are printed.
     """
+    options.check_path_format(shared, path_end)
     limit = limit or _SEARCH_LIMIT
     with shared.open_client() as client:
         pages = client.search_pages(" ".join(words), page_size=min(limit, _PAGE_SIZE))

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 from segue.client._audio import AudioSource
 from segue.client._calls import TRACK_ID
 from segue.client.cli import options
-from segue.client.cli.audio_argument import name_file, read_audio
+from segue.client.cli.audio_argument import name_file, path_exists, read_audio
 from segue.client.cli.options import SharedOptions
 from segue.client.cli.output import print_paths
 from segue.client.errors import AudioUnreadableError, SegueError
@@ -33,6 +31,7 @@ def recommend(
     FILE is an audio file, or - for standard input. TRACK_ID is the id of a track of the catalogue; segue search finds
     it. On a terminal of less than 110 columns, the table has no track ids.
     """
+    options.check_path_format(shared, path_end)
     details = options.requested_details(shared, embedding=embedding)
     with shared.open_client() as client:
         try:
@@ -53,7 +52,7 @@ def _parse_seed(text: str) -> AudioSource | str:
     Raises:
         AudioUnreadableError: the text is neither, or standard input cannot be read.
     """
-    if text == "-" or _exists(Path(text)):
+    if text == "-" or path_exists(text):
         return read_audio(text)
     if TRACK_ID.fullmatch(text):
         return text
@@ -61,10 +60,3 @@ def _parse_seed(text: str) -> AudioSource | str:
         f"{text} is neither an existing file nor a track id (32 lower-case hexadecimal digits). Check the path, or "
         "find the track: segue search WORDS"
     )
-
-
-def _exists(path: Path) -> bool:
-    try:
-        return path.exists()
-    except OSError:  # the text is too long for a file name
-        return False
