@@ -54,12 +54,12 @@ async def test_field_at_fault(call: CallMethod, peer: Peer) -> None:
 
 
 async def test_retry_after(call: CallMethod, peer: Peer) -> None:
-    """The error of an overloaded server has the time to wait, and the call is not retried."""
-    wait = RetryInfo(retry_delay=Duration(seconds=1, nanos=500_000_000))
+    """The error of an overloaded server has the time to wait; it is raised if that is longer than the time limit."""
+    wait = RetryInfo(retry_delay=Duration(seconds=1_000, nanos=500_000_000))
     peer.behaviours.append(fails(grpc.StatusCode.RESOURCE_EXHAUSTED, "Busy.", info("OVERLOADED"), wait))
     with pytest.raises(OverloadedError) as raised:
         await call(peer.address, "status")
-    assert (1.5, 1) == (raised.value.retry_after, len(peer.received))
+    assert (1_000.5, 1) == (raised.value.retry_after, len(peer.received))
 
 
 async def test_next_call_works(call: CallMethod, peer: Peer) -> None:
