@@ -12,6 +12,7 @@ from typing import cast
 
 import click
 import pytest
+from click.testing import CliRunner
 
 import segue.client.cli.main
 import segue.indexer.cli.main
@@ -205,3 +206,12 @@ def test_every_link_has_a_target() -> None:
     """Each relative link of a page leads to a file of the repository."""
     broken = [f"{page.relative_to(ROOT)}: {target}" for page, target in links() if not (page.parent / target).exists()]
     assert [] == broken
+
+
+@pytest.mark.parametrize(("typed", "command"), ALL)
+def test_the_help_says_what_each_option_takes(typed: str, command: click.Command) -> None:
+    """Every command has -h, and no option is described by the name of a type."""
+    program = PROGRAMS[typed.split(maxsplit=1)[0]]
+    result = CliRunner().invoke(program, [*typed.split()[1:], "-h"])
+    assert 0 == result.exit_code
+    assert [] == re.findall(r"^  --?[\w-]+ (?:TEXT|INTEGER|FLOAT|UUID)\b.*", result.stdout, re.MULTILINE)

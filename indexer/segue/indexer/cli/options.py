@@ -27,7 +27,11 @@ _CATALOGUE = (
         help="Segue's data folder; share it with segue-server.",
     ),
     click.option(
-        "--redis", "redis_url", envvar="SEGUE_REDIS", help="URL of a Redis server.  [default: a private one in --data]"
+        "--redis",
+        "redis_url",
+        metavar="URL",
+        envvar="SEGUE_REDIS",
+        help="URL of a Redis server.  [default: a private one in --data]",
     ),
     click.option("--json", "as_json", is_flag=True, help="Print one JSON document."),
 )
@@ -43,6 +47,7 @@ _INDEXING = (
     ),
     click.option(
         "--jobs",
+        metavar="N",
         type=click.IntRange(1, 256),
         default=lambda: os.cpu_count() or 1,
         show_default="one for each core",
@@ -65,6 +70,7 @@ _INDEXING = (
     ),
     click.option(
         "--nice",
+        metavar="N",
         type=click.IntRange(0, 19),
         default=0,
         envvar="SEGUE_NICE",

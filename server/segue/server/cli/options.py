@@ -32,6 +32,7 @@ _OPTIONS = (
     ),
     click.option(
         "--listen",
+        metavar="ADDRESS",
         cls=SettingOption,
         default=DEFAULT_LISTEN,
         callback=listen_address,
@@ -51,7 +52,9 @@ _OPTIONS = (
         show_default="~/.local/share/segue",
         help="Folder where Segue keeps its state; use the same for segue-indexer.",
     ),
-    click.option("--redis", cls=SettingOption, help="URL of a Redis server.  [default: a private one in --data]"),
+    click.option(
+        "--redis", cls=SettingOption, metavar="URL", help="URL of a Redis server.  [default: a private one in --data]"
+    ),
     click.option(
         "--model",
         cls=SettingOption,
@@ -63,6 +66,7 @@ _OPTIONS = (
     ),
     click.option(
         "--workers",
+        metavar="N",
         cls=SettingOption,
         type=CountRange(1, 256),
         default=lambda: os.cpu_count() or 1,
@@ -71,6 +75,7 @@ _OPTIONS = (
     ),
     click.option(
         "--clip-mib",
+        metavar="MIB",
         cls=SettingOption,
         type=CountRange(1, 256),
         default=16,
@@ -78,6 +83,7 @@ _OPTIONS = (
     ),
     click.option(
         "--stream-mib",
+        metavar="MIB",
         cls=SettingOption,
         type=CountRange(1, 4000),
         default=1024,
@@ -91,6 +97,7 @@ _OPTIONS = (
     ),
     click.option(
         "--spool-mib",
+        metavar="MIB",
         cls=SettingOption,
         type=CountRange(1, 1_000_000),
         default=4096,
@@ -98,6 +105,7 @@ _OPTIONS = (
     ),
     click.option(
         "--queue-seconds",
+        metavar="SECONDS",
         cls=SettingOption,
         type=SecondsRange(1, 1_000_000),
         default=2400.0,
@@ -105,6 +113,7 @@ _OPTIONS = (
     ),
     click.option(
         "--drain",
+        metavar="SECONDS",
         cls=SettingOption,
         type=SecondsRange(0, 3600),
         default=0.0,
@@ -113,6 +122,7 @@ _OPTIONS = (
     ),
     click.option(
         "--grace",
+        metavar="SECONDS",
         cls=SettingOption,
         type=SecondsRange(0, 3600),
         default=10.0,
@@ -120,6 +130,7 @@ _OPTIONS = (
     ),
     click.option(
         "--max-connection-age",
+        metavar="SECONDS",
         cls=SettingOption,
         type=SecondsRange(0, 86_400),
         default=3600.0,
@@ -128,6 +139,7 @@ _OPTIONS = (
     ),
     click.option(
         "--metrics-listen",
+        metavar="HOST:PORT",
         cls=SettingOption,
         callback=tcp_address,
         help="HOST:PORT for Prometheus metrics.  [default: no metrics]",

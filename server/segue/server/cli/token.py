@@ -15,7 +15,7 @@ def token() -> None:
 
 
 @token.command("new")
-@click.option("--name", help="Name of the token's owner.  [default: made of the token's hash]")
+@click.option("--name", metavar="NAME", help="Name of the token's owner.  [default: made of the token's hash]")
 @click.option(
     "--scope",
     "scopes",

@@ -92,6 +92,7 @@ def _tags(what: str, *, required: bool = False) -> Option:
 def _name(default: str | None, default_help: str = "") -> Option:
     return click.option(
         "--name",
+        metavar="NAME",
         default=default,
         callback=_check_name,
         help=f"Name of the network; its model id begins with it.{default_help}",
@@ -99,7 +100,7 @@ def _name(default: str | None, default_help: str = "") -> Option:
 
 
 def _seed(highest: int, what: str) -> Option:
-    return click.option("--seed", type=click.IntRange(0, highest), default=0, help=what)
+    return click.option("--seed", metavar="N", type=click.IntRange(0, highest), default=0, help=what)
 
 
 INPUT = _input(required=True)
@@ -124,12 +125,16 @@ Splits:
 SPLIT_CHOICE = (
     click.option(
         "--split",
+        metavar="SPLIT|FILE",
         default="random-tracks",
         help="How to divide the tracks: one of the splits below, or the path of a saved split (tsv).",
     ),
-    click.option("--folds", type=click.IntRange(3, 100), default=5, help="Number of folds of artist-grouped."),
+    click.option(
+        "--folds", metavar="N", type=click.IntRange(3, 100), default=5, help="Number of folds of artist-grouped."
+    ),
     click.option(
         "--fold",
+        metavar="N",
         type=click.IntRange(0, 99),
         default=0,
         help="Number of the test fold of artist-grouped, from 0.",
@@ -138,10 +143,13 @@ SPLIT_CHOICE = (
 )
 EVALUATED_SPLIT = click.option(
     "--split",
+    metavar="SPLIT|FILE",
     help="fault-filtered (the published split of GTZAN), or the path of a saved split (tsv).  "
     "[default: all of the input is evaluated]",
 )
-TRAINING_SPLIT = click.option("--split", help="Train on the training side of this split only.  [default: all tracks]")
+TRAINING_SPLIT = click.option(
+    "--split", metavar="SPLIT|FILE", help="Train on the training side of this split only.  [default: all tracks]"
+)
 SIDE = click.option(
     "--side",
     type=_SIDE,
@@ -157,6 +165,7 @@ ACCURATE_NAME = _name("segue-accurate")
 ACCURATE_SEED = _seed(2**20, "Random seed of the head; the same seed gives the same network on the same machine.")
 EPOCHS = click.option(
     "--epochs",
+    metavar="N",
     type=click.IntRange(1, 1000),
     help="Maximum number of epochs. An epoch sees about ten windows of every clip.  "
     "[default: 40 for segue-fast, 50 for paper-cnn, 150 for paper-cnn-lstm]",
