@@ -13,17 +13,13 @@ from numpy.typing import NDArray
 
 from segue.core.audio.samples import Samples
 from segue.core.features.config import FeatureConfig
+from segue.core.features.mel_filters import mel_filters
 
 
 @lru_cache(maxsize=8)
 def _mel_filters(config: FeatureConfig) -> NDArray[np.float32]:
     """Returns the mel filters [n_fft // 2 + 1, n_mels]."""
-    import librosa  # noqa: PLC0415 - numba makes it slow to import, and not every process needs it
-
-    filters = librosa.filters.mel(
-        sr=config.sample_rate, n_fft=config.n_fft, n_mels=config.n_mels, fmin=config.fmin, fmax=config.fmax
-    )
-    return np.ascontiguousarray(filters.T, dtype=np.float32)
+    return np.ascontiguousarray(mel_filters(config).T)
 
 
 @lru_cache(maxsize=8)

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import io
 import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
-import soundfile
 
 from segue.core.audio.track_id import file_track_id, track_id
 from segue.core.errors import DeadlinePassed
@@ -17,12 +13,15 @@ from segue.core.features.clips import ExtractedClip, PartialWindows
 from segue.core.features.config import FeatureConfig
 from segue.core.features.extract import extract
 from segue.core.features.extract_partial import extract_partial
+from segue.core.features.trial_clip import trial_clip
+from segue.core.model.artifact import Manifest
+from segue.core.process_pool import ProcessPool
 from segue.core.worker_process import JobLimits
 from segue.server.inference.decode_task import DecodedClip, DecodeTask
 
 # Most clips need far less: 3 s, and 320 MB of memory for an hour that is decoded by ffmpeg, see stream_source.py.
 DECODE_LIMITS = JobLimits(seconds=30.0, memory_bytes=2**30)
-PRELOADED = ("segue.server.inference.decode_worker", "librosa.filters")
+PRELOADED = ("segue.server.inference.decode_worker",)
 # The model and the event loop run first: calls in progress end before new ones begin.
 _NICENESS = 5
 
@@ -67,11 +66,13 @@ class DecodeWorker:
 
     def warm_up_task(self) -> DecodeTask:
         """Returns a task that loads every module that later tasks need: one window of noise."""
-        samples = int(1.1 * self.config.window_seconds * self.config.sample_rate)
-        noise = np.random.default_rng(0).normal(0, 0.1, samples)
-        file = io.BytesIO()
-        soundfile.write(file, noise, self.config.sample_rate, format="WAV", subtype="PCM_16")
-        return DecodeTask(file.getvalue())
+        return DecodeTask(trial_clip(self.config))
+
+
+def create_workers(manifest: Manifest, workers: int) -> ProcessPool[DecodeTask, DecodedClip]:
+    """Returns a pool of worker processes that decode for a model."""
+    worker = DecodeWorker(manifest.features, manifest.windows)
+    return ProcessPool(workers, worker, preload=PRELOADED, limits=DECODE_LIMITS)
 
 
 def _track_id(audio: Path | bytes) -> str:

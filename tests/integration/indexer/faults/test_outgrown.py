@@ -38,7 +38,7 @@ def clip(tmp_path: Path) -> Path:
 def workers() -> Iterator[ProcessPool[Path, Examined | Failure]]:
     """One worker process with a limit of four seconds for a file."""
     work = partial(examine, config=FeatureConfig(), max_windows=10)
-    with ProcessPool(1, work, preload=["librosa.filters"], limits=JobLimits(seconds=4.0)) as pool:
+    with ProcessPool(1, work, preload=["segue.core.features.extract"], limits=JobLimits(seconds=4.0)) as pool:
         yield pool
 
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import io
+import os
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
 from statistics import median
 
-import librosa
 import numpy as np
 import soundfile
 
@@ -31,13 +35,31 @@ def relative_cost(model: Model) -> float:
     clip = file.getvalue()
     config, max_windows = model.manifest.features, model.manifest.windows
     both = (lambda: _log_mel(clip)), (lambda: model.predict([extract(clip, config, max_windows).windows]))
-    rounds = [[_seconds(work) for work in both] for _ in range(_ROUNDS + 1)]
+    with _compiler_cache():
+        rounds = [[_seconds(work) for work in both] for _ in range(_ROUNDS + 1)]
     # The first round includes what is loaded and compiled once.
     librosa_seconds, model_seconds = (median(column) for column in zip(*rounds[1:], strict=True))
     return float(model_seconds / librosa_seconds)
 
 
+@contextmanager
+def _compiler_cache() -> Iterator[None]:
+    """Gives librosa's compiler, numba, a folder for its results where that of the package cannot be written."""
+    spec = find_spec("librosa")
+    if "NUMBA_CACHE_DIR" in os.environ or spec is None or os.access(Path(spec.origin or "").parent, os.W_OK):
+        yield
+        return
+    with tempfile.TemporaryDirectory(prefix="segue-numba-") as folder:
+        os.environ["NUMBA_CACHE_DIR"] = folder
+        try:
+            yield
+        finally:
+            del os.environ["NUMBA_CACHE_DIR"]
+
+
 def _log_mel(clip: bytes) -> None:
+    import librosa  # noqa: PLC0415 - its compiler looks for its folder at import
+
     samples, rate = soundfile.read(io.BytesIO(clip), dtype="float32")
     power = librosa.feature.melspectrogram(y=samples, sr=rate, n_fft=2_048, hop_length=512, n_mels=128)
     librosa.power_to_db(power, ref=np.max)
