@@ -31,6 +31,7 @@
     │   └── TokenScope             the token is for other calls
     ├── DeadlinePassed             the caller no longer waits for the result
     ├── StreamStalled              the caller stopped sending in the middle of a stream
+    ├── EnvironmentUnusable        the machine lacks what every job needs, such as room on its disk
     ├── WorkerError                a worker process did not finish its job
     │   ├── WorkerDied
     │   ├── WorkerTimedOut
@@ -60,11 +61,7 @@ class SegueError(Exception):
 
 
 class AudioError(SegueError):
-    """The audio cannot be used.
-
-    Attributes:
-        field: the request field that holds the audio.
-    """
+    """The audio, in the request field ``field``, cannot be used."""
 
     field = "audio.content"
 
@@ -112,11 +109,7 @@ class MalformedRequest(SegueError):
 
 
 class TrackNotFound(SegueError):
-    """The catalogue has no track with this id or path.
-
-    Attributes:
-        name: the requested id or path, cut to 300 characters.
-    """
+    """The catalogue has no track with the id or path ``name``, which is cut to 300 characters."""
 
     reason = "TRACK_NOT_FOUND"
 
@@ -217,6 +210,12 @@ class StreamStalled(SegueError):
     """The caller of a stream has sent nothing for too long."""
 
     reason = "STREAM_STALLED"
+
+
+class EnvironmentUnusable(SegueError):
+    """The machine lacks what every job needs; no input is at fault."""
+
+    reason = "ENVIRONMENT_UNUSABLE"
 
 
 class WorkerError(SegueError):

@@ -1,4 +1,4 @@
-"""Finds Segue's data folder and its models.
+"""Finds the folders that a program uses: Segue's data, its models, temporary files, and the caches of libraries.
 
 The programs use it for their ``--help``, so it imports no large library.
 """
@@ -6,16 +6,87 @@ The programs use it for their ``--help``, so it imports no large library.
 from __future__ import annotations
 
 import os
+import tempfile
+from contextlib import suppress
 from pathlib import Path
 
+from segue.core.errors import EnvironmentUnusable
 
-def default_data_folder() -> Path:
-    """Returns the folder of Segue's state: SEGUE_DATA, else ``segue`` in the user's data folder."""
+MAX_SOCKET_PATH_BYTES = 103
+"""Longest path of a Unix socket: its address has 108 bytes on Linux and 104 on macOS, with a final zero."""
+
+NO_DATA_FOLDER = "This user has no home folder for Segue's data. Name a folder with --data or SEGUE_DATA."
+"""Message for a user without a home folder."""
+
+# Where libraries keep caches if the user has no home folder; numba and Keras fail without, or use the current folder.
+_CACHE_VARIABLES = {"MPLCONFIGDIR": "matplotlib", "NUMBA_CACHE_DIR": "numba", "KERAS_HOME": "keras"}
+
+
+def home_folder() -> Path | None:
+    """Returns the user's home folder, or None for a service without HOME and without an entry in passwd."""
+    with suppress(RuntimeError):
+        home = Path.home()
+        return home if home.is_absolute() else None
+    return None
+
+
+def default_data_folder() -> Path | None:
+    """Returns the folder of Segue's state: SEGUE_DATA, else ``segue`` in the user's data folder, else None."""
     if data_folder := os.environ.get("SEGUE_DATA"):
         return Path(data_folder)
     xdg_folder = Path(os.environ.get("XDG_DATA_HOME", ""))
     # The XDG Base Directory Specification says that relative paths are ignored.
-    return (xdg_folder if xdg_folder.is_absolute() else Path.home() / ".local" / "share") / "segue"
+    if xdg_folder.is_absolute():
+        return xdg_folder / "segue"
+    home = home_folder()
+    return home and home / ".local" / "share" / "segue"
+
+
+def use_data_folder(data: Path) -> None:
+    """Makes the data folder the place of temporary files and caches where the system has no other that can be written.
+
+    Raises:
+        EnvironmentUnusable: temporary files cannot be written anywhere.
+    """
+    home = home_folder()
+    if home is None or not os.access(home, os.W_OK):
+        for variable, name in _CACHE_VARIABLES.items():
+            os.environ.setdefault(variable, str(data.absolute() / "cache" / name))
+    try:
+        tempfile.gettempdir()
+    except FileNotFoundError:
+        tempfile.tempdir = str(_writable_folder(data.absolute() / "tmp"))
+
+
+def _writable_folder(folder: Path) -> Path:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(b"x")
+    except OSError as error:
+        raise EnvironmentUnusable(
+            f"No folder for temporary files can be written, neither /tmp nor {folder} ({error.strerror}). Make room on "
+            "the disk, or set TMPDIR to a folder that can be written."
+        ) from error
+    return folder
+
+
+def socket_folder(rest: int) -> Path:
+    """Returns a temporary folder with a short path, for a socket.
+
+    Args:
+        rest: length in bytes of the socket's path after the folder.
+
+    Raises:
+        EnvironmentUnusable: the paths of all temporary folders are too long.
+    """
+    for folder in (tempfile.gettempdir(), "/tmp", "/var/tmp"):  # noqa: S108 - the callers make private folders there
+        if len(os.fsencode(folder)) + rest <= MAX_SOCKET_PATH_BYTES and os.access(folder, os.W_OK | os.X_OK):
+            return Path(folder)
+    raise EnvironmentUnusable(
+        f"The path of the temporary folder {tempfile.gettempdir()} is too long for a Unix socket, and the system's own "
+        f"cannot be written. Set TMPDIR to a folder with a path of up to {MAX_SOCKET_PATH_BYTES - rest} bytes."
+    )
 
 
 DEFAULT_MODEL = "segue-accurate"

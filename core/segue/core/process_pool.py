@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -14,7 +15,8 @@ from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import Generic
 
-from segue.core.errors import WorkerDied, WorkerOutOfMemory, WorkerTimedOut
+from segue.core.errors import EnvironmentUnusable, WorkerDied, WorkerOutOfMemory, WorkerTimedOut
+from segue.core.paths import socket_folder
 from segue.core.worker_process import (
     SEND_SECONDS,
     UNLIMITED,
@@ -24,6 +26,7 @@ from segue.core.worker_process import (
     Raised,
     Reply,
     Result,
+    Work,
     WorkerProcess,
 )
 
@@ -34,6 +37,10 @@ _ONE_THREAD_EACH = dict.fromkeys(
 # The next job needs the memory that the last one freed. By default glibc returns it to the system, which then has to
 # fault in every page again. Other C libraries ignore these variables.
 _KEEP_MEMORY = {"MALLOC_TRIM_THRESHOLD_": str(2**26), "MALLOC_MMAP_THRESHOLD_": str(2**25)}
+# The first may die by accident: the system kills a process to free memory.
+_START_TRIES = 2
+# The path of the fork server's socket in a temporary folder.
+_SOCKET_BYTES = len("/pymp-xxxxxxxx/listener-xxxxxxxx")
 
 
 class ProcessPool(Generic[Job, Result]):
@@ -49,6 +56,7 @@ class ProcessPool(Generic[Job, Result]):
         work: Callable[[Job], Result],
         *,
         preload: Sequence[str] = (),
+        trial: Callable[[], object] = int,
         limits: JobLimits = UNLIMITED,
         send_seconds: int = SEND_SECONDS,
     ) -> None:
@@ -58,11 +66,12 @@ class ProcessPool(Generic[Job, Result]):
             jobs: number of jobs that run at the same time, at least 1.
             work: the function that a process runs on each job. It is pickled, and so are jobs, results and exceptions.
             preload: names of modules that are loaded once and shared by all processes.
+            trial: called by each process at its start: if it raises an error, no process can work on this machine.
             limits: limits of each job.
             send_seconds: seconds until an idle process that does not read its job is replaced, at least 1.
         """
         self.jobs = jobs
-        self._work = work
+        self._work = Work(work, trial)
         self._preload = list(preload)
         self._limits = limits
         self._send_seconds = send_seconds
@@ -74,7 +83,11 @@ class ProcessPool(Generic[Job, Result]):
         self._is_closed = False
 
     def start(self) -> None:
-        """Starts the server that the processes are forked from, so that the first job does not wait for its imports."""
+        """Starts the server that the processes are forked from, so that the first job does not wait for its imports.
+
+        Raises:
+            EnvironmentUnusable: the machine does not permit it.
+        """
         if not self._is_started:
             _start_fork_server(self._preload)
             self._is_started = True
@@ -91,7 +104,8 @@ class ProcessPool(Generic[Job, Result]):
 
             - WorkerDied: the process died in the middle of the job, or the pool was closed;
             - WorkerTimedOut: the job exceeded its time limit, and its process was killed;
-            - WorkerOutOfMemory: the job exceeded its memory limit.
+            - WorkerOutOfMemory: the job exceeded its memory limit;
+            - EnvironmentUnusable: no process can start here, so that the job did not begin.
         """
         self.start()
         return self._threads.submit(self._run, job, seconds or self._limits.seconds)
@@ -117,7 +131,7 @@ class ProcessPool(Generic[Job, Result]):
                 raise WorkerTimedOut(f"It took longer than {seconds:g} s and was stopped.")
             reply: Reply[Result] = connection.recv()
         except (EOFError, OSError):
-            raise WorkerDied(self._discard_worker()) from None
+            raise WorkerDied(f"The process that worked on it {self._discard_worker()}.") from None
         try:
             return self._result(reply)
         finally:
@@ -147,37 +161,69 @@ class ProcessPool(Generic[Job, Result]):
 
     def _worker(self) -> WorkerProcess[Job, Result]:
         """Returns this thread's process, and starts one if there is none."""
-        worker: WorkerProcess[Job, Result] | None = getattr(self._thread_state, "worker", None)
-        if worker is None:
-            with self._lock:
-                if self._is_closed:
-                    raise EOFError
-                worker = self._thread_state.worker = WorkerProcess(self._work, self._limits, self._send_seconds)
-                self._workers.add(worker)
-            # The time limit of a job does not include the start of its process.
-            worker.connection.recv()
+        return getattr(self._thread_state, "worker", None) or self._start_worker()
+
+    def _start_worker(self) -> WorkerProcess[Job, Result]:
+        problem = ""
+        for _ in range(_START_TRIES):
+            try:
+                # The time limit of a job does not include the start of its process.
+                worker = self._new_worker()
+                problem = worker.wait_until_ready()
+            except EOFError:
+                problem = f"it {self._discard_worker()}"
+            except OSError as error:
+                problem = str(error)
+            else:
+                if not problem:
+                    return worker
+            self._discard_worker(kill=True)
+        raise EnvironmentUnusable(
+            f"No worker process can start on this machine ({problem.rstrip('.')}). Check its memory, its limits on "
+            "processes and open files, its temporary folder and the installation of Segue."
+        )
+
+    def _new_worker(self) -> WorkerProcess[Job, Result]:
+        with self._lock:
+            if self._is_closed:
+                raise WorkerDied("The work was stopped before it began.")
+            worker = self._thread_state.worker = WorkerProcess(self._work, self._limits, self._send_seconds)
+            self._workers.add(worker)
         return worker
 
     def _discard_worker(self, kill: bool = False) -> str:
-        """Forgets this thread's process, and returns a sentence that says how it ended."""
+        """Forgets this thread's process, and returns a predicate that says how it ended."""
         worker: WorkerProcess[Job, Result] | None = self._thread_state.__dict__.pop("worker", None)
         if worker is None:
-            return "The work was stopped before it began."
+            return "never started"
         # Only one thread at a time may wait for a process, and the start of one waits for all of them.
         with self._lock:
             self._workers.discard(worker)
             if kill:
                 worker.kill()
-            return f"The process that worked on it {worker.end()}."
+            return worker.end()
 
 
 def _start_fork_server(preload: list[str]) -> None:
     """Starts the process that all others are forked from."""
     multiprocessing.set_forkserver_preload(preload)
-    # Otherwise the fork server starts it, and Python 3.11 then unblocks all signals.
-    resource_tracker.ensure_running()
-    with _environment(_ONE_THREAD_EACH | _KEEP_MEMORY), _blocked_interrupts():
-        forkserver.ensure_running()
+    try:
+        # Otherwise the fork server starts it, and Python 3.11 then unblocks all signals.
+        resource_tracker.ensure_running()
+        with _environment(_ONE_THREAD_EACH | _KEEP_MEMORY), _blocked_interrupts(), _short_temporary_folder():
+            forkserver.ensure_running()
+    except OSError as error:
+        raise EnvironmentUnusable(f"Worker processes cannot be started on this machine: {error}.") from error
+
+
+@contextmanager
+def _short_temporary_folder() -> Iterator[None]:
+    """Makes the server's socket lie in a folder with a short path, whatever TMPDIR is."""
+    previous, tempfile.tempdir = tempfile.tempdir, str(socket_folder(_SOCKET_BYTES))
+    try:
+        yield
+    finally:
+        tempfile.tempdir = previous
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import pickle
 import resource
 import signal
 import socket
@@ -32,7 +33,7 @@ class JobLimits:
 
     Attributes:
         seconds: time from the moment when a process starts with the job.
-        memory_bytes: memory on top of what the process holds before its first job. Only Linux enforces it: there the
+        memory_bytes: memory on top of what the process holds after its trial. Only Linux enforces it: there the
             system counts writable memory (RLIMIT_DATA). Files that are mapped for reading may have any size, which a
             limit of the address space (RLIMIT_AS) would not allow.
     """
@@ -54,24 +55,35 @@ class WorkerProcess(Generic[Job, Result]):
     """A process that runs jobs, and the connection to it.
 
     Attributes:
-        connection: sends jobs and receives a ``Reply`` for each; the first message is "ready".
+        connection: sends jobs and receives a ``Reply`` for each, once ``wait_until_ready`` has returned.
         process: the process.
     """
 
-    def __init__(self, work: Callable[[Job], Result], limits: JobLimits, send_seconds: int = SEND_SECONDS) -> None:
+    def __init__(self, work: Work[Job, Result], limits: JobLimits, send_seconds: int = SEND_SECONDS) -> None:
         """Starts the process.
 
         Args:
-            work: the function that it runs on each job.
+            work: what it does.
             limits: limits of each job.
             send_seconds: seconds after which sending a job raises BlockingIOError.
         """
         context = multiprocessing.get_context("forkserver")
         self.connection, remote = context.Pipe()
         _limit_sending(self.connection, send_seconds)
-        self.process: ForkServerProcess = context.Process(target=_serve, args=(remote, work, limits), daemon=True)
+        # Pickled here, so that the process can report an error of unpickling, which imports the work's modules.
+        arguments = (remote, pickle.dumps(work), limits)
+        self.process: ForkServerProcess = context.Process(target=_serve, args=arguments, daemon=True)
         self.process.start()
         remote.close()
+
+    def wait_until_ready(self) -> str:
+        """Waits until the process has started, and returns an empty text, or the reason why it cannot work.
+
+        Raises:
+            EOFError: it died.
+        """
+        problem: str = self.connection.recv()
+        return problem
 
     def kill(self) -> None:
         """Kills the process and the processes that it started."""
@@ -91,6 +103,19 @@ def _limit_sending(connection: Connection, seconds: int) -> None:
     """Makes sending raise BlockingIOError after some seconds instead of waiting forever."""
     with socket.socket(fileno=os.dup(connection.fileno())) as duplicate:
         duplicate.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", seconds, 0))
+
+
+@dataclass(frozen=True)
+class Work(Generic[Job, Result]):
+    """The task of a worker process. It is pickled, and so are jobs, results and exceptions.
+
+    Attributes:
+        function: the function that it runs on each job.
+        trial: called once at its start: if it raises an error, the process cannot work on this machine.
+    """
+
+    function: Callable[[Job], Result]
+    trial: Callable[[], object] = int
 
 
 @dataclass(frozen=True)
@@ -114,20 +139,31 @@ class OutOfMemory:
 Reply = Done[Result] | Raised | OutOfMemory
 
 
-def _serve(connection: Connection, work: Callable[[Job], Result], limits: JobLimits) -> None:
+def _serve(connection: Connection, pickled_work: bytes, limits: JobLimits) -> None:
     """Runs jobs until the connection is closed or a job runs out of memory, after which no state can be trusted."""
     # With a group of its own, it is killed together with the processes that it starts. Ctrl-C and Ctrl-Z in a terminal
     # then reach the program only.
     os.setpgid(0, 0)
     # Decoders write warnings there about files that they decode nevertheless. Errors are sent as replies.
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-    _limit_memory(limits.memory_bytes)
     with suppress(EOFError, BrokenPipeError, ConnectionResetError):
-        connection.send("ready")
-        reply: Reply[Result] | None = None
-        while not isinstance(reply, OutOfMemory):
-            reply = _run_job(work, connection.recv(), limits.seconds)
+        work, problem = _start(pickled_work)
+        _limit_memory(limits.memory_bytes)
+        connection.send(problem)
+        reply: Reply[object] | None = None
+        while work and not isinstance(reply, OutOfMemory):
+            reply = _run_job(work.function, connection.recv(), limits.seconds)
             connection.send(reply)
+
+
+def _start(pickled_work: bytes) -> tuple[Work[object, object] | None, str]:
+    """Returns the work and an empty text, or None and the reason why this process cannot do it."""
+    try:
+        work: Work[object, object] = pickle.loads(pickled_work)  # noqa: S301 - pickled by the program itself
+        work.trial()
+    except Exception as error:  # noqa: BLE001 - the program reports it
+        return None, f"{type(error).__name__}: {error}"
+    return work, ""
 
 
 def _run_job(work: Callable[[Job], Result], job: Job, seconds: float | None) -> Reply[Result]:

@@ -6,14 +6,16 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from segue.core.errors import WorkerDied, WorkerOutOfMemory, WorkerTimedOut
+from segue.core.errors import EnvironmentUnusable, WorkerDied, WorkerOutOfMemory, WorkerTimedOut
 from segue.core.process_identity import start_time
 from segue.core.process_pool import ProcessPool
 from segue.core.worker_process import SEND_SECONDS, UNLIMITED, JobLimits
+from tests.helpers.machine.commands import output_of
 from tests.helpers.machine.waiting import PATIENCE_SECONDS, wait_until
 
 # The workers evaluate expressions, so that each test can have its own work: they cannot import this file.
@@ -225,3 +227,41 @@ with ProcessPool(1, eval, limits=JobLimits(seconds=1.0)) as pool:
         program.send_signal(signal.SIGKILL)
 
     wait_until(lambda: not is_running(pid))
+
+
+def test_a_machine_on_which_no_process_can_work() -> None:
+    """A trial that fails is no fault of the job: the error has its cause, and a later job tries again."""
+    with ProcessPool(1, eval, trial=partial(open, "/is/not/there")) as pool:
+        for _ in range(2):
+            with pytest.raises(EnvironmentUnusable, match=r"FileNotFoundError.*'/is/not/there'"):
+                pool.submit("1 + 1").result(PATIENCE_SECONDS)
+
+
+def test_processes_that_die_at_their_start() -> None:
+    """The error of the job says how they end."""
+    with (
+        ProcessPool(1, eval, trial=partial(os._exit, 7)) as pool,
+        pytest.raises(EnvironmentUnusable, match="it ended with exit code 7"),
+    ):
+        pool.submit("1 + 1").result(PATIENCE_SECONDS)
+
+
+def test_one_process_that_dies_at_its_start(tmp_path: Path) -> None:
+    """The system may have killed it to free memory; the job runs in a second one."""
+    marker = str(tmp_path / "first")
+    dies_once = f"__import__('os').path.exists({marker!r}) or [open({marker!r}, 'w'), __import__('os')._exit(7)]"
+    with ProcessPool(1, eval, trial=partial(eval, dies_once)) as pool:
+        assert 2 == pool.submit("1 + 1").result(PATIENCE_SECONDS)
+    assert Path(marker).exists()
+
+
+@pytest.mark.parametrize("bytes_of_tmpdir", [1, 200])
+def test_any_length_of_the_temporary_folder(bytes_of_tmpdir: int, tmp_path: Path) -> None:
+    """Processes start whatever TMPDIR is, although the path of their server's socket is limited to 108 bytes."""
+    folder = tmp_path / ("t" * bytes_of_tmpdir)
+    folder.mkdir()
+    code = (
+        "import tempfile; from segue.core.process_pool import ProcessPool\n"
+        "with ProcessPool(1, eval) as pool: print(pool.submit('6 * 7').result(), tempfile.gettempdir())"
+    )
+    assert f"42 {folder}\n" == output_of(sys.executable, "-c", code, environment={"TMPDIR": str(folder)})

@@ -12,6 +12,7 @@ from typing import Any
 from redis.exceptions import RedisError
 
 from segue.core.errors import StoreUnavailable
+from segue.core.paths import use_data_folder
 from segue.core.redis_catalogue.client import DEFAULT_TIMEOUTS, RedisTimeouts, address_of, connect
 from segue.core.redis_catalogue.private_server import open_private_redis
 from segue.core.redis_catalogue.store import RedisStore
@@ -23,7 +24,7 @@ log = logging.getLogger(__name__)
 def open_store(
     data: Path, redis_url: str | None = None, timeouts: RedisTimeouts = DEFAULT_TIMEOUTS
 ) -> Iterator[RedisStore]:
-    """Opens the catalogue.
+    """Opens the catalogue. The data folder also gets temporary files, if the system has no folder for them.
 
     Args:
         data: Segue's data folder, made if it is missing.
@@ -32,6 +33,7 @@ def open_store(
 
     Raises:
         StoreUnavailable: the named Redis does not answer, or the private one does not start.
+        EnvironmentUnusable: temporary files cannot be written anywhere.
     """
     try:
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -39,6 +41,7 @@ def open_store(
         raise StoreUnavailable(
             f"The data folder {data} cannot be created ({error.strerror}). Name another with --data or SEGUE_DATA."
         ) from error
+    use_data_folder(data)
     if redis_url:
         warn = partial(_warn_unless_persistent, redis_url, timeouts)
         with _opened(RedisStore(redis_url, durable=warn, timeouts=timeouts)) as store:

@@ -6,15 +6,13 @@ import hashlib
 import os
 import shutil
 import stat
-import tempfile
 from importlib import metadata
 from pathlib import Path
 
 from segue.core.errors import StoreUnavailable
+from segue.core.paths import MAX_SOCKET_PATH_BYTES, socket_folder
 
 SOCKET = "redis.sock"
-# The address of a Unix socket has 108 bytes on Linux and 104 on macOS, with a final zero.
-MAX_SOCKET_PATH_BYTES = 103
 
 
 def find_server() -> Path:
@@ -48,15 +46,15 @@ def socket_path(folder: Path) -> Path:
     """Returns the path of the server's socket: in its folder, or in a private temporary one if that path is too long.
 
     Raises:
-        StoreUnavailable: all paths are too long, or other users have access to the temporary folder.
+        EnvironmentUnusable: all paths are too long.
+        StoreUnavailable: other users have access to the temporary folder.
     """
+    if len(os.fsencode(folder / SOCKET)) <= MAX_SOCKET_PATH_BYTES:
+        return folder / SOCKET
     name = f"segue-{os.geteuid()}-{hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()[:16]}"
-    for parent in (folder, Path(tempfile.gettempdir()) / name, Path("/tmp") / name):  # noqa: S108 - checked below
-        if len(os.fsencode(parent / SOCKET)) <= MAX_SOCKET_PATH_BYTES:
-            if parent != folder:
-                _make_private(parent)
-            return parent / SOCKET
-    raise StoreUnavailable(f"Every possible path for the socket of {folder} is too long. Set TMPDIR to a short one.")
+    parent = socket_folder(len(f"/{name}/{SOCKET}")) / name
+    _make_private(parent)
+    return parent / SOCKET
 
 
 def _make_private(folder: Path) -> None:

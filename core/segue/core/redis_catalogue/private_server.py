@@ -118,7 +118,7 @@ class PrivateRedis:
 
     def _leave(self, user_lock: FileLock) -> None:
         with user_lock:
-            if user_lock.try_exclusive():
+            if user_lock.try_exclusive() and self._process.is_running():
                 self._process.stop()
 
     def _set_sync(self, client: Redis, when: str) -> None:

@@ -22,14 +22,14 @@ from segue.core.redis_catalogue.store import RedisStore
 from segue.core.redis_catalogue.writer import RedisWriter
 from segue.core.worker_process import JobLimits
 from segue.indexer.interrupt import Interrupt
-from segue.indexer.pipeline.examine import examine
+from segue.indexer.pipeline.examine import examine, try_decoding
 from segue.indexer.pipeline.pipeline import Pipeline
 from segue.indexer.pipeline.records import Examined, Failure, Source
 from segue.indexer.pipeline.run_counts import RunCounts, Show
 from segue.indexer.settings import CatalogueSettings, Settings
 
 # Loaded once, and shared by all worker processes.
-_PRELOADED = ("segue.indexer.pipeline.examine", "librosa.filters")
+_PRELOADED = ("segue.indexer.pipeline.examine",)
 _MIB = 2**20
 
 
@@ -117,10 +117,11 @@ def _session_over(store: RedisStore, settings: Settings, manifest: Manifest) -> 
     """Locks a catalogue and opens a session over it."""
     limits = JobLimits(settings.file_seconds, settings.file_memory * _MIB)
     work = partial(examine, config=manifest.features, max_windows=manifest.windows)
+    trial = partial(try_decoding, manifest.features)
     current_identity(store)  # raises if it is damaged: a writer would give it a new identity
     with (
         store.writer(*manifest.key) as writer,
-        ProcessPool(settings.jobs, work, preload=_PRELOADED, limits=limits) as workers,
+        ProcessPool(settings.jobs, work, preload=_PRELOADED, trial=trial, limits=limits) as workers,
     ):
         # Only now: a private Redis that was started for this run may be shared with a server.
         os.nice(settings.nice)

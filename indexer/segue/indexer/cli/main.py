@@ -9,11 +9,15 @@ from pathlib import Path
 import click
 
 from segue.core.optional_dependencies import require_extra
+from segue.core.program import Program
 from segue.indexer.cli import options
 from segue.indexer.settings import CatalogueSettings, OutputOptions, Settings
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "show_default": True, "max_content_width": 120})
+@click.group(
+    cls=Program,
+    context_settings={"help_option_names": ["-h", "--help"], "show_default": True, "max_content_width": 120},
+)
 @click.version_option(package_name="segue")
 def main() -> None:
     """Indexes a music library into Segue's catalogue, from which tracks are recommended."""

@@ -11,11 +11,18 @@ from typing import Any, TypeVar
 
 import click
 
-from segue.core.paths import DEFAULT_MODEL, default_data_folder, default_model, resolve_model
+from segue.core.paths import DEFAULT_MODEL, NO_DATA_FOLDER, default_data_folder, default_model, resolve_model
 from segue.indexer.settings import CatalogueSettings, OutputOptions, Settings
 
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T", bound=CatalogueSettings | OutputOptions)
+
+
+def _require_data_folder(_context: click.Context, _option: click.Parameter, data: Path | None) -> Path:
+    if data is None:
+        raise click.UsageError(NO_DATA_FOLDER)
+    return data
+
 
 _CATALOGUE = (
     click.option(
@@ -24,6 +31,7 @@ _CATALOGUE = (
         default=default_data_folder,
         show_default="~/.local/share/segue",
         envvar="SEGUE_DATA",
+        callback=_require_data_folder,
         help="Segue's data folder; share it with segue-server.",
     ),
     click.option(

@@ -6,16 +6,20 @@ process or machine, so any executor can run it.
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 from segue.core.audio.track_id import file_track_id
-from segue.core.errors import WorkerDied
+from segue.core.errors import EnvironmentUnusable, WorkerDied
 from segue.core.features.config import FeatureConfig
 from segue.core.features.extract import extract
+from segue.core.features.trial_clip import trial_clip
 from segue.indexer.pipeline.records import Examined, Failure
 from segue.indexer.pipeline.tags import read_tags
 
 _BLOCK_BYTES = 2**20
+# The disk of the temporary folder is full, or a limit on open files is reached: no file is at fault.
+_ENVIRONMENT_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE}
 
 
 def examine(path: Path, config: FeatureConfig, max_windows: int) -> Examined | Failure:
@@ -29,15 +33,35 @@ def examine(path: Path, config: FeatureConfig, max_windows: int) -> Examined | F
     Raises:
         MemoryError: there is not enough memory for the file.
         WorkerDied: a decoder was killed; the file may be fine.
+        EnvironmentUnusable: the machine lacks room on its disk, or open files.
     """
     try:
         _check_readable(path)
         clip = extract(path, config, max_windows)
         return Examined(file_track_id(path), clip.windows, clip.seconds, read_tags(path))
-    except (MemoryError, WorkerDied):
+    except (MemoryError, WorkerDied, EnvironmentUnusable):
         raise
     except Exception as error:  # noqa: BLE001 - a file that breaks a decoder fails alone
+        _check_environment(path, error)
         return Failure.from_error(path, error)
+
+
+def _check_environment(path: Path, error: Exception) -> None:
+    """Raises ``EnvironmentUnusable`` if the error is no fault of the file."""
+    if isinstance(error, OSError) and error.errno in _ENVIRONMENT_ERRORS:
+        raise EnvironmentUnusable(
+            f"Decoding {path} needs what this machine lacks: {error.strerror}. Make room in the temporary folder, or "
+            "raise the limit; then run the same command again."
+        ) from error
+
+
+def try_decoding(config: FeatureConfig) -> None:
+    """Decodes a short clip of noise, to find out whether this process can decode on this machine.
+
+    Raises:
+        Exception: it cannot.
+    """
+    extract(trial_clip(config), config, max_windows=1)
 
 
 def _check_readable(path: Path) -> None:

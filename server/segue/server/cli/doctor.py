@@ -7,9 +7,8 @@ from typing import Any
 
 import click
 
-from segue.server.cli.options import server_options
+from segue.server.cli.options import make_settings, server_options
 from segue.server.cli.report import print_checks, print_checks_as_json
-from segue.server.settings import Settings
 
 
 @click.command()
@@ -22,6 +21,6 @@ def doctor(*, as_json: bool, **values: Any) -> None:  # noqa: ANN401 - the field
     """
     from segue.server.preflight.checks import run_checks  # noqa: PLC0415 - so that --help is quick
 
-    results = run_checks(Settings(**values))
+    results = run_checks(make_settings(values))
     passed = print_checks_as_json(results) if as_json else print_checks(results)
     sys.exit(0 if passed else 1)

@@ -11,11 +11,12 @@ from typing import Any
 import click
 
 from segue.core.errors import SegueError
+from segue.core.program import Program
 
 _log = logging.getLogger(__name__)
 
 
-class ErrorReportingGroup(click.Group):
+class ErrorReportingGroup(Program):
     """A group whose commands end with exit code 1 and a message at an error, and with 130 after Ctrl-C."""
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's own signature

@@ -11,10 +11,9 @@ from segue.core.optional_dependencies import require_extra
 from segue.server.cli.doctor import doctor
 from segue.server.cli.errors import ErrorReportingGroup
 from segue.server.cli.models import models
-from segue.server.cli.options import server_options
+from segue.server.cli.options import make_settings, server_options
 from segue.server.cli.serve import serve
 from segue.server.cli.token import token
-from segue.server.settings import Settings
 
 
 @click.group(
@@ -43,7 +42,7 @@ def main(ctx: click.Context, /, **values: Any) -> None:  # noqa: ANN401 - the fi
         "cryptography",
     )
     if ctx.invoked_subcommand is None:
-        serve(ctx, Settings(**values))
+        serve(ctx, make_settings(values))
     elif given := [name for name in values if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE]:
         option = f"--{given[0].replace('_', '-')}"
         raise click.UsageError(

@@ -10,10 +10,10 @@ from typing import Any, TypeVar
 
 import click
 
-from segue.core.paths import DEFAULT_MODEL, default_data_folder, default_model, resolve_model
+from segue.core.paths import DEFAULT_MODEL, NO_DATA_FOLDER, default_data_folder, default_model, resolve_model
 from segue.server.cli.config_file import SettingOption, load_config_file
 from segue.server.cli.param_types import CountRange, SecondsRange, listen_address, tcp_address
-from segue.server.settings import DEFAULT_LISTEN, LOG_FORMATS, LOG_LEVELS
+from segue.server.settings import DEFAULT_LISTEN, LOG_FORMATS, LOG_LEVELS, Settings
 
 CommandFunction = TypeVar("CommandFunction", bound=Callable[..., Any])
 
@@ -193,3 +193,15 @@ _OPTIONS = (
 def server_options(command: CommandFunction) -> CommandFunction:
     """Adds every option of the server to a command, which receives the fields of ``Settings`` as keyword arguments."""
     return reduce(lambda decorated, option: option(decorated), reversed(_OPTIONS), command)
+
+
+def make_settings(values: dict[str, Any]) -> Settings:
+    """Makes the settings from the values of the options.
+
+    Raises:
+        click.UsageError: the user has no home folder, and no data folder is named. A command of the group gets there
+            without one, so this cannot be found where the option is parsed.
+    """
+    if values["data"] is None:
+        raise click.UsageError(NO_DATA_FOLDER)
+    return Settings(**values)

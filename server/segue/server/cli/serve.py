@@ -13,6 +13,7 @@ from typing import NoReturn
 import click
 
 from segue.core.model.tensorflow_stderr import end_silence
+from segue.core.paths import use_data_folder
 from segue.server.cli.config_file import effective_settings
 from segue.server.process.signals import stop_signals
 from segue.server.settings import Settings
@@ -41,6 +42,7 @@ def _serve_until_stopped(settings: Settings) -> bool:
     from segue.server.observability.metrics import Metrics  # noqa: PLC0415 - likewise
     from segue.server.observability.metrics_server import serve_metrics  # noqa: PLC0415 - likewise
 
+    use_data_folder(settings.data)
     metrics = Metrics()
     security = read_listener_security(settings, metrics)
     with serve_metrics(metrics.registry, settings.metrics_listen):

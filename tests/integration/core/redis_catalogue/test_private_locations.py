@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from segue.core.errors import StoreUnavailable
-from segue.core.redis_catalogue.private_locations import MAX_SOCKET_PATH_BYTES, find_server
+from segue.core.paths import MAX_SOCKET_PATH_BYTES
+from segue.core.redis_catalogue.private_locations import find_server
 from segue.core.redis_catalogue.private_server import open_private_redis
 from tests.helpers.catalogue.private_redis import UserProcess
 

@@ -13,9 +13,10 @@ from typing import Any, NoReturn
 import click
 
 from segue.core.errors import SegueError
+from segue.core.program import Program
 
 
-class ErrorReportingGroup(click.Group):
+class ErrorReportingGroup(Program):
     """A group whose commands end with exit code 1 and a message at an error, and with 128 + n after a signal n."""
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's own signature

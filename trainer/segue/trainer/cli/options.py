@@ -47,13 +47,19 @@ def gathered(kind: Callable[..., Settings], *options: Option) -> Callable[[Calla
 
 
 def _default_backbone() -> Path:
-    return default_data_folder() / "msd-musicnn.npz"
+    data = default_data_folder()
+    if data is None:
+        raise click.UsageError("This user has no home folder for MusiCNN's weights. Name their file with --backbone.")
+    return data / "msd-musicnn.npz"
 
 
 def _default_cache() -> Path:
     from segue.trainer.data.feature_cache import default_cache  # noqa: PLC0415 - imports NumPy, and --help does without
 
-    return default_cache()
+    cache = default_cache()
+    if cache is None:
+        raise click.UsageError("This user has no home folder for the cache. Name one with --cache or SEGUE_CACHE.")
+    return cache
 
 
 def _check_name(_context: click.Context, _option: click.Parameter, name: str | None) -> str | None:

@@ -11,6 +11,7 @@ import numpy as np
 
 from segue.core.features.config import FeatureConfig
 from segue.core.files import atomic_write, sha256_of
+from segue.core.paths import home_folder
 from segue.trainer.arrays import Floats
 
 # NumPy parses the header of a file as Python. CPython 3.11 counts the depth of that for all threads together. It raises
@@ -18,9 +19,11 @@ from segue.trainer.arrays import Floats
 _PARSING = threading.Lock()
 
 
-def default_cache() -> Path:
-    """Returns the folder of the cache: ``segue/features`` in the user's folder for caches."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "segue" / "features"
+def default_cache() -> Path | None:
+    """Returns the folder of the cache: ``segue/features`` in the user's folder for caches, or None without a home."""
+    home = home_folder()
+    caches = os.environ.get("XDG_CACHE_HOME") or (home and home / ".cache")
+    return Path(caches) / "segue" / "features" if caches else None
 
 
 @dataclass

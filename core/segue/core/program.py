@@ -1,0 +1,31 @@
+"""The root of every command line of Segue: a click group that needs no standard streams."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+import click
+
+
+class Program(click.Group):
+    """A group of commands that also works where it is started with closed standard streams."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - click's own signature
+        """Runs the command line."""
+        open_closed_streams()
+        return super().main(*args, **kwargs)
+
+
+def open_closed_streams() -> None:
+    """Connects each standard stream that is closed to the null device.
+
+    The next file or socket that the program opens would get its number, and what libraries print would go there.
+    """
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free, which is this one
+            setattr(sys, name, os.fdopen(number, mode, encoding="utf-8", closefd=False))
