@@ -16,7 +16,7 @@ from segue.core.redis_catalogue.open import open_store
 from segue.server.components import Components, ListenerSecurity
 from segue.server.inference.bounded_executor import BoundedExecutor
 from segue.server.inference.decode_task import DecodedClip, DecodeTask
-from segue.server.inference.decode_worker import DECODE_LIMITS, PRELOADED, DecodeWorker
+from segue.server.inference.decode_worker import DecodeWorker, create_workers
 from segue.server.inference.engine import Engine
 from segue.server.inference.spool import Spool
 from segue.server.live_catalogue.catalogue import LiveCatalogue
@@ -50,11 +50,6 @@ def read_listener_security(settings: Settings, metrics: Metrics) -> ListenerSecu
     for warning in exposure_warnings(settings):
         _log.warning("%s", warning)
     return ListenerSecurity(tls, tokens)
-
-
-def _create_workers(manifest: Manifest, workers: int) -> ProcessPool[DecodeTask, DecodedClip]:
-    worker = DecodeWorker(manifest.features, manifest.windows)
-    return ProcessPool(workers, worker, preload=PRELOADED, limits=DECODE_LIMITS)
 
 
 def _warm_up(workers: ProcessPool[DecodeTask, DecodedClip], manifest: Manifest) -> list[Future[DecodedClip]]:
@@ -105,7 +100,7 @@ class Assembly:
             connect(self._settings.redis).close()
         model = Model.load(self._settings.model)
         self._metrics.set_model(model.manifest.model_id)
-        workers = self._resources.enter_context(_create_workers(model.manifest, self._settings.workers))
+        workers = self._resources.enter_context(create_workers(model.manifest, self._settings.workers))
         warm_ups = _warm_up(workers, model.manifest)
         catalogue = self._start_catalogue(model.manifest)
         model.warm_up()

@@ -9,19 +9,24 @@ from segue.server.preflight.catalogue import check_catalogue
 from segue.server.preflight.check_result import CheckResult
 from segue.server.preflight.machine import check_decoders, check_model, check_processor, check_versions
 from segue.server.preflight.ports import check_ports
-from segue.server.preflight.storage import check_data_folder
+from segue.server.preflight.storage import check_data_folder, check_temporary_folder
+from segue.server.preflight.trial import available_memory, check_trial
 from segue.server.settings import Settings
 
 
 def run_checks(settings: Settings) -> Iterator[CheckResult]:
     """Yields the result of each check as soon as it is known, since some take seconds."""
+    available = available_memory()
     yield check_versions()
+    yield check_temporary_folder(settings.data)
     processor = check_processor()
     yield processor
-    model, manifest = check_model(settings.model, processor)
-    yield model
+    result, model = check_model(settings.model, processor)
+    yield result
+    if model:
+        yield from check_trial(model, settings.workers, available)
     yield from check_data_folder(settings.data, read_only=bool(settings.redis))
-    yield from check_catalogue(settings, manifest)
+    yield from check_catalogue(settings, model.manifest if model else None)
     yield check_decoders()
     yield from check_ports(settings)
     yield from check_certificates(settings)

@@ -9,7 +9,6 @@ from importlib.metadata import version
 from pathlib import Path
 
 from segue.core.errors import SegueError
-from segue.core.model.artifact import Manifest
 from segue.core.model.saved_model import Model
 from segue.core.quantities import quantity
 from segue.server.preflight.check_result import CheckResult
@@ -43,17 +42,18 @@ def check_processor() -> CheckResult:
     return CheckResult("processor", "ok", f"{os.cpu_count()} cores with {', '.join(known)}")
 
 
-def check_model(folder: Path, processor: CheckResult) -> tuple[CheckResult, Manifest | None]:
-    """Loads the model, unless the processor cannot run it; returns its manifest if it loads."""
+def check_model(folder: Path, processor: CheckResult) -> tuple[CheckResult, Model | None]:
+    """Loads the model, unless the processor cannot run it; returns it if it loads."""
     if processor.level == "fail":
         return CheckResult("model", "warn", "not loaded, since TensorFlow cannot run here"), None
     try:
-        manifest = Model.load(folder).manifest
+        model = Model.load(folder)
     except SegueError as error:
         advice = "Give --model the name or the folder of one that `segue-server models` lists."
         return CheckResult("model", "fail", str(error), advice), None
+    manifest = model.manifest
     text = f"{manifest.model_id} with {quantity(len(manifest.labels), 'genre')}, from {folder}"
-    return CheckResult("model", "ok", text), manifest
+    return CheckResult("model", "ok", text), model
 
 
 def check_decoders() -> CheckResult:

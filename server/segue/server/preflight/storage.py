@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from segue.core.errors import SegueError
+from segue.core.paths import use_data_folder
 from segue.server.preflight.check_result import CheckResult, Level
 
+# The largest clip of a unary call, which ffmpeg reads from a file.
+_TEMPORARY_BYTES = 16 * 2**20
 _LOW_SPACE, _NO_SPACE = 2 * 2**30, 200 * 2**20
 
 
@@ -35,6 +40,17 @@ def check_data_folder(folder: Path, *, read_only: bool) -> Iterator[CheckResult]
         return
     yield CheckResult("data folder", "ok", f"{folder} can be written")
     yield _check_space(shutil.disk_usage(folder).free)
+
+
+def check_temporary_folder(data: Path) -> CheckResult:
+    """Checks that temporary files can be written, in the data folder if nowhere else."""
+    try:
+        use_data_folder(data)
+        with tempfile.TemporaryFile() as file:
+            file.write(bytes(_TEMPORARY_BYTES))
+    except (SegueError, OSError) as error:
+        return CheckResult("temporary files", "fail", str(error), "Set TMPDIR to a folder that has room.")
+    return CheckResult("temporary files", "ok", f"{tempfile.gettempdir()} can be written")
 
 
 def _check_space(free: int) -> CheckResult:

@@ -1,0 +1,81 @@
+"""Tries what the server will do with a clip, and measures the memory that this takes."""
+
+from __future__ import annotations
+
+import os
+import resource
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import cast
+
+from segue.core.errors import SegueError
+from segue.core.features.clips import ExtractedClip
+from segue.core.model.saved_model import Model
+from segue.core.quantities import quantity
+from segue.server.inference.decode_worker import DecodeWorker, create_workers
+from segue.server.preflight.check_result import CheckResult
+
+# Measured: 54 MB after clips of 30 s, of which a part is shared.
+_WORKER_BYTES = 60 * 2**20
+_MEMINFO, _CGROUPS = Path("/proc/meminfo"), Path("/sys/fs/cgroup")
+
+
+def check_trial(model: Model, workers: int, available: int | None) -> Iterator[CheckResult]:
+    """Decodes a clip in a worker process, predicts it in batches of every size, and compares the memory.
+
+    Args:
+        model: the loaded model.
+        workers: number of worker processes of the server.
+        available: memory that was available before the model was loaded, in bytes, or None if that is unknown.
+    """
+    try:
+        seconds = _decode_and_predict(model)
+    except (SegueError, OSError) as error:
+        yield CheckResult("decoding", "fail", str(error))
+        return
+    yield CheckResult("decoding", "ok", f"a worker process decoded {seconds:.1f} s, and the model predicted them")
+    yield _check_memory(workers, available)
+
+
+def _decode_and_predict(model: Model) -> float:
+    """Returns the duration of the clip, in seconds."""
+    manifest = model.manifest
+    with create_workers(manifest, 1) as pool:
+        task = DecodeWorker(manifest.features, manifest.windows).warm_up_task()
+        clip = cast("ExtractedClip", pool.submit(task).result().clip)
+    model.warm_up()
+    model.predict([clip.windows])
+    return clip.seconds
+
+
+def _check_memory(workers: int, available: int | None) -> CheckResult:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1024 if sys.platform == "linux" else 1)
+    needed = peak + workers * _WORKER_BYTES
+    text = f"this model and {quantity(workers, 'worker')} need {needed / 1e9:.1f} GB, without the catalogue"
+    if available is None:
+        return CheckResult("memory", "ok", text)
+    text += f"; {available / 1e9:.1f} GB are available"
+    if available < needed:
+        return CheckResult("memory", "warn", text, "Add memory, start fewer --workers, or use --model segue-fast.")
+    return CheckResult("memory", "ok", text)
+
+
+def available_memory() -> int | None:
+    """Returns the memory in bytes that a program may still use here, at most the limit of its cgroup, or None."""
+    with suppress(OSError, ValueError, StopIteration):
+        lines = _MEMINFO.read_text(encoding="ascii").splitlines()
+        free = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
+        return min([free, *_cgroup_limits()])
+    return None
+
+
+def _cgroup_limits() -> Iterator[int]:
+    """Yields the memory limits of this process's cgroup and of those around it (version 2)."""
+    with suppress(OSError):
+        own = Path("/proc/self/cgroup").read_text(encoding="utf-8").rpartition("::")[2].strip()
+        folder = _CGROUPS / own.lstrip(os.sep)
+        for group in (folder, *folder.parents):
+            with suppress(OSError, ValueError):  # there is no limit: the file is missing, or has the word "max"
+                yield int((group / "memory.max").read_text(encoding="ascii"))

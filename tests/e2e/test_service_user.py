@@ -1,0 +1,97 @@
+"""Server and indexer as services: no HOME, no entry in passwd, read-only programs, few places to write."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from segue.client import Client
+from tests.helpers.clips import wav
+from tests.helpers.machine.commands import TIMEOUT_SECONDS, output_of, run_command
+from tests.helpers.machine.ports import free_port
+from tests.helpers.machine.processes import ended
+from tests.helpers.machine.service_user import CLOSED_STREAMS, as_service_user
+from tests.helpers.machine.waiting import PATIENCE_SECONDS
+
+INDEXER, SERVER, TRAINER = ([sys.executable, "-m", f"segue.{name}"] for name in ("indexer", "server", "trainer"))
+TEMPORARY_FOLDERS = [Path("/tmp"), Path("/var/tmp")]
+
+
+@pytest.fixture
+def music(tmp_path: Path) -> Path:
+    """A folder with one clip."""
+    folder = tmp_path / "music"
+    folder.mkdir()
+    (folder / "clip.wav").write_bytes(wav(5))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("read_only", "streams"), [([], ""), (TEMPORARY_FOLDERS, CLOSED_STREAMS)], ids=["programs", "everything"]
+)
+def test_indexer_and_server(
+    tmp_path: Path, tiny_model: Path, music: Path, read_only: Sequence[Path], streams: str
+) -> None:
+    """Both work where only the data folder can be written, also without standard streams."""
+    options = ("--data", tmp_path / "data", "--model", tiny_model)
+    as_user = partial(as_service_user, read_only=read_only, writable=[tmp_path], streams=streams)
+    subprocess.run(as_user(*INDEXER, "add", music, *options), check=True, timeout=TIMEOUT_SECONDS)
+    address = f"127.0.0.1:{free_port()}"
+    with subprocess.Popen(as_user(*SERVER, "--listen", address, *options)) as process:
+        with Client(address, timeout=PATIENCE_SECONDS, wait_for_ready=True) as client:
+            assert client.classify(wav(5)).scores
+            assert 1 == client.status().track_count
+        assert 0 == ended(process)
+
+
+def test_doctor(tmp_path: Path, tiny_model: Path) -> None:
+    """It finds nothing that would fail."""
+    options = ("--data", tmp_path / "data", "--model", tiny_model, "--listen", "127.0.0.1:0")
+    report = output_of(*as_service_user(*SERVER, "doctor", *options))
+    assert "decoding: " in report
+
+
+def test_a_long_temporary_folder(tmp_path: Path, tiny_model: Path, music: Path) -> None:
+    """The path of a Unix socket has at most 108 bytes, but TMPDIR may have more."""
+    folder = tmp_path / ("t" * 200)
+    folder.mkdir()
+    options = ("--data", folder / "data", "--model", tiny_model)
+    assert "1 added" in output_of(*as_service_user(*INDEXER, "add", music, *options, TMPDIR=str(folder)))
+
+
+@pytest.mark.parametrize(
+    ("command", "option"),
+    [
+        ([*INDEXER, "status"], "--data or SEGUE_DATA"),
+        (SERVER, "--data or SEGUE_DATA"),
+        ([*SERVER, "doctor"], "--data or SEGUE_DATA"),
+        ([*TRAINER, "train", "--input", "/music", "--output", "/model"], "--cache or SEGUE_CACHE"),
+        ([*TRAINER, "tag", "--input", "/music", "--output", "/tags.npz"], "--backbone"),
+    ],
+    ids=["indexer", "server", "doctor", "train", "tag"],
+)
+def test_a_folder_that_only_the_user_can_name(command: list[str], option: str) -> None:
+    """Without a home folder, a program that needs one says which option names another."""
+    result = run_command(*as_service_user(*command))
+    assert 2 == result.returncode
+    assert "no home folder" in result.stderr
+    assert option in result.stderr
+
+
+def test_a_command_that_needs_no_folder() -> None:
+    """A token is made without a home folder."""
+    assert output_of(*as_service_user(*SERVER, "token", "new", "--scope", "read")).startswith("segue_")
+
+
+def test_no_place_for_temporary_files(tmp_path: Path, tiny_model: Path, music: Path) -> None:
+    """Where nothing can be written, a sentence says so; the catalogue keeps no trace of the run."""
+    options = ("--data", tmp_path / "data", "--model", tiny_model)
+    subprocess.run([*INDEXER, "status", *options[:2]], check=True, timeout=PATIENCE_SECONDS)
+    result = run_command(*as_service_user(*INDEXER, "add", music, *options, read_only=TEMPORARY_FOLDERS))
+    assert 1 == result.returncode
+    assert "segue-indexer: No folder for temporary files can be written" in result.stderr
