@@ -63,6 +63,12 @@ _TLS_FAILED = "TLS with {address} failed: check the trusted roots and the server
 _OTHER_FAILURE = "The call to {address} failed with {code}: {details}."
 # The first that fits is taken.
 _TRANSPORT_FAILURES = (
+    _TransportFailure(
+        grpc.StatusCode.UNAVAILABLE,
+        ("handshake failed", "wrong_version_number"),
+        errors.ServerUnreachableError,
+        "{address} does not use TLS: leave out the TLS options (Credentials), or let its server use TLS.",
+    ),
     _TransportFailure(grpc.StatusCode.UNAVAILABLE, ("handshake failed",), errors.ServerUnreachableError, _TLS_FAILED),
     _TransportFailure(
         grpc.StatusCode.UNAVAILABLE, ("hostname verification",), errors.ServerUnreachableError, _TLS_FAILED
@@ -72,6 +78,12 @@ _TRANSPORT_FAILURES = (
         ("failed to connect", "socket closed"),
         errors.ServerUnreachableError,
         "{address} closed the connection: if its server uses TLS, name the roots to trust (--tls-ca, Credentials).",
+    ),
+    _TransportFailure(
+        grpc.StatusCode.UNAVAILABLE,
+        ("failed parsing http/2",),
+        errors.ServerUnreachableError,
+        "The program at {address} is not a Segue server, since it does not speak gRPC: check the address.",
     ),
     _TransportFailure(
         grpc.StatusCode.UNAVAILABLE,

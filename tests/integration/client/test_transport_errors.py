@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import grpc
@@ -67,11 +68,22 @@ def test_plain_text_to_a_tls_server() -> None:
     check(error, ServerUnreachableError, f"{peer.address} closed the connection: if its server uses TLS")
 
 
-def test_tls_to_a_plain_server() -> None:
-    """A client with TLS reports a failure of TLS where the server has none."""
+@pytest.mark.parametrize("has_roots", [False, True])
+def test_tls_to_a_plain_server(tmp_path: Path, has_roots: bool) -> None:
+    """A client with TLS says that the server has none."""
+    CA.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
     with serving() as peer:
-        error = failure(peer.address, Credentials(tls=True))
-    check(error, ServerUnreachableError, f"TLS with {peer.address} failed")
+        error = failure(peer.address, Credentials(ca=tmp_path / "ca.pem") if has_roots else Credentials(tls=True))
+    check(error, ServerUnreachableError, f"{peer.address} does not use TLS: leave out the TLS options")
+
+
+def test_a_server_of_web_pages() -> None:
+    """A program that does not speak gRPC is no server that is missing."""
+    with HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as web, ThreadPoolExecutor(1) as threads:
+        threads.submit(web.serve_forever)
+        error = failure(f"127.0.0.1:{web.server_port}")
+        web.shutdown()
+    check(error, ServerUnreachableError, "is not a Segue server, since it does not speak gRPC")
 
 
 async def test_no_server(call: CallMethod) -> None:
