@@ -39,13 +39,15 @@ def add(*, paths: tuple[Path, ...], settings: Settings, output: OutputOptions, d
     Exits with 0 if at most --allow-failures files failed, with 1 if more failed or the run could not finish, with 2 if
     the command line is wrong, and with 130 after Ctrl-C.
     """
-    from segue.indexer.cli.errors import reporting_errors  # noqa: PLC0415 - so that --help is quick
+    from segue.indexer.cli.counting import counting  # noqa: PLC0415 - so that --help is quick
+    from segue.indexer.cli.errors import reporting_errors  # noqa: PLC0415 - likewise
     from segue.indexer.cli.runner import run_with_progress  # noqa: PLC0415 - likewise
     from segue.indexer.commands import add as command  # noqa: PLC0415 - likewise
     from segue.indexer.commands.dry_run import count_plan  # noqa: PLC0415 - likewise
 
     with reporting_errors(output, dry_run) as counts:
-        total = command.count_music(paths, counts)
+        with counting(output) as show_count:
+            total = command.count_music(paths, counts, show_count)
         run = partial(count_plan, command.plan(paths)) if dry_run else partial(command.add, paths)
         sys.exit(run_with_progress(partial(run, settings), total, output, counts))
 
@@ -69,13 +71,15 @@ def sync(
     A dry run does not open audio files, so it counts a renamed file as added and as removed. The exit codes are those
     of add.
     """
-    from segue.indexer.cli.errors import reporting_errors  # noqa: PLC0415 - so that --help is quick
+    from segue.indexer.cli.counting import counting  # noqa: PLC0415 - so that --help is quick
+    from segue.indexer.cli.errors import reporting_errors  # noqa: PLC0415 - likewise
     from segue.indexer.cli.runner import run_with_progress  # noqa: PLC0415 - likewise
     from segue.indexer.commands import sync as command  # noqa: PLC0415 - likewise
     from segue.indexer.commands.dry_run import count_plan  # noqa: PLC0415 - likewise
 
     with reporting_errors(output, dry_run) as counts:
-        total = command.count_music(paths, allow_removals, counts)
+        with counting(output) as show_count:
+            total = command.count_music(paths, allow_removals, counts, show_count)
         run = (
             partial(count_plan, command.plan(paths))
             if dry_run

@@ -69,8 +69,15 @@ def progress_bar(console: Console, total: int) -> Iterator[Show]:
         TextColumn("{task.fields[counts]}"),
     )
     with Progress(*columns, console=console, expand=True) as bar:
-        task = bar.add_task("", total=total, counts=_file_counts(RunCounts()))
-        yield lambda counts: bar.update(task, completed=counts.done, counts=_file_counts(counts))
+        task = bar.add_task("", total=total, counts="starting")
+        yield lambda counts: bar.update(task, completed=counts.done, counts=_bar_text(counts))
+
+
+def _bar_text(counts: RunCounts) -> str:
+    # The first prediction loads the model, and the bar does not move until then.
+    if counts.decoded and not counts.added + counts.updated:
+        return f"{counts.decoded} decoded, loading the model"
+    return _file_counts(counts)
 
 
 def _periodically(line: Callable[[RunCounts, float], str]) -> Show:

@@ -10,22 +10,23 @@ from segue.indexer.catalogue.publish import finish_run
 from segue.indexer.catalogue.session import open_session
 from segue.indexer.commands.dry_run import Plan
 from segue.indexer.interrupt import Interrupt
-from segue.indexer.pipeline.run_counts import RunCounts, Show
-from segue.indexer.pipeline.scan import find_music, music_under, no_music
+from segue.indexer.pipeline.run_counts import RunCounts, Show, ShowCount
+from segue.indexer.pipeline.scan import count_music_under, music_under, no_music
 from segue.indexer.settings import Settings
 
 
-def count_music(paths: Sequence[Path], counts: RunCounts) -> int:
+def count_music(paths: Sequence[Path], counts: RunCounts, show: ShowCount = lambda _count: None) -> int:
     """Counts the music files under the paths.
 
     Args:
         paths: files and folders.
         counts: counts to update, of what is left out.
+        show: called with the number of files so far.
 
     Raises:
         NoMusic: there is none, which nearly always means a wrong path.
     """
-    total = sum(1 for _ in find_music(paths, counts.left_out))
+    total = count_music_under(paths, counts.left_out, show)
     if total == 0:
         raise no_music(paths, "Give another folder, or the files themselves.")
     return total

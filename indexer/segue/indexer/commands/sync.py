@@ -15,24 +15,27 @@ from segue.indexer.catalogue.session import open_session
 from segue.indexer.commands.dry_run import Plan
 from segue.indexer.interrupt import Interrupt
 from segue.indexer.pipeline.records import Missing, Source
-from segue.indexer.pipeline.run_counts import MAX_REMOVED_PERCENT, RunCounts, Show, exceeds_removal_limit
-from segue.indexer.pipeline.scan import absolute, find_music, music_under, no_music
+from segue.indexer.pipeline.run_counts import MAX_REMOVED_PERCENT, RunCounts, Show, ShowCount, exceeds_removal_limit
+from segue.indexer.pipeline.scan import absolute, count_music_under, find_music, music_under, no_music
 from segue.indexer.settings import Settings
 from segue.indexer.text import display_path, escape_control_characters
 
 
-def count_music(paths: Sequence[Path], allow_removals: bool, counts: RunCounts) -> int:
+def count_music(
+    paths: Sequence[Path], allow_removals: bool, counts: RunCounts, show: ShowCount = lambda _count: None
+) -> int:
     """Counts the music files under the paths.
 
     Args:
         paths: files and folders.
         allow_removals: accept paths without music.
         counts: counts to update, of what is left out.
+        show: called with the number of files so far.
 
     Raises:
         NoMusic: there is none under one of the paths, and removals are not allowed.
     """
-    total = sum(1 for _ in find_music(paths, counts.left_out))
+    total = count_music_under(paths, counts.left_out, show)
     empty = [] if allow_removals else [path for path in paths if next(find_music([path]), None) is None]
     if empty:
         raise no_music(empty, "Mount the disk, or use --allow-removals to remove all files under it.")

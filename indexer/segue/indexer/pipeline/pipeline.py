@@ -132,6 +132,7 @@ class Pipeline:
             self._write_failures(at_least=BATCH)
         else:
             self._counts.decoded += 1
+            self._show(self._counts)
             reach(Failpoint.AFTER_DECODE)
             yield file, result
 

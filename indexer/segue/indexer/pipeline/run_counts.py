@@ -102,3 +102,5 @@ class RunCounts:
 
 Show = Callable[[RunCounts], None]
 """Shows the counts after each change."""
+ShowCount = Callable[[int], None]
+"""Shows the number of files that were found so far."""

@@ -54,6 +54,15 @@ def find_music(paths: Iterable[Path], left_out: LeftOut | None = None) -> Iterat
             yield path
 
 
+def count_music_under(paths: Iterable[Path], left_out: LeftOut, show: Callable[[int], None]) -> int:
+    """Counts what ``find_music`` yields, and calls ``show`` with the number so far."""
+    total = 0
+    for _ in find_music(paths, left_out):
+        total += 1
+        show(total)
+    return total
+
+
 def absolute(path: Path) -> Path:
     """Returns the absolute path of a file as the catalogue stores it; links keep their names."""
     return Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow links to other names

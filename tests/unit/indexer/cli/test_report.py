@@ -252,3 +252,11 @@ def test_a_terminal_gets_a_bar() -> None:
     assert "4/4" in terminal.getvalue()
     assert "/s " in terminal.getvalue()
     assert "2 added, 1 unchanged, 1 failed" in terminal.getvalue()
+
+
+def test_a_bar_that_waits_for_the_model() -> None:
+    """Between the first decoded file and the first added one, the bar says why it does not move."""
+    terminal = StringIO()
+    with progress_bar(Console(file=terminal, force_terminal=True, width=80), total=4) as show:
+        show(RunCounts(decoded=3))
+    assert "3 decoded, loading the model" in terminal.getvalue()
