@@ -13,6 +13,7 @@ import click
 from click.core import ParameterSource
 
 _FILE = "segue.server.cli.config_file"
+_DEFAULT = "by default"
 # The password between user and host of a URL, even if it is not encoded as it should be, and the one in the query that
 # redis-py accepts as well.
 _PASSWORDS = re.compile(r"(?<=://)([^/@:]*):.*(?=@)|(?<=[?&]password=)[^&]*")
@@ -86,6 +87,12 @@ def effective_settings(ctx: click.Context) -> Iterator[tuple[str, str, str]]:
             yield option.key, text, setting_source(option, ctx)
 
 
+def settings_line(ctx: click.Context) -> str:
+    """Returns one line with the settings of a running command that are not the defaults, without passwords."""
+    given = [f"{key} {value} ({source})" for key, value, source in effective_settings(ctx) if source != _DEFAULT]
+    return f"settings: {', '.join(given)}; all others by default" if given else "settings: all by default"
+
+
 def mask_passwords(text: str) -> str:
     """Replaces the passwords of URLs in a text by three asterisks."""
     return _PASSWORDS.sub(lambda match: f"{match[1]}:***" if match[1] is not None else "***", text)
@@ -100,4 +107,4 @@ def setting_source(option: SettingOption, ctx: click.Context) -> str:
             return f"from {option.envvar}"
         case ParameterSource.DEFAULT_MAP:
             return f"in {ctx.meta[_FILE]}"
-    return "by default"
+    return _DEFAULT

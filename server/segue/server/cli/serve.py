@@ -14,7 +14,7 @@ import click
 
 from segue.core.model.tensorflow_stderr import end_silence
 from segue.core.paths import use_data_folder
-from segue.server.cli.config_file import effective_settings
+from segue.server.cli.config_file import settings_line
 from segue.server.process.signals import stop_signals
 from segue.server.settings import Settings
 
@@ -22,15 +22,14 @@ _log = logging.getLogger(__name__)
 
 
 def serve(ctx: click.Context, settings: Settings) -> None:
-    """Logs every setting with its source, and serves until a stop signal."""
+    """Logs the settings that are not the defaults, and serves until a stop signal."""
     for number in stop_signals():
         if number is not signal.SIGINT:
             signal.signal(number, _exit_before_serving)
     from segue.server.observability.log_setup import configure_logging  # noqa: PLC0415 - so that --help is quick
 
     configure_logging(settings.log_format, settings.log_level)
-    for key, value, source in effective_settings(ctx):
-        _log.info("%s is %s, %s", key, value, source)
+    _log.info("%s", settings_line(ctx))
     if not _serve_until_stopped(settings):
         _exit_at_once()
 
@@ -46,7 +45,10 @@ def _serve_until_stopped(settings: Settings) -> bool:
     metrics = Metrics()
     security = read_listener_security(settings, metrics)
     with serve_metrics(metrics.registry, settings.metrics_listen):
-        return asyncio.run(lifecycle.serve(settings, metrics, security))
+        try:
+            return asyncio.run(lifecycle.serve(settings, metrics, security))
+        finally:
+            _ignore_stop_signals()
 
 
 def _exit_at_once() -> NoReturn:
@@ -58,4 +60,11 @@ def _exit_at_once() -> NoReturn:
 
 def _exit_before_serving(_number: int, _frame: FrameType | None) -> None:
     """Exits with 0 at a stop signal before the server runs; everything that was started is stopped."""
+    _ignore_stop_signals()
     sys.exit(0)
+
+
+def _ignore_stop_signals() -> None:
+    """Lets the program end in order if a signal comes twice: a terminal that is closed sends SIGHUP more than once."""
+    for number in stop_signals():
+        signal.signal(number, signal.SIG_IGN)

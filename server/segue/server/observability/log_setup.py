@@ -32,7 +32,7 @@ def configure_logging(log_format: LogFormat, level: str) -> None:
     handler = logging.StreamHandler(sys.stderr)
     text = logging.Formatter("segue-server: %(message)s")
     handler.setFormatter(JsonFormatter() if log_format == "json" else text)
-    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     logging.getLogger("segue").setLevel(level.upper())
     logging.getLogger("grpc._cython.cygrpc").addFilter(is_worth_logging)
 

@@ -22,22 +22,25 @@ CLASSIFYING = 'segue_requests_in_flight{method="/segue.v1.ClassificationService/
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_before_the_server_is_ready(tmp_path: Path, tiny_model: Path, number: signal.Signals) -> None:
-    """A server that is stopped before it is ready leaves no Redis behind."""
+    """A server that is stopped before it is ready, perhaps twice, leaves no Redis behind."""
     command = [sys.executable, "-m", "segue.server", "--data", str(tmp_path), "--model", str(tiny_model)]
     with subprocess.Popen([*command, "--listen", "127.0.0.1:0"], stderr=subprocess.DEVNULL) as process:
         pid_file = tmp_path / "redis" / "redis.pid"
         wait_until(lambda: pid_file.exists() and pid_file.read_text().strip() != "")
         pid = int(pid_file.read_text())
         process.send_signal(number)
+        process.send_signal(number)
         assert 0 == process.wait(PATIENCE_SECONDS)
     wait_until(lambda: start_time(pid) is None)
 
 
-def test_a_terminal_that_is_closed(tmp_path: Path, tiny_model: Path) -> None:
-    """A server that loses its terminal stops in order, with its private Redis."""
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_terminal_that_is_closed(tmp_path: Path, tiny_model: Path, times: int) -> None:
+    """A server that loses its terminal stops in order, with its private Redis; the shell may send SIGHUP as well."""
     with running_server("--data", str(tmp_path), "--model", str(tiny_model)) as running:
         pid = int((tmp_path / "redis" / "redis.pid").read_text())
-        running.process.send_signal(signal.SIGHUP)
+        for _ in range(times):
+            running.process.send_signal(signal.SIGHUP)
         assert 0 == running.process.wait(PATIENCE_SECONDS)
     wait_until(lambda: start_time(pid) is None)
 

@@ -6,7 +6,7 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from segue.server.cli.config_file import SettingOption, effective_settings, mask_passwords
+from segue.server.cli.config_file import SettingOption, effective_settings, mask_passwords, settings_line
 from segue.server.cli.options import server_options
 from segue.server.settings import Settings
 
@@ -46,6 +46,31 @@ def test_precedence(file: Path) -> None:
     assert f"2.5 | in {file}" == lines["grace"]
     assert f"127.0.0.1:1 | in {file}" == lines["listen"]
     assert "none | by default" == lines["redis"]
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ([], "settings: all by default"),
+        (
+            ["--workers", "5", "--redis", "redis://me:secret@host:1/0"],
+            "settings: redis redis://me:***@host:1/0 (on the command line), workers 5 (on the command line); "
+            "all others by default",
+        ),
+    ],
+)
+def test_the_line_in_the_log(options: list[str], expected: str) -> None:
+    """It has only the settings that are not the defaults, and no password."""
+    lines: list[str] = []
+
+    @click.command()
+    @server_options
+    @click.pass_context
+    def log(ctx: click.Context, /, **_values: object) -> None:
+        lines.append(settings_line(ctx))
+
+    assert 0 == CliRunner().invoke(log, options).exit_code
+    assert [expected] == lines
 
 
 def test_a_file_that_the_environment_names(file: Path) -> None:
