@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+import os
+from pathlib import Path
 from typing import Any
 
 import grpc
 from grpc_health.v1 import health_pb2_grpc
 
 from segue.core.errors import MalformedRequest
+from segue.core.paths import MAX_SOCKET_PATH_BYTES
 from segue.server.components import DeferredComponents, ListenerSecurity
 from segue.server.inference.admission import max_clips
 from segue.server.interceptors.authentication import AuthenticationInterceptor
@@ -91,8 +94,14 @@ def _bind(server: grpc.aio.Server, address: str, tls: Tls | None) -> str:
     try:
         port = server.add_secure_port(address, tls.credentials()) if tls else server.add_insecure_port(address)
     except RuntimeError as error:
-        raise MalformedRequest(
-            "listen",
-            f"Cannot listen on {address}: another program uses the port, or the address is not one of this machine.",
-        ) from error
+        raise MalformedRequest("listen", f"Cannot listen on {address}: {_cause(address)}.") from error
     return address if address.startswith("unix:") else f"{address.rpartition(':')[0]}:{port}"
+
+
+def _cause(address: str) -> str:
+    if not address.startswith("unix:"):
+        return "another program uses the port, or the address is not one of this machine"
+    path = Path(address.removeprefix("unix:"))
+    if len(os.fsencode(path)) > MAX_SOCKET_PATH_BYTES:
+        return f"the path has {len(os.fsencode(path))} bytes, and a socket's path may have {MAX_SOCKET_PATH_BYTES}"
+    return f"the folder {path.parent} does not exist, or a socket cannot be created in it"

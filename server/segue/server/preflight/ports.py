@@ -6,6 +6,7 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
+from segue.core.paths import MAX_SOCKET_PATH_BYTES
 from segue.server.healthcheck import CertificateAndKey, check, local_address
 from segue.server.preflight.check_result import CheckResult
 from segue.server.security.exposure import is_local
@@ -32,7 +33,9 @@ def _check_socket(address: str) -> CheckResult:
         trial_path.unlink()
     except OSError as error:
         text = f"{address} cannot be opened: {error.strerror or error}"
-        return CheckResult("port", "fail", text, "Name a path of up to 107 bytes in a folder that can be written.")
+        return CheckResult(
+            "port", "fail", text, f"Name a path of up to {MAX_SOCKET_PATH_BYTES} bytes in a folder that can be written."
+        )
     return CheckResult("port", "ok", f"{address} can be opened")
 
 

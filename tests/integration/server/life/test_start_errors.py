@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from segue.core.redis_catalogue.open import open_store
 from tests.helpers.machine.waiting import PATIENCE_SECONDS
 from tests.helpers.server.servers import RunningServer
@@ -36,6 +38,16 @@ def test_an_occupied_port(server: RunningServer, tmp_path: Path, tiny_model: Pat
     for when in ((), ("--listen-when-ready",)):
         options = ("--data", str(tmp_path), "--model", str(tiny_model), *when)
         assert f"Cannot listen on {server.address}" in error_of("--listen", server.address, *options)
+
+
+@pytest.mark.parametrize(
+    ("socket", "cause"), [("s" * 110, "a socket's path may have 103"), ("none/s", "none does not exist, or")]
+)
+def test_a_socket_that_cannot_be_opened(tmp_path: Path, tiny_model: Path, socket: str, cause: str) -> None:
+    """The error says what is wrong with its path, and nothing of a port."""
+    error = error_of("--listen", f"unix:{tmp_path / socket}", "--data", str(tmp_path), "--model", str(tiny_model))
+    assert cause in error
+    assert "port" not in error.splitlines()[-1]
 
 
 def test_a_catalogue_of_another_model(tmp_path: Path, tiny_model: Path) -> None:
