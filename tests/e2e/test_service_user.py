@@ -89,7 +89,7 @@ def test_a_command_that_needs_no_folder() -> None:
 
 
 def test_no_place_for_temporary_files(tmp_path: Path, tiny_model: Path, music: Path) -> None:
-    """Where nothing can be written, a sentence says so; the catalogue keeps no trace of the run."""
+    """A sentence says that nothing can be written."""
     options = ("--data", tmp_path / "data", "--model", tiny_model)
     subprocess.run([*INDEXER, "status", *options[:2]], check=True, timeout=PATIENCE_SECONDS)
     result = run_command(*as_service_user(*INDEXER, "add", music, *options, read_only=TEMPORARY_FOLDERS))

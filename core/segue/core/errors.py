@@ -23,6 +23,7 @@
     ├── BackupUnusable             a file is not a backup, or is damaged
     ├── BackupUnwritable           a backup cannot be written to disk
     ├── StoreUnavailable           Redis does not answer, or refuses the command
+    │   └── CatalogueLost          Redis no longer has keys that nothing removed
     ├── Starting                   the server is not ready yet
     ├── Overloaded                 too much work is queued
     ├── AccessError                the caller has no permission
@@ -95,11 +96,7 @@ class AudioSilent(AudioError):
 
 
 class MalformedRequest(SegueError):
-    """A value is missing or out of range.
-
-    Attributes:
-        field: the name of the value, as the caller wrote it.
-    """
+    """The value ``field``, by the name that the caller wrote, is missing or out of range."""
 
     reason = "MALFORMED_REQUEST"
 
@@ -194,6 +191,10 @@ class StoreUnavailable(SegueError):
     reason = "STORE_UNAVAILABLE"
 
 
+class CatalogueLost(StoreUnavailable):
+    """Redis no longer has keys that nothing removed: it evicts them, or was emptied."""
+
+
 class Starting(SegueError):
     """The server is still loading its model and its catalogue."""
 
@@ -263,11 +264,7 @@ class TokenScope(AccessError):
 
 
 class DeadlinePassed(SegueError):
-    """The caller no longer waits for the result, so the server stopped working on it.
-
-    Attributes:
-        stage: the next stage of the work, which did not begin.
-    """
+    """The caller no longer waits for the result, so that the next stage of the work, ``stage``, did not begin."""
 
     reason = "DEADLINE_EXCEEDED"
 

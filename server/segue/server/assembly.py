@@ -7,7 +7,7 @@ import threading
 from concurrent.futures import CancelledError, Future
 from contextlib import ExitStack
 
-from segue.core.errors import StoreUnavailable
+from segue.core.errors import CatalogueLost, SegueError, StoreUnavailable
 from segue.core.model.artifact import Manifest
 from segue.core.model.saved_model import Model
 from segue.core.process_pool import ProcessPool
@@ -66,8 +66,13 @@ def _create_catalogue(settings: Settings, manifest: Manifest, metrics: Metrics) 
         metrics,
     )
     metrics.follow_view(lambda: catalogue.view)
-    metrics.store_up.set_function(lambda: not isinstance(catalogue.problem, StoreUnavailable))
+    metrics.store_up.set_function(lambda: _is_up(catalogue.problem))
+    metrics.catalogue_damaged.set_function(lambda: catalogue.is_damaged)
     return catalogue
+
+
+def _is_up(problem: SegueError | None) -> bool:
+    return not isinstance(problem, StoreUnavailable) or isinstance(problem, CatalogueLost)
 
 
 class Assembly:

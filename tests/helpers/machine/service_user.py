@@ -28,10 +28,10 @@ def as_service_user(
 
     Args:
         command: the program and its arguments.
-        read_only: folders that are on a read-only file system, besides those of the programs.
+        read_only: more folders on a read-only file system; those of the programs are always.
         writable: folders below them that are not.
         streams: redirections of the standard streams.
-        variables: the whole environment, besides PATH.
+        variables: the environment; PATH is added.
     """
     mounts = [f"mount --rbind '{folder}' '{folder}'" for folder in writable]
     for folder in (*_PROGRAMS, *read_only):

@@ -47,6 +47,7 @@ def test_calls_of_every_kind(tmp_path: Path, tiny_model: Path, fill: Fill, clips
             "segue_index_tracks": 3,
             "segue_index_tombstones": 0,
             "segue_store_up": 1,
+            "segue_catalogue_damaged": 0,
         }
         # The server notices a moment later that a caller has cancelled.
         wait_until(lambda: expected == {name: running.metrics().get(name) for name in expected})

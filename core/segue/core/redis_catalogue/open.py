@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
-from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from redis import Redis
 from redis.exceptions import RedisError
 
 from segue.core.errors import StoreUnavailable
@@ -18,6 +18,8 @@ from segue.core.redis_catalogue.private_server import open_private_redis
 from segue.core.redis_catalogue.store import RedisStore
 
 log = logging.getLogger(__name__)
+
+_NO_EVICTION = "noeviction"
 
 
 @contextmanager
@@ -43,8 +45,8 @@ def open_store(
         ) from error
     use_data_folder(data)
     if redis_url:
-        warn = partial(_warn_unless_persistent, redis_url, timeouts)
-        with _opened(RedisStore(redis_url, durable=warn, timeouts=timeouts)) as store:
+        with _opened(RedisStore(redis_url, timeouts=timeouts)) as store:
+            _warn_of_risks(redis_url, timeouts)
             yield store
         return
     with (
@@ -57,18 +59,11 @@ def open_store(
         yield store
 
 
-@contextmanager
-def _warn_unless_persistent(url: str, timeouts: RedisTimeouts) -> Iterator[None]:
-    """Warns if a Redis keeps no log of commands; stays silent if it does not permit the question."""
+def _warn_of_risks(url: str, timeouts: RedisTimeouts) -> None:
+    """Warns if a Redis may lose the catalogue; stays silent if it does not permit the question."""
     with closing(connect(url, timeouts)) as client, suppress(RedisError):
-        settings: Any = client.config_get("appendonly")
-        if settings.get("appendonly") == "no":
-            log.warning(
-                "The Redis at %s keeps no log of commands: if it dies, it loses all changes since its last dump. Set "
-                "appendonly to yes there.",
-                address_of(url),
-            )
-    yield
+        for risk in risks_of(client):
+            log.warning("The Redis at %s %s. %s", address_of(url), risk.text, risk.advice)
 
 
 @contextmanager
@@ -78,3 +73,59 @@ def _opened(store: RedisStore) -> Iterator[RedisStore]:
         yield store
     finally:
         store.close()
+
+
+class Risk(NamedTuple):
+    """A setting by which a Redis loses parts of a catalogue.
+
+    Attributes:
+        subject: "eviction" or "persistence".
+        text: what it does, as a predicate.
+        advice: what to do, as a sentence.
+    """
+
+    subject: str
+    text: str
+    advice: str
+
+
+def risks_of(client: Redis) -> list[Risk]:
+    """Returns the risks that a Redis shows; a provider may forbid some questions.
+
+    Raises:
+        RedisError: it does not answer.
+    """
+    return [risk for risk in (_eviction(client), _persistence(client)) if risk]
+
+
+def _eviction(client: Redis) -> Risk | None:
+    # Not CONFIG GET, which many providers forbid.
+    memory: Any = client.info("memory")
+    policy = memory.get("maxmemory_policy", _NO_EVICTION)
+    if policy == _NO_EVICTION:
+        return None
+    limit = int(memory.get("maxmemory", 0))
+    when = f"when its memory reaches {limit / 2**20:,.0f} MiB" if limit else "as soon as it gets a limit (maxmemory)"
+    return Risk(
+        "eviction",
+        f"deletes keys {when} (maxmemory-policy {policy}), which destroys the catalogue",
+        f"Set maxmemory-policy to {_NO_EVICTION}, and give Redis memory for the whole catalogue.",
+    )
+
+
+def _persistence(client: Redis) -> Risk | None:
+    info: Any = client.info("persistence")
+    if info.get("aof_enabled"):
+        return None
+    lost = "all of it when it stops" if _save_rules(client) == "" else "all changes since its last dump if it dies"
+    text = f"keeps no log of commands, so the catalogue loses {lost}"
+    return Risk("persistence", text, "Set appendonly to yes.")
+
+
+def _save_rules(client: Redis) -> str | None:
+    """Returns the rules by which Redis saves, or None if it does not show them, as at some providers."""
+    try:
+        rules: Any = client.config_get("save")
+    except RedisError:
+        return None
+    return str(rules["save"]) if "save" in rules else None

@@ -166,10 +166,10 @@ def current_identity(store: RedisStore) -> Identity | None:
         StoreUnavailable: Redis does not answer.
     """
     identity = store.identity()
-    if identity is None and store.count():
+    if identity is None and (store.count() or store.revision()):
         raise CatalogueMismatch(
             f"The catalogue at {store.address} has {quantity(store.count(), 'track')} but no record of the model that "
-            "built it. Restore a backup of this Redis, run `segue-indexer restore FILE --replace`, or give --data a "
-            "new folder and add the music again."
+            "built it. Does this Redis evict keys (maxmemory-policy)? Restore a backup of it, run "
+            "`segue-indexer restore FILE --replace`, or give --data a new folder and add the music again."
         )
     return identity

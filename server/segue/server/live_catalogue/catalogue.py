@@ -11,17 +11,25 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
-from typing import NamedTuple
 
 from segue.core.catalogue.records import Track
 from segue.core.catalogue.store import TrackStore, check_same_model
-from segue.core.errors import CatalogueEmpty, CatalogueMismatch, SegueError, StoreUnavailable, TrackNotFound
+from segue.core.errors import (
+    CatalogueEmpty,
+    CatalogueLost,
+    CatalogueMismatch,
+    SegueError,
+    StoreUnavailable,
+    TrackNotFound,
+)
 from segue.core.index import snapshot
 from segue.core.index.vector_index import Neighbour, Vectors
 from segue.core.model.artifact import Manifest
 from segue.server.live_catalogue.compaction import Compactor
 from segue.server.live_catalogue.loading import load_view
+from segue.server.live_catalogue.lost_keys import LostKeys
 from segue.server.live_catalogue.metadata_cache import MAX_TRACKS, MetadataCache
+from segue.server.live_catalogue.nearest_tracks import NearestTracks
 from segue.server.live_catalogue.view import View
 from segue.server.observability.metrics import Metrics
 
@@ -32,26 +40,13 @@ _CLOSE_SECONDS = 20.0
 OTHER_MODEL_ADVICE = "Start the server with that model, or index the music again with this one."
 """What to do about a catalogue that another model built."""
 
+_LOST = "Redis has lost the catalogue or its main keys. Restore a backup, or index the music again."
 _EVENTS_PER_READ = 10_000
 _TRACKS_PER_READ = 1_000
 # Extra neighbours, for tracks that are removed between the search and the reading of their metadata.
 _SPARE = 10
 
 _log = logging.getLogger(__name__)
-
-
-class NearestTracks(NamedTuple):
-    """The result of a search.
-
-    Attributes:
-        tracks: the nearest first.
-        revision: revision of the catalogue that was searched.
-        stale: True if the store did not answer, so that the result comes from memory.
-    """
-
-    tracks: list[tuple[Neighbour, Track]]
-    revision: int
-    stale: bool
 
 
 class LiveCatalogue:
@@ -87,6 +82,7 @@ class LiveCatalogue:
         self._store: TrackStore | None = None
         self._view = View()
         self._loaded_snapshot = 0
+        self._lost_keys = LostKeys()
         self._problem: SegueError | None = None
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="catalogue", daemon=True)
@@ -115,6 +111,11 @@ class LiveCatalogue:
     def problem(self) -> SegueError | None:
         """The error of the last poll of the store, or None."""
         return self._problem
+
+    @property
+    def is_damaged(self) -> bool:
+        """True if Redis has lost keys of the catalogue."""
+        return isinstance(self._problem, CatalogueLost) or self._lost_keys.tracks > 0
 
     @property
     def view(self) -> View:
@@ -193,7 +194,7 @@ class LiveCatalogue:
             neighbours = view.search(query, skip + k + _SPARE, {seed})[skip:]
         try:
             with self._metrics.time_stage("metadata"):
-                tracks = _with_metadata(neighbours, self.store)
+                tracks = self._lost_keys.with_metadata(neighbours, self.store)
         except StoreUnavailable as error:
             self._set_problem(error)
             return NearestTracks(self._with_cached_metadata(neighbours[:k], error), view.revision, stale=True)
@@ -216,7 +217,7 @@ class LiveCatalogue:
             return
         missing = self._metadata.retain(view.track_ids())
         if missing:
-            tracks = store.get(missing[:_TRACKS_PER_READ])
+            tracks = self._lost_keys.read_metadata(missing[:_TRACKS_PER_READ], store)
             self._metadata.put(track for track in tracks if track is not None)
         if len(missing) <= _TRACKS_PER_READ:
             self._filled_view = view
@@ -257,6 +258,7 @@ class LiveCatalogue:
             self._store.ping()
         self._catch_up(self._store)
         self._fill_cache(self._store)
+        self._lost_keys.check(self._view, self._store)
 
     def _set_problem(self, problem: SegueError, cause: Exception | None = None) -> None:
         """Sets the problem, and logs it if it is new."""
@@ -267,17 +269,18 @@ class LiveCatalogue:
     def _catch_up(self, store: TrackStore) -> None:
         with self._metrics.redis_seconds.time():
             identity = store.identity()
+        if identity is None:
+            if self._view.identity or store.count():
+                raise CatalogueLost(_LOST)
+            return
         if identity != self._view.identity:
             self._metadata, self._filled_view, self._is_all_cached = MetadataCache(self._max_cached_tracks), None, True
-        if identity is None:
-            if self._view.identity:
-                _log.warning("Redis no longer holds a catalogue. Restore a backup, or index the music again.")
-            self._view = View()
-            return
         check_same_model(identity, self._manifest.key, advice=OTHER_MODEL_ADVICE)
         # In this order: a snapshot that is published by now has no event that the store's newest revision lacks.
         view, published = self._view, snapshot.newest_revision(self._data)
         newest = store.revision()
+        if not newest and store.count():
+            raise CatalogueLost(_LOST)
         lost = view.identity != identity or view.revision > newest or view.revision + 1 < store.oldest_revision()
         if lost or published != self._loaded_snapshot:
             view = load_view(self._data, store, identity, newest)
@@ -292,9 +295,3 @@ class LiveCatalogue:
         """Returns the compacted form of an earlier view with the same index if it is ready, else the view itself."""
         result = self._compactor.take_result()
         return result[1] if result and result[0].base is view.base else view
-
-
-def _with_metadata(neighbours: Sequence[Neighbour], store: TrackStore) -> list[tuple[Neighbour, Track]]:
-    """Returns the neighbours with their tracks, without those that were removed a moment ago."""
-    tracks = store.get([neighbour.track_id for neighbour in neighbours])
-    return [(neighbour, track) for neighbour, track in zip(neighbours, tracks, strict=True) if track is not None]

@@ -104,6 +104,9 @@ class Metrics:
             "segue_index_tombstones", "Removed or replaced tracks of the snapshot.", registry=self.registry
         )
         self.store_up = Gauge("segue_store_up", "1 while Redis answers, else 0.", registry=self.registry)
+        self.catalogue_damaged = Gauge(
+            "segue_catalogue_damaged", "1 if Redis has lost keys that nothing removed, else 0.", registry=self.registry
+        )
         self.redis_seconds = Histogram(
             "segue_redis_seconds", "Response times of Redis.", buckets=_SECONDS, registry=self.registry
         )

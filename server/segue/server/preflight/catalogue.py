@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from redis import Redis
-from redis.exceptions import ResponseError
-
 from segue.core.catalogue.records import Identity
 from segue.core.catalogue.store import check_same_model
 from segue.core.errors import CatalogueMismatch, SegueError
 from segue.core.model.artifact import Manifest
 from segue.core.quantities import quantity
 from segue.core.redis_catalogue.client import SERVER_TIMEOUTS, address_of, connect, translating_errors
-from segue.core.redis_catalogue.open import open_store
+from segue.core.redis_catalogue.open import open_store, risks_of
 from segue.server.live_catalogue.catalogue import OTHER_MODEL_ADVICE
 from segue.server.preflight.check_result import CheckResult
 from segue.server.settings import Settings
@@ -24,34 +21,26 @@ def check_catalogue(settings: Settings, manifest: Manifest | None) -> Iterator[C
     try:
         with open_store(settings.data, settings.redis, SERVER_TIMEOUTS) as store:
             yield CheckResult("redis", "ok", f"{store.address} answers")
-            yield _check_persistence(settings.redis)
+            yield from _check_keeping(settings.redis)
             yield _check_model_of(store.identity(), store.count(), manifest)
     except SegueError as error:
         yield CheckResult("redis", "fail", str(error))
 
 
-def _check_persistence(url: str | None) -> CheckResult:
-    """Checks that Redis writes to disk: the catalogue is there, and everything else can be rebuilt from it."""
+def _check_keeping(url: str | None) -> Iterator[CheckResult]:
+    """Checks that Redis keeps the catalogue: everything else can be rebuilt from it."""
     if url is None:
-        return CheckResult("persistence", "ok", "the private Redis writes every change to disk within a second")
+        yield CheckResult("persistence", "ok", "the private Redis writes every change to disk within a second")
+        return
     with translating_errors(address_of(url)), connect(url, SERVER_TIMEOUTS) as client:
-        info = client.info("persistence")
-        if info.get("aof_enabled"):
-            return CheckResult("persistence", "ok", "Redis writes every change to disk")
-        save_rules = _save_rules(client)
-    if save_rules == "":
-        text = "Redis keeps nothing on disk, so the catalogue is lost when it stops"
-    else:
-        text = "Redis saves only at intervals, and loses later changes if it dies"
-    return CheckResult("persistence", "warn", text, "Set appendonly to yes.")
-
-
-def _save_rules(client: Redis) -> str | None:
-    """Returns the rules by which Redis saves, or None if it does not show them, as at some providers."""
-    try:
-        return str(client.config_get("save").get("save", ""))
-    except ResponseError:
-        return None
+        risks = {risk.subject: risk for risk in risks_of(client)}
+    for subject, good in (("persistence", "Redis writes every change to disk"), ("eviction", "Redis deletes no keys")):
+        risk = risks.get(subject)
+        yield (
+            CheckResult(subject, "warn", f"Redis {risk.text}", risk.advice)
+            if risk
+            else CheckResult(subject, "ok", good)
+        )
 
 
 def _check_model_of(identity: Identity | None, tracks: int, manifest: Manifest | None) -> CheckResult:

@@ -17,7 +17,7 @@ from segue.core.quantities import quantity
 from segue.server.inference.decode_worker import DecodeWorker, create_workers
 from segue.server.preflight.check_result import CheckResult
 
-# Measured: 54 MB after clips of 30 s, of which a part is shared.
+# Measured: 54 MB after clips of 30 s, with what the processes share.
 _WORKER_BYTES = 60 * 2**20
 _MEMINFO, _CGROUPS = Path("/proc/meminfo"), Path("/sys/fs/cgroup")
 

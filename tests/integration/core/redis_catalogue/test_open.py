@@ -57,18 +57,17 @@ def test_every_transaction_is_synced_to_disk(tmp_path: Path) -> None:
         assert {"appendfsync": "everysec"} == client.config_get("appendfsync")
 
 
-def test_a_redis_without_a_log_of_commands(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """A writer to a Redis that may lose its data logs one warning; the private Redis needs none."""
-    with open_store(tmp_path) as private, private.writer(*MODEL):
-        assert [] == caplog.messages
-        address = private.address
-    with open_store(tmp_path), closing(client_of(tmp_path)) as client:
-        with open_store(tmp_path / "other", address) as named, named.writer(*MODEL):
+def test_a_redis_that_may_lose_the_catalogue(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A program that opens it logs a warning for each risk; the private Redis needs none."""
+    with open_store(tmp_path) as private, closing(client_of(tmp_path)) as client:
+        with open_store(tmp_path / "other", private.address):
             assert [] == caplog.messages
         client.config_set("appendonly", "no")
-        with open_store(tmp_path / "other", address) as named, named.writer(*MODEL):
-            (warning,) = caplog.messages
-    assert "keeps no log of commands" in warning
+        client.config_set("maxmemory-policy", "allkeys-lru")
+        with open_store(tmp_path / "other", private.address):
+            eviction, persistence = caplog.messages
+    assert "deletes keys as soon as it gets a limit" in eviction
+    assert "keeps no log of commands" in persistence
 
 
 def test_the_protocols_import_no_large_library() -> None:

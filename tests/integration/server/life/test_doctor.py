@@ -90,7 +90,11 @@ def named_redis(tmp_path: Path) -> Iterator[str]:
 
 @pytest.mark.parametrize(
     ("appendonly", "save", "level", "text"),
-    [("yes", "", "ok", "every change"), ("no", "900 1", "warn", "at intervals"), ("no", "", "warn", "nothing on disk")],
+    [
+        ("yes", "", "ok", "every change"),
+        ("no", "900 1", "warn", "since its last dump"),
+        ("no", "", "warn", "when it stops"),
+    ],
 )
 def test_persistence(
     tmp_path: Path, tiny_model: Path, named_redis: str, appendonly: str, save: str, level: str, text: str
@@ -102,6 +106,28 @@ def test_persistence(
     code, results = run_doctor("--data", tmp_path / "data", "--redis", named_redis, "--model", tiny_model, *FREE)
     assert (0, "ok") == (code, results["data folder"].level)
     assert (level, True) == (results["persistence"].level, text in results["persistence"].text)
+
+
+@pytest.mark.parametrize(
+    ("policy", "memory", "level", "text"),
+    [
+        ("noeviction", "100mb", "ok", "no keys"),
+        ("allkeys-lru", "100mb", "warn", "when its memory reaches 100 MiB (maxmemory-policy allkeys-lru)"),
+        ("volatile-ttl", "0", "warn", "as soon as it gets a limit"),
+    ],
+)
+def test_eviction(
+    tmp_path: Path, tiny_model: Path, named_redis: str, policy: str, memory: str, level: str, text: str
+) -> None:
+    """A Redis that deletes keys when it is full is a warning, also to a user who may not read its settings."""
+    with Redis.from_url(named_redis) as client:
+        client.config_set("maxmemory", memory)
+        client.config_set("maxmemory-policy", policy)
+        client.execute_command("ACL", "SETUSER", "managed", "on", ">secret", "~*", "&*", "+@all", "-config")
+    url = f"{named_redis}?username=managed&password=secret"
+    _, results = run_doctor("--data", tmp_path / "data", "--redis", url, "--model", tiny_model, *FREE)
+    assert (level, True) == (results["eviction"].level, text in results["eviction"].text)
+    assert "secret" not in str(results)
 
 
 def test_a_port_of_a_healthy_server(server: RunningServer, data: Path, tiny_model: Path) -> None:

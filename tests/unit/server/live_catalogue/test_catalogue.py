@@ -123,12 +123,15 @@ def test_a_replaced_catalogue(tmp_path: Path) -> None:
 
 
 def test_a_lost_catalogue(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """A store that comes back empty is logged once, and one that was empty from the start is not."""
+    """A store that comes back empty is logged once, and its tracks stay in memory; one that was empty is not."""
     store = SwitchableStore(store_of(1))
     with following(tmp_path, store) as catalogue:
         store.target = MemoryStore()
         catalogue.refresh()
         catalogue.refresh()
-    with following(tmp_path, MemoryStore()):
-        pass
-    assert ["Redis no longer holds a catalogue. Restore a backup, or index the music again."] == caplog.messages
+        assert (True, True, 1) == (catalogue.is_damaged, catalogue.stale, len(catalogue.searchable_view()))
+    with following(tmp_path, MemoryStore()) as empty:
+        assert not empty.is_damaged
+    assert [
+        "Redis has lost the catalogue or its main keys. Restore a backup, or index the music again."
+    ] == caplog.messages
