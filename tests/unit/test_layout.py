@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import tomllib
 from pathlib import Path
 
@@ -42,3 +43,14 @@ def test_the_changelog_has_the_version() -> None:
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     headings = [line for line in (ROOT / "CHANGELOG.md").read_text().splitlines() if line.startswith("## ")]
     assert version == headings[0].split()[1]
+
+
+def test_the_protos_of_others_are_unchanged() -> None:
+    """The protos outside of segue/v1, from which other languages generate, are those that Python's package has."""
+    paths = list((ROOT / "proto" / "google").rglob("*.proto"))
+    assert ["status.proto"] == [path.name for path in paths]
+    for path in paths:
+        name = f"google.{path.parent.name}.{path.stem}_pb2"
+        original = Path(importlib.import_module(name).__file__ or "").with_name(path.name)
+        definition = [file.read_text(encoding="utf-8").partition("syntax =")[2] for file in (original, path)]
+        assert definition[0] == definition[1], path

@@ -24,13 +24,14 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17segue/v1/revision.proto\x12\x08segue.v1\"G\n\x08Revision\x12\x10\n\x08model_id\x18\x01 \x01(\t\x12\x1a\n\x12\x63\x61talogue_revision\x18\x02 \x01(\x04\x12\r\n\x05stale\x18\x03 \x01(\x08\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17segue/v1/revision.proto\x12\x08segue.v1\"G\n\x08Revision\x12\x10\n\x08model_id\x18\x01 \x01(\t\x12\x1a\n\x12\x63\x61talogue_revision\x18\x02 \x01(\x04\x12\r\n\x05stale\x18\x03 \x01(\x08\x42 Z\x1esegue.example/segue/v1;seguev1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'segue.v1.revision_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
-  DESCRIPTOR._loaded_options = None
+  _globals['DESCRIPTOR']._loaded_options = None
+  _globals['DESCRIPTOR']._serialized_options = b'Z\036segue.example/segue/v1;seguev1'
   _globals['_REVISION']._serialized_start=37
   _globals['_REVISION']._serialized_end=108
 # @@protoc_insertion_point(module_scope)

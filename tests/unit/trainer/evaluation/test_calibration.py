@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from segue.trainer.evaluation.calibration import (
+    MIN_CALIBRATION_CLIPS,
+    calibration_temperature,
     cross_fitted,
     expected_calibration_error,
     fit_temperature,
@@ -44,3 +46,20 @@ def test_four_clips_are_too_few_for_five_folds() -> None:
     """Each fold needs a clip."""
     predictions = make_predictions(4)
     assert cross_fitted(predictions.posterior, predictions.genres) is None
+
+
+def test_few_clips_fit_no_temperature() -> None:
+    """The temperature of a network stays 1 until there are enough clips, and is fitted from then on."""
+    predictions = make_predictions(MIN_CALIBRATION_CLIPS)
+    posterior, genres = predictions.posterior, predictions.genres
+    assert not (posterior.argmax(1) == genres).all()
+    assert 1.0 != calibration_temperature(posterior, genres)
+    assert 1.0 == calibration_temperature(posterior[1:], genres[1:])
+
+
+def test_right_clips_fit_no_temperature() -> None:
+    """If every clip is right, the log-loss falls with the temperature, so that none is the best."""
+    genres = np.arange(40) % 2
+    posterior = np.where(genres[:, None] == np.arange(2), 0.7, 0.3)
+    assert 1.0 == calibration_temperature(posterior, genres)
+    assert fit_temperature(np.log(posterior), genres) < 0.1

@@ -8,11 +8,12 @@ from typing import Any
 
 from segue.core.model.artifact import Manifest
 from segue.core.quantities import quantity
+from segue.trainer.reporting.cautions import caution_about_regression
 from segue.trainer.reporting.model_card import (
-    CALIBRATION_LIMIT,
     PROXY_LIMIT,
     REPRODUCIBLE,
     USE,
+    describe_calibration,
     describe_outputs,
     describe_windows,
     format_figure,
@@ -28,7 +29,6 @@ _LIMITS = [
     "in their terms.",
     PROXY_LIMIT,
     "- Sound above 7 kHz has almost no influence.",
-    CALIBRATION_LIMIT,
 ]
 
 
@@ -41,7 +41,8 @@ def write_card(manifest: Manifest, figures: Mapping[str, float], tracks: int, pl
         tracks: number of training tracks.
         plan: settings of the head.
     """
-    return "\n".join([*_head(manifest), *_figures(figures, tracks), *_training(manifest, tracks, plan), *_LIMITS, ""])
+    parts = (_head(manifest), _figures(figures, tracks), _training(manifest, tracks, plan), _limits(manifest, figures))
+    return "\n".join([*(line for part in parts for line in part), ""])
 
 
 def _head(manifest: Manifest) -> list[str]:
@@ -88,14 +89,16 @@ def _figures(figures: Mapping[str, float], tracks: int) -> list[str]:
 
 
 def _training(manifest: Manifest, tracks: int, plan: Mapping[str, Any]) -> list[str]:
-    config = manifest.features
+    config, fitted = manifest.features, ""
+    if manifest.temperature != 1.0:
+        fitted = f"The temperature {manifest.temperature:.3f} was fitted on the predictions of the folds. "
     return [
         "",
         "## Training",
         "",
         f"The CNN has the published weights MSD_musicnn and is not trained. The head was trained on the tags of all "
-        f"{quantity(tracks, 'track')} (digest of their names {manifest.split_digest[:16]}). The temperature "
-        f"{manifest.temperature:.3f} was fitted on the predictions of the folds. {REPRODUCIBLE}",
+        f"{quantity(tracks, 'track')} (digest of their names {manifest.split_digest[:16]}). {fitted}"
+        f"{REPRODUCIBLE}",
         "",
         "```json",
         json.dumps(plan, indent=2),
@@ -103,3 +106,8 @@ def _training(manifest: Manifest, tracks: int, plan: Mapping[str, Any]) -> list[
         "",
         f"Front end: {config.sample_rate} Hz, hop {config.hop}, log10(1 + 10,000 x); fingerprint {config.fingerprint}.",
     ]
+
+
+def _limits(manifest: Manifest, figures: Mapping[str, float]) -> list[str]:
+    cautions = [f"- {sentence}" for sentence in caution_about_regression(figures)]
+    return [*_LIMITS, describe_calibration(manifest), *cautions]

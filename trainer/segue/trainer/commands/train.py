@@ -17,6 +17,7 @@ from segue.trainer.data.tag_file import read_tag_file
 from segue.trainer.data.train_valid_split import TrainValidSplit
 from segue.trainer.errors import DataUnusable
 from segue.trainer.outputs import check_output
+from segue.trainer.reporting.cautions import caution_about_calibration, caution_before_training
 from segue.trainer.reporting.figures_table import print_figures
 from segue.trainer.runs.memory_estimate import available_bytes, check_memory
 from segue.trainer.runs.read_clips import read_clips
@@ -52,6 +53,8 @@ def train(settings: TrainSettings) -> None:
     _notify_sizes(data)
     manifest = _train(settings, data)
     print_figures({"model_id": manifest.model_id, "split": split.label, "side": VALID, **manifest.metrics})
+    for sentence in caution_about_calibration(manifest):
+        console.notify(sentence)
     console.notify(f"written to {settings.output}")
 
 
@@ -106,6 +109,8 @@ def _notify_sizes(data: TrainValidSplit) -> None:
         f"{len(data.train.clips)} training {unit}, {len(data.validation.clips)} validation {unit}, split "
         f"{data.split.label}"
     )
+    for sentence in caution_before_training(data.train.genres.values(), len(data.validation.clips)):
+        console.notify(sentence)
 
 
 def _selects_run(saved: Split | None) -> Selects:

@@ -24,13 +24,14 @@ from segue.trainer.arrays import Floats
 from segue.trainer.data.dataset import labels_of
 from segue.trainer.errors import SplitMismatch
 from segue.trainer.evaluation.analysis import analyze_predictions
-from segue.trainer.evaluation.calibration import fit_temperature
+from segue.trainer.evaluation.calibration import calibration_temperature
 from segue.trainer.evaluation.cost import relative_cost
 from segue.trainer.evaluation.metrics import classification_metrics
 from segue.trainer.evaluation.predictions import Predictions
 from segue.trainer.export.artifact import write_artifact
 from segue.trainer.export.signatures import ServingGraph
 from segue.trainer.outputs import check_output
+from segue.trainer.reporting.cautions import caution_about_calibration, caution_about_regression
 from segue.trainer.reporting.figures_table import print_figures
 from segue.trainer.reporting.report import write_report
 from segue.trainer.settings import TrainAccurateSettings
@@ -45,6 +46,8 @@ def train_accurate(settings: TrainAccurateSettings) -> None:
     """
     manifest = train_head_artifact(settings, HeadPlan(seed=settings.seed))
     print_figures({"model_id": manifest.model_id, **manifest.metrics})
+    for sentence in (*caution_about_regression(manifest.metrics), *caution_about_calibration(manifest)):
+        console.notify(sentence)
 
 
 def train_head_artifact(settings: TrainAccurateSettings, plan: HeadPlan) -> Manifest:
@@ -69,7 +72,7 @@ def train_head_artifact(settings: TrainAccurateSettings, plan: HeadPlan) -> Mani
     validated = cross_validate(
         tracks, labels, plan, predict, lambda fold: console.notify(f"fold {fold + 1} of {FOLDS}")
     )
-    temperature = fit_temperature(np.log(np.maximum(validated.posterior, 1e-30)), validated.genres)
+    temperature = calibration_temperature(validated.posterior, validated.genres)
     network = AccurateServingGraph(backbone, train_head(tracks, labels, plan), temperature)
     split = Split("learnt-from", {track.track: TRAIN for track in tracks})
 

@@ -13,6 +13,9 @@ from sklearn.model_selection import KFold, StratifiedKFold
 
 from segue.trainer.arrays import AnyFloats, Positions
 
+MIN_CALIBRATION_CLIPS = 20
+"""Smallest number of clips that a temperature is fitted on: with fewer it often makes other clips worse."""
+
 _FOLDS = 5
 
 
@@ -70,6 +73,22 @@ def fit_temperature(logits: AnyFloats, genres: Positions) -> float:
 
     optimum = minimize_scalar(loss, bounds=(math.log(0.05), math.log(20)), method="bounded")
     return math.exp(optimum.x)
+
+
+def calibration_temperature(posterior: AnyFloats, genres: Positions) -> float:
+    """Fits the temperature of a network, or returns 1 where the clips cannot fit one.
+
+    Drawn from the 197 validation clips of ``segue-fast``, 10 clips fit temperatures from 0.05 to 2.7, and one draw in
+    eight makes the other clips worse; 20 clips fit 1.1 to 2.5, and one draw in twenty does. Where the true genre of
+    every clip comes first, the log-loss falls with the temperature and has no minimum.
+
+    Args:
+        posterior: posteriors before a temperature, [n, genres].
+        genres: true genres [n], as positions in a row.
+    """
+    if len(genres) < MIN_CALIBRATION_CLIPS or (posterior.argmax(1) == genres).all():
+        return 1.0
+    return fit_temperature(log_posterior(posterior), genres)
 
 
 def cross_fitted(posterior: AnyFloats, genres: Positions) -> AnyFloats | None:

@@ -18,7 +18,7 @@ from segue.trainer.data.dataset import Dataset
 from segue.trainer.data.front_end import MAX_WINDOWS
 from segue.trainer.data.labelled_windows import served_windows
 from segue.trainer.data.train_valid_split import TrainValidSplit
-from segue.trainer.evaluation.calibration import fit_temperature
+from segue.trainer.evaluation.calibration import calibration_temperature
 from segue.trainer.export.signatures import ServingGraph, build_serving_graph
 from segue.trainer.networks.trained import AnyTrained
 from segue.trainer.outputs import replace_folder, write_text
@@ -31,14 +31,14 @@ def calibrate(trained: AnyTrained, data: TrainValidSplit, config: FeatureConfig)
     """Measures the centre of the embeddings on the training clips, and fits the temperature on the validation clips.
 
     Returns:
-        The network as it is served, and the temperature in it.
+        The network as it is served, and the temperature in it: 1 where the validation clips cannot fit one.
     """
     uncalibrated = build_serving_graph(trained, np.zeros(trained.shape.width, np.float32), 1.0)
     served = served_windows(data.train, config, MAX_WINDOWS)
     centre = trained.encoder.predict(served["windows"][served["mask"]], verbose=0).mean(0)
     posterior = _predict(uncalibrated, data.validation, config)
     genres = np.array([data.labels.index(clip.genre) for clip in data.validation.clips])
-    temperature = fit_temperature(np.log(np.maximum(posterior, 1e-30)), genres)
+    temperature = calibration_temperature(posterior, genres)
     return build_serving_graph(trained, centre, temperature), temperature
 
 

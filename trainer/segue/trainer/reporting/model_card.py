@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from segue.core.model.artifact import Manifest
 from segue.core.quantities import quantity
 from segue.trainer.evaluation.metrics import K_VALUES
+from segue.trainer.reporting.cautions import UNCALIBRATED
 from segue.trainer.splits.split import Split
 from segue.trainer.training.plans import AnyPlan
 from segue.trainer.training.recipe import Recipe
@@ -66,7 +67,7 @@ def write_card(manifest: Manifest, figures: Mapping[str, float], context: CardCo
             *_head(manifest, context),
             *_figures(figures, context),
             *_training(manifest, context),
-            *_limits(context),
+            *_limits(manifest, context),
             "",
         ]
     )
@@ -83,8 +84,9 @@ def describe_windows(manifest: Manifest) -> str:
 
 def describe_outputs(manifest: Manifest) -> str:
     """Returns the beginning of a sentence on the posterior and the embedding."""
+    posterior = "posterior (not calibrated)" if manifest.temperature == 1.0 else "calibrated posterior"
     return (
-        f"The outputs are a calibrated posterior over {len(manifest.labels)} genres ({', '.join(manifest.labels)}) and "
+        f"The outputs are a {posterior} over {len(manifest.labels)} genres ({', '.join(manifest.labels)}) and "
         f"an embedding of {manifest.embedding_width} numbers"
     )
 
@@ -130,9 +132,9 @@ def _figures(figures: Mapping[str, float], context: CardContext) -> list[str]:
         context.command,
         "```",
         "",
-        "The validation clips selected the epoch and fitted the temperature, so the figures are slightly better than "
-        "on unseen clips. [report.md](report.md) has the training curves, the confusion matrix, the reliability "
-        "diagram, a map of the embeddings and all settings.",
+        "The validation clips also made choices in the training, so the figures are slightly better than on unseen "
+        "clips. [report.md](report.md) has the training curves, the confusion matrix, the reliability diagram, a map "
+        "of the embeddings and all settings.",
     ]
 
 
@@ -150,8 +152,8 @@ def _training(manifest: Manifest, context: CardContext) -> list[str]:
         f"Trained from scratch on {quantity(context.train, unit)} of the split {context.split.label} (digest "
         f"{manifest.split_digest[:16]}) with the seed {context.plan.seed}, for {context.epochs} of at most "
         f"{quantity(context.plan.epochs, 'epoch')}. {context.recipe.method} {_teacher(context)}The "
-        f"{quantity(context.validation, f'validation {unit}')} selected epoch {context.best_epoch} and fitted the "
-        f"temperature {manifest.temperature:.3f}, and had no other use. {_duration(context)}{REPRODUCIBLE}",
+        f"{quantity(context.validation, f'validation {unit}')} selected epoch {context.best_epoch}"
+        f"{_temperature(manifest)} and had no other use. {_duration(context)}{REPRODUCIBLE}",
         "",
         f"Front end: {config.sample_rate} Hz, decibels relative to a window's loudest cell, floor "
         f"{config.floor_db:g} dB; fingerprint {config.fingerprint}.",
@@ -172,7 +174,16 @@ def _teacher(context: CardContext) -> str:
     )
 
 
-def _limits(context: CardContext) -> list[str]:
+def describe_calibration(manifest: Manifest) -> str:
+    """Returns the item of the limits on the scores as probabilities."""
+    return f"- {UNCALIBRATED}" if manifest.temperature == 1.0 else CALIBRATION_LIMIT
+
+
+def _temperature(manifest: Manifest) -> str:
+    return "" if manifest.temperature == 1.0 else f", fitted the temperature {manifest.temperature:.3f}"
+
+
+def _limits(manifest: Manifest, context: CardContext) -> list[str]:
     return [
         "",
         "## Limits",
@@ -182,5 +193,5 @@ def _limits(context: CardContext) -> list[str]:
         PROXY_LIMIT,
         "- Loudness does not matter to the network, but recording and mastering do: old and new recordings of one "
         "style have distant embeddings.",
-        CALIBRATION_LIMIT,
+        describe_calibration(manifest),
     ]

@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from segue.core.model.artifact import read_manifest
+from segue.trainer.evaluation.calibration import MIN_CALIBRATION_CLIPS
+from segue.trainer.reporting.cautions import (
+    FEW_CLIPS,
+    caution_about_calibration,
+    caution_about_regression,
+    caution_before_training,
+)
+
+MODELS = Path(__file__).parents[4] / "models"
+FIGURES = {
+    "accuracy": 0.72,
+    "log_loss_cross_fitted": 0.86,
+    "accuracy_of_linear_head": 0.70,
+    "log_loss_of_linear_head": 0.90,
+}
+
+
+def test_few_clips_are_reported_before_a_training() -> None:
+    """The message counts the genre with the fewest training clips, and names the command for few clips."""
+    genres = [*["blues"] * FEW_CLIPS, *["jazz"] * (FEW_CLIPS - 1)]
+    (sentence,) = caution_before_training(genres, MIN_CALIBRATION_CLIPS)
+    assert f"{FEW_CLIPS - 1} clips of jazz" in sentence
+    assert "train-accurate" in sentence
+
+
+def test_few_validation_clips_are_reported_before_a_training() -> None:
+    """The message says that the scores will not be calibrated."""
+    (sentence,) = caution_before_training(["blues"] * FEW_CLIPS, MIN_CALIBRATION_CLIPS - 1)
+    assert f"{MIN_CALIBRATION_CLIPS - 1} validation clips cannot calibrate" in sentence
+
+
+def test_enough_clips_are_not_reported() -> None:
+    """A run with enough clips begins without a warning."""
+    assert [] == list(caution_before_training(["blues"] * FEW_CLIPS, MIN_CALIBRATION_CLIPS))
+
+
+def test_a_better_regression_is_reported() -> None:
+    """The message has the figures of both; it comes if either figure of the regression is as good."""
+    (sentence,) = caution_about_regression(FIGURES | {"accuracy_of_linear_head": 0.76})
+    assert "accuracy is 0.760 and this network's 0.720" in sentence
+    assert list(caution_about_regression(FIGURES | {"log_loss_of_linear_head": 0.86}))
+
+
+def test_a_worse_regression_is_not_reported() -> None:
+    """The network is better in accuracy and in log-loss."""
+    assert [] == list(caution_about_regression(FIGURES))
+
+
+def test_the_shipped_network_is_better_than_regression() -> None:
+    """Its manifest has the figures of both, and its temperature was fitted."""
+    manifest = read_manifest(MODELS / "segue-accurate")
+    assert [] == [*caution_about_regression(manifest.metrics), *caution_about_calibration(manifest)]

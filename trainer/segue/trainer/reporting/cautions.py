@@ -1,0 +1,62 @@
+"""Says when the data of a run is too little for what its network promises."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+
+from segue.core.model.artifact import Manifest
+from segue.core.quantities import quantity
+from segue.trainer.evaluation.calibration import MIN_CALIBRATION_CLIPS
+
+FEW_CLIPS = 50
+"""Clips of each genre below which ``train`` names ``train-accurate``."""
+
+UNCALIBRATED = (
+    f"The scores are not calibrated: a temperature needs {MIN_CALIBRATION_CLIPS} evaluated clips or more, and not all "
+    "of them right. Read the scores as an order of the genres, and not as probabilities."
+)
+"""What the users of a network have to know if its temperature is 1."""
+
+
+def caution_before_training(genres: Iterable[str], validation: int) -> Iterator[str]:
+    """Yields a sentence for each reason to expect little of a network that is trained from scratch.
+
+    Args:
+        genres: the genre of each training clip.
+        validation: number of validation clips.
+    """
+    genre, fewest = min(Counter(genres).items(), key=lambda pair: (pair[1], pair[0]))
+    if fewest < FEW_CLIPS:
+        yield (
+            f"Warning: {quantity(fewest, 'clip')} of {genre} to train on. This network learns from nothing but these "
+            f"clips, and needs {FEW_CLIPS} or more of each genre. With fewer, train-accurate is better: see "
+            "docs/own-music.md."
+        )
+    if validation < MIN_CALIBRATION_CLIPS:
+        yield (
+            f"Warning: {quantity(validation, 'validation clip')} cannot calibrate the scores, and measure the accuracy "
+            f"only roughly. Add clips until there are {MIN_CALIBRATION_CLIPS} or more."
+        )
+
+
+def caution_about_calibration(manifest: Manifest) -> Iterator[str]:
+    """Yields a sentence if the scores of a trained network are not probabilities."""
+    if manifest.temperature == 1.0:
+        yield UNCALIBRATED
+
+
+def caution_about_regression(figures: Mapping[str, float]) -> Iterator[str]:
+    """Yields a sentence if plain logistic regression is as good as the head of ``segue-accurate``.
+
+    Args:
+        figures: figures of the cross-validation, by name.
+    """
+    accuracy, log_loss = figures["accuracy"], figures["log_loss_cross_fitted"]
+    linear_accuracy, linear_log_loss = figures["accuracy_of_linear_head"], figures["log_loss_of_linear_head"]
+    if linear_accuracy >= accuracy or linear_log_loss <= log_loss:
+        yield (
+            f"Plain logistic regression on the mean tags is as good or better: its accuracy is {linear_accuracy:.3f} "
+            f"and this network's {accuracy:.3f}; its log-loss is {linear_log_loss:.3f} and this network's "
+            f"{log_loss:.3f}. The network pays off with more clips, about ten or more of each genre."
+        )
