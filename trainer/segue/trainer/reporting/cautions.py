@@ -29,9 +29,8 @@ def caution_before_training(genres: Iterable[str], validation: int) -> Iterator[
     genre, fewest = min(Counter(genres).items(), key=lambda pair: (pair[1], pair[0]))
     if fewest < FEW_CLIPS:
         yield (
-            f"Warning: {quantity(fewest, 'clip')} of {genre} to train on. This network learns from nothing but these "
-            f"clips, and needs {FEW_CLIPS} or more of each genre. With fewer, train-accurate is better: see "
-            "docs/own-music.md."
+            f"Warning: {quantity(fewest, 'clip')} of {genre} to train on. This network learns from these clips alone. "
+            f"With fewer than {FEW_CLIPS} of a genre, `segue-trainer tag` and `train-accurate` make a better one."
         )
     if validation < MIN_CALIBRATION_CLIPS:
         yield (
