@@ -13,6 +13,7 @@ from segue.server.grpc_server import create_server, open_port
 from segue.server.live_catalogue.catalogue import POLL_SECONDS, LiveCatalogue
 from segue.server.observability.metrics import Metrics
 from segue.server.process.memory import configure_malloc, freeze_gc
+from segue.server.process.service_manager import notify_ready, notify_stopping
 from segue.server.process.signals import stop_signals
 from segue.server.rpc.health import Health
 from segue.server.rpc.service_names import CATALOG, CLASSIFICATION, RECOMMENDATION
@@ -56,7 +57,9 @@ async def serve(settings: Settings, metrics: Metrics, security: ListenerSecurity
             address = address or await open_port(server, settings.listen, security.tls)
             tracks = len(components.catalogue.view)
             _log.info("listening on %s with %s and %d tracks", address, components.model_id, tracks)
+            notify_ready()
             await stop.wait()
+            notify_stopping()
             _log.info("stopping after the calls in progress")
             health_updates.cancel()
             health.stop_serving()

@@ -1,1 +1,1 @@
-"""Settings of the operating-system process: memory and signals."""
+"""Settings of the operating-system process: memory, signals, and the service manager."""

@@ -140,3 +140,16 @@ def test_an_invalid_url_of_redis(tmp_path: Path, tiny_model: Path) -> None:
         assert 1 == server.process.returncode
     assert "'http://host' is not the address of a Redis. Write redis://HOST:PORT/DB" in log
     assert "secret" not in log
+
+
+def test_the_service_manager_learns_that_the_server_is_ready(
+    tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A unit with Type=notify counts as started when the server is ready, and as stopping at SIGTERM."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "s"))
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "s"))
+        with starting_server("--data", str(tmp_path / "data"), "--model", str(tiny_model)) as starting:
+            starting.wait_until_ready()
+            assert b"READY=1" == manager.recv(100)
+        assert b"STOPPING=1" == manager.recv(100)
