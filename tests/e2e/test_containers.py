@@ -36,6 +36,15 @@ def test_ports_are_open_to_this_machine_only() -> None:
     ] == ports
 
 
+def test_every_service_has_a_memory_limit() -> None:
+    """No service that runs all the time can take all memory of the machine; nor can the indexer and the client."""
+    services = re.split(
+        r"^  (\w+):", COMPOSE.partition("\nservices:\n")[2].partition("\nnetworks:\n")[0], flags=re.MULTILINE
+    )
+    limited = {name for name, text in zip(services[1::2], services[2::2], strict=True) if "    mem_limit: " in text}
+    assert {"redis", "server", "balancer", "prometheus", "indexer", "client"} == limited
+
+
 def test_every_setting_is_documented() -> None:
     """docs/containers.md describes each variable that docker/compose.yaml and the tests of the images read."""
     page = (ROOT / "docs" / "containers.md").read_text()

@@ -24,6 +24,13 @@ BUILD_TOOLS = "cc c++ gcc g++ clang ld as make cmake go uv pip pip3 git"
 ISOLATED = ("run", "--rm", "--network", "none")
 READ_ONLY = (*ISOLATED, "--read-only", "--tmpfs", "/tmp")
 CHUNK = 2**22
+# Encodes a tone, and prints the seconds that Segue decodes.
+DECODE_AAC = """
+ffmpeg -v error -f lavfi -i sine=220:duration=5 -c:a aac /tmp/tone.m4a && python3 -c '
+from pathlib import Path
+from segue.core.audio.decode import read_audio
+print(len(read_audio(Path("/tmp/tone.m4a"), 16_000, lambda source: source.read(0, source.samples))) / 16_000)'
+"""
 
 
 @pytest.fixture(params=[*IMAGES, LOAD_IMAGE])
@@ -72,6 +79,13 @@ def test_the_tests_pass_in_their_image(docker: Docker) -> None:
 def test_the_trainer_starts(docker: Docker) -> None:
     """The trainer needs no network and writes to /tmp only."""
     assert f"segue-trainer, version {PROJECT['version']}\n" == docker.output(*READ_ONLY, "segue-trainer", "--version")
+
+
+@pytest.mark.usefixtures("images")
+def test_the_server_decodes_aac(docker: Docker) -> None:
+    """The server's image has ffmpeg, so that five seconds of AAC in MP4 are decoded."""
+    seconds = docker.output(*READ_ONLY, "--entrypoint", "sh", "segue-server", "-c", DECODE_AAC)
+    assert pytest.approx(5, abs=0.2) == float(seconds)
 
 
 def test_no_secret_in_any_layer(stack: Compose, secrets: Path) -> None:
