@@ -1,46 +1,64 @@
-// Command classify prints the genres of one audio file, as a Segue server scores them.
+// Command segue-example calls a Segue server: it scores the genres of an audio file, or finds the tracks of the
+// catalogue that sound most similar to a file or a track.
 package main
 
 import (
 	"context"
+	"flag"
 	"fmt"
-	"log"
 	"os"
 	"time"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
 
-	segue "segue.example/classify/segue/v1"
+	segue "segue.example/segue/v1"
 )
 
-// A message contains up to 16 MiB of audio; the default limit of gRPC is 4 MiB.
-const maxMessageBytes = 32 << 20
+const usage = `usage: segue-example [OPTION]... classify FILE
+       segue-example [OPTION]... recommend FILE|TRACK_ID
+The token is read from SEGUE_TOKEN. Options:
+`
 
 func main() {
-	if len(os.Args) != 3 {
-		log.Fatal("usage: classify HOST:PORT FILE")
+	address := flag.String("address", "127.0.0.1:50051", "address of the server, `HOST:PORT`")
+	ca := flag.String("tls-ca", "", "PEM `FILE` of the root certificates to trust; without it plain text")
+	flag.Usage = func() {
+		fmt.Fprint(flag.CommandLine.Output(), usage)
+		flag.PrintDefaults()
 	}
-	if err := classify(os.Args[1], os.Args[2]); err != nil {
-		log.Fatal(err)
+	flag.Parse()
+	if flag.NArg() != 2 {
+		flag.Usage()
+		os.Exit(2)
+	}
+	if err := run(*address, *ca, flag.Arg(0), flag.Arg(1)); err != nil {
+		fmt.Fprintln(os.Stderr, describe(err))
+		os.Exit(1)
 	}
 }
 
-func classify(address, file string) error {
-	content, err := os.ReadFile(file)
-	if err != nil {
-		return err
-	}
-	connection, err := grpc.NewClient(address,
-		grpc.WithTransportCredentials(insecure.NewCredentials()),
-		grpc.WithDefaultCallOptions(grpc.MaxCallSendMsgSize(maxMessageBytes), grpc.MaxCallRecvMsgSize(maxMessageBytes)))
+func run(address, ca, command, argument string) error {
+	connection, err := connect(address, ca, os.Getenv("SEGUE_TOKEN"))
 	if err != nil {
 		return err
 	}
 	defer connection.Close()
-
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
+	switch command {
+	case "classify":
+		return classify(ctx, connection, argument)
+	case "recommend":
+		return recommend(ctx, connection, argument)
+	}
+	return fmt.Errorf("there is no command %q: use classify or recommend", command)
+}
+
+func classify(ctx context.Context, connection *grpc.ClientConn, file string) error {
+	content, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
 	response, err := segue.NewClassificationServiceClient(connection).Classify(ctx,
 		&segue.ClassifyRequest{Audio: &segue.Audio{Content: content}})
 	if err != nil {
@@ -50,4 +68,31 @@ func classify(address, file string) error {
 		fmt.Printf("%s\t%.3f\n", score.Genre, score.Score)
 	}
 	return nil
+}
+
+func recommend(ctx context.Context, connection *grpc.ClientConn, seed string) error {
+	request, err := recommendRequest(seed)
+	if err != nil {
+		return err
+	}
+	response, err := segue.NewRecommendationServiceClient(connection).Recommend(ctx, request)
+	if err != nil {
+		return err
+	}
+	for _, found := range response.Recommendations {
+		fmt.Printf("%.3f\t%s\t%s\n", found.Similarity, found.Track.TrackId, found.Track.Title)
+	}
+	return nil
+}
+
+// recommendRequest returns a request for a file, or for a track where there is no such file.
+func recommendRequest(seed string) (*segue.RecommendRequest, error) {
+	content, err := os.ReadFile(seed)
+	if os.IsNotExist(err) {
+		return &segue.RecommendRequest{Seed: &segue.RecommendRequest_TrackId{TrackId: seed}}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &segue.RecommendRequest{Seed: &segue.RecommendRequest_Audio{Audio: &segue.Audio{Content: content}}}, nil
 }
