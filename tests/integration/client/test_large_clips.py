@@ -82,7 +82,7 @@ async def test_a_server_that_starts(peer: Peer, large_file: Path, method: str) -
 
 
 async def test_a_pipe_is_sent_once(peer: Peer) -> None:
-    """What cannot be read again is not sent again: the error of the server is raised."""
+    """A clip that cannot be read again is not sent again: the error of the server is raised."""
     peer.behaviours.append(fails(grpc.StatusCode.RESOURCE_EXHAUSTED, "The disk is full.", info("OVERLOADED")))
     with Client(peer.address, wait_for_ready=True) as client, pytest.raises(OverloadedError):
         client.classify(io.BytesIO(LARGE))

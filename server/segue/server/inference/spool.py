@@ -99,7 +99,7 @@ class SpooledClip:
         await self._write(position, chunk)
 
     async def replace_start(self, header: bytes) -> None:
-        """Replaces the first bytes, of which there are as many as ``header`` has."""
+        """Replaces as many of the first bytes as ``header`` has."""
         await self._write(0, header)
 
     async def _write(self, position: int, content: bytes) -> None:

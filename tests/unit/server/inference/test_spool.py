@@ -41,7 +41,7 @@ async def test_a_clip_above_the_limit(tmp_path: Path) -> None:
 
 
 async def test_clips_share_the_space(tmp_path: Path) -> None:
-    """A clip that does not fit beside another is refused, and fits after the other has ended."""
+    """A clip that does not fit together with another is refused, and fits after the other has ended."""
     spool = Spool(tmp_path, 15, 10)
     with spool.open() as first:
         await first.append(bytes(10))
