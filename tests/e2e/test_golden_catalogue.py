@@ -55,8 +55,11 @@ def test_the_golden_backup_is_restored(tmp_path: Path) -> None:
 def test_the_golden_catalogue_is_served(data: Path) -> None:
     """The server lists and recommends the same tracks, with the same similarities."""
     with running_server("--data", str(data), "--model", "segue-fast") as server:
-        assert ANSWERS["tracks"] == run_client(server.address, "tracks")["tracks"]
+        tracks = run_client(server.address, "tracks")["tracks"]
         answer = run_client(server.address, "recommend", ANSWERS["seed"], "--limit", "6")
+    # Fields that came later are empty.
+    assert ANSWERS["tracks"] == [{name: track[name] for name in ANSWERS["tracks"][0]} for track in tracks]
+    assert ([], 0, "") == (tracks[0]["artists"], tracks[0]["track_number"], tracks[0]["isrc"])
     similarities = {item["track"]["track_id"]: item["similarity"] for item in answer["recommendations"]}
     assert [track for track, _ in ANSWERS["recommendations"]] == list(similarities)
     assert pytest.approx(dict(ANSWERS["recommendations"]), abs=1e-5) == similarities

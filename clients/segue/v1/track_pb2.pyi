@@ -3,9 +3,11 @@
 isort:skip_file
 """
 
+from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
+from google.protobuf.internal import containers as _containers
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -32,25 +34,58 @@ class Track(_message.Message):
     TAGGED_GENRE_FIELD_NUMBER: _builtins.int
     PATH_FIELD_NUMBER: _builtins.int
     YEAR_FIELD_NUMBER: _builtins.int
+    ARTISTS_FIELD_NUMBER: _builtins.int
+    TAGGED_GENRES_FIELD_NUMBER: _builtins.int
+    ALBUM_ARTIST_FIELD_NUMBER: _builtins.int
+    TRACK_NUMBER_FIELD_NUMBER: _builtins.int
+    DISC_NUMBER_FIELD_NUMBER: _builtins.int
+    ISRC_FIELD_NUMBER: _builtins.int
+    MUSICBRAINZ_RECORDING_ID_FIELD_NUMBER: _builtins.int
+    MUSICBRAINZ_RELEASE_ID_FIELD_NUMBER: _builtins.int
+    MUSICBRAINZ_ARTIST_IDS_FIELD_NUMBER: _builtins.int
     track_id: _builtins.str
     """Permanent id: 32 lower-case hexadecimal digits that are computed from the audio, not from its file name or tags."""
     title: _builtins.str
     """The title in the file's tags, or else the file name without its extension."""
     artist: _builtins.str
-    """The artist in the file's tags, or empty."""
+    """The first artist in the file's tags, or empty. Some files name all artists in this one text; see artists."""
     album: _builtins.str
     """The album in the file's tags, or empty."""
     genre: _builtins.str
     """The genre that the model predicts, the one with the best score."""
     tagged_genre: _builtins.str
-    """The genre in the file's tags, or empty. The model does not use it."""
+    """The first genre in the file's tags, or empty. The model does not use it."""
     path: _builtins.str
     """Path of the file on the indexer's machine."""
     year: _builtins.int
     """The year in the file's tags, [1, 9999], or 0 if they have none."""
+    album_artist: _builtins.str
+    """The artist of the album in the file's tags, or empty."""
+    track_number: _builtins.int
+    """The track's position on its disc by the file's tags, [1, 99999], or 0 if they have none."""
+    disc_number: _builtins.int
+    """The number of the disc by the file's tags, [1, 99999], or 0 if they have none."""
+    isrc: _builtins.str
+    """The International Standard Recording Code in the file's tags, 12 letters and digits such as USRC17607839, or empty."""
+    musicbrainz_recording_id: _builtins.str
+    """The MusicBrainz id of the recording in the file's tags, a UUID in lower case, or empty."""
+    musicbrainz_release_id: _builtins.str
+    """The MusicBrainz id of the release (the album) in the file's tags, a UUID in lower case, or empty."""
     @_builtins.property
     def duration(self) -> _duration_pb2.Duration:
         """Duration of the whole track."""
+
+    @_builtins.property
+    def artists(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """All artists in the file's tags, [0, 32] of them, each by itself as far as the file separates them."""
+
+    @_builtins.property
+    def tagged_genres(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """All genres in the file's tags, [0, 32] of them."""
+
+    @_builtins.property
+    def musicbrainz_artist_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The MusicBrainz ids of the artists in the file's tags, [0, 32] UUIDs in lower case."""
 
     def __init__(
         self,
@@ -64,10 +99,19 @@ class Track(_message.Message):
         tagged_genre: _builtins.str = ...,
         path: _builtins.str = ...,
         year: _builtins.int = ...,
+        artists: _abc.Iterable[_builtins.str] | None = ...,
+        tagged_genres: _abc.Iterable[_builtins.str] | None = ...,
+        album_artist: _builtins.str = ...,
+        track_number: _builtins.int = ...,
+        disc_number: _builtins.int = ...,
+        isrc: _builtins.str = ...,
+        musicbrainz_recording_id: _builtins.str = ...,
+        musicbrainz_release_id: _builtins.str = ...,
+        musicbrainz_artist_ids: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["duration", b"duration"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["album", b"album", "artist", b"artist", "duration", b"duration", "genre", b"genre", "path", b"path", "tagged_genre", b"tagged_genre", "title", b"title", "track_id", b"track_id", "year", b"year"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["album", b"album", "album_artist", b"album_artist", "artist", b"artist", "artists", b"artists", "disc_number", b"disc_number", "duration", b"duration", "genre", b"genre", "isrc", b"isrc", "musicbrainz_artist_ids", b"musicbrainz_artist_ids", "musicbrainz_recording_id", b"musicbrainz_recording_id", "musicbrainz_release_id", b"musicbrainz_release_id", "path", b"path", "tagged_genre", b"tagged_genre", "tagged_genres", b"tagged_genres", "title", b"title", "track_id", b"track_id", "track_number", b"track_number", "year", b"year"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -38,7 +38,9 @@ def addition(
     """
     path = f"/music/{number % 2}/{number}.flac" if path is None else path
     title = f"Track {number}" if title is None else title
-    track = Track(track_id(number), title, genre="blues", path=path, posterior={"blues": 1.0})
+    track = Track(
+        track_id(number), title, genre="blues", path=path, posterior={"blues": 1.0}, artists=("A", "B"), track_number=3
+    )
     vector = embedding(number if seed is None else seed, width)
     return Addition(track, vector, PathRecord(path, 100, 7, track_id(number)))
 

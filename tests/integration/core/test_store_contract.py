@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -50,6 +51,15 @@ def test_an_added_track(any_store: WritableStore) -> None:
         seconds=187.123456789,
         path=path,
         posterior={"jazz": 0.75, "blues": 0.25},
+        artists=("A", "Ü"),
+        tagged_genres=("Jazz", "Blues"),
+        album_artist="Various",
+        track_number=3,
+        disc_number=2,
+        isrc="USRC17607839",
+        musicbrainz_recording_id="00000000-0000-4000-8000-000000000001",
+        musicbrainz_release_id="00000000-0000-4000-8000-000000000002",
+        musicbrainz_artist_ids=("00000000-0000-4000-8000-000000000003",),
     )
     file = PathRecord(path, 2**40, 1_700_000_000_123_456_789, track_id(1))
     with any_store.writer(*MODEL) as writer:
@@ -61,6 +71,15 @@ def test_an_added_track(any_store: WritableStore) -> None:
     assert vector is not None
     assert (np.dtype(np.float32), embedding(1).tobytes()) == (vector.dtype, vector.tobytes())
     assert 1 == any_store.count()
+
+
+def test_tags_that_a_file_no_longer_has(any_store: WritableStore) -> None:
+    """They leave the track when it is written again."""
+    full, bare = addition(1), replace(addition(1), track=Track(track_id(1), "1", path="/music/1/1.flac"))
+    with any_store.writer(*MODEL) as writer:
+        writer.add([full])
+        writer.add([bare])
+    assert [bare.track] == any_store.get([track_id(1)])
 
 
 def test_revisions_have_no_gap(any_store: WritableStore) -> None:

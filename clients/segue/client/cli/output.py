@@ -91,13 +91,21 @@ class TableOutput:
                 self._screen,
                 ("Title", track.title),
                 ("Artist", track.artist),
+                ("Artists", "; ".join(track.artists) if len(track.artists) > 1 else ""),
                 ("Album", track.album),
+                ("Album artist", track.album_artist if track.album_artist != track.artist else ""),
+                ("Disc", str(track.disc_number or "")),
+                ("Track", str(track.track_number or "")),
                 ("Year", str(track.year or "")),
                 ("Predicted genre", track.genre),
-                ("Tagged genre", track.tagged_genre),
+                ("Tagged genre", "; ".join(track.tagged_genres) or track.tagged_genre),
                 ("Length", tables.length(track)),
                 ("Path", track.path),
                 ("Track id", track.track_id),
+                ("ISRC", track.isrc),
+                ("MusicBrainz recording", track.musicbrainz_recording_id),
+                ("MusicBrainz release", track.musicbrainz_release_id),
+                ("MusicBrainz artists", " ".join(track.musicbrainz_artist_ids)),
             )
         )
 

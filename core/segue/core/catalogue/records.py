@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,14 +23,23 @@ class Track:
     Attributes:
         track_id: 32 lower-case hexadecimal digits, a digest of its audio.
         title: title from the tags, else the name of the file without its suffix.
-        artist: artist from the tags, or empty.
+        artist: first artist from the tags, or empty.
         album: album from the tags, or empty.
         genre: most probable genre of the posterior.
-        tagged_genre: genre from the tags, or empty.
+        tagged_genre: first genre from the tags, or empty.
         year: four digits from the tags, or empty.
         seconds: duration in seconds.
         path: one of its files.
         posterior: probability of each genre by the model, in [0, 1].
+        artists: all artists from the tags.
+        tagged_genres: all genres from the tags.
+        album_artist: artist of the album from the tags, or empty.
+        track_number: position on the disc from the tags, or 0.
+        disc_number: number of the disc from the tags, or 0.
+        isrc: international standard recording code from the tags, or empty.
+        musicbrainz_recording_id: id of the recording at MusicBrainz from the tags, or empty.
+        musicbrainz_release_id: id of the release at MusicBrainz from the tags, or empty.
+        musicbrainz_artist_ids: ids of the artists at MusicBrainz from the tags.
     """
 
     track_id: str
@@ -42,6 +52,27 @@ class Track:
     seconds: float = 0.0
     path: str = ""
     posterior: dict[str, float] = field(default_factory=dict)
+    artists: tuple[str, ...] = ()
+    tagged_genres: tuple[str, ...] = ()
+    album_artist: str = ""
+    track_number: int = 0
+    disc_number: int = 0
+    isrc: str = ""
+    musicbrainz_recording_id: str = ""
+    musicbrainz_release_id: str = ""
+    musicbrainz_artist_ids: tuple[str, ...] = ()
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Track:
+        """Returns the track whose attributes were encoded as JSON, which has lists and no tuples.
+
+        Raises:
+            TypeError: a value is missing, or is not an attribute of a track.
+        """
+        attributes: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
+        }
+        return cls(**attributes)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
+from typing import Any
 
 import numpy as np
 
@@ -22,11 +23,20 @@ TEXTS = [b"title", b"artist", b"album", b"path"]
 
 def track_to_hash(track: Track, embedding: bytes) -> dict[bytes, bytes]:
     """Returns the fields of a track's hash, with a digest of them and the embedding; the id is in the key."""
-    values = {field.name: getattr(track, field.name) for field in fields(Track)}
-    del values["track_id"]
-    values |= {"seconds": repr(track.seconds), "posterior": json.dumps(track.posterior, separators=(",", ":"))}
+    more = {name: value for name in _MORE_FIELDS if (value := getattr(track, name))}
+    values = {
+        **{name: getattr(track, name) for name in _TEXT_FIELDS},
+        "seconds": repr(track.seconds),
+        "posterior": _to_json(track.posterior),
+        # One field of Redis for all of them, as each field takes memory. Even if empty, it replaces an older value.
+        "tags": _to_json(more),
+    }
     raw = {name.encode(): to_bytes(value) for name, value in values.items()}
     return raw | {DIGEST: track_digest(raw, embedding)}
+
+
+def _to_json(value: Mapping[str, Any]) -> str:
+    return json.dumps(value, separators=(",", ":"))
 
 
 def track_digest(fields: Mapping[bytes, bytes], embedding: bytes) -> bytes:
@@ -44,13 +54,13 @@ def track_digest(fields: Mapping[bytes, bytes], embedding: bytes) -> bytes:
 
 def track_from_hash(track_id: str, raw: Mapping[bytes, bytes]) -> Track:
     """Returns the track of a hash, and ignores fields that this version does not know."""
-    values = {name: to_text(raw[name.encode()]) for name in _TEXT_FIELDS if name.encode() in raw}
-    return Track(
-        track_id=track_id,
-        seconds=float(raw.get(b"seconds", b"0")),
-        posterior=json.loads(raw.get(b"posterior", b"{}")),
-        **{"title": "", **values},
-    )
+    texts = {name: to_text(raw[name.encode()]) for name in _TEXT_FIELDS if name.encode() in raw}
+    more = {name: value for name, value in json.loads(raw.get(b"tags", b"{}")).items() if name in _MORE_FIELDS}
+    numbers = {
+        "seconds": float(raw.get(b"seconds", b"0")),
+        "posterior": json.loads(raw.get(b"posterior", b"{}")),
+    }
+    return Track.from_json({"track_id": track_id, "title": "", **texts, **more, **numbers})
 
 
 def texts_from_values(values: Sequence[bytes | None]) -> tuple[str, str, str, str] | None:
@@ -132,4 +142,8 @@ def identity_from_hash(raw: Mapping[bytes, bytes]) -> Identity:
         ) from error
 
 
-_TEXT_FIELDS = [field.name for field in fields(Track) if field.name not in {"track_id", "seconds", "posterior"}]
+_TEXT_FIELDS = ("title", "artist", "album", "genre", "tagged_genre", "year", "path")
+# Those that came later. Catalogues of earlier versions have none of them.
+_MORE_FIELDS = tuple(
+    field.name for field in fields(Track) if field.name not in {"track_id", "seconds", "posterior", *_TEXT_FIELDS}
+)

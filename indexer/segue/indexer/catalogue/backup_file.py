@@ -136,7 +136,7 @@ def _from_json(line: bytes) -> Entry | FailureRecord:
     document = json.loads(line)
     if "failure" in document:
         return FailureRecord(**document["failure"])
-    track = Track(**document["track"])
+    track = Track.from_json(document["track"])
     embedding = embedding_from_bytes(base64.b64decode(document["embedding"]))
     files = [PathRecord(path, size, mtime_ns, track.track_id) for path, size, mtime_ns in document["files"]]
     return Entry(track, embedding, files)

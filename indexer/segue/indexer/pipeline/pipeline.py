@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, wait
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -14,7 +15,7 @@ from segue.core.errors import EmbeddingUnusable, WorkerDied, WorkerError
 from segue.core.failpoints import Failpoint, reach
 from segue.core.features.windows import Windows
 from segue.core.model.saved_model import BATCH_SIZES, Prediction
-from segue.indexer.pipeline.records import Examined, Failure, Missing, MusicFile, Source
+from segue.indexer.pipeline.records import Examined, Failure, Missing, MusicFile, Source, Tags
 from segue.indexer.pipeline.run_counts import RunCounts, Show
 from segue.indexer.text import display_path
 
@@ -184,17 +185,34 @@ def build_addition(file: MusicFile, examined: Examined, prediction: Prediction, 
     path = display_path(file.path)
     track = Track(
         track_id=examined.track_id,
-        title=examined.tags.title or Path(path).stem,
-        artist=examined.tags.artist,
-        album=examined.tags.album,
+        title="",
         genre=max(posterior, key=lambda label: posterior[label]),
-        tagged_genre=examined.tags.genre,
-        year=examined.tags.year,
         seconds=examined.seconds,
         path=path,
         posterior=posterior,
     )
-    return Addition(track, prediction.embedding, file.path_record(examined.track_id))
+    return Addition(with_tags(track, examined.tags), prediction.embedding, file.path_record(examined.track_id))
+
+
+def with_tags(track: Track, tags: Tags) -> Track:
+    """Returns the track of a file with other tags; without a title it has the name of the file."""
+    return replace(
+        track,
+        title=tags.title or Path(track.path).stem,
+        artist=tags.artist,
+        album=tags.album,
+        tagged_genre=tags.genre,
+        year=tags.year,
+        artists=tags.artists,
+        tagged_genres=tags.genres,
+        album_artist=tags.album_artist,
+        track_number=tags.track_number,
+        disc_number=tags.disc_number,
+        isrc=tags.isrc,
+        musicbrainz_recording_id=tags.musicbrainz_recording_id,
+        musicbrainz_release_id=tags.musicbrainz_release_id,
+        musicbrainz_artist_ids=tags.musicbrainz_artist_ids,
+    )
 
 
 def _bad_prediction(file: MusicFile) -> Failure:

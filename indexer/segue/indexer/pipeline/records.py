@@ -24,14 +24,23 @@ _LIMITS: dict[type[SegueError], tuple[str, str]] = {
 
 @dataclass(frozen=True)
 class Tags:
-    """Tags of a track; a missing one is empty.
+    """Tags of a track; a missing one is empty, or 0.
 
     Attributes:
         title: title of the track.
-        artist: its artist.
+        artist: its first artist, or all in one text, as the file has it.
         album: its album.
-        genre: its genre as the file names it.
+        genre: its first genre as the file names it.
         year: four digits.
+        artists: all artists, each by itself.
+        genres: all genres.
+        album_artist: artist of the album.
+        track_number: position on the disc, from 1 on.
+        disc_number: number of the disc, from 1 on.
+        isrc: international standard recording code, 12 letters and digits.
+        musicbrainz_recording_id: id of the recording at MusicBrainz, a UUID in lower case, as all ids there.
+        musicbrainz_release_id: id of the release.
+        musicbrainz_artist_ids: ids of the artists.
     """
 
     title: str = ""
@@ -39,6 +48,15 @@ class Tags:
     album: str = ""
     genre: str = ""
     year: str = ""
+    artists: tuple[str, ...] = ()
+    genres: tuple[str, ...] = ()
+    album_artist: str = ""
+    track_number: int = 0
+    disc_number: int = 0
+    isrc: str = ""
+    musicbrainz_recording_id: str = ""
+    musicbrainz_release_id: str = ""
+    musicbrainz_artist_ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

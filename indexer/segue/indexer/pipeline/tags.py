@@ -17,10 +17,7 @@ from segue.indexer.pipeline.tag_formats.ffprobe import read_by_ffprobe
 from segue.indexer.pipeline.tag_formats.fields import TagFields
 from segue.indexer.pipeline.tag_formats.id3 import read_id3v1, read_id3v2
 from segue.indexer.pipeline.tag_formats.library import read_by_libsndfile, read_by_tinytag
-
-# Longer than any real title; a tag may have megabytes.
-_MAX_LETTERS = 500
-_YEAR = re.compile(r"(?<![0-9])(?!0000)[0-9]{4}(?![0-9])")
+from segue.indexer.pipeline.tag_values import clean, to_tags
 
 # MP3, AAC, WavPack, Monkey's Audio, TTA and DSF have tags around the audio only; WAV, AIFF and AU are read completely.
 _HAS_NO_OTHER_TAGS = re.compile(rb"\xff[\xe0-\xff]|ID3|wvpk|MAC |TTA1|DSD |RIFF|FORM|\.snd")
@@ -42,9 +39,9 @@ def read_tags(path: Path) -> Tags:
             magic, fields = _magic(data), _merge(_quick_readers(path, data))
     except (OSError, ValueError):  # the file is gone, or empty
         return Tags()
-    if "title" not in fields and "artist" not in fields:
+    if "title" not in fields and "artists" not in fields:
         fields |= _merge(_slow_readers(path, magic))
-    return Tags(**fields)
+    return to_tags(fields)
 
 
 def _magic(data: memoryview) -> bytes:
@@ -72,23 +69,5 @@ def _merge(readers: Iterable[Callable[[], TagFields]]) -> TagFields:
     for read in readers:
         # Any program may have written the tags, and bad ones must cost neither the track nor its other tags.
         with suppress(Exception):
-            fields = _clean(read()) | fields
+            fields = clean(read()) | fields
     return fields
-
-
-def _clean(fields: TagFields) -> TagFields:
-    lines = {name: _line(text) for name, text in fields.items()}
-    lines["year"] = _year(lines.get("year", ""))
-    return {name: line for name, line in lines.items() if line}
-
-
-def _year(date: str) -> str:
-    """Returns the year of a date such as 1959, 1959-08-17 or 17.08.1959; empty if there is none."""
-    match = _YEAR.search(date)
-    return match[0] if match else ""
-
-
-def _line(text: str) -> str:
-    """Returns text as one line of valid Unicode."""
-    valid = text[:_MAX_LETTERS].replace("\0", " ").encode("utf-8", "replace").decode("utf-8")
-    return " ".join(valid.split())

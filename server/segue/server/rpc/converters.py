@@ -225,6 +225,15 @@ def track(track: Track) -> track_pb2.Track:
         tagged_genre=track.tagged_genre,
         path=track.path,
         year=int(track.year or 0),
+        artists=track.artists,
+        tagged_genres=track.tagged_genres,
+        album_artist=track.album_artist,
+        track_number=track.track_number,
+        disc_number=track.disc_number,
+        isrc=track.isrc,
+        musicbrainz_recording_id=track.musicbrainz_recording_id,
+        musicbrainz_release_id=track.musicbrainz_release_id,
+        musicbrainz_artist_ids=track.musicbrainz_artist_ids,
     )
 
 

@@ -39,7 +39,11 @@ class FakeExaminer:
             future.set_result(Failure(str(path), "AUDIO_SILENT", "It is silent."))
         elif path.stem != self.hanging:
             windows = Windows(np.full((1, 2, 2), float(path.stem), np.float32), np.zeros(1))
-            future.set_result(Examined(self.ids.get(path.stem, path.stem.zfill(32)), windows, 4.0, Tags(genre="polka")))
+            future.set_result(
+                Examined(
+                    self.ids.get(path.stem, path.stem.zfill(32)), windows, 4.0, Tags(genre="polka", genres=("polka",))
+                )
+            )
         return future
 
 
@@ -102,6 +106,7 @@ def test_files_become_tracks() -> None:
         title="7",
         genre="rock",
         tagged_genre="polka",
+        tagged_genres=("polka",),
         seconds=4.0,
         path="/music/7.wav",
         posterior={"blues": 0.25, "rock": 0.75},

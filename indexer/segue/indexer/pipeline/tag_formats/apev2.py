@@ -9,7 +9,7 @@ import struct
 from collections.abc import Iterator
 
 from segue.core.audio.containers import trailing_tags
-from segue.indexer.pipeline.tag_formats.fields import FIELDS, TagFields, decode_text
+from segue.indexer.pipeline.tag_formats.fields import TagFields, add_value, decode_text
 
 # Version, size of items and footer, number of items, flags.
 _MARKER = struct.Struct("<8s4I8x")
@@ -30,10 +30,8 @@ def read_apev2(data: memoryview) -> TagFields:
     """
     fields: TagFields = {}
     for key, value in _items(_content(data)):
-        # ffmpeg writes the year as a date.
-        name = "year" if key.lower() == "date" else key.lower()
-        if name in FIELDS and value:
-            fields.setdefault(name, value)
+        for text in value.split(b"\0"):
+            add_value(fields, key, decode_text(text))
     return fields
 
 
@@ -49,8 +47,8 @@ def _content(data: memoryview) -> memoryview:
     return data[:0]
 
 
-def _items(content: memoryview) -> Iterator[tuple[str, str]]:
-    """Yields the keys and first values of the items of text; binary ones, such as covers, are skipped."""
+def _items(content: memoryview) -> Iterator[tuple[str, bytes]]:
+    """Yields the keys and values of the items of text; binary ones, such as covers, are skipped."""
     position = 0
     for _ in range(_MAX_ITEMS):
         head = bytes(content[position : position + 8 + _MAX_KEY_BYTES])
@@ -60,6 +58,5 @@ def _items(content: memoryview) -> Iterator[tuple[str, str]]:
         size, flags = struct.unpack_from("<II", head)
         start = position + 8 + len(key) + 1
         if not flags & _KIND:
-            value = bytes(content[start : start + min(size, _MAX_TEXT_BYTES)])
-            yield decode_text(key), decode_text(value)
+            yield decode_text(key), bytes(content[start : start + min(size, _MAX_TEXT_BYTES)])
         position = start + size

@@ -6,11 +6,20 @@ import struct
 from collections.abc import Iterable, Iterator
 
 from segue.core.audio.containers import Part, iff_chunks, riff_chunks
-from segue.indexer.pipeline.tag_formats.fields import TagFields, decode_text
+from segue.indexer.pipeline.tag_formats.fields import TagFields, add_value, decode_text
 from segue.indexer.pipeline.tag_formats.id3 import read_id3v2_tag
 
-_INFO_FIELDS = {b"INAM": "title", b"IART": "artist", b"IPRD": "album", b"IGNR": "genre", b"ICRD": "year"}
-_AIFF_FIELDS = {b"NAME": "title", b"AUTH": "artist"}
+_INFO_KEYS = {
+    b"INAM": "title",
+    b"IART": "artist",
+    b"IPRD": "album",
+    b"IGNR": "genre",
+    b"ICRD": "date",
+    b"ITRK": "track",
+    b"IPRT": "track",
+    b"ISRC": "isrc",
+}
+_AIFF_KEYS = {b"NAME": "title", b"AUTH": "artist"}
 _MAX_TEXT_BYTES = 2_000
 _MAX_TEXTS = 1_000
 
@@ -28,11 +37,11 @@ def read_chunks(data: memoryview) -> TagFields:
         chunks = list(riff_chunks(data))
         lists = (data[chunk.start : chunk.stop] for chunk in chunks if chunk.name == b"LIST")
         texts = (part for content in lists for part in _info_texts(content))
-        return _texts(texts, _INFO_FIELDS) | _id3(data, chunks)
+        return _texts(texts, _INFO_KEYS) | _id3(data, chunks)
     if magic == b"FORM" and form in {b"AIFF", b"AIFC"}:
         chunks = list(iff_chunks(data))
         texts = ((chunk.name, _text(data, chunk.start, chunk.stop)) for chunk in chunks)
-        return _texts(texts, _AIFF_FIELDS) | _id3(data, chunks)
+        return _texts(texts, _AIFF_KEYS) | _id3(data, chunks)
     return {}
 
 
@@ -42,11 +51,11 @@ def _id3(data: memoryview, chunks: Iterable[Part]) -> TagFields:
     return next((read_id3v2_tag(data[tag.start : tag.stop]) for tag in tags), {})
 
 
-def _texts(texts: Iterable[tuple[bytes, bytes]], names: dict[bytes, str]) -> TagFields:
+def _texts(texts: Iterable[tuple[bytes, bytes]], keys: dict[bytes, str]) -> TagFields:
     fields: TagFields = {}
     for name, text in texts:
-        if name in names and text:
-            fields.setdefault(names[name], decode_text(text))
+        if name in keys:
+            add_value(fields, keys[name], decode_text(text))
     return fields
 
 

@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 from segue.core.audio.decoders.ffmpeg import source_options
-from segue.indexer.pipeline.tag_formats.fields import FIELDS, TagFields
+from segue.indexer.pipeline.tag_formats.fields import TagFields, add_value
 
 # A damaged file may keep ffprobe busy, and its tags are not worth the wait.
 _TIMEOUT_SECONDS = 30.0
@@ -30,6 +30,8 @@ def read_by_ffprobe(path: Path) -> TagFields:
     found = json.loads(answer.stdout.decode("utf-8", "replace") or "{}")
     fields: TagFields = {}
     for part in [found.get("format", {}), *found.get("streams", [])]:
-        texts = {key.lower(): text for key, text in part.get("tags", {}).items()}
-        fields = {name: text for name in FIELDS if (text := texts.get("date" if name == "year" else name))} | fields
+        found_here: TagFields = {}
+        for key, text in part.get("tags", {}).items():
+            add_value(found_here, key, text)
+        fields = found_here | fields
     return fields

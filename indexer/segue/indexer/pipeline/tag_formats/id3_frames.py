@@ -15,13 +15,29 @@ HEADER_BYTES = 10
 
 # A real tag has a few dozen.
 _MAX_FRAMES = 10_000
+_MAX_TEXT_FRAMES = 500
 # An encoding and an even number of bytes, for UTF-16.
 _MAX_TEXT_BYTES = 2_001
 _MAX_UNSYNCHRONISED_BYTES = 2**25
 _MAX_RESYNC_BYTES = 2**16
 
-_NAMES_OF_2 = {b"TT2": b"TIT2", b"TP1": b"TPE1", b"TAL": b"TALB", b"TCO": b"TCON", b"TYE": b"TYER"}
+_NAMES_OF_2 = {
+    b"TT2": b"TIT2",
+    b"TP1": b"TPE1",
+    b"TP2": b"TPE2",
+    b"TAL": b"TALB",
+    b"TCO": b"TCON",
+    b"TYE": b"TYER",
+    b"TRK": b"TRCK",
+    b"TPA": b"TPOS",
+    b"TRC": b"TSRC",
+    b"TXX": b"TXXX",
+    b"UFI": b"UFID",
+}
 _NAMES = frozenset({*_NAMES_OF_2.values(), b"TDRC"})
+# The id of a recording is the only one that is no text. Its owner comes first.
+_UNIQUE_ID = b"UFID"
+_MUSICBRAINZ = b"http://musicbrainz.org\0"
 # What follows a tag whose size is right: audio, a container or another tag.
 _AFTER_TAG = re.compile(rb"\xff[\xe0-\xff]|ID3|3DI|fLaC|OggS|RIFF|FORM|APETAGEX|wvpk|TTA1|MAC |[\0-\xff]{4}ftyp")
 
@@ -53,11 +69,13 @@ class _Layout(NamedTuple):
 
 
 _LAYOUT_OF_2 = _Layout(
-    re.compile(rb"[A-Z][A-Z0-9]{2}[\0-\xff]{3}"), re.compile(rb"(?:TT2|TP1|TAL|TCO|TYE)\0[\0-\xff]{2}[\0-\3]"), 3
+    re.compile(rb"[A-Z][A-Z0-9]{2}[\0-\xff]{3}"),
+    re.compile(rb"(?:TT2|TP1|TP2|TAL|TCO|TYE|TRK|TPA|TRC|TXX)\0[\0-\xff]{2}[\0-\3]"),
+    3,
 )
 _LAYOUT = _Layout(
     re.compile(rb"[A-Z][A-Z0-9]{3}[\0-\xff]{6}"),
-    re.compile(rb"(?:TIT2|TPE1|TALB|TCON|TYER|TDRC)\0\0[\0-\xff]{4}[\0-\3]"),
+    re.compile(rb"(?:TIT2|TPE1|TPE2|TALB|TCON|TYER|TDRC|TRCK|TPOS|TSRC|TXXX)\0\0[\0-\xff]{4}[\0-\3]"),
     4,
 )
 
@@ -90,14 +108,27 @@ class _Frame(NamedTuple):
 
 
 def text_frames(data: memoryview) -> Iterator[TextFrame]:
-    """Yields the frames with title, artist, album, genre and year of the ID3v2 tag at the start of the bytes."""
+    """Yields the frames with text of the ID3v2 tag at the start of the bytes, of the kinds that are read.
+
+    The id of the recording comes as the text that other kinds of tags have for it.
+    """
     tag = _open_tag(data)
-    if tag is None:
-        return
+    return islice(_text_frames(tag), _MAX_TEXT_FRAMES) if tag else iter(())
+
+
+def _text_frames(tag: _Tag) -> Iterator[TextFrame]:
     for frame in islice(_frames(tag), _MAX_FRAMES):
         name = _NAMES_OF_2.get(frame.name, frame.name)
-        if name in _NAMES and (body := _body(tag, frame)):
+        body = _body(tag, frame) if name in _NAMES else b""
+        if name == _UNIQUE_ID:
+            name, body = b"TXXX", _recording_id(body)
+        if body:
             yield TextFrame(name, body)
+
+
+def _recording_id(body: bytes) -> bytes:
+    """Returns the body of a text frame for the id that MusicBrainz gave to a recording; nothing for other ids."""
+    return b"\0MusicBrainz Track Id\0" + body.removeprefix(_MUSICBRAINZ) if body.startswith(_MUSICBRAINZ) else b""
 
 
 def synchsafe(data: memoryview, position: int) -> int:

@@ -10,7 +10,7 @@ from typing import BinaryIO, cast
 import soundfile
 from tinytag import TinyTag
 
-from segue.indexer.pipeline.tag_formats.fields import FIELDS, TagFields
+from segue.indexer.pipeline.tag_formats.fields import TagFields, add_value
 
 # More than any real cover. A damaged length must not load a whole file.
 _MAX_READ_BYTES = 2**26
@@ -30,8 +30,11 @@ def read_by_tinytag(source: Path | bytes, start: int = 0) -> TagFields:
     with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
         # tinytag needs no more of a file than this class has.
         tags = TinyTag.get(file_obj=cast("BinaryIO", _Body(file, start)), duration=False)
-    texts = {name: getattr(tags, name) for name in FIELDS}
-    return {name: text for name, text in texts.items() if isinstance(text, str) and text}
+    fields: TagFields = {}
+    for key, values in tags.as_dict().items():
+        for value in values if isinstance(values, list) else ():
+            add_value(fields, key, value)
+    return fields
 
 
 class _Body:
@@ -62,5 +65,7 @@ def read_by_libsndfile(path: Path) -> TagFields:
     # Its path would not do: libsndfile would trust its suffix.
     with path.open("rb") as file, soundfile.SoundFile(file) as sound:
         metadata = sound.copy_metadata()
-    texts = {name: metadata.get("date" if name == "year" else name, "") for name in FIELDS}
-    return {name: text for name, text in texts.items() if text}
+    fields: TagFields = {}
+    for key, text in metadata.items():
+        add_value(fields, key, text)
+    return fields
