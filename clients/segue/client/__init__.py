@@ -6,7 +6,7 @@ They return the messages of the contract, from `segue.v1`.
 from __future__ import annotations
 
 from segue.client._async_client import AsyncClient
-from segue.client._audio import MAX_AUDIO_BYTES, AudioSource
+from segue.client._audio import MAX_AUDIO_BYTES, AudioSource, path_of
 from segue.client._client import Client
 from segue.client._endpoint import DEFAULT_ADDRESS
 from segue.client.credentials import Credentials
@@ -70,4 +70,5 @@ __all__ = [
     "TokenUnknownError",
     "TrackNotFoundError",
     "TryAgainError",
+    "path_of",
 ]

@@ -1,4 +1,4 @@
-"""The audio of a request: bytes, a file by its path, or an open file."""
+"""The audio of a request: bytes, a file by its path, or an open file; and the file of a track."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import BinaryIO, TypeAlias
 
 from segue.client.errors import AudioTooLongError, AudioUnreadableError
 from segue.v1.audio_pb2 import Audio
+from segue.v1.track_pb2 import Track
 
 AudioSource: TypeAlias = bytes | os.PathLike[str] | BinaryIO
 """The bytes of a whole audio file, its path, or a file or pipe that is open for reading bytes."""
@@ -126,6 +127,11 @@ def audio_message(source: AudioSource) -> Audio:
         return clip.message()
     finally:
         clip.close()
+
+
+def path_of(track: Track) -> Path:
+    """Returns the path of a track's file on the indexer's machine, to be opened there, also if it is not UTF-8."""
+    return Path(os.fsdecode(track.raw_path or track.path.encode()))
 
 
 def _open_path(path: Path) -> Clip:

@@ -43,6 +43,7 @@ class Track(_message.Message):
     MUSICBRAINZ_RECORDING_ID_FIELD_NUMBER: _builtins.int
     MUSICBRAINZ_RELEASE_ID_FIELD_NUMBER: _builtins.int
     MUSICBRAINZ_ARTIST_IDS_FIELD_NUMBER: _builtins.int
+    RAW_PATH_FIELD_NUMBER: _builtins.int
     track_id: _builtins.str
     """Permanent id: 32 lower-case hexadecimal digits that are computed from the audio, not from its file name or tags."""
     title: _builtins.str
@@ -56,7 +57,9 @@ class Track(_message.Message):
     tagged_genre: _builtins.str
     """The first genre in the file's tags, or empty. The model does not use it."""
     path: _builtins.str
-    """Path of the file on the indexer's machine."""
+    """Path of the file on the indexer's machine. A byte that is not UTF-8 is written as \\xe9; to open such a file, use
+    raw_path.
+    """
     year: _builtins.int
     """The year in the file's tags, [1, 9999], or 0 if they have none."""
     album_artist: _builtins.str
@@ -71,6 +74,8 @@ class Track(_message.Message):
     """The MusicBrainz id of the recording in the file's tags, a UUID in lower case, or empty."""
     musicbrainz_release_id: _builtins.str
     """The MusicBrainz id of the release (the album) in the file's tags, a UUID in lower case, or empty."""
+    raw_path: _builtins.bytes
+    """The bytes of the path, only if they are not the text of path: a file name of Linux need not be UTF-8. Else empty."""
     @_builtins.property
     def duration(self) -> _duration_pb2.Duration:
         """Duration of the whole track."""
@@ -108,10 +113,11 @@ class Track(_message.Message):
         musicbrainz_recording_id: _builtins.str = ...,
         musicbrainz_release_id: _builtins.str = ...,
         musicbrainz_artist_ids: _abc.Iterable[_builtins.str] | None = ...,
+        raw_path: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["duration", b"duration"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["album", b"album", "album_artist", b"album_artist", "artist", b"artist", "artists", b"artists", "disc_number", b"disc_number", "duration", b"duration", "genre", b"genre", "isrc", b"isrc", "musicbrainz_artist_ids", b"musicbrainz_artist_ids", "musicbrainz_recording_id", b"musicbrainz_recording_id", "musicbrainz_release_id", b"musicbrainz_release_id", "path", b"path", "tagged_genre", b"tagged_genre", "tagged_genres", b"tagged_genres", "title", b"title", "track_id", b"track_id", "track_number", b"track_number", "year", b"year"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["album", b"album", "album_artist", b"album_artist", "artist", b"artist", "artists", b"artists", "disc_number", b"disc_number", "duration", b"duration", "genre", b"genre", "isrc", b"isrc", "musicbrainz_artist_ids", b"musicbrainz_artist_ids", "musicbrainz_recording_id", b"musicbrainz_recording_id", "musicbrainz_release_id", b"musicbrainz_release_id", "path", b"path", "raw_path", b"raw_path", "tagged_genre", b"tagged_genre", "tagged_genres", b"tagged_genres", "title", b"title", "track_id", b"track_id", "track_number", b"track_number", "year", b"year"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -89,6 +89,14 @@ def test_a_file_is_overwritten_only_on_request(backup: Path, tmp_path: Path) -> 
     assert "would restore 19 tracks" in run("restore", backup, "--data", tmp_path, "--dry-run", "--replace").stdout
 
 
+def test_a_file_name_that_is_not_utf_8(catalogue: RedisStore, tmp_path: Path) -> None:
+    """The summary names the file in valid text."""
+    for command in ("backup", "restore"):
+        ended = run(command, tmp_path / os.fsdecode(b"caf\xe9"), "--data", tmp_path, "--replace")
+        assert (0, True) == (ended.exit_code, "/caf\\xe9 in" in ended.stdout), ended.output
+    assert 20 == catalogue.count()
+
+
 def test_a_damaged_backup_changes_nothing(backup: Path, tmp_path: Path) -> None:
     """If one bit is flipped anywhere, or the end is missing, the current catalogue stays."""
     whole, dice = backup.read_bytes(), random.Random(1)

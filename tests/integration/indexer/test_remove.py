@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from segue.core.catalogue.display_path import display_path
 from segue.core.catalogue.store import all_track_ids
 from segue.core.index.snapshot import load_newest
 from segue.core.redis_catalogue.store import RedisStore
@@ -31,6 +32,19 @@ def test_a_track_is_removed_by_its_id(catalogue: RedisStore, tmp_path: Path) -> 
     assert [None] == catalogue.get([track_id(3)])
     assert [None] == catalogue.files(["/music/1/3.flac"])
     assert list(all_track_ids(catalogue)) == published(catalogue, tmp_path)
+
+
+def test_a_path_that_is_not_utf_8(catalogue: RedisStore, tmp_path: Path) -> None:
+    """It is removed by its bytes, and also by the text that Segue prints for it."""
+    path = Path("/else/caf\udce9.flac")
+    for target in (path, display_path(path)):
+        with catalogue.writer("model", "front end", 16) as writer:
+            writer.add([addition(3, display_path(path))])
+        ended = run("remove", target, "--data", tmp_path)
+        assert (0, [None]) == (ended.exit_code, catalogue.files([display_path(path)])), ended.stderr
+
+    failed = json.loads(run("remove", path, "--data", tmp_path, "--json").stdout)
+    assert ["/else/caf\\xe9.flac"] == [failure["path"] for failure in failed["failures"]]
 
 
 def test_a_path_forgets_that_file(catalogue: RedisStore, tmp_path: Path) -> None:

@@ -72,6 +72,12 @@ def test_unchanged_music_is_not_opened(synced: Run) -> None:
     assert (0, 0, CLIPS, 0, 0, 0, 0, CLIPS) == counted(synced("--json"))
 
 
+def test_a_path_as_segue_prints_it(synced: Run, music: Path) -> None:
+    """The text of a path that is not UTF-8 can be pasted into a command."""
+    assert (0, 0, 1, 0, 0, 0, 0, CLIPS) == counted(synced(music / "caf\\xe9.flac", "--json"))
+    assert 2 == synced(music / "nix\\xe9.flac").exit_code
+
+
 def test_a_deleted_file_removes_its_track(synced: Run, music: Path, tmp_path: Path) -> None:
     """The track leaves the catalogue and the published index; a track with another file stays."""
     shutil.copy(music / "0005.flac", music / "copy.flac")

@@ -41,6 +41,7 @@ SURFACE = [
     "TokenUnknownError",
     "TrackNotFoundError",
     "TryAgainError",
+    "path_of",
 ]
 LISTINGS = {"list_tracks", "search", "search_pages"}
 STREAMS = {"streaming_classify", "streaming_recommend"}

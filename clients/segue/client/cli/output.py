@@ -204,10 +204,10 @@ def _print_error(error: SegueError, prefix: str = "") -> None:
 
 
 def print_paths(tracks: Iterable[Track], end: bytes) -> None:
-    """Prints the paths of tracks on standard output, as in Track.path, each followed by ``end``."""
-    paths = [track.path for track in tracks]
-    click.echo(b"".join(path.encode() + end for path in paths), nl=False)
-    if broken := sum(end.decode() in path for path in paths):
+    """Prints the paths of tracks on standard output, with the bytes of the files' names, each followed by ``end``."""
+    paths = [track.raw_path or track.path.encode() for track in tracks]
+    click.echo(b"".join(path + end for path in paths), nl=False)
+    if broken := sum(end in path for path in paths):
         names = "1 path has a line break" if broken == 1 else f"{broken:,} paths have line breaks"
         click.echo(f"segue: {names}: use --print0.", err=True)
 

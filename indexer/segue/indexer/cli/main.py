@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from segue.core.catalogue.display_path import display_path
 from segue.core.optional_dependencies import require_extra
 from segue.core.program import Program
 from segue.indexer.cli import options
@@ -192,7 +193,7 @@ def backup(*, file: Path, settings: CatalogueSettings, output: OutputOptions, dr
     with reporting_errors(output, dry_run) as counts:
         run = command.count_backup if dry_run else command.backup
         run(file, settings, replace, counts)
-    print_report(counts, output, backup_summary(counts, str(file)))
+    print_report(counts, output, backup_summary(counts, display_path(file)))
 
 
 @main.command()
@@ -213,7 +214,7 @@ def restore(*, file: Path, settings: CatalogueSettings, output: OutputOptions, d
     with reporting_errors(output, dry_run) as counts:
         run = command.count_restore if dry_run else command.restore
         run(file, settings, replace, counts)
-    print_report(counts, output, restore_summary(counts, str(file)))
+    print_report(counts, output, restore_summary(counts, display_path(file)))
 
 
 @main.command()

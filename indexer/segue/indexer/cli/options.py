@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import click
 
+from segue.core.catalogue.display_path import file_path
 from segue.core.paths import DEFAULT_MODEL, NO_DATA_FOLDER, default_data_folder, default_model, resolve_model
 from segue.indexer.settings import CatalogueSettings, OutputOptions, Settings
 
@@ -119,6 +120,16 @@ targets = click.argument("targets", nargs=-1, required=True, metavar="TRACK_ID|P
 """Declares ``targets``."""
 
 
+class _MusicPath(click.Path):
+    """An existing path, also as Segue prints it if it is not UTF-8."""
+
+    def convert(self, value: str | os.PathLike[str], param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ANN401 - as click declares it
+        """Returns the path; fails if it does not exist."""
+        exact = file_path(os.fspath(value))
+        is_printed = exact.exists() and not os.path.lexists(value)
+        return super().convert(exact if is_printed else value, param, ctx)
+
+
 def _check_paths(_context: click.Context, _parameter: click.Parameter, paths: tuple[Path, ...]) -> tuple[Path, ...]:
     for path in paths:
         if not path.is_dir() and not path.is_file():
@@ -130,7 +141,7 @@ paths = click.argument(
     "paths",
     nargs=-1,
     required=True,
-    type=click.Path(exists=True, path_type=Path),
+    type=_MusicPath(exists=True, path_type=Path),
     callback=_check_paths,
     metavar="PATH...",
 )

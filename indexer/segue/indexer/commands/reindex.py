@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from segue.core.catalogue.display_path import display_path
 from segue.core.catalogue.store import TrackStore
 from segue.core.errors import RemovalRefused
 from segue.core.quantities import quantity
@@ -19,7 +20,6 @@ from segue.indexer.pipeline.records import Missing, Source
 from segue.indexer.pipeline.run_counts import MAX_REMOVED_PERCENT, RunCounts, Show, exceeds_removal_limit
 from segue.indexer.pipeline.scan import classify_files, find_file, stat_file
 from segue.indexer.settings import CatalogueSettings, Settings
-from segue.indexer.text import display_path
 
 
 def count_files(settings: CatalogueSettings) -> int:

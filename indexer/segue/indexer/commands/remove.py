@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from segue.core.catalogue.display_path import display_path
 from segue.core.catalogue.store import TrackStore
 from segue.core.redis_catalogue.open import open_store
 from segue.indexer.catalogue.publish import finish_run
@@ -16,7 +17,6 @@ from segue.indexer.pipeline.records import Failure
 from segue.indexer.pipeline.run_counts import RunCounts
 from segue.indexer.pipeline.scan import absolute
 from segue.indexer.settings import CatalogueSettings
-from segue.indexer.text import display_path
 
 _TRACK_ID = re.compile("[0-9a-f]{32}")
 
@@ -67,11 +67,17 @@ def count_removal(targets: Sequence[str], settings: CatalogueSettings, counts: R
 def _select(targets: Sequence[str], store: TrackStore, counts: RunCounts) -> _Selection:
     targets = list(dict.fromkeys(targets))
     track_ids = _existing_tracks(targets, store)
-    target_of = {display_path(absolute(Path(target))): target for target in targets if target not in track_ids}
+    target_of = {name: target for target in targets if target not in track_ids for name in _names(target)}
     paths = {path for track_paths in store.paths(track_ids) for path in track_paths}
     paths.update(_existing_files(target_of, store, counts))
     counts.forgotten = len(paths)
     return _Selection(track_ids, sorted(paths))
+
+
+def _names(target: str) -> set[str]:
+    """Returns the display path of a file or folder, also of a target that is a display path already."""
+    path = absolute(Path(target))
+    return {display_path(path), str(path)}
 
 
 def _existing_tracks(targets: Sequence[str], store: TrackStore) -> list[str]:
@@ -84,7 +90,7 @@ def _existing_files(target_of: dict[str, str], store: TrackStore, counts: RunCou
     """Returns the files at and under these paths, and counts each path without a file as a failure.
 
     Args:
-        target_of: the command's argument for each absolute path.
+        target_of: the argument of the command for each absolute path; an argument may have two paths.
         store: the catalogue.
         counts: counts to update.
     """
@@ -92,10 +98,14 @@ def _existing_files(target_of: dict[str, str], store: TrackStore, counts: RunCou
     folders = [path for path in target_of if path not in paths]
     if folders:  # the search goes through every file of the catalogue
         paths.update(files_under(folders, store))
-    for folder in folders:
-        if not any(path == folder or path.startswith(folder.rstrip("/") + "/") for path in paths):
-            counts.failures.append(_unknown(target_of[folder]))
+    found = {target for name, target in target_of.items() if any(_is_at(path, name) for path in paths)}
+    counts.failures.extend(_unknown(target) for target in dict.fromkeys(target_of.values()) if target not in found)
     return paths
+
+
+def _is_at(path: str, target: str) -> bool:
+    """Returns whether a path is a target or under it."""
+    return path == target or path.startswith(target.rstrip("/") + "/")
 
 
 def _unknown(target: str) -> Failure:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
+from segue.core.catalogue.display_path import display_path
 from segue.core.catalogue.store import TrackStore
 from segue.core.errors import RemovalRefused
 from segue.core.quantities import quantity
@@ -18,7 +19,7 @@ from segue.indexer.pipeline.records import Missing, Source
 from segue.indexer.pipeline.run_counts import MAX_REMOVED_PERCENT, RunCounts, Show, ShowCount, exceeds_removal_limit
 from segue.indexer.pipeline.scan import absolute, count_music_under, find_music, music_under, no_music
 from segue.indexer.settings import Settings
-from segue.indexer.text import display_path, escape_control_characters
+from segue.indexer.text import escape_control_characters
 
 
 def count_music(

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
+from segue.core.catalogue.display_path import display_path
 from segue.core.catalogue.records import Addition, FailureRecord, Track, is_unit
 from segue.core.catalogue.store import TrackWriter
 from segue.core.errors import EmbeddingUnusable, WorkerDied, WorkerError
@@ -17,7 +18,6 @@ from segue.core.features.windows import Windows
 from segue.core.model.saved_model import BATCH_SIZES, Prediction
 from segue.indexer.pipeline.records import Examined, Failure, Missing, MusicFile, Source, Tags
 from segue.indexer.pipeline.run_counts import RunCounts, Show
-from segue.indexer.text import display_path
 
 # The largest batch of the model; one transaction holds as many tracks.
 BATCH = BATCH_SIZES[-1]

@@ -6,10 +6,10 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from segue.core.catalogue.display_path import display_path
 from segue.core.catalogue.records import FailureRecord, PathRecord
 from segue.core.errors import SegueError, WorkerOutOfMemory, WorkerTimedOut
 from segue.core.features.windows import Windows
-from segue.indexer.text import display_path
 
 UNREADABLE = "FILE_UNREADABLE"
 """Reason of a file that the operating system does not let us read."""

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from segue.core.audio.decoders.ffmpeg import is_installed
 from segue.core.batching import batched
+from segue.core.catalogue.display_path import display_path, file_path
 from segue.core.catalogue.records import FailureRecord, PathRecord
 from segue.core.catalogue.store import TrackStore
 from segue.core.errors import NoMusic
@@ -17,7 +18,6 @@ from segue.core.system_names import is_resource_fork, is_system_folder
 from segue.indexer.pipeline.endings import ENDINGS, FFMPEG_ENDINGS
 from segue.indexer.pipeline.left_out import LeftOut
 from segue.indexer.pipeline.records import UNREADABLE, Failure, MusicFile, Skipped, Source, Unchanged
-from segue.indexer.text import display_path, paths_from_display
 
 # Files in one query of the store.
 _PAGE = 500
@@ -136,10 +136,10 @@ def find_file(display: str) -> Path | None:
     Raises:
         OSError: its folder cannot be read, or its disk does not answer, so it may exist.
     """
-    for path in paths_from_display(display):
-        with suppress(FileNotFoundError, NotADirectoryError):
-            path.stat()
-            return path
+    path = file_path(display)
+    with suppress(FileNotFoundError, NotADirectoryError):
+        path.stat()
+        return path
     return None
 
 

@@ -13,6 +13,7 @@ from google.protobuf.duration_pb2 import Duration
 from segue.core.audio.limits import MAX_CHANNELS, MAX_RATE, MIN_RATE
 from segue.core.audio.pcm import PcmForm
 from segue.core.audio.quality import Quality
+from segue.core.catalogue.display_path import raw_path
 from segue.core.catalogue.records import Track
 from segue.core.errors import AudioTooLong, MalformedRequest
 from segue.core.index.vector_index import Neighbour
@@ -234,6 +235,7 @@ def track(track: Track) -> track_pb2.Track:
         musicbrainz_recording_id=track.musicbrainz_recording_id,
         musicbrainz_release_id=track.musicbrainz_release_id,
         musicbrainz_artist_ids=track.musicbrainz_artist_ids,
+        raw_path=raw_path(track.path),
     )
 
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from segue.core.catalogue.display_path import display_path
 from segue.core.catalogue.records import FailureRecord, PathRecord
 from segue.indexer.pipeline.left_out import MAX_NAMES, LeftOut
 from segue.indexer.pipeline.records import Failure, MusicFile, Skipped, Unchanged
 from segue.indexer.pipeline.scan import classify_files, find_file, find_music
-from segue.indexer.text import display_path
 
 
 class Records:
