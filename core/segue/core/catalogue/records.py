@@ -77,19 +77,21 @@ class Track:
 
 @dataclass(frozen=True)
 class PathRecord:
-    """An indexed file; it is not decoded again until its size or time changes.
+    """An indexed file; it is not decoded again until its size or time changes, or its audio.
 
     Attributes:
         path: path of the file.
         size: size in bytes.
         mtime_ns: time of the last change, in ns since 1970.
         track_id: id of the track in the file.
+        ctime_ns: time of the last change of content or status, in ns since 1970; 0 in catalogues of earlier versions.
     """
 
     path: str
     size: int
     mtime_ns: int
     track_id: str
+    ctime_ns: int = 0
 
 
 @dataclass(frozen=True)

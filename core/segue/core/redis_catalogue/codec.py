@@ -97,18 +97,18 @@ def embedding_from_bytes(raw: bytes) -> Vector:
 
 
 def file_to_bytes(file: PathRecord) -> bytes:
-    """Encodes a file's size in bytes, its time in nanoseconds, and its track; the path is the name of the field."""
-    return f"{file.size} {file.mtime_ns} {file.track_id}".encode()
+    """Encodes a file's size in bytes, its times in nanoseconds, and its track; the path is the name of the field."""
+    return f"{file.size} {file.mtime_ns} {file.track_id} {file.ctime_ns}".encode()
 
 
 def file_from_bytes(path: str, raw: bytes) -> PathRecord:
-    """Decodes what ``file_to_bytes`` returned.
+    """Decodes what ``file_to_bytes`` returned, also in earlier versions.
 
     Raises:
         ValueError: the bytes are damaged.
     """
-    size, mtime_ns, track_id = raw.decode().split(" ", 2)
-    return PathRecord(path, int(size), int(mtime_ns), track_id)
+    size, mtime_ns, track_id, *more = raw.decode().split(" ")
+    return PathRecord(path, int(size), int(mtime_ns), track_id, int(more[0]) if more else 0)
 
 
 def failure_to_bytes(failure: FailureRecord) -> bytes:

@@ -128,7 +128,7 @@ def _to_json(entry: Entry | FailureRecord) -> dict[str, Any]:
     if isinstance(entry, FailureRecord):
         return {"failure": asdict(entry)}
     embedding = base64.b64encode(entry.embedding.astype("<f4").tobytes()).decode("ascii")
-    files = [[file.path, file.size, file.mtime_ns] for file in entry.files]
+    files = [[file.path, file.size, file.mtime_ns, file.ctime_ns] for file in entry.files]
     return {"track": asdict(entry.track), "embedding": embedding, "files": files}
 
 
@@ -138,5 +138,8 @@ def _from_json(line: bytes) -> Entry | FailureRecord:
         return FailureRecord(**document["failure"])
     track = Track.from_json(document["track"])
     embedding = embedding_from_bytes(base64.b64decode(document["embedding"]))
-    files = [PathRecord(path, size, mtime_ns, track.track_id) for path, size, mtime_ns in document["files"]]
+    # Earlier versions wrote no ctime.
+    files = [
+        PathRecord(path, size, mtime_ns, track.track_id, *more) for path, size, mtime_ns, *more in document["files"]
+    ]
     return Entry(track, embedding, files)

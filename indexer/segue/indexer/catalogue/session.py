@@ -22,9 +22,9 @@ from segue.core.redis_catalogue.store import RedisStore
 from segue.core.redis_catalogue.writer import RedisWriter
 from segue.core.worker_process import JobLimits
 from segue.indexer.interrupt import Interrupt
-from segue.indexer.pipeline.examine import examine, try_decoding
+from segue.indexer.pipeline.examine import examine_file, try_decoding
 from segue.indexer.pipeline.pipeline import Pipeline
-from segue.indexer.pipeline.records import Examined, Failure, Source
+from segue.indexer.pipeline.records import Examined, Failure, MusicFile, SameAudio, Source
 from segue.indexer.pipeline.run_counts import RunCounts, Show
 from segue.indexer.settings import CatalogueSettings, Settings
 
@@ -61,12 +61,12 @@ class Session:
 
     store: WritableStore
     writer: TrackWriter
-    workers: ProcessPool[Path, Examined | Failure]
+    workers: ProcessPool[MusicFile, Examined | SameAudio | Failure]
     predictor: LazyModel
 
     def index_files(self, sources: Iterable[Source], counts: RunCounts, interrupt: Interrupt, show: Show) -> list[str]:
         """Indexes files and returns the paths of the missing ones; see ``Pipeline.run``."""
-        pipeline = Pipeline(self.workers, self.predictor, self.writer, counts, show)
+        pipeline = Pipeline(self.workers, self.predictor, self.store, self.writer, counts, show)
         return pipeline.run(sources, interrupt.requested)
 
 
@@ -116,7 +116,7 @@ def open_staging_session(settings: Settings) -> Iterator[tuple[RedisStore, Redis
 def _session_over(store: RedisStore, settings: Settings, manifest: Manifest) -> Iterator[Session]:
     """Locks a catalogue and opens a session over it."""
     limits = JobLimits(settings.file_seconds, settings.file_memory * _MIB)
-    work = partial(examine, config=manifest.features, max_windows=manifest.windows)
+    work = partial(examine_file, config=manifest.features, max_windows=manifest.windows)
     trial = partial(try_decoding, manifest.features)
     current_identity(store)  # raises if it is damaged: a writer would give it a new identity
     with (

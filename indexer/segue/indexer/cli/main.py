@@ -29,7 +29,8 @@ def main() -> None:
 @options.paths
 @options.indexing
 @options.dry_run
-def add(*, paths: tuple[Path, ...], settings: Settings, output: OutputOptions, dry_run: bool) -> None:
+@options.recheck
+def add(*, paths: tuple[Path, ...], settings: Settings, output: OutputOptions, dry_run: bool, recheck: bool) -> None:
     """Adds music files and folders to the catalogue.
 
     Unchanged files are not opened again, so a second run is quick. If a file fails, it is reported, and the other files
@@ -49,7 +50,11 @@ def add(*, paths: tuple[Path, ...], settings: Settings, output: OutputOptions, d
     with reporting_errors(output, dry_run) as counts:
         with counting(output) as show_count:
             total = command.count_music(paths, counts, show_count)
-        run = partial(count_plan, command.plan(paths)) if dry_run else partial(command.add, paths)
+        run = (
+            partial(count_plan, command.plan(paths, recheck=recheck))
+            if dry_run
+            else partial(command.add, paths, recheck=recheck)
+        )
         sys.exit(run_with_progress(partial(run, settings), total, output, counts))
 
 
@@ -58,8 +63,15 @@ def add(*, paths: tuple[Path, ...], settings: Settings, output: OutputOptions, d
 @options.indexing
 @options.dry_run
 @options.allow_removals
+@options.recheck
 def sync(
-    *, paths: tuple[Path, ...], settings: Settings, output: OutputOptions, dry_run: bool, allow_removals: bool
+    *,
+    paths: tuple[Path, ...],
+    settings: Settings,
+    output: OutputOptions,
+    dry_run: bool,
+    allow_removals: bool,
+    recheck: bool,
 ) -> None:
     """Makes the catalogue match the folders.
 
@@ -82,9 +94,9 @@ def sync(
         with counting(output) as show_count:
             total = command.count_music(paths, allow_removals, counts, show_count)
         run = (
-            partial(count_plan, command.plan(paths))
+            partial(count_plan, command.plan(paths, recheck=recheck))
             if dry_run
-            else partial(command.sync, paths, allow_removals=allow_removals)
+            else partial(command.sync, paths, allow_removals=allow_removals, recheck=recheck)
         )
         sys.exit(run_with_progress(partial(run, settings), total, output, counts))
 

@@ -111,6 +111,13 @@ reason = click.option(
 )
 """Declares ``reason``."""
 
+recheck = click.option(
+    "--recheck",
+    is_flag=True,
+    help="Read unchanged files again, for new tags; one is decoded again only if its audio changed.",
+)
+"""Declares ``recheck``."""
+
 repair = click.option(
     "--repair", is_flag=True, help="Repair the catalogue; tracks whose data is missing or damaged are removed."
 )

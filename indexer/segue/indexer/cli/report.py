@@ -103,7 +103,7 @@ def _progress_line(counts: RunCounts, total: int, seconds: float) -> str:
 
 def _progress_document(counts: RunCounts, total: int, seconds: float) -> dict[str, float | None]:
     remaining = _seconds_remaining(counts, total, seconds)
-    names = ("added", "updated", "unchanged", "skipped", "failed", "decoded")
+    names = ("added", "updated", "unchanged", "skipped", "failed", "decoded", "rechecked")
     return {
         "done": counts.done,
         "total": total,
@@ -124,6 +124,7 @@ def _file_counts(counts: RunCounts) -> str:
         "added": counts.added,
         "updated": counts.updated,
         "unchanged": counts.unchanged,
+        "rechecked": counts.rechecked,
         "skipped": counts.skipped,
         "forgotten": counts.forgotten,
         "failed": counts.failed,

@@ -32,12 +32,20 @@ def count_music(paths: Sequence[Path], counts: RunCounts, show: ShowCount = lamb
     return total
 
 
-def plan(paths: Sequence[Path]) -> Plan:
+def plan(paths: Sequence[Path], *, recheck: bool = False) -> Plan:
     """Returns the plan of ``add``: the music under the paths."""
-    return Plan(partial(music_under, paths))
+    return Plan(partial(music_under, paths, recheck=recheck))
 
 
-def add(paths: Sequence[Path], settings: Settings, counts: RunCounts, interrupt: Interrupt, show: Show) -> None:
+def add(
+    paths: Sequence[Path],
+    settings: Settings,
+    counts: RunCounts,
+    interrupt: Interrupt,
+    show: Show,
+    *,
+    recheck: bool = False,
+) -> None:
     """Adds the music under ``paths`` to the catalogue, and publishes the index unless the newest one is current.
 
     Args:
@@ -46,11 +54,12 @@ def add(paths: Sequence[Path], settings: Settings, counts: RunCounts, interrupt:
         counts: counts to update; they are valid also when the run fails.
         interrupt: ends the run early; the batch at hand is committed and published.
         show: called with the counts after each change.
+        recheck: read all indexed files again.
 
     Raises:
         SegueError: the catalogue, the model or the index cannot be used.
     """
     with counts.timed(), open_session(settings) as session:
         before = session.store.revision()
-        session.index_files(plan(paths).sources(session.store), counts, interrupt, show)
+        session.index_files(plan(paths, recheck=recheck).sources(session.store), counts, interrupt, show)
         finish_run(settings.data, session.store, session.writer, before, counts)

@@ -43,13 +43,13 @@ def count_music(
     return total
 
 
-def plan(paths: Sequence[Path]) -> Plan:
+def plan(paths: Sequence[Path], *, recheck: bool = False) -> Plan:
     """Returns the plan of ``sync``: the music under the paths, then the missing files."""
-    return Plan(partial(_sources, paths), removes_tracks=True)
+    return Plan(partial(_sources, paths, recheck), removes_tracks=True)
 
 
-def _sources(paths: Sequence[Path], store: TrackStore) -> Iterator[Source]:
-    yield from music_under(paths, store)
+def _sources(paths: Sequence[Path], recheck: bool, store: TrackStore) -> Iterator[Source]:
+    yield from music_under(paths, store, recheck=recheck)
     yield from map(Missing, sorted(missing_files([display_path(absolute(path)) for path in paths], store)))
 
 
@@ -61,6 +61,7 @@ def sync(
     show: Show,
     *,
     allow_removals: bool = False,
+    recheck: bool = False,
 ) -> None:
     """Adds the music under ``paths`` as ``add`` does, forgets the missing files there, and publishes the index.
 
@@ -73,6 +74,7 @@ def sync(
         interrupt: ends the run early; the batch at hand is committed and published, and no file is forgotten.
         show: called with the counts after each change.
         allow_removals: remove tracks without a file, however many.
+        recheck: read all indexed files again.
 
     Raises:
         RemovalRefused: more than ``MAX_REMOVED_PERCENT`` of the tracks would be removed; additions are published.
@@ -80,7 +82,7 @@ def sync(
     """
     with counts.timed(), open_session(settings) as session:
         before = session.store.revision()
-        missing = session.index_files(plan(paths).sources(session.store), counts, interrupt, show)
+        missing = session.index_files(plan(paths, recheck=recheck).sources(session.store), counts, interrupt, show)
         if interrupt.requested():
             missing = []
         refusal = None if allow_removals else _refusal(missing, session.store)

@@ -14,7 +14,7 @@ from segue.core.errors import EnvironmentUnusable, WorkerDied
 from segue.core.features.config import FeatureConfig
 from segue.core.features.extract import extract
 from segue.core.features.trial_clip import trial_clip
-from segue.indexer.pipeline.records import Examined, Failure
+from segue.indexer.pipeline.records import Examined, Failure, MusicFile, SameAudio
 from segue.indexer.pipeline.tags import read_tags
 
 _BLOCK_BYTES = 2**20
@@ -44,6 +44,25 @@ def examine(path: Path, config: FeatureConfig, max_windows: int) -> Examined | F
     except Exception as error:  # noqa: BLE001 - a file that breaks a decoder fails alone
         _check_environment(path, error)
         return Failure.from_error(path, error)
+
+
+def examine_file(file: MusicFile, config: FeatureConfig, max_windows: int) -> Examined | SameAudio | Failure:
+    """Reads the tags of a file that has the expected audio, and else examines it.
+
+    Args and errors are those of ``examine``.
+    """
+    try:
+        if file.expected_id and _has_audio(file.path, file.expected_id):
+            return SameAudio(read_tags(file.path))
+    except (OSError, ValueError) as error:  # it cannot be read, or is empty now
+        _check_environment(file.path, error)
+        return Failure.from_error(file.path, error)
+    return examine(file.path, config, max_windows)
+
+
+def _has_audio(path: Path, expected_id: str) -> bool:
+    _check_readable(path)
+    return file_track_id(path) == expected_id
 
 
 def _check_environment(path: Path, error: Exception) -> None:

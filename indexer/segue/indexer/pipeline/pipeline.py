@@ -6,23 +6,26 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, wait
 from dataclasses import replace
-from pathlib import Path
 from typing import Protocol
 
 from segue.core.catalogue.display_path import display_path
 from segue.core.catalogue.records import Addition, FailureRecord, Track, is_unit
-from segue.core.catalogue.store import TrackWriter
+from segue.core.catalogue.store import TrackStore, TrackWriter
 from segue.core.errors import EmbeddingUnusable, WorkerDied, WorkerError
 from segue.core.failpoints import Failpoint, reach
 from segue.core.features.windows import Windows
 from segue.core.model.saved_model import BATCH_SIZES, Prediction
-from segue.indexer.pipeline.records import Examined, Failure, Missing, MusicFile, Source, Tags
+from segue.indexer.pipeline.records import Examined, Failure, Missing, MusicFile, SameAudio, Source
 from segue.indexer.pipeline.run_counts import RunCounts, Show
+from segue.indexer.pipeline.tag_updates import TagUpdates, with_tags
 
 # The largest batch of the model; one transaction holds as many tracks.
 BATCH = BATCH_SIZES[-1]
 # Files in flight: enough that a long track does not leave the other workers idle; 200 kB of windows each.
 _MIN_IN_FLIGHT, _IN_FLIGHT_PER_JOB = 32, 2
+
+Result = Examined | SameAudio | Failure
+"""The result of examining a file."""
 
 
 class Examiner(Protocol):
@@ -33,7 +36,7 @@ class Examiner(Protocol):
         """Number of files that are examined at once."""
         ...
 
-    def submit(self, path: Path) -> Future[Examined | Failure]:
+    def submit(self, file: MusicFile) -> Future[Result]:
         """Submits a file; its future may raise a WorkerError."""
         ...
 
@@ -55,13 +58,20 @@ class Pipeline:
     """Indexes files in their order, one batch in a transaction."""
 
     def __init__(
-        self, examiner: Examiner, predictor: Predictor, writer: TrackWriter, counts: RunCounts, show: Show
+        self,
+        examiner: Examiner,
+        predictor: Predictor,
+        store: TrackStore,
+        writer: TrackWriter,
+        counts: RunCounts,
+        show: Show,
     ) -> None:
         """Creates a pipeline without starting it.
 
         Args:
             examiner: examines files.
             predictor: predicts from the examined files.
+            store: the catalogue.
             writer: writes the tracks.
             counts: counts to update.
             show: called with the counts after each change.
@@ -74,6 +84,7 @@ class Pipeline:
         self._show = show
         self._unwritten_failures: list[FailureRecord] = []
         self._missing: list[str] = []
+        self._tag_updates = TagUpdates(store, writer)
 
     def run(self, sources: Iterable[Source], stopped: Callable[[], bool]) -> list[str]:
         """Indexes files until the end or until ``stopped`` returns True; the batch at hand is committed even then.
@@ -95,17 +106,18 @@ class Pipeline:
                 batch = []
         if batch:
             self._commit(batch)
+        self._tag_updates.write()
         self._write_failures(at_least=1)
         return self._missing
 
     def _examine(self, sources: Iterable[Source], stopped: Callable[[], bool]) -> Iterator[tuple[MusicFile, Examined]]:
         """Yields the content of each file, in order, so that two runs over the same files have the same result."""
-        in_flight: deque[tuple[MusicFile, Future[Examined | Failure]]] = deque()
+        in_flight: deque[tuple[MusicFile, Future[Result]]] = deque()
         for source in sources:
             if stopped():
                 return
             if isinstance(source, MusicFile):
-                in_flight.append((source, self._examiner.submit(source.path)))
+                in_flight.append((source, self._examiner.submit(source)))
             elif isinstance(source, Missing):
                 self._missing.append(source.path)
             else:
@@ -117,18 +129,22 @@ class Pipeline:
             yield from self._collect(*in_flight.popleft(), stopped)
 
     def _collect(
-        self, file: MusicFile, future: Future[Examined | Failure], stopped: Callable[[], bool]
+        self, file: MusicFile, future: Future[Result], stopped: Callable[[], bool]
     ) -> Iterator[tuple[MusicFile, Examined]]:
         """Waits for a file and yields its content, or records its failure."""
         if not _wait(future, stopped):
             return
         if isinstance(future.exception(), WorkerDied):
             # Its process may have been killed because of another one, by the system or by a person.
-            future = self._examiner.submit(file.path)
+            future = self._examiner.submit(file)
             if not _wait(future, stopped):
                 return
         result = _result(file, future)
-        if isinstance(result, Failure):
+        if isinstance(result, SameAudio):
+            if not self._update_tags(file, result):
+                file = replace(file, expected_id="")
+                yield from self._collect(file, self._examiner.submit(file), stopped)
+        elif isinstance(result, Failure):
             self._fail(file, result)
             self._write_failures(at_least=BATCH)
         else:
@@ -136,6 +152,16 @@ class Pipeline:
             self._show(self._counts)
             reach(Failpoint.AFTER_DECODE)
             yield file, result
+
+    def _update_tags(self, file: MusicFile, found: SameAudio) -> bool:
+        """Updates the tags of a file's track; returns False if the catalogue lost the track."""
+        is_changed = self._tag_updates.add(file, found.tags)
+        if is_changed is None:
+            return False
+        self._tag_updates.write(at_least=BATCH)
+        self._counts.count_rechecked(is_changed)
+        self._show(self._counts)
+        return True
 
     def _fail(self, file: MusicFile, failure: Failure) -> None:
         self._counts.failures.append(failure)
@@ -163,7 +189,7 @@ class Pipeline:
         self._show(self._counts)
 
 
-def _wait(future: Future[Examined | Failure], stopped: Callable[[], bool]) -> bool:
+def _wait(future: Future[Result], stopped: Callable[[], bool]) -> bool:
     """Waits for a future; returns False if the run is stopped first."""
     # Ctrl-C must work even while a disk does not answer.
     while not wait([future], timeout=0.1).done:
@@ -172,7 +198,7 @@ def _wait(future: Future[Examined | Failure], stopped: Callable[[], bool]) -> bo
     return True
 
 
-def _result(file: MusicFile, future: Future[Examined | Failure]) -> Examined | Failure:
+def _result(file: MusicFile, future: Future[Result]) -> Result:
     try:
         return future.result()
     except WorkerError as error:
@@ -192,27 +218,6 @@ def build_addition(file: MusicFile, examined: Examined, prediction: Prediction, 
         posterior=posterior,
     )
     return Addition(with_tags(track, examined.tags), prediction.embedding, file.path_record(examined.track_id))
-
-
-def with_tags(track: Track, tags: Tags) -> Track:
-    """Returns the track of a file with other tags; without a title it has the name of the file."""
-    return replace(
-        track,
-        title=tags.title or Path(track.path).stem,
-        artist=tags.artist,
-        album=tags.album,
-        tagged_genre=tags.genre,
-        year=tags.year,
-        artists=tags.artists,
-        tagged_genres=tags.genres,
-        album_artist=tags.album_artist,
-        track_number=tags.track_number,
-        disc_number=tags.disc_number,
-        isrc=tags.isrc,
-        musicbrainz_recording_id=tags.musicbrainz_recording_id,
-        musicbrainz_release_id=tags.musicbrainz_release_id,
-        musicbrainz_artist_ids=tags.musicbrainz_artist_ids,
-    )
 
 
 def _bad_prediction(file: MusicFile) -> Failure:

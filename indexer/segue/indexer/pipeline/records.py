@@ -77,6 +77,17 @@ class Examined:
 
 
 @dataclass(frozen=True)
+class SameAudio:
+    """Content of a file that was not decoded, as it has the expected audio.
+
+    Attributes:
+        tags: its tags.
+    """
+
+    tags: Tags
+
+
+@dataclass(frozen=True)
 class Failure:
     """A file or folder that could not be indexed.
 
@@ -121,12 +132,16 @@ class MusicFile:
         size: size in bytes.
         mtime_ns: time of the last modification, in nanoseconds since 1970.
         known: the catalogue has a track for this path.
+        ctime_ns: time of the last change of its content or its status, in nanoseconds since 1970.
+        expected_id: track whose audio the file is likely to have still, or empty. If it has it, it is not decoded.
     """
 
     path: Path
     size: int
     mtime_ns: int
     known: bool
+    ctime_ns: int = 0
+    expected_id: str = ""
 
     def failure_record(self, failure: Failure) -> FailureRecord:
         """Returns the record of the failed file, with the size and time from before it was opened."""
@@ -135,8 +150,8 @@ class MusicFile:
         )
 
     def path_record(self, track_id: str) -> PathRecord:
-        """Returns the record of the indexed file, with the size and time from before it was opened."""
-        return PathRecord(display_path(self.path), self.size, self.mtime_ns, track_id)
+        """Returns the record of the indexed file, with the size and times from before it was opened."""
+        return PathRecord(display_path(self.path), self.size, self.mtime_ns, track_id, self.ctime_ns)
 
 
 class Unchanged:

@@ -28,11 +28,13 @@ class RunCounts:
         tracks: tracks in the catalogue at the end, None if the run did not get there.
         added: files that are new in the catalogue.
         skipped: files that failed in an earlier run and did not change since; not opened.
-        unchanged: files that did not change since they were indexed; not opened.
+        unchanged: files that did not change since they were indexed.
         updated: files that changed since they were indexed.
         removed: tracks that lost their last file.
         forgotten: files that left the catalogue.
         decoded: files whose audio was decoded.
+        rechecked: files that were read again but not decoded, since their audio is the same. They count as updated or
+            unchanged, too.
         seconds: duration of the run, in seconds.
         dry_run: nothing was changed, and these are the counts that a run would have.
         failures: files that could not be indexed.
@@ -48,6 +50,7 @@ class RunCounts:
     removed: int = 0
     forgotten: int = 0
     decoded: int = 0
+    rechecked: int = 0
     seconds: float = 0.0
     dry_run: bool = False
     failures: list[Failure] = field(default_factory=list)
@@ -74,9 +77,19 @@ class RunCounts:
             case Failure():
                 self.failures.append(source)
 
+    def count_rechecked(self, is_changed: bool) -> None:
+        """Counts a file that was not decoded, as its audio is the same; its tags may have changed."""
+        self.rechecked += 1
+        if is_changed:
+            self.updated += 1
+        else:
+            self.unchanged += 1
+
     def count_planned(self, source: Source) -> None:
         """Counts a file in a dry run, as if indexing it succeeded."""
         match source:
+            case MusicFile(expected_id=expected_id) if expected_id:
+                self.count_rechecked(is_changed=False)
             case MusicFile(known=True):
                 self.updated += 1
             case MusicFile():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -144,7 +145,7 @@ def find_file(display: str) -> Path | None:
 
 
 def classify_files(
-    files: Iterable[Path | Failure], records: FileRecords, named: Iterable[Path] = ()
+    files: Iterable[Path | Failure], records: FileRecords, named: Iterable[Path] = (), *, recheck: bool = False
 ) -> Iterator[Source]:
     """Compares files with their records, without opening them.
 
@@ -152,6 +153,7 @@ def classify_files(
         files: paths and failures from ``find_music``.
         records: records of indexed and failed files.
         named: files that the user named; they are examined again even if they failed and did not change.
+        recheck: read all indexed files again.
 
     Yields:
         The files to examine and those to skip, in order.
@@ -166,7 +168,7 @@ def classify_files(
             if isinstance(file, Failure):
                 yield file
             else:
-                yield _classify(file, indexed[file], None if file in always_tried else failed[file])
+                yield _classify(file, indexed[file], None if file in always_tried else failed[file], recheck)
 
 
 def stat_file(path: Path, known: bool) -> MusicFile | Failure:
@@ -175,15 +177,17 @@ def stat_file(path: Path, known: bool) -> MusicFile | Failure:
         status = path.stat()
     except OSError as error:
         return Failure.from_error(path, error)
-    return MusicFile(path, status.st_size, status.st_mtime_ns, known)
+    return MusicFile(path, status.st_size, status.st_mtime_ns, known, status.st_ctime_ns)
 
 
-def _classify(path: Path, indexed: PathRecord | None, failed: FailureRecord | None) -> Source:
+def _classify(path: Path, indexed: PathRecord | None, failed: FailureRecord | None, recheck: bool) -> Source:
     file = stat_file(path, known=indexed is not None)
     if isinstance(file, Failure):
         return file
-    if _is_unchanged(file, indexed):
-        return Unchanged()
+    if indexed is not None and _is_unchanged(file, indexed):
+        if not recheck and not _has_new_status(file, indexed):
+            return Unchanged()
+        file = replace(file, expected_id=indexed.track_id)
     # A new read permission does not change a file's time, and trying again costs nothing.
     if failed is not None and failed.reason != UNREADABLE and _is_unchanged(file, failed):
         return Skipped()
@@ -192,6 +196,15 @@ def _classify(path: Path, indexed: PathRecord | None, failed: FailureRecord | No
 
 def _is_unchanged(file: MusicFile, record: PathRecord | FailureRecord | None) -> bool:
     return record is not None and (record.size, record.mtime_ns) == (file.size, file.mtime_ns)
+
+
+def _has_new_status(file: MusicFile, record: PathRecord) -> bool:
+    """Returns whether a file of the same size and time may have been written.
+
+    Some programs restore the time after they wrote tags. The time of the status cannot be restored. It also changes
+    with permissions, names and links, and when the file is copied back from a backup.
+    """
+    return record.ctime_ns not in {0, file.ctime_ns}
 
 
 def no_music(paths: Sequence[Path], advice: str) -> NoMusic:
@@ -204,6 +217,6 @@ def no_music(paths: Sequence[Path], advice: str) -> NoMusic:
     return NoMusic(" ".join([f"There is no music under {folders}: {found}.", *left_out.advice(), advice]))
 
 
-def music_under(paths: Sequence[Path], store: TrackStore) -> Iterator[Source]:
-    """Yields the music under the paths, and what the catalogue knows about it."""
-    return classify_files(find_music(paths), store, named=paths)
+def music_under(paths: Sequence[Path], store: TrackStore, *, recheck: bool = False) -> Iterator[Source]:
+    """Yields the music under the paths, and what the catalogue knows about it; see ``classify_files``."""
+    return classify_files(find_music(paths), store, named=paths, recheck=recheck)

@@ -35,6 +35,7 @@ KEYS = {
     "forgotten",
     "failed",
     "decoded",
+    "rechecked",
     "seconds",
     "dry_run",
     "error",
@@ -237,7 +238,7 @@ def test_a_program_gets_documents(capsys: pytest.CaptureFixture[str], monkeypatc
         now = 10.0
         show(RunCounts(added=49, updated=1, decoded=50))
 
-    counts = {"added": 49, "updated": 1, "unchanged": 0, "skipped": 0, "failed": 0, "decoded": 50}
+    counts = {"added": 49, "updated": 1, "unchanged": 0, "skipped": 0, "failed": 0, "decoded": 50, "rechecked": 0}
     expected = {"done": 50, "total": 100, **counts, "seconds": 10.0, "seconds_left": 10.0}
     assert expected == json.loads(capsys.readouterr().err)
 

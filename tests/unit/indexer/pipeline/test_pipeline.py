@@ -3,6 +3,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,8 @@ from segue.core.catalogue.records import Track
 from segue.core.features.windows import Windows
 from segue.core.model.saved_model import Prediction
 from segue.core.testing.memory_store import MemoryStore
-from segue.indexer.pipeline.pipeline import Pipeline
-from segue.indexer.pipeline.records import Examined, Failure, Missing, MusicFile, Source, Tags, Unchanged
+from segue.indexer.pipeline.pipeline import Pipeline, Result
+from segue.indexer.pipeline.records import Examined, Failure, Missing, MusicFile, SameAudio, Source, Tags, Unchanged
 from segue.indexer.pipeline.run_counts import RunCounts
 
 
@@ -31,12 +32,14 @@ class FakeExaminer:
         self.submitted: list[str] = []
         self.jobs = 2
 
-    def submit(self, path: Path) -> Future[Examined | Failure]:
+    def submit(self, file: MusicFile) -> Future[Result]:
         """Returns a future that is done, unless the file hangs."""
+        path, future = file.path, Future[Result]()
         self.submitted.append(path.stem)
-        future: Future[Examined | Failure] = Future()
         if path.suffix == ".bad":
             future.set_result(Failure(str(path), "AUDIO_SILENT", "It is silent."))
+        elif file.expected_id:
+            future.set_result(SameAudio(Tags("New title")))
         elif path.stem != self.hanging:
             windows = Windows(np.full((1, 2, 2), float(path.stem), np.float32), np.zeros(1))
             future.set_result(
@@ -77,7 +80,7 @@ class World:
     def run(self, sources: Iterable[Source], stopped: Callable[[], bool] = lambda: False) -> list[str]:
         """Runs until the sources end or until ``stopped``, and returns the missing files."""
         with self.store.writer("model", "front end", 2) as writer:
-            pipeline = Pipeline(self.examiner, self.predictor, writer, self.counts, self._show)
+            pipeline = Pipeline(self.examiner, self.predictor, self.store, writer, self.counts, self._show)
             return pipeline.run(sources, stopped)
 
     def track(self, name: str) -> Track:
@@ -201,6 +204,18 @@ def test_a_bad_embedding_costs_one_file() -> None:
 
     assert 2 == world.store.count()
     assert ["EMBEDDING_UNUSABLE"] == [failure.reason for failure in world.counts.failures]
+
+
+def test_a_file_with_the_same_audio_gets_its_tags() -> None:
+    """Its track keeps all that comes from the audio; a file whose track is lost is decoded."""
+    world = World()
+    world.run(music(1))
+    before = world.track("1")
+    world.run([replace(file, expected_id=file.path.stem.zfill(32)) for file in music(1, 2)])
+
+    assert replace(before, title="New title", tagged_genre="", tagged_genres=()) == world.track("1")
+    assert (1, 1, 2) == (world.counts.rechecked, world.counts.updated, world.counts.added)
+    assert ["1", "1", "2", "2"] == world.examiner.submitted
 
 
 def test_missing_files_are_returned() -> None:

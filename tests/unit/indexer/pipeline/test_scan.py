@@ -169,21 +169,25 @@ def test_a_folder_that_cannot_be_read_is_a_failure(tmp_path: Path, monkeypatch: 
 
 
 def test_a_file_with_the_same_size_and_time_is_unchanged(tmp_path: Path) -> None:
-    """An indexed file is examined again only if its size or its time changed."""
-    touch(tmp_path, "new.mp3", "same.mp3", "touched.mp3")
+    """An indexed file is examined again only if its size or one of its times changed."""
+    touch(tmp_path, "new.mp3", "same.mp3", "status.mp3", "touched.mp3")
     state = (tmp_path / "same.mp3").stat()
     records = Records(
         PathRecord(str(tmp_path / "same.mp3"), state.st_size, state.st_mtime_ns, "1"),
         PathRecord(str(tmp_path / "touched.mp3"), state.st_size, state.st_mtime_ns - 1, "2"),
+        PathRecord(str(tmp_path / "status.mp3"), state.st_size, state.st_mtime_ns, "3", state.st_ctime_ns - 1),
     )
+    os.utime(tmp_path / "status.mp3", ns=(state.st_atime_ns, state.st_mtime_ns))
 
-    new, same, touched = classify_files(find_music([tmp_path]), records)
+    new, same, status, touched = classify_files(find_music([tmp_path]), records)
 
     assert isinstance(same, Unchanged)
     assert isinstance(new, MusicFile)
     assert not new.known
     assert isinstance(touched, MusicFile)
-    assert touched.known
+    assert (True, "") == (touched.known, touched.expected_id)
+    assert isinstance(status, MusicFile)
+    assert "3" == status.expected_id
 
 
 def test_a_failed_file_is_skipped_until_it_changes(tmp_path: Path) -> None:
