@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from segue.core.catalogue.records import Event, FailureRecord
 from segue.core.catalogue.store import WritableStore, all_track_ids
 from tests.helpers.catalogue.tracks import MODEL, addition, track_id
@@ -18,6 +20,20 @@ def test_a_track_in_two_files(any_store: WritableStore) -> None:
         assert 1 == writer.add([addition(1, "/a"), addition(1, "/b")])
     assert [track_id(1), track_id(1)] == [file.track_id for file in any_store.files(["/a", "/b"]) if file]
     assert 1 == any_store.count()
+
+
+@pytest.mark.parametrize("paths", [["/a", "/b"], ["/b", "/a"]])
+def test_the_first_path_is_that_of_the_track(any_store: WritableStore, paths: list[str]) -> None:
+    """A track has the path and the title of its first file, in whatever order its files come."""
+    with any_store.writer(*MODEL) as writer:
+        for path in paths:
+            writer.add([addition(1, path, title=path)])
+        assert [("/a", "/a")] == [(track.path, track.title) for track in any_store.get([track_id(1)]) if track]
+        writer.add([addition(1, "/b", title="new"), addition(1, "/b", title="newer", seed=7)])
+        assert ["/a"] == [track.title for track in any_store.get([track_id(1)]) if track]
+        writer.add([addition(1, "/a", title="new")])
+    assert ["new"] == [track.title for track in any_store.get([track_id(1)]) if track]
+    assert [Event(1, "add", track_id(1))] == any_store.events(0, 10)
 
 
 def test_a_file_with_another_track(any_store: WritableStore) -> None:

@@ -135,6 +135,7 @@ def test_what_is_left_out_is_counted(indexed: Indexed) -> None:
         "resource_fork": 1,
         "system_folder": {"#recycle": 1},
         "not_a_file": 0,
+        "linked": 0,
     } == {**indexed.report["left_out"]}
 
 

@@ -187,6 +187,7 @@ def test_a_system_folder_that_is_named_is_indexed(synced: Run, music: Path) -> N
 
 def test_a_dry_run_does_nothing(synced: Run, music: Path, tmp_path: Path) -> None:
     """It counts what a run would do, and says that nothing was changed."""
+    assert 0 == synced().exit_code  # the music was copied, so that its status is new
     (music / "0006.flac").rename(music / "renamed.flac")
     (music / "0007.flac").touch()
     ended = synced("--dry-run")

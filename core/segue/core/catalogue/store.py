@@ -97,7 +97,8 @@ class TrackWriter(Protocol):
     def add(self, additions: Sequence[Addition]) -> int:
         """Writes tracks with their embeddings, files and events, each track in one transaction.
 
-        - A known track gets the new metadata and file, and an event only if its embedding changed.
+        - A known track gets the new file, and an event only if its embedding changed. Of several files with its audio,
+          the first in the order of the paths gives it path, metadata and embedding.
         - A file that held another track now holds this one. A track without files is removed.
         - An earlier failure of the file is forgotten.
 

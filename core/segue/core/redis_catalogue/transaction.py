@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from redis import Redis
 
 from segue.core.catalogue.finding import Command
-from segue.core.catalogue.records import Addition, FailureRecord
+from segue.core.catalogue.records import Addition, FailureRecord, Track
 from segue.core.redis_catalogue.codec import failure_to_bytes, file_to_bytes, track_to_hash
 from segue.core.redis_catalogue.keys import RedisKeys, to_bytes, to_text
 
@@ -70,18 +70,24 @@ class Transaction:
         return [self.before, self.revision, *self._commands]
 
     def put(self, addition: Addition, embedding: bytes) -> None:
-        """Writes a track and its file, and an event if the embedding is new."""
+        """Writes a track and its file, and an event if the embedding is new; see ``TrackWriter.add``."""
         track_id, path = addition.track.track_id, addition.file.path
         owner = self.owners.get(path, track_id)
         if owner != track_id:
             self._detach(owner, path)
-        fields = [part for pair in track_to_hash(addition.track, embedding).items() for part in pair]
-        self._run("HSET", self._keys.track(track_id), *fields)
         self._run("HSET", self._keys.files, to_bytes(path), file_to_bytes(addition.file))
         self._run("SADD", self._keys.paths(track_id), to_bytes(path))
         self.clear_failure(path)
         self.owners[path] = track_id
         self.paths[track_id].add(path)
+        if path == min(self.paths[track_id]) or self.embeddings[track_id] is None:
+            self._put_track(addition.track, embedding)
+
+    def _put_track(self, track: Track, embedding: bytes) -> None:
+        """Writes the metadata of a track, and its embedding and an event if the embedding is new."""
+        track_id = track.track_id
+        fields = [part for pair in track_to_hash(track, embedding).items() for part in pair]
+        self._run("HSET", self._keys.track(track_id), *fields)
         if self.embeddings[track_id] != embedding:
             self.embeddings[track_id] = embedding
             self._run("SET", self._keys.embedding(track_id), embedding)

@@ -128,6 +128,8 @@ class MemoryStore:
         self.clear_failure(path)
         if previous is not None and previous.track_id != track_id:
             self._update_paths(previous.track_id)
+        if track_id in self._tracks and path != self._paths(track_id)[0]:
+            return
         self._tracks[track_id] = addition.track
         if self._embeddings.get(track_id) != embedding:
             self._embeddings[track_id] = embedding

@@ -27,6 +27,7 @@ class LeftOut:
         resource_fork: number of resource forks of macOS.
         system_folder: number of folders of system data, by their names. Their content is not counted.
         not_a_file: number of broken links, pipes, sockets and devices.
+        linked: number of links to files and folders that are found under another path.
     """
 
     not_music: dict[str, int] = field(default_factory=dict)
@@ -34,6 +35,7 @@ class LeftOut:
     resource_fork: int = 0
     system_folder: dict[str, int] = field(default_factory=dict)
     not_a_file: int = 0
+    linked: int = 0
 
     def count_not_music(self, name: str) -> None:
         """Counts a file that is not music."""
@@ -55,16 +57,22 @@ class LeftOut:
         """Counts a broken link, a pipe, a socket or a device."""
         self.not_a_file += 1
 
+    def count_linked(self, _name: str) -> None:
+        """Counts a link to a file or folder that is found under another path."""
+        self.linked += 1
+
     def phrases(self) -> list[str]:
         """Returns a phrase for each reason, such as "2 resource forks"."""
         ffmpeg, other = sum(self.needs_ffmpeg.values()), sum(self.not_music.values())
         folders, forks, no_files = sum(self.system_folder.values()), self.resource_fork, self.not_a_file
+        links = self.linked
         phrases = [
             (ffmpeg, f"{quantity(ffmpeg, 'file that needs', 'files that need')} ffmpeg", self.needs_ffmpeg),
             (other, quantity(other, "file that is not music", "files that are not music"), self.not_music),
             (forks, quantity(forks, "resource fork"), {}),
             (folders, quantity(folders, "system folder"), self.system_folder),
             (no_files, quantity(no_files, "broken link or special file", "broken links or special files"), {}),
+            (links, f"{quantity(links, 'link')} to what is found elsewhere", {}),
         ]
         return [f"{phrase}{_in_brackets(names)}" for number, phrase, names in phrases if number]
 

@@ -39,6 +39,8 @@ class FileRecords(Protocol):
 def find_music(paths: Iterable[Path], left_out: LeftOut | None = None) -> Iterator[Path | Failure]:
     """Yields the music files at or under the paths, in a fixed order; a folder is walked only once.
 
+    A link into one of the folders is left out, since its target is found under its own path. Other links are followed.
+
     Args:
         paths: files and folders. A named file is music, and a named folder is walked, whatever its name.
         left_out: counts to update, of what is left out under the paths.
@@ -70,13 +72,15 @@ def absolute(path: Path) -> Path:
 
 
 class _Walk:
-    """A walk through folders, which enters each of them once: a link may lead back up."""
+    """A walk through folders, which enters each of them once, and finds each linked file once."""
 
     def __init__(self, named: Iterable[Path], left_out: LeftOut) -> None:
         self._named = frozenset(map(str, named))
+        self._roots = {os.path.realpath(path) for path in self._named if Path(path).is_dir()}
         self._left_out = left_out
         self._has_ffmpeg = is_installed()
         self._entered: set[tuple[int, int]] = set()
+        self._linked_files: set[tuple[int, int]] = set()
 
     def music_under(self, folder: Path) -> Iterator[Path | Failure]:
         """Yields the music in a folder, unless it was entered before."""
@@ -98,11 +102,34 @@ class _Walk:
     def _music_at(self, entry: os.DirEntry[str]) -> Iterator[Path | Failure]:
         path = Path(entry.path)
         try:
-            is_folder = entry.is_dir()
+            is_folder, is_elsewhere = entry.is_dir(), entry.is_symlink() and self._is_elsewhere(entry)
         except OSError as error:  # a link to itself, or into a folder that cannot be read
             yield Failure.from_error(path, error)
             return
-        yield from self.music_under(path) if is_folder else (path,)
+        if not is_elsewhere:
+            yield from self.music_under(path) if is_folder else (path,)
+        elif entry.path not in self._named:
+            self._left_out.count_linked(entry.name)
+
+    def _is_elsewhere(self, link: os.DirEntry[str]) -> bool:
+        """Returns whether the target of a link is found under another path."""
+        status = link.stat()
+        target = status.st_dev, status.st_ino
+        if target in self._entered or target in self._linked_files or self._is_walked(os.path.realpath(link.path)):
+            return True
+        if link.is_file():
+            self._linked_files.add(target)
+        return False
+
+    def _is_walked(self, path: str) -> bool:
+        """Returns whether a path without links is found by walking one of the named folders."""
+        root = next((root for root in self._roots if path == root or path.startswith(root.rstrip("/") + "/")), None)
+        if root is None:
+            return False
+        *folders, name = path[len(root) :].strip("/").split("/")
+        if any(map(is_system_folder, folders)):
+            return False
+        return not is_system_folder(name) if Path(path).is_dir() else self._file_counter(name) is None
 
     def _is_wanted(self, entry: os.DirEntry[str]) -> bool:
         """Returns whether an entry is music, a folder to walk or unreadable; if it is none of them, it is counted.
@@ -121,11 +148,13 @@ class _Walk:
         """Returns the counter of the reason why an entry is left out, or None if it is not."""
         if entry.is_dir():
             return self._left_out.count_system_folder if is_system_folder(entry.name) else None
-        if not entry.is_file():
-            return self._left_out.count_not_a_file
-        if is_resource_fork(entry.name):
+        return self._file_counter(entry.name) if entry.is_file() else self._left_out.count_not_a_file
+
+    def _file_counter(self, name: str) -> Callable[[str], None] | None:
+        """Returns the counter of the reason why a file of this name is left out, or None if it is not."""
+        if is_resource_fork(name):
             return self._left_out.count_resource_fork
-        ending = os.path.splitext(entry.name)[1].lower()  # noqa: PTH122 - a name, no path
+        ending = os.path.splitext(name)[1].lower()  # noqa: PTH122 - a name, no path
         if ending in FFMPEG_ENDINGS:
             return None if self._has_ffmpeg else self._left_out.count_needs_ffmpeg
         return None if ending in ENDINGS else self._left_out.count_not_music

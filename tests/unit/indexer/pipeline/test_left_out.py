@@ -10,7 +10,7 @@ def test_nothing_is_said_of_nothing() -> None:
 
 def test_every_reason_has_its_phrase() -> None:
     """Numbers agree with their nouns, and names come in the order of their frequency."""
-    left_out = LeftOut({".txt": 1, ".cue": 3, ".jpg": 8}, {".ape": 1}, 2, {"@eaDir": 1}, 1)
+    left_out = LeftOut({".txt": 1, ".cue": 3, ".jpg": 8}, {".ape": 1}, 2, {"@eaDir": 1}, 1, 2)
 
     assert [
         "1 file that needs ffmpeg (.ape 1)",
@@ -18,6 +18,7 @@ def test_every_reason_has_its_phrase() -> None:
         "2 resource forks",
         "1 system folder (@eaDir 1)",
         "1 broken link or special file",
+        "2 links to what is found elsewhere",
     ] == left_out.phrases()
     assert [
         "Put ffmpeg on the PATH to index the files that need it.",
