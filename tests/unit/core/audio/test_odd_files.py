@@ -258,17 +258,21 @@ def test_a_tag_that_looks_like_output_of_ffmpeg(tag: str, tmp_path: Path) -> Non
 
 
 @needs_ffmpeg
-@pytest.mark.parametrize("suffix", ["m4a", "wv", "tta", "ac3", "webm", "w64", "caf", "mp2", "mka", "wma", "aac"])
+@pytest.mark.parametrize(
+    "suffix", ["m4a", "wv", "tta", "ac3", "webm", "w64", "caf", "mp2", "mka", "wma", "aac", "avi", "ts"]
+)
 def test_other_containers(suffix: str, tmp_path: Path) -> None:
     """Every container that holds all of its audio itself is decoded."""
     check(encode_by_ffmpeg(CLIP, 22_050, tmp_path / f"clip.{suffix}", "-ar", "48000"), 12.0)
 
 
 @needs_ffmpeg
+@pytest.mark.parametrize("name", ["clip.dts", "clip.mka"])
 @pytest.mark.parametrize("channels", ["1", "2"])
-def test_dts_is_not_taken_for_mp3(channels: str, tmp_path: Path) -> None:
+def test_dts_is_not_taken_for_mp3(channels: str, name: str, tmp_path: Path) -> None:
     """The padding of its frames looks like frames of MP3, which would be noise of another length."""
-    check(encode_by_ffmpeg(CLIP, 22_050, tmp_path / "clip.dts", "-ar", "48000", "-ac", channels, "-strict", "-2"), 12.0)
+    options = ("-c:a", "dca", "-ac", channels, "-strict", "-2")
+    check(encode_by_ffmpeg(CLIP, 22_050, tmp_path / name, "-ar", "48000", *options), 12.0)
 
 
 @needs_ffmpeg

@@ -9,10 +9,12 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from segue.core.audio.decoders.header_repair import is_read_from_memory, repairs
+from segue.core.audio.mp3_frames import is_mpeg_audio
 from segue.core.audio.sniff import flac_seconds, has_last_page, is_ogg, missing_share
 from segue.core.errors import AudioUndecodable
 from segue.core.files import temporary_file
@@ -72,6 +74,11 @@ class ClipFile:
     file: int | io.BytesIO | _ViewFile
     path: Path | None
     missing_share: float
+
+    @cached_property
+    def is_mpeg_audio(self) -> bool:
+        """True if it mostly consists of frames of MP3, MP2 or MP1; decoders find such frames in many other files."""
+        return is_mpeg_audio(self.view)
 
     def rewind(self) -> int | io.BytesIO | _ViewFile:
         """Returns ``file``, at its start."""

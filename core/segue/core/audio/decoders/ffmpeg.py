@@ -20,10 +20,10 @@ from segue.core.audio.decoders.clip_file import ClipFile
 from segue.core.audio.samples import DecodedStream, DecoderFailed, Samples
 from segue.core.errors import WorkerDied
 
-# Containers that hold all of their audio themselves.
+# Containers that hold all of their audio themselves, and begin with bytes by which they are recognized.
 _SELF_CONTAINED = (
-    "aac,ac3,aiff,amr,ape,asf,au,caf,dsf,dts,eac3,flac,iff,loas,matroska,mlp,mov,mp3,mpc,mpc8,ogg,oma,shn,tak,truehd,"
-    "tta,voc,w64,wav,wsd,wv,xwma"
+    "aac,ac3,adx,aiff,amr,ape,asf,ast,au,avi,caf,dsf,dts,eac3,flac,flv,iff,loas,matroska,mlp,mmf,mov,mp3,mpc,mpc8,mpeg,"
+    "mpegts,mxf,nut,ogg,oma,rm,shn,sox,spdif,swf,tak,truehd,tta,voc,w64,wav,wsd,wtv,wv,xwma"
 )
 _BLOCK_BYTES = 2**18
 # AU: magic, offset, length, encoding, rate and channels, big-endian, then the samples at the offset.
@@ -50,7 +50,7 @@ def decode_by_ffmpeg(clip: ClipFile) -> Iterator[DecodedStream]:
     with (
         clip.as_path() as path,
         subprocess.Popen(
-            _command(path), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0
+            _command(path, clip), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0
         ) as process,
     ):
         try:
@@ -59,16 +59,23 @@ def decode_by_ffmpeg(clip: ClipFile) -> Iterator[DecodedStream]:
             process.kill()
 
 
-def source_options(path: Path) -> list[str]:
-    """Returns the options with which ffmpeg and ffprobe open a file, and nothing that the file may name."""
-    return ["-format_whitelist", _SELF_CONTAINED, "-protocol_whitelist", "file", "-i", f"file:{path}"]
+def source_options(path: Path, *, with_mp3: bool = True) -> list[str]:
+    """Returns the options with which ffmpeg and ffprobe open a file, and nothing that the file may name.
+
+    Args:
+        path: the file.
+        with_mp3: False for a file that is not MP3; a few bytes that look like it are enough for ffmpeg.
+    """
+    containers = _SELF_CONTAINED if with_mp3 else _SELF_CONTAINED.replace(",mp3,", ",")
+    return ["-format_whitelist", containers, "-protocol_whitelist", "file", "-i", f"file:{path}"]
 
 
-def _command(path: Path) -> list[str]:
+def _command(path: Path, clip: ClipFile) -> list[str]:
+    source = source_options(path, with_mp3=clip.is_mpeg_audio)
     # AU has the rate and the channels in a simple header, and may have any length.
     target = ["-map", "0:a:0", "-map_metadata", "-1", "-c:a", "pcm_f32be", "-f", "au", "pipe:1"]
     # With a single frame that cannot be decoded, the exit code is not 0.
-    return ["ffmpeg", "-nostdin", "-v", "quiet", "-max_error_rate", "0", *source_options(path), *target]
+    return ["ffmpeg", "-nostdin", "-v", "quiet", "-max_error_rate", "0", *source, *target]
 
 
 def _read_au(process: subprocess.Popen[bytes]) -> DecodedStream:

@@ -66,6 +66,8 @@ def decode_by_libsndfile(clip: ClipFile) -> Iterator[DecodedStream]:
         DecoderFailed: libsndfile does not know the format.
     """
     with _open(clip) as file:
+        if file.format == "MP3" and not clip.is_mpeg_audio:
+            raise DecoderFailed("Too few of the bytes are MP3.")
         yield DecodedStream(file.samplerate, file.channels, _blocks(file))
 
 

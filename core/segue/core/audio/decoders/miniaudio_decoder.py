@@ -13,15 +13,10 @@ from contextlib import contextmanager
 import miniaudio
 import numpy as np
 
-from segue.core.audio.containers import id3_end
 from segue.core.audio.decoders.clip_file import ClipFile
 from segue.core.audio.samples import DecodedStream, DecoderFailed, Samples
 
 _BLOCK_FRAMES = 2**16
-# MP3 has at most 320 kbit/s. If less than half of the bytes can be MP3, the file is something else.
-_MAX_BYTES_A_SECOND = 40_000
-# Raw DTS passes this check: its padding has the bits of MP3's frame headers. Its four sync words, and that of DTS-HD.
-_DTS_MAGIC = (b"\x7f\xfe\x80\x01", b"\xfe\x7f\x01\x80", b"\x1f\xff\xe8\x00", b"\xff\x1f\x00\xe8", b"DTSHDHDR")
 # miniaudio computes the duration also with a damaged sample rate of 0.
 _REFUSALS = (miniaudio.DecodeError, ZeroDivisionError)
 
@@ -36,7 +31,7 @@ def decode_by_miniaudio(clip: ClipFile) -> Iterator[DecodedStream]:
         DecoderFailed: it is neither MP3 nor FLAC.
     """
     with miniaudio.ffi.from_buffer(clip.view) as data:
-        info = _flac_info(data) or _mp3_info(data, clip.view)
+        info = _flac_info(data) or (_mp3_info(data) if clip.is_mpeg_audio else None)
         if info is None:
             raise DecoderFailed("It is neither MP3 nor FLAC.")
         stream = _open(data, info)
@@ -53,16 +48,11 @@ def _flac_info(data: memoryview) -> miniaudio.SoundFileInfo | None:
         return None
 
 
-def _mp3_info(data: memoryview, view: memoryview) -> miniaudio.SoundFileInfo | None:
-    """Returns the properties of an MP3 file, or None if too few of its bytes are MP3."""
-    if bytes(view[:8]).startswith(_DTS_MAGIC):
-        return None
+def _mp3_info(data: memoryview) -> miniaudio.SoundFileInfo | None:
     try:
-        info = miniaudio.mp3_get_info(data)
+        return miniaudio.mp3_get_info(data)
     except _REFUSALS:
         return None
-    audio_bytes = len(view) - id3_end(view)
-    return info if 2 * info.duration * _MAX_BYTES_A_SECOND >= audio_bytes else None
 
 
 def _open(data: memoryview, info: miniaudio.SoundFileInfo) -> _Stream:
