@@ -74,9 +74,11 @@ def measure(clips: list[Path], model: Model, recipes: tuple[Recipe, ...] = RECIP
     with tempfile.TemporaryDirectory() as scratch:
         cover = write_cover(Path(scratch) / "cover.png")
         for number, clip in enumerate(clips, 1):
-            click.echo(f"{number}/{len(clips)} {clip.name}", err=True)
             # Half of the clips are given as bytes, which have no ending that could help.
-            outcomes += analyze_renditions(clip, recipes, cover, model, as_bytes=number % 2 == 0)
+            found = list(analyze_renditions(clip, recipes, cover, model, as_bytes=number % 2 == 0))
+            outcomes += found
+            other = [str(outcome) for outcome in found if not outcome.is_same_genre]
+            click.echo("\n  ".join([f"{number}/{len(clips)} {clip.name}", *failures(found), *other]), err=True)
     return outcomes
 
 

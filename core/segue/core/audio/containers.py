@@ -113,10 +113,12 @@ class XingHeader(NamedTuple):
 
     Attributes:
         position: position of its name in the file.
+        frames: number of frames without the one that has the header, or 0 if it is not given.
         audio_bytes: length of the file without tags, or 0 if it is not given.
     """
 
     position: int
+    frames: int
     audio_bytes: int
 
 
@@ -129,7 +131,8 @@ def xing_header(data: memoryview) -> XingHeader | None:
         position = start + offset
         name, flags, *counts = struct.unpack(">4s3I", bytes(data[position : position + 16]).ljust(16, b"\0"))
         if name in {b"Xing", b"Info"}:
-            return XingHeader(position, int(counts[flags & 1]) if flags & 2 else 0)
+            frames, audio_bytes = counts[0] if flags & 1 else 0, counts[flags & 1] if flags & 2 else 0
+            return XingHeader(position, int(frames), int(audio_bytes))
     return None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from itertools import accumulate, chain, islice
+from itertools import accumulate, chain, islice, pairwise
 from typing import NamedTuple
 
 from segue.core.audio.containers import id3_end, tags_start
@@ -64,6 +64,11 @@ def is_mpeg_audio(data: memoryview) -> bool:
     audio = data[id3_end(data) : tags_start(data)]
     found = accumulate(frame.stop - frame.position for frame in frames(audio))
     return any(count >= _MIN_FRAME_SHARE * len(audio) for count in found)
+
+
+def has_gaps(data: memoryview) -> bool:
+    """Returns whether other bytes are between the frames of a file."""
+    return any(before.stop != after.position for before, after in pairwise(frames(data[id3_end(data) :])))
 
 
 def frames(data: memoryview) -> Iterator[Frame]:

@@ -142,7 +142,8 @@ def average_channels(block: Samples) -> Samples:
     Raises:
         AudioUndecodable: a sample is not a finite number, or is far beyond full scale.
     """
-    mono: Samples = block.mean(axis=1, dtype=np.float32)
+    with np.errstate(over="ignore", invalid="ignore"):
+        mono: Samples = block.mean(axis=1, dtype=np.float32)
     if not np.isfinite(mono).all():
         raise AudioUndecodable("The audio has samples that are not finite numbers (NaN or infinity). Export it again.")
     if len(mono) and np.abs(mono).max() > _MAX_AMPLITUDE:

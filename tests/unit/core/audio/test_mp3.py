@@ -2,20 +2,36 @@
 
 from __future__ import annotations
 
+import struct
 from itertools import pairwise
 
 import numpy as np
 import pytest
 
-from segue.core.audio.containers import id3_end
+from segue.core.audio.containers import id3_end, xing_header
 from segue.core.audio.mp3_frames import frames, is_mpeg_audio
 from segue.core.errors import AudioUndecodable
+from segue.core.features.config import FeatureConfig
+from segue.core.features.extract import extract
 from segue.core.testing.synthetic_clips import render_clip
 from tests.helpers.audio import decode, encode
 
 MP3 = encode(render_clip(3, 12.0), container="MP3")
 FRAMES = MP3[id3_end(memoryview(MP3)) :]
 JUNK = np.random.default_rng(2).bytes(12_000)
+
+
+@pytest.mark.parametrize("factor", [0.2, 0.8, 1.3, 4])
+@pytest.mark.parametrize("seconds", [12, 90])
+def test_a_xing_header_with_a_false_number_of_frames(seconds: int, factor: float) -> None:
+    """The frames are counted, also if the number of bytes is right."""
+    mp3 = bytearray(MP3 if seconds == 12 else encode(render_clip(3, seconds), container="MP3"))
+    position = xing_header(memoryview(mp3)).position + 8  # type: ignore[union-attr] # it has one
+    (number,) = struct.unpack_from(">I", mp3, position)
+    struct.pack_into(">I", mp3, position, int(factor * number))
+    clip = extract(bytes(mp3), FeatureConfig(), 10)
+    assert pytest.approx(seconds, abs=0.2) == clip.seconds
+    assert () == clip.quality.flags
 
 
 @pytest.mark.parametrize("rate", [8_000, 16_000, 22_050, 32_000, 44_100, 48_000])

@@ -8,10 +8,22 @@ from __future__ import annotations
 import struct
 from itertools import islice
 
-from segue.core.audio.containers import MP3_FRAME_BYTES, id3_end, riff_chunks, tags_start, xing_header
+from segue.core.audio.containers import (
+    MP3_FRAME_BYTES,
+    XingHeader,
+    id3_end,
+    riff_chunks,
+    tags_start,
+    xing_header,
+)
+from segue.core.audio.decoders.mp3_duration import mp3_seconds
+from segue.core.audio.mp3_frames import frames
 
 _MAX_WAV_BYTES = 0xFFFFFFFE
 _MAX_CHUNKS = 1_000
+# Damaged frames may be counted or not.
+_MAX_ERROR_SECONDS = 0.4
+_MAX_ERROR_SHARE = 0.01
 
 
 def repairs(data: memoryview, *, is_whole: bool = True) -> dict[int, bytes]:
@@ -82,11 +94,22 @@ def _continues(data: memoryview, position: int) -> bool:
 
 
 def _mp3_repairs(data: memoryview) -> dict[int, bytes]:
-    """Returns zeros for the name of a Xing header whose length is not that of the file; decoders then ignore it."""
+    """Returns zeros for the name of a Xing header whose lengths are not those of the file; decoders then ignore it."""
     xing = xing_header(data)
-    if xing is None or not xing.audio_bytes:
+    if xing is None:
         return {}
     declared, present = xing.audio_bytes, tags_start(data) - id3_end(data)
     # Files with junk of a few frames at the end are common, and their length is right.
-    is_false = declared > present + MP3_FRAME_BYTES or present > 1.02 * declared + MP3_FRAME_BYTES
-    return {xing.position: bytes(4)} if is_false else {}
+    is_too_long = declared > present + MP3_FRAME_BYTES
+    is_too_short = declared and present > 1.02 * declared + MP3_FRAME_BYTES
+    return {xing.position: bytes(4)} if is_too_long or is_too_short or _lacks_frames(data, xing) else {}
+
+
+def _lacks_frames(data: memoryview, xing: XingHeader) -> bool:
+    """Returns whether the file has more frames than its Xing header says; fewer frames mean that some are damaged."""
+    first = next(frames(data[id3_end(data) :]), None)
+    if first is None or not xing.frames:
+        return False
+    seconds = mp3_seconds(data)
+    declared = xing.frames * first.samples / first.rate
+    return seconds - declared > max(_MAX_ERROR_SECONDS, _MAX_ERROR_SHARE * seconds)

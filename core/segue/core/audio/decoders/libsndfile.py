@@ -16,15 +16,16 @@ from segue.core.audio.containers import ogg_pages
 from segue.core.audio.decoders.clip_file import ClipFile
 from segue.core.audio.decoders.mp3_duration import mp3_seconds
 from segue.core.audio.limits import check_format, check_length
+from segue.core.audio.mp3_frames import has_gaps
 from segue.core.audio.quality import SignalMeter, SourceInfo
 from segue.core.audio.samples import DecodedStream, DecoderFailed, Samples
 from segue.core.audio.sniff import is_ogg
 from segue.core.audio.sources import ArraySource, FileSource, mono_blocks, resample_blocks
 from segue.core.errors import AudioTooShort
 
-# libsndfile's length of an MP3 without a Xing header is an estimate from its first frames. At a constant bit rate it is
-# right up to the padding of the frames.
-_MAX_ERROR_SECONDS = 0.2
+# libsndfile's length of an MP3 is that of the Xing header, or an estimate from its first frames. At a constant bit rate
+# it is right up to the padding of the frames. Encoders add up to 0.26 s of silence, which the header subtracts.
+_MAX_ERROR_SECONDS = 0.4
 _MAX_ERROR_SHARE = 0.01
 _BLOCK_FRAMES = 2**16
 # Here a length of 0 is true, since an unknown one was repaired.
@@ -90,7 +91,7 @@ def _check_length_is_known(file: soundfile.SoundFile, clip: ClipFile) -> None:
     clip.check_size()
     tolerance = max(_MAX_ERROR_SECONDS, _MAX_ERROR_SHARE * seconds)
     if file.format == "MP3" and abs(seconds - mp3_seconds(clip.view)) > tolerance:
-        raise DecoderFailed("libsndfile does not know the length.")
+        raise DecoderFailed("libsndfile does not know the length.", is_damaged=has_gaps(clip.view))
     if is_ogg(clip.view) and _is_chained(clip.view):
         raise DecoderFailed("libsndfile decodes only the first of several joined files.")
 
