@@ -10,7 +10,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Targets:
-    """What the documents name.
+    """The song and the port that documents name.
 
     Attributes:
         song: a song on the disk.

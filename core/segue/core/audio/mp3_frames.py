@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from itertools import accumulate, chain, islice, pairwise
 from typing import NamedTuple
 
-from segue.core.audio.containers import id3_end, tags_start
-
 # Bit rates in kbit/s by the four bits of the header. A rate of 0 is free, which no encoder uses, but junk often has.
 _MPEG_1_BIT_RATES = {
     1: (0, 32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448, 0),
@@ -59,16 +57,15 @@ def first_frame(data: memoryview) -> int:
     return start.position if start else 0
 
 
-def is_mpeg_audio(data: memoryview) -> bool:
-    """Returns whether frames are at least half of a file, apart from its tags."""
-    audio = data[id3_end(data) : tags_start(data)]
+def is_mpeg_audio(audio: memoryview) -> bool:
+    """Returns whether frames are at least half of a file without its tags."""
     found = accumulate(frame.stop - frame.position for frame in frames(audio))
     return any(count >= _MIN_FRAME_SHARE * len(audio) for count in found)
 
 
-def has_gaps(data: memoryview) -> bool:
-    """Returns whether other bytes are between the frames of a file."""
-    return any(before.stop != after.position for before, after in pairwise(frames(data[id3_end(data) :])))
+def has_gaps(audio: memoryview) -> bool:
+    """Returns whether other bytes are between the frames of a file without its tags."""
+    return any(before.stop != after.position for before, after in pairwise(frames(audio)))
 
 
 def frames(data: memoryview) -> Iterator[Frame]:

@@ -13,6 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from segue.core.audio.containers import id3_end, tags_start
 from segue.core.audio.decoders.header_repair import is_read_from_memory, repairs
 from segue.core.audio.mp3_frames import is_mpeg_audio
 from segue.core.audio.sniff import flac_seconds, has_last_page, is_ogg, missing_share
@@ -78,7 +79,7 @@ class ClipFile:
     @cached_property
     def is_mpeg_audio(self) -> bool:
         """True if it mostly consists of frames of MP3, MP2 or MP1; decoders find such frames in many other files."""
-        return is_mpeg_audio(self.view)
+        return is_mpeg_audio(self.view[id3_end(self.view) : tags_start(self.view)])
 
     def rewind(self) -> int | io.BytesIO | _ViewFile:
         """Returns ``file``, at its start."""

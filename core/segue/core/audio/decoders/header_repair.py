@@ -110,6 +110,6 @@ def _lacks_frames(data: memoryview, xing: XingHeader) -> bool:
     first = next(frames(data[id3_end(data) :]), None)
     if first is None or not xing.frames:
         return False
-    seconds = mp3_seconds(data)
+    seconds = mp3_seconds(data[xing.position :])
     declared = xing.frames * first.samples / first.rate
     return seconds - declared > max(_MAX_ERROR_SECONDS, _MAX_ERROR_SHARE * seconds)

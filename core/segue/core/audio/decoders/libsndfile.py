@@ -12,7 +12,7 @@ from contextlib import contextmanager
 import numpy as np
 import soundfile
 
-from segue.core.audio.containers import ogg_pages
+from segue.core.audio.containers import id3_end, ogg_pages, xing_header
 from segue.core.audio.decoders.clip_file import ClipFile
 from segue.core.audio.decoders.mp3_duration import mp3_seconds
 from segue.core.audio.limits import check_format, check_length
@@ -90,10 +90,18 @@ def _check_length_is_known(file: soundfile.SoundFile, clip: ClipFile) -> None:
         raise DecoderFailed("The header does not have the length.")
     clip.check_size()
     tolerance = max(_MAX_ERROR_SECONDS, _MAX_ERROR_SHARE * seconds)
-    if file.format == "MP3" and abs(seconds - mp3_seconds(clip.view)) > tolerance:
-        raise DecoderFailed("libsndfile does not know the length.", is_damaged=has_gaps(clip.view))
+    if file.format == "MP3" and abs(seconds - _counted_seconds(clip.view)) > tolerance:
+        raise DecoderFailed(
+            "libsndfile does not know the length.", is_damaged=has_gaps(clip.view[id3_end(clip.view) :])
+        )
     if is_ogg(clip.view) and _is_chained(clip.view):
         raise DecoderFailed("libsndfile decodes only the first of several joined files.")
+
+
+def _counted_seconds(view: memoryview) -> float:
+    xing = xing_header(view)
+    # Without its Xing header, whose number of frames may be false, the frames of an MP3 are counted.
+    return mp3_seconds(view[xing.position :] if xing else view)
 
 
 def _is_chained(data: memoryview) -> bool:
