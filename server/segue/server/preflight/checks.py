@@ -9,7 +9,7 @@ from segue.server.preflight.catalogue import check_catalogue
 from segue.server.preflight.check_result import CheckResult
 from segue.server.preflight.machine import check_decoders, check_model, check_processor, check_versions
 from segue.server.preflight.ports import check_ports
-from segue.server.preflight.storage import check_data_folder, check_temporary_folder
+from segue.server.preflight.storage import check_data_folder, check_spool, check_temporary_folder
 from segue.server.preflight.trial import available_memory, check_trial
 from segue.server.settings import Settings
 
@@ -19,6 +19,7 @@ def run_checks(settings: Settings) -> Iterator[CheckResult]:
     available = available_memory()
     yield check_versions()
     yield check_temporary_folder(settings.data)
+    yield check_spool(settings.spool, settings.stream_mib * 2**20)
     processor = check_processor()
     yield processor
     result, model = check_model(settings.model, processor)

@@ -53,6 +53,26 @@ def check_temporary_folder(data: Path) -> CheckResult:
     return CheckResult("temporary files", "ok", f"{tempfile.gettempdir()} can be written")
 
 
+def check_spool(folder: Path | None, clip_bytes: int) -> CheckResult:
+    """Checks that clips of streams can be written.
+
+    Args:
+        folder: their folder, or None for the system's temporary folder.
+        clip_bytes: largest clip in a stream.
+    """
+    place = folder or Path(tempfile.gettempdir())
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            free = shutil.disk_usage(place).free
+    except OSError as error:
+        text = f"{place} cannot be written: {error.strerror}"
+        return CheckResult("spool", "fail", text, "Name another folder with --spool, or repair its permissions.")
+    if free < clip_bytes:
+        text = f"{place} has {free / 1e9:.1f} GB free, less than a clip of {clip_bytes / 1e9:.1f} GB"
+        return CheckResult("spool", "warn", text, "Free some space, or name a folder on another disk with --spool.")
+    return CheckResult("spool", "ok", f"{place} can be written")
+
+
 def _check_space(free: int) -> CheckResult:
     level: Level = "fail" if free < _NO_SPACE else "warn" if free < _LOW_SPACE else "ok"
     advice = "" if level == "ok" else "Free some space: a new index is written while the old ones are still there."

@@ -39,7 +39,7 @@ def test_no_problem(tmp_path: Path, tiny_model: Path, fill: Fill, clips: list[Pa
     )
     assert 0 == code
     assert [] == [result for result in results.values() if result.level == "fail"]
-    assert {"ok"} == set(levels(results, "model", "data folder", "redis", "persistence", "catalogue", "port"))
+    assert {"ok"} == set(levels(results, "model", "data folder", "spool", "redis", "persistence", "catalogue", "port"))
     assert {"ok"} == set(levels(results, "metrics port", "certificate", "tokens"))
     assert "2 tracks" in results["catalogue"].text
     assert "player" in results["tokens"].text
@@ -53,9 +53,10 @@ def test_many_problems(tmp_path: Path) -> None:
         code, results = run_doctor(
             *("--data", tmp_path / "file" / "below", "--model", tmp_path, "--listen", address),
             *("--metrics-listen", address, "--tokens", tmp_path / "none", "--tls-key", tmp_path / "file"),
+            *("--spool", tmp_path / "none"),
         )
     assert 1 == code
-    failed = ("model", "data folder", "redis", "port", "metrics port", "certificate", "tokens")
+    failed = ("model", "data folder", "redis", "port", "metrics port", "certificate", "tokens", "spool")
     assert {"fail"} == set(levels(results, *failed))
     assert address in results["port"].text
     assert [] == [subject for subject in failed if not (results[subject].advice or "." in results[subject].text)]
