@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import click
 
-from segue.server.security.tokens import SCOPES, new_token
+from segue.server.security.tokens import SCOPES, Grant, new_token
 
 
 @click.group()
@@ -15,6 +16,13 @@ def token() -> None:
 
 
 @token.command("new")
+@click.option(
+    "--tokens",
+    "file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="File of access tokens to add the new one to; created if it is missing.  [default: its line is printed]",
+)
 @click.option("--name", metavar="NAME", help="Name of the token's owner.  [default: made of the token's hash]")
 @click.option(
     "--scope",
@@ -24,15 +32,30 @@ def token() -> None:
     required=True,
     help="Service that the token permits; repeat the option for more.",
 )
-def new(name: str | None, scopes: tuple[str, ...]) -> None:
-    """Prints a new token, and its line for the file of tokens.
+def new(file: Path | None, name: str | None, scopes: tuple[str, ...]) -> None:
+    """Prints a new token, and adds it to the file of tokens.
 
-    The token is on the standard output; it cannot be shown again. The line for the file that --tokens names is on the
-    standard error.
+    The token is on the standard output; it cannot be shown again. A running server accepts it at once. Without
+    --tokens, the line for the file is printed on the standard error.
     """
     if name is not None and not re.fullmatch(r"[\w-]+", name, re.ASCII):
         raise click.BadParameter(f"{name!r} must consist of letters, digits, - and _.", param_hint="--name")
     value, grant = new_token(name, scopes)
-    click.echo("# The line for the file that --tokens names:", err=True)
-    click.echo(grant.line, err=True)
+    if file:
+        _add(file, grant)
+    else:
+        click.echo("# The line for the file that --tokens names:", err=True)
+        click.echo(grant.line, err=True)
     click.echo(value)
+
+
+def _add(file: Path, grant: Grant) -> None:
+    from segue.server.security.token_file import add_grant  # noqa: PLC0415 - so that --help is quick
+
+    try:
+        add_grant(file, grant)
+    except OSError as error:
+        raise click.ClickException(
+            f"{file} cannot be changed: {error.strerror or error}. Run as a user who may write it and its folder, or "
+            "name another file."
+        ) from error
