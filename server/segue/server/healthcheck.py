@@ -14,6 +14,7 @@ from pathlib import Path
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from segue.core.settings.file import find_settings_file
 from segue.server.settings import DEFAULT_LISTEN
 
 TIMEOUT_SECONDS = 4.0
@@ -91,28 +92,37 @@ def _certificate_name(chain: bytes) -> str:
     return str(next(iter(names)).value).replace("*", "health")
 
 
-def _setting(key: str) -> str:
-    """Returns a setting of the server, or "" if it is not set.
+class _Settings:
+    """The settings of the server that the check needs."""
 
-    Raises:
-        OSError: the file of settings cannot be read.
-        ValueError: the file is not TOML.
-    """
-    if value := os.environ.get(f"SEGUE_{key.replace('-', '_').upper()}"):
-        return value
-    file = os.environ.get("SEGUE_CONFIG")
-    return str(tomllib.loads(Path(file).read_text(encoding="utf-8")).get(key, "")) if file else ""
+    def __init__(self) -> None:
+        """Reads the file of settings, if there is one.
+
+        Raises:
+            OSError: the file cannot be read.
+            ValueError: the file is not TOML.
+        """
+        named = os.environ.get("SEGUE_CONFIG")
+        file = find_settings_file(Path(named) if named else None)
+        document = tomllib.loads(file.read_text(encoding="utf-8")) if file else {}
+        section = document.get("server")
+        self._values = document | section if isinstance(section, dict) else document
+
+    def get(self, key: str) -> str:
+        """Returns a setting, or "" if it is not set."""
+        return os.environ.get(f"SEGUE_{key.replace('-', '_').upper()}") or str(self._values.get(key, ""))
 
 
 def _check_configured_server(service: str) -> str | None:
     """Returns the problem of the server, or of its settings, or None."""
     try:
-        address = local_address(_setting("listen") or DEFAULT_LISTEN)
-        certificate, key = _setting("tls-certificate"), _setting("tls-key")
+        settings = _Settings()
     except OSError as error:
         return f"{error.filename} cannot be read: {error.strerror}"
     except ValueError as error:
-        return f"{os.environ['SEGUE_CONFIG']} is not TOML: {error}"
+        return f"the file of settings is not TOML: {error}"
+    address = local_address(settings.get("listen") or DEFAULT_LISTEN)
+    certificate, key = settings.get("tls-certificate"), settings.get("tls-key")
     return check(address, service, tls=(Path(certificate), Path(key)) if certificate else None)
 
 

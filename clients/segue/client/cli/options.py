@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial, reduce
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -14,6 +15,13 @@ from segue.client._client import Client
 from segue.client._endpoint import DEFAULT_ADDRESS, DEFAULT_TIMEOUT
 from segue.client.cli.output import JsonOutput, Output, TableOutput
 from segue.client.credentials import Credentials
+from segue.core.settings.file import find_settings_file, read_settings
+
+# The options that the file of settings may have, each with True if it is true or false.
+_SETTINGS = {
+    **dict.fromkeys(("address", "timeout", "tls-ca", "tls-certificate", "tls-key", "token"), False),
+    **dict.fromkeys(("no-wait", "tls"), True),
+}
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -31,18 +39,31 @@ class SharedOptions:
     tls_certificate: str | None = None
     tls_key: str | None = None
     token: str | None = None
+    config: str | None = None
+    given: set[str] = field(default_factory=set)
 
     def open_client(self) -> Client:
-        """Creates the client.
+        """Creates the client, with settings from the file where neither an option nor the environment has them.
 
         Raises:
-            click.UsageError: an option has a value that the client refuses.
+            click.UsageError: an option or a setting has a value that the client refuses.
         """
+        self._read_file()
         try:
             credentials = Credentials(self.tls, self.tls_ca, self.tls_certificate, self.tls_key, self.token)
             return Client(self.address, timeout=self.timeout, wait_for_ready=not self.no_wait, credentials=credentials)
         except ValueError as error:
             raise click.UsageError(f"{error}.") from error
+
+    def _read_file(self) -> None:
+        file = find_settings_file(Path(self.config) if self.config else None)
+        for key, value in (read_settings(file, "client", _SETTINGS) if file else {}).items():
+            name = key.replace("-", "_")
+            if name in self.given:
+                continue
+            if name == "timeout" and not isinstance(value, int | float):
+                raise click.UsageError(f"timeout in {file} is {value!r}; use a number of seconds.")
+            setattr(self, name, value if isinstance(value, bool) or name == "timeout" else str(value))
 
     def make_output(self, details: Collection[str] = ()) -> Output:
         """Creates the output in the chosen format.
@@ -61,10 +82,19 @@ def _store(ctx: click.Context, option: click.Parameter, value: Any) -> None:  # 
         return  # the group has read the environment, and an option before the command's name overrides it
     if option.name and is_given:
         setattr(shared, option.name, value)
+        shared.given.add(option.name)
 
 
 _shared_option = partial(click.option, callback=_store, expose_value=False)
 _SHARED = (
+    _shared_option(
+        "--config",
+        envvar="SEGUE_CONFIG",
+        show_envvar=True,
+        metavar="FILE",
+        help="TOML file of settings, in its section [client].  [default: segue.toml here, in ~/.config/segue or in "
+        "/etc/segue]",
+    ),
     _shared_option(
         "--address",
         envvar="SEGUE_ADDRESS",

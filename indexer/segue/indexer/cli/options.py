@@ -13,6 +13,7 @@ import click
 
 from segue.core.catalogue.display_path import file_path
 from segue.core.paths import DEFAULT_MODEL, NO_DATA_FOLDER, default_data_folder, default_model, resolve_model
+from segue.core.settings.options import SettingOption, config_option
 from segue.indexer.settings import CatalogueSettings, OutputOptions, Settings
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -26,20 +27,21 @@ def _require_data_folder(_context: click.Context, _option: click.Parameter, data
 
 
 _CATALOGUE = (
+    config_option("indexer"),
     click.option(
         "--data",
+        cls=SettingOption,
         type=click.Path(path_type=Path, file_okay=False),
         default=default_data_folder,
         show_default="~/.local/share/segue",
-        envvar="SEGUE_DATA",
         callback=_require_data_folder,
         help="Segue's data folder; share it with segue-server.",
     ),
     click.option(
         "--redis",
         "redis_url",
+        cls=SettingOption,
         metavar="URL",
-        envvar="SEGUE_REDIS",
         help="URL of a Redis server.  [default: a private one in --data]",
     ),
     click.option("--json", "as_json", is_flag=True, help="Print one JSON document."),
@@ -47,24 +49,25 @@ _CATALOGUE = (
 _INDEXING = (
     click.option(
         "--model",
+        cls=SettingOption,
         type=resolve_model,
         metavar="NAME|DIR",
         default=default_model,
         show_default=DEFAULT_MODEL,
-        envvar="SEGUE_MODEL",
         help="Name of a model that ships with Segue, or folder of a trained model.",
     ),
     click.option(
         "--jobs",
+        cls=SettingOption,
         metavar="N",
         type=click.IntRange(1, 256),
         default=lambda: os.cpu_count() or 1,
         show_default="one for each core",
-        envvar="SEGUE_JOBS",
         help="Number of files to decode at once.",
     ),
     click.option(
         "--file-seconds",
+        cls=SettingOption,
         type=click.FloatRange(0, min_open=True),
         default=300.0,
         metavar="N",
@@ -72,6 +75,7 @@ _INDEXING = (
     ),
     click.option(
         "--file-memory",
+        cls=SettingOption,
         type=click.IntRange(1),
         default=1024,
         metavar="MIB",
@@ -79,14 +83,19 @@ _INDEXING = (
     ),
     click.option(
         "--nice",
+        cls=SettingOption,
         metavar="N",
         type=click.IntRange(0, 19),
         default=0,
-        envvar="SEGUE_NICE",
         help="Niceness; a higher value leaves more processor time to other programs.",
     ),
     click.option(
-        "--allow-failures", type=click.IntRange(0), default=0, metavar="N", help="Exit with 0 if at most N files fail."
+        "--allow-failures",
+        cls=SettingOption,
+        type=click.IntRange(0),
+        default=0,
+        metavar="N",
+        help="Exit with 0 if at most N files fail.",
     ),
     click.option("--quiet", is_flag=True, help="Print only failures."),
 )

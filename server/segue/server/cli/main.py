@@ -28,8 +28,8 @@ def main(ctx: click.Context, /, **values: Any) -> None:  # noqa: ANN401 - the fi
     """Classifies music by genre and recommends similar tracks, over gRPC.
 
     Without a command, it starts the server. Each option can also be set in the environment (--queue-seconds is
-    SEGUE_QUEUE_SECONDS) or in the file that --config names (queue-seconds = 600). The command line takes precedence
-    over the environment, and the environment over the file.
+    SEGUE_QUEUE_SECONDS) or in the section [server] of the file of settings (queue-seconds = 600). The command line
+    takes precedence over the environment, and the environment over the file.
     """
     require_extra(
         "server",
@@ -43,7 +43,9 @@ def main(ctx: click.Context, /, **values: Any) -> None:  # noqa: ANN401 - the fi
     )
     if ctx.invoked_subcommand is None:
         serve(ctx, make_settings(values))
-    elif given := [name for name in values if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE]:
+    elif given := [
+        name for name in (*values, "config") if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
+    ]:
         option = f"--{given[0].replace('_', '-')}"
         raise click.UsageError(
             f"{option} comes before {ctx.invoked_subcommand} and has no effect there; write it after "

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import click
 
 from segue.core.paths import DEFAULT_MODEL, NO_DATA_FOLDER, default_data_folder, default_model, resolve_model
-from segue.server.cli.config_file import SettingOption, load_config_file
+from segue.core.settings.options import SettingOption, config_option
 from segue.server.cli.param_types import CountRange, SecondsRange, listen_address, tcp_address
 from segue.server.settings import DEFAULT_LISTEN, LOG_FORMATS, LOG_LEVELS, Settings
 
@@ -21,15 +21,7 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
 _OPTIONS = (
-    click.option(
-        "--config",
-        type=_FILE,
-        envvar="SEGUE_CONFIG",
-        is_eager=True,
-        expose_value=False,
-        callback=load_config_file,
-        help="TOML file with any of the options below, for example: queue-seconds = 600",
-    ),
+    config_option("server"),
     click.option(
         "--listen",
         metavar="ADDRESS",

@@ -14,7 +14,7 @@ import click
 
 from segue.core.model.tensorflow_stderr import end_silence
 from segue.core.paths import use_data_folder
-from segue.server.cli.config_file import settings_line
+from segue.core.settings.options import settings_line
 from segue.server.process.signals import stop_signals
 from segue.server.settings import Settings
 

@@ -127,3 +127,34 @@ def test_address_before_or_after_the_command() -> None:
         result = segue(*arguments)
         assert 1 == result.exit_code
         assert "nohost.invalid:7" in result.stderr
+
+
+def test_settings_from_a_file(tmp_path: Path) -> None:
+    """The command line takes precedence over the environment, the environment over the file, in both places."""
+    file = tmp_path / "segue.toml"
+    file.write_text('[client]\naddress = "127.0.0.1:3"\ntimeout = 30\nno-wait = true\n')
+
+    def address(*arguments: str, **env: str) -> str:
+        result = CliRunner(env={"SEGUE_CONFIG": str(file), "SEGUE_ADDRESS": "", **env}).invoke(main, arguments)
+        return result.stderr.partition("answers at ")[2].partition(": ")[0]
+
+    assert "127.0.0.1:3" == address("status")
+    assert "127.0.0.1:3" == address("status", "--config", str(file), SEGUE_CONFIG="")
+    assert "127.0.0.1:4" == address("status", SEGUE_ADDRESS="127.0.0.1:4")
+    assert "127.0.0.1:5" == address("--address", "127.0.0.1:5", "status", SEGUE_ADDRESS="127.0.0.1:4")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("adress = 'x'", "has an unknown name in its section client, adress. Did you mean address?"),
+        ("timeout = 'x'", "timeout in {file} is 'x'; use a number of seconds."),
+        ("timeout = 0", "timeout is more than 0"),
+    ],
+)
+def test_invalid_settings_in_a_file(tmp_path: Path, text: str, message: str) -> None:
+    """A wrong setting in a file makes the command wrong, in one sentence."""
+    file = tmp_path / "segue.toml"
+    file.write_text(f"[client]\n{text}\n")
+    result = segue("status", "--config", str(file))
+    assert (2, True) == (result.exit_code, message.replace("{file}", str(file)) in result.stderr)
