@@ -104,6 +104,11 @@ def shipped_models() -> Path:
     return installed if installed.is_dir() else in_checkout
 
 
+def shipped_model_names() -> list[str]:
+    """Returns the names of the artifacts of ``shipped_models`` in order."""
+    return sorted(entry.name for entry in shipped_models().iterdir() if entry.is_dir())
+
+
 def resolve_model(name: str | Path) -> Path:
     """Returns the folder of an artifact.
 

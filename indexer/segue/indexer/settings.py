@@ -24,14 +24,14 @@ class Settings(CatalogueSettings):
     """Settings of a command that decodes audio and predicts.
 
     Attributes:
-        model: folder of the artifact.
+        model: folder of the artifact, or None for the model that built the catalogue, else the default one.
         jobs: number of files that are decoded at once, at least 1.
         file_seconds: time limit for decoding one file, in seconds.
         file_memory: memory limit for decoding one file, in MiB.
         nice: niceness that the run adds to its own, 0 to 19.
     """
 
-    model: Path
+    model: Path | None
     jobs: int
     file_seconds: float
     file_memory: int

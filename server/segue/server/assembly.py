@@ -6,9 +6,11 @@ import logging
 import threading
 from concurrent.futures import CancelledError, Future
 from contextlib import ExitStack
+from pathlib import Path
 
 from segue.core.errors import CatalogueLost, SegueError, StoreUnavailable
 from segue.core.model.artifact import Manifest
+from segue.core.model.known_models import require_model
 from segue.core.model.saved_model import Model
 from segue.core.process_pool import ProcessPool
 from segue.core.redis_catalogue.client import SERVER_TIMEOUTS, connect
@@ -20,6 +22,7 @@ from segue.server.inference.decode_worker import DecodeWorker, create_workers
 from segue.server.inference.engine import Engine
 from segue.server.inference.spool import Spool
 from segue.server.live_catalogue.catalogue import LiveCatalogue
+from segue.server.live_catalogue.remembered_model import remembered_model
 from segue.server.live_catalogue.text_search import TextSearch
 from segue.server.observability.metrics import Metrics
 from segue.server.security.exposure import exposure_warnings
@@ -88,6 +91,8 @@ class Assembly:
         self._settings = settings
         self._metrics = metrics
         self._resources = ExitStack()
+        # The store from which the model is known, until the catalogue has opened its own: a private Redis starts once.
+        self._first_store = ExitStack()
         self._catalogue: LiveCatalogue | None = None
         self._catalogue_lock = threading.Lock()
         self._abandoned = False
@@ -96,14 +101,15 @@ class Assembly:
         """Builds the components.
 
         Raises:
-            ArtifactError: the model cannot be used.
+            ArtifactError: the model cannot be used, or that of the catalogue is not here.
             CatalogueMismatch: another model or front end built the catalogue.
             StoreUnavailable: the URL is not one of a Redis; a Redis that does not answer is awaited instead.
             CancelledError: the assembly was abandoned.
         """
         if self._settings.redis:
             connect(self._settings.redis).close()
-        model = Model.load(self._settings.model)
+        named = self._settings.model
+        model = Model.load(require_model(named) if named else self._remembered_model())
         self._metrics.set_model(model.manifest.model_id)
         workers = self._resources.enter_context(create_workers(model.manifest, self._settings.workers))
         warm_ups = _warm_up(workers, model.manifest)
@@ -127,6 +133,14 @@ class Assembly:
         self._resources.callback(executor.close)
         return executor
 
+    def _remembered_model(self) -> Path:
+        """Returns the folder of the catalogue's model; leaves the store open, which ``abandon`` may close."""
+        with self._catalogue_lock:
+            if self._abandoned:
+                raise CancelledError
+            opened = open_store(self._settings.data, self._settings.redis, SERVER_TIMEOUTS)
+            return remembered_model(self._settings.data, lambda: self._first_store.enter_context(opened))
+
     def _start_catalogue(self, manifest: Manifest) -> LiveCatalogue:
         """Starts the catalogue, which ``abandon`` may close while ``build`` goes on."""
         with self._catalogue_lock:
@@ -135,16 +149,19 @@ class Assembly:
             self._catalogue = _create_catalogue(self._settings, manifest, self._metrics)
             self._resources.callback(self._catalogue.close)
             self._catalogue.start()
+            self._first_store.close()
             return self._catalogue
 
     def close(self) -> None:
         """Closes the components, the last one first; ``build`` must have ended, or the assembly be abandoned."""
         if not self._abandoned:
             self._resources.close()
+            self._first_store.close()
 
     def abandon(self) -> None:
         """Closes only the catalogue, whose private Redis would outlive the program; ``build`` may still be running."""
         with self._catalogue_lock:
             self._abandoned = True
+            self._first_store.close()
             if self._catalogue:
                 self._catalogue.close()

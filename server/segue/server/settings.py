@@ -21,7 +21,7 @@ class Settings:
         listen_when_ready: True to open the port only after everything is loaded.
         data: folder where Segue keeps its state.
         redis: URL of the Redis server, or None for a private one in ``data``.
-        model: folder of the model artifact.
+        model: folder of the model artifact, or None for the model that built the catalogue, else the default one.
         workers: number of decoding processes, [1, 256].
         clip_mib: largest clip in one message, in MiB, [1, 256].
         stream_mib: largest clip in a stream, in MiB, [1, 4000].
@@ -45,7 +45,7 @@ class Settings:
     listen_when_ready: bool
     data: Path
     redis: str | None
-    model: Path
+    model: Path | None
     workers: int
     clip_mib: int
     stream_mib: int

@@ -106,6 +106,14 @@ def newest_revision(data: Path) -> int:
     return max((_revision(path) for path in list_snapshots(data / "snapshots")), default=0)
 
 
+def newest_identity(data: Path) -> Identity | None:
+    """Returns the identity of the catalogue that the newest readable snapshot was built from, or None."""
+    for folder in list_snapshots(data / "snapshots"):
+        with suppress(OSError, UnicodeDecodeError, SnapshotDamaged):
+            return SnapshotHeader.from_json((folder / HEADER).read_text(encoding="ascii")).identity
+    return None
+
+
 def older_revision(data: Path) -> int:
     """Returns the revision in the name of the oldest snapshot, or 0 if there are fewer than two.
 

@@ -63,9 +63,14 @@ class SnapshotHeader:
             raise SnapshotDamaged(f"its {HEADER} was changed after it was written")
         return header
 
+    @property
+    def identity(self) -> Identity:
+        """The catalogue that the snapshot was built from."""
+        return Identity(self.uuid, self.model_id, self.fingerprint, self.width)
+
     def fits(self, identity: Identity) -> bool:
         """Returns whether the snapshot was built from this catalogue."""
-        return identity == Identity(self.uuid, self.model_id, self.fingerprint, self.width)
+        return identity == self.identity
 
     def _digest(self) -> str:
         return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()

@@ -14,6 +14,7 @@ from segue.core.catalogue.store import TrackWriter, WritableStore
 from segue.core.errors import CatalogueEmpty, CatalogueMismatch
 from segue.core.features.windows import Windows
 from segue.core.model.artifact import Manifest, read_manifest
+from segue.core.model.known_models import find_model, remember_model, require_model
 from segue.core.model.saved_model import Model, Prediction
 from segue.core.process_pool import ProcessPool
 from segue.core.quantities import quantity
@@ -39,6 +40,7 @@ class LazyModel:
     def __init__(self, folder: Path, manifest: Manifest) -> None:
         self._folder = folder
         self._model: Model | None = None
+        self.model_id = manifest.model_id
         self.labels = manifest.labels
 
     def predict(self, clips: Sequence[Windows]) -> list[Prediction]:
@@ -66,6 +68,7 @@ class Session:
 
     def index_files(self, sources: Iterable[Source], counts: RunCounts, interrupt: Interrupt, show: Show) -> list[str]:
         """Indexes files and returns the paths of the missing ones; see ``Pipeline.run``."""
+        counts.model = self.predictor.model_id
         pipeline = Pipeline(self.workers, self.predictor, self.store, self.writer, counts, show)
         return pipeline.run(sources, interrupt.requested)
 
@@ -80,12 +83,29 @@ def open_session(settings: Settings) -> Iterator[Session]:
         CatalogueMismatch: another model or front end built the catalogue.
         StoreUnavailable: Redis does not answer.
     """
-    manifest = read_manifest(settings.model)
     with (
-        open_store(settings.data, settings.redis_url) as store,
-        _session_over(store, settings, manifest) as session,
+        open_with_model(settings) as (store, folder, manifest),
+        _session_over(store, settings, folder, manifest) as session,
     ):
         yield session
+
+
+@contextmanager
+def open_with_model(settings: Settings) -> Iterator[tuple[RedisStore, Path, Manifest]]:
+    """Opens the catalogue, and checks the model that is named, or else the one that built the catalogue.
+
+    Yields:
+        The catalogue, the folder of the model and its manifest.
+
+    Raises:
+        ArtifactError: the model cannot be used. One that is named is checked before Redis is started.
+        CatalogueMismatch: no model is named, and there are tracks without a record of the model that built them.
+        StoreUnavailable: Redis does not answer.
+    """
+    named = read_manifest(require_model(settings.model)) if settings.model else None
+    with open_store(settings.data, settings.redis_url) as store:
+        folder = settings.model or find_model(current_identity(store), settings.data)
+        yield store, folder, named or read_manifest(folder)
 
 
 @contextmanager
@@ -103,18 +123,21 @@ def open_staging_session(settings: Settings) -> Iterator[tuple[RedisStore, Redis
         CatalogueLocked: another indexer writes the catalogue.
         StoreUnavailable: Redis does not answer.
     """
-    manifest = read_manifest(settings.model)
-    with open_for_writing(settings) as (store, writer), store.staging() as staging:
+    with (
+        open_with_model(settings) as (store, folder, manifest),
+        _locked(store) as writer,
+        store.staging() as staging,
+    ):
         unfinished = staging.identity()
         if unfinished is None or unfinished.key != manifest.key:
             writer.clear_staging()
-        with _session_over(staging, settings, manifest) as session:
+        with _session_over(staging, settings, folder, manifest) as session:
             yield store, writer, session
 
 
 @contextmanager
-def _session_over(store: RedisStore, settings: Settings, manifest: Manifest) -> Iterator[Session]:
-    """Locks a catalogue and opens a session over it."""
+def _session_over(store: RedisStore, settings: Settings, folder: Path, manifest: Manifest) -> Iterator[Session]:
+    """Locks a catalogue and opens a session over it, with the model in a folder."""
     limits = JobLimits(settings.file_seconds, settings.file_memory * _MIB)
     work = partial(examine_file, config=manifest.features, max_windows=manifest.windows)
     trial = partial(try_decoding, manifest.features)
@@ -125,7 +148,8 @@ def _session_over(store: RedisStore, settings: Settings, manifest: Manifest) -> 
     ):
         # Only now: a private Redis that was started for this run may be shared with a server.
         os.nice(settings.nice)
-        yield Session(store, writer, workers, LazyModel(settings.model, manifest))
+        remember_model(settings.data, folder, manifest.model_id)
+        yield Session(store, writer, workers, LazyModel(folder, manifest))
 
 
 @contextmanager
@@ -138,10 +162,15 @@ def open_for_writing(settings: CatalogueSettings) -> Iterator[tuple[RedisStore, 
         CatalogueMismatch: there are tracks, but no record of the model that built them.
         StoreUnavailable: Redis does not answer.
     """
-    with open_store(settings.data, settings.redis_url) as store:
-        identity = require_identity(store)
-        with store.writer(*identity.key) as writer:
-            yield store, writer
+    with open_store(settings.data, settings.redis_url) as store, _locked(store) as writer:
+        yield store, writer
+
+
+@contextmanager
+def _locked(store: RedisStore) -> Iterator[RedisWriter]:
+    """Locks an existing catalogue, whatever its model."""
+    with store.writer(*require_identity(store).key) as writer:
+        yield writer
 
 
 def require_identity(store: RedisStore) -> Identity:

@@ -155,8 +155,12 @@ def _run_summary(counts: RunCounts) -> str:
     summary = f"Files: {_file_counts(counts)} in {counts.seconds:.1f} s."
     if counts.tracks is not None:
         removal = f", {counts.removed:,} removed" if counts.removed else ""
-        summary = f"{summary} Catalogue: {quantity(counts.tracks, 'track')}{removal}."
+        summary = f"{summary} Catalogue: {quantity(counts.tracks, 'track')}{removal}{_model_note(counts)}."
     return f"{summary}{_skipped_note(counts)}{_left_out_note(counts)}"
+
+
+def _model_note(counts: RunCounts) -> str:
+    return f", model {counts.model}" if counts.model else ""
 
 
 def _removal_note(counts: RunCounts) -> str:

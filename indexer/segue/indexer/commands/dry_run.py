@@ -6,10 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from segue.core.catalogue.store import TrackStore, check_same_model
-from segue.core.model.artifact import read_manifest
-from segue.core.redis_catalogue.open import open_store
 from segue.indexer.catalogue.removals import orphaned_tracks
-from segue.indexer.catalogue.session import current_identity, require_identity
+from segue.indexer.catalogue.session import current_identity, open_with_model, require_identity
 from segue.indexer.interrupt import Interrupt
 from segue.indexer.pipeline.records import Missing, Source
 from segue.indexer.pipeline.run_counts import RunCounts, Show
@@ -46,20 +44,19 @@ def count_plan(plan: Plan, settings: Settings, counts: RunCounts, interrupt: Int
     Raises:
         SegueError: the model or the catalogue cannot be used, as in a run.
     """
-    with counts.timed():
-        manifest = read_manifest(settings.model)
-        with open_store(settings.data, settings.redis_url) as store:
-            if plan.changes_model:
-                require_identity(store)
-            else:
-                check_same_model(current_identity(store), manifest.key, store.address)
-            missing = list[str]()
-            for source in plan.sources(store):
-                if interrupt.requested():
-                    return
-                counts.count_planned(source)
-                missing.extend([source.path] if isinstance(source, Missing) else [])
-                show(counts)
-            if plan.removes_tracks:
-                counts.removed = len(orphaned_tracks(missing, store))
-            counts.tracks = store.count()
+    with counts.timed(), open_with_model(settings) as (store, _, manifest):
+        counts.model = manifest.model_id
+        if plan.changes_model:
+            require_identity(store)
+        else:
+            check_same_model(current_identity(store), manifest.key, store.address)
+        missing = list[str]()
+        for source in plan.sources(store):
+            if interrupt.requested():
+                return
+            counts.count_planned(source)
+            missing.extend([source.path] if isinstance(source, Missing) else [])
+            show(counts)
+        if plan.removes_tracks:
+            counts.removed = len(orphaned_tracks(missing, store))
+        counts.tracks = store.count()

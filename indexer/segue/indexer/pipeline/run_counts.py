@@ -35,6 +35,7 @@ class RunCounts:
         decoded: files whose audio was decoded.
         rechecked: files that were read again but not decoded, since their audio is the same. They count as updated or
             unchanged, too.
+        model: id of the model, or None if the run needed none or did not get there.
         seconds: duration of the run, in seconds.
         dry_run: nothing was changed, and these are the counts that a run would have.
         failures: files that could not be indexed.
@@ -51,6 +52,7 @@ class RunCounts:
     forgotten: int = 0
     decoded: int = 0
     rechecked: int = 0
+    model: str | None = None
     seconds: float = 0.0
     dry_run: bool = False
     failures: list[Failure] = field(default_factory=list)

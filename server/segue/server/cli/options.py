@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import click
 
-from segue.core.paths import DEFAULT_MODEL, NO_DATA_FOLDER, default_data_folder, default_model, resolve_model
+from segue.core.paths import DEFAULT_MODEL, NO_DATA_FOLDER, default_data_folder, resolve_model
 from segue.core.settings.options import SettingOption, config_option
 from segue.server.cli.param_types import CountRange, SecondsRange, listen_address, tcp_address
 from segue.server.settings import DEFAULT_LISTEN, LOG_FORMATS, LOG_LEVELS, Settings
@@ -52,9 +52,8 @@ _OPTIONS = (
         cls=SettingOption,
         type=resolve_model,
         metavar="NAME|DIR",
-        default=default_model,
-        show_default=DEFAULT_MODEL,
-        help="Name of a model that ships with Segue, or folder of a trained model.",
+        help="Name of a model that ships with Segue, or folder of a trained model.  [default: the model that built the "
+        f"catalogue, else {DEFAULT_MODEL}]",
     ),
     click.option(
         "--workers",

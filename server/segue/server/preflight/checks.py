@@ -22,7 +22,7 @@ def run_checks(settings: Settings) -> Iterator[CheckResult]:
     yield check_spool(settings.spool, settings.stream_mib * 2**20)
     processor = check_processor()
     yield processor
-    result, model = check_model(settings.model, processor)
+    result, model = check_model(settings, processor)
     yield result
     if model:
         yield from check_trial(model, settings.workers, available)

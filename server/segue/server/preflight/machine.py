@@ -5,13 +5,19 @@ from __future__ import annotations
 import os
 import platform
 import shutil
+from contextlib import ExitStack
 from importlib.metadata import version
 from pathlib import Path
 
 from segue.core.errors import SegueError
+from segue.core.model.known_models import require_model
 from segue.core.model.saved_model import Model
 from segue.core.quantities import quantity
+from segue.core.redis_catalogue.client import SERVER_TIMEOUTS
+from segue.core.redis_catalogue.open import open_store
+from segue.server.live_catalogue.remembered_model import remembered_model
 from segue.server.preflight.check_result import CheckResult
+from segue.server.settings import Settings
 
 _PACKAGES = ("segue", "grpcio", "protobuf", "tensorflow-cpu", "tensorflow", "numpy", "hnswlib", "redis")
 
@@ -42,11 +48,16 @@ def check_processor() -> CheckResult:
     return CheckResult("processor", "ok", f"{os.cpu_count()} cores with {', '.join(known)}")
 
 
-def check_model(folder: Path, processor: CheckResult) -> tuple[CheckResult, Model | None]:
-    """Loads the model, unless the processor cannot run it; returns it if it loads."""
+def check_model(settings: Settings, processor: CheckResult) -> tuple[CheckResult, Model | None]:
+    """Loads the model of the settings or of the catalogue, unless the processor cannot run it.
+
+    Returns:
+        The result, and the model if it loads.
+    """
     if processor.level == "fail":
         return CheckResult("model", "warn", "not loaded, since TensorFlow cannot run here"), None
     try:
+        folder = require_model(settings.model) if settings.model else _remembered_model(settings)
         model = Model.load(folder)
     except SegueError as error:
         advice = "Give --model the name or the folder of one that `segue-server models` lists."
@@ -54,6 +65,12 @@ def check_model(folder: Path, processor: CheckResult) -> tuple[CheckResult, Mode
     manifest = model.manifest
     text = f"{manifest.model_id} with {quantity(len(manifest.labels), 'genre')}, from {folder}"
     return CheckResult("model", "ok", text), model
+
+
+def _remembered_model(settings: Settings) -> Path:
+    with ExitStack() as opened:
+        store = open_store(settings.data, settings.redis, SERVER_TIMEOUTS)
+        return remembered_model(settings.data, lambda: opened.enter_context(store))
 
 
 def check_decoders() -> CheckResult:

@@ -26,6 +26,7 @@ from segue.indexer.pipeline.run_counts import RunCounts
 from segue.indexer.settings import OutputOptions
 
 KEYS = {
+    "model",
     "tracks",
     "skipped",
     "added",
