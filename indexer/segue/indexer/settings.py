@@ -45,9 +45,9 @@ class OutputOptions:
     Attributes:
         as_json: print one JSON document.
         quiet: print only failures.
-        allow_failures: number of failed files up to which the exit code is 0.
+        allow_failures: number of failed files up to which the exit code is 0; None for any number, unless all failed.
     """
 
     as_json: bool = False
     quiet: bool = False
-    allow_failures: int = 0
+    allow_failures: int | None = None

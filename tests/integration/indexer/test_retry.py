@@ -84,6 +84,44 @@ def test_retry_tries_all_files_or_those_of_a_reason(library: Library) -> None:
     assert {"AUDIO_SILENT": 1, "AUDIO_UNDECODABLE": 1} == library.status()["failed"]
 
 
+def test_a_mistyped_reason(library: Library) -> None:
+    """The error has the nearest reason, and those of the files that failed."""
+    ended = run("retry", "--reason", "audio_silnt", "--data", library.data)
+
+    expected = (
+        "segue-indexer: No file can fail for the reason audio_silnt. Did you mean AUDIO_SILENT? The reasons of failed "
+        "files are: "
+    )
+    assert (1, True) == (ended.exit_code, ended.stderr.startswith(expected)), ended.stderr
+    assert {"AUDIO_SILENT (1)", "AUDIO_UNDECODABLE (1)"} == set(ended.stderr[len(expected) : -2].split(", "))
+
+
+@pytest.mark.parametrize("command", [("retry",), ("retry", "--dry-run"), ("rebuild",), ("rebuild", "--dry-run")])
+def test_there_is_nothing_to_do(library: Library, tmp_path: Path, command: tuple[str, ...]) -> None:
+    """Without a catalogue, and with an empty one, the commands name the place that they looked at, and fail."""
+    other = tmp_path / "other"
+    ended = run(*command, "--data", other)
+    assert 1 == ended.exit_code
+    assert f"There is no catalogue at unix://{other}/redis/redis.sock yet." in ended.stderr.replace("//unix", "unix")
+    assert 0 == run("remove", library.music, "--data", library.data).exit_code
+    ended = run(*command, "--data", library.data)
+    assert 1 == ended.exit_code
+    assert "redis.sock is empty. Run `segue-indexer add FOLDER` first." in ended.stderr
+
+
+def test_one_rule_for_exit_codes(library: Library) -> None:
+    """The first run and the next have the same code: 0 if a file is indexed, 1 if all are failed."""
+    options = ("--data", library.data, "--model", library.model)
+    assert [0, 0] == [run(command, library.music, *options).exit_code for command in ("add", "sync")]
+    assert 0 == run("add", library.music, "--dry-run", *options).exit_code
+    assert 1 == run("retry", *options).exit_code
+    assert 1 == run("add", library.music / "text.wav", *options).exit_code
+    (library.music / "good.wav").unlink()
+    for _ in range(2):
+        assert 1 == run("add", library.music, *options).exit_code
+    assert 0 == run("retry", "--reason", "WORKER_DIED", *options).exit_code
+
+
 def test_retry_adds_files_that_are_good_now(library: Library) -> None:
     """A file that was replaced by a good one becomes a track, and a missing file leaves the list."""
     with open_store(library.data) as store:

@@ -79,6 +79,12 @@ def _load(ctx: click.Context, program: str, named: Path | None) -> None:
     }
 
 
+def settings_file(ctx: click.Context) -> Path | None:
+    """Returns the file of settings of a running command, or None if there is none."""
+    file: Path | None = ctx.meta.get(_FILE)
+    return file
+
+
 def _setting_options(command: click.Command) -> Iterator[SettingOption]:
     """Yields the settings of a command and of all commands below it."""
     yield from (option for option in command.params if isinstance(option, SettingOption))

@@ -183,8 +183,24 @@ def require_identity(store: RedisStore) -> Identity:
     """
     identity = current_identity(store)
     if identity is None:
-        raise CatalogueEmpty("There is no catalogue yet. Run `segue-indexer add FOLDER` first.")
+        raise CatalogueEmpty(
+            f"There is no catalogue at {store.address} yet. Run `segue-indexer add FOLDER` first. If there is one "
+            "elsewhere, name its Redis with --redis, or its data folder with --data."
+        )
     return identity
+
+
+def require_content(store: RedisStore) -> None:
+    """Checks that a catalogue has a track, or a file that failed.
+
+    Raises:
+        CatalogueEmpty: it has neither, or nothing was ever written.
+        CatalogueMismatch: there are tracks, but no record of the model that built them.
+        StoreUnavailable: Redis does not answer.
+    """
+    require_identity(store)
+    if store.count() == 0 and next(store.all_failures(), None) is None:
+        raise CatalogueEmpty(f"The catalogue at {store.address} is empty. Run `segue-indexer add FOLDER` first.")
 
 
 def current_identity(store: RedisStore) -> Identity | None:

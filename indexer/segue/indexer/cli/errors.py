@@ -22,7 +22,7 @@ def reporting_errors(output: OutputOptions, dry_run: bool = False) -> Iterator[R
     Yields:
         The counts for the JSON document.
     """
-    counts = RunCounts(dry_run=dry_run)
+    counts = RunCounts(dry_run=dry_run, indexed=[] if output.as_json else None)
     try:
         yield counts
     except BrokenPipeError:

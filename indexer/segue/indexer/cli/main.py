@@ -38,8 +38,9 @@ def add(*, paths: tuple[Path, ...], settings: Settings, output: OutputOptions, d
 
     In folders, files that are not music and system folders such as bins are left out, and counted at the end.
 
-    Exits with 0 if at most --allow-failures files failed, with 1 if more failed or the run could not finish, with 2 if
-    the command line is wrong, and with 130 after Ctrl-C.
+    Exits with 0 if the run finished, also if some files failed; with 1 if it could not finish, or all files are failed;
+    with 2 if the command line is wrong, and with 130 after Ctrl-C. With --allow-failures N it exits with 1 if more than
+    N files are failed. Files that failed in an earlier run count as well.
     """
     from segue.indexer.cli.counting import counting  # noqa: PLC0415 - so that --help is quick
     from segue.indexer.cli.errors import reporting_errors  # noqa: PLC0415 - likewise

@@ -92,9 +92,9 @@ _INDEXING = (
         "--allow-failures",
         cls=SettingOption,
         type=click.IntRange(0),
-        default=0,
         metavar="N",
-        help="Exit with 0 if at most N files fail.",
+        help="Exit with 1 if more than N files are failed, in this run or since an earlier one.  "
+        "[default: only if all are]",
     ),
     click.option("--quiet", is_flag=True, help="Print only failures."),
 )
@@ -115,7 +115,7 @@ reason = click.option(
     "--reason",
     metavar="REASON",
     help="Retry only files that failed for this reason, such as AUDIO_UNDECODABLE; `segue-indexer status` lists "
-    "the reasons.",
+    "the reasons that there are.",
 )
 """Declares ``reason``."""
 

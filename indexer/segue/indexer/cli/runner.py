@@ -41,7 +41,7 @@ def run_with_progress(work: Work, total: int, output: OutputOptions, counts: Run
             raise
         print_report(counts, output)
     if interrupt.signal is None:
-        return int(counts.failed > output.allow_failures)
+        return int(counts.exceeds(output.allow_failures))
     click.echo(
         f"Stopped after {counts.done:,} of {quantity(total, 'file')}. Finished work is kept: run the same command "
         "again to continue.",

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
+from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 
 from segue.core.batching import batched
 from segue.core.catalogue.store import TrackStore
+from segue.core.errors import MalformedRequest
 from segue.core.redis_catalogue.open import open_store
 from segue.indexer.catalogue.publish import finish_run
 from segue.indexer.catalogue.removals import failed_paths
-from segue.indexer.catalogue.session import open_session
+from segue.indexer.catalogue.session import open_session, require_content
 from segue.indexer.commands.dry_run import Plan
 from segue.indexer.interrupt import Interrupt
-from segue.indexer.pipeline.records import Failure, Missing, Source
+from segue.indexer.pipeline.records import REASONS, Failure, Missing, Source
 from segue.indexer.pipeline.run_counts import RunCounts, Show
 from segue.indexer.pipeline.scan import find_file, stat_file
 from segue.indexer.settings import CatalogueSettings, Settings
@@ -26,10 +29,25 @@ def count_failed(settings: CatalogueSettings, reason: str | None) -> int:
     """Counts the files that failed for a reason, or for any if None.
 
     Raises:
+        CatalogueEmpty: the catalogue is empty.
+        MalformedRequest: no file can fail for this reason.
         StoreUnavailable: Redis does not answer.
     """
     with open_store(settings.data, settings.redis_url) as store:
-        return len(failed_paths(store, reason))
+        require_content(store)
+        reasons = Counter({failure.path: failure.reason for failure in store.all_failures()}.values())
+    if reason is None:
+        return reasons.total()
+    if reason not in {*reasons, *REASONS}:
+        raise MalformedRequest("reason", _unknown_reason(reason, reasons))
+    return reasons[reason]
+
+
+def _unknown_reason(reason: str, reasons: Counter[str]) -> str:
+    near = get_close_matches(reason.upper(), {*reasons, *REASONS}, 1)
+    question = f" Did you mean {near[0]}?" if near else ""
+    listed = ", ".join(f"{known} ({number:,})" for known, number in reasons.most_common())
+    return f"No file can fail for the reason {reason}.{question} The reasons of failed files are: {listed or 'none'}."
 
 
 def plan(reason: str | None) -> Plan:

@@ -183,9 +183,8 @@ class Pipeline:
             else:
                 self._fail(file, _bad_prediction(file))
         self._writer.add([addition for _, addition in additions])
-        updated = sum(file.known for file, _ in additions)
-        self._counts.updated += updated
-        self._counts.added += len(additions) - updated
+        for file, addition in additions:
+            self._counts.count_indexed(file, addition.track.track_id)
         self._show(self._counts)
 
 

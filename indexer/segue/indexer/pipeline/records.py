@@ -5,10 +5,21 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from segue.core.catalogue.display_path import display_path
 from segue.core.catalogue.records import FailureRecord, PathRecord
-from segue.core.errors import SegueError, WorkerOutOfMemory, WorkerTimedOut
+from segue.core.errors import (
+    AudioSilent,
+    AudioTooLong,
+    AudioTooShort,
+    AudioUndecodable,
+    EmbeddingUnusable,
+    SegueError,
+    WorkerDied,
+    WorkerOutOfMemory,
+    WorkerTimedOut,
+)
 from segue.core.features.windows import Windows
 
 UNREADABLE = "FILE_UNREADABLE"
@@ -20,6 +31,10 @@ _LIMITS: dict[type[SegueError], tuple[str, str]] = {
     WorkerTimedOut: ("FILE_TIMED_OUT", "--file-seconds N"),
     WorkerOutOfMemory: ("FILE_TOO_MUCH_MEMORY", "--file-memory MIB"),
 }
+
+_ERRORS = (AudioUndecodable, AudioTooShort, AudioTooLong, AudioSilent, EmbeddingUnusable, WorkerDied, SegueError)
+REASONS = frozenset({UNREADABLE, *(error.reason for error in _ERRORS), *(reason for reason, _ in _LIMITS.values())})
+"""The reasons for which a file can fail."""
 
 
 @dataclass(frozen=True)
@@ -152,6 +167,21 @@ class MusicFile:
     def path_record(self, track_id: str) -> PathRecord:
         """Returns the record of the indexed file, with the size and times from before it was opened."""
         return PathRecord(display_path(self.path), self.size, self.mtime_ns, track_id, self.ctime_ns)
+
+
+@dataclass(frozen=True)
+class IndexedFile:
+    """A file that a run added or updated.
+
+    Attributes:
+        path: its display path.
+        track_id: id of its track.
+        change: whether the file is new in the catalogue.
+    """
+
+    path: str
+    track_id: str
+    change: Literal["added", "updated"]
 
 
 class Unchanged:

@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from segue.core.catalogue.display_path import display_path
 from segue.indexer.pipeline.left_out import LeftOut
-from segue.indexer.pipeline.records import Failure, Missing, MusicFile, Skipped, Source, Unchanged
+from segue.indexer.pipeline.records import Failure, IndexedFile, Missing, MusicFile, Skipped, Source, Unchanged
 
 MAX_REMOVED_PERCENT = 20
 """Share of the tracks, in percent, that one run removes without ``--allow-removals``."""
@@ -39,6 +40,7 @@ class RunCounts:
         seconds: duration of the run, in seconds.
         dry_run: nothing was changed, and these are the counts that a run would have.
         failures: files that could not be indexed.
+        indexed: files that were added or updated, with their track ids; None if they are not wanted.
         left_out: files and folders under the named folders that are not indexed.
         error: ``reason`` and ``message`` of the error that ended the run, or None.
     """
@@ -56,6 +58,7 @@ class RunCounts:
     seconds: float = 0.0
     dry_run: bool = False
     failures: list[Failure] = field(default_factory=list)
+    indexed: list[IndexedFile] | None = None
     left_out: LeftOut = field(default_factory=LeftOut)
     error: dict[str, str] | None = None
 
@@ -68,6 +71,22 @@ class RunCounts:
     def done(self) -> int:
         """Number of files that the run has finished with."""
         return self.added + self.skipped + self.unchanged + self.updated + self.failed
+
+    def exceeds(self, allowed: int | None) -> bool:
+        """Returns whether more files than allowed are failed, in this run or since an earlier one.
+
+        Args:
+            allowed: that number, or None for any number, unless all files are failed.
+        """
+        failing = self.failed + self.skipped
+        return failing > allowed if allowed is not None else 0 < failing == self.done
+
+    def count_indexed(self, file: MusicFile, track_id: str) -> None:
+        """Counts a file that is in the catalogue now."""
+        self.added += not file.known
+        self.updated += file.known
+        if self.indexed is not None:
+            self.indexed.append(IndexedFile(display_path(file.path), track_id, "updated" if file.known else "added"))
 
     def count_skipped(self, source: Unchanged | Skipped | Failure) -> None:
         """Counts a file that is not examined."""

@@ -27,6 +27,7 @@ from segue.indexer.settings import OutputOptions
 
 KEYS = {
     "model",
+    "indexed",
     "tracks",
     "skipped",
     "added",
