@@ -2,4 +2,4 @@
 
 from segue.server.cli.main import main
 
-main()
+main(prog_name="segue-server")

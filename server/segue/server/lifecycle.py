@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -25,7 +26,12 @@ _CANCELLATION_SECONDS = 1.0
 _log = logging.getLogger(__name__)
 
 
-async def serve(settings: Settings, metrics: Metrics, security: ListenerSecurity) -> bool:
+async def serve(
+    settings: Settings,
+    metrics: Metrics,
+    security: ListenerSecurity,
+    on_ready: Callable[[str, Components], None] | None = None,
+) -> bool:
     """Opens the port, builds the components, serves until SIGTERM, SIGINT or SIGHUP, and stops in order.
 
     With ``listen_when_ready`` the port opens after the components are built.
@@ -34,6 +40,7 @@ async def serve(settings: Settings, metrics: Metrics, security: ListenerSecurity
         settings: settings of the server.
         metrics: metrics of all components and calls.
         security: certificates and tokens of the port.
+        on_ready: called with the address and the components once the server is ready.
 
     Returns:
         True if the server was ready before the signal. If not, a thread may still be building, and cannot be stopped.
@@ -58,6 +65,8 @@ async def serve(settings: Settings, metrics: Metrics, security: ListenerSecurity
             tracks = len(components.catalogue.view)
             _log.info("listening on %s with %s and %d tracks", address, components.model_id, tracks)
             notify_ready()
+            if on_ready:
+                on_ready(address, components)
             await stop.wait()
             notify_stopping()
             _log.info("stopping after the calls in progress")

@@ -11,6 +11,7 @@ import click
 from segue.client.cli.commands.catalogue import search, status, track, tracks
 from segue.client.cli.commands.classify import classify
 from segue.client.cli.commands.recommend import recommend
+from segue.client.cli.commands.up import up
 from segue.client.cli.errors import ErrorReportingGroup
 from segue.client.cli.options import shared_options
 
@@ -36,5 +37,5 @@ class _StderrHandler(logging.Handler):
         click.echo(f"segue: {record.getMessage()}", err=True)
 
 
-for command in (classify, recommend, search, track, tracks, status):
+for command in (classify, recommend, search, track, tracks, status, up):
     main.add_command(command)

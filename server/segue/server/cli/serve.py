@@ -7,8 +7,9 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import Callable
 from types import FrameType
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
@@ -18,11 +19,22 @@ from segue.core.settings.options import settings_line
 from segue.server.process.signals import stop_signals
 from segue.server.settings import Settings
 
+if TYPE_CHECKING:  # it imports TensorFlow
+    from segue.server.components import Components
+
+OnReady = Callable[[str, "Components"], None]
+
 _log = logging.getLogger(__name__)
 
 
-def serve(ctx: click.Context, settings: Settings) -> None:
-    """Logs the settings that are not the defaults, and serves until a stop signal."""
+def serve(ctx: click.Context, settings: Settings, on_ready: OnReady | None = None) -> None:
+    """Logs the settings that are not the defaults, and serves until a stop signal.
+
+    Args:
+        ctx: context of the command.
+        settings: settings of the server.
+        on_ready: called with the address and the components once the server is ready.
+    """
     for number in stop_signals():
         if number is not signal.SIGINT:
             signal.signal(number, _exit_before_serving)
@@ -30,11 +42,11 @@ def serve(ctx: click.Context, settings: Settings) -> None:
 
     configure_logging(settings.log_format, settings.log_level)
     _log.info("%s", settings_line(ctx))
-    if not _serve_until_stopped(settings):
+    if not _serve_until_stopped(settings, on_ready):
         _exit_at_once()
 
 
-def _serve_until_stopped(settings: Settings) -> bool:
+def _serve_until_stopped(settings: Settings, on_ready: OnReady | None) -> bool:
     """Serves; returns True if the server was ready before the stop signal."""
     from segue.server import lifecycle  # noqa: PLC0415 - after the first log lines, since it takes a second
     from segue.server.assembly import read_listener_security  # noqa: PLC0415 - likewise
@@ -46,7 +58,7 @@ def _serve_until_stopped(settings: Settings) -> bool:
     security = read_listener_security(settings, metrics)
     with serve_metrics(metrics.registry, settings.metrics_listen):
         try:
-            return asyncio.run(lifecycle.serve(settings, metrics, security))
+            return asyncio.run(lifecycle.serve(settings, metrics, security, on_ready))
         finally:
             _ignore_stop_signals()
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -158,3 +160,11 @@ def test_invalid_settings_in_a_file(tmp_path: Path, text: str, message: str) -> 
     file.write_text(f"[client]\n{text}\n")
     result = segue("status", "--config", str(file))
     assert (2, True) == (result.exit_code, message.replace("{file}", str(file)) in result.stderr)
+
+
+def test_up_without_the_server() -> None:
+    """Without the server or the indexer, `segue up` says what to install."""
+    script = "import sys; sys.modules['tinytag'] = None; from segue.client.cli.main import main; main(['up', 'music'])"
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert 1 == ended.returncode
+    assert "not installed here. Run: pip install 'segue[server,indexer]'" in ended.stderr
