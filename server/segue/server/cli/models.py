@@ -21,6 +21,9 @@ from segue.server.cli.report import print_json, print_models
 def models(folders: tuple[Path, ...], *, as_json: bool) -> None:
     """Lists the models that ship with Segue, and those in each FOLDER.
 
+    clips is the number of clips that the figures come from, P@10 the share of ten recommendations with the genre of the
+    seed, and cost the processor time for a clip of 30 s, in units of the time that librosa's log-mel of it takes.
+
     Exits with 1 if one of them is damaged.
     """
     listed = find_models([shipped_models(), *folders])

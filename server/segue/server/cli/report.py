@@ -13,6 +13,7 @@ from segue.server.cli.model_list import ListedModel
 from segue.server.preflight.check_result import CheckResult
 
 _NO_FIGURE = "-"
+_COST = "cost: processor time for a clip of 30 s, in units of the time of librosa's log-mel"
 _COLUMNS = ("model", "id", "clips", "accuracy", "P@10", "cost", "size", "folder")
 
 
@@ -52,6 +53,7 @@ def print_models(listed: Sequence[ListedModel]) -> None:
     # A line may be longer than the terminal, so that a folder can be copied.
     console = Console(width=100 + max((len(model.folder) for model in listed), default=0))
     console.print(table)
+    console.print(_COST, markup=False, highlight=False, soft_wrap=True)
     for model in listed:
         if model.problem:
             console.print(model.problem, markup=False, highlight=False, soft_wrap=True)
