@@ -30,6 +30,8 @@ from segue.v1.recommendation_service_pb2 import RecommendRequest, RecommendRespo
 TRACK_ID = re.compile(r"[0-9a-f]{32}")
 """The form of a track id."""
 
+# A backslash of a file name, in front of what looks like an escape of the indexer.
+_LIKE_ESCAPE = re.compile(rb"\\(?=x(?:5c|[89a-f][0-9a-f]))")
 _INT32_MIN, _INT32_MAX = -(2**31), 2**31 - 1
 
 
@@ -164,9 +166,15 @@ def _check_no_file_name(track_id: str) -> None:
 
 
 def _catalogue_path(path: os.PathLike[str]) -> str:
-    """Returns an absolute path as the indexer writes it: a byte that is not UTF-8 as backslash, x and two digits."""
+    """Returns an absolute path as the indexer writes it: a byte that is not UTF-8 as backslash, x and two digits.
+
+    A path with such an escape is one that Segue printed, unless a file of this very name exists here.
+    """
     absolute = os.path.abspath(path)  # noqa: PTH100 - as the indexer, it keeps the names of links
-    return os.fsencode(absolute).decode("utf-8", "backslashreplace")
+    name = os.fsencode(absolute)
+    if os.path.lexists(absolute):
+        name = _LIKE_ESCAPE.sub(rb"\\x5c", name)
+    return name.decode("utf-8", "backslashreplace")
 
 
 def _replace_surrogates(text: str) -> str:

@@ -82,6 +82,9 @@ def test_track_by_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert str(tmp_path / "a.wav") == calls.get_track(Path("sub/../a.wav")).request.path
     assert "/caf\\xe9.wav" == calls.get_track(Path("/caf\udce9.wav")).request.path
+    assert "/caf\\xe9.wav" == calls.get_track(Path("/caf\\xe9.wav")).request.path
+    (tmp_path / "\\xe9.wav").touch()
+    assert f"{tmp_path}/\\x5cxe9.wav" == calls.get_track(Path("\\xe9.wav")).request.path
     assert "" == calls.get_track("id").request.path
 
 
