@@ -16,6 +16,7 @@ from typing import IO
 
 import numpy as np
 
+from segue.core.audio.adts_frames import first_adts_frame
 from segue.core.audio.decoders.clip_file import ClipFile
 from segue.core.audio.samples import DecodedStream, DecoderFailed, Samples
 from segue.core.errors import WorkerDied
@@ -71,7 +72,9 @@ def source_options(path: Path, *, with_mp3: bool = True) -> list[str]:
 
 
 def _command(path: Path, clip: ClipFile) -> list[str]:
-    source = source_options(path, with_mp3=clip.is_mpeg_audio)
+    # From the middle of a frame, ffmpeg needs a third of a second to find the next.
+    skip = ["-skip_initial_bytes", str(first_adts_frame(clip.view))]
+    source = [*skip, *source_options(path, with_mp3=clip.is_mpeg_audio)]
     # AU has the rate and the channels in a simple header, and may have any length.
     target = ["-map", "0:a:0", "-map_metadata", "-1", "-c:a", "pcm_f32be", "-f", "au", "pipe:1"]
     # With a single frame that cannot be decoded, the exit code is not 0.
