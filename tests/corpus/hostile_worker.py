@@ -74,7 +74,7 @@ def main(folder: Path, count: int, seed: int, port: int) -> None:
         if number == count // 10:
             at_start = _resident_mib()
         if number % 100 == 99:
-            print(number + 1, dict(statuses), problems, file=sys.stderr)  # noqa: T201 - shows progress
+            print(f"{number + 1}: {_resident_mib():.0f} MiB, {dict(statuses)}", *problems, file=sys.stderr)  # noqa: T201 - shows progress
     growth = round(_resident_mib() - at_start, 1)
     print(json.dumps({"statuses": statuses, "problems": problems, "slowest": slowest, "growth_mib": growth}))  # noqa: T201 - its result
 

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from segue.core.audio.quality import Flag
 from segue.core.errors import AudioError
 from segue.core.features.extract import extract
@@ -26,11 +28,13 @@ class Analysis:
 
     Attributes:
         genre: its most probable genre.
+        margin: its probability minus that of the second genre.
         seconds: its length.
         flags: its quality flags.
     """
 
     genre: str
+    margin: float
     seconds: float
     flags: tuple[Flag, ...]
 
@@ -80,7 +84,11 @@ class Outcome:
         if isinstance(self.actual, AudioError):
             return f"{self.clip}, {self.recipe.name}"
         flags = f" [{', '.join(self.actual.flags)}]" if self.actual.flags else ""
-        return f"{self.clip}, {self.recipe.name}: {self.expected.genre} -> {self.actual.genre}{flags}"
+        return f"{self.clip}, {self.recipe.name}: {_genre(self.expected)} -> {_genre(self.actual)}{flags}"
+
+
+def _genre(analysis: Analysis) -> str:
+    return f"{analysis.genre} (+{analysis.margin:.3f})"
 
 
 def analyze(audio: Path | bytes, model: Model) -> Analysis:
@@ -91,8 +99,9 @@ def analyze(audio: Path | bytes, model: Model) -> Analysis:
     """
     clip = extract(audio, model.manifest.features, model.manifest.windows)
     (prediction,) = model.predict([clip.windows])
-    genre = model.manifest.labels[int(prediction.posterior.argmax())]
-    return Analysis(genre, clip.seconds, clip.quality.flags)
+    second, first = np.argsort(prediction.posterior)[-2:]
+    margin = float(prediction.posterior[first] - prediction.posterior[second])
+    return Analysis(model.manifest.labels[first], margin, clip.seconds, clip.quality.flags)
 
 
 def analyze_renditions(

@@ -96,7 +96,7 @@ MPEG = (
     Recipe("mp3", "-b:a 128k -write_id3v1 1", kbits=128, extra="tags"),
     Recipe("mp3", "-b:a 320k", 48_000, kbits=320, extra="cover"),
     Recipe("mp3", "-q:a 4", kbits=165, piped=True),
-    Recipe("mp3", "-q:a 4 -write_xing 0 -write_apetag 1 -id3v2_version 0", kbits=165, extra="tags"),
+    Recipe("mp3", "-q:a 4 -write_xing 0 -id3v2_version 0", kbits=165),
     Recipe("mp3", "-b:a 64k", 22_050, 1, kbits=64, extra="front cut"),
     Recipe("mp3", "-c:a libshine -b:a 128k", kbits=128, extra="back cut"),
     Recipe("mp3", "-b:a 16k", 8_000, 1, kbits=16),
