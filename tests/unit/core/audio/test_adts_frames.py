@@ -10,14 +10,17 @@ from segue.core.features.extract import extract
 from segue.core.testing.synthetic_clips import render_clip
 from tests.helpers.audio import encode_by_ffmpeg, needs_ffmpeg
 
+# Half a frame may contain the bits of a header: of one with 3,898 bytes, for which ffmpeg skips the true frames.
+_FALSE_HEADER = bytes([0xFF, 0xF1, 0x50, 0x80 | 3_898 >> 11, 3_898 >> 3 & 0xFF, (3_898 & 7) << 5 | 0x1F, 0xFC])
+
 
 @needs_ffmpeg
-@pytest.mark.parametrize("cut", [0, 100, 300, 700])
-def test_an_aac_stream_from_the_middle_of_a_frame(cut: int, tmp_path: Path) -> None:
-    """Only the cut frames are missing."""
+@pytest.mark.parametrize("start", [b"", bytes(100), _FALSE_HEADER + bytes(200)], ids=["frame", "zeros", "header"])
+def test_an_aac_stream_from_the_middle_of_a_frame(start: bytes, tmp_path: Path) -> None:
+    """Only the cut frames are missing, and nothing is flagged."""
     audio = encode_by_ffmpeg(render_clip(3, 12.0, 44_100), 44_100, tmp_path / "clip.aac", "-b:a", "96k").read_bytes()
-    clip = extract(audio[cut:], FeatureConfig(), 10)
-    assert pytest.approx(12, abs=0.12) == clip.seconds
+    clip = extract(start + audio[300:], FeatureConfig(), 10)
+    assert pytest.approx(12, abs=0.1) == clip.seconds
     assert () == clip.quality.flags
 
 
