@@ -186,6 +186,11 @@ class AsyncClient:
         return await _until_ready(self._endpoint.waiting(), send)
 
     async def _upload(self, clip: Clip, send: Callable[[float], Awaitable[Response]]) -> Response:
+        if self._endpoint.wait_for_ready and not clip.is_repeatable:
+            # It cannot be sent again, so it is sent only when there is a server. Without one, the call says so.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._endpoint.timeout):
+                    await self._channel.channel_ready()
         return await _until_ready(self._endpoint.waiting_for_upload(clip), send)
 
     async def _classify_large(self, clip: Clip, top_k: int | None, read_mask: Iterable[str] | None) -> ClassifyResponse:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
 from segue.client.errors import AudioTooLongError, AudioUnreadableError
+from segue.core.audio.containers import FileBytes
+from segue.core.audio.track_id import track_id
 from segue.v1.audio_pb2 import Audio
 from segue.v1.track_pb2 import Track
 
@@ -32,13 +35,15 @@ class Clip:
         name: its name in messages.
         head: its first bytes, up to one more than MAX_AUDIO_BYTES; or all of them.
         rest: the file, after these bytes, or None if there are no more.
-        path: the path of a file that can be read again, or None.
+        is_regular: True if ``rest`` is a file that can be read at any position, False for a pipe.
+        is_owned: True if ``close`` closes ``rest``, False if the caller opened it.
     """
 
     name: str
     head: bytes
     rest: BinaryIO | None = None
-    path: Path | None = None
+    is_regular: bool = False
+    is_owned: bool = False
 
     @property
     def is_large(self) -> bool:
@@ -48,14 +53,14 @@ class Clip:
     @property
     def is_repeatable(self) -> bool:
         """True if the clip can be sent again."""
-        return self.path is not None or self.rest is None
+        return self.is_regular or self.rest is None
 
     @property
     def upload_seconds(self) -> float:
         """The longest time in seconds that sending it may take."""
-        if self.path is not None:
-            return self.path.stat().st_size / _BYTES_PER_SECOND
-        return _LONGEST_STREAM_SECONDS if self.rest else len(self.head) / _BYTES_PER_SECOND
+        if self.rest is None:
+            return len(self.head) / _BYTES_PER_SECOND
+        return os.fstat(self.rest.fileno()).st_size / _BYTES_PER_SECOND if self.is_regular else _LONGEST_STREAM_SECONDS
 
     def message(self) -> Audio:
         """Returns the clip as one message.
@@ -66,7 +71,8 @@ class Clip:
         if not self.is_large:
             return Audio(content=self.head)
         raise AudioTooLongError(
-            f"{self.name} is larger than 16 MiB, the limit of one message: call `recommend`, which sends it in chunks.",
+            f"{self.name} is larger than 16 MiB, the limit of one message: "
+            "call `classify` or `recommend`, which send it in chunks.",
             metadata={"limit_bytes": str(MAX_AUDIO_BYTES)},
             field="audio.content",
         )
@@ -79,22 +85,37 @@ class Clip:
         """
         for start in range(0, len(self.head), _CHUNK_BYTES):
             yield self.head[start : start + _CHUNK_BYTES]
-        if self.path is not None:
-            # A thread of gRPC may still read for a call that failed, so this one has a file of its own.
-            with _open(self.path) as file:
-                file.seek(len(self.head))
-                yield from self._chunks_of(file)
-        elif self.rest:
-            yield from self._chunks_of(self.rest)
+        position = len(self.head)
+        while self.rest and (chunk := self._chunk(self.rest, position)):
+            yield chunk
+            position += len(chunk)
+
+    def track_id(self) -> str | None:
+        """Returns the track id of a file, or None for other clips.
+
+        Raises:
+            AudioUnreadableError: the file cannot be read.
+        """
+        if not self.rest or not self.is_regular:
+            return None
+        try:
+            return track_id(FileBytes(self.rest.fileno()))
+        except OSError as error:
+            raise _unreadable(self.name, error) from error
 
     def close(self) -> None:
         """Closes the file, unless the caller opened it."""
-        if self.path is not None and self.rest:
+        if self.rest and self.is_owned:
             self.rest.close()
 
-    def _chunks_of(self, file: BinaryIO) -> Iterator[bytes]:
-        while chunk := _read(file, _CHUNK_BYTES, self.name):
-            yield chunk
+    def _chunk(self, rest: BinaryIO, position: int) -> bytes:
+        if not self.is_regular:
+            return _read(rest, _CHUNK_BYTES, self.name)
+        try:
+            # A thread of gRPC may still read for a call that failed; they do not share a position.
+            return os.pread(rest.fileno(), _CHUNK_BYTES, position)
+        except OSError as error:
+            raise _unreadable(self.name, error) from error
 
 
 def open_clip(source: AudioSource) -> Clip:
@@ -135,26 +156,32 @@ def path_of(track: Track) -> Path:
 
 
 def _open_path(path: Path) -> Clip:
-    file = _open(path)
     try:
-        head = _read(file, MAX_AUDIO_BYTES + 1, str(path))
-    except AudioUnreadableError:
+        file = path.open("rb")
+    except OSError as error:
+        raise _unreadable(str(path), error) from error
+    try:
+        # A pipe that has a path can be read only once.
+        is_regular = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+        return Clip(str(path), _read(file, MAX_AUDIO_BYTES + 1, str(path)), file, is_regular, is_owned=True)
+    except BaseException:
         file.close()
         raise
-    # A pipe that has a path can be read only once.
-    return Clip(str(path), head, file, path if path.is_file() else None)
-
-
-def _open(path: Path) -> BinaryIO:
-    try:
-        return path.open("rb")
-    except OSError as error:
-        raise AudioUnreadableError(f"{path} cannot be read: {error.strerror or error}.") from error
 
 
 def _read(file: BinaryIO, size: int, name: str) -> bytes:
-    """Reads up to ``size`` bytes; fewer only at the end."""
+    """Reads ``size`` bytes; fewer only at the end. A pipe without a buffer returns what is there."""
+    parts, missing = [], size
     try:
-        return file.read(size)
+        while missing and (part := file.read(missing)):
+            parts.append(part)
+            missing -= len(part)
+        return b"".join(parts)
     except OSError as error:
-        raise AudioUnreadableError(f"{name} cannot be read: {error.strerror or error}.") from error
+        raise _unreadable(name, error) from error
+    except TypeError as error:
+        raise TypeError(f"{name} is not open for reading bytes") from error
+
+
+def _unreadable(name: str, error: OSError) -> AudioUnreadableError:
+    return AudioUnreadableError(f"{name} cannot be read: {error.strerror or error}.")

@@ -10,6 +10,8 @@ from contextlib import closing, suppress
 from types import TracebackType
 from typing import Self
 
+import grpc
+
 from segue.client import _calls, _streams
 from segue.client._audio import AudioSource, Clip, open_clip
 from segue.client._endpoint import (
@@ -49,7 +51,8 @@ class Client:
     Unary calls are retried up to three times, within the timeout, when the server or its store is unavailable (code
     UNAVAILABLE, or CANCELLED as a server stops). A call that an overloaded server refuses is sent again after the pause
     that the server names, then after longer ones, until the timeout; a shorter timeout gives up earlier. With
-    `wait_for_ready`, so is a call to a server that is starting. Streams are not retried.
+    `wait_for_ready`, so is a call to a server that is starting. Streams are not retried; but a clip above 16 MiB is
+    sent again, whole, to a server that was overloaded or starting.
 
     Args:
         address: HOST:PORT of the server. Several servers are ipv4:HOST:PORT,HOST:PORT with IP addresses, or a name that
@@ -236,6 +239,10 @@ class Client:
         return _until_ready(self._endpoint.waiting(), send)
 
     def _upload(self, clip: Clip, send: Callable[[float], Response]) -> Response:
+        if self._endpoint.wait_for_ready and not clip.is_repeatable:
+            # It cannot be sent again, so it is sent only when there is a server. Without one, the call says so.
+            with suppress(grpc.FutureTimeoutError):
+                grpc.channel_ready_future(self._channel).result(self._endpoint.timeout)
         return _until_ready(self._endpoint.waiting_for_upload(clip), send)
 
     def _classify_large(self, clip: Clip, top_k: int | None, read_mask: Iterable[str] | None) -> ClassifyResponse:

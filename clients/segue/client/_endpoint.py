@@ -148,8 +148,12 @@ class Endpoint:
 
     def waiting_for_upload(self, clip: Clip) -> Waiting:
         """Starts the time limit of a call that sends a large clip in chunks."""
-        timeout = min(self.timeout + clip.upload_seconds, MAX_TIMEOUT)
-        return Waiting(timeout, is_allowed=self.wait_for_ready, is_repeatable=clip.is_repeatable)
+        return Waiting(
+            self.timeout,
+            is_allowed=self.wait_for_ready,
+            is_repeatable=clip.is_repeatable,
+            extra_seconds=min(clip.upload_seconds, MAX_TIMEOUT - self.timeout),
+        )
 
     @contextmanager
     def typed_errors(self) -> Iterator[None]:

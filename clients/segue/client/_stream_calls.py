@@ -61,6 +61,7 @@ class Stream(Generic[Request, Response]):
         method: selects the method of the stubs.
         requests: the messages to send.
         timeout: time limit of the whole stream in seconds, (0, 86400].
+        waits: False if it fails at once where no server is there, although the endpoint waits.
 
     Raises:
         ValueError: the timeout is out of range.
@@ -69,6 +70,7 @@ class Stream(Generic[Request, Response]):
     method: Callable[[Stubs], grpc.StreamStreamMultiCallable[Request, Response]]
     requests: RequestMessages[Request]
     timeout: float
+    waits: bool = True
 
     def __post_init__(self) -> None:
         check_timeout(self.timeout)
@@ -84,7 +86,10 @@ class Stream(Generic[Request, Response]):
 
     def _open(self, stubs: Stubs, endpoint: Endpoint, requests: Iterator[Request]) -> grpc.CallIterator[Response]:
         return self.method(stubs)(
-            requests, timeout=self.timeout, wait_for_ready=endpoint.wait_for_ready, metadata=endpoint.metadata
+            requests,
+            timeout=self.timeout,
+            wait_for_ready=endpoint.wait_for_ready and self.waits,
+            metadata=endpoint.metadata,
         )
 
     def typed_errors(self, endpoint: Endpoint) -> AbstractContextManager[None]:
@@ -120,21 +125,13 @@ class RecommendUpload:
     def send(self, stubs: Stubs, endpoint: Endpoint) -> RecommendUploadResponse:
         """Sends the call on a synchronous channel."""
         return stubs.recommendation.RecommendUpload(
-            iter(self.requests),
-            timeout=self.timeout,
-            wait_for_ready=endpoint.wait_for_ready,
-            metadata=endpoint.metadata,
+            iter(self.requests), timeout=self.timeout, metadata=endpoint.metadata
         )
 
     async def send_async(self, stubs: Stubs, endpoint: Endpoint) -> RecommendUploadResponse:
         """Sends the call on an asyncio channel."""
         method = cast("Any", stubs.recommendation.RecommendUpload)
-        response = await method(
-            aiter(self.requests),
-            timeout=self.timeout,
-            wait_for_ready=endpoint.wait_for_ready,
-            metadata=endpoint.metadata,
-        )
+        response = await method(aiter(self.requests), timeout=self.timeout, metadata=endpoint.metadata)
         return cast("RecommendUploadResponse", response)
 
     def typed_errors(self, endpoint: Endpoint) -> AbstractContextManager[None]:

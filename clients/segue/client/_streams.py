@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import os
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 from google.protobuf.field_mask_pb2 import FieldMask
@@ -15,8 +16,7 @@ from segue.client._calls import clamp_int32, field_mask, recommend
 from segue.client._endpoint import MAX_TIMEOUT, Request
 from segue.client._error_mapping import from_status
 from segue.client._stream_calls import RecommendUpload, RequestMessages, Stream
-from segue.client.errors import AudioUnreadableError, SegueError
-from segue.core.audio.track_id import file_track_id
+from segue.client.errors import SegueError
 from segue.v1.audio_pb2 import PcmFormat
 from segue.v1.classification_service_pb2 import (
     StreamingClassifyConfig,
@@ -35,7 +35,7 @@ from segue.v1.recommendation_service_pb2 import (
 Item = TypeVar("Item")
 
 # They describe the clip that was sent, so a track of the catalogue has none.
-_CLIP_FIELDS = {"timeline", "*"}
+_CLIP_FIELDS = {"quality_flags", "timeline", "*"}
 
 
 class UnsentSeeds:
@@ -141,12 +141,7 @@ def track_id_of(clip: Clip, request: RecommendRequest) -> str | None:
     Raises:
         AudioUnreadableError: the file cannot be read.
     """
-    if clip.path is None or not _CLIP_FIELDS.isdisjoint(request.read_mask.paths):
-        return None
-    try:
-        return file_track_id(clip.path)
-    except (OSError, ValueError) as error:
-        raise AudioUnreadableError(f"{clip.name} cannot be read: {error}.") from error
+    return clip.track_id() if _CLIP_FIELDS.isdisjoint(request.read_mask.paths) else None
 
 
 def classify_upload(
@@ -162,7 +157,8 @@ def classify_upload(
         is_async: True to read the file in threads.
     """
     chunks = _async_chunks(clip) if is_async else clip.chunks()
-    return streaming_classify(chunks, None, top_k, fields and fields.paths, timeout, result_only=True)
+    stream = streaming_classify(chunks, None, top_k, fields and fields.paths, timeout, result_only=True)
+    return replace(stream, waits=False)
 
 
 def recommend_upload(

@@ -20,7 +20,9 @@ _log = logging.getLogger("segue.client")
 class Waiting:
     """The time limit of one call, and the pauses between its tries."""
 
-    def __init__(self, timeout: float, *, is_allowed: bool, is_repeatable: bool = True) -> None:
+    def __init__(
+        self, timeout: float, *, is_allowed: bool, is_repeatable: bool = True, extra_seconds: float = 0.0
+    ) -> None:
         """Starts the time limit.
 
         Args:
@@ -28,18 +30,20 @@ class Waiting:
             is_allowed: True to wait for a server that is not there yet or is still starting; a call that an overloaded
                 server refused is sent again in any case.
             is_repeatable: False if the call cannot be sent again, so that the first failure is final.
+            extra_seconds: seconds that the last try may take beyond the time limit, to send a large clip.
         """
         self._timeout = timeout
         self._deadline = time.monotonic() + timeout
         self._is_allowed = is_allowed
         self._is_repeatable = is_repeatable
+        self._extra_seconds = extra_seconds
         self._waited_for: SegueError | None = None
         self._refusals = 0
 
     @property
     def seconds_left(self) -> float:
-        """The rest of the time limit in seconds, at least a millisecond."""
-        return max(1e-3, self._deadline - time.monotonic())
+        """The time that the next try may take in seconds, at least a millisecond."""
+        return max(1e-3, self._deadline - time.monotonic()) + self._extra_seconds
 
     def pause_after(self, error: SegueError) -> float:
         """Returns the seconds until the next try.

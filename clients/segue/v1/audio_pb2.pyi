@@ -115,7 +115,8 @@ class Audio(_message.Message):
     """The bytes of a whole file: WAV, AU, FLAC, Ogg Vorbis, Opus or MP3, and AAC, WMA, Matroska and others if the server
     has ffmpeg. The format is detected from the bytes. A length in the header that is missing or false is ignored. At
     most 16 MiB (16,777,216 bytes, an option of the server), more is AUDIO_TOO_LONG: send larger clips in chunks, by
-    StreamingClassify or RecommendUpload. At least one window of the model (3 s), less is AUDIO_TOO_SHORT. Any sample rate from 4,000 to 768,000 Hz, and up to 8 channels, which are averaged.
+    StreamingClassify or RecommendUpload. At least one window of the model (3 s), less is AUDIO_TOO_SHORT. Any
+    sample rate from 4,000 to 768,000 Hz, and up to 8 channels, which are averaged.
     """
     def __init__(
         self,

@@ -45,11 +45,6 @@ def mapped(path: Path) -> Iterator[memoryview]:
         yield view
 
 
-def release_pages(view: memoryview) -> None:
-    """Gives back the memory of the parts of a map that were read; reading them again gets them from the file."""
-    cast("mmap.mmap", view.obj).madvise(mmap.MADV_DONTNEED)
-
-
 class TemporaryFile(NamedTuple):
     """An open temporary file.
 

@@ -103,6 +103,7 @@ class Assembly:
         Raises:
             ArtifactError: the model cannot be used, or that of the catalogue is not here.
             CatalogueMismatch: another model or front end built the catalogue.
+            EnvironmentUnusable: the folder for clips of streams cannot be written.
             StoreUnavailable: the URL is not one of a Redis; a Redis that does not answer is awaited instead.
             CancelledError: the assembly was abandoned.
         """
@@ -121,6 +122,9 @@ class Assembly:
         self._resources.callback(engine.close)
         readers = self._create_executor("read", _READER_THREADS, _MAX_PENDING_READS)
         spool = Spool(self._settings.spool, self._settings.spool_mib * _MIB, self._settings.stream_mib * _MIB)
+        if self._settings.spool:
+            with spool.open():  # fails the start rather than each stream
+                pass
         self._metrics.spool_bytes.set_function(lambda: spool.used_bytes)
         search = TextSearch(catalogue)
         self._resources.callback(search.close)

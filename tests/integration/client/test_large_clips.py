@@ -6,18 +6,21 @@ import io
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import grpc
 import pytest
 
-from segue.client import AsyncClient, AudioUnreadableError, Client, OverloadedError
+from segue.client import AsyncClient, AudioUnreadableError, Client, OverloadedError, ServerUnreachableError
+from segue.client._audio import open_clip
 from segue.core.audio.track_id import track_id
 from segue.v1.recommendation_service_pb2 import RecommendRequest, RecommendUploadRequest
 from tests.integration.client.conftest import CallMethod, Peer, fails, info
 from tests.integration.client.test_client_waiting import starts
 
 LARGE = bytes(range(256)) * (17 * 2**12)  # 17 MiB
+NO_SERVER = "127.0.0.1:1"
 NOT_FOUND = fails(grpc.StatusCode.NOT_FOUND, "No track.", info("TRACK_NOT_FOUND"))
 
 
@@ -63,9 +66,10 @@ async def test_recommend_finds_a_known_file(call: CallMethod, peer: Peer, large_
     assert [RecommendRequest] == [type(request) for request in peer.received]
 
 
-async def test_fields_of_the_clip_need_the_clip(call: CallMethod, peer: Peer, large_file: Path) -> None:
-    """For the timeline of a file it is sent, even if its track is in the catalogue."""
-    await call(peer.address, "recommend", large_file, read_mask=iter(["timeline"]))
+@pytest.mark.parametrize("field", ["timeline", "quality_flags"])
+async def test_fields_of_the_clip_need_the_clip(call: CallMethod, peer: Peer, large_file: Path, field: str) -> None:
+    """For fields that describe the clip it is sent, even if its track is in the catalogue."""
+    await call(peer.address, "recommend", large_file, read_mask=iter([field]))
     assert {RecommendUploadRequest} == {type(request) for request in peer.received}
 
 
@@ -99,6 +103,57 @@ async def test_a_file_that_breaks_in_the_middle(call: CallMethod, peer: Peer) ->
     """An error of the disk ends the call, and is raised."""
     with pytest.raises(AudioUnreadableError, match="Input/output error"):
         await call(peer.address, "classify", _BrokenFile(LARGE))
+
+
+def send_slowly(writer: int) -> None:
+    """Writes a million bytes into a pipe, in parts that a reader without a buffer gets one by one."""
+    with io.FileIO(writer, "w") as pipe:
+        for _ in range(20):
+            pipe.write(bytes(50_000))
+
+
+async def test_a_pipe_without_a_buffer(call: CallMethod, peer: Peer) -> None:
+    """A pipe that returns what is there is read to its end."""
+    reader, writer = os.pipe()
+    sending = threading.Thread(target=send_slowly, args=(writer,))
+    sending.start()
+    with io.FileIO(reader) as pipe:
+        await call(peer.address, "classify", pipe)
+    sending.join()
+    assert 1_000_000 == len(peer.received[0].audio.content)
+
+
+async def test_a_named_pipe(call: CallMethod, peer: Peer, tmp_path: Path) -> None:
+    """A pipe with a path is sent as a seed without asking for its id, which would need to read it twice."""
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    sending = threading.Thread(target=fifo.write_bytes, args=(LARGE,))
+    sending.start()
+    await call(peer.address, "recommend", fifo)
+    sending.join()
+    assert {RecommendUploadRequest} == {type(request) for request in peer.received}
+    assert sent(peer) == LARGE
+
+
+async def test_no_server(large_file: Path) -> None:
+    """The wait for a server ends with the time limit of the call, however long the clip would take."""
+    with Client(NO_SERVER, wait_for_ready=True, timeout=1) as client:
+        for audio in (large_file, io.BytesIO(LARGE)):
+            with pytest.raises(ServerUnreachableError):
+                client.classify(audio)
+    async with AsyncClient(NO_SERVER, wait_for_ready=True, timeout=1) as async_client:
+        for audio in (large_file, io.BytesIO(LARGE)):
+            with pytest.raises(ServerUnreachableError):
+                await async_client.recommend(audio)
+
+
+def test_a_file_that_is_replaced(tmp_path: Path, large_file: Path) -> None:
+    """The chunks of a clip come from the file that was opened, whatever has its path later."""
+    clip = open_clip(large_file)
+    (tmp_path / "other").write_bytes(bytes(len(LARGE)))
+    (tmp_path / "other").replace(large_file)
+    assert b"".join(clip.chunks()) == LARGE
+    clip.close()
 
 
 def test_standard_input(peer: Peer) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import struct
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias, overload
 
 # Real files have far fewer. Hostile bytes that consist of empty chunks must not keep a processor busy.
 _MAX_PARTS = 100_000
@@ -13,6 +15,59 @@ _MAX_TAGS = 100
 _XING_OFFSETS = (36, 21, 13)
 # Some encoders count their own first frame among the bytes, others do not. This is the greatest length of a frame.
 MP3_FRAME_BYTES = 2_881
+
+
+class FileBytes:
+    """A part of an open file, which is read when it is needed, by any number of threads.
+
+    It has the methods of ``memoryview`` that the functions below use. A map of the file would kill the process if the
+    file became shorter while it is read; here that is an error.
+    """
+
+    def __init__(self, descriptor: int, part: range | None = None) -> None:
+        """Selects a part of a file.
+
+        Args:
+            descriptor: an open file; it stays open while the bytes are in use.
+            part: the positions of the bytes, or None for the whole file.
+
+        Raises:
+            OSError: the descriptor is not open.
+        """
+        self._descriptor = descriptor
+        self._part = range(os.fstat(descriptor).st_size) if part is None else part
+
+    def __len__(self) -> int:
+        return len(self._part)
+
+    @overload
+    def __getitem__(self, key: int) -> int: ...
+
+    @overload
+    def __getitem__(self, key: slice) -> FileBytes: ...
+
+    def __getitem__(self, key: int | slice) -> int | FileBytes:
+        if isinstance(key, slice):
+            return FileBytes(self._descriptor, self._part[key])
+        position = self._part[key]
+        return bytes(FileBytes(self._descriptor, range(position, position + 1)))[0]
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(bytes(self))
+
+    def __bytes__(self) -> bytes:
+        blocks, position = [], self._part.start
+        while position < self._part.stop:
+            block = os.pread(self._descriptor, self._part.stop - position, position)
+            if not block:
+                raise OSError(errno.EIO, "The file became shorter while it was read")
+            blocks.append(block)
+            position += len(block)
+        return b"".join(blocks)
+
+
+Bytes: TypeAlias = memoryview | FileBytes
+"""Bytes in memory, or in a file."""
 
 
 class Part(NamedTuple):
@@ -29,37 +84,37 @@ class Part(NamedTuple):
     stop: int
 
 
-def riff_chunks(data: memoryview) -> Iterator[Part]:
+def riff_chunks(data: Bytes) -> Iterator[Part]:
     """Yields the chunks of a RIFF file, such as WAV, in their order."""
     return _chunks(data, "<4sI")
 
 
-def iff_chunks(data: memoryview) -> Iterator[Part]:
+def iff_chunks(data: Bytes) -> Iterator[Part]:
     """Yields the chunks of an IFF file, such as AIFF, in their order."""
     return _chunks(data, ">4sI")
 
 
-def _chunks(data: memoryview, header_format: str) -> Iterator[Part]:
+def _chunks(data: Bytes, header_format: str) -> Iterator[Part]:
     position = 12
     for _ in range(_MAX_PARTS):
         if position + 8 > len(data):
             return
-        name, length = struct.unpack_from(header_format, data, position)
+        name, length = struct.unpack(header_format, bytes(data[position : position + 8]))
         start = position + 8
         yield Part(name, start, start + length)
         position = start + length + length % 2
 
 
-def iso_boxes(data: memoryview) -> Iterator[Part]:
+def iso_boxes(data: Bytes) -> Iterator[Part]:
     """Yields the outermost boxes of an ISO media file, such as MP4, in their order."""
     position = 0
     for _ in range(_MAX_PARTS):
         if position + 8 > len(data):
             return
-        length, name = struct.unpack_from(">I4s", data, position)
+        length, name = struct.unpack(">I4s", bytes(data[position : position + 8]))
         header_length = 8
         if length == 1 and position + 16 <= len(data):
-            (length,) = struct.unpack_from(">Q", data, position + 8)
+            (length,) = struct.unpack(">Q", bytes(data[position + 8 : position + 16]))
             header_length = 16
         stop = position + length if length >= header_length else len(data)
         yield Part(name, position + header_length, stop)
@@ -79,22 +134,21 @@ class OggPage(NamedTuple):
     start: int
     granule: int
     is_first: bool
-    body: memoryview
+    body: Bytes
 
 
-def ogg_pages(data: memoryview) -> Iterator[OggPage]:
+def ogg_pages(data: Bytes) -> Iterator[OggPage]:
     """Yields the pages of an Ogg file in their order."""
     position = 0
     while position + 27 <= len(data) and bytes(data[position : position + 4]) == b"OggS":
-        flags, granule = struct.unpack_from("<Bq", data, position + 5)
-        segments = data[position + 26]
+        flags, granule, segments = struct.unpack("<5xBq12xB", bytes(data[position : position + 27]))
         start = position + 27 + segments
         stop = start + sum(data[position + 27 : start])
         yield OggPage(position, granule, bool(flags & 2), data[start:stop])
         position = stop
 
 
-def id3_end(data: memoryview) -> int:
+def id3_end(data: Bytes) -> int:
     """Returns the end of the ID3v2 tags at the start of a file."""
     position = 0
     for _ in range(_MAX_TAGS):
@@ -122,7 +176,7 @@ class XingHeader(NamedTuple):
     audio_bytes: int
 
 
-def xing_header(data: memoryview) -> XingHeader | None:
+def xing_header(data: Bytes) -> XingHeader | None:
     """Returns the Xing header of an MP3 file, or None if it has none."""
     start = id3_end(data)
     if bytes(data[start : start + 1]) != b"\xff":
@@ -136,12 +190,12 @@ def xing_header(data: memoryview) -> XingHeader | None:
     return None
 
 
-def tags_start(data: memoryview) -> int:
+def tags_start(data: Bytes) -> int:
     """Returns the start of the ID3v1, APEv2 and Lyrics3 tags at the end of a file."""
     return min((tag.start for tag in trailing_tags(data)), default=len(data))
 
 
-def trailing_tags(data: memoryview) -> Iterator[Part]:
+def trailing_tags(data: Bytes) -> Iterator[Part]:
     """Yields the ID3v1, APEv2 and Lyrics3 tags at the end of a file, the last first.
 
     They are named TAG, APETAGEX and LYRICS200. An APEv2 tag starts with its header, if it has one.
@@ -155,12 +209,12 @@ def trailing_tags(data: memoryview) -> Iterator[Part]:
         stop -= length
 
 
-def _trailing_tag(data: memoryview) -> tuple[bytes, int]:
+def _trailing_tag(data: Bytes) -> tuple[bytes, int]:
     """Returns the name and the length of the tag at the end of the bytes; the length is 0 if there is none."""
     if bytes(data[-128:-125]) == b"TAG":
         return b"TAG", 128
     if bytes(data[-32:-24]) == b"APETAGEX":
-        size, _, flags = struct.unpack_from("<III", data, len(data) - 20)
+        size, _, flags = struct.unpack("<III", bytes(data[-20:-8]))
         return b"APETAGEX", int(size) + (32 if flags & 0x80000000 else 0)
     digits = bytes(data[-15:-9])
     if bytes(data[-9:]) == b"LYRICS200" and digits.isdigit():

@@ -7,15 +7,23 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from segue.core.audio.containers import id3_end, iff_chunks, iso_boxes, ogg_pages, riff_chunks, tags_start
-from segue.core.files import mapped, release_pages
+from segue.core.audio.containers import (
+    Bytes,
+    FileBytes,
+    id3_end,
+    iff_chunks,
+    iso_boxes,
+    ogg_pages,
+    riff_chunks,
+    tags_start,
+)
 
 _FLAC_STREAMINFO = 34
-_BLOCK_BYTES = 16 * 2**20
+_BLOCK_BYTES = 2**20
 
 # The chunks that are hashed: those with the format, and those with the samples.
 _CHUNKED = {
@@ -34,22 +42,24 @@ class _Audio(NamedTuple):
     """
 
     kind: bytes
-    parts: Iterable[memoryview]
+    parts: Iterable[Bytes]
 
 
-def track_id(data: memoryview, after_block: Callable[[], None] = lambda: None) -> str:
+def track_id(data: Bytes) -> str:
     """Returns the id of a whole audio file.
 
     Args:
         data: all bytes of the file. Damaged files and other bytes have an id, too.
-        after_block: called after each 16 MiB.
 
     Returns:
         32 lower-case hexadecimal digits. For FLAC they are a digest of the MD5 of its samples, which the file contains,
         for other formats a digest of the encoded audio without tags.
+
+    Raises:
+        OSError: the file cannot be read.
     """
     kind, parts = _audio(data)
-    digest = _digest(kind, _blocks(parts, after_block))
+    digest = _digest(kind, parts)
     # A file without audio is identified by all of its bytes.
     return digest if digest is not None else str(_digest(b"segue:bytes", [data, memoryview(b"\0")]))
 
@@ -59,35 +69,23 @@ def file_track_id(path: Path) -> str:
 
     Raises:
         OSError: the file cannot be read.
-        ValueError: the file is empty.
     """
-    with mapped(path) as data:
-        return track_id(data, lambda: release_pages(data))
+    with path.open("rb") as file:
+        return track_id(FileBytes(file.fileno()))
 
 
-def _blocks(parts: Iterable[memoryview], after_block: Callable[[], None]) -> Iterator[memoryview]:
-    read = 0
-    for part in parts:
-        for start in range(0, len(part), _BLOCK_BYTES):
-            block = part[start : start + _BLOCK_BYTES]
-            yield block
-            read += len(block)
-            if read >= _BLOCK_BYTES:
-                after_block()
-                read = 0
-
-
-def _digest(kind: bytes, parts: Iterable[memoryview]) -> str | None:
+def _digest(kind: bytes, parts: Iterable[Bytes]) -> str | None:
     """Returns the digest of the joined parts, or None if they have no bytes."""
     digest = hashlib.blake2b(digest_size=16, person=kind)
     length = 0
     for part in parts:
-        digest.update(part)
         length += len(part)
+        for start in range(0, len(part), _BLOCK_BYTES):
+            digest.update(bytes(part[start : start + _BLOCK_BYTES]))
     return digest.hexdigest() if length else None
 
 
-def _audio(data: memoryview) -> _Audio:
+def _audio(data: Bytes) -> _Audio:
     body = data[id3_end(data) :]
     magic, form = bytes(body[:4]), bytes(body[8:12])
     if magic == b"fLaC":
@@ -104,7 +102,7 @@ def _audio(data: memoryview) -> _Audio:
     return _Audio(b"segue:stream", [body[: tags_start(body)]])
 
 
-def _flac(body: memoryview) -> _Audio:
+def _flac(body: Bytes) -> _Audio:
     """Returns the MD5 of the samples with their rate, channels, width and number, or else the frames."""
     info = body[8 : 8 + _FLAC_STREAMINFO]
     if len(info) == _FLAC_STREAMINFO and body[4] & 0x7F == 0 and any(info[18:]):
@@ -112,15 +110,15 @@ def _flac(body: memoryview) -> _Audio:
     return _Audio(b"segue:flac", [body[_flac_metadata_end(body) :]])
 
 
-def _flac_metadata_end(body: memoryview) -> int:
+def _flac_metadata_end(body: Bytes) -> int:
     position, is_last = 4, False
     while not is_last and position + 4 <= len(body):
         is_last = bool(body[position] & 0x80)
-        position += 4 + int.from_bytes(body[position + 1 : position + 4], "big")
+        position += 4 + int.from_bytes(bytes(body[position + 1 : position + 4]), "big")
     return position
 
 
-def _ogg(body: memoryview) -> Iterator[memoryview]:
+def _ogg(body: Bytes) -> Iterator[Bytes]:
     """Yields the first page, which has the format, and every page of audio; the headers between them have the tags."""
     is_audio = False
     for number, page in enumerate(ogg_pages(body)):
@@ -131,7 +129,7 @@ def _ogg(body: memoryview) -> Iterator[memoryview]:
             yield page.body
 
 
-def _au(body: memoryview) -> _Audio:
+def _au(body: Bytes) -> _Audio:
     """Returns encoding, rate and channels, and the samples; the text between them is a tag."""
-    (offset,) = struct.unpack_from(">I", body, 4)
+    (offset,) = struct.unpack(">I", bytes(body[4:8]))
     return _Audio(b"segue:au", [body[12:24], body[offset:]])

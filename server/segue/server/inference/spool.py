@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from segue.core.errors import AudioTooLong, Overloaded
+from segue.core.errors import AudioTooLong, EnvironmentUnusable, Overloaded, SegueError
 from segue.core.files import TemporaryFile, temporary_file
 
 _FULL_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -31,7 +31,7 @@ class Spool:
         """
         self._folder = folder
         self._max_bytes = max_bytes
-        self._max_clip_bytes = max_clip_bytes
+        self._max_clip_bytes = min(max_clip_bytes, max_bytes)
         self.used_bytes = 0
 
     @contextmanager
@@ -39,7 +39,8 @@ class Spool:
         """Opens an empty clip, which is removed at the end of the block.
 
         Raises:
-            Overloaded: the folder cannot be written.
+            Overloaded: the disk is full.
+            EnvironmentUnusable: the folder cannot be written.
         """
         with ExitStack() as stack:
             try:
@@ -66,7 +67,8 @@ class Spool:
         if clip_size > self._max_clip_bytes:
             limit = self._max_clip_bytes
             raise AudioTooLong(
-                f"The stream has more than {limit:,} bytes, the limit. End it sooner.", limit_bytes=limit
+                f"The clip has more than {limit:,} bytes, this server's limit. Send a shorter or a compressed one.",
+                limit_bytes=limit,
             )
         if self.used_bytes + size > self._max_bytes:
             raise Overloaded("The streams of other callers fill the space for clips. Try again in a few seconds.")
@@ -105,7 +107,12 @@ class SpooledClip:
     async def _write(self, position: int, content: bytes) -> None:
         try:
             # A disk may be slow, and the event loop serves all other calls.
-            await asyncio.to_thread(self._write_now, position, content)
+            writing = asyncio.ensure_future(asyncio.to_thread(self._write_now, position, content))
+            try:
+                await asyncio.shield(writing)
+            finally:
+                # Of a call that was cancelled, the file is closed only now: its descriptor may be another file's then.
+                await asyncio.wait({writing})
         except OSError as error:
             raise _storage_error(error) from error
 
@@ -116,10 +123,7 @@ class SpooledClip:
             rest = rest[self._file.write(rest) :]
 
 
-def _storage_error(error: OSError) -> Overloaded:
+def _storage_error(error: OSError) -> SegueError:
     if error.errno in _FULL_DISK:
         return Overloaded("The server's disk is full. Try again later, or send a clip that fits into one message.")
-    return Overloaded(
-        f"The server cannot store the clip ({error.strerror}): its operator has to check the option --spool. "
-        "Send a clip that fits into one message."
-    )
+    return EnvironmentUnusable(f"A clip cannot be stored: {error.strerror}. Name another folder with --spool.")

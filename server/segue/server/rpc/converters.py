@@ -136,16 +136,18 @@ def pcm_form(
     return PcmForm(pcm.sample_rate, pcm.channels, _ENCODINGS[pcm.sample_encoding])
 
 
-def chunk(request: ClipStreamRequest) -> bytes:
+def chunk(request: ClipStreamRequest, max_bytes: int) -> bytes:
     """Returns the chunk in a later message of a stream.
 
     Raises:
-        MalformedRequest: the message has no chunk, or an empty one.
+        MalformedRequest: the message has no chunk, an empty one, or one of more than ``max_bytes``.
     """
     if request.WhichOneof("part") != "chunk":
         raise MalformedRequest("config", "Every message after the first one, the config, must be a chunk.")
     if not request.chunk:
         raise MalformedRequest("chunk", "A chunk is empty; send at least one byte, or end the stream.")
+    if len(request.chunk) > max_bytes:
+        raise MalformedRequest("chunk", f"A chunk has {len(request.chunk):,} bytes; send at most {max_bytes:,}.")
     return request.chunk
 
 

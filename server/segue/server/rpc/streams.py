@@ -18,7 +18,7 @@ MAX_STREAM_SECONDS = float(MAX_SECONDS)
 """Longest duration of a stream: the longest clip may be streamed in real time."""
 
 MAX_STREAMS = 32
-"""Largest number of concurrent streams of each kind; each may hold 16 MiB."""
+"""Largest number of concurrent streams of each kind; each may hold a chunk."""
 
 MAX_CONCURRENT_REQUESTS = 8
 """Largest number of requests of one stream that are processed at once; each may hold 16 MiB."""

@@ -91,6 +91,7 @@ INVALID = {
     "no chunk": ([CONFIG], "chunk"),
     "an empty chunk": ([CONFIG, RecommendUploadRequest(chunk=b"")], "chunk"),
     "a seed in the config": ([SEEDED, CHUNK], "config.request"),
+    "a chunk of 17 MiB": ([CONFIG, RecommendUploadRequest(chunk=bytes(17 * 2**20))], "chunk"),
     "a limit of 0": ([NO_LIMIT, CHUNK], "limit"),
 }
 
@@ -116,7 +117,8 @@ def test_limits_of_the_operator(tmp_path: Path, tiny_model: Path) -> None:
         streams = itertools.count(1)
         messages = (classify_messages(wav(5 * next(streams))) for _ in range(2))
         assert [1, 1] == [len(list(stubs.streaming_classify(one))) for one in messages]
-        assert "OVERLOADED" == refusal(lambda: list(stubs.streaming_classify(classify_messages(bytes(5 * 2**19)))))[0]
+        too_long = refusal(lambda: list(stubs.streaming_classify(classify_messages(bytes(5 * 2**19)))))
+        assert ("AUDIO_TOO_LONG", "2097152") == too_long
         assert [tmp_path / "data"] == list(tmp_path.iterdir())
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import mmap
+import os
 import struct
 from pathlib import Path
 
@@ -10,7 +11,8 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segue.core.audio.track_id import track_id
+from segue.core.audio.containers import FileBytes
+from segue.core.audio.track_id import file_track_id, track_id
 from segue.core.testing.synthetic_clips import render_clip
 
 MAGICS = (
@@ -180,3 +182,32 @@ def test_a_mapped_file_can_be_closed(tmp_path: Path) -> None:
         memoryview(mapped) as view,
     ):
         assert identify(path.read_bytes()) == track_id(view)
+
+
+@pytest.mark.parametrize("kind", ["WAV", "AIFF", "AU", "FLAC", "OGG", "MP3"])
+@pytest.mark.parametrize("tail", TAILS)
+def test_a_file_has_the_id_of_its_bytes(tmp_path: Path, kind: str, tail: bytes) -> None:
+    """Read from a file, the bytes have the same id as in memory, also after a tag in front and before others."""
+    content = b"ID3\x04\x00\x00\x00\x00\x00\x05" + bytes(5) + encode(kind) + tail
+    path = tmp_path / "file"
+    path.write_bytes(content)
+    assert track_id(memoryview(content)) == file_track_id(path)
+
+
+@pytest.mark.parametrize("magic", MAGICS)
+def test_a_broken_file_has_the_id_of_its_bytes(tmp_path: Path, magic: bytes) -> None:
+    """A file that ends after its first bytes has an id, too; so has an empty one."""
+    path = tmp_path / "file"
+    path.write_bytes(magic)
+    assert track_id(memoryview(magic)) == file_track_id(path)
+
+
+def test_a_file_that_becomes_shorter(tmp_path: Path) -> None:
+    """A file that loses its end while it is read raises an error, and does not kill the process."""
+    path = tmp_path / "file"
+    path.write_bytes(encode("WAV"))
+    with path.open("rb") as file:
+        data = FileBytes(file.fileno())
+        os.truncate(path, 1_000)
+        with pytest.raises(OSError, match="became shorter"):
+            track_id(data)

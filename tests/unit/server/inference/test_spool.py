@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from segue.core.errors import AudioTooLong, Overloaded
+from segue.core.errors import AudioTooLong, EnvironmentUnusable, Overloaded
 from segue.server.inference.spool import Spool
 from tests.helpers.machine.waiting import wait_until_async
 
@@ -52,9 +52,15 @@ async def test_clips_share_the_space(tmp_path: Path) -> None:
         assert 10 == spool.used_bytes
 
 
+async def test_a_clip_larger_than_all_space(tmp_path: Path) -> None:
+    """A clip that could never fit is too long: no other caller is to blame, and trying again does not help."""
+    with Spool(tmp_path, 5, 10).open() as clip, pytest.raises(AudioTooLong, match="more than 5 bytes"):
+        await clip.append(bytes(6))
+
+
 async def test_a_folder_that_does_not_exist(tmp_path: Path) -> None:
     """The error names the option."""
-    with pytest.raises(Overloaded, match="--spool"), Spool(tmp_path / "none", 10, 10).open():
+    with pytest.raises(EnvironmentUnusable, match="--spool"), Spool(tmp_path / "none", 10, 10).open():
         pass
 
 

@@ -61,7 +61,8 @@ class ClassificationService(ComponentsUser, classification_service_pb2_grpc.Clas
         top_k, fields = converters.limit(config), requested_fields(config.read_mask, ClassifyResponse)
         with self._components.spool.open() as clip:
             audio = ArrivingAudio(self._components.engine, clip, converters.pcm_form(config))
-            async for prediction in _arriving_windows(audio, requests, context, is_wanted=not config.result_only):
+            chunks = (converters.chunk(request, self._components.clip_bytes) async for request in requests)
+            async for prediction in _arriving_windows(audio, chunks, context, is_wanted=not config.result_only):
                 yield self._window_response(prediction, top_k)
             analyzed = await self._components.engine.analyze(await audio.complete_file(), context.time_remaining())
         result = apply_mask(self._full_response(analyzed, top_k), fields)
@@ -86,11 +87,11 @@ class ClassificationService(ComponentsUser, classification_service_pb2_grpc.Clas
 
 
 async def _arriving_windows(
-    audio: ArrivingAudio, requests: AsyncIterator[StreamingClassifyRequest], context: Context, *, is_wanted: bool
+    audio: ArrivingAudio, chunks: AsyncIterator[bytes], context: Context, *, is_wanted: bool
 ) -> AsyncIterator[WindowPrediction]:
     """Writes the chunks of a stream to its clip, and yields the windows as they arrive if they are wanted."""
-    async for request in requests:
-        await audio.append(converters.chunk(request))
+    async for chunk in chunks:
+        await audio.append(chunk)
         if is_wanted:
             async for prediction in audio.new_windows(context.time_remaining()):
                 yield prediction

@@ -131,7 +131,7 @@ class RecommendationService(ComponentsUser, recommendation_service_pb2_grpc.Reco
         with self._components.spool.open() as clip:
             audio = ArrivingAudio(self._components.engine, clip, form)
             async for request in requests:
-                await audio.append(converters.chunk(request))
+                await audio.append(converters.chunk(request, self._components.clip_bytes))
             return await self._clip_seed(await audio.complete_file(), context.time_remaining())
 
     async def _clip_seed(self, audio: Path | bytes, seconds_left: float | None) -> _Seed:
