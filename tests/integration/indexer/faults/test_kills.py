@@ -36,6 +36,7 @@ STAGES = [
     "after-rename",
 ]
 CLIPS = 24
+FLAC_SYNC = b"\xff\xf8"
 TRIMMING = [Failpoint.BEFORE_TRIM, Failpoint.AFTER_TRIM]
 # Other tests reach these.
 ELSEWHERE = [Failpoint.WHILE_REMOVING, Failpoint.BEFORE_SWITCH, Failpoint.AFTER_SWITCH]
@@ -67,9 +68,12 @@ class Library:
         return self.folder / f"shelf{number:02}"
 
     def spoil(self, paths: set[str]) -> None:
-        """Overwrites files with zeros, which cannot be decoded."""
+        """Overwrites the frames of FLAC files with zeros, which cannot be decoded; their track ids stay the same."""
         for path in map(Path, paths):
-            _overwrite(path, bytes(path.stat().st_size))
+            content = path.read_bytes()
+            if content.startswith(b"fLaC"):
+                frames = content.index(FLAC_SYNC) if FLAC_SYNC in content else len(content)
+                _overwrite(path, content[:frames] + bytes(len(content) - frames))
 
     def restore(self) -> None:
         """Restores the content of every file."""
