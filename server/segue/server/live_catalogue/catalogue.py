@@ -27,7 +27,7 @@ from segue.core.index.vector_index import Neighbour, Vectors
 from segue.core.model.artifact import Manifest
 from segue.server.live_catalogue.compaction import Compactor
 from segue.server.live_catalogue.loading import load_view
-from segue.server.live_catalogue.lost_keys import LostKeys
+from segue.server.live_catalogue.lost_keys import LOST, LostKeys
 from segue.server.live_catalogue.metadata_cache import MAX_TRACKS, MetadataCache
 from segue.server.live_catalogue.nearest_tracks import NearestTracks
 from segue.server.live_catalogue.view import View
@@ -40,7 +40,6 @@ _CLOSE_SECONDS = 20.0
 OTHER_MODEL_ADVICE = "Start the server with that model, or index the music again with this one."
 """What to do about a catalogue that another model built."""
 
-_LOST = "Redis has lost the catalogue or its main keys. Restore a backup, or index the music again."
 _EVENTS_PER_READ = 10_000
 _TRACKS_PER_READ = 1_000
 # Extra neighbours, for tracks that are removed between the search and the reading of their metadata.
@@ -194,7 +193,7 @@ class LiveCatalogue:
             neighbours = view.search(query, skip + k + _SPARE, {seed})[skip:]
         try:
             with self._metrics.time_stage("metadata"):
-                tracks = self._lost_keys.with_metadata(neighbours, self.store)
+                tracks = self._lost_keys.with_metadata(neighbours, self.store, view.revision)
         except StoreUnavailable as error:
             self._set_problem(error)
             return NearestTracks(self._with_cached_metadata(neighbours[:k], error), view.revision, stale=True)
@@ -271,7 +270,7 @@ class LiveCatalogue:
             identity = store.identity()
         if identity is None:
             if self._view.identity or store.count():
-                raise CatalogueLost(_LOST)
+                raise CatalogueLost(LOST)
             return
         if identity != self._view.identity:
             self._metadata, self._filled_view, self._is_all_cached = MetadataCache(self._max_cached_tracks), None, True
@@ -280,7 +279,7 @@ class LiveCatalogue:
         view, published = self._view, snapshot.newest_revision(self._data)
         newest = store.revision()
         if not newest and store.count():
-            raise CatalogueLost(_LOST)
+            raise CatalogueLost(LOST)
         lost = view.identity != identity or view.revision > newest or view.revision + 1 < store.oldest_revision()
         if lost or published != self._loaded_snapshot:
             view = load_view(self._data, store, identity, newest)

@@ -7,11 +7,14 @@ from collections.abc import Sequence
 
 from segue.core.catalogue.records import Track
 from segue.core.catalogue.store import TrackStore
+from segue.core.errors import CatalogueLost
 from segue.core.index.vector_index import Neighbour
 from segue.core.quantities import quantity
 from segue.server.live_catalogue.view import View
 
 _MAX_SUSPECTS = 100
+LOST = "Redis has lost the catalogue or its main keys. Restore a backup, or index the music again."
+"""Message of CatalogueLost."""
 
 _log = logging.getLogger(__name__)
 
@@ -35,10 +38,24 @@ class LostKeys:
                 self._suspects[track_id] = None
         return tracks
 
-    def with_metadata(self, neighbours: Sequence[Neighbour], store: TrackStore) -> list[tuple[Neighbour, Track]]:
-        """Returns the neighbours with their tracks, without those whose track is missing."""
+    def with_metadata(
+        self, neighbours: Sequence[Neighbour], store: TrackStore, revision: int
+    ) -> list[tuple[Neighbour, Track]]:
+        """Returns the neighbours with their tracks, without those whose track is missing.
+
+        Args:
+            neighbours: tracks of a view.
+            store: the store.
+            revision: revision of the view.
+
+        Raises:
+            CatalogueLost: all tracks are missing, and the store has no later event that removed them.
+        """
         tracks = self.read_metadata([neighbour.track_id for neighbour in neighbours], store)
-        return [(neighbour, track) for neighbour, track in zip(neighbours, tracks, strict=True) if track is not None]
+        found = [(neighbour, track) for neighbour, track in zip(neighbours, tracks, strict=True) if track is not None]
+        if neighbours and not found and store.revision() <= revision:
+            raise CatalogueLost(LOST)
+        return found
 
     def check(self, view: View, store: TrackStore) -> None:
         """Compares the store with a view of it, unless the store has changed since; logs it if more are lost."""
