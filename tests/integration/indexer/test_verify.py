@@ -209,7 +209,7 @@ def test_a_catalogue_without_identity_is_left_alone(
     ended = run(name, *arguments, "--data", data, *model)
 
     assert 1 == ended.exit_code
-    assert "has 19 tracks but no record of the model that built it. Restore a backup" in ended.stderr
+    assert "has 19 tracks but no record of the model that built it. Does this Redis evict" in ended.stderr
     assert (19, 0) == (client.zcard(KEYS.track_ids), client.exists(KEYS.identity))
 
 
