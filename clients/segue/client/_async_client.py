@@ -197,7 +197,7 @@ class AsyncClient:
         fields = _calls.field_mask(read_mask)
 
         async def send(seconds: float) -> ClassifyResponse:
-            stream = _streams.classify_upload(clip, top_k, fields, seconds, is_async=True)
+            stream = _streams.classify_upload(clip.async_chunks(), top_k, fields, seconds)
             responses = [response async for response in self._stream(stream)]
             return responses[-1].result
 
@@ -209,7 +209,7 @@ class AsyncClient:
                 return await self._send(_calls.recommend_track(request, track_id))
 
         async def send(seconds: float) -> RecommendResponse:
-            upload = _streams.recommend_upload(clip, request, seconds, is_async=True)
+            upload = _streams.recommend_upload(clip.async_chunks(), request, seconds)
             with upload.typed_errors(self._endpoint):
                 return (await upload.send_async(self._stubs, self._endpoint)).response
 

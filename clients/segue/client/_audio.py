@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, TypeAlias
@@ -89,6 +90,12 @@ class Clip:
         while self.rest and (chunk := self._chunk(self.rest, position)):
             yield chunk
             position += len(chunk)
+
+    async def async_chunks(self) -> AsyncIterator[bytes]:
+        """Yields the clip in chunks, which are read in threads; see ``chunks``."""
+        chunks = self.chunks()
+        while chunk := await asyncio.to_thread(next, chunks, b""):
+            yield chunk
 
     def track_id(self) -> str | None:
         """Returns the track id of a file, or None for other clips.

@@ -249,7 +249,7 @@ class Client:
         fields = _calls.field_mask(read_mask)
 
         def send(seconds: float) -> ClassifyResponse:
-            *_, last = self._stream(_streams.classify_upload(clip, top_k, fields, seconds))
+            *_, last = self._stream(_streams.classify_upload(clip.chunks(), top_k, fields, seconds))
             return last.result
 
         return self._upload(clip, send)
@@ -260,7 +260,7 @@ class Client:
                 return self._send(_calls.recommend_track(request, track_id))
 
         def send(seconds: float) -> RecommendResponse:
-            upload = _streams.recommend_upload(clip, request, seconds)
+            upload = _streams.recommend_upload(clip.chunks(), request, seconds)
             with upload.typed_errors(self._endpoint):
                 return upload.send(self._stubs, self._endpoint).response
 

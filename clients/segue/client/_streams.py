@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 import os
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Sequence
@@ -145,47 +144,30 @@ def track_id_of(clip: Clip, request: RecommendRequest) -> str | None:
 
 
 def classify_upload(
-    clip: Clip, top_k: int | None, fields: FieldMask | None, timeout: float, *, is_async: bool = False
+    chunks: Iterable[bytes] | AsyncIterable[bytes], top_k: int | None, fields: FieldMask | None, timeout: float
 ) -> Stream[StreamingClassifyRequest, StreamingClassifyResponse]:
     """Builds a call that classifies a large clip; its last response has the result.
 
     Args:
-        clip: the clip.
+        chunks: the clip.
         top_k: number of genres to return.
         fields: fields of the response to return, or None for the default.
         timeout: time limit of the call in seconds.
-        is_async: True to read the file in threads.
     """
-    chunks = _async_chunks(clip) if is_async else clip.chunks()
     stream = streaming_classify(chunks, None, top_k, fields and fields.paths, timeout, result_only=True)
     return replace(stream, waits=False)
 
 
 def recommend_upload(
-    clip: Clip, request: RecommendRequest, timeout: float, *, is_async: bool = False
+    chunks: Iterable[bytes] | AsyncIterable[bytes], request: RecommendRequest, timeout: float
 ) -> RecommendUpload:
     """Builds a call that recommends tracks for a large clip.
 
     Args:
-        clip: the clip.
+        chunks: the clip.
         request: the request without its seed.
         timeout: time limit of the call in seconds.
-        is_async: True to read the file in threads.
     """
     first = RecommendUploadRequest(config=RecommendUploadConfig(request=request))
-    if is_async:
-        return RecommendUpload(RequestMessages(_async_messages(first, clip)), timeout)
-    chunks = (RecommendUploadRequest(chunk=chunk) for chunk in clip.chunks())
-    return RecommendUpload(RequestMessages(itertools.chain([first], chunks)), timeout)
-
-
-async def _async_messages(first: RecommendUploadRequest, clip: Clip) -> AsyncIterator[RecommendUploadRequest]:
-    yield first
-    async for chunk in _async_chunks(clip):
-        yield RecommendUploadRequest(chunk=chunk)
-
-
-async def _async_chunks(clip: Clip) -> AsyncIterator[bytes]:
-    chunks = clip.chunks()
-    while chunk := await asyncio.to_thread(next, chunks, b""):
-        yield chunk
+    messages = _map([first], chunks, lambda chunk: RecommendUploadRequest(chunk=chunk))
+    return RecommendUpload(RequestMessages(messages), timeout)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import mmap
 import os
 import tempfile
 import uuid
@@ -27,22 +26,6 @@ def sha256_of(path: Path, start: int = 0) -> str:
     with path.open("rb") as file:
         file.seek(start)
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-@contextmanager
-def mapped(path: Path) -> Iterator[memoryview]:
-    """Maps a file into memory for reading; only the parts that are read need memory.
-
-    Raises:
-        OSError: the file cannot be read.
-        ValueError: the file is empty.
-    """
-    with (
-        path.open("rb") as file,
-        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content,
-        memoryview(content) as view,
-    ):
-        yield view
 
 
 class TemporaryFile(NamedTuple):

@@ -8,7 +8,6 @@ import pytest
 from segue.client import MAX_AUDIO_BYTES, AudioSource, AudioTooLongError, AudioUnreadableError, MalformedRequestError
 from segue.client import _calls as calls
 from segue.client import _streams as streams
-from segue.client._audio import Clip
 from segue.v1 import catalog_service_pb2, classification_service_pb2, recommendation_service_pb2
 from segue.v1.catalog_service_pb2 import ListTracksResponse
 
@@ -31,7 +30,7 @@ def test_every_method_has_a_call() -> None:
         calls.status().request,
         *streams.streaming_classify([]).requests,
         *streams.streaming_recommend(["id"])[0].requests,
-        *streams.recommend_upload(Clip("clip", b"RIFF"), calls.recommend_request(None, None), 1).requests,
+        *streams.recommend_upload([b"RIFF"], calls.recommend_request(None, None), 1).requests,
     ]
     assert contract == {request.DESCRIPTOR.full_name for request in built}
 

@@ -6,7 +6,7 @@ import struct
 from itertools import islice
 from typing import NamedTuple
 
-from segue.core.audio.containers import MP3_FRAME_BYTES, id3_end, iff_chunks, iso_boxes, riff_chunks, xing_header
+from segue.core.audio.containers import MP3_FRAME_BYTES, Bytes, id3_end, iff_chunks, iso_boxes, riff_chunks, xing_header
 
 # If the file is shorter, these lengths mean that it is unknown: the first, and all from the second on, such as
 # 0x7FFFF000 and 0xFFFFFFFF.
@@ -71,7 +71,7 @@ def has_last_page(data: memoryview) -> bool:
     return start + 27 + header[26] + sum(segments) <= len(tail)
 
 
-def playing_seconds(data: memoryview) -> float:
+def playing_seconds(data: Bytes) -> float:
     """Estimates the duration of a file in seconds, without decoding it.
 
     WAV and FLAC have it in their headers. For other formats 128 kbit/s is assumed. Most files have more, so the
@@ -82,7 +82,7 @@ def playing_seconds(data: memoryview) -> float:
     return flac_seconds(data) or len(data) / _COMPRESSED_BYTES_A_SECOND
 
 
-def flac_seconds(data: memoryview) -> float:
+def flac_seconds(data: Bytes) -> float:
     """Returns the duration of a FLAC file by its header; 0 if the header does not have it, or it is no FLAC file."""
     head = bytes(data[:26])
     if head[:4] != b"fLaC" or len(head) < 26:
@@ -93,10 +93,10 @@ def flac_seconds(data: memoryview) -> float:
     return samples / rate if rate else 0.0
 
 
-def _wav_seconds(data: memoryview) -> float:
+def _wav_seconds(data: Bytes) -> float:
     for chunk in islice(riff_chunks(data), _MAX_CHUNKS_BEFORE_FORMAT):
         if chunk.name == b"fmt " and chunk.start + 12 <= len(data):
-            (rate,) = struct.unpack_from("<I", data, chunk.start + 8)
+            (rate,) = struct.unpack("<I", bytes(data[chunk.start + 8 : chunk.start + 12]))
             return len(data) / rate if rate else 0.0
         if chunk.name == b"data":
             break

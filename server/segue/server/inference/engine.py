@@ -10,15 +10,15 @@ import asyncio
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple, cast
 
+from segue.core.audio.containers import FileBytes
 from segue.core.audio.sniff import playing_seconds
 from segue.core.errors import AudioUndecodable, DeadlinePassed, Overloaded, WorkerError
 from segue.core.features.clips import ExtractedClip, PartialWindows
 from segue.core.features.windows import Windows
-from segue.core.files import mapped
 from segue.core.model.saved_model import Floats, Model, Prediction
 from segue.core.process_pool import ProcessPool
 from segue.server.inference.admission import Admission, Ticket, weight
@@ -202,5 +202,8 @@ def _deadline(seconds_left: float | None) -> float | None:
 
 
 def _weight(audio: Path | bytes) -> float:
-    with nullcontext(memoryview(audio)) if isinstance(audio, bytes) else mapped(audio) as data:
+    if isinstance(audio, bytes):
+        return weight(len(audio), playing_seconds(memoryview(audio)))
+    with audio.open("rb") as file:
+        data = FileBytes(file.fileno())
         return weight(len(data), playing_seconds(data))
