@@ -103,9 +103,9 @@ class CatalogServiceServicer(object):
         The tracks whose title has all the words come first, then those that need the artist as well, then the album, then
         the path; equally good ones are in the order of their ids.
 
-        Each server searches texts in its memory, about 0.2 kB for each track. A call costs 0.02 s of one core for 100,000
-        tracks if few match, 0.25 s if all match, and ten times as much for 1,000,000. Tracks that were added or removed are
-        seen within seconds. The server reads all texts again after every run of the indexer, 2,000 in a second, so a new
+        Each server searches texts in its memory, about 0.2 kB for each track. A call costs 0.2 s of one core for 100,000
+        tracks if few match, 0.6 s if all match, and several times as much for 1,000,000. Tracks that were added or removed
+        are seen within seconds. The server reads all texts again after every run of the indexer, 2,000 in a second, so a new
         title or path of a known track is seen within a minute for 100,000 tracks, ten minutes for 1,000,000.
 
         Errors: MALFORMED_REQUEST (INVALID_ARGUMENT) for a query without a word or with too many, a page size below 0, or a
