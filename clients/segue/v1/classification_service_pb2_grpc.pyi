@@ -46,8 +46,9 @@ class ClassificationServiceStub:
     the last chunk.
 
     The last response is the result, the same that Classify returns for the whole audio: it comes from windows spread
-    over the whole clip, not from the responses before it. Each of those has the scores that Classify returns for that
-    window alone. The windows of MP4, AAC, WMA and Matroska come at the end; other formats are decoded as they arrive.
+    over the whole clip, not from the responses before it. Each of those has the scores of its window alone, which a
+    model that levels clips brings to the level of what has arrived up to the window's end. The windows of MP4, AAC,
+    WMA and Matroska come at the end; other formats are decoded as they arrive.
 
     The call ends when the caller sends nothing for 30 s, reads nothing for 30 s, or has been sending for 4 h.
 
@@ -74,8 +75,9 @@ class ClassificationServiceAsyncStub(ClassificationServiceStub):
     the last chunk.
 
     The last response is the result, the same that Classify returns for the whole audio: it comes from windows spread
-    over the whole clip, not from the responses before it. Each of those has the scores that Classify returns for that
-    window alone. The windows of MP4, AAC, WMA and Matroska come at the end; other formats are decoded as they arrive.
+    over the whole clip, not from the responses before it. Each of those has the scores of its window alone, which a
+    model that levels clips brings to the level of what has arrived up to the window's end. The windows of MP4, AAC,
+    WMA and Matroska come at the end; other formats are decoded as they arrive.
 
     The call ends when the caller sends nothing for 30 s, reads nothing for 30 s, or has been sending for 4 h.
 
@@ -111,8 +113,9 @@ class ClassificationServiceServicer(metaclass=_abc_1.ABCMeta):
         the last chunk.
 
         The last response is the result, the same that Classify returns for the whole audio: it comes from windows spread
-        over the whole clip, not from the responses before it. Each of those has the scores that Classify returns for that
-        window alone. The windows of MP4, AAC, WMA and Matroska come at the end; other formats are decoded as they arrive.
+        over the whole clip, not from the responses before it. Each of those has the scores of its window alone, which a
+        model that levels clips brings to the level of what has arrived up to the window's end. The windows of MP4, AAC,
+        WMA and Matroska come at the end; other formats are decoded as they arrive.
 
         The call ends when the caller sends nothing for 30 s, reads nothing for 30 s, or has been sending for 4 h.
 

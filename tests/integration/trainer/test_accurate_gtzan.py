@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from segue.core.audio.decode import read_audio
 from segue.core.features.extract import extract
-from segue.core.features.window_features import window_at
+from segue.core.features.window_features import window_power
 from segue.core.model.saved_model import Model, Prediction
 from segue.core.paths import resolve_model
 from segue.trainer.accurate.tags import read_tags
@@ -73,9 +73,9 @@ def correlation(model: Model, file: AudioFile, stored: Floats) -> float:
     windows = read_audio(
         file.path,
         config.sample_rate,
-        lambda source: [window_at(source, config, HOP * place) for place in NEAR_THE_SERVED],
+        lambda source: [window_power(source, config, HOP * place) for place in NEAR_THE_SERVED],
     )
-    tags = model.encode(np.stack([window for window in windows if window is not None]))
+    tags = model.encode(np.stack([window.scaled(1.0, config) for window in windows]))
     return float(np.corrcoef(tags.mean(0), stored[list(NEAR_THE_SERVED)].mean(0))[0, 1])
 
 

@@ -24,16 +24,20 @@ class AudioSource(SampleSource, Protocol):
     """A track that can be read in parts, with the properties of its file.
 
     Attributes:
+        can_seek: False if reading before the last part decodes the track again.
         seconds: duration of the track.
         info: properties of its file.
     """
 
+    can_seek: bool
     seconds: float
     info: SourceInfo
 
 
 class ArraySource:
     """A track whose samples are in memory."""
+
+    can_seek = True
 
     def __init__(self, samples: Samples, seconds: float, info: SourceInfo) -> None:
         self._samples = samples
@@ -53,6 +57,8 @@ class ArraySource:
 
 class FileSource:
     """A track that libsndfile decodes part by part; each part is resampled on its own."""
+
+    can_seek = True
 
     def __init__(self, file: soundfile.SoundFile, rate: int, info: SourceInfo) -> None:
         self._file = file

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from segue.core.audio.quality import Quality
+from segue.core.features.level import Loudness
 from segue.core.features.windows import Windows
 
 
@@ -31,8 +32,10 @@ class PartialWindows:
         starts: start of each window in seconds from the start of the clip.
         windows: each window on its own, or None for a silent one; as many as ``starts``.
         seconds: duration of the clip that can be decoded so far.
+        loudness: loudness of the clip so far, with these windows.
     """
 
     starts: tuple[float, ...]
     windows: tuple[Windows | None, ...]
     seconds: float
+    loudness: Loudness

@@ -64,6 +64,9 @@ class FeatureConfig:
         floor_db: lowest value in decibels, below 0. Unused by the other scale.
         columns: number of columns in a window.
         grid: grid that maps columns to frames.
+        level_dbfs: RMS level in dBFS that every clip is brought to, or None to leave it as it is.
+        trim_db: level in decibels relative to the peak, below 0; the start and the end of a track that stay below it
+            are left out. None to leave nothing out.
     """
 
     sample_rate: int = 22_050
@@ -76,6 +79,8 @@ class FeatureConfig:
     floor_db: float = -60.0
     columns: int = 39
     grid: ColumnGrid = GTZAN_GRID
+    level_dbfs: float | None = None
+    trim_db: float | None = None
 
     @property
     def fingerprint(self) -> str:
@@ -102,8 +107,8 @@ class FeatureConfig:
         return self.grid.columns(self.frame_count(samples))
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns the settings as JSON values."""
-        return asdict(self)
+        """Returns the settings as JSON values, without those that are None: older artifacts do not have them."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
 
     @classmethod
     def from_dict(cls, settings: dict[str, Any]) -> FeatureConfig:
@@ -123,6 +128,8 @@ class FeatureConfig:
             raise ValueError(f"{config.fmin} to {config.fmax} Hz is no range for mel bands")
         if config.scale not in get_args(Scale) or not config.floor_db < 0:
             raise ValueError(f"the scale {config.scale!r} with a floor of {config.floor_db} dB is unknown")
+        if (config.level_dbfs or 0) > 0 or (config.trim_db or 0) > 0:
+            raise ValueError("a level is above 0 dB")
         return config
 
 
@@ -131,8 +138,10 @@ def _check_types(kind: type[ColumnGrid | FeatureConfig], settings: object) -> No
     if not isinstance(settings, dict):
         raise TypeError("the settings have no names")
     defaults = {field.name: field.default for field in fields(kind)}
-    if differing := sorted(map(str, set(settings) ^ set(defaults))):
+    optional = {name: 0.0 for name, default in defaults.items() if default is None and name in settings}
+    expected = {name: default for name, default in defaults.items() if default is not None} | optional
+    if differing := sorted(map(str, set(settings) ^ set(expected))):
         raise TypeError(f"settings are missing or unknown ({', '.join(differing)})")
-    for name, default in defaults.items():
+    for name, default in expected.items():
         if name != "grid" and type(settings[name]) is not type(default):
             raise TypeError(f"{name} is {settings[name]!r}")

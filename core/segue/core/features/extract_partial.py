@@ -6,6 +6,7 @@ do the work and may be killed, as with whole clips.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,16 +17,26 @@ from segue.core.audio.sources import ArraySource
 from segue.core.errors import AudioUndecodable
 from segue.core.features.clips import PartialWindows
 from segue.core.features.config import FeatureConfig
-from segue.core.features.window_features import window_at
+from segue.core.features.level import Loudness, is_silent
+from segue.core.features.window_features import WindowPower, window_power
 from segue.core.features.windows import Windows
 
-NOTHING = PartialWindows((), (), 0.0)
+NOTHING = PartialWindows((), (), 0.0, Loudness())
 
 
 def extract_partial(
-    audio: Path | bytes, config: FeatureConfig, first: int, max_windows: int, *, ended: bool
+    audio: Path | bytes,
+    config: FeatureConfig,
+    first: int,
+    max_windows: int,
+    *,
+    ended: bool,
+    before: Loudness = NOTHING.loudness,
 ) -> PartialWindows:
     """Extracts the next windows of a clip from the first bytes of its file.
+
+    Each window is brought to the level of what has come up to its end: the level of the whole clip is not known yet.
+    And the windows begin with the first sample, since the lead-in may be quiet music.
 
     Args:
         audio: the bytes that have arrived so far, or the file with them.
@@ -33,31 +44,41 @@ def extract_partial(
         first: number of the first window, from 0.
         max_windows: greatest number of windows, at least 1.
         ended: True if no more bytes will arrive.
+        before: loudness of the windows before the first.
 
     Returns:
-        The windows, or ``NOTHING`` if the bytes cannot be decoded; only the whole file shows if they ever can.
+        The windows, or none if the bytes cannot be decoded; only the whole file shows if they ever can.
     """
     try:
         with open_partial(audio, config.sample_rate) as source:
             samples, offset = source.read_available(*_span(config, first, max_windows))
-            return _windows(_OffsetSource(samples, offset), config, first, max_windows, ended=ended)
+            offset_source = _OffsetSource(samples, offset)
+            return _windows(offset_source, config, range(first, first + max_windows), before, ended=ended)
     except AudioUndecodable:
-        return NOTHING
+        return replace(NOTHING, loudness=before)
 
 
 def _windows(
-    source: _OffsetSource, config: FeatureConfig, first: int, max_windows: int, *, ended: bool
+    source: _OffsetSource, config: FeatureConfig, numbers: range, loudness: Loudness, *, ended: bool
 ) -> PartialWindows:
     starts: list[float] = []
     windows: list[Windows | None] = []
-    for column in range(first * config.columns, (first + max_windows) * config.columns, config.columns):
+    for number in numbers:
+        column = number * config.columns
         if source.samples < _samples_needed(config, column, ended=ended):
             break
-        start = config.grid.frame(column) * config.hop / config.sample_rate
-        value = window_at(source, config, column)
-        starts.append(start)
-        windows.append(None if value is None else Windows(value[np.newaxis], np.array([start])))
-    return PartialWindows(tuple(starts), tuple(windows), source.samples / config.sample_rate)
+        starts.append(config.grid.frame(column) * config.hop / config.sample_rate)
+        window = window_power(source, config, column)
+        loudness = loudness.with_window(window.rms)
+        windows.append(_levelled(window, starts[-1], loudness, config))
+    return PartialWindows(tuple(starts), tuple(windows), source.samples / config.sample_rate, loudness)
+
+
+def _levelled(window: WindowPower, start: float, loudness: Loudness, config: FeatureConfig) -> Windows | None:
+    """Brings a window to the level of its clip up to here; returns None if it is silent."""
+    if is_silent(window.rms, loudness.loudest):
+        return None
+    return Windows(window.scaled(loudness.gain(config), config)[np.newaxis], np.array([start]))
 
 
 def _span(config: FeatureConfig, first: int, max_windows: int) -> tuple[int, int]:

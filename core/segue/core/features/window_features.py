@@ -2,20 +2,39 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
 from segue.core.audio.samples import SampleSource
+from segue.core.audio.sources import AudioSource
 from segue.core.errors import AudioSilent, AudioTooShort
 from segue.core.features.config import FeatureConfig
+from segue.core.features.level import Loudness, is_silent
 from segue.core.features.log_mel import log_scale, mel_power
+from segue.core.features.sounding_part import sounding_part
 from segue.core.features.windows import Windows, spread_starts
 
-# 8 steps of 16-bit audio: less than the noise of any recording, more than dither.
-SILENCE_RMS = 2.5e-4
+
+@dataclass(frozen=True)
+class WindowPower:
+    """A window before it is brought to the level of its clip and to the network's scale.
+
+    Attributes:
+        power: mel power [bands, columns], 0 or above.
+        rms: RMS of its samples without their mean, full scale 1.0.
+    """
+
+    power: NDArray[np.float32]
+    rms: float
+
+    def scaled(self, gain: float, config: FeatureConfig) -> NDArray[np.float32]:
+        """Returns its log-mel [bands, columns] for samples that are ``gain`` times as loud."""
+        return log_scale(self.power * np.float32(gain**2), config)
 
 
-def extract_windows(source: SampleSource, config: FeatureConfig, max_windows: int) -> Windows:
+def extract_windows(source: AudioSource, config: FeatureConfig, max_windows: int) -> Windows:
     """Extracts the windows of a track, and reads only the samples that they need.
 
     Args:
@@ -25,9 +44,10 @@ def extract_windows(source: SampleSource, config: FeatureConfig, max_windows: in
 
     Raises:
         AudioTooShort: the track is shorter than one window.
-        AudioSilent: no window is louder than ``SILENCE_RMS``.
+        AudioSilent: no window is louder than ``segue.core.features.level.SILENCE_RMS``.
     """
-    columns = config.column_count(source.samples)
+    part = sounding_part(source, config)
+    columns = config.column_count(part.samples)
     if columns < config.columns:
         seconds = source.samples / config.sample_rate
         raise AudioTooShort(
@@ -35,21 +55,28 @@ def extract_windows(source: SampleSource, config: FeatureConfig, max_windows: in
             least_seconds=config.window_seconds,
             actual_seconds=round(seconds, 2),
         )
-    starts = spread_starts(columns, config.columns, max_windows)
-    values = [window_at(source, config, int(start)) for start in starts]
-    audible = [index for index, value in enumerate(values) if value is not None]
+    firsts = spread_starts(columns, config.columns, max_windows)
+    starts = np.array([part.start + config.grid.frame(int(first)) * config.hop for first in firsts])
+    windows = [window_power(part, config, int(first)) for first in firsts]
+    return _levelled(windows, starts / config.sample_rate, config)
+
+
+def _levelled(windows: list[WindowPower], starts: NDArray[np.float64], config: FeatureConfig) -> Windows:
+    """Brings the windows of a clip to its level, and leaves out silent ones."""
+    loudest = max(window.rms for window in windows)
+    audible = [index for index, window in enumerate(windows) if not is_silent(window.rms, loudest)]
     if not audible:
         raise AudioSilent("The audio is silent: every window is below -72 dBFS. Send a louder recording.")
-    seconds_per_frame = config.hop / config.sample_rate
+    gain = Loudness.of(windows[index].rms for index in audible).gain(config)
     return Windows(
-        values=np.stack([value for value in values if value is not None]),
-        starts=np.array([config.grid.frame(int(starts[i])) * seconds_per_frame for i in audible]),
-        silent=len(starts) - len(audible),
+        values=np.stack([windows[index].scaled(gain, config) for index in audible]),
+        starts=starts[audible],
+        silent=len(windows) - len(audible),
     )
 
 
-def window_at(source: SampleSource, config: FeatureConfig, column: int) -> NDArray[np.float32] | None:
-    """Computes the log-mel of the window that starts at ``column``, or returns None if it is silent."""
+def window_power(source: SampleSource, config: FeatureConfig, column: int) -> WindowPower:
+    """Computes the mel power and the loudness of the window that starts at ``column``."""
     frames = config.grid.frames(column, config.columns)
     # A margin of one frame's length on both sides makes the frames at the edges equal to those of the whole track.
     margin = -(-config.n_fft // config.hop)
@@ -58,6 +85,4 @@ def window_at(source: SampleSource, config: FeatureConfig, column: int) -> NDArr
     samples = source.read(first_read * config.hop, (last + margin) * config.hop)
     inside = samples[(first - first_read) * config.hop : (last - first_read) * config.hop]
     # The deviation, not the power: a constant offset is silent.
-    if inside.std() < SILENCE_RMS:
-        return None
-    return log_scale(mel_power(samples, frames - first_read, config), config)
+    return WindowPower(mel_power(samples, frames - first_read, config), float(inside.std()))

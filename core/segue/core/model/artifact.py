@@ -36,7 +36,8 @@ class Manifest:
 
     Attributes:
         name: name of the network, such as "segue-fast".
-        model_id: the name and the first 8 digits of a digest of the SavedModel; unique for each network.
+        model_id: the name and the first 8 digits of a digest of the SavedModel, and of the front end if it levels or
+            trims clips; unique for each network with its front end.
         labels: genres in the order of the posterior, at least 2.
         windows: greatest number of windows that ``decide`` accepts for a track, at least 1.
         feature_width: width of the features that ``encode`` computes for a window.
@@ -112,7 +113,7 @@ def write_manifest(folder: Path, manifest: Manifest) -> Manifest:
         The manifest as written.
     """
     files = {path: sha256_of(folder / path) for path in _files(folder)}
-    written = replace(manifest, model_id=_model_id(manifest.name, files), files=files)
+    written = replace(manifest, model_id=_model_id(replace(manifest, files=files)), files=files)
     (folder / MANIFEST).write_text(written.to_json(), encoding="utf-8")
     return written
 
@@ -136,7 +137,7 @@ def read_manifest(folder: Path) -> Manifest:
         raise ArtifactDamaged(f"{path} is not a manifest: {error}. Take a fresh copy of it.") from error
     manifest = Manifest.from_json(text, path)
     check_files(folder, manifest.files)
-    model_id = _model_id(manifest.name, manifest.files)
+    model_id = _model_id(manifest)
     if model_id != manifest.model_id:
         raise ArtifactDamaged(
             f"{path} belongs to the model {manifest.model_id}, but the network in its folder is {model_id}. Take a "
@@ -172,9 +173,13 @@ def _files(folder: Path) -> list[str]:
     return sorted(name for path in paths if (name := path.relative_to(folder).as_posix()) != MANIFEST)
 
 
-def _model_id(name: str, files: dict[str, str]) -> str:
+def _model_id(manifest: Manifest) -> str:
+    files, features = manifest.files, manifest.features
     weights = "".join(f"{path}:{files[path]}\n" for path in sorted(files) if path.startswith(f"{SAVED_MODEL}/"))
-    return f"{name}-{hashlib.sha256(weights.encode()).hexdigest()[:8]}"
+    # The ids of artifacts that were written before these settings existed must not change.
+    has_them = features.level_dbfs is not None or features.trim_db is not None
+    front_end = features.fingerprint if has_them else ""
+    return f"{manifest.name}-{hashlib.sha256((weights + front_end).encode()).hexdigest()[:8]}"
 
 
 def _own_digest(settings: dict[str, Any]) -> str:

@@ -33,7 +33,18 @@ def find_model(identity: Identity | None, data: Path) -> Path:
         if _read_model_id(folder) == identity.model_id:
             return folder.resolve()
     raise ArtifactError(
-        f"The catalogue was built by the model {identity.model_id}, which is not here. Name its folder with --model."
+        f"The catalogue was built by the model {identity.model_id}, which is not here. Name its folder with --model"
+        f"{_successor_advice(identity.model_id)}."
+    )
+
+
+def _successor_advice(model_id: str) -> str:
+    """Returns what else to do if Segue ships a newer model of this name."""
+    name = model_id.rpartition("-")[0]
+    if name not in shipped_model_names():
+        return ""
+    return (
+        f", or use the one that ships with this version: segue-indexer reindex --model {name} analyzes every file again"
     )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from segue.core.audio.pcm import PcmForm, wav_header
 from segue.core.errors import MalformedRequest, Overloaded
+from segue.core.features.level import Loudness
 from segue.server.inference.decode_task import StreamRange
 from segue.server.inference.engine import Engine, WindowPrediction
 from segue.server.inference.spool import SpooledClip
@@ -33,6 +34,7 @@ class ArrivingAudio:
         self._form = form
         self._header = wav_header(form, None) if form else b""
         self._windows = 0
+        self._loudness = Loudness()
         self._next_try_bytes = _FIRST_TRY_BYTES
 
     async def append(self, chunk: bytes) -> None:
@@ -59,7 +61,7 @@ class ArrivingAudio:
         if ended:
             self._check_not_empty()
         while ended or self._clip.size >= self._next_try_bytes:
-            stream_range = StreamRange(self._windows, ended)
+            stream_range = StreamRange(self._windows, ended, self._loudness)
             try:
                 partial = await self._engine.analyze_partial(self._clip.path, stream_range, seconds_left)
             except Overloaded:
@@ -68,6 +70,7 @@ class ArrivingAudio:
                 self._next_try_bytes = self._clip.size + _FIRST_TRY_BYTES
                 return
             self._windows += len(partial.predictions)
+            self._loudness = partial.loudness
             self._next_try_bytes = self._bytes_for_next_window(partial.seconds)
             for prediction in partial.predictions:
                 yield prediction

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from segue.core.features.clips import ExtractedClip, PartialWindows
+from segue.core.features.level import Loudness
 
 STREAM_SECONDS = 180.0
 """Time limit of decoding a clip of a stream. 4 h of AAC or Opus, which are decoded whole, take up to 100 s on a busy
@@ -19,10 +20,12 @@ class StreamRange:
     Attributes:
         first: number of the first window, from 0.
         ended: True if no more bytes will come.
+        before: loudness of the windows before the first.
     """
 
     first: int
     ended: bool
+    before: Loudness
 
 
 @dataclass(frozen=True)

@@ -59,8 +59,8 @@ class DecodeWorker:
         if task.stream_range is None:
             clip: ExtractedClip | PartialWindows = extract(task.audio, self.config, self.max_windows, on_decoded)
         else:
-            first, ended = task.stream_range.first, task.stream_range.ended
-            clip = extract_partial(task.audio, self.config, first, self.max_windows, ended=ended)
+            first, ended, before = task.stream_range.first, task.stream_range.ended, task.stream_range.before
+            clip = extract_partial(task.audio, self.config, first, self.max_windows, ended=ended, before=before)
         done = time.monotonic()
         return DecodedClip(clip, begun, decoded, done, _track_id(task.audio) if task.identify else None)
 

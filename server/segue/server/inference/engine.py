@@ -18,6 +18,7 @@ from segue.core.audio.containers import FileBytes
 from segue.core.audio.sniff import playing_seconds
 from segue.core.errors import AudioUndecodable, DeadlinePassed, Overloaded, WorkerError
 from segue.core.features.clips import ExtractedClip, PartialWindows
+from segue.core.features.level import Loudness
 from segue.core.features.windows import Windows
 from segue.core.model.saved_model import Floats, Model, Prediction
 from segue.core.process_pool import ProcessPool
@@ -60,10 +61,12 @@ class PartialPredictions(NamedTuple):
     Attributes:
         predictions: one for each window, in the order of time.
         seconds: seconds of the clip that can be decoded so far.
+        loudness: loudness of the clip so far, with these windows.
     """
 
     predictions: list[WindowPrediction]
     seconds: float
+    loudness: Loudness
 
 
 class Engine:
@@ -148,7 +151,8 @@ class Engine:
             partial = cast("PartialWindows", (await self._decode(task, ticket)).clip)
             with self._counting_cancellations("network", task):
                 posteriors = await asyncio.gather(*map(self._posterior, partial.windows))
-        return PartialPredictions(list(map(WindowPrediction, partial.starts, posteriors)), partial.seconds)
+        predictions = list(map(WindowPrediction, partial.starts, posteriors))
+        return PartialPredictions(predictions, partial.seconds, partial.loudness)
 
     async def _posterior(self, windows: Windows | None) -> Floats | None:
         return None if windows is None else (await self.batcher.predict(windows)).posterior

@@ -20,13 +20,16 @@ def test_every_setting_is_in_the_fingerprint() -> None:
         FeatureConfig(floor_db=-80.0),
         FeatureConfig(grid=ColumnGrid()),
         FeatureConfig(scale="log10_10000"),
+        FeatureConfig(level_dbfs=-17.0),
+        FeatureConfig(trim_db=-60.0),
     ]
-    assert 5 == len({FeatureConfig().fingerprint, *(config.fingerprint for config in changed)})
+    assert 7 == len({FeatureConfig().fingerprint, *(config.fingerprint for config in changed)})
 
 
-def test_settings_survive_json() -> None:
+@pytest.mark.parametrize("config", [FeatureConfig(), FeatureConfig(level_dbfs=-17.0, trim_db=-60.0)])
+def test_settings_survive_json(config: FeatureConfig) -> None:
     """``from_dict`` reads what ``to_dict`` returns."""
-    assert FeatureConfig() == FeatureConfig.from_dict(FeatureConfig().to_dict())
+    assert config == FeatureConfig.from_dict(config.to_dict())
 
 
 @pytest.mark.parametrize(
@@ -39,6 +42,9 @@ def test_settings_survive_json() -> None:
         {"fmin": -1.0},
         {"floor_db": 0.0},
         {"scale": "linear"},
+        {"level_dbfs": 1.0},
+        {"level_dbfs": -17},
+        {"trim_db": 3.0},
         {"gain": 1},
         {"grid": 3},
         {"grid": {"step": 1}},

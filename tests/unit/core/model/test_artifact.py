@@ -4,13 +4,14 @@ import hashlib
 import json
 import shutil
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from segue.core.errors import ArtifactDamaged, ArtifactError, FingerprintMismatch
-from segue.core.model.artifact import read_manifest
+from segue.core.model.artifact import read_manifest, write_manifest
 
 
 @pytest.fixture
@@ -41,6 +42,14 @@ def test_the_model_id(artifact: Path) -> None:
     """The model id is the name and eight digits of a digest of the weights."""
     name, _, digits = read_manifest(artifact).model_id.rpartition("-")
     assert ("tiny", 8) == (name, len(digits))
+
+
+def test_another_level_is_another_model(artifact: Path) -> None:
+    """The same network has another model id if its front end levels clips: its embeddings are others."""
+    manifest = read_manifest(artifact)
+    levelled = replace(manifest, features=replace(manifest.features, level_dbfs=-17.0))
+    assert write_manifest(artifact, levelled).model_id != manifest.model_id
+    assert levelled.features == read_manifest(artifact).features
 
 
 def test_a_folder_without_a_manifest(tmp_path: Path) -> None:

@@ -63,6 +63,12 @@ def test_a_model_that_is_gone(tmp_path: Path, tiny_model: Path) -> None:
         find_model(identity, tmp_path)
 
 
+def test_a_model_of_an_earlier_version(tmp_path: Path) -> None:
+    """The message says how to move the catalogue to the model of the same name that ships now."""
+    with pytest.raises(ArtifactError, match=r"or use .*: segue-indexer reindex --model segue-accurate analyzes"):
+        find_model(Identity("uuid", "segue-accurate-01234567", "f" * 16, 110), tmp_path)
+
+
 @pytest.mark.parametrize("model_id", ["", "..", "a/b", "n" * 300, "\0"])
 def test_an_odd_model_id(tmp_path: Path, model_id: str, tiny_model: Path) -> None:
     """A model id from a store that cannot be a file name is not found, and cannot be remembered."""

@@ -104,7 +104,8 @@ def _training(manifest: Manifest, tracks: int, plan: Mapping[str, Any]) -> list[
         json.dumps(plan, indent=2),
         "```",
         "",
-        f"Front end: {config.sample_rate} Hz, hop {config.hop}, log10(1 + 10,000 x); fingerprint {config.fingerprint}.",
+        f"Front end: {config.sample_rate} Hz, hop {config.hop}, log10(1 + 10,000 x), every clip at "
+        f"{config.level_dbfs:g} dBFS without the silence around it; fingerprint {config.fingerprint}.",
     ]
 
 

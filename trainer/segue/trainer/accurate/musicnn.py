@@ -30,8 +30,10 @@ FEATURES = FeatureConfig(
     scale="log10_10000",
     columns=187,
     grid=ColumnGrid(),
+    level_dbfs=-17.0,
+    trim_db=-60.0,
 )
-"""The front end that the weights were trained with."""
+"""The front end that the weights were trained with, at the level of usual recordings; docs/adr/0041 explains it."""
 
 TAGS = 50
 """Number of tags, each in [0, 1]."""

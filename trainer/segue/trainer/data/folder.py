@@ -18,8 +18,9 @@ from segue.core.audio.sources import AudioSource
 from segue.core.errors import AudioError, AudioSilent, AudioTooShort
 from segue.core.features.config import FeatureConfig
 from segue.core.features.extract import extract
+from segue.core.features.level import SILENCE_RMS
 from segue.core.features.log_mel import log_scale, mel_power
-from segue.core.features.window_features import SILENCE_RMS
+from segue.core.features.sounding_part import sounding_part
 from segue.core.system_names import is_resource_fork, is_system_folder
 from segue.trainer.arrays import Floats
 from segue.trainer.data.dataset import Clip, Dataset
@@ -135,7 +136,7 @@ def clip_decibels(path: Path, config: FeatureConfig) -> Floats:
     Raises:
         AudioError: it does not decode, is silent, or is shorter than ``MIN_SECONDS``.
     """
-    samples = read_audio(path, config.sample_rate, _read_whole)
+    samples = read_audio(path, config.sample_rate, lambda source: _read_whole(source, config))
     if np.sqrt(np.mean(np.square(samples))) < SILENCE_RMS:
         raise AudioSilent("It is silent.")
     frames = config.grid.frames(0, config.column_count(len(samples)))
@@ -144,10 +145,11 @@ def clip_decibels(path: Path, config: FeatureConfig) -> Floats:
     return log_scale(np.concatenate(power, axis=1), replace(config, floor_db=_NO_FLOOR_DB))
 
 
-def _read_whole(source: AudioSource) -> Samples:
+def _read_whole(source: AudioSource, config: FeatureConfig) -> Samples:
     if source.seconds < MIN_SECONDS:
         raise AudioTooShort(f"It lasts {source.seconds:.1f} s; training needs clips of {MIN_SECONDS:g} s or more.")
-    return source.read(0, source.samples)
+    part = sounding_part(source, config)
+    return part.read(0, part.samples)
 
 
 def _read_clip(file: AudioFile, config: FeatureConfig, cache: FeatureCache | None) -> Clip | AudioError:

@@ -29,6 +29,8 @@ class StreamSource:
     Reading before the last part decodes from the start again.
     """
 
+    can_seek = False
+
     def __init__(self, restart: Callable[[], Iterator[Samples]], frames: int, rate: int, info: SourceInfo) -> None:
         self._restart = restart
         self._frames = frames

@@ -1,0 +1,60 @@
+"""Brings clips to one level, so that a network hears the music and not how loud it was recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import reduce
+
+from segue.core.features.config import FeatureConfig
+
+# 8 steps of 16-bit audio: less than the noise of any recording, more than dither.
+SILENCE_RMS = 2.5e-4
+# The distance of SILENCE_RMS from the level of most recordings, 55 dB below -17 dBFS.
+_SILENCE_SHARE = 10 ** (-55 / 20)
+
+
+@dataclass(frozen=True)
+class Loudness:
+    """The mean power of the windows of a clip that have been measured.
+
+    Attributes:
+        power: sum of the windows' mean squares, 0 or above, full scale 1.0.
+        windows: number of these windows, without silent ones.
+        loudest: RMS of the loudest of them.
+    """
+
+    power: float = 0.0
+    windows: int = 0
+    loudest: float = 0.0
+
+    @classmethod
+    def of(cls, rms: Iterable[float]) -> Loudness:
+        """Returns the loudness of windows with these RMS; silent ones are not counted."""
+        return reduce(cls.with_window, rms, cls())
+
+    def with_window(self, rms: float) -> Loudness:
+        """Returns the loudness with one more window, which is not counted if it is silent."""
+        loudest = max(self.loudest, rms)
+        if is_silent(rms, loudest):
+            return self
+        return Loudness(self.power + rms**2, self.windows + 1, loudest)
+
+    def gain(self, config: FeatureConfig) -> float:
+        """Returns the factor that brings the samples to the level of the front end; there is at least one window."""
+        if config.level_dbfs is None:
+            return 1.0
+        return float(10 ** (config.level_dbfs / 20) / (self.power / self.windows) ** 0.5)
+
+
+def is_silent(rms: float, loudest: float) -> bool:
+    """Returns whether a window is silent.
+
+    A quiet copy of a track has the same silent windows as the track: in a quiet one, only windows are silent that are
+    55 dB quieter than the loudest.
+
+    Args:
+        rms: RMS of the window, full scale 1.0.
+        loudest: RMS of the loudest window of its clip.
+    """
+    return loudest < SILENCE_RMS or rms < min(SILENCE_RMS, _SILENCE_SHARE * loudest)
