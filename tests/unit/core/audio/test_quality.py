@@ -89,6 +89,29 @@ def test_channels_that_cancel_out() -> None:
         quality_of(encode(np.stack([clip, -clip], axis=1), subtype="FLOAT"))
 
 
+def surround(left: Samples, right: Samples, first: int = 0) -> bytes:
+    """Returns a file of eight channels, which are silent but for two."""
+    channels = np.zeros((len(left), 8), np.float32)
+    channels[:, first], channels[:, first + 1] = left, right
+    return encode(channels, subtype="FLOAT")
+
+
+def test_channels_that_cancel_out_next_to_silent_ones() -> None:
+    """The error says why the average is silent, whichever channels have the music."""
+    clip = render_clip(0, 5.0)
+    for first in (0, 4):
+        with pytest.raises(AudioSilent, match="cancel each other out"):
+            quality_of(surround(clip, -clip, first))
+
+
+def test_stereo_in_a_file_of_eight_channels() -> None:
+    """Silent channels hide no clipping, and are no flaw of their own."""
+    clip, loud = render_clip(0, 30.0), overdriven(30.0)
+    flags = [quality_of(surround(samples, samples, first=2)).flags for samples in (clip, loud)]
+    assert [(), (Flag.CLIPPED,)] == flags
+    assert pytest.approx(quality_of(encode(loud)).clipped, rel=0.01) == quality_of(surround(loud, loud)).clipped
+
+
 @pytest.mark.parametrize("channels", [1, 2])
 @pytest.mark.parametrize("value", [0, 0.25], ids=["zero", "offset"])
 def test_silence(channels: int, value: float) -> None:
