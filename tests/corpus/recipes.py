@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-# Below these, a prediction may differ from that of the original.
+from segue.core.audio.fidelity import LEAST_BITS, LEAST_KBITS
+from segue.core.audio.quality import Flag
+
+# Below this, as below the bits and the bit rate of Segue's flags, a prediction may differ from that of the original.
 LEAST_RATE = 16_000
-LEAST_BITS = 16
-LEAST_KBITS = 64
 
 
 @dataclass(frozen=True)
@@ -45,10 +46,19 @@ class Recipe:
         return f"{self.suffix} ({options}), {self.rate:,} Hz, {self.channels} ch, {amount}{', ' * bool(notes)}{notes}"
 
     @property
+    def flags(self) -> frozenset[Flag]:
+        """The flags for low fidelity that its analysis must have."""
+        applies = {
+            Flag.LOW_RATE: self.rate < LEAST_RATE,
+            Flag.LOW_BITRATE: 0 < self.kbits < LEAST_KBITS,
+            Flag.LOW_BIT_DEPTH: self.bits < LEAST_BITS,
+        }
+        return frozenset(flag for flag, is_set in applies.items() if is_set)
+
+    @property
     def is_good(self) -> bool:
         """True if the prediction should be that of the original."""
-        enough_kbits = not self.kbits or self.kbits >= LEAST_KBITS
-        return self.rate >= LEAST_RATE and self.bits >= LEAST_BITS and enough_kbits
+        return not self.flags
 
 
 PCM = (

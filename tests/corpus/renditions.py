@@ -3,7 +3,7 @@
 Writes each clip with ffmpeg and SoX in the ways of ``tests.corpus.recipes``, analyzes each rendition with the default
 model, and compares length and genre with those of the clip. Then lists what is refused without ffmpeg. Exits with 1 if
 a rendition is refused or has another length, if fewer than 98 % of the good ones have the genre of the clip, or if a
-low sample rate is not flagged. Needs ffmpeg and SoX on the PATH.
+low rate, bit rate or depth is not flagged. Needs ffmpeg and SoX on the PATH.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ from pathlib import Path
 
 import click
 
+from segue.core.audio.fidelity import LEAST_BITS, LEAST_KBITS
 from segue.core.errors import AudioError
 from segue.core.model.saved_model import Model
 from segue.core.paths import default_model
 from tests.corpus.outcomes import Outcome, analyze_renditions, refusals_without_ffmpeg
-from tests.corpus.recipes import LEAST_BITS, LEAST_KBITS, LEAST_RATE, RECIPES, Recipe
+from tests.corpus.recipes import LEAST_RATE, RECIPES, Recipe
 from tests.corpus.rendering import write_cover
 
 _LEAST_SHARE = 0.98
@@ -43,8 +44,8 @@ def report(outcomes: list[Outcome]) -> Iterator[str]:
     yield f"analyzed: {len(outcomes) - refused} of {len(outcomes)} renditions"
     yield f"greatest difference in length: {max(abs(outcome.late) for outcome in outcomes):.3f} s"
     yield f"same genre, {LEAST_RATE:,} Hz, {LEAST_BITS} bit, {LEAST_KBITS} kbit/s or more: {_share(good)}"
-    yield f"same genre, below that: {_share(rest)}"
-    yield from _list("refused, with another length, without its title or without LOW_RATE", failures(outcomes))
+    yield f"same genre, below that, all flagged: {_share(rest)}"
+    yield from _list("refused, with another length, without its title or with wrong flags", failures(outcomes))
     yield from _list("another genre", [str(outcome) for outcome in outcomes if not outcome.is_same_genre])
 
 

@@ -88,7 +88,7 @@ class Client:
                 chunks, and `timeout` grows by a second for each 256 KiB.
             top_k: number of genres to return, [1, 100]; None is the server's default (10).
             read_mask: fields of the response to return, such as ["scores", "timeline", "embedding"], or ["*"]; None is
-                the server's default (scores and quality_flags).
+                the server's default (scores, quality_flags and missing_seconds).
         """
         with closing(open_clip(audio)) as clip:
             if clip.is_large:
@@ -131,7 +131,7 @@ class Client:
             limit: number of tracks to return, [1, 100]; None is the server's default (10).
             offset: number of the most similar tracks to skip, [0, 999], with limit at most 1000; None is 0.
             read_mask: fields of the response to return, such as ["recommendations", "embedding"], or ["*"]; None is the
-                server's default (recommendations and quality_flags).
+                server's default (recommendations, quality_flags and missing_seconds).
         """
         if isinstance(seed, str):
             return self._send(_calls.recommend(seed, limit, read_mask, offset))

@@ -34,7 +34,7 @@ from segue.v1.recommendation_service_pb2 import (
 Item = TypeVar("Item")
 
 # They describe the clip that was sent, so a track of the catalogue has none.
-_CLIP_FIELDS = {"quality_flags", "timeline", "*"}
+_CLIP_FIELDS = {"quality_flags", "missing_seconds", "timeline", "*"}
 
 
 class UnsentSeeds:

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14segue/v1/audio.proto\x12\x08segue.v1\"\x18\n\x05\x41udio\x12\x0f\n\x07\x63ontent\x18\x01 \x01(\x0c\"e\n\tPcmFormat\x12\x13\n\x0bsample_rate\x18\x01 \x01(\x05\x12\x10\n\x08\x63hannels\x18\x02 \x01(\x05\x12\x31\n\x0fsample_encoding\x18\x03 \x01(\x0e\x32\x18.segue.v1.SampleEncoding*i\n\x0eSampleEncoding\x12\x1f\n\x1bSAMPLE_ENCODING_UNSPECIFIED\x10\x00\x12\x19\n\x15SAMPLE_ENCODING_INT16\x10\x01\x12\x1b\n\x17SAMPLE_ENCODING_FLOAT32\x10\x02*\xee\x01\n\x0bQualityFlag\x12\x1c\n\x18QUALITY_FLAG_UNSPECIFIED\x10\x00\x12\x16\n\x12QUALITY_FLAG_SHORT\x10\x01\x12\x18\n\x14QUALITY_FLAG_CLIPPED\x10\x02\x12\x1e\n\x1aQUALITY_FLAG_MOSTLY_SILENT\x10\x03\x12\x1e\n\x16QUALITY_FLAG_RESAMPLED\x10\x04\x1a\x02\x08\x01\x12\x19\n\x15QUALITY_FLAG_LOW_RATE\x10\x05\x12\x1a\n\x16QUALITY_FLAG_TRUNCATED\x10\x06\x12\x18\n\x14QUALITY_FLAG_DAMAGED\x10\x07\x42 Z\x1esegue.example/segue/v1;seguev1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14segue/v1/audio.proto\x12\x08segue.v1\"\x18\n\x05\x41udio\x12\x0f\n\x07\x63ontent\x18\x01 \x01(\x0c\"e\n\tPcmFormat\x12\x13\n\x0bsample_rate\x18\x01 \x01(\x05\x12\x10\n\x08\x63hannels\x18\x02 \x01(\x05\x12\x31\n\x0fsample_encoding\x18\x03 \x01(\x0e\x32\x18.segue.v1.SampleEncoding*i\n\x0eSampleEncoding\x12\x1f\n\x1bSAMPLE_ENCODING_UNSPECIFIED\x10\x00\x12\x19\n\x15SAMPLE_ENCODING_INT16\x10\x01\x12\x1b\n\x17SAMPLE_ENCODING_FLOAT32\x10\x02*\xac\x02\n\x0bQualityFlag\x12\x1c\n\x18QUALITY_FLAG_UNSPECIFIED\x10\x00\x12\x16\n\x12QUALITY_FLAG_SHORT\x10\x01\x12\x18\n\x14QUALITY_FLAG_CLIPPED\x10\x02\x12\x1e\n\x1aQUALITY_FLAG_MOSTLY_SILENT\x10\x03\x12\x1e\n\x16QUALITY_FLAG_RESAMPLED\x10\x04\x1a\x02\x08\x01\x12\x19\n\x15QUALITY_FLAG_LOW_RATE\x10\x05\x12\x1a\n\x16QUALITY_FLAG_TRUNCATED\x10\x06\x12\x18\n\x14QUALITY_FLAG_DAMAGED\x10\x07\x12\x1c\n\x18QUALITY_FLAG_LOW_BITRATE\x10\x08\x12\x1e\n\x1aQUALITY_FLAG_LOW_BIT_DEPTH\x10\tB Z\x1esegue.example/segue/v1;seguev1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,7 +37,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SAMPLEENCODING']._serialized_start=163
   _globals['_SAMPLEENCODING']._serialized_end=268
   _globals['_QUALITYFLAG']._serialized_start=271
-  _globals['_QUALITYFLAG']._serialized_end=509
+  _globals['_QUALITYFLAG']._serialized_end=571
   _globals['_AUDIO']._serialized_start=34
   _globals['_AUDIO']._serialized_end=58
   _globals['_PCMFORMAT']._serialized_start=60

@@ -76,6 +76,14 @@ class _QualityFlagEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_QualityFl
     """
     QUALITY_FLAG_DAMAGED: _QualityFlag.ValueType  # 7
     """Parts of the file are damaged. What could be decoded was analyzed."""
+    QUALITY_FLAG_LOW_BITRATE: _QualityFlag.ValueType  # 8
+    """The audio is lossy (MP3, AAC, Ogg Vorbis, Opus, ADPCM and the like) and has fewer than 64 kbit/s, so the genres are
+    less reliable. Tags do not count in MP3, MP4 and Ogg; in other containers the size of the file does.
+    """
+    QUALITY_FLAG_LOW_BIT_DEPTH: _QualityFlag.ValueType  # 9
+    """The audio has fewer than 16 bits in a sample: WAV, AIFF, FLAC or the like with 8 bits, A-law or mu-law. The genres
+    are less reliable. Files that only ffmpeg decodes never have it.
+    """
 
 class QualityFlag(_QualityFlag, metaclass=_QualityFlagEnumTypeWrapper):
     """A flaw of audio that could be analyzed all the same: a reason to trust the response less."""
@@ -102,6 +110,14 @@ MP3 is only detected if its encoder wrote the length, as nearly all do.
 """
 QUALITY_FLAG_DAMAGED: QualityFlag.ValueType  # 7
 """Parts of the file are damaged. What could be decoded was analyzed."""
+QUALITY_FLAG_LOW_BITRATE: QualityFlag.ValueType  # 8
+"""The audio is lossy (MP3, AAC, Ogg Vorbis, Opus, ADPCM and the like) and has fewer than 64 kbit/s, so the genres are
+less reliable. Tags do not count in MP3, MP4 and Ogg; in other containers the size of the file does.
+"""
+QUALITY_FLAG_LOW_BIT_DEPTH: QualityFlag.ValueType  # 9
+"""The audio has fewer than 16 bits in a sample: WAV, AIFF, FLAC or the like with 8 bits, A-law or mu-law. The genres
+are less reliable. Files that only ffmpeg decodes never have it.
+"""
 Global___QualityFlag: _TypeAlias = QualityFlag  # noqa: Y015
 
 @_typing.final

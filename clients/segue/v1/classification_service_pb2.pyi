@@ -41,8 +41,9 @@ class ClassifyRequest(_message.Message):
 
     @_builtins.property
     def read_mask(self) -> _field_mask_pb2.FieldMask:
-        """Fields of the response to return: "scores", "quality_flags", "timeline", "embedding", or "*" for all. The revision
-        is always returned. Unset is "scores" and "quality_flags"; any other path is MALFORMED_REQUEST.
+        """Fields of the response to return: "scores", "quality_flags", "missing_seconds", "timeline", "embedding", or "*"
+        for all. The revision is always returned. Unset is "scores", "quality_flags" and "missing_seconds"; any other path
+        is MALFORMED_REQUEST.
         """
 
     def __init__(
@@ -73,6 +74,11 @@ class ClassifyResponse(_message.Message):
     QUALITY_FLAGS_FIELD_NUMBER: _builtins.int
     TIMELINE_FIELD_NUMBER: _builtins.int
     EMBEDDING_FIELD_NUMBER: _builtins.int
+    MISSING_SECONDS_FIELD_NUMBER: _builtins.int
+    missing_seconds: _builtins.float
+    """Seconds of audio that the file declares and that cannot be decoded: the part behind a cut, or gaps. 0 if there are
+    none, or if the file does not say how long it should be.
+    """
     @_builtins.property
     def scores(self) -> _containers.RepeatedCompositeFieldContainer[Global___GenreScore]:
         """The best genres first; equal scores in the order of their names. Fewer than requested if the model has fewer."""
@@ -105,10 +111,11 @@ class ClassifyResponse(_message.Message):
         quality_flags: _abc.Iterable[_audio_pb2.QualityFlag.ValueType] | None = ...,
         timeline: _abc.Iterable[Global___ScoredWindow] | None = ...,
         embedding: _abc.Iterable[_builtins.float] | None = ...,
+        missing_seconds: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["revision", b"revision"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["embedding", b"embedding", "quality_flags", b"quality_flags", "revision", b"revision", "scores", b"scores", "timeline", b"timeline"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["embedding", b"embedding", "missing_seconds", b"missing_seconds", "quality_flags", b"quality_flags", "revision", b"revision", "scores", b"scores", "timeline", b"timeline"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

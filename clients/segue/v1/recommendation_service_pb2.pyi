@@ -135,8 +135,9 @@ class RecommendRequest(_message.Message):
 
     @_builtins.property
     def read_mask(self) -> _field_mask_pb2.FieldMask:
-        """Fields of the response to return: "recommendations", "quality_flags", "timeline", "embedding", or "*" for all. The
-        revision is always returned. Unset is "recommendations" and "quality_flags"; any other path is MALFORMED_REQUEST.
+        """Fields of the response to return: "recommendations", "quality_flags", "missing_seconds", "timeline", "embedding", or
+        "*" for all. The revision is always returned. Unset is "recommendations", "quality_flags" and "missing_seconds"; any
+        other path is MALFORMED_REQUEST.
         """
 
     def __init__(
@@ -244,6 +245,9 @@ class RecommendResponse(_message.Message):
     QUALITY_FLAGS_FIELD_NUMBER: _builtins.int
     TIMELINE_FIELD_NUMBER: _builtins.int
     EMBEDDING_FIELD_NUMBER: _builtins.int
+    MISSING_SECONDS_FIELD_NUMBER: _builtins.int
+    missing_seconds: _builtins.float
+    """Seconds that are missing in a seed that is a clip, as in ClassifyResponse."""
     @_builtins.property
     def recommendations(self) -> _containers.RepeatedCompositeFieldContainer[Global___Recommendation]:
         """The most similar tracks first; equal similarities in the order of their track ids. Fewer than requested if the
@@ -276,10 +280,11 @@ class RecommendResponse(_message.Message):
         quality_flags: _abc.Iterable[_audio_pb2.QualityFlag.ValueType] | None = ...,
         timeline: _abc.Iterable[_classification_service_pb2.ScoredWindow] | None = ...,
         embedding: _abc.Iterable[_builtins.float] | None = ...,
+        missing_seconds: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["revision", b"revision"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["embedding", b"embedding", "quality_flags", b"quality_flags", "recommendations", b"recommendations", "revision", b"revision", "timeline", b"timeline"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["embedding", b"embedding", "missing_seconds", b"missing_seconds", "quality_flags", b"quality_flags", "recommendations", b"recommendations", "revision", b"revision", "timeline", b"timeline"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -68,6 +68,7 @@ REVISION = Revision(model_id="segue-fast-1a2b3c4d", catalogue_revision=12)
 SCORES = [GenreScore(genre="blues", score=0.75), GenreScore(genre="jazz", score=0.25)]
 DETAILS: dict[str, Any] = {
     "quality_flags": [QUALITY_FLAG_LOW_RATE],
+    "missing_seconds": 2.5,
     "timeline": [
         ScoredWindow(start=Duration(seconds=3), end=Duration(seconds=6), scores=[GenreScore(genre="jazz", score=0.5)])
     ],

@@ -62,7 +62,8 @@ def test_timeline(peer: Peer, clip: str) -> None:
     lines = [" ".join(line.split()) for line in segue(peer, "classify", clip, "--timeline").stdout.splitlines()]
     assert "0:03 0:06 jazz 0.500" in lines
     assert "The sample rate is low: the genres are less reliable." in lines
-    assert ["scores", "quality_flags", "timeline"] == list(peer.received[0].read_mask.paths)
+    assert "2.5 s of the audio are missing." in lines
+    assert ["scores", "quality_flags", "missing_seconds", "timeline"] == list(peer.received[0].read_mask.paths)
 
 
 @pytest.mark.parametrize(("command", "usual"), [("classify", "scores"), ("recommend", "recommendations")])
@@ -71,7 +72,7 @@ def test_details(peer: Peer, clip: str, command: str, usual: str) -> None:
     assert not {"timeline", "embedding"} & keys(segue(peer, command, clip, "--json"))
     assert "embedding" in keys(segue(peer, command, clip, "--json", "--embedding"))
     masks = [list(request.read_mask.paths) for request in peer.received]
-    assert [[], [usual, "quality_flags", "embedding"]] == masks
+    assert [[], [usual, "quality_flags", "missing_seconds", "embedding"]] == masks
 
 
 def keys(result: Result) -> set[str]:
@@ -101,6 +102,7 @@ def test_classify_as_json(peer: Peer, clip: str) -> None:
         "file": clip,
         "scores": [{"genre": "blues", "score": 0.75}, {"genre": "jazz", "score": 0.25}],
         "quality_flags": ["QUALITY_FLAG_LOW_RATE"],
+        "missing_seconds": 2.5,
         "timeline": [{"start": 3.0, "end": 6.0, "scores": [{"genre": "jazz", "score": 0.5}]}],
         "revision": {"model_id": "segue-fast-1a2b3c4d", "catalogue_revision": 12, "stale": False},
     } == second

@@ -66,7 +66,7 @@ async def test_recommend_finds_a_known_file(call: CallMethod, peer: Peer, large_
     assert [RecommendRequest] == [type(request) for request in peer.received]
 
 
-@pytest.mark.parametrize("field", ["timeline", "quality_flags"])
+@pytest.mark.parametrize("field", ["timeline", "quality_flags", "missing_seconds"])
 async def test_fields_of_the_clip_need_the_clip(call: CallMethod, peer: Peer, large_file: Path, field: str) -> None:
     """For fields that describe the clip it is sent, even if its track is in the catalogue."""
     await call(peer.address, "recommend", large_file, read_mask=iter([field]))

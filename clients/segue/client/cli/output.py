@@ -73,12 +73,14 @@ class TableOutput:
         ]
         if outcome.timeline:
             parts.append(tables.timeline(outcome.timeline, self._screen))
-        self._print(*parts, *tables.quality(outcome.quality_flags), tables.revision(outcome.revision, self._screen))
+        quality = tables.quality(outcome.quality_flags, outcome.missing_seconds)
+        self._print(*parts, *quality, tables.revision(outcome.revision, self._screen))
 
     def recommendations(self, response: RecommendResponse) -> None:
         """Prints the tracks by rank."""
         ranking = tables.tracks(response.recommendations, self._screen, ranked=True)
-        self._print(ranking, *tables.quality(response.quality_flags), tables.revision(response.revision, self._screen))
+        quality = tables.quality(response.quality_flags, response.missing_seconds)
+        self._print(ranking, *quality, tables.revision(response.revision, self._screen))
 
     def track(self, name: str, outcome: Track | SegueError) -> None:
         """Prints the properties of a track, or its error."""

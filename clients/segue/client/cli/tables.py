@@ -29,9 +29,12 @@ _QUALITY_SENTENCES = {
     audio_pb2.QUALITY_FLAG_LOW_RATE: "The sample rate is low: the genres are less reliable.",
     audio_pb2.QUALITY_FLAG_TRUNCATED: "The end of the file is missing: only the part before it was analyzed.",
     audio_pb2.QUALITY_FLAG_DAMAGED: "Parts of the file are damaged: only the rest was analyzed.",
+    audio_pb2.QUALITY_FLAG_LOW_BITRATE: "The bit rate is low: the genres are less reliable.",
+    audio_pb2.QUALITY_FLAG_LOW_BIT_DEPTH: "The samples have few bits: the genres are less reliable.",
 }
 # Servers of earlier versions set it on nearly all music, which loses nothing by resampling.
 _HARMLESS_FLAG = audio_pb2.QUALITY_FLAG_RESAMPLED
+_LEAST_MISSING_SECONDS = 0.1
 _BAR_WIDTH = 20
 _WIDE = 110  # leaves about 30 columns each for title and artist
 _NARROW = 60  # below, a track is a block of lines
@@ -95,9 +98,16 @@ def timeline(windows: Sequence[ScoredWindow], screen: Screen) -> str:
     return _table(columns, screen, right_aligned=["From", "To", "Score"])
 
 
-def quality(flags: Iterable[QualityFlag.ValueType]) -> list[str]:
-    """Returns a sentence for each flag that makes a result less reliable; an unknown flag is named by its number."""
+def quality(flags: Iterable[QualityFlag.ValueType], missing_seconds: float = 0.0) -> list[str]:
+    """Returns a sentence for each flag that makes a result less reliable; an unknown flag is named by its number.
+
+    Args:
+        flags: the flags.
+        missing_seconds: seconds of the clip that cannot be decoded; they get a sentence from 0.1 s on.
+    """
     sentences = [_QUALITY_SENTENCES.get(flag, f"Quality flag {flag}.") for flag in flags if flag != _HARMLESS_FLAG]
+    if missing_seconds >= _LEAST_MISSING_SECONDS:
+        sentences.append(f"{missing_seconds:,.1f} s of the audio are missing.")
     return [click.style(sentence, "yellow") for sentence in sentences]
 
 

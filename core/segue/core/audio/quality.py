@@ -31,6 +31,29 @@ class Flag(StrEnum):
     """The file was cut off; the rest of it was used."""
     DAMAGED = "DAMAGED"
     """Parts of the file cannot be decoded; the rest of it was used."""
+    LOW_BITRATE = "LOW_BITRATE"
+    """The audio is lossy, with fewer than 64 kbit/s."""
+    LOW_BIT_DEPTH = "LOW_BIT_DEPTH"
+    """The audio has fewer than 16 bits in a sample."""
+
+
+@dataclass(frozen=True)
+class FileFlaws:
+    """The flaws of a file, apart from those of its signal.
+
+    Attributes:
+        truncated: True if the file was cut off.
+        damaged: True if parts of the file cannot be decoded.
+        missing_seconds: seconds of audio that the file declares and that cannot be decoded; 0 if none or unknown.
+        low_bitrate: True if it is lossy and has fewer than 64 kbit/s.
+        low_bit_depth: True if it has fewer than 16 bits in a sample.
+    """
+
+    truncated: bool = False
+    damaged: bool = False
+    missing_seconds: float = 0.0
+    low_bitrate: bool = False
+    low_bit_depth: bool = False
 
 
 @dataclass(frozen=True)
@@ -43,8 +66,7 @@ class Quality:
         windows: number of windows, at least 1.
         silent_windows: number of silent windows, which were left out.
         clipped: share of the decoded samples at full scale, [0, 1].
-        truncated: True if the file was cut off.
-        damaged: True if parts of the file cannot be decoded.
+        flaws: flaws of its file.
     """
 
     source_rate: int
@@ -52,8 +74,7 @@ class Quality:
     windows: int
     silent_windows: int
     clipped: float
-    truncated: bool
-    damaged: bool
+    flaws: FileFlaws = FileFlaws()
 
     @property
     def flags(self) -> tuple[Flag, ...]:
@@ -63,8 +84,10 @@ class Quality:
             Flag.CLIPPED: self.clipped >= CLIPPED_SHARE,
             Flag.MOSTLY_SILENT: 2 * self.silent_windows > self.windows,
             Flag.LOW_RATE: self.source_rate < self.model_rate,
-            Flag.TRUNCATED: self.truncated,
-            Flag.DAMAGED: self.damaged,
+            Flag.TRUNCATED: self.flaws.truncated,
+            Flag.DAMAGED: self.flaws.damaged,
+            Flag.LOW_BITRATE: self.flaws.low_bitrate,
+            Flag.LOW_BIT_DEPTH: self.flaws.low_bit_depth,
         }
         return tuple(flag for flag, is_set in applies.items() if is_set)
 
@@ -114,11 +137,9 @@ class SourceInfo:
     Attributes:
         rate: sample rate of the file in Hz.
         meter: meter of the samples decoded so far.
-        truncated: True if the file was cut off.
-        damaged: True if parts of the file cannot be decoded.
+        flaws: flaws of the file.
     """
 
     rate: int
     meter: SignalMeter
-    truncated: bool = False
-    damaged: bool = False
+    flaws: FileFlaws = FileFlaws()

@@ -35,12 +35,16 @@ class DecodedStream:
         channels: number of channels.
         blocks: samples [n, channels], full scale 1.0, in order. Raises DecoderFailed where the rest cannot be decoded.
         met_damage: returns, after the last block, whether the decoder left out damaged parts, as far as it says so.
+        is_lossy: returns whether the file is lossy.
+        low_bit_depth: True if it has fewer than 16 bits in a sample, as far as the decoder says so.
     """
 
     rate: int
     channels: int
     blocks: Iterator[Samples]
     met_damage: Callable[[], bool] = lambda: False
+    is_lossy: Callable[[], bool] = lambda: False
+    low_bit_depth: bool = False
 
 
 class DecoderFailed(Exception):

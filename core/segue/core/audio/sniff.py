@@ -84,13 +84,21 @@ def playing_seconds(data: Bytes) -> float:
 
 def flac_seconds(data: Bytes) -> float:
     """Returns the duration of a FLAC file by its header; 0 if the header does not have it, or it is no FLAC file."""
-    head = bytes(data[:26])
-    if head[:4] != b"fLaC" or len(head) < 26:
-        return 0.0
-    # STREAMINFO: 20 bits of sample rate, 8 of channels and depth, 36 of the number of samples.
-    packed = int.from_bytes(head[18:26], "big")
+    packed = _flac_stream_info(data)
     rate, samples = packed >> 44, packed & (1 << 36) - 1
     return samples / rate if rate else 0.0
+
+
+def flac_bits(data: Bytes) -> int:
+    """Returns the number of bits in a sample of a FLAC file; 0 if it is none."""
+    packed = _flac_stream_info(data)
+    return (packed >> 36 & 31) + 1 if packed else 0
+
+
+def _flac_stream_info(data: Bytes) -> int:
+    """Returns 20 bits of sample rate, 3 of channels, 5 of depth and 36 of the number of samples; 0 if not FLAC."""
+    head = bytes(data[:26])
+    return int.from_bytes(head[18:26], "big") if head[:4] == b"fLaC" and len(head) == 26 else 0
 
 
 def _wav_seconds(data: Bytes) -> float:

@@ -52,8 +52,7 @@ def _quality(info: SourceInfo, windows: Windows, rate: int) -> Quality:
         windows=len(windows.values) + windows.silent,
         silent_windows=windows.silent,
         clipped=info.meter.clipped,
-        truncated=info.truncated,
-        damaged=info.damaged,
+        flaws=info.flaws,
     )
 
 

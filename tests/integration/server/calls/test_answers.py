@@ -12,7 +12,7 @@ from google.protobuf.message import Message
 from segue.core.features.extract import extract
 from segue.core.model.saved_model import Model
 from segue.core.redis_catalogue.open import open_store
-from segue.v1.audio_pb2 import QUALITY_FLAG_LOW_RATE, QUALITY_FLAG_SHORT
+from segue.v1.audio_pb2 import QUALITY_FLAG_LOW_RATE, QUALITY_FLAG_SHORT, QUALITY_FLAG_TRUNCATED
 from tests.helpers.clips import wav
 from tests.helpers.server.stubs import Stubs, failure
 
@@ -52,6 +52,17 @@ def test_quality_flags(stubs: Stubs) -> None:
     """A response has a flag for each problem of the sound quality."""
     flags = stubs.classify(wav(4, rate=16_000)).quality_flags
     assert [QUALITY_FLAG_SHORT, QUALITY_FLAG_LOW_RATE] == list(flags)
+
+
+def test_missing_seconds(stubs: Stubs) -> None:
+    """A response says how many seconds of a clip could not be decoded, of those that its header declares."""
+    whole = wav(12)
+    cut = whole[: len(whole) * 2 // 3]
+    for response in (stubs.classify(cut), stubs.recommend(cut)):
+        assert pytest.approx(4, abs=0.01) == response.missing_seconds
+        assert [QUALITY_FLAG_TRUNCATED] == list(response.quality_flags)
+    assert 0 == stubs.classify(whole).missing_seconds
+    assert 0 == stubs.classify(cut, read_mask=["scores"]).missing_seconds
 
 
 def test_the_figures_of_an_error(stubs: Stubs) -> None:

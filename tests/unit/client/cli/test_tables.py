@@ -173,4 +173,6 @@ def test_quality() -> None:
     assert [] == sentences.pop(QUALITY_FLAG_RESAMPLED)
     assert [] == [flag for flag, lines in sentences.items() if f"Quality flag {flag}." in lines]
     assert [1] * len(sentences) == [len(lines) for lines in sentences.values()]
+    assert [] == tables.quality([], missing_seconds=0.01)
+    assert ["1,234.5 s of the audio are missing."] == [click.unstyle(line) for line in tables.quality([], 1234.51)]
     assert ["Quality flag 99."] == [click.unstyle(line) for line in tables.quality([QualityFlag.ValueType(99)])]

@@ -35,6 +35,11 @@ def mostly_silent(seconds: float) -> Samples:
     return clip
 
 
+def without_length(flac: bytes) -> bytes:
+    """Returns a FLAC file with a length of 0, as encoders write it to a pipe."""
+    return flac[:21] + bytes([flac[21] & 0xF0]) + bytes(4) + flac[26:]
+
+
 CLIPS = {
     "without fault": (encode(render_clip(0, 30.0)), ()),
     "one window": (encode(render_clip(0, 3.5)), (Flag.SHORT,)),
@@ -63,7 +68,77 @@ def test_a_truncated_file_is_flagged(container: str, subtype: str | None) -> Non
     """The rest of a file that was cut off is used, and flagged; a whole file is not."""
     whole = encode(render_clip(1, 20.0, 48_000), 48_000, container, subtype)
     flags = [quality_of(audio).flags for audio in (whole, whole[: len(whole) // 2])]
-    assert [(), (Flag.TRUNCATED,)] == flags
+    assert [False, True] == [Flag.TRUNCATED in found for found in flags]
+    assert not {Flag.DAMAGED} & {flag for found in flags for flag in found}
+
+
+QUIET = (render_clip(0, 30.0, 24_000) / 100).astype(np.float32)
+FEW_BITS = {
+    "WAV with 8 bits": (encode(render_clip(0, 30.0), subtype="PCM_U8"), (Flag.LOW_BIT_DEPTH,)),
+    "AIFF with 8 bits": (encode(render_clip(0, 30.0), container="AIFF", subtype="PCM_S8"), (Flag.LOW_BIT_DEPTH,)),
+    "FLAC with 8 bits": (encode(render_clip(0, 30.0), container="FLAC", subtype="PCM_S8"), (Flag.LOW_BIT_DEPTH,)),
+    "A-law": (encode(render_clip(0, 30.0), subtype="ALAW"), (Flag.LOW_BIT_DEPTH,)),
+    "mu-law": (encode(render_clip(0, 30.0), container="AU", subtype="ULAW"), (Flag.LOW_BIT_DEPTH,)),
+    "ADPCM of 88 kbit/s": (encode(render_clip(0, 30.0), subtype="IMA_ADPCM"), ()),
+    "ADPCM of 32 kbit/s": (
+        encode(render_clip(0, 30.0, 8_000), 8_000, subtype="IMA_ADPCM"),
+        (Flag.LOW_RATE, Flag.LOW_BITRATE),
+    ),
+    "FLAC of less than 64 kbit/s": (encode(QUIET, 24_000, "FLAC", "PCM_16"), ()),
+    "the same in 8 bits, from a pipe": (
+        without_length(encode(render_clip(0, 30.0), container="FLAC", subtype="PCM_S8")),
+        (Flag.LOW_BIT_DEPTH,),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FEW_BITS)
+def test_few_bits(name: str) -> None:
+    """Audio with few bits in a sample, or lossy audio with a low bit rate, is flagged."""
+    audio, flags = FEW_BITS[name]
+    assert flags == quality_of(audio).flags
+    assert len(encode(QUIET, 24_000, "FLAC", "PCM_16")) * 8 / 30 < 64_000
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize(
+    ("name", "options", "is_flagged"),
+    [
+        ("clip.mp3", ("-b:a", "64k"), False),
+        ("clip.mp3", ("-b:a", "56k"), True),
+        ("clip.mp3", ("-b:a", "56k", "-write_xing", "0"), True),
+        ("clip.opus", ("-b:a", "96k"), False),
+        ("clip.opus", ("-b:a", "24k"), True),
+        ("clip.m4a", ("-b:a", "96k"), False),
+        ("clip.m4a", ("-b:a", "40k"), True),
+        ("clip.mka", ("-c:a", "libopus", "-b:a", "24k"), True),
+        ("clip.spx", ("-ar", "32000"), True),
+    ],
+)
+def test_the_bit_rate(name: str, options: tuple[str, ...], is_flagged: bool, tmp_path: Path) -> None:
+    """A low bit rate is flagged in every lossy format, whichever decoder decodes it."""
+    path = encode_by_ffmpeg(render_clip(0, 30.0, 24_000), 24_000, tmp_path / name, *options)
+    assert is_flagged == (Flag.LOW_BITRATE in quality_of(path.read_bytes()).flags)
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize("codec", ["alac", "tta", "wavpack", "flac"])
+def test_lossless_audio_has_any_bit_rate(codec: str, tmp_path: Path) -> None:
+    """Quiet music in a lossless format that ffmpeg decodes is not flagged."""
+    name = "clip.m4a" if codec == "alac" else "clip.mka"
+    path = encode_by_ffmpeg(np.pad(QUIET, (0, len(QUIET))), 24_000, tmp_path / name, "-c:a", codec)
+    assert path.stat().st_size * 8 / 60 < 64_000
+    assert Flag.LOW_BITRATE not in quality_of(path.read_bytes()).flags
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize("suffix", ["mp3", "m4a"])
+def test_a_cover_is_not_audio(suffix: str, tmp_path: Path) -> None:
+    """A large cover does not hide a low bit rate."""
+    options = ("-metadata", "comment=" + "x" * 100_000, "-b:a", "40k")
+    path = encode_by_ffmpeg(render_clip(0, 10.0, 24_000), 24_000, tmp_path / f"clip.{suffix}", *options)
+    assert path.stat().st_size * 8 / 10 > 64_000
+    assert (Flag.LOW_BITRATE,) == quality_of(path.read_bytes()).flags
 
 
 @needs_ffmpeg

@@ -12,7 +12,7 @@ from segue.client.cli.options import SharedOptions
 from segue.client.cli.output import print_paths
 from segue.client.errors import AudioUnreadableError, SegueError
 
-_FIELDS = ("recommendations", "quality_flags")
+_FIELDS = ("recommendations", "quality_flags", "missing_seconds")
 
 
 @click.command()

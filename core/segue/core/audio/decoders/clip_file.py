@@ -123,7 +123,16 @@ class ClipFile:
         """
         if is_ogg(self.view):
             return not has_last_page(self.view)
-        return max(flac_seconds(self.view) - seconds, seconds * self.missing_share) > _MISSING_SECONDS
+        return self.missing_seconds(seconds) > _MISSING_SECONDS
+
+    def missing_seconds(self, seconds: float) -> float:
+        """Returns the seconds of audio that the header declares and that are not there; 0 if none or unknown.
+
+        Args:
+            seconds: duration of the audio that could be decoded.
+        """
+        missing = max(flac_seconds(self.view) - seconds, seconds * self.missing_share)
+        return missing if missing > _GAP_SECONDS else 0.0
 
     def has_gaps(self, seconds: float) -> bool:
         """Returns whether audio is missing, in a file in which a decoder met damage.

@@ -6,10 +6,11 @@ are not on its whitelist.
 
 from __future__ import annotations
 
+import json
 import shutil
 import struct
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -25,6 +26,22 @@ from segue.core.errors import WorkerDied
 _SELF_CONTAINED = (
     "aac,ac3,adx,aiff,amr,ape,asf,ast,au,avi,caf,dsf,dts,eac3,flac,flv,iff,loas,matroska,mlp,mmf,mov,mp3,mpc,mpc8,mpeg,"
     "mpegts,mxf,nut,ogg,oma,rm,shn,sox,spdif,swf,tak,truehd,tta,voc,w64,wav,wsd,wtv,wv,xwma"
+)
+# The beginnings of the names of lossless codecs; of quiet music, they may have any bit rate.
+_LOSSLESS = (
+    "alac",
+    "ape",
+    "dsd",
+    "flac",
+    "mlp",
+    "mp4als",
+    "pcm",
+    "shorten",
+    "tak",
+    "truehd",
+    "tta",
+    "wavpack",
+    "wmalossless",
 )
 _BLOCK_BYTES = 2**18
 # AU: magic, offset, length, encoding, rate and channels, big-endian, then the samples at the offset.
@@ -55,7 +72,7 @@ def decode_by_ffmpeg(clip: ClipFile) -> Iterator[DecodedStream]:
         ) as process,
     ):
         try:
-            yield _read_au(process)
+            yield _read_au(process, lambda: _is_lossy(path, clip))
         finally:
             process.kill()
 
@@ -81,7 +98,21 @@ def _command(path: Path, clip: ClipFile) -> list[str]:
     return ["ffmpeg", "-nostdin", "-v", "quiet", "-max_error_rate", "0", *source, *target]
 
 
-def _read_au(process: subprocess.Popen[bytes]) -> DecodedStream:
+def _is_lossy(path: Path, clip: ClipFile) -> bool:
+    """Returns whether the first audio stream of a file is lossy; False if ffprobe is not installed or fails."""
+    if shutil.which("ffprobe") is None:
+        return False
+    output = ["-v", "quiet", "-of", "json", "-select_streams", "a:0", "-show_entries", "stream=codec_name"]
+    command = ["ffprobe", *output, *source_options(path, with_mp3=clip.is_mpeg_audio)]
+    answer = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=False).stdout
+    try:
+        streams = json.loads(answer).get("streams", [])
+    except ValueError:
+        return False
+    return any(not stream.get("codec_name", "flac").startswith(_LOSSLESS) for stream in streams)
+
+
+def _read_au(process: subprocess.Popen[bytes], is_lossy: Callable[[], bool]) -> DecodedStream:
     head, pipe = b"", _output(process)
     while len(head) < _AU_HEADER.size or len(head) < _sample_offset(head):
         block = pipe.read(_BLOCK_BYTES)
@@ -90,7 +121,7 @@ def _read_au(process: subprocess.Popen[bytes]) -> DecodedStream:
         head += block
     _, _, _, _, rate, channels = _AU_HEADER.unpack_from(head)
     blocks = _blocks(head[_sample_offset(head) :], process, channels)
-    return DecodedStream(rate, channels, blocks, lambda: process.wait() != 0)
+    return DecodedStream(rate, channels, blocks, lambda: process.wait() != 0, is_lossy)
 
 
 def _output(process: subprocess.Popen[bytes]) -> IO[bytes]:

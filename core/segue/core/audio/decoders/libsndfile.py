@@ -15,9 +15,10 @@ import soundfile
 from segue.core.audio.containers import id3_end, ogg_pages, xing_header
 from segue.core.audio.decoders.clip_file import ClipFile
 from segue.core.audio.decoders.mp3_duration import mp3_seconds
+from segue.core.audio.fidelity import is_low_bitrate
 from segue.core.audio.limits import check_format, check_length
 from segue.core.audio.mp3_frames import has_gaps
-from segue.core.audio.quality import SignalMeter, SourceInfo
+from segue.core.audio.quality import FileFlaws, SignalMeter, SourceInfo
 from segue.core.audio.samples import DecodedStream, DecoderFailed, Samples
 from segue.core.audio.sniff import is_ogg
 from segue.core.audio.sources import ArraySource, FileSource, mono_blocks, resample_blocks
@@ -30,6 +31,13 @@ _MAX_ERROR_SHARE = 0.01
 _BLOCK_FRAMES = 2**16
 # Here a length of 0 is true, since an unknown one was repaired.
 _REPAIRED = {"WAV", "WAVEX", "RF64", "AU"}
+_LOSSY = {
+    *("MPEG_LAYER_I", "MPEG_LAYER_II", "MPEG_LAYER_III", "VORBIS", "OPUS", "GSM610"),
+    *("IMA_ADPCM", "MS_ADPCM", "VOX_ADPCM", "G721_32", "G723_24", "G723_40"),
+    *("NMS_ADPCM_16", "NMS_ADPCM_24", "NMS_ADPCM_32"),
+}
+# A-law and mu-law have 8 bits in a sample, too, although they are not linear.
+_LOW_BIT_DEPTHS = {"PCM_S8", "PCM_U8", "ALAW", "ULAW", "DPCM_8", "DWVW_12"}
 
 
 @contextmanager
@@ -52,7 +60,7 @@ def open_by_libsndfile(clip: ClipFile, rate: int, whole_seconds: float) -> Itera
         _check_length_is_known(file, clip)
         seconds = file.frames / file.samplerate
         check_length(seconds)
-        info = SourceInfo(file.samplerate, SignalMeter(), clip.is_truncated(seconds))
+        info = SourceInfo(file.samplerate, SignalMeter(), _flaws(file, clip, seconds))
         if seconds <= whole_seconds:
             yield resample_blocks(mono_blocks(file, 0, file.frames, info.meter), info, rate, file.frames)
         else:
@@ -69,7 +77,20 @@ def decode_by_libsndfile(clip: ClipFile) -> Iterator[DecodedStream]:
     with _open(clip) as file:
         if file.format == "MP3" and not clip.is_mpeg_audio:
             raise DecoderFailed("Too few of the bytes are MP3.")
-        yield DecodedStream(file.samplerate, file.channels, _blocks(file))
+        is_lossy, low_bit_depth = file.subtype in _LOSSY, file.subtype in _LOW_BIT_DEPTHS
+        blocks = _blocks(file)
+        yield DecodedStream(
+            file.samplerate, file.channels, blocks, is_lossy=lambda: is_lossy, low_bit_depth=low_bit_depth
+        )
+
+
+def _flaws(file: soundfile.SoundFile, clip: ClipFile, seconds: float) -> FileFlaws:
+    return FileFlaws(
+        truncated=clip.is_truncated(seconds),
+        missing_seconds=clip.missing_seconds(seconds),
+        low_bitrate=file.subtype in _LOSSY and is_low_bitrate(clip.view, seconds),
+        low_bit_depth=file.subtype in _LOW_BIT_DEPTHS,
+    )
 
 
 @contextmanager

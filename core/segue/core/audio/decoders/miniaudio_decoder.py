@@ -14,7 +14,9 @@ import miniaudio
 import numpy as np
 
 from segue.core.audio.decoders.clip_file import ClipFile
+from segue.core.audio.fidelity import LEAST_BITS
 from segue.core.audio.samples import DecodedStream, DecoderFailed, Samples
+from segue.core.audio.sniff import flac_bits
 
 _BLOCK_FRAMES = 2**16
 # miniaudio computes the duration also with a damaged sample rate of 0.
@@ -31,12 +33,19 @@ def decode_by_miniaudio(clip: ClipFile) -> Iterator[DecodedStream]:
         DecoderFailed: it is neither MP3 nor FLAC.
     """
     with miniaudio.ffi.from_buffer(clip.view) as data:
-        info = _flac_info(data) or (_mp3_info(data) if clip.is_mpeg_audio else None)
+        flac = _flac_info(data)
+        info = flac or (_mp3_info(data) if clip.is_mpeg_audio else None)
         if info is None:
             raise DecoderFailed("It is neither MP3 nor FLAC.")
         stream = _open(data, info)
         try:
-            yield DecodedStream(info.sample_rate, info.nchannels, _blocks(stream, info.nchannels))
+            yield DecodedStream(
+                info.sample_rate,
+                info.nchannels,
+                _blocks(stream, info.nchannels),
+                is_lossy=lambda: flac is None,
+                low_bit_depth=0 < flac_bits(clip.view) < LEAST_BITS,
+            )
         finally:
             stream.close()
 

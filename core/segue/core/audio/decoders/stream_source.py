@@ -12,8 +12,9 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, suppre
 import numpy as np
 
 from segue.core.audio.decoders.clip_file import ClipFile
+from segue.core.audio.fidelity import is_low_bitrate
 from segue.core.audio.limits import check_format, check_length
-from segue.core.audio.quality import SignalMeter, SourceInfo
+from segue.core.audio.quality import FileFlaws, SignalMeter, SourceInfo
 from segue.core.audio.samples import DecodedStream, DecoderFailed, Samples
 from segue.core.audio.sources import ArraySource, average_channels, resample_blocks, seconds_around
 
@@ -100,15 +101,25 @@ def open_stream(
         for _ in counter.blocks():
             pass
         seconds = counter.frames / stream.rate
-        is_truncated = clip.is_truncated(seconds)
-        # The damage that another decoder met is the cut, if there is one.
-        has_gaps = counter.met_damage or (is_damaged and not is_truncated and clip.has_gaps(seconds))
-        kept.info = info = SourceInfo(stream.rate, counter.meter, is_truncated, has_gaps)
+        flaws = _flaws(clip, stream, seconds, met_damage=counter.met_damage, is_damaged=is_damaged)
+        kept.info = info = SourceInfo(stream.rate, counter.meter, flaws)
     if seconds <= KEPT_SECONDS:
         yield kept
         return
     with ExitStack() as streams:
         yield StreamSource(lambda: _mono_blocks(streams.enter_context(decoder(clip))), counter.frames, rate, info)
+
+
+def _flaws(clip: ClipFile, stream: DecodedStream, seconds: float, *, met_damage: bool, is_damaged: bool) -> FileFlaws:
+    is_truncated = clip.is_truncated(seconds)
+    return FileFlaws(
+        truncated=is_truncated,
+        # The damage that another decoder met is the cut, if there is one.
+        damaged=met_damage or (is_damaged and not is_truncated and clip.has_gaps(seconds)),
+        missing_seconds=clip.missing_seconds(seconds),
+        low_bitrate=is_low_bitrate(clip.view, seconds) and stream.is_lossy(),
+        low_bit_depth=stream.low_bit_depth,
+    )
 
 
 class _Counter:

@@ -83,6 +83,7 @@ class ClassificationService(ComponentsUser, classification_service_pb2_grpc.Clas
             quality_flags=converters.quality_flags(analyzed.clip.quality),
             timeline=converters.timeline(analyzed, self._components.manifest, top_k),
             embedding=analyzed.prediction.embedding.tolist(),
+            missing_seconds=analyzed.clip.quality.flaws.missing_seconds,
         )
 
 

@@ -90,6 +90,7 @@ class RecommendationService(ComponentsUser, recommendation_service_pb2_grpc.Reco
         )
         if seed.analyzed:
             response.quality_flags.extend(converters.quality_flags(seed.analyzed.clip.quality))
+            response.missing_seconds = seed.analyzed.clip.quality.flaws.missing_seconds
             response.timeline.extend(converters.timeline(seed.analyzed, components.manifest, converters.DEFAULT_LIMIT))
         return apply_mask(response, fields)
 
