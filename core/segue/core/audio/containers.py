@@ -1,4 +1,4 @@
-"""Splits RIFF, IFF, ISO media and Ogg files into parts, and finds the tags and the Xing header of MP3 files."""
+"""Splits RIFF, IFF, Wave64, ISO media and Ogg files into parts, and finds the headers of FLAC and the tags of MP3."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import NamedTuple, TypeAlias, overload
 
 # Real files have far fewer. Hostile bytes that consist of empty chunks must not keep a processor busy.
 _MAX_PARTS = 100_000
+_MAX_CHUNKS = 1_000
 _MAX_TAGS = 100
 # The Xing header follows the side information, whose length depends on the version and the number of channels.
 _XING_OFFSETS = (36, 21, 13)
@@ -121,6 +122,46 @@ def iso_boxes(data: Bytes) -> Iterator[Part]:
         position = stop
 
 
+def w64_samples(data: Bytes) -> Part | None:
+    """Returns the samples of a Wave64 file, or None if it has none. The 8 bytes before them are a length, plus 24."""
+    position = 40  # Each chunk has a name of 16 bytes and a length, which counts both.
+    for _ in range(_MAX_CHUNKS):
+        length = int.from_bytes(bytes(data[position + 16 : position + 24]), "little")
+        if bytes(data[position : position + 4]) == b"data":
+            return Part(b"data", position + 24, position + length)
+        position += max(24, length + -length % 8)
+    return None
+
+
+class FlacInfo(NamedTuple):
+    """The properties of a FLAC file by its header; all are 0 if it is none.
+
+    Attributes:
+        rate: sample rate in Hz.
+        bits: bits in a sample.
+        samples: number of samples in each channel, or 0 if it is unknown.
+    """
+
+    rate: int
+    bits: int
+    samples: int
+
+    @property
+    def seconds(self) -> float:
+        """Duration in seconds, or 0 if it is unknown."""
+        return self.samples / self.rate if self.rate else 0.0
+
+
+def flac_info(data: Bytes) -> FlacInfo:
+    """Returns the properties of a FLAC file."""
+    head = bytes(data[:26])
+    if head[:4] != b"fLaC" or len(head) < 26:
+        return FlacInfo(0, 0, 0)
+    # STREAMINFO: 20 bits of sample rate, 3 of channels, 5 of depth, 36 of the number of samples.
+    packed = int.from_bytes(head[18:26], "big")
+    return FlacInfo(packed >> 44, (packed >> 36 & 31) + 1, packed & (1 << 36) - 1)
+
+
 class OggPage(NamedTuple):
     """A page of an Ogg file.
 
@@ -207,6 +248,13 @@ def trailing_tags(data: Bytes) -> Iterator[Part]:
             break
         yield Part(name, stop - length, stop)
         stop -= length
+
+
+def is_tag(data: Bytes) -> bool:
+    """Returns whether bytes are nothing but the tags between two joined MP3 files: of an end, then of a start."""
+    start = bytes(data).find(b"ID3")
+    end, beginning = (data[:start], data[start:]) if start >= 0 else (data, data[:0])
+    return tags_start(end) == 0 and id3_end(beginning) == len(beginning)
 
 
 def _trailing_tag(data: Bytes) -> tuple[bytes, int]:

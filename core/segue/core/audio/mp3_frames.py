@@ -63,9 +63,16 @@ def is_mpeg_audio(audio: memoryview) -> bool:
     return any(count >= _MIN_FRAME_SHARE * len(audio) for count in found)
 
 
-def has_gaps(audio: memoryview) -> bool:
-    """Returns whether other bytes are between the frames of a file without its tags."""
-    return any(before.stop != after.position for before, after in pairwise(frames(audio)))
+def has_one_rate(audio: memoryview) -> bool:
+    """Returns whether all frames have one sample rate; joined files may have several."""
+    return len({frame.rate for frame in frames(audio)}) <= 1
+
+
+def gaps(audio: memoryview) -> Iterator[memoryview]:
+    """Yields the bytes between the frames of a file without its tags, where there are any."""
+    for before, after in pairwise(frames(audio)):
+        if before.stop != after.position:
+            yield audio[before.stop : after.position]
 
 
 def frames(data: memoryview) -> Iterator[Frame]:

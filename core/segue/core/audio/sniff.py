@@ -1,58 +1,22 @@
-"""Recognizes the truncation and the duration of audio without decoding it."""
+"""Recognizes the truncation and the gaps of Ogg files, and the duration of audio, without decoding it."""
 
 from __future__ import annotations
 
+import re
 import struct
+import zlib
 from itertools import islice
-from typing import NamedTuple
 
-from segue.core.audio.containers import MP3_FRAME_BYTES, Bytes, id3_end, iff_chunks, iso_boxes, riff_chunks, xing_header
+from segue.core.audio.containers import Bytes, flac_info, riff_chunks
 
-# If the file is shorter, these lengths mean that it is unknown: the first, and all from the second on, such as
-# 0x7FFFF000 and 0xFFFFFFFF.
-_UNKNOWN_LENGTH, _LEAST_UNKNOWN_LENGTH = 0x0FFFFFFF, 0x7F000000
 # The greatest length of an Ogg page, with its header.
 _OGG_PAGE_BYTES = 27 + 255 + 255 * 255
-_OGG_END_FLAG = 4
+_OGG_PAGE = re.compile(rb"OggS\0")
+_OGG_FIRST_FLAG, _OGG_END_FLAG = 2, 4
+_REVERSED_BITS = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 _COMPRESSED_BYTES_A_SECOND = 16_000
 # The format comes before the samples, and no real file has more chunks before it.
 _MAX_CHUNKS_BEFORE_FORMAT = 64
-
-
-class _Range(NamedTuple):
-    start: int
-    stop: int
-
-
-def missing_share(data: memoryview) -> float:
-    """Returns how much audio the header promises beyond the end of the file, relative to the audio that is there.
-
-    It is 0 for whole files, and for those whose header does not say: Ogg, FLAC, Matroska and streams.
-    """
-    declared = _declared_range(data)
-    if declared is None or _is_unknown(declared.stop - declared.start):
-        return 0.0
-    return max(0, declared.stop - len(data)) / max(1, len(data) - declared.start)
-
-
-def _is_unknown(length: int) -> bool:
-    return length == _UNKNOWN_LENGTH or length >= _LEAST_UNKNOWN_LENGTH
-
-
-def _declared_range(data: memoryview) -> _Range | None:
-    """Returns the range of the audio by the header, or None if it does not say."""
-    magic, form = bytes(data[:4]), bytes(data[8:12])
-    if magic == b"RIFF" and form == b"WAVE":
-        return next((_Range(part.start, part.stop) for part in riff_chunks(data) if part.name == b"data"), None)
-    if magic == b"FORM" and form in {b"AIFF", b"AIFC"}:
-        return next((_Range(part.start, part.stop) for part in iff_chunks(data) if part.name == b"SSND"), None)
-    if magic == b".snd" and len(data) >= 12:
-        offset, length = struct.unpack_from(">II", data, 4)
-        return _Range(offset, offset + length)
-    if bytes(data[4:8]) == b"ftyp":
-        return next((_Range(box.start, box.stop) for box in iso_boxes(data) if box.stop > len(data)), None)
-    xing = xing_header(data)
-    return _Range(start := id3_end(data), start + xing.audio_bytes - MP3_FRAME_BYTES) if xing else None
 
 
 def is_ogg(data: memoryview) -> bool:
@@ -71,6 +35,34 @@ def has_last_page(data: memoryview) -> bool:
     return start + 27 + header[26] + sum(segments) <= len(tail)
 
 
+def lacks_pages(data: memoryview) -> bool:
+    """Returns whether a page of an Ogg file is missing or damaged before the last one.
+
+    Each page has a number, and a checksum of its bytes. The pages of joined files are all there.
+    """
+    numbers: dict[bytes, int] = {}
+    position = 0
+    while (match := _OGG_PAGE.search(data, position)) is not None:
+        header = bytes(data[match.start() : match.start() + 27]).ljust(27, b"\0")
+        flags, _, stream, number, checksum, segments = struct.unpack("<5xBq4sIIB", header)
+        body = match.start() + 27 + segments
+        position = body + sum(data[match.start() + 27 : body])
+        if position > len(data):
+            return has_last_page(data)  # otherwise this is the last page, which was cut off
+        is_next = flags & _OGG_FIRST_FLAG or number == numbers.get(stream, number - 1) + 1
+        if not is_next or checksum != _ogg_checksum(data[match.start() : position]):
+            return True
+        numbers[stream] = number
+    return False
+
+
+def _ogg_checksum(page: memoryview) -> int:
+    """Returns the CRC-32 of a page without its own four bytes, by which RFC 3533 means the bits in the other order."""
+    content = bytes(page[:22]) + bytes(4) + bytes(page[26:])
+    crc = zlib.crc32(content.translate(_REVERSED_BITS), 0xFFFFFFFF) ^ 0xFFFFFFFF
+    return int(f"{crc:032b}"[::-1], 2)
+
+
 def playing_seconds(data: Bytes) -> float:
     """Estimates the duration of a file in seconds, without decoding it.
 
@@ -79,26 +71,7 @@ def playing_seconds(data: Bytes) -> float:
     """
     if bytes(data[:4]) == b"RIFF" and bytes(data[8:12]) == b"WAVE":
         return _wav_seconds(data)
-    return flac_seconds(data) or len(data) / _COMPRESSED_BYTES_A_SECOND
-
-
-def flac_seconds(data: Bytes) -> float:
-    """Returns the duration of a FLAC file by its header; 0 if the header does not have it, or it is no FLAC file."""
-    packed = _flac_stream_info(data)
-    rate, samples = packed >> 44, packed & (1 << 36) - 1
-    return samples / rate if rate else 0.0
-
-
-def flac_bits(data: Bytes) -> int:
-    """Returns the number of bits in a sample of a FLAC file; 0 if it is none."""
-    packed = _flac_stream_info(data)
-    return (packed >> 36 & 31) + 1 if packed else 0
-
-
-def _flac_stream_info(data: Bytes) -> int:
-    """Returns 20 bits of sample rate, 3 of channels, 5 of depth and 36 of the number of samples; 0 if not FLAC."""
-    head = bytes(data[:26])
-    return int.from_bytes(head[18:26], "big") if head[:4] == b"fLaC" and len(head) == 26 else 0
+    return flac_info(data).seconds or len(data) / _COMPRESSED_BYTES_A_SECOND
 
 
 def _wav_seconds(data: Bytes) -> float:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from segue.core.audio.adts_frames import first_adts_frame
+from segue.core.audio.quality import Flag
 from segue.core.features.config import FeatureConfig
 from segue.core.features.extract import extract
 from segue.core.testing.synthetic_clips import render_clip
@@ -21,7 +22,7 @@ def test_an_aac_stream_from_the_middle_of_a_frame(start: bytes, tmp_path: Path) 
     audio = encode_by_ffmpeg(render_clip(3, 12.0, 44_100), 44_100, tmp_path / "clip.aac", "-b:a", "96k").read_bytes()
     clip = extract(start + audio[300:], FeatureConfig(), 10)
     assert pytest.approx(12, abs=0.1) == clip.seconds
-    assert () == clip.quality.flags
+    assert not {Flag.TRUNCATED, Flag.DAMAGED} & set(clip.quality.flags)
 
 
 @needs_ffmpeg

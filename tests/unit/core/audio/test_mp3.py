@@ -11,6 +11,7 @@ import pytest
 from segue.core.audio.containers import id3_end, xing_header
 from segue.core.audio.decoders.clip_file import open_clip_file
 from segue.core.audio.mp3_frames import frames
+from segue.core.audio.quality import Flag
 from segue.core.errors import AudioUndecodable
 from segue.core.features.config import FeatureConfig
 from segue.core.features.extract import extract
@@ -32,7 +33,7 @@ def test_a_xing_header_with_a_false_number_of_frames(seconds: int, factor: float
     struct.pack_into(">I", mp3, position, int(factor * number))
     clip = extract(bytes(mp3), FeatureConfig(), 10)
     assert pytest.approx(seconds, abs=0.2) == clip.seconds
-    assert () == clip.quality.flags
+    assert not {Flag.TRUNCATED, Flag.DAMAGED} & set(clip.quality.flags)
 
 
 @pytest.mark.parametrize("rate", [8_000, 16_000, 22_050, 32_000, 44_100, 48_000])

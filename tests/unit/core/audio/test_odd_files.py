@@ -12,31 +12,15 @@ import pytest
 from segue.core.audio.containers import id3_end
 from segue.core.audio.quality import Flag
 from segue.core.errors import AudioError, AudioTooShort
-from segue.core.features.clips import ExtractedClip
-from segue.core.features.config import FeatureConfig
-from segue.core.features.extract import extract
 from segue.core.testing.synthetic_clips import render_clip
 from tests.helpers.audio import decode, encode, encode_by_ffmpeg, needs_ffmpeg, run_ffmpeg
+from tests.helpers.extraction import check, extract_any
 
 CLIP = render_clip(3, 12.0)
 WAV = encode(CLIP)
 PCM = WAV[44:]
 FLAC = encode(CLIP, container="FLAC")
 MP3 = encode(CLIP, container="MP3")
-_EXPLAINING_FLAGS = {Flag.TRUNCATED, Flag.DAMAGED}
-
-
-def extract_any(audio: bytes | Path) -> ExtractedClip:
-    """Extracts up to ten windows."""
-    return extract(audio, FeatureConfig(), 10)
-
-
-def check(audio: bytes | Path, seconds: float, *flags: Flag, tolerance: float = 0.1) -> None:
-    """Checks the duration of a clip, its windows over the whole of it, and its flags for damage."""
-    clip = extract_any(audio)
-    assert pytest.approx(seconds, abs=tolerance) == clip.seconds
-    assert max(1, round(clip.seconds / 3.02)) == len(clip.windows.values)
-    assert set(flags) == _EXPLAINING_FLAGS & set(clip.quality.flags)
 
 
 def wav(declared: int, riff: int, samples: bytes = PCM) -> bytes:
@@ -158,11 +142,6 @@ def test_an_mp3_from_the_middle_of_a_frame() -> None:
     check(FRAMES[500:], 12.0, tolerance=0.3)
 
 
-def test_joined_mp3s() -> None:
-    """The header of the first file has only its own length."""
-    check(MP3 + MP3, 24.0, tolerance=0.3)
-
-
 @needs_ffmpeg
 def test_an_mp3_of_variable_rate_without_its_length(tmp_path: Path) -> None:
     """The frames are counted: the first ones, which are small, say nothing about the rest."""
@@ -230,15 +209,6 @@ def test_a_flac_with_broken_metadata(name: str) -> None:
 def test_a_flac_with_empty_metadata(kind: int) -> None:
     """An empty block stops both other decoders, but not ffmpeg."""
     check(flac_with((kind, b"")), 12.0)
-
-
-@needs_ffmpeg
-@pytest.mark.parametrize("codec", ["libvorbis", "libopus", "flac"])
-def test_joined_ogg_files(codec: str, tmp_path: Path) -> None:
-    """All of several joined files is decoded."""
-    ogg = encode_by_ffmpeg(CLIP, 22_050, tmp_path / "clip.ogg", "-c:a", codec, "-f", "ogg").read_bytes()
-    assert pytest.approx(12, abs=0.1) == extract_any(ogg).seconds
-    assert pytest.approx(24, abs=0.2) == extract_any(ogg + ogg).seconds
 
 
 @needs_ffmpeg

@@ -13,10 +13,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from segue.core.audio.containers import id3_end, tags_start
+from segue.core.audio.containers import id3_end, is_tag, tags_start
+from segue.core.audio.declared_length import declared_seconds, missing_share
 from segue.core.audio.decoders.header_repair import is_read_from_memory, repairs
-from segue.core.audio.mp3_frames import is_mpeg_audio
-from segue.core.audio.sniff import flac_seconds, has_last_page, is_ogg, missing_share
+from segue.core.audio.mp3_frames import gaps, has_one_rate, is_mpeg_audio
+from segue.core.audio.sniff import has_last_page, is_ogg, lacks_pages
 from segue.core.errors import AudioUndecodable
 from segue.core.files import temporary_file
 
@@ -79,7 +80,16 @@ class ClipFile:
     @cached_property
     def is_mpeg_audio(self) -> bool:
         """True if it mostly consists of frames of MP3, MP2 or MP1; decoders find such frames in many other files."""
-        return is_mpeg_audio(self.view[id3_end(self.view) : tags_start(self.view)])
+        return is_mpeg_audio(self._untagged)
+
+    @cached_property
+    def has_one_rate(self) -> bool:
+        """False if it consists of MPEG audio files of different sample rates, which were joined."""
+        return not self.is_mpeg_audio or has_one_rate(self._untagged)
+
+    @property
+    def _untagged(self) -> memoryview:
+        return self.view[id3_end(self.view) : tags_start(self.view)]
 
     def rewind(self) -> int | io.BytesIO | _ViewFile:
         """Returns ``file``, at its start."""
@@ -131,8 +141,18 @@ class ClipFile:
         Args:
             seconds: duration of the audio that could be decoded.
         """
-        missing = max(flac_seconds(self.view) - seconds, seconds * self.missing_share)
+        missing = max(declared_seconds(self.view) - seconds, seconds * self.missing_share)
         return missing if missing > _GAP_SECONDS else 0.0
+
+    @cached_property
+    def lacks_pages(self) -> bool:
+        """True if it is an Ogg file with missing or damaged pages."""
+        return is_ogg(self.view) and lacks_pages(self.view)
+
+    @property
+    def lacks_frames(self) -> bool:
+        """True if it is MPEG audio with more between its frames than the tags of joined files."""
+        return any(not is_tag(gap) for gap in gaps(self._untagged))
 
     def has_gaps(self, seconds: float) -> bool:
         """Returns whether audio is missing, in a file in which a decoder met damage.
@@ -140,7 +160,11 @@ class ClipFile:
         Args:
             seconds: duration of the audio that another decoder found.
         """
-        declared = flac_seconds(self.view)
+        if is_ogg(self.view):
+            return self.lacks_pages
+        if not self.has_one_rate:
+            return self.lacks_frames  # the decoder met the other rate, which is no damage
+        declared = declared_seconds(self.view)
         return not declared or declared - seconds > _GAP_SECONDS
 
 

@@ -12,6 +12,7 @@ import struct
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -20,6 +21,7 @@ import numpy as np
 from segue.core.audio.adts_frames import first_adts_frame
 from segue.core.audio.decoders.clip_file import ClipFile
 from segue.core.audio.samples import DecodedStream, DecoderFailed, Samples
+from segue.core.audio.sniff import is_ogg
 from segue.core.errors import WorkerDied
 
 # Containers that hold all of their audio themselves, and begin with bytes by which they are recognized.
@@ -72,7 +74,10 @@ def decode_by_ffmpeg(clip: ClipFile) -> Iterator[DecodedStream]:
         ) as process,
     ):
         try:
-            yield _read_au(process, lambda: _is_lossy(path, clip))
+            # ffmpeg also reports the headers and tags of joined files; these two formats show themselves what is lost.
+            shows_damage = is_ogg(clip.view) or clip.is_mpeg_audio
+            met_damage = partial(_met_damage, process, is_reliable=not shows_damage)
+            yield _read_au(process, met_damage, lambda: _is_lossy(path, clip))
         finally:
             process.kill()
 
@@ -112,7 +117,13 @@ def _is_lossy(path: Path, clip: ClipFile) -> bool:
     return any(not stream.get("codec_name", "flac").startswith(_LOSSLESS) for stream in streams)
 
 
-def _read_au(process: subprocess.Popen[bytes], is_lossy: Callable[[], bool]) -> DecodedStream:
+def _met_damage(process: subprocess.Popen[bytes], *, is_reliable: bool) -> bool:
+    return process.wait() != 0 and is_reliable
+
+
+def _read_au(
+    process: subprocess.Popen[bytes], met_damage: Callable[[], bool], is_lossy: Callable[[], bool]
+) -> DecodedStream:
     head, pipe = b"", _output(process)
     while len(head) < _AU_HEADER.size or len(head) < _sample_offset(head):
         block = pipe.read(_BLOCK_BYTES)
@@ -121,7 +132,7 @@ def _read_au(process: subprocess.Popen[bytes], is_lossy: Callable[[], bool]) -> 
         head += block
     _, _, _, _, rate, channels = _AU_HEADER.unpack_from(head)
     blocks = _blocks(head[_sample_offset(head) :], process, channels)
-    return DecodedStream(rate, channels, blocks, lambda: process.wait() != 0, is_lossy)
+    return DecodedStream(rate, channels, blocks, met_damage, is_lossy)
 
 
 def _output(process: subprocess.Popen[bytes]) -> IO[bytes]:

@@ -14,6 +14,7 @@ from segue.core.audio.containers import (
     id3_end,
     riff_chunks,
     tags_start,
+    w64_samples,
     xing_header,
 )
 from segue.core.audio.decoders.mp3_duration import mp3_seconds
@@ -71,16 +72,10 @@ def _rf64_repairs(data: memoryview, present: int) -> dict[int, bytes]:
 
 def _w64_repairs(data: memoryview) -> dict[int, bytes]:
     """Returns the true length for the data chunk of a Wave64 file."""
-    position = 40  # Each chunk has a name of 16 bytes and a length, which counts both.
-    for _ in range(_MAX_CHUNKS):
-        if position + 24 > len(data):
-            break
-        (length,) = struct.unpack_from("<Q", data, position + 16)
-        if bytes(data[position : position + 4]) == b"data":
-            present = len(data) - position
-            return {position + 16: struct.pack("<Q", present)} if length > present else {}
-        position += max(24, length + -length % 8)
-    return {}
+    # The length counts 24 bytes of its chunk before the samples.
+    samples = w64_samples(data)
+    is_too_long = samples is not None and samples.stop > len(data)
+    return {samples.start - 8: struct.pack("<Q", len(data) - samples.start + 24)} if samples and is_too_long else {}
 
 
 def _continues(data: memoryview, position: int) -> bool:

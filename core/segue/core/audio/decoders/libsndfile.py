@@ -12,12 +12,11 @@ from contextlib import contextmanager
 import numpy as np
 import soundfile
 
-from segue.core.audio.containers import id3_end, ogg_pages, xing_header
+from segue.core.audio.containers import ogg_pages, xing_header
 from segue.core.audio.decoders.clip_file import ClipFile
 from segue.core.audio.decoders.mp3_duration import mp3_seconds
 from segue.core.audio.fidelity import is_low_bitrate
 from segue.core.audio.limits import check_format, check_length
-from segue.core.audio.mp3_frames import has_gaps
 from segue.core.audio.quality import FileFlaws, SignalMeter, SourceInfo
 from segue.core.audio.samples import DecodedStream, DecoderFailed, Samples
 from segue.core.audio.sniff import is_ogg
@@ -78,15 +77,17 @@ def decode_by_libsndfile(clip: ClipFile) -> Iterator[DecodedStream]:
         if file.format == "MP3" and not clip.is_mpeg_audio:
             raise DecoderFailed("Too few of the bytes are MP3.")
         is_lossy, low_bit_depth = file.subtype in _LOSSY, file.subtype in _LOW_BIT_DEPTHS
-        blocks = _blocks(file)
+        # Of joined files, only the first is decoded.
+        is_joined = not clip.has_one_rate or (is_ogg(clip.view) and _is_chained(clip.view))
         yield DecodedStream(
-            file.samplerate, file.channels, blocks, is_lossy=lambda: is_lossy, low_bit_depth=low_bit_depth
+            file.samplerate, file.channels, _blocks(file), lambda: is_joined, lambda: is_lossy, low_bit_depth
         )
 
 
 def _flaws(file: soundfile.SoundFile, clip: ClipFile, seconds: float) -> FileFlaws:
     return FileFlaws(
         truncated=clip.is_truncated(seconds),
+        damaged=clip.lacks_pages,
         missing_seconds=clip.missing_seconds(seconds),
         low_bitrate=file.subtype in _LOSSY and is_low_bitrate(clip.view, seconds),
         low_bit_depth=file.subtype in _LOW_BIT_DEPTHS,
@@ -112,9 +113,7 @@ def _check_length_is_known(file: soundfile.SoundFile, clip: ClipFile) -> None:
     clip.check_size()
     tolerance = max(_MAX_ERROR_SECONDS, _MAX_ERROR_SHARE * seconds)
     if file.format == "MP3" and abs(seconds - _counted_seconds(clip.view)) > tolerance:
-        raise DecoderFailed(
-            "libsndfile does not know the length.", is_damaged=has_gaps(clip.view[id3_end(clip.view) :])
-        )
+        raise DecoderFailed("libsndfile does not know the length.", is_damaged=clip.lacks_frames)
     if is_ogg(clip.view) and _is_chained(clip.view):
         raise DecoderFailed("libsndfile decodes only the first of several joined files.")
 

@@ -13,10 +13,10 @@ from contextlib import contextmanager
 import miniaudio
 import numpy as np
 
+from segue.core.audio.containers import flac_info
 from segue.core.audio.decoders.clip_file import ClipFile
 from segue.core.audio.fidelity import LEAST_BITS
 from segue.core.audio.samples import DecodedStream, DecoderFailed, Samples
-from segue.core.audio.sniff import flac_bits
 
 _BLOCK_FRAMES = 2**16
 # miniaudio computes the duration also with a damaged sample rate of 0.
@@ -34,6 +34,8 @@ def decode_by_miniaudio(clip: ClipFile) -> Iterator[DecodedStream]:
     """
     with miniaudio.ffi.from_buffer(clip.view) as data:
         flac = _flac_info(data)
+        if not clip.has_one_rate:
+            raise DecoderFailed("miniaudio would decode all of several joined files at the rate of the first.")
         info = flac or (_mp3_info(data) if clip.is_mpeg_audio else None)
         if info is None:
             raise DecoderFailed("It is neither MP3 nor FLAC.")
@@ -44,7 +46,7 @@ def decode_by_miniaudio(clip: ClipFile) -> Iterator[DecodedStream]:
                 info.nchannels,
                 _blocks(stream, info.nchannels),
                 is_lossy=lambda: flac is None,
-                low_bit_depth=0 < flac_bits(clip.view) < LEAST_BITS,
+                low_bit_depth=0 < flac_info(clip.view).bits < LEAST_BITS,
             )
         finally:
             stream.close()

@@ -112,10 +112,11 @@ def open_stream(
 
 def _flaws(clip: ClipFile, stream: DecodedStream, seconds: float, *, met_damage: bool, is_damaged: bool) -> FileFlaws:
     is_truncated = clip.is_truncated(seconds)
+    # The damage that a decoder met is the cut, if there is one.
+    has_gaps = not is_truncated and (met_damage or (is_damaged and clip.has_gaps(seconds)))
     return FileFlaws(
         truncated=is_truncated,
-        # The damage that another decoder met is the cut, if there is one.
-        damaged=met_damage or (is_damaged and not is_truncated and clip.has_gaps(seconds)),
+        damaged=clip.lacks_pages or has_gaps,
         missing_seconds=clip.missing_seconds(seconds),
         low_bitrate=is_low_bitrate(clip.view, seconds) and stream.is_lossy(),
         low_bit_depth=stream.low_bit_depth,
