@@ -22,6 +22,7 @@ from segue.core.audio.limits import check_format
 from segue.core.audio.mp3_frames import first_frame
 from segue.core.audio.quality import SignalMeter, SourceInfo
 from segue.core.audio.samples import DecoderFailed
+from segue.core.audio.sniff import is_dts_in_wav
 from segue.core.audio.sources import AudioSource, FileSource
 from segue.core.errors import AudioTooShort, AudioUndecodable
 
@@ -78,6 +79,8 @@ def open_partial(audio: Path | bytes, rate: int) -> Iterator[FileSource]:
 
 
 def _open_first_bytes(clip: ClipFile) -> soundfile.SoundFile:
+    if is_dts_in_wav(clip.view):
+        raise AudioUndecodable("The bytes cannot be decoded yet.")
     with suppress(soundfile.LibsndfileError):
         return soundfile.SoundFile(clip.rewind(), closefd=False)
     try:

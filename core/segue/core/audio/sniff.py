@@ -1,4 +1,4 @@
-"""Recognizes the truncation and the gaps of Ogg files, and the duration of audio, without decoding it."""
+"""Recognizes the truncation and the gaps of Ogg files, DTS in WAV, and durations, without decoding."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from itertools import islice
 
 from segue.core.audio.containers import Bytes, flac_info, riff_chunks
 
+# The first bytes of a frame: words of 16 bits and of 14 bits, big-endian and little-endian.
+_DTS_SYNC = {b"\x7f\xfe\x80\x01", b"\xfe\x7f\x01\x80", b"\x1f\xff\xe8\x00", b"\xff\x1f\x00\xe8"}
+_MAX_CHUNKS = 1_000
 # The greatest length of an Ogg page, with its header.
 _OGG_PAGE_BYTES = 27 + 255 + 255 * 255
 _OGG_PAGE = re.compile(rb"OggS\0")
@@ -17,6 +20,14 @@ _REVERSED_BITS = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 _COMPRESSED_BYTES_A_SECOND = 16_000
 # The format comes before the samples, and no real file has more chunks before it.
 _MAX_CHUNKS_BEFORE_FORMAT = 64
+
+
+def is_dts_in_wav(data: Bytes) -> bool:
+    """Returns whether the samples of a WAV file are frames of DTS, as those of a DTS CD; as samples they are noise."""
+    if bytes(data[:4]) != b"RIFF" or bytes(data[8:12]) != b"WAVE":
+        return False
+    samples = next((chunk for chunk in islice(riff_chunks(data), _MAX_CHUNKS) if chunk.name == b"data"), None)
+    return samples is not None and bytes(data[samples.start : samples.start + 4]) in _DTS_SYNC
 
 
 def is_ogg(data: memoryview) -> bool:

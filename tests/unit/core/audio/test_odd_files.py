@@ -237,15 +237,6 @@ def test_other_containers(suffix: str, tmp_path: Path) -> None:
 
 
 @needs_ffmpeg
-@pytest.mark.parametrize("name", ["clip.dts", "clip.mka"])
-@pytest.mark.parametrize("channels", ["1", "2"])
-def test_dts_is_not_taken_for_mp3(channels: str, name: str, tmp_path: Path) -> None:
-    """The padding of its frames looks like frames of MP3, which would be noise of another length."""
-    options = ("-c:a", "dca", "-ac", channels, "-strict", "-2")
-    check(encode_by_ffmpeg(CLIP, 22_050, tmp_path / name, "-ar", "48000", *options), 12.0)
-
-
-@needs_ffmpeg
 def test_a_damaged_cover(tmp_path: Path) -> None:
     """A cover that cannot be decoded is no damage of the audio."""
     plain, cover, both = (tmp_path / name for name in ("plain.m4a", "cover.jpg", "both.m4a"))

@@ -19,7 +19,7 @@ from segue.core.audio.fidelity import is_low_bitrate
 from segue.core.audio.limits import check_format, check_length
 from segue.core.audio.quality import FileFlaws, SignalMeter, SourceInfo
 from segue.core.audio.samples import DecodedStream, DecoderFailed, Samples
-from segue.core.audio.sniff import is_ogg
+from segue.core.audio.sniff import is_dts_in_wav, is_ogg
 from segue.core.audio.sources import ArraySource, FileSource, mono_blocks, resample_blocks
 from segue.core.errors import AudioTooShort
 
@@ -96,6 +96,8 @@ def _flaws(file: soundfile.SoundFile, clip: ClipFile, seconds: float) -> FileFla
 
 @contextmanager
 def _open(clip: ClipFile) -> Iterator[soundfile.SoundFile]:
+    if is_dts_in_wav(clip.view):
+        raise DecoderFailed("The samples of the WAV file are DTS.")
     try:
         file = soundfile.SoundFile(clip.rewind(), closefd=False)
     except soundfile.LibsndfileError as error:
