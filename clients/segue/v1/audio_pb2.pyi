@@ -71,8 +71,9 @@ class _QualityFlagEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_QualityFl
     empty, and the genres are less reliable.
     """
     QUALITY_FLAG_TRUNCATED: _QualityFlag.ValueType  # 6
-    """The file was cut off: more than a second is missing at its end. The part before the cut was analyzed. A truncated
-    MP3 is only detected if its encoder wrote the length, as nearly all do.
+    """The file was cut off: more than a second is missing at its end. The part before the cut was analyzed. It is only
+    detected if the file says how long it should be, as nearly all do; AC-3, DTS, AAC without a container and MPEG-TS
+    never do, and neither do many files that were written to a pipe.
     """
     QUALITY_FLAG_DAMAGED: _QualityFlag.ValueType  # 7
     """Parts of the file are damaged. What could be decoded was analyzed."""
@@ -105,8 +106,9 @@ QUALITY_FLAG_LOW_RATE: QualityFlag.ValueType  # 5
 empty, and the genres are less reliable.
 """
 QUALITY_FLAG_TRUNCATED: QualityFlag.ValueType  # 6
-"""The file was cut off: more than a second is missing at its end. The part before the cut was analyzed. A truncated
-MP3 is only detected if its encoder wrote the length, as nearly all do.
+"""The file was cut off: more than a second is missing at its end. The part before the cut was analyzed. It is only
+detected if the file says how long it should be, as nearly all do; AC-3, DTS, AAC without a container and MPEG-TS
+never do, and neither do many files that were written to a pipe.
 """
 QUALITY_FLAG_DAMAGED: QualityFlag.ValueType  # 7
 """Parts of the file are damaged. What could be decoded was analyzed."""
