@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -11,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from segue.client import Client
+from segue.core.testing.synthetic_clips import render_clip
+from tests.helpers.audio import encode_by_ffmpeg, needs_ffmpeg
 from tests.helpers.clips import wav
 from tests.helpers.machine.commands import TIMEOUT_SECONDS, output_of, run_command
 from tests.helpers.machine.ports import free_port
@@ -54,6 +57,41 @@ def test_doctor(tmp_path: Path, tiny_model: Path) -> None:
     options = ("--data", tmp_path / "data", "--model", tiny_model, "--listen", "127.0.0.1:0")
     report = output_of(*as_service_user(*SERVER, "doctor", *options))
     assert "decoding: " in report
+
+
+SECRETIVE = "import ctypes; ctypes.CDLL(None).prctl(4, 0)"
+"""Forbids other processes to open the files of this one, as the system does to a program with capabilities."""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has /proc")
+def test_a_server_whose_files_may_not_be_opened(tmp_path: Path, tiny_model: Path) -> None:
+    """Its workers cannot open a file without a name, so the clips of streams have names, until they are answered."""
+    (spool := tmp_path / "spool").mkdir(mode=0o777)
+    options = ("--data", tmp_path / "data", "--model", tiny_model, "--spool", spool)
+    program = f"{SECRETIVE}; from segue.server.cli.main import main; main()"
+    address = f"127.0.0.1:{free_port()}"
+    command = as_service_user(sys.executable, "-c", program, "--listen", address, *options)
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        with Client(address, timeout=PATIENCE_SECONDS, wait_for_ready=True) as client:
+            assert client.classify(wav(200)).scores
+        assert [] == list(spool.iterdir())
+        assert 0 == ended(process)
+        assert process.stderr is not None
+        assert "the clips of streams have names in" in process.stderr.read()
+    doctor = ("-c", program, "doctor", *options, "--listen", "127.0.0.1:0")
+    assert f"streams: a worker process read a clip in {spool}" in output_of(*as_service_user(sys.executable, *doctor))
+
+
+@needs_ffmpeg
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has /proc")
+def test_a_worker_whose_files_may_not_be_opened(tmp_path: Path) -> None:
+    """A clip that came in a message is read by ffmpeg."""
+    clip = encode_by_ffmpeg(render_clip(3, 5.0, 22_050), 22_050, tmp_path / "clip.m4a")
+    program = f"{SECRETIVE}; import sys; from pathlib import Path; from tests.helpers.audio import decode; "
+    program += "print(len(decode(Path(sys.argv[1]).read_bytes())))"
+    ffmpeg = str(Path(shutil.which("ffmpeg") or "").parent)
+    command = as_service_user(sys.executable, "-c", program, clip, PATH=f"{ffmpeg}:/usr/bin:/bin")
+    assert 5 == round(int(output_of(*command)) / 22_050)
 
 
 def test_a_long_temporary_folder(tmp_path: Path, tiny_model: Path, music: Path) -> None:

@@ -41,19 +41,20 @@ class TemporaryFile(NamedTuple):
 
 
 @contextmanager
-def temporary_file(folder: Path | None = None) -> Iterator[TemporaryFile]:
+def temporary_file(folder: Path | None = None, *, is_named: bool = False) -> Iterator[TemporaryFile]:
     """Opens a file that is removed at the end of the block.
 
     On Linux it has no name in any folder, so that it is gone even if this process is killed.
 
     Args:
         folder: its folder, or None for the system's temporary folder.
+        is_named: True to give it a name on Linux, too, for processes that may not open the files of this one.
 
     Raises:
         OSError: the folder cannot be written.
     """
     descriptors = Path(f"/proc/{os.getpid()}/fd")
-    if descriptors.is_dir():
+    if descriptors.is_dir() and not is_named:
         with tempfile.TemporaryFile(buffering=0, dir=folder) as file:
             yield TemporaryFile(file, descriptors / str(file.fileno()))
     else:

@@ -20,7 +20,7 @@ from segue.server.inference.bounded_executor import BoundedExecutor
 from segue.server.inference.decode_task import DecodedClip, DecodeTask
 from segue.server.inference.decode_worker import DecodeWorker, create_workers
 from segue.server.inference.engine import Engine
-from segue.server.inference.spool import Spool
+from segue.server.inference.open_spool import open_spool
 from segue.server.live_catalogue.catalogue import LiveCatalogue
 from segue.server.live_catalogue.remembered_model import remembered_model
 from segue.server.live_catalogue.text_search import TextSearch
@@ -103,7 +103,7 @@ class Assembly:
         Raises:
             ArtifactError: the model cannot be used, or that of the catalogue is not here.
             CatalogueMismatch: another model or front end built the catalogue.
-            EnvironmentUnusable: the folder for clips of streams cannot be written.
+            EnvironmentUnusable: the folder for clips of streams cannot be written, or workers cannot read them.
             StoreUnavailable: the URL is not one of a Redis; a Redis that does not answer is awaited instead.
             CancelledError: the assembly was abandoned.
         """
@@ -121,10 +121,7 @@ class Assembly:
         engine = Engine(model, workers, self._settings.queue_seconds, self._metrics)
         self._resources.callback(engine.close)
         readers = self._create_executor("read", _READER_THREADS, _MAX_PENDING_READS)
-        spool = Spool(self._settings.spool, self._settings.spool_mib * _MIB, self._settings.stream_mib * _MIB)
-        if self._settings.spool:
-            with spool.open():  # fails the start rather than each stream
-                pass
+        spool = open_spool(self._settings, workers, model.manifest.features)
         self._metrics.spool_bytes.set_function(lambda: spool.used_bytes)
         search = TextSearch(catalogue)
         self._resources.callback(search.close)

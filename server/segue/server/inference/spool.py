@@ -21,15 +21,17 @@ class Spool:
         used_bytes: size of all clips that are there now.
     """
 
-    def __init__(self, folder: Path | None, max_bytes: int, max_clip_bytes: int) -> None:
+    def __init__(self, folder: Path | None, max_bytes: int, max_clip_bytes: int, *, is_named: bool = False) -> None:
         """Creates an empty spool.
 
         Args:
             folder: folder of the clips, or None for the system's temporary folder.
             max_bytes: largest size of all clips together.
             max_clip_bytes: largest size of one clip.
+            is_named: True if each clip has a name in the folder, where workers cannot open it otherwise.
         """
         self._folder = folder
+        self._is_named = is_named
         self._max_bytes = max_bytes
         self._max_clip_bytes = min(max_clip_bytes, max_bytes)
         self.used_bytes = 0
@@ -44,7 +46,7 @@ class Spool:
         """
         with ExitStack() as stack:
             try:
-                temporary = stack.enter_context(temporary_file(self._folder))
+                temporary = stack.enter_context(temporary_file(self._folder, is_named=self._is_named))
             except OSError as error:
                 raise _storage_error(error) from error
             clip = SpooledClip(self, temporary)

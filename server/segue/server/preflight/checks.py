@@ -25,7 +25,7 @@ def run_checks(settings: Settings) -> Iterator[CheckResult]:
     result, model = check_model(settings, processor)
     yield result
     if model:
-        yield from check_trial(model, settings.workers, available)
+        yield from check_trial(model, settings, available)
     yield from check_data_folder(settings.data, read_only=bool(settings.redis))
     yield from check_catalogue(settings, model.manifest if model else None)
     yield check_decoders()

@@ -1,28 +1,11 @@
 from __future__ import annotations
 
-import click
 import pytest
-from click.testing import CliRunner
 
 from segue.core.errors import MalformedRequest
-from segue.server.cli.options import server_options
 from segue.server.security.exposure import exposure_warnings, is_local
 from segue.server.security.tls import tls_files
-from segue.server.settings import Settings
-
-
-def settings(*arguments: str) -> Settings:
-    """The settings that the command line makes of some arguments."""
-    parsed: list[Settings] = []
-
-    @click.command()
-    @server_options
-    def keep(**values: object) -> None:
-        parsed.append(Settings(**values))  # type: ignore[arg-type] # it accepts all of them, and no other
-
-    ended = CliRunner().invoke(keep, arguments)
-    assert 0 == ended.exit_code, ended.output
-    return parsed[0]
+from tests.helpers.server.settings import parsed_settings
 
 
 @pytest.mark.parametrize(
@@ -62,7 +45,7 @@ TOKENS = ("--tokens", "t")
 )
 def test_warnings_about_an_open_port(arguments: tuple[str, ...], expected: list[str]) -> None:
     """A port that other machines reach is warned of without TLS and without tokens; a local one is not."""
-    warnings = exposure_warnings(settings(*arguments))
+    warnings = exposure_warnings(parsed_settings(*arguments))
     assert len(expected) == len(warnings)
     assert [] == [words for words, warning in zip(expected, warnings, strict=True) if words not in warning]
 
@@ -74,4 +57,4 @@ def test_warnings_about_an_open_port(arguments: tuple[str, ...], expected: list[
 def test_one_of_two(given: str, missing: str) -> None:
     """A certificate without a key, and a key or client roots without a certificate, are refused."""
     with pytest.raises(MalformedRequest, match=f"Give {missing} too"):
-        tls_files(settings(given, "file.pem"))
+        tls_files(parsed_settings(given, "file.pem"))

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from segue.core.audio.containers import id3_end, is_tag, tags_start
 from segue.core.audio.declared_length import declared_seconds, missing_share
@@ -59,6 +59,18 @@ class _ViewFile(io.RawIOBase):
         _apply(self._patches, target, position)
         self._position += len(part)
         return len(part)
+
+
+class ProgramInput(NamedTuple):
+    """A file for another program.
+
+    Attributes:
+        path: the path by which the program opens it.
+        descriptors: the open files that the program must inherit for that.
+    """
+
+    path: Path
+    descriptors: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -113,17 +125,19 @@ class ClipFile:
             raise OSError(errno.EIO, "The file became shorter while it was read", str(self.path))
 
     @contextmanager
-    def as_path(self) -> Iterator[Path]:
+    def as_path(self) -> Iterator[ProgramInput]:
         """Gives the clip a path, for a program that has to seek: an MP4 file may have its index at the end.
 
-        Bytes that came without a file are written to a temporary one.
+        Bytes that came without a file are written to a temporary one, which the program inherits: the system may forbid
+        it to open files of this process.
         """
         if self.path is not None:
-            yield self.path
+            yield ProgramInput(self.path, ())
             return
         with temporary_file() as temporary:
             temporary.path.write_bytes(self.view)
-            yield temporary.path
+            descriptor = temporary.file.fileno()
+            yield ProgramInput(Path(f"/dev/fd/{descriptor}"), (descriptor,))
 
     def is_truncated(self, seconds: float) -> bool:
         """Returns whether the file was cut off.

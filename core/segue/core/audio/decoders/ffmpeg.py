@@ -68,9 +68,14 @@ def decode_by_ffmpeg(clip: ClipFile) -> Iterator[DecodedStream]:
     if not is_installed():
         raise DecoderFailed("ffmpeg is not on the PATH.")
     with (
-        clip.as_path() as path,
+        clip.as_path() as source,
         subprocess.Popen(
-            _command(path, clip), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0
+            _command(source.path, clip),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            bufsize=0,
+            pass_fds=source.descriptors,
         ) as process,
     ):
         try:
