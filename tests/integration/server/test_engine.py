@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 import signal
+import sys
+import traceback
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -13,11 +16,11 @@ import numpy as np
 import pytest
 
 from segue.core.audio.track_id import track_id
-from segue.core.errors import AudioTooShort, AudioUndecodable, DeadlinePassed, Overloaded
+from segue.core.errors import AudioTooShort, AudioUndecodable, DeadlinePassed, EnvironmentUnusable, Overloaded
 from segue.core.features.extract import extract
 from segue.core.model.saved_model import Model
 from segue.core.process_pool import ProcessPool
-from segue.server.inference.decode_task import DecodedClip, DecodeTask
+from segue.server.inference.decode_task import DecodedClip, DecodeTask, StreamRange
 from segue.server.inference.decode_worker import DECODE_LIMITS, PRELOADED, DecodeWorker
 from segue.server.inference.engine import Engine
 from segue.server.observability.metrics import Metrics
@@ -107,6 +110,18 @@ async def test_an_analysis_carries_the_track_id(rig: Rig) -> None:
     audio = wav(4)
     assert track_id(memoryview(audio)) == (await rig.engine.analyze(audio, identify=True)).track_id
     assert (await rig.engine.analyze(audio)).track_id is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has /proc")
+async def test_a_clip_of_a_stream_that_cannot_be_read(rig: Rig, clips: list[Path]) -> None:
+    """The error, which the log will have, says what it was and not the number that is its path."""
+    with clips[0].open("rb") as file:
+        # To a worker process, "self" is another process, which does not have this file.
+        path = Path(f"/proc/self/fd/{fcntl.fcntl(file, fcntl.F_DUPFD_CLOEXEC, 719)}")
+    with pytest.raises(EnvironmentUnusable, match=r"clip of a stream: No such file.*--spool") as raised:
+        await rig.engine.analyze_partial(path, StreamRange(0, ended=False))
+    os.close(int(path.name))
+    assert path.name not in "".join(traceback.format_exception(raised.value))
 
 
 async def test_concurrent_clips_share_a_batch(rig: Rig, loaded_tiny_model: Model, clips: list[Path]) -> None:

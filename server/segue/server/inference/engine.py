@@ -16,7 +16,7 @@ from typing import NamedTuple, cast
 
 from segue.core.audio.containers import FileBytes
 from segue.core.audio.sniff import playing_seconds
-from segue.core.errors import AudioUndecodable, DeadlinePassed, Overloaded, WorkerError
+from segue.core.errors import AudioUndecodable, DeadlinePassed, EnvironmentUnusable, Overloaded, WorkerError
 from segue.core.features.clips import ExtractedClip, PartialWindows
 from segue.core.features.level import Loudness
 from segue.core.features.windows import Windows
@@ -144,6 +144,7 @@ class Engine:
         Raises:
             Overloaded: the queue is full, and the clip was not decoded.
             AudioUndecodable: the worker process died, hung or ran out of memory.
+            EnvironmentUnusable: the worker process could not read the file.
             DeadlinePassed: the caller's deadline has passed.
         """
         task = DecodeTask(audio, _deadline(seconds_left), stream_range)
@@ -167,6 +168,12 @@ class Engine:
                 decoded = await asyncio.wrap_future(self._submit(task))
         except WorkerError as error:
             raise AudioUndecodable(f"The audio could not be decoded. {error} Send it whole and undamaged.") from error
+        except OSError as error:
+            if isinstance(task.audio, bytes):
+                raise
+            # Its path is the number of a descriptor, which means nothing to a person.
+            text = f"A worker process cannot read the clip of a stream: {error.strerror}. Check the disk of --spool."
+            raise EnvironmentUnusable(text) from None
         self._metrics.observe_stage("queue", decoded.begun - ticket.since)
         self._metrics.observe_stage("decode", decoded.decoded - decoded.begun)
         self._metrics.observe_stage("features", decoded.done - decoded.decoded)
