@@ -155,6 +155,7 @@ def test_every_bound_is_documented() -> None:
         f"{defaults['clip_mib'] + channel_options.MARGIN_BYTES // 2**20} MiB, and not compressed",
         f"{unary_read_timeout.MESSAGE_SECONDS:g} s",
         f"{streams.STALL_SECONDS:g} s",
+        f"{streams.PROGRESS_SECONDS:g} s",
         f"{streams.MAX_STREAM_SECONDS / 3600:g} h",
         str(streams.MAX_STREAMS),
         str(health.MAX_WATCHERS),

@@ -14,6 +14,12 @@ from segue.server.rpc.handlers import close_reader
 STALL_SECONDS = 30.0
 """Longest pause between two messages of a caller, and longest time until a response is read."""
 
+PROGRESS_SECONDS = 300.0
+"""Waiting time in which ``PROGRESS_BYTES`` of a clip must arrive; a slow caller would hold disk space for others."""
+
+PROGRESS_BYTES = 16 * 2**10
+"""Bytes of a clip that must arrive in ``PROGRESS_SECONDS``: 0.4 kbit/s, less than any codec for music needs."""
+
 MAX_STREAM_SECONDS = float(MAX_SECONDS)
 """Longest duration of a stream: the longest clip may be streamed in real time."""
 
@@ -51,6 +57,24 @@ async def with_idle_timeout(
             yield message
     finally:
         await close_reader(messages)
+
+
+async def with_progress(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Yields the chunks of a caller; only the time in which the server waits for them counts.
+
+    Raises:
+        StreamStalled: less than ``PROGRESS_BYTES`` arrived in ``PROGRESS_SECONDS``.
+    """
+    clock = asyncio.get_running_loop().time
+    waited, arrived, since = 0.0, 0, clock()
+    async for chunk in chunks:
+        waited, arrived = waited + clock() - since, arrived + len(chunk)
+        if waited >= PROGRESS_SECONDS:
+            if arrived < PROGRESS_BYTES:
+                raise _too_slow()
+            waited, arrived = 0.0, 0
+        yield chunk
+        since = clock()
 
 
 async def map_concurrently(
@@ -103,6 +127,13 @@ async def _next_message(messages: AsyncIterator[Message]) -> list[Message]:
 def _stalled(idle_seconds: float) -> StreamStalled:
     return StreamStalled(
         f"No message arrived for {idle_seconds:g} s. Send messages without pauses of {idle_seconds:g} s or more."
+    )
+
+
+def _too_slow() -> StreamStalled:
+    return StreamStalled(
+        f"Less than {PROGRESS_BYTES // 2**10} KiB arrived in {PROGRESS_SECONDS:g} s. Send the clip faster, or store it "
+        "and send it when it is complete."
     )
 
 

@@ -9,12 +9,14 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 import pytest
 
 from segue.core.errors import StreamStalled
+from segue.server.inference.spool import Spool
 from segue.server.rpc.streams import (
     MAX_CONCURRENT_REQUESTS,
     MAX_STREAM_SECONDS,
     STALL_SECONDS,
     map_concurrently,
     with_idle_timeout,
+    with_progress,
 )
 
 
@@ -104,6 +106,44 @@ async def test_a_stream_without_end() -> None:
     for stream in (with_idle_timeout(messages()), map_concurrently(messages(), echo)):
         with pytest.raises(StreamStalled, match=f"lasted {MAX_STREAM_SECONDS:g} s"):
             assert [] == [message async for message in stream if message != b"a"]
+
+
+async def trickle(size: int, seconds: float, count: int) -> AsyncIterator[bytes]:
+    """Chunks of some size, with a pause before each."""
+    for _ in range(count):
+        await asyncio.sleep(seconds)
+        yield bytes(size)
+
+
+@on_simulated_clock
+async def test_a_caller_who_sends_too_little() -> None:
+    """A stream with a byte now and then ends, and its space in the spool is free, however large it was before."""
+    spool = Spool(None, 2**30, 2**30)
+
+    async def chunks() -> AsyncIterator[bytes]:
+        yield bytes(2**20)
+        async for chunk in trickle(1, STALL_SECONDS - 1, 1_000):
+            yield chunk
+
+    async def store() -> None:
+        with spool.open() as clip:
+            async for chunk in with_progress(chunks()):
+                spool.reserve(len(chunk), clip.size + len(chunk))
+                clip.size += len(chunk)
+
+    with pytest.raises(StreamStalled, match="Less than 16 KiB arrived in 300 s"):
+        await store()
+    assert 0 == spool.used_bytes
+
+
+@on_simulated_clock
+async def test_the_slowest_music() -> None:
+    """An hour of 2 kbit/s is read to its end, also if the server needs its time between the chunks."""
+    arrived = 0
+    async for chunk in with_progress(trickle(250 * 20, 20.0, 180)):
+        arrived += len(chunk)
+        await asyncio.sleep(1_000)
+    assert 250 * 3_600 == arrived
 
 
 @on_simulated_clock

@@ -12,7 +12,7 @@ from segue.server.rpc import converters
 from segue.server.rpc.concurrency_limit import ConcurrencyLimit
 from segue.server.rpc.field_masks import apply_mask, requested_fields
 from segue.server.rpc.handlers import Context
-from segue.server.rpc.streams import MAX_STREAMS, chunk_errors, with_idle_timeout, write_timeout
+from segue.server.rpc.streams import MAX_STREAMS, chunk_errors, with_idle_timeout, with_progress, write_timeout
 from segue.v1 import (
     classification_service_pb2,
     classification_service_pb2_grpc,
@@ -61,7 +61,8 @@ class ClassificationService(ComponentsUser, classification_service_pb2_grpc.Clas
         top_k, fields = converters.limit(config), requested_fields(config.read_mask, ClassifyResponse)
         with self._components.spool.open() as clip:
             audio = ArrivingAudio(self._components.engine, clip, converters.pcm_form(config))
-            chunks = (converters.chunk(request, self._components.clip_bytes) async for request in requests)
+            received = (converters.chunk(request, self._components.clip_bytes) async for request in requests)
+            chunks = with_progress(received)
             async for prediction in _arriving_windows(audio, chunks, context, is_wanted=not config.result_only):
                 yield self._window_response(prediction, top_k)
             analyzed = await self._components.engine.analyze(await audio.complete_file(), context.time_remaining())

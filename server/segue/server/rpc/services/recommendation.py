@@ -18,7 +18,14 @@ from segue.server.rpc.concurrency_limit import ConcurrencyLimit
 from segue.server.rpc.error_status import item_status
 from segue.server.rpc.field_masks import apply_mask, requested_fields
 from segue.server.rpc.handlers import Context
-from segue.server.rpc.streams import MAX_STREAMS, chunk_errors, map_concurrently, with_idle_timeout, write_timeout
+from segue.server.rpc.streams import (
+    MAX_STREAMS,
+    chunk_errors,
+    map_concurrently,
+    with_idle_timeout,
+    with_progress,
+    write_timeout,
+)
 from segue.v1 import (
     recommendation_service_pb2,
     recommendation_service_pb2_grpc,
@@ -131,8 +138,9 @@ class RecommendationService(ComponentsUser, recommendation_service_pb2_grpc.Reco
     ) -> _Seed:
         with self._components.spool.open() as clip:
             audio = ArrivingAudio(self._components.engine, clip, form)
-            async for request in requests:
-                await audio.append(converters.chunk(request, self._components.clip_bytes))
+            chunks = (converters.chunk(request, self._components.clip_bytes) async for request in requests)
+            async for chunk in with_progress(chunks):
+                await audio.append(chunk)
             return await self._clip_seed(await audio.complete_file(), context.time_remaining())
 
     async def _clip_seed(self, audio: Path | bytes, seconds_left: float | None) -> _Seed:
