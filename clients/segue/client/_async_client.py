@@ -74,7 +74,7 @@ class AsyncClient:
         self, audio: AudioSource, *, top_k: int | None = None, read_mask: Iterable[str] | None = None
     ) -> ClassifyResponse:
         """Scores the genres of a clip; see `Client.classify`."""
-        with closing(await asyncio.to_thread(open_clip, audio)) as clip:
+        with closing(await asyncio.to_thread(open_clip, audio, self._endpoint.timeout)) as clip:
             if clip.is_large:
                 return await self._classify_large(clip, top_k, read_mask)
             return await self._send(_calls.classify(clip.head, top_k, read_mask))
@@ -102,7 +102,7 @@ class AsyncClient:
         """Finds the tracks that sound most similar to a seed; see `Client.recommend`."""
         if isinstance(seed, str):
             return await self._send(_calls.recommend(seed, limit, read_mask, offset))
-        with closing(await asyncio.to_thread(open_clip, seed)) as clip:
+        with closing(await asyncio.to_thread(open_clip, seed, self._endpoint.timeout)) as clip:
             if clip.is_large:
                 return await self._recommend_large(clip, _calls.recommend_request(limit, read_mask, offset))
             return await self._send(_calls.recommend(clip.head, limit, read_mask, offset))

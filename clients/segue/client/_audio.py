@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
 import stat
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
@@ -21,6 +22,9 @@ AudioSource: TypeAlias = bytes | os.PathLike[str] | BinaryIO
 
 MAX_AUDIO_BYTES = 16 * 1024 * 1024
 """Size limit of the audio of one message, in bytes; a larger clip is sent in chunks."""
+
+PIPE_SECONDS = 60.0
+"""Time in which a program must begin to write into a pipe that has a path, in seconds."""
 
 _CHUNK_BYTES = 2**18
 # A clip is sent at two megabits per second, or faster.
@@ -125,8 +129,13 @@ class Clip:
             raise _unreadable(self.name, error) from error
 
 
-def open_clip(source: AudioSource) -> Clip:
+def open_clip(source: AudioSource, pipe_seconds: float = PIPE_SECONDS) -> Clip:
     """Opens a clip; the caller closes it.
+
+    Args:
+        source: the clip.
+        pipe_seconds: seconds to wait until a program writes into a pipe that has a path. A pipe that is open already
+            is read without limit.
 
     Raises:
         AudioUnreadableError: the file cannot be read.
@@ -135,7 +144,7 @@ def open_clip(source: AudioSource) -> Clip:
     if isinstance(source, bytes):
         return Clip("The audio", source)
     if isinstance(source, os.PathLike):
-        return _open_path(Path(source))
+        return _open_path(Path(source), pipe_seconds)
     if not hasattr(source, "read"):
         raise TypeError(f"audio is bytes, a path such as pathlib.Path or an open file, not {type(source).__name__}")
     name = "Standard input" if getattr(source, "name", "") == "<stdin>" else "The audio"
@@ -162,18 +171,36 @@ def path_of(track: Track) -> Path:
     return Path(os.fsdecode(track.raw_path or track.path.encode()))
 
 
-def _open_path(path: Path) -> Clip:
+def _open_path(path: Path, pipe_seconds: float) -> Clip:
     try:
-        file = path.open("rb")
+        file = _open_at_once(path)
     except OSError as error:
         raise _unreadable(str(path), error) from error
     try:
+        mode = os.fstat(file.fileno()).st_mode
+        if stat.S_ISFIFO(mode):
+            _wait_for_writer(file, path, pipe_seconds)
+        os.set_blocking(file.fileno(), True)
         # A pipe that has a path can be read only once.
-        is_regular = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+        is_regular = stat.S_ISREG(mode)
         return Clip(str(path), _read(file, MAX_AUDIO_BYTES + 1, str(path)), file, is_regular, is_owned=True)
     except BaseException:
         file.close()
         raise
+
+
+def _open_at_once(path: Path) -> BinaryIO:
+    """Opens a file without waiting: a pipe that nothing writes would block this thread for ever."""
+    return open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK))
+
+
+def _wait_for_writer(pipe: BinaryIO, path: Path, seconds: float) -> None:
+    waiting = select.poll()
+    waiting.register(pipe, select.POLLIN)
+    if not waiting.poll(1000 * seconds):
+        raise AudioUnreadableError(
+            f"{path} is a pipe, and no program wrote into it for {seconds:g} s. Start the program that writes it."
+        )
 
 
 def _read(file: BinaryIO, size: int, name: str) -> bytes:

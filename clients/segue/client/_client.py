@@ -85,12 +85,13 @@ class Client:
 
         Args:
             audio: the bytes of a whole audio file, its path, or an open file or pipe. Above 16 MiB it is sent in
-                chunks, and `timeout` grows by a second for each 256 KiB.
+                chunks, and `timeout` grows by a second for each 256 KiB. A program must begin to write into a named
+                pipe within `timeout`.
             top_k: number of genres to return, [1, 100]; None is the server's default (10).
             read_mask: fields of the response to return, such as ["scores", "timeline", "embedding"], or ["*"]; None is
                 the server's default (scores, quality_flags and missing_seconds).
         """
-        with closing(open_clip(audio)) as clip:
+        with closing(open_clip(audio, self._endpoint.timeout)) as clip:
             if clip.is_large:
                 return self._classify_large(clip, top_k, read_mask)
             return self._send(_calls.classify(clip.head, top_k, read_mask))
@@ -135,7 +136,7 @@ class Client:
         """
         if isinstance(seed, str):
             return self._send(_calls.recommend(seed, limit, read_mask, offset))
-        with closing(open_clip(seed)) as clip:
+        with closing(open_clip(seed, self._endpoint.timeout)) as clip:
             if clip.is_large:
                 return self._recommend_large(clip, _calls.recommend_request(limit, read_mask, offset))
             return self._send(_calls.recommend(clip.head, limit, read_mask, offset))

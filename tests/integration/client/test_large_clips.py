@@ -135,6 +135,21 @@ async def test_a_named_pipe(call: CallMethod, peer: Peer, tmp_path: Path) -> Non
     assert sent(peer) == LARGE
 
 
+async def test_a_named_pipe_that_nothing_writes(peer: Peer, tmp_path: Path) -> None:
+    """The call fails after its time limit, and leaves no thread that would keep the program from ending."""
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    with (
+        Client(peer.address, timeout=0.1) as client,
+        pytest.raises(AudioUnreadableError, match=r"fifo is a pipe, and no program wrote into it for 0\.1 s"),
+    ):
+        client.classify(fifo)
+    async with AsyncClient(peer.address, timeout=0.1) as async_client:
+        for call in (async_client.classify, async_client.recommend):
+            with pytest.raises(AudioUnreadableError, match="no program wrote"):
+                await call(fifo)
+
+
 async def test_no_server(large_file: Path) -> None:
     """The wait for a server ends with the time limit of the call, however long the clip would take."""
     with Client(NO_SERVER, wait_for_ready=True, timeout=1) as client:
