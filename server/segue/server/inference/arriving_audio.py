@@ -44,7 +44,7 @@ class ArrivingAudio:
             AudioTooLong: the clip is larger than the limit of a stream.
             Overloaded: there is no space for it.
         """
-        await self._clip.append(chunk if self._clip.size else self._header + chunk)
+        await self._clip.append(chunk, b"" if self._clip.size else self._header)
 
     async def new_windows(self, seconds_left: float | None, *, ended: bool = False) -> AsyncIterator[WindowPrediction]:
         """Predicts the windows that have become complete since the last call.

@@ -53,7 +53,7 @@ class Spool:
             try:
                 yield clip
             finally:
-                self.used_bytes -= clip.size
+                self.used_bytes -= clip.received
 
     def reserve(self, size: int, clip_size: int) -> None:
         """Reserves space for the next bytes of a clip.
@@ -82,25 +82,33 @@ class SpooledClip:
 
     Attributes:
         path: a path by which workers can open the clip.
-        size: number of bytes so far.
+        received: number of bytes of the caller so far.
+        size: number of bytes in the file, with its header.
     """
 
     def __init__(self, spool: Spool, temporary: TemporaryFile) -> None:
         self._spool = spool
         self._file = temporary.file
         self.path = temporary.path
+        self.received = 0
         self.size = 0
 
-    async def append(self, chunk: bytes) -> None:
+    async def append(self, chunk: bytes, header: bytes = b"") -> None:
         """Appends the next bytes.
+
+        Args:
+            chunk: the bytes of the caller.
+            header: bytes to write before them. The caller did not send them, so no limit counts them.
 
         Raises:
             AudioTooLong: the clip is larger than the limit.
             Overloaded: the spool or its disk is full.
         """
-        self._spool.reserve(len(chunk), self.size + len(chunk))
-        position, self.size = self.size, self.size + len(chunk)
-        await self._write(position, chunk)
+        self._spool.reserve(len(chunk), self.received + len(chunk))
+        content = header + chunk if header else chunk
+        self.received += len(chunk)
+        position, self.size = self.size, self.size + len(content)
+        await self._write(position, content)
 
     async def replace_start(self, header: bytes) -> None:
         """Replaces as many of the first bytes as ``header`` has."""

@@ -18,7 +18,7 @@ def run_checks(settings: Settings) -> Iterator[CheckResult]:
     """Yields the result of each check as soon as it is known, since some take seconds."""
     available = available_memory()
     yield check_versions()
-    yield check_temporary_folder(settings.data)
+    yield check_temporary_folder(settings.data, settings.clip_mib * 2**20)
     yield check_spool(settings.spool, settings.stream_mib * 2**20)
     processor = check_processor()
     yield processor

@@ -12,8 +12,7 @@ from segue.core.errors import SegueError
 from segue.core.paths import use_data_folder
 from segue.server.preflight.check_result import CheckResult, Level
 
-# The largest clip of a unary call, which ffmpeg reads from a file.
-_TEMPORARY_BYTES = 16 * 2**20
+_MIB = 2**20
 _LOW_SPACE, _NO_SPACE = 2 * 2**30, 200 * 2**20
 
 
@@ -42,12 +41,18 @@ def check_data_folder(folder: Path, *, read_only: bool) -> Iterator[CheckResult]
     yield _check_space(shutil.disk_usage(folder).free)
 
 
-def check_temporary_folder(data: Path) -> CheckResult:
-    """Checks that temporary files can be written, in the data folder if nowhere else."""
+def check_temporary_folder(data: Path, clip_bytes: int) -> CheckResult:
+    """Checks that temporary files can be written, in the data folder if nowhere else.
+
+    Args:
+        data: the data folder.
+        clip_bytes: largest clip in one message, which ffmpeg reads from a temporary file.
+    """
     try:
         use_data_folder(data)
         with tempfile.TemporaryFile() as file:
-            file.write(bytes(_TEMPORARY_BYTES))
+            for _ in range(0, clip_bytes, _MIB):
+                file.write(bytes(_MIB))
     except (SegueError, OSError) as error:
         return CheckResult("temporary files", "fail", str(error), "Set TMPDIR to a folder that has room.")
     return CheckResult("temporary files", "ok", f"{tempfile.gettempdir()} can be written")

@@ -40,6 +40,14 @@ async def test_a_clip_above_the_limit(tmp_path: Path) -> None:
     assert "10" == str(raised.value.facts["limit_bytes"])
 
 
+async def test_the_header_of_raw_samples(tmp_path: Path) -> None:
+    """The header that the server adds to raw samples counts towards no limit."""
+    with Spool(tmp_path, 10, 10).open() as clip:
+        await clip.append(bytes(4), b"header")
+        await clip.append(bytes(6))
+        assert (16, 10, 16) == (clip.size, clip.received, clip.path.stat().st_size)
+
+
 async def test_clips_share_the_space(tmp_path: Path) -> None:
     """A clip that does not fit together with another is refused, and fits after the other has ended."""
     spool = Spool(tmp_path, 15, 10)

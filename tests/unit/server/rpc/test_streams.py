@@ -128,8 +128,8 @@ async def test_a_caller_who_sends_too_little() -> None:
     async def store() -> None:
         with spool.open() as clip:
             async for chunk in with_progress(chunks()):
-                spool.reserve(len(chunk), clip.size + len(chunk))
-                clip.size += len(chunk)
+                spool.reserve(len(chunk), clip.received + len(chunk))
+                clip.received += len(chunk)
 
     with pytest.raises(StreamStalled, match="Less than 16 KiB arrived in 300 s"):
         await store()
