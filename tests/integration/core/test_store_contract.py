@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from segue.core.catalogue.records import Addition, Event, ModelKey, PathRecord, Track, Vector
+from segue.core.catalogue.records import Addition, CatalogueState, Event, ModelKey, PathRecord, Track, Vector
 from segue.core.catalogue.store import TrackStore, WritableStore, all_track_ids
 from segue.core.errors import CatalogueLocked, CatalogueMismatch, EmbeddingUnusable
 from segue.core.testing.memory_store import MemoryStore
@@ -27,6 +27,7 @@ def test_a_new_catalogue_is_empty(any_store: WritableStore) -> None:
     """Before the first writer, every method returns an empty result."""
     assert any_store.identity() is None
     assert (0, 1, 0) == (any_store.revision(), any_store.oldest_revision(), any_store.count())
+    assert CatalogueState(None, 1, 0, 0) == any_store.state()
     assert [None] == any_store.get([track_id(1)])
     assert [None] == any_store.embeddings([track_id(1)])
     assert [None] == any_store.files(["/music/1.flac"])
@@ -93,6 +94,7 @@ def test_revisions_have_no_gap(any_store: WritableStore) -> None:
     assert [*["add"] * 150, *["remove"] * 70, "add"] == [event.kind for event in events]
     assert Event(221, "add", track_id(3)) == events[-1]
     assert (221, 1, 81) == (any_store.revision(), any_store.oldest_revision(), any_store.count())
+    assert CatalogueState(any_store.identity(), 1, 221, 81) == any_store.state()
 
 
 def test_events_in_pages(any_store: WritableStore) -> None:
@@ -113,6 +115,7 @@ def test_a_trimmed_stream(any_store: WritableStore) -> None:
         assert [5] == [event.revision for event in any_store.events(4, 10)]
         writer.trim(5)
         assert (6, 5, []) == (any_store.oldest_revision(), any_store.revision(), any_store.events(0, 10))
+        assert CatalogueState(any_store.identity(), 6, 5, 5) == any_store.state()
         assert 6 == writer.add([addition(9)])
     assert [Event(6, "add", track_id(9))] == any_store.events(5, 10)
     assert 6 == any_store.count()

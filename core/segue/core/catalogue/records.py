@@ -147,6 +147,23 @@ class ModelKey(NamedTuple):
 
 
 @dataclass(frozen=True)
+class CatalogueState:
+    """The state of a catalogue at one moment; it differs after each change of a track.
+
+    Attributes:
+        identity: its identity, or None before the first writer.
+        oldest_revision: revision of the oldest event in the stream, or ``revision + 1`` if the stream is empty.
+        revision: revision of the newest event, or 0 if there is none.
+        tracks: number of tracks.
+    """
+
+    identity: Identity | None
+    oldest_revision: int
+    revision: int
+    tracks: int
+
+
+@dataclass(frozen=True)
 class Identity:
     """The identity of a catalogue, and the model that its embeddings come from.
 

@@ -10,7 +10,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-from segue.core.catalogue.records import Addition, Event, FailureRecord, Identity, ModelKey, PathRecord, Track, Vector
+from segue.core.catalogue.records import (
+    Addition,
+    CatalogueState,
+    Event,
+    FailureRecord,
+    Identity,
+    ModelKey,
+    PathRecord,
+    Track,
+    Vector,
+)
 from segue.core.errors import CatalogueMismatch
 
 
@@ -19,6 +29,10 @@ class TrackStore(Protocol):
 
     def ping(self) -> None:
         """Checks that the store answers, and first starts a private one again if it died."""
+        ...
+
+    def state(self) -> CatalogueState:
+        """Returns the state of the catalogue, all of it at one moment."""
         ...
 
     def identity(self) -> Identity | None:

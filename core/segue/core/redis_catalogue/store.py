@@ -8,7 +8,16 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, TypeVar
 
 from segue.core.batching import batched
-from segue.core.catalogue.records import Event, FailureRecord, Identity, ModelKey, PathRecord, Track, Vector
+from segue.core.catalogue.records import (
+    CatalogueState,
+    Event,
+    FailureRecord,
+    Identity,
+    ModelKey,
+    PathRecord,
+    Track,
+    Vector,
+)
 from segue.core.catalogue.store import check_same_model
 from segue.core.errors import CatalogueLocked
 from segue.core.redis_catalogue.audit import RedisAudit
@@ -30,7 +39,7 @@ from segue.core.redis_catalogue.codec import (
     track_from_hash,
 )
 from segue.core.redis_catalogue.keys import RedisKeys, to_bytes, to_text
-from segue.core.redis_catalogue.transaction import revision_of, stream_bounds
+from segue.core.redis_catalogue.transaction import bounds_from, request_bounds, revision_of, stream_bounds
 from segue.core.redis_catalogue.writer import RedisWriter
 from segue.core.redis_catalogue.writer_lock import LEASE_SECONDS, WriterLock
 
@@ -92,6 +101,19 @@ class RedisStore:
             yield store
         finally:
             store.close()
+
+    @translates_errors
+    def state(self) -> CatalogueState:
+        """Returns the state of the catalogue, all of it at one moment, in one round trip."""
+        pipe = self._client.pipeline(transaction=True)
+        pipe.hgetall(self._keys.identity)
+        pipe.zcard(self._keys.track_ids)
+        request_bounds(pipe, self._keys)
+        raw, tracks, *bounds = pipe.execute(raise_on_error=False)
+        for reply in (raw, tracks):
+            if isinstance(reply, Exception):
+                raise reply
+        return CatalogueState(identity_from_hash(raw) if raw else None, *bounds_from(*bounds), int(tracks))
 
     @translates_errors
     def identity(self) -> Identity | None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from redis import Redis
+from redis.client import Pipeline
 
 from segue.core.catalogue.finding import Command
 from segue.core.catalogue.records import Addition, FailureRecord, Track
@@ -165,9 +167,24 @@ def stream_bounds(client: Redis, keys: RedisKeys) -> tuple[int, int]:
     A stream that is empty after trimming gives ``(newest + 1, newest)``, one that never had an event ``(1, 0)``.
     """
     pipe = client.pipeline(transaction=True)
+    request_bounds(pipe, keys)
+    return bounds_from(*pipe.execute(raise_on_error=False))
+
+
+def request_bounds(pipe: Pipeline, keys: RedisKeys) -> None:
+    """Adds the two commands whose replies ``bounds_from`` understands."""
     pipe.exists(keys.events)
     pipe.xinfo_stream(keys.events)  # fails if the stream does not exist
-    exists, info = pipe.execute(raise_on_error=False)
+
+
+def bounds_from(exists: Any, info: Any) -> tuple[int, int]:  # noqa: ANN401 - replies of Redis
+    """Returns what ``stream_bounds`` returns, from the replies to ``request_bounds``.
+
+    Raises:
+        RedisError: Redis refused a command.
+    """
+    if isinstance(exists, Exception):
+        raise exists
     if not exists:
         return 1, 0
     if isinstance(info, Exception):

@@ -10,7 +10,16 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Literal
 
-from segue.core.catalogue.records import Addition, Event, FailureRecord, Identity, PathRecord, Track, Vector
+from segue.core.catalogue.records import (
+    Addition,
+    CatalogueState,
+    Event,
+    FailureRecord,
+    Identity,
+    PathRecord,
+    Track,
+    Vector,
+)
 from segue.core.catalogue.store import check_same_model
 from segue.core.errors import CatalogueLocked
 from segue.core.redis_catalogue.codec import embedding_from_bytes, embedding_to_bytes
@@ -39,6 +48,10 @@ class MemoryStore:
 
     def ping(self) -> None:
         """Returns at once: memory always answers."""
+
+    def state(self) -> CatalogueState:
+        """Returns the state of the catalogue."""
+        return CatalogueState(self._identity, self._trimmed + 1, self.revision(), len(self._tracks))
 
     def identity(self) -> Identity | None:
         """Returns the identity of the catalogue, or None before the first writer."""

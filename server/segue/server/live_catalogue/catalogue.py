@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 
-from segue.core.catalogue.records import Track
+from segue.core.catalogue.records import CatalogueState, Track
 from segue.core.catalogue.store import TrackStore, check_same_model
 from segue.core.errors import (
     CatalogueEmpty,
@@ -33,9 +33,9 @@ from segue.server.live_catalogue.nearest_tracks import NearestTracks
 from segue.server.live_catalogue.view import View
 from segue.server.observability.metrics import Metrics
 
-POLL_SECONDS = 0.25
-# While there is a problem, the store is polled less and less often, down to this.
-_MAX_POLL_SECONDS = 0.5
+POLL_SECONDS = 0.5
+"""Pause between two polls of the store, which an idle server spends most of its time on."""
+
 _CLOSE_SECONDS = 20.0
 OTHER_MODEL_ADVICE = "Start the server with that model, or index the music again with this one."
 """What to do about a catalogue that another model built."""
@@ -232,10 +232,8 @@ class LiveCatalogue:
         self._is_all_cached = is_all_cached
 
     def _follow(self) -> None:
-        wait = POLL_SECONDS
-        while not self._stop.wait(wait):
+        while not self._stop.wait(POLL_SECONDS):
             self.refresh()
-            wait = min(2 * wait, _MAX_POLL_SECONDS) if self._problem else POLL_SECONDS
 
     def refresh(self) -> None:
         """Polls the store once: updates the view, or sets ``problem``."""
@@ -255,9 +253,13 @@ class LiveCatalogue:
             self._store = self._resources.enter_context(self._open_store())
         elif isinstance(self._problem, StoreUnavailable):
             self._store.ping()
-        self._catch_up(self._store)
+        # In this order: a snapshot that is published by now has no event that the store's newest revision lacks.
+        published = snapshot.newest_revision(self._data)
+        with self._metrics.redis_seconds.time():
+            state = self._store.state()
+        self._catch_up(self._store, state, published)
         self._fill_cache(self._store)
-        self._lost_keys.check(self._view, self._store)
+        self._lost_keys.check(self._view, state, self._store)
 
     def _set_problem(self, problem: SegueError, cause: Exception | None = None) -> None:
         """Sets the problem, and logs it if it is new."""
@@ -265,27 +267,24 @@ class LiveCatalogue:
             _log.warning("%s", problem, exc_info=cause)
         self._problem = problem
 
-    def _catch_up(self, store: TrackStore) -> None:
-        with self._metrics.redis_seconds.time():
-            identity = store.identity()
+    def _catch_up(self, store: TrackStore, state: CatalogueState, published: int) -> None:
+        identity, newest = state.identity, state.revision
         if identity is None:
-            if self._view.identity or store.count():
+            if self._view.identity or state.tracks:
                 raise CatalogueLost(LOST)
             return
         if identity != self._view.identity:
             self._metadata, self._filled_view, self._is_all_cached = MetadataCache(self._max_cached_tracks), None, True
         check_same_model(identity, self._manifest.key, advice=OTHER_MODEL_ADVICE)
-        # In this order: a snapshot that is published by now has no event that the store's newest revision lacks.
-        view, published = self._view, snapshot.newest_revision(self._data)
-        newest = store.revision()
-        if not newest and store.count():
+        if not newest and state.tracks:
             raise CatalogueLost(LOST)
-        lost = view.identity != identity or view.revision > newest or view.revision + 1 < store.oldest_revision()
+        view = self._view
+        lost = view.identity != identity or view.revision > newest or view.revision + 1 < state.oldest_revision
         if lost or published != self._loaded_snapshot:
             view = load_view(self._data, store, identity, newest)
             self._loaded_snapshot = published
         view = self._compacted(view)
-        while events := store.events(view.revision, _EVENTS_PER_READ):
+        while view.revision < newest and (events := store.events(view.revision, _EVENTS_PER_READ)):
             view = view.apply(events, store)
         self._view = view
         self._compactor.start_if_due(view)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
-from segue.core.catalogue.records import Track
+from segue.core.catalogue.records import CatalogueState, Track
 from segue.core.catalogue.store import TrackStore
 from segue.core.errors import CatalogueLost
 from segue.core.index.vector_index import Neighbour
@@ -57,10 +57,12 @@ class LostKeys:
             raise CatalogueLost(LOST)
         return found
 
-    def check(self, view: View, store: TrackStore) -> None:
+    def check(self, view: View, state: CatalogueState, store: TrackStore) -> None:
         """Compares the store with a view of it, unless the store has changed since; logs it if more are lost."""
-        lost = max(abs(store.count() - len(view)), self._without_metadata(view, store))
-        if store.revision() != view.revision:
+        if state.revision != view.revision:
+            return
+        lost = max(abs(state.tracks - len(view)), self._without_metadata(view, store))
+        if lost and store.revision() != view.revision:
             return
         if lost > self.tracks:
             _log.warning(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,6 +19,32 @@ from tests.helpers.server.live_catalogues import (
     store_of,
     store_of_another_model,
 )
+
+
+class CountedStore(SwitchableStore):
+    """A store that counts the uses of its methods.
+
+    Attributes:
+        used: the names of the methods, in the order of their use.
+    """
+
+    def __init__(self, target: MemoryStore) -> None:
+        super().__init__(target)
+        self.used: list[str] = []
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - any attribute of a store
+        self.used.append(name)
+        return super().__getattr__(name)
+
+
+def test_an_unchanged_catalogue_costs_one_read(tmp_path: Path) -> None:
+    """A server without callers reads the state of the catalogue at each poll, and nothing else."""
+    store = CountedStore(store_of(*range(20)))
+    with following(tmp_path, store) as catalogue:
+        store.used.clear()
+        catalogue.refresh()
+        catalogue.refresh()
+        assert ["state", "state"] == store.used
 
 
 @pytest.mark.parametrize("published", [True, False], ids=["snapshot", "no snapshot"])
