@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import chain, islice
 from pathlib import Path
 
@@ -34,29 +35,72 @@ def track(ctx: click.Context, names: tuple[str, ...]) -> None:
     """Shows tracks of the catalogue.
 
     PATH is an indexed file, by its path on the indexer's machine; a relative path is completed with the current folder.
+    Of a link that is not indexed itself, the file that it leads to is shown.
     """
     shared = ctx.ensure_object(SharedOptions)
     output = shared.make_output()
     any_failed = False
     with shared.open_client() as client:
+        outcomes = _read_by_id(client, [name for name in names if _is_id(name)])
         for name in names:
-            outcome = _read_track(client, name)
+            outcome = outcomes.get(name) or _read_by_path(client, name)
             any_failed |= isinstance(outcome, SegueError)
             output.track(name, outcome)
     output.finish()
     ctx.exit(1 if any_failed else 0)
 
 
-def _read_track(client: Client, name: str) -> Track | SegueError:
-    is_path = looks_like_a_file(name) or path_exists(name)
-    if not is_path and not TRACK_ID.fullmatch(name):
+def _is_path(name: str) -> bool:
+    return looks_like_a_file(name) or path_exists(name)
+
+
+def _is_id(name: str) -> bool:
+    return TRACK_ID.fullmatch(name) is not None and not _is_path(name)
+
+
+def _read_by_id(client: Client, ids: Sequence[str]) -> dict[str, Track | SegueError]:
+    """Returns the track of each id, or the error in its place; many of them are read in one call."""
+    outcomes: dict[str, Track | SegueError] = {}
+    for start in range(0, len(ids), _PAGE_SIZE):
+        page = ids[start : start + _PAGE_SIZE]
+        try:
+            found = {track.track_id: track for track in client.batch_get_tracks(page).tracks}
+        except SegueError as error:
+            outcomes |= dict.fromkeys(page, error)
+        else:
+            outcomes |= {name: found.get(name) or _no_track(name) for name in page}
+    return outcomes
+
+
+def _no_track(track_id: str) -> TrackNotFoundError:
+    message = f"The catalogue has no track {track_id!r}. List or search its tracks, or index the file."
+    return TrackNotFoundError(message, code=grpc.StatusCode.NOT_FOUND)
+
+
+def _read_by_path(client: Client, name: str) -> Track | SegueError:
+    if not _is_path(name):
         return TrackNotFoundError(
             f"{name} is neither a track id (32 lower-case hexadecimal digits) nor the path of a file. Find the track: "
             "segue search WORDS",
             code=grpc.StatusCode.NOT_FOUND,
         )
     try:
-        return client.get_track(Path(name) if is_path else name)
+        return client.get_track(Path(name))
+    except TrackNotFoundError as error:
+        return _read_link(client, Path(name)) or error
+    except SegueError as error:
+        return error
+
+
+def _read_link(client: Client, path: Path) -> Track | SegueError | None:
+    """Returns the track of the file that a link leads to, which the indexer prefers, or None if there is none."""
+    target = Path(os.path.realpath(path))
+    if not path_exists(str(path)) or target == path.absolute():
+        return None
+    try:
+        return client.get_track(target)
+    except TrackNotFoundError:
+        return None
     except SegueError as error:
         return error
 
