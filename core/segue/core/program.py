@@ -4,18 +4,39 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 from typing import Any
 
 import click
 
+# 128 + SIGPIPE: the code of other programs whose reader ends, such as head.
+_PIPE_CLOSED = 141
+
 
 class Program(click.Group):
-    """A group of commands that also works where it is started with closed standard streams."""
+    """A group of commands that also works where it is started with closed standard streams.
+
+    If the reader of its output ends, it ends silently with exit code 141.
+    """
+
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's own signature
+        """Runs a command."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            _discard_stdout()
+            ctx.exit(_PIPE_CLOSED)
 
     def main(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - click's own signature
         """Runs the command line."""
         open_closed_streams()
         return super().main(*args, **kwargs)
+
+
+def _discard_stdout() -> None:
+    """Sends standard output to the null device, since Python would write the rest at its exit and fail again."""
+    with Path(os.devnull).open("wb") as null:
+        os.dup2(null.fileno(), sys.stdout.fileno())
 
 
 def open_closed_streams() -> None:

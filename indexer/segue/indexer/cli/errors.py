@@ -26,7 +26,7 @@ def reporting_errors(output: OutputOptions, dry_run: bool = False) -> Iterator[R
     try:
         yield counts
     except BrokenPipeError:
-        raise  # click ends silently: the reader of the output is gone
+        raise  # the reader of the output is gone, which Program reports by the exit code
     except (SegueError, OSError) as error:
         click.echo(f"segue-indexer: {error}", err=True)
         _exit(counts, output, getattr(error, "reason", "SYSTEM"), str(error), 1)

@@ -31,7 +31,7 @@ def reporting_errors() -> Iterator[None]:
     try:
         yield
     except BrokenPipeError:
-        raise  # click ends silently: the reader of the output is gone
+        raise  # the reader of the output is gone, which Program reports by the exit code
     except (SegueError, OSError) as error:
         _report(str(error))
         sys.exit(1)

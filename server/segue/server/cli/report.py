@@ -52,11 +52,13 @@ def print_models(listed: Sequence[ListedModel]) -> None:
         table.add_row(*_row(model))
     # A line may be longer than the terminal, so that a folder can be copied.
     console = Console(width=100 + max((len(model.folder) for model in listed), default=0))
-    console.print(table)
-    console.print(_COST, markup=False, highlight=False, soft_wrap=True)
-    for model in listed:
-        if model.problem:
-            console.print(model.problem, markup=False, highlight=False, soft_wrap=True)
+    with console.capture() as text:  # printing would end the program if the reader of the output is gone
+        console.print(table)
+        console.print(_COST, markup=False, highlight=False, soft_wrap=True)
+        for model in listed:
+            if model.problem:
+                console.print(model.problem, markup=False, highlight=False, soft_wrap=True)
+    click.echo(text.get(), nl=False)
 
 
 def _row(model: ListedModel) -> tuple[str, ...]:

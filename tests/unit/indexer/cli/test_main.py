@@ -112,4 +112,4 @@ def test_an_output_that_is_not_read(tmp_path: Path) -> None:
     os.close(reader)
     ended = status(tmp_path, writer)
     os.close(writer)
-    assert (1, "") == (ended.returncode, ended.stderr)
+    assert (141, "") == (ended.returncode, ended.stderr)

@@ -34,7 +34,7 @@ def reporting_errors() -> Iterator[None]:
     try:
         yield
     except BrokenPipeError:
-        raise  # click ends silently: the reader of the output is gone
+        raise  # the reader of the output is gone, which Program reports by the exit code
     except (SegueError, OSError) as error:
         from segue.trainer.console import notify  # noqa: PLC0415 - needs the extra, and --help does without
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import click
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -55,7 +56,10 @@ def print_figures(figures: Mapping[str, Any]) -> None:
         for name, value in figures.items()
         if name not in _LEAKAGE and (isinstance(value, (int, float)) or name.startswith("precision_at"))
     }
-    Console().print(figures_table(numbers, title))
+    console = Console()
+    with console.capture() as text:  # printing would end the program if the reader of the output is gone
+        console.print(figures_table(numbers, title))
+    click.echo(text.get(), nl=False)
 
 
 def figures_table(figures: Mapping[str, float | None], title: str) -> Table:
