@@ -18,6 +18,7 @@ import pytest
 from segue.core.audio.track_id import track_id
 from segue.core.errors import AudioTooShort, AudioUndecodable, DeadlinePassed, EnvironmentUnusable, Overloaded
 from segue.core.features.extract import extract
+from segue.core.features.level import Loudness
 from segue.core.model.saved_model import Model
 from segue.core.process_pool import ProcessPool
 from segue.server.inference.decode_task import DecodedClip, DecodeTask, StreamRange
@@ -119,7 +120,7 @@ async def test_a_clip_of_a_stream_that_cannot_be_read(rig: Rig, clips: list[Path
         # To a worker process, "self" is another process, which does not have this file.
         path = Path(f"/proc/self/fd/{fcntl.fcntl(file, fcntl.F_DUPFD_CLOEXEC, 719)}")
     with pytest.raises(EnvironmentUnusable, match=r"clip of a stream: No such file.*--spool") as raised:
-        await rig.engine.analyze_partial(path, StreamRange(0, ended=False))
+        await rig.engine.analyze_partial(path, StreamRange(0, ended=False, before=Loudness()))
     os.close(int(path.name))
     assert path.name not in "".join(traceback.format_exception(raised.value))
 

@@ -1,4 +1,4 @@
-"""Brings clips to one level, so that a network hears the music and not how loud it was recorded."""
+"""Brings clips to one level, so that a network does not depend on how loud a recording is."""
 
 from __future__ import annotations
 

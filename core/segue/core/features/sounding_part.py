@@ -13,7 +13,7 @@ _SEARCHED_SECONDS = 5
 
 
 class SoundingPart:
-    """The part of a track from its first to its last sample that can be heard.
+    """The part of a track from its first to its last sample that is not silent.
 
     Attributes:
         start: position of its first sample in the track.

@@ -30,7 +30,7 @@ def test_the_level_of_the_recording_does_not_matter(gain_db: float) -> None:
 
 
 def test_a_front_end_without_a_level() -> None:
-    """It hears how loud a clip is."""
+    """Its windows depend on how loud a clip is."""
     assert np.abs(windows_at(-20, AS_IT_IS) - windows_at(0, AS_IT_IS)).max() > 1
 
 

@@ -19,7 +19,7 @@ from typing import IO
 import numpy as np
 
 from segue.core.audio.adts_frames import first_adts_frame
-from segue.core.audio.decoders.clip_file import ClipFile
+from segue.core.audio.decoders.clip_file import ClipFile, ProgramInput
 from segue.core.audio.samples import DecodedStream, DecoderFailed, Samples
 from segue.core.audio.sniff import is_ogg
 from segue.core.errors import WorkerDied
@@ -82,7 +82,7 @@ def decode_by_ffmpeg(clip: ClipFile) -> Iterator[DecodedStream]:
             # ffmpeg also reports the headers and tags of joined files; these two formats show themselves what is lost.
             shows_damage = is_ogg(clip.view) or clip.is_mpeg_audio
             met_damage = partial(_met_damage, process, is_reliable=not shows_damage)
-            yield _read_au(process, met_damage, lambda: _is_lossy(path, clip))
+            yield _read_au(process, met_damage, lambda: _is_lossy(source, clip))
         finally:
             process.kill()
 
@@ -108,15 +108,17 @@ def _command(path: Path, clip: ClipFile) -> list[str]:
     return ["ffmpeg", "-nostdin", "-v", "quiet", "-max_error_rate", "0", *source, *target]
 
 
-def _is_lossy(path: Path, clip: ClipFile) -> bool:
+def _is_lossy(source: ProgramInput, clip: ClipFile) -> bool:
     """Returns whether the first audio stream of a file is lossy; False if ffprobe is not installed or fails."""
     if shutil.which("ffprobe") is None:
         return False
     output = ["-v", "quiet", "-of", "json", "-select_streams", "a:0", "-show_entries", "stream=codec_name"]
-    command = ["ffprobe", *output, *source_options(path, with_mp3=clip.is_mpeg_audio)]
-    answer = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=False).stdout
+    command = ["ffprobe", *output, *source_options(source.path, with_mp3=clip.is_mpeg_audio)]
+    answer = subprocess.run(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, pass_fds=source.descriptors, check=False
+    )
     try:
-        streams = json.loads(answer).get("streams", [])
+        streams = json.loads(answer.stdout).get("streams", [])
     except ValueError:
         return False
     return any(not stream.get("codec_name", "flac").startswith(_LOSSLESS) for stream in streams)
