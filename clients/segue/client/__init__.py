@@ -36,6 +36,7 @@ from segue.client.errors import (
     TokenUnknownError,
     TrackNotFoundError,
     TryAgainError,
+    WorkerKilledError,
 )
 
 __all__ = [
@@ -70,5 +71,6 @@ __all__ = [
     "TokenUnknownError",
     "TrackNotFoundError",
     "TryAgainError",
+    "WorkerKilledError",
     "path_of",
 ]

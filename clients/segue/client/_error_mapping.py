@@ -38,6 +38,7 @@ _BY_REASON: dict[str, type[SegueError]] = {
         errors.StoreUnavailableError,
         errors.StreamStalledError,
         errors.StartingError,
+        errors.WorkerKilledError,
         errors.DeadlineExceededError,
     )
 }

@@ -22,6 +22,7 @@
     │   ├── OverloadedError
     │   ├── StoreUnavailableError
     │   ├── StartingError
+    │   ├── WorkerKilledError
     │   ├── ServerUnreachableError  no server answers at the address
     │   └── DeadlineExceededError   no response came in time
     ├── StreamStalledError
@@ -180,6 +181,12 @@ class StartingError(TryAgainError):
     """A server that is not ready yet."""
 
     reason = "STARTING"
+
+
+class WorkerKilledError(TryAgainError):
+    """A server on which something killed the process that analyzed the clip, twice."""
+
+    reason = "WORKER_KILLED"
 
 
 class ServerUnreachableError(TryAgainError):

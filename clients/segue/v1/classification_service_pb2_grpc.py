@@ -55,7 +55,7 @@ class ClassificationServiceServicer(object):
         """Scores every genre of the model for one clip.
 
         Errors: AUDIO_UNDECODABLE, AUDIO_TOO_SHORT, AUDIO_TOO_LONG, AUDIO_SILENT, MALFORMED_REQUEST (INVALID_ARGUMENT);
-        OVERLOADED (RESOURCE_EXHAUSTED).
+        OVERLOADED (RESOURCE_EXHAUSTED); WORKER_KILLED (UNAVAILABLE).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

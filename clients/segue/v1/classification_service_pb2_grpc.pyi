@@ -37,7 +37,7 @@ class ClassificationServiceStub:
     """Scores every genre of the model for one clip.
 
     Errors: AUDIO_UNDECODABLE, AUDIO_TOO_SHORT, AUDIO_TOO_LONG, AUDIO_SILENT, MALFORMED_REQUEST (INVALID_ARGUMENT);
-    OVERLOADED (RESOURCE_EXHAUSTED).
+    OVERLOADED (RESOURCE_EXHAUSTED); WORKER_KILLED (UNAVAILABLE).
     """
     StreamingClassify: _grpc.StreamStreamMultiCallable[_classification_service_pb2.StreamingClassifyRequest, _classification_service_pb2.StreamingClassifyResponse]
     """Scores the genres of a clip while it arrives: those of each 3 s window as soon as it has arrived, and those of the
@@ -66,7 +66,7 @@ class ClassificationServiceAsyncStub(ClassificationServiceStub):
     """Scores every genre of the model for one clip.
 
     Errors: AUDIO_UNDECODABLE, AUDIO_TOO_SHORT, AUDIO_TOO_LONG, AUDIO_SILENT, MALFORMED_REQUEST (INVALID_ARGUMENT);
-    OVERLOADED (RESOURCE_EXHAUSTED).
+    OVERLOADED (RESOURCE_EXHAUSTED); WORKER_KILLED (UNAVAILABLE).
     """
     StreamingClassify: _aio.StreamStreamMultiCallable[_classification_service_pb2.StreamingClassifyRequest, _classification_service_pb2.StreamingClassifyResponse]  # type: ignore[assignment]
     """Scores the genres of a clip while it arrives: those of each 3 s window as soon as it has arrived, and those of the
@@ -98,7 +98,7 @@ class ClassificationServiceServicer(metaclass=_abc_1.ABCMeta):
         """Scores every genre of the model for one clip.
 
         Errors: AUDIO_UNDECODABLE, AUDIO_TOO_SHORT, AUDIO_TOO_LONG, AUDIO_SILENT, MALFORMED_REQUEST (INVALID_ARGUMENT);
-        OVERLOADED (RESOURCE_EXHAUSTED).
+        OVERLOADED (RESOURCE_EXHAUSTED); WORKER_KILLED (UNAVAILABLE).
         """
 
     @_abc_1.abstractmethod

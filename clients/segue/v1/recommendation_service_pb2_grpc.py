@@ -60,8 +60,8 @@ class RecommendationServiceServicer(object):
         """Finds the tracks of the catalogue that sound most similar to a seed. The seed itself is left out.
 
         Errors: MALFORMED_REQUEST (INVALID_ARGUMENT), and those of Classify for a clip; TRACK_NOT_FOUND (NOT_FOUND) for an
-        unknown id; CATALOGUE_EMPTY and CATALOGUE_MISMATCH (FAILED_PRECONDITION); STORE_UNAVAILABLE (UNAVAILABLE);
-        OVERLOADED (RESOURCE_EXHAUSTED).
+        unknown id; CATALOGUE_EMPTY and CATALOGUE_MISMATCH (FAILED_PRECONDITION); STORE_UNAVAILABLE and
+        WORKER_KILLED (UNAVAILABLE); OVERLOADED (RESOURCE_EXHAUSTED).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -37,8 +37,8 @@ class RecommendationServiceStub:
     """Finds the tracks of the catalogue that sound most similar to a seed. The seed itself is left out.
 
     Errors: MALFORMED_REQUEST (INVALID_ARGUMENT), and those of Classify for a clip; TRACK_NOT_FOUND (NOT_FOUND) for an
-    unknown id; CATALOGUE_EMPTY and CATALOGUE_MISMATCH (FAILED_PRECONDITION); STORE_UNAVAILABLE (UNAVAILABLE);
-    OVERLOADED (RESOURCE_EXHAUSTED).
+    unknown id; CATALOGUE_EMPTY and CATALOGUE_MISMATCH (FAILED_PRECONDITION); STORE_UNAVAILABLE and
+    WORKER_KILLED (UNAVAILABLE); OVERLOADED (RESOURCE_EXHAUSTED).
     """
     RecommendUpload: _grpc.StreamUnaryMultiCallable[_recommendation_service_pb2.RecommendUploadRequest, _recommendation_service_pb2.RecommendUploadResponse]
     """Finds the tracks that sound most similar to a clip that is too large for Recommend. The first message is the
@@ -71,8 +71,8 @@ class RecommendationServiceAsyncStub(RecommendationServiceStub):
     """Finds the tracks of the catalogue that sound most similar to a seed. The seed itself is left out.
 
     Errors: MALFORMED_REQUEST (INVALID_ARGUMENT), and those of Classify for a clip; TRACK_NOT_FOUND (NOT_FOUND) for an
-    unknown id; CATALOGUE_EMPTY and CATALOGUE_MISMATCH (FAILED_PRECONDITION); STORE_UNAVAILABLE (UNAVAILABLE);
-    OVERLOADED (RESOURCE_EXHAUSTED).
+    unknown id; CATALOGUE_EMPTY and CATALOGUE_MISMATCH (FAILED_PRECONDITION); STORE_UNAVAILABLE and
+    WORKER_KILLED (UNAVAILABLE); OVERLOADED (RESOURCE_EXHAUSTED).
     """
     RecommendUpload: _aio.StreamUnaryMultiCallable[_recommendation_service_pb2.RecommendUploadRequest, _recommendation_service_pb2.RecommendUploadResponse]  # type: ignore[assignment]
     """Finds the tracks that sound most similar to a clip that is too large for Recommend. The first message is the
@@ -108,8 +108,8 @@ class RecommendationServiceServicer(metaclass=_abc_1.ABCMeta):
         """Finds the tracks of the catalogue that sound most similar to a seed. The seed itself is left out.
 
         Errors: MALFORMED_REQUEST (INVALID_ARGUMENT), and those of Classify for a clip; TRACK_NOT_FOUND (NOT_FOUND) for an
-        unknown id; CATALOGUE_EMPTY and CATALOGUE_MISMATCH (FAILED_PRECONDITION); STORE_UNAVAILABLE (UNAVAILABLE);
-        OVERLOADED (RESOURCE_EXHAUSTED).
+        unknown id; CATALOGUE_EMPTY and CATALOGUE_MISMATCH (FAILED_PRECONDITION); STORE_UNAVAILABLE and
+        WORKER_KILLED (UNAVAILABLE); OVERLOADED (RESOURCE_EXHAUSTED).
         """
 
     @_abc_1.abstractmethod

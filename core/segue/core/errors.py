@@ -34,7 +34,8 @@
     ├── StreamStalled              the caller stopped sending in the middle of a stream
     ├── EnvironmentUnusable        the machine lacks what every job needs, such as room on its disk
     ├── WorkerError                a worker process did not finish its job
-    │   ├── WorkerDied
+    │   ├── WorkerDied             its process ended in the middle of the job
+    │   │   └── WorkerKilled       something outside killed the process
     │   ├── WorkerTimedOut
     │   └── WorkerOutOfMemory
     └── ArtifactError              the model's folder cannot be used
@@ -227,6 +228,12 @@ class WorkerDied(WorkerError):
     """The process ended in the middle of the job."""
 
     reason = "WORKER_DIED"
+
+
+class WorkerKilled(WorkerDied):
+    """Something outside killed the process, such as a system that lacks memory; the job may be fine."""
+
+    reason = "WORKER_KILLED"
 
 
 class WorkerTimedOut(WorkerError):

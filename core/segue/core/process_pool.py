@@ -15,7 +15,8 @@ from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import Generic
 
-from segue.core.errors import EnvironmentUnusable, WorkerDied, WorkerOutOfMemory, WorkerTimedOut
+from segue.core.errors import EnvironmentUnusable, WorkerDied, WorkerKilled, WorkerOutOfMemory, WorkerTimedOut
+from segue.core.exit_codes import describe_end, was_killed
 from segue.core.paths import socket_folder
 from segue.core.worker_process import (
     SEND_SECONDS,
@@ -102,7 +103,8 @@ class ProcessPool(Generic[Job, Result]):
         Returns:
             The future result of the job. It raises what the work raises, and
 
-            - WorkerDied: the process died in the middle of the job, or the pool was closed;
+            - WorkerDied: the process crashed in the middle of the job;
+            - WorkerKilled: something outside killed the process in the middle of the job, or the pool was closed;
             - WorkerTimedOut: the job exceeded its time limit, and its process was killed;
             - WorkerOutOfMemory: the job exceeded its memory limit;
             - EnvironmentUnusable: no process can start here, so that the job did not begin.
@@ -131,7 +133,7 @@ class ProcessPool(Generic[Job, Result]):
                 raise WorkerTimedOut(f"It took longer than {seconds:g} s and was stopped.")
             reply: Reply[Result] = connection.recv()
         except (EOFError, OSError):
-            raise WorkerDied(f"The process that worked on it {self._discard_worker()}.") from None
+            raise _death(self._discard_worker()) from None
         try:
             return self._result(reply)
         finally:
@@ -171,7 +173,7 @@ class ProcessPool(Generic[Job, Result]):
                 worker = self._new_worker()
                 problem = worker.wait_until_ready()
             except EOFError:
-                problem = f"it {self._discard_worker()}"
+                problem = f"it {describe_end(self._discard_worker())}"
             except OSError as error:
                 problem = str(error)
             else:
@@ -186,22 +188,29 @@ class ProcessPool(Generic[Job, Result]):
     def _new_worker(self) -> WorkerProcess[Job, Result]:
         with self._lock:
             if self._is_closed:
-                raise WorkerDied("The work was stopped before it began.")
+                raise WorkerKilled("The work was stopped before it began.")
             worker = self._thread_state.worker = WorkerProcess(self._work, self._limits, self._send_seconds)
             self._workers.add(worker)
         return worker
 
-    def _discard_worker(self, kill: bool = False) -> str:
-        """Forgets this thread's process, and returns a predicate that says how it ended."""
+    def _discard_worker(self, kill: bool = False) -> int | None:
+        """Forgets this thread's process, and returns its exit code; None if it does not end or never started."""
         worker: WorkerProcess[Job, Result] | None = self._thread_state.__dict__.pop("worker", None)
         if worker is None:
-            return "never started"
+            return None
         # Only one thread at a time may wait for a process, and the start of one waits for all of them.
         with self._lock:
             self._workers.discard(worker)
             if kill:
                 worker.kill()
             return worker.end()
+
+
+def _death(exit_code: int | None) -> WorkerDied:
+    text = f"The process that worked on it {describe_end(exit_code)}"
+    if was_killed(exit_code):
+        return WorkerKilled(f"{text}, perhaps because this machine lacks memory. Try it again.")
+    return WorkerDied(f"{text}.")
 
 
 def _start_fork_server(preload: list[str]) -> None:

@@ -92,11 +92,15 @@ class WorkerProcess(Generic[Job, Result]):
                 os.killpg(self.process.pid or 0, signal.SIGKILL)
             self.process.kill()  # it may not have its own group yet
 
-    def end(self) -> str:
-        """Waits until a dying or idle process ends, and returns a predicate such as "was killed by SIGKILL"."""
+    def end(self) -> int | None:
+        """Waits until a dying or idle process ends.
+
+        Returns:
+            Its exit code, the negative number of the signal that ended it, or None if it does not end.
+        """
         self.connection.close()
         self.process.join(_END_SECONDS)
-        return _description(self.process.exitcode)
+        return self.process.exitcode
 
 
 def _limit_sending(connection: Connection, seconds: int) -> None:
@@ -184,10 +188,3 @@ def _limit_memory(memory_bytes: int | None) -> None:
         data_pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[5])
         limit = data_pages * resource.getpagesize() + memory_bytes
         resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
-
-
-def _description(exit_code: int | None) -> str:
-    if exit_code is not None and exit_code < 0:
-        with suppress(ValueError):
-            return f"was killed by {signal.Signals(-exit_code).name}"
-    return "stopped responding and does not end" if exit_code is None else f"ended with exit code {exit_code}"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from segue.core.errors import EnvironmentUnusable, WorkerDied, WorkerOutOfMemory, WorkerTimedOut
+from segue.core.errors import EnvironmentUnusable, WorkerDied, WorkerKilled, WorkerOutOfMemory, WorkerTimedOut
 from segue.core.process_identity import start_time
 from segue.core.process_pool import ProcessPool
 from segue.core.worker_process import SEND_SECONDS, UNLIMITED, JobLimits
@@ -102,6 +102,15 @@ def test_a_job_that_kills_its_process(pool: Pool) -> None:
     with pytest.raises(WorkerDied, match="SIGABRT"):
         fatal.result(PATIENCE_SECONDS)
     assert 2 == next_one.result(PATIENCE_SECONDS)
+
+
+def test_a_job_whose_process_is_killed(pool: Pool) -> None:
+    """Unlike a crash, it is no fault of the job."""
+    with pytest.raises(WorkerKilled, match="SIGKILL"):
+        pool.submit("__import__('os').kill(__import__('os').getpid(), 9)").result(PATIENCE_SECONDS)
+    with pytest.raises(WorkerDied) as crashed:
+        pool.submit("__import__('os').abort()").result(PATIENCE_SECONDS)
+    assert not isinstance(crashed.value, WorkerKilled)
 
 
 def test_a_job_that_exits(pool: Pool) -> None:

@@ -41,6 +41,7 @@ SURFACE = [
     "TokenUnknownError",
     "TrackNotFoundError",
     "TryAgainError",
+    "WorkerKilledError",
     "path_of",
 ]
 LISTINGS = {"list_tracks", "search", "search_pages"}

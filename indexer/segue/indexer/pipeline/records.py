@@ -17,6 +17,7 @@ from segue.core.errors import (
     EmbeddingUnusable,
     SegueError,
     WorkerDied,
+    WorkerKilled,
     WorkerOutOfMemory,
     WorkerTimedOut,
 )
@@ -25,6 +26,9 @@ from segue.core.features.windows import Windows
 UNREADABLE = "FILE_UNREADABLE"
 """Reason of a file that the operating system does not let us read."""
 
+TEMPORARY = frozenset({UNREADABLE, WorkerKilled.reason})
+"""Reasons that may be gone the next time although the file did not change."""
+
 
 # Reason of a file that exceeded a limit, and the option that raises the limit.
 _LIMITS: dict[type[SegueError], tuple[str, str]] = {
@@ -32,7 +36,16 @@ _LIMITS: dict[type[SegueError], tuple[str, str]] = {
     WorkerOutOfMemory: ("FILE_TOO_MUCH_MEMORY", "--file-memory MIB"),
 }
 
-_ERRORS = (AudioUndecodable, AudioTooShort, AudioTooLong, AudioSilent, EmbeddingUnusable, WorkerDied, SegueError)
+_ERRORS = (
+    AudioUndecodable,
+    AudioTooShort,
+    AudioTooLong,
+    AudioSilent,
+    EmbeddingUnusable,
+    WorkerDied,
+    WorkerKilled,
+    SegueError,
+)
 REASONS = frozenset({UNREADABLE, *(error.reason for error in _ERRORS), *(reason for reason, _ in _LIMITS.values())})
 """The reasons for which a file can fail."""
 

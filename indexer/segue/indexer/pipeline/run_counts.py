@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from segue.core.catalogue.display_path import display_path
+from segue.core.errors import WorkerKilled
 from segue.indexer.pipeline.left_out import LeftOut
 from segue.indexer.pipeline.records import Failure, IndexedFile, Missing, MusicFile, Skipped, Source, Unchanged
 
@@ -76,10 +77,14 @@ class RunCounts:
         """Returns whether more files than allowed are failed, in this run or since an earlier one.
 
         Args:
-            allowed: that number, or None for any number, unless all files are failed.
+            allowed: that number; or None for any number, unless all files are failed, or one was not analyzed because
+                something killed the process: the run is not complete then.
         """
         failing = self.failed + self.skipped
-        return failing > allowed if allowed is not None else 0 < failing == self.done
+        if allowed is not None:
+            return failing > allowed
+        was_killed = any(failure.reason == WorkerKilled.reason for failure in self.failures)
+        return was_killed or 0 < failing == self.done
 
     def count_indexed(self, file: MusicFile, track_id: str) -> None:
         """Counts a file that is in the catalogue now."""

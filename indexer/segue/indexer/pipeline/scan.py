@@ -18,7 +18,7 @@ from segue.core.errors import NoMusic
 from segue.core.system_names import is_resource_fork, is_system_folder
 from segue.indexer.pipeline.endings import ENDINGS, FFMPEG_ENDINGS
 from segue.indexer.pipeline.left_out import LeftOut
-from segue.indexer.pipeline.records import UNREADABLE, Failure, MusicFile, Skipped, Source, Unchanged
+from segue.indexer.pipeline.records import TEMPORARY, Failure, MusicFile, Skipped, Source, Unchanged
 
 # Files in one query of the store.
 _PAGE = 500
@@ -217,8 +217,8 @@ def _classify(path: Path, indexed: PathRecord | None, failed: FailureRecord | No
         if not recheck and not _has_new_status(file, indexed):
             return Unchanged()
         file = replace(file, expected_id=indexed.track_id)
-    # A new read permission does not change a file's time, and trying again costs nothing.
-    if failed is not None and failed.reason != UNREADABLE and _is_unchanged(file, failed):
+    # A new read permission does not change a file's time.
+    if failed is not None and failed.reason not in TEMPORARY and _is_unchanged(file, failed):
         return Skipped()
     return file
 

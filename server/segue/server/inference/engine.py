@@ -7,6 +7,7 @@ that process, and a batch of the model. Cancelling the call removes the clip fro
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future
@@ -16,7 +17,15 @@ from typing import NamedTuple, cast
 
 from segue.core.audio.containers import FileBytes
 from segue.core.audio.sniff import playing_seconds
-from segue.core.errors import AudioUndecodable, DeadlinePassed, EnvironmentUnusable, Overloaded, WorkerError
+from segue.core.errors import (
+    AudioUndecodable,
+    DeadlinePassed,
+    EnvironmentUnusable,
+    Overloaded,
+    WorkerDied,
+    WorkerError,
+    WorkerKilled,
+)
 from segue.core.features.clips import ExtractedClip, PartialWindows
 from segue.core.features.level import Loudness
 from segue.core.features.windows import Windows
@@ -27,6 +36,8 @@ from segue.server.inference.batcher import Batcher
 from segue.server.inference.decode_task import STREAM_SECONDS, DecodedClip, DecodeTask, StreamRange
 from segue.server.observability.call_record import CLOCK_SKEW_SECONDS
 from segue.server.observability.metrics import Metrics, Stage
+
+_log = logging.getLogger(__name__)
 
 
 class AnalyzedClip(NamedTuple):
@@ -122,6 +133,7 @@ class Engine:
         Raises:
             Overloaded: the queue is full, and the clip was not decoded.
             AudioError: the clip cannot be decoded, is too short or too long, or is silent.
+            WorkerKilled: something killed its worker process, twice.
             DeadlinePassed: the caller's deadline has passed.
         """
         task = DecodeTask(audio, _deadline(seconds_left), identify=identify)
@@ -143,7 +155,8 @@ class Engine:
 
         Raises:
             Overloaded: the queue is full, and the clip was not decoded.
-            AudioUndecodable: the worker process died, hung or ran out of memory.
+            AudioUndecodable: the worker process crashed, hung or ran out of memory.
+            WorkerKilled: something killed it, twice.
             EnvironmentUnusable: the worker process could not read the file.
             DeadlinePassed: the caller's deadline has passed.
         """
@@ -159,13 +172,13 @@ class Engine:
         return None if windows is None else (await self.batcher.predict(windows)).posterior
 
     async def _decode(self, task: DecodeTask, ticket: Ticket) -> DecodedClip:
-        with self._counting_cancellations("decode", task):
-            await self._free_workers.acquire()
-        ticket.waits = False
         try:
-            with self._counting_cancellations("network", task):
-                # The future has no name here: its exception refers to this frame, which would keep the audio.
-                decoded = await asyncio.wrap_future(self._submit(task))
+            decoded = await self._run_again_if_killed(task, ticket)
+        except WorkerKilled as error:
+            text = (
+                "Something killed the process that analyzed the clip, twice; the server may lack memory. Try it again."
+            )
+            raise WorkerKilled(text) from error
         except WorkerError as error:
             raise AudioUndecodable(f"The audio could not be decoded. {error} Send it whole and undamaged.") from error
         except OSError as error:
@@ -178,6 +191,21 @@ class Engine:
         self._metrics.observe_stage("decode", decoded.decoded - decoded.begun)
         self._metrics.observe_stage("features", decoded.done - decoded.decoded)
         return decoded
+
+    async def _run_again_if_killed(self, task: DecodeTask, ticket: Ticket) -> DecodedClip:
+        try:
+            return await self._run(task, ticket)
+        except WorkerDied as error:
+            _log.warning("a clip is analyzed again: %s", error)
+        return await self._run(task, ticket)
+
+    async def _run(self, task: DecodeTask, ticket: Ticket) -> DecodedClip:
+        with self._counting_cancellations("decode", task):
+            await self._free_workers.acquire()
+        ticket.waits = False
+        with self._counting_cancellations("network", task):
+            # The future has no name here: its exception refers to this frame, which would keep the audio.
+            return await asyncio.wrap_future(self._submit(task))
 
     def _submit(self, task: DecodeTask) -> Future[DecodedClip]:
         """Submits a task to a free worker, which is free again after the task even if the caller has left."""

@@ -30,11 +30,12 @@ _CODES: dict[type[errors.SegueError], grpc.StatusCode] = {
     errors.TokenUnknown: grpc.StatusCode.UNAUTHENTICATED,
     errors.TokenScope: grpc.StatusCode.PERMISSION_DENIED,
     errors.Starting: grpc.StatusCode.UNAVAILABLE,
+    errors.WorkerKilled: grpc.StatusCode.UNAVAILABLE,
     errors.DeadlinePassed: grpc.StatusCode.DEADLINE_EXCEEDED,
     errors.StreamStalled: grpc.StatusCode.DEADLINE_EXCEEDED,
 }
 
-RETRYABLE = (errors.Overloaded, errors.StoreUnavailable, errors.Starting)
+RETRYABLE = (errors.Overloaded, errors.StoreUnavailable, errors.Starting, errors.WorkerKilled)
 
 _log = logging.getLogger(__name__)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from segue.core.worker_process import JobLimits
 from segue.indexer.pipeline.examine import examine
 from segue.indexer.pipeline.records import Examined, Failure
 from tests.helpers.indexer import Indexer, run_json
+from tests.helpers.machine.deadly_ffmpeg import CLIP, write_deadly_ffmpeg
 from tests.helpers.machine.waiting import PATIENCE_SECONDS
 
 
@@ -83,29 +85,43 @@ def test_a_file_that_takes_too_much_fails(
     assert 1 == report("retry", "--reason", reason, *options)["added"]
 
 
-@pytest.mark.parametrize(("deaths", "expected"), [(1, []), (2, ["WORKER_DIED"])], ids=["once", "twice"])
-def test_a_file_whose_worker_is_killed_is_tried_twice(
-    tmp_path: Path, indexer: Indexer, monkeypatch: pytest.MonkeyPatch, deaths: int, expected: list[str]
-) -> None:
-    """It is examined once more; only if that worker is killed as well, the file fails."""
-    music, log = tmp_path / "music", tmp_path / "deaths"
+def write_deadly_song(folder: Path, monkeypatch: pytest.MonkeyPatch, signal: str, deaths: int) -> Path:
+    """Writes a folder with two songs; the worker that decodes the second gets a signal the first times."""
+    music, programs = folder / "music", folder / "bin"
     music.mkdir()
-    (music / "song.m4a").write_bytes(bytes([0, 0, 0, 32]) + b"ftypM4A " + bytes(1000))
-    sound = tmp_path / "sound.au"
-    soundfile.write(sound, render_clip(1, 4.0), 22_050, subtype="FLOAT", endian="BIG")
-    (tmp_path / "bin").mkdir()
-    # It kills the worker that starts it the first times, and decodes after that.
-    ffmpeg = tmp_path / "bin" / "ffmpeg"
-    ffmpeg.write_text(
-        f"#!/bin/sh\necho x >> '{log}'\n[ $(wc -l < '{log}') -gt {deaths} ] || kill -9 $PPID\nexec cat '{sound}'\n",
-        encoding="utf-8",
-    )
-    ffmpeg.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{ffmpeg.parent}:{os.environ['PATH']}")
+    programs.mkdir()
+    (music / "song.m4a").write_bytes(CLIP)
+    soundfile.write(music / "other.wav", render_clip(2, 4.0), 22_050)
+    write_deadly_ffmpeg(programs, signal, deaths)
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    return music
 
+
+def test_a_file_whose_worker_is_killed_once(tmp_path: Path, indexer: Indexer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is examined once more."""
+    music = write_deadly_song(tmp_path, monkeypatch, "KILL", deaths=1)
     document = indexer.report(music, "--jobs", "1")
-    assert expected == [failure["reason"] for failure in document["failures"]]
-    assert 1 - len(expected) == document["tracks"]
+    assert ([], 2) == (document["failures"], document["tracks"])
+
+
+@pytest.mark.parametrize(
+    ("signal", "reason", "exit_code", "tracks_later"), [("KILL", "WORKER_KILLED", 1, 2), ("SEGV", "WORKER_DIED", 0, 1)]
+)
+def test_a_file_whose_worker_dies_twice(
+    tmp_path: Path,
+    indexer: Indexer,
+    monkeypatch: pytest.MonkeyPatch,
+    signal: str,
+    reason: str,
+    exit_code: int,
+    tracks_later: int,
+) -> None:
+    """It fails. If something killed the workers, the run is not complete, and the next one tries the file again."""
+    music = write_deadly_song(tmp_path, monkeypatch, signal, deaths=2)
+    ended = indexer.add(music, "--jobs", "1", "--json")
+    assert exit_code == ended.returncode
+    assert [reason] == [failure["reason"] for failure in json.loads(ended.stdout)["failures"]]
+    assert tracks_later == indexer.report(music)["tracks"]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")

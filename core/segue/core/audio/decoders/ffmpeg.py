@@ -22,7 +22,8 @@ from segue.core.audio.adts_frames import first_adts_frame
 from segue.core.audio.decoders.clip_file import ClipFile, ProgramInput
 from segue.core.audio.samples import DecodedStream, DecoderFailed, Samples
 from segue.core.audio.sniff import is_ogg
-from segue.core.errors import WorkerDied
+from segue.core.errors import WorkerDied, WorkerKilled
+from segue.core.exit_codes import describe_end, was_killed
 
 # Containers that hold all of their audio themselves, and begin with bytes by which they are recognized.
 _SELF_CONTAINED = (
@@ -159,7 +160,8 @@ def _blocks(data: bytes, process: subprocess.Popen[bytes], channels: int) -> Ite
     """Yields the samples of the bytes that came with the header, and of all that follow.
 
     Raises:
-        WorkerDied: at the end, if ffmpeg was killed.
+        WorkerDied: at the end, if ffmpeg crashed.
+        WorkerKilled: at the end, if something killed ffmpeg.
     """
     frame_bytes = _SAMPLE_BYTES * channels
     while True:
@@ -170,5 +172,6 @@ def _blocks(data: bytes, process: subprocess.Popen[bytes], channels: int) -> Ite
         if not block:
             break
         data = data[frames * frame_bytes :] + block
-    if process.wait() < 0:
-        raise WorkerDied("ffmpeg was killed before it had decoded the whole file.")
+    if (code := process.wait()) < 0:
+        kind = WorkerKilled if was_killed(code) else WorkerDied
+        raise kind(f"ffmpeg {describe_end(code)} before it had decoded the whole file.")
