@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,19 @@ from segue.core.errors import ArtifactDamaged
 from segue.core.features.extract import extract
 from segue.core.model.artifact import read_manifest, write_manifest
 from segue.core.model.saved_model import Model, Prediction
+from tests.helpers.machine.commands import output_of
+
+# Loads an artifact, prints the variable of TensorFlow's choice and the imported module of Keras, and imports it.
+LOAD = """
+import os, sys
+from pathlib import Path
+from segue.core.model.saved_model import Model
+Model.load(Path(sys.argv[1]))
+print(os.environ.get("TF_USE_LEGACY_KERAS"), "keras" in sys.modules)
+import keras
+import tensorflow as tf
+print(keras.version().split(".")[0], tf.keras.Model is keras.Model)
+"""
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +56,13 @@ def assert_equal(expected: Prediction, actual: Prediction) -> None:
     np.testing.assert_allclose(actual.posterior, expected.posterior, atol=1e-5)
     np.testing.assert_allclose(actual.embedding, expected.embedding, atol=1e-5)
     np.testing.assert_allclose(actual.window_posterior, expected.window_posterior, atol=1e-5)
+
+
+@pytest.mark.parametrize(("choice", "kept"), [({}, "None"), ({"TF_USE_LEGACY_KERAS": "0"}, "0")], ids=["unset", "set"])
+def test_a_network_is_loaded_without_keras(tiny_model: Path, choice: dict[str, str], kept: str) -> None:
+    """Keras would take as long to import as all the rest; the trainer still can."""
+    printed = output_of(sys.executable, "-c", LOAD, str(tiny_model), environment=choice)
+    assert [kept, "False", "3", "True"] == printed.split()
 
 
 def test_no_clips(model: Model) -> None:

@@ -14,6 +14,7 @@ from segue.core.batching import batched
 from segue.core.errors import ArtifactDamaged
 from segue.core.features.windows import Windows
 from segue.core.model.artifact import SAVED_MODEL, Manifest, read_manifest
+from segue.core.model.tensorflow_import import import_tensorflow
 from segue.core.model.tensorflow_stderr import silenced_tensorflow
 
 SIGNATURES = ("encode", "decide", "serving_default")
@@ -161,8 +162,7 @@ def _check_shapes(folder: Path, manifest: Manifest, saved: Any) -> None:  # noqa
 
 
 def _load(saved_model: Path) -> Any:  # noqa: ANN401 - TensorFlow ships no types
-    import tensorflow as tf  # noqa: PLC0415 - takes seconds, and a damaged artifact is refused without it
-
+    tf = import_tensorflow()
     try:
         return tf.saved_model.load(str(saved_model))
     except (OSError, ValueError, tf.errors.OpError) as error:
