@@ -6,8 +6,10 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
+import pytest
 from click.testing import CliRunner
 
 from segue.core.features.windows import Windows
@@ -18,31 +20,44 @@ from segue.trainer.data.tag_file import write_tag_file
 from segue.trainer.networks.paper import CNN
 from segue.trainer.reporting.run_record import read_record
 from tests.helpers.machine.file_opens import count_opens
+from tests.helpers.trainer.training_data import write_noise_archive
 
 
-def test_a_paper_network_is_served_like_any_other(write_archive: Callable[..., Path], tmp_path: Path) -> None:
-    """One command makes an artifact that the server's loader accepts; the card names the layer of the embedding."""
-    options = ["--input", str(write_archive()), "--network", CNN, "--epochs", "1", "--output", str(tmp_path / "cnn")]
-    result = CliRunner().invoke(main, ["train", *options], catch_exceptions=False)
+class Trained(NamedTuple):
+    """A run of the command: its artifact, and how often it opened the archive."""
+
+    artifact: Path
+    opens: int
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """A network of the paper that was trained for one epoch."""
+    folder = tmp_path_factory.mktemp("trained")
+    archive = write_noise_archive(folder / "archive.npz")
+    options = ["--input", str(archive), "--network", CNN, "--epochs", "1", "--output", str(folder / "cnn")]
+    with count_opens(archive) as opens:
+        result = CliRunner().invoke(main, ["train", *options], catch_exceptions=False)
     assert 0 == result.exit_code, result.stderr
-    assert read_manifest(tmp_path / "cnn").model_id.startswith("paper-cnn-")
+    return Trained(folder / "cnn", opens.count)
+
+
+def test_a_paper_network_is_served_like_any_other(trained: Trained) -> None:
+    """One command makes an artifact that the server's loader accepts; the card names the layer of the embedding."""
+    assert read_manifest(trained.artifact).model_id.startswith("paper-cnn-")
     windows = Windows(np.zeros((3, 128, 39), np.float32), np.zeros(3))
-    (prediction,) = Model.load(tmp_path / "cnn").predict([windows])
+    (prediction,) = Model.load(trained.artifact).predict([windows])
     assert (64,) == prediction.embedding.shape
-    record = read_record(tmp_path / "cnn")
+    record = read_record(trained.artifact)
     assert record
     assert (CNN, 1, 0) == (record.network, record.epochs, record.plan["seed"])
     assert {"loss", "accuracy", "log_loss", "val_log_loss"} <= set(record.history)
-    assert "last hidden layer" in (tmp_path / "cnn" / "model-card.md").read_text()
+    assert "last hidden layer" in (trained.artifact / "model-card.md").read_text()
 
 
-def test_the_input_is_read_once(write_archive: Callable[..., Path], tmp_path: Path) -> None:
+def test_the_input_is_read_once(trained: Trained) -> None:
     """Neither the checks before the training nor the evaluation after it reads the archive again."""
-    archive = write_archive()
-    options = ["--input", str(archive), "--network", CNN, "--epochs", "1", "--output", str(tmp_path / "cnn")]
-    with count_opens(archive) as opens:
-        CliRunner().invoke(main, ["train", *options], catch_exceptions=False)
-    assert 1 == opens.count
+    assert 1 == trained.opens
 
 
 def test_the_same_seed_gives_the_same_model_id(write_archive: Callable[..., Path], tmp_path: Path) -> None:

@@ -10,17 +10,12 @@ import pytest
 import soundfile
 from click.testing import CliRunner, Result
 
-from segue.core.features.config import FeatureConfig
 from segue.core.features.extract import extract
 from segue.core.features.windows import Windows
 from segue.core.model.artifact import read_manifest
 from segue.core.model.saved_model import Model
 from segue.core.testing.synthetic_clips import render_clip
 from segue.trainer.cli.main import main
-from segue.trainer.data.dataset import Clip, Dataset
-from segue.trainer.errors import TrainingDiverged
-from segue.trainer.training.plans import FastPlan
-from segue.trainer.training.train_fast import train_fast
 
 GENRES = ("brisk", "calm", "deep")
 
@@ -188,34 +183,6 @@ def test_a_leaky_run_says_so_everywhere(folder: Path, tmp_path: Path) -> None:
         assert "chunk-random (LEAKY)" in " ".join(text.split())
     whole = run("evaluate", "--model", tmp_path / "leaky", "--input", folder, "--json")
     assert 12 == json.loads(whole.stdout)["trained_on"]
-
-
-def noisy_dataset() -> Dataset:
-    """Four clips in two genres."""
-    random = np.random.default_rng(0)
-    slopes = {"a": -40, "b": 0, "c": -40, "d": 0}
-    return Dataset(
-        tuple(
-            Clip(name, str(slope), (random.random((128, 387)) * slope - 5).astype(np.float32))
-            for name, slope in slopes.items()
-        )
-    )
-
-
-def test_the_same_seed_gives_the_same_network() -> None:
-    """Weights and figures of two runs are the same to the last bit."""
-    data, labels, plan = noisy_dataset(), ("-40", "0"), FastPlan(epochs=1, seed=1, clips=2, windows=2)
-    one, same = (train_fast(data, data, labels, FeatureConfig(), plan) for _ in range(2))
-    assert one.history == same.history
-    for expected, actual in zip(one.encoder.get_weights(), same.encoder.get_weights(), strict=True):
-        assert np.array_equal(expected, actual)
-
-
-def test_a_loss_that_is_not_a_number_ends_the_run() -> None:
-    """The run ends at the first such batch, and not with a network of NaN."""
-    data, plan = noisy_dataset(), FastPlan(epochs=1, clips=2, windows=2, learning_rate=1e30)
-    with pytest.raises(TrainingDiverged, match="no longer a number"):
-        train_fast(data, data, ("-40", "0"), FeatureConfig(), plan)
 
 
 def test_a_genre_without_usable_clips_is_refused(folder: Path, tmp_path: Path) -> None:

@@ -14,21 +14,25 @@ from segue.trainer.training.checkpoint import read_checkpoint, write_checkpoint
 from segue.trainer.training.fit import EpochLimits, FitResult, RunControl, fit
 
 
-class OneBatch(keras.utils.PyDataset):  # type: ignore[misc]  # keras ships no types
-    """Two clips of two genres, in one batch."""
+class Batches(keras.utils.PyDataset):  # type: ignore[misc]  # keras ships no types
+    """Two clips of two genres, in every batch."""
 
     inputs, targets = 100 * np.eye(2, dtype=np.float32), np.eye(2, dtype=np.float32)
     epoch = 0
 
+    def __init__(self, count: int) -> None:
+        super().__init__()
+        self._count = count
+
     def __len__(self) -> int:
-        return 1
+        return self._count
 
     def __getitem__(self, index: int) -> tuple[Floats, Floats]:
         return self.inputs, self.targets
 
 
-def diverge(control: RunControl) -> FitResult:
-    """Trains a layer whose second update makes its weights larger than any float."""
+def diverge(control: RunControl, batches: int = 1) -> FitResult:
+    """Trains a layer whose second update makes its weights larger than any float, with so many batches in an epoch."""
     keras.utils.set_random_seed(0)
     network = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)])
     rate = keras.optimizers.schedules.PiecewiseConstantDecay([0], [1e-6, 1e38])
@@ -38,7 +42,7 @@ def diverge(control: RunControl) -> FitResult:
     ]
     loss = keras.losses.CategoricalCrossentropy(from_logits=True)
     network.compile(keras.optimizers.SGD(rate), loss, metrics=metrics)
-    return fit(network, OneBatch(), (OneBatch.inputs, OneBatch.targets), EpochLimits(epochs=3), control)
+    return fit(network, Batches(batches), (Batches.inputs, Batches.targets), EpochLimits(epochs=3), control)
 
 
 def test_a_diverged_run_keeps_its_best_epoch(tmp_path: Path) -> None:
@@ -52,6 +56,14 @@ def test_a_diverged_run_keeps_its_best_epoch(tmp_path: Path) -> None:
     result = run_resumable(tmp_path / "out", RunControl(resume=True, finish=True), diverge, messages.append)
     assert (1, 1) == (result.best_epoch, len(result.history["val_log_loss"]))
     assert [] == list(tmp_path.iterdir())
+
+
+def test_a_loss_that_is_not_a_number_ends_the_run(tmp_path: Path) -> None:
+    """The run ends at the first such batch: no epoch is recorded, so no network of NaN is kept."""
+    path = tmp_path / "run.npz"
+    with pytest.raises(TrainingDiverged, match="The loss is no longer a number in epoch 1"):
+        diverge(RunControl(checkpoint=path), batches=3)
+    assert not path.exists()
 
 
 @pytest.mark.parametrize(("earlier", "least"), [(1000.0, 1000.0), (None, None)])
