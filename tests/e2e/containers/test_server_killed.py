@@ -9,7 +9,7 @@ import pytest
 
 from tests.e2e.containers.compose import DOCKER, Compose
 
-CALLS = 200
+CALLS = 80
 TOKEN = ("--env", "SEGUE_TOKEN_FILE=/run/secrets/token")
 IN_CONTAINER = ("run", "--rm", "-T", *TOKEN, "--entrypoint", "python3", "client")
 
