@@ -194,3 +194,10 @@ def test_only_a_regular_file_is_a_backup(catalogue: RedisStore, tmp_path: Path) 
         assert (1, True) == (ended.exit_code, f"{pipe} is not a regular file" in ended.stderr)
     assert pipe.is_fifo()
     assert 20 == catalogue.count()
+
+
+def test_a_backup_that_is_not_there(tmp_path: Path) -> None:
+    """The message names the file and what to do."""
+    path = tmp_path / "none"
+    ended = run("restore", path, "--data", tmp_path / "data")
+    assert (1, True) == (ended.exit_code, f"{path} cannot be read: No such file or directory. Name" in ended.stderr)

@@ -19,7 +19,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from segue.core.catalogue.records import Addition, FailureRecord, Identity, PathRecord, Track, Vector
 from segue.core.errors import BackupUnusable
@@ -80,12 +80,11 @@ def read_backup(path: Path) -> Iterator[tuple[Identity, Iterator[Entry | Failure
     """Opens a backup whose digest matches, and yields the identity of the catalogue and its entries.
 
     Raises:
-        BackupUnusable: the file is not a backup, has another format, or is damaged; the entries raise it as well.
-        OSError: the file cannot be read.
+        BackupUnusable: the file cannot be opened, is not a backup, has another format, or is damaged; the entries raise
+            it as well.
+        OSError: the disk fails while the file is read.
     """
-    if path.exists() and not path.is_file():  # it is read twice, and a pipe can be read only once
-        raise BackupUnusable(f"{path} is not a regular file. Name a file that `segue-indexer backup` wrote.")
-    with path.open("rb") as file:
+    with _open(path) as file:
         head = file.read(_HEAD_BYTES)
         if not head.startswith(b"segue-backup "):
             raise BackupUnusable(f"{path} is not a backup. Name a file that `segue-indexer backup` wrote.")
@@ -101,6 +100,16 @@ def read_backup(path: Path) -> Iterator[tuple[Identity, Iterator[Entry | Failure
             with _explaining_errors(path):
                 identity = Identity(**json.loads(packed.readline())["identity"])
             yield identity, _entries(path, packed)
+
+
+def _open(path: Path) -> BinaryIO:
+    advice = "Name a file that `segue-indexer backup` wrote."
+    try:
+        if path.exists() and not path.is_file():  # it is read twice, and a pipe can be read only once
+            raise BackupUnusable(f"{path} is not a regular file. {advice}")
+        return path.open("rb")
+    except OSError as error:
+        raise BackupUnusable(f"{path} cannot be read: {error.strerror or error}. {advice}") from error
 
 
 def _entries(path: Path, lines: Iterable[bytes]) -> Iterator[Entry | FailureRecord]:
