@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,9 +19,10 @@ _HEALTH_SECONDS = 2.0
 def check_ports(settings: Settings) -> Iterator[CheckResult]:
     """Checks that the port of the server and the port of the metrics can be opened."""
     unix = settings.listen.startswith("unix:")
-    yield _check_socket(settings.listen) if unix else _check_port("port", settings.listen, _certificate(settings))
+    port = _check_socket(settings.listen) if unix else _check_port(settings.listen, _certificate(settings))
+    yield port
     if settings.metrics_listen:
-        yield _check_port("metrics port", settings.metrics_listen)
+        yield _check_metrics_port(settings.metrics_listen, server_runs=port.level == "warn")
 
 
 def _check_socket(address: str) -> CheckResult:
@@ -44,7 +46,25 @@ def _certificate(settings: Settings) -> CertificateAndKey | None:
     return (certificate, key) if certificate and key else None
 
 
-def _check_port(what: str, address: str, tls: CertificateAndKey | None = None) -> CheckResult:
+def _check_port(address: str, tls: CertificateAndKey | None) -> CheckResult:
+    error = _bind_error(address)
+    local = local_address(address)
+    if error and is_local(local) and check(local, timeout=_HEALTH_SECONDS, tls=tls) is None:
+        text = f"a healthy server answers at {address} already"
+        return CheckResult("port", "warn", text, "Stop it before you start another one.")
+    return _result("port", address, error)
+
+
+def _check_metrics_port(address: str, server_runs: bool) -> CheckResult:
+    error = _bind_error(address)
+    if server_runs and error and error.errno == errno.EADDRINUSE:
+        text = f"{address} is in use, probably by the server that runs already"
+        return CheckResult("metrics port", "warn", text, "Stop that server before you start another one.")
+    return _result("metrics port", address, error)
+
+
+def _bind_error(address: str) -> OSError | None:
+    """Returns the error of an attempt to use a port, or None if it is free."""
     host, _, port = address.rpartition(":")
     try:
         family, kind, _, _, socket_address = socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM)[0]
@@ -53,13 +73,12 @@ def _check_port(what: str, address: str, tls: CertificateAndKey | None = None) -
             trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             trial.bind(socket_address)
     except OSError as error:
-        return _occupied_port(what, address, error.strerror or str(error), tls)
-    return CheckResult(what, "ok", f"{address} is free")
+        return error
+    return None
 
 
-def _occupied_port(what: str, address: str, problem: str, tls: CertificateAndKey | None) -> CheckResult:
-    local = local_address(address)
-    if what == "port" and is_local(local) and check(local, timeout=_HEALTH_SECONDS, tls=tls) is None:
-        text = f"a healthy server answers at {address} already"
-        return CheckResult(what, "warn", text, "Stop it before you start another one.")
-    return CheckResult(what, "fail", f"{address}: {problem}", "Stop the program that uses it, or name another address.")
+def _result(what: str, address: str, error: OSError | None) -> CheckResult:
+    if error is None:
+        return CheckResult(what, "ok", f"{address} is free")
+    text = f"{address}: {error.strerror or error}"
+    return CheckResult(what, "fail", text, "Stop the program that uses it, or name another address.")

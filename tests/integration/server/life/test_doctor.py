@@ -138,6 +138,19 @@ def test_a_port_of_a_healthy_server(server: RunningServer, data: Path, tiny_mode
     assert "a healthy server answers" in results["port"].text
 
 
+@pytest.mark.parametrize(("server_runs", "level"), [(True, "warn"), (False, "fail")])
+def test_a_metrics_port_in_use(
+    server: RunningServer, data: Path, tiny_model: Path, server_runs: bool, level: str
+) -> None:
+    """It is a warning while the server runs, which probably uses it; a second server could not start."""
+    listen = ["--listen", server.address] if server_runs else FREE
+    with socket.create_server(("127.0.0.1", 0)) as occupied:
+        metrics = f"127.0.0.1:{occupied.getsockname()[1]}"
+        options = ["--data", data, "--model", tiny_model, *listen, "--metrics-listen", metrics]
+        code, results = run_doctor(*options)
+    assert (int(level == "fail"), level) == (code, results["metrics port"].level)
+
+
 @pytest.mark.parametrize(("path", "level"), [("s", "ok"), ("none/s", "fail"), ("s" * 108, "fail")])
 def test_a_socket(tmp_path: Path, tiny_model: Path, path: str, level: str) -> None:
     """A Unix socket that cannot be opened fails the check, which leaves no file behind."""
