@@ -69,14 +69,14 @@ def _windows(
             break
         starts.append(config.grid.frame(column) * config.hop / config.sample_rate)
         window = window_power(source, config, column)
-        loudness = loudness.with_window(window.rms)
+        loudness = loudness.with_window(window.rms, config)
         windows.append(_levelled(window, starts[-1], loudness, config))
     return PartialWindows(tuple(starts), tuple(windows), source.samples / config.sample_rate, loudness)
 
 
 def _levelled(window: WindowPower, start: float, loudness: Loudness, config: FeatureConfig) -> Windows | None:
     """Brings a window to the level of its clip up to here; returns None if it is silent."""
-    if is_silent(window.rms, loudness.loudest):
+    if is_silent(window.rms, loudness.loudest, config):
         return None
     return Windows(window.scaled(loudness.gain(config), config)[np.newaxis], np.array([start]))
 

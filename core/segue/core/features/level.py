@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import reduce
 
 from segue.core.features.config import FeatureConfig
 
@@ -29,14 +28,16 @@ class Loudness:
     loudest: float = 0.0
 
     @classmethod
-    def of(cls, rms: Iterable[float]) -> Loudness:
-        """Returns the loudness of windows with these RMS; silent ones are not counted."""
-        return reduce(cls.with_window, rms, cls())
+    def of(cls, rms: Sequence[float], config: FeatureConfig) -> Loudness:
+        """Returns the loudness of windows with these RMS, in any order; silent ones are not counted."""
+        loudest = max(rms, default=0.0)
+        audible = [value for value in rms if not is_silent(value, loudest, config)]
+        return cls(sum(value**2 for value in audible), len(audible), max(audible, default=0.0))
 
-    def with_window(self, rms: float) -> Loudness:
-        """Returns the loudness with one more window, which is not counted if it is silent."""
+    def with_window(self, rms: float, config: FeatureConfig) -> Loudness:
+        """Returns the loudness with one more window, which is not counted if it is silent so far."""
         loudest = max(self.loudest, rms)
-        if is_silent(rms, loudest):
+        if is_silent(rms, loudest, config):
             return self
         return Loudness(self.power + rms**2, self.windows + 1, loudest)
 
@@ -47,14 +48,17 @@ class Loudness:
         return float(10 ** (config.level_dbfs / 20) / (self.power / self.windows) ** 0.5)
 
 
-def is_silent(rms: float, loudest: float) -> bool:
+def is_silent(rms: float, loudest: float, config: FeatureConfig) -> bool:
     """Returns whether a window is silent.
 
-    A quiet copy of a track has the same silent windows as the track: in a quiet one, only windows are silent that are
-    55 dB quieter than the loudest.
+    A front end that levels clips finds the same silent windows in a quiet copy of a track as in the track: in a quiet
+    one, only windows are silent that are 55 dB quieter than the loudest.
 
     Args:
         rms: RMS of the window, full scale 1.0.
         loudest: RMS of the loudest window of its clip.
+        config: settings of the front end.
     """
+    if config.level_dbfs is None:
+        return rms < SILENCE_RMS
     return loudest < SILENCE_RMS or rms < min(SILENCE_RMS, _SILENCE_SHARE * loudest)

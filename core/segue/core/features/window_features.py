@@ -63,11 +63,11 @@ def extract_windows(source: AudioSource, config: FeatureConfig, max_windows: int
 
 def _levelled(windows: list[WindowPower], starts: NDArray[np.float64], config: FeatureConfig) -> Windows:
     """Brings the windows of a clip to its level, and leaves out silent ones."""
-    loudest = max(window.rms for window in windows)
-    audible = [index for index, window in enumerate(windows) if not is_silent(window.rms, loudest)]
+    loudness = Loudness.of([window.rms for window in windows], config)
+    audible = [index for index, window in enumerate(windows) if not is_silent(window.rms, loudness.loudest, config)]
     if not audible:
         raise AudioSilent("The audio is silent: every window is below -72 dBFS. Send a louder recording.")
-    gain = Loudness.of(windows[index].rms for index in audible).gain(config)
+    gain = loudness.gain(config)
     return Windows(
         values=np.stack([windows[index].scaled(gain, config) for index in audible]),
         starts=starts[audible],

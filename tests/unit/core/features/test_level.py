@@ -44,13 +44,37 @@ def test_the_level_is_that_of_the_clip() -> None:
 
 def test_the_level_of_a_window() -> None:
     """A clip of one window has the level of the front end."""
-    loudness = Loudness.of([0.05])
+    loudness = Loudness.of([0.05], LEVELLED)
     assert pytest.approx(10 ** (-17 / 20)) == 0.05 * loudness.gain(LEVELLED)
 
 
 def test_silent_windows_do_not_count() -> None:
     """Silence between the windows does not make a clip quieter."""
-    assert Loudness.of([0.1, 0.2]) == Loudness.of([0.1, 0.0, 0.2, 1e-4])
+    assert Loudness.of([0.1, 0.2], LEVELLED) == Loudness.of([0.1, 0.0, 0.2, 1e-4], LEVELLED)
+
+
+@pytest.mark.parametrize("rms", [(3e-3, 0.1), (0.1, 3e-3), (1e-4, 0.01), (0.01, 1e-4)])
+def test_the_order_of_the_windows_does_not_matter(rms: tuple[float, float]) -> None:
+    """A quiet introduction counts as much as a quiet ending, at any level of the recording."""
+    assert 2 == Loudness.of(rms, LEVELLED).windows
+
+
+def test_a_quiet_introduction_in_a_quiet_copy() -> None:
+    """A clip with a quiet introduction has the same level as its quiet copy."""
+    samples = render_clip(0, 9.2)
+    samples[: len(samples) // 3] *= 0.01
+    loud, quiet = (extract(encode(samples * gain, subtype="FLOAT"), LEVELLED, 3).windows for gain in (1.0, 0.02))
+    np.testing.assert_allclose(quiet.values, loud.values, atol=1e-3)
+
+
+def test_silence_of_a_front_end_without_a_level() -> None:
+    """It leaves out what is below -72 dBFS, however quiet the rest is: artifacts that exist rely on it."""
+    samples = render_clip(0, 9.2) * 0.1
+    samples[: len(samples) // 3] *= 0.005
+    audio = encode(samples, subtype="FLOAT")
+    assert 1 == extract(audio, AS_IT_IS, 3).windows.silent
+    arriving = extract_partial(audio, AS_IT_IS, 0, 3, ended=True)
+    assert [True, False, False] == [window is None for window in arriving.windows]
 
 
 def test_a_quiet_copy_keeps_its_quiet_windows() -> None:
