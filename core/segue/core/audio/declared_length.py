@@ -87,9 +87,19 @@ def _short_range(data: memoryview) -> ByteRange | None:
         offset, length = struct.unpack_from(">II", data, 4)
         return ByteRange(offset, offset + length)
     if bytes(data[4:8]) == b"ftyp":
-        return next((ByteRange(box.start, box.stop) for box in iso_boxes(data) if box.stop > len(data)), None)
+        return _iso_range(data)
     xing = xing_header(data)
     return ByteRange(start := id3_end(data), start + xing.audio_bytes - MP3_FRAME_BYTES) if xing else None
+
+
+def _iso_range(data: memoryview) -> ByteRange | None:
+    """Returns a range with all audio that is there and the rest of that which was cut off, or None if none was.
+
+    Only the last box can be cut off. If it has no audio, its length says nothing.
+    """
+    audio = [box for box in iso_boxes(data) if box.name == b"mdat"]
+    present = sum(min(box.stop, len(data)) - box.start for box in audio)
+    return ByteRange(len(data) - present, audio[-1].stop) if audio and audio[-1].stop > len(data) else None
 
 
 def _rf64_range(data: memoryview) -> ByteRange | None:

@@ -1,4 +1,4 @@
-"""Recognizes the truncation and the gaps of Ogg files, DTS in WAV, and durations, without decoding."""
+"""Recognizes cuts of Ogg and fragmented MP4 files, gaps of Ogg, DTS in WAV, and durations, without decoding."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import struct
 import zlib
 from itertools import islice
 
-from segue.core.audio.containers import Bytes, flac_info, riff_chunks
+from segue.core.audio.containers import Bytes, flac_info, iso_boxes, riff_chunks
 
 # The first bytes of a frame: words of 16 bits and of 14 bits, big-endian and little-endian.
 _DTS_SYNC = {b"\x7f\xfe\x80\x01", b"\xfe\x7f\x01\x80", b"\x1f\xff\xe8\x00", b"\xff\x1f\x00\xe8"}
@@ -44,6 +44,15 @@ def has_last_page(data: memoryview) -> bool:
         return False
     segments = tail[start + 27 : start + 27 + header[26]]
     return start + 27 + header[26] + sum(segments) <= len(tail)
+
+
+def is_cut_in_fragment(data: memoryview) -> bool:
+    """Returns whether a fragmented MP4 file ends within a fragment; how many would follow is unknown."""
+    if bytes(data[4:8]) != b"ftyp":
+        return False
+    boxes = list(iso_boxes(data))
+    is_fragmented = any(box.name == b"moof" for box in boxes)
+    return is_fragmented and boxes[-1].name in {b"moof", b"mdat"} and boxes[-1].stop > len(data)
 
 
 def lacks_pages(data: memoryview) -> bool:

@@ -62,6 +62,20 @@ def test_a_truncated_mp4() -> None:
     assert missing_share(whole) == 0 < missing_share(whole[:-1])
 
 
+def test_an_mp4_whose_last_box_has_no_audio() -> None:
+    """All audio is there, however long the box is that was cut off."""
+    head = struct.pack(">I4s", 16, b"ftyp") + b"M4A " + bytes(4)
+    audio = struct.pack(">I4s", 1_008, b"mdat") + bytes(1_000)
+    assert 0 == missing_share(memoryview(head + audio + struct.pack(">I4s", 5_000, b"free") + bytes(1)))
+
+
+def test_a_fragmented_mp4() -> None:
+    """The audio of all fragments counts, of which only the last was cut off."""
+    fragment = struct.pack(">I4s", 8, b"moof") + struct.pack(">I4s", 1_008, b"mdat") + bytes(1_000)
+    whole = struct.pack(">I4s", 8, b"ftyp") + 10 * fragment
+    assert pytest.approx(100 / 9_900) == missing_share(memoryview(whole[:-100]))
+
+
 LONG = {
     "RF64": b"RF64\xff\xff\xff\xffWAVEds64" + struct.pack("<I3Q", 28, 0, 2**63, 0) + bytes(4) + b"data\xff\xff\xff\xff",
     "W64": b"riff" + bytes(36) + b"data" + bytes(12) + struct.pack("<Q", 2**63 - 1),

@@ -17,7 +17,7 @@ from segue.core.audio.containers import id3_end, is_tag, tags_start
 from segue.core.audio.declared_length import declared_seconds, missing_share
 from segue.core.audio.decoders.header_repair import is_read_from_memory, repairs
 from segue.core.audio.mp3_frames import gaps, has_one_rate, is_mpeg_audio
-from segue.core.audio.sniff import has_last_page, is_ogg, lacks_pages
+from segue.core.audio.sniff import has_last_page, is_cut_in_fragment, is_ogg, lacks_pages
 from segue.core.errors import AudioUndecodable
 from segue.core.files import temporary_file
 
@@ -147,7 +147,7 @@ class ClipFile:
         """
         if is_ogg(self.view):
             return not has_last_page(self.view)
-        return self.missing_seconds(seconds) > _MISSING_SECONDS
+        return self.missing_seconds(seconds) > _MISSING_SECONDS or is_cut_in_fragment(self.view)
 
     def missing_seconds(self, seconds: float) -> float:
         """Returns the seconds of audio that the header declares and that are not there; 0 if none or unknown.
