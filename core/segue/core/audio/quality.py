@@ -116,7 +116,9 @@ class SignalMeter:
     @property
     def clipped(self) -> float:
         """The share of the samples at full scale, [0, 1], without the channels that are silent throughout."""
-        return self._clipped_samples / max(1, self._frames * int(np.count_nonzero(self._powers)))
+        # The estimated power of a few clicks may be 0, as that of silence.
+        channels = max(1, int(np.count_nonzero(self._powers)))
+        return min(1.0, self._clipped_samples / max(1, self._frames * channels))
 
     @property
     def cancelled(self) -> bool:

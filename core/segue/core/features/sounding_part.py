@@ -10,6 +10,8 @@ from segue.core.features.config import FeatureConfig
 
 # Longer silence is rare, and in a long track these samples are decoded only for this.
 _SEARCHED_SECONDS = 5
+# Far below one step of any recording.
+_LEAST_MAGNITUDE = 1e-30
 
 
 class SoundingPart:
@@ -46,7 +48,9 @@ def sounding_part(source: AudioSource, config: FeatureConfig) -> SoundingPart:
         return SoundingPart(source, 0, length)
     searched = min(length, _SEARCHED_SECONDS * config.sample_rate)
     head, tail = np.abs(source.read(0, searched)), np.abs(source.read(length - searched, length))
-    least = max(head.max(initial=0), tail.max(initial=0)) * 10 ** (config.trim_db / 20)
+    peak = max(head.max(initial=0), tail.max(initial=0))
+    # Not even a sample of 0 would be below 0.
+    least = max(float(peak) * 10 ** (config.trim_db / 20), _LEAST_MAGNITUDE)
     start = _first_above(head, least)
     stop = length - _first_above(tail[::-1], least)
     # A margin beyond one window, so that rounding to columns leaves one.

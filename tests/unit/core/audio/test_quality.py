@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from segue.core.audio.quality import Flag, Quality, SignalMeter
+from segue.core.audio.quality import CLIPPED_SHARE, Flag, Quality, SignalMeter
 from segue.core.audio.samples import Samples
 from segue.core.errors import AudioSilent
 from segue.core.features.config import FeatureConfig
@@ -155,6 +155,16 @@ def test_the_share_of_clipped_samples() -> None:
     meter = SignalMeter()
     meter.add(block.astype(np.float32), np.zeros(1_000, np.float32))
     assert 0.01 == meter.clipped
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_a_click_in_silence(channels: int) -> None:
+    """A single sample at full scale is no clipping, wherever it is."""
+    block = np.zeros((8_000, channels), np.float32)
+    block[3] = 1
+    meter = SignalMeter()
+    meter.add(block, block[:, 0])
+    assert meter.clipped < CLIPPED_SHARE
 
 
 def test_channels_that_cancel_out() -> None:

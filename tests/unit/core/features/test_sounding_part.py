@@ -64,6 +64,13 @@ def test_a_long_lead_in() -> None:
     assert 5 * RATE == sounding_part(track, CONFIG).start
 
 
+def test_long_silence_at_both_ends() -> None:
+    """As much is left out at each end as if only that end were silent."""
+    samples = np.concatenate([silence(6), render_clip(0, 9.0), silence(7)])
+    part = sounding_part(ArraySource(samples, 22.0, SourceInfo(RATE, SignalMeter())), CONFIG)
+    assert (5 * RATE, 12 * RATE) == (part.start, part.samples)
+
+
 def test_reading_beyond_the_part() -> None:
     """Samples before and after the part are 0, even if the track has quiet ones there."""
     samples = np.concatenate([np.full(RATE, 1e-5), render_clip(0, 9.0), np.full(RATE, 1e-5)]).astype(np.float32)
