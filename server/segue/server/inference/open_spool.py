@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 import tempfile
 
-from segue.core.errors import EnvironmentUnusable
+from segue.core.errors import EnvironmentUnusable, Overloaded
 from segue.core.features.config import FeatureConfig
 from segue.core.features.trial_clip import trial_clip
 from segue.core.process_pool import ProcessPool
 from segue.server.inference.decode_task import DecodedClip, DecodeTask
-from segue.server.inference.spool import Spool
+from segue.server.inference.spool import FULL_DISK, Spool, storage_error
 from segue.server.settings import Settings
 
 _MIB = 2**20
@@ -22,7 +22,8 @@ def open_spool(settings: Settings, workers: ProcessPool[DecodeTask, DecodedClip]
     """Returns the spool of a server, whose clips have names only if workers cannot open them otherwise.
 
     The system may forbid a process to open the files of another below ``/proc``: for a Python with capabilities, for
-    example. Without ``--spool``, a temporary folder that cannot be written fails each stream, but not the start.
+    example. Without ``--spool``, a temporary folder that is full or cannot be written fails each stream, but not the
+    start.
 
     Args:
         settings: the settings of the server.
@@ -31,11 +32,12 @@ def open_spool(settings: Settings, workers: ProcessPool[DecodeTask, DecodedClip]
 
     Raises:
         EnvironmentUnusable: the folder of ``--spool`` cannot be written, or workers cannot read a clip in it.
+        Overloaded: its disk is full.
     """
     spool = _spool(settings, is_named=False)
     try:
         problem = _problem(spool, workers, config)
-    except EnvironmentUnusable:
+    except (EnvironmentUnusable, Overloaded):
         if settings.spool:
             raise
         return spool
@@ -68,11 +70,18 @@ def _spool(settings: Settings, *, is_named: bool) -> Spool:
 
 
 def _problem(spool: Spool, workers: ProcessPool[DecodeTask, DecodedClip], config: FeatureConfig) -> OSError | None:
-    """Returns why a worker cannot read a clip of the spool, or None if it can."""
+    """Returns why a worker cannot read a clip of the spool, or None if it can.
+
+    Raises:
+        EnvironmentUnusable: the folder cannot be written.
+        Overloaded: its disk is full.
+    """
     with spool.open() as clip:
-        clip.path.write_bytes(trial_clip(config))
         try:
+            clip.path.write_bytes(trial_clip(config))
             workers.submit(DecodeTask(clip.path)).result()
         except OSError as error:
+            if error.errno in FULL_DISK:
+                raise storage_error(error) from error
             return error
     return None

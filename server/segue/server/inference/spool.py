@@ -11,7 +11,7 @@ from pathlib import Path
 from segue.core.errors import AudioTooLong, EnvironmentUnusable, Overloaded, SegueError
 from segue.core.files import TemporaryFile, temporary_file
 
-_FULL_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+FULL_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 class Spool:
@@ -48,7 +48,7 @@ class Spool:
             try:
                 temporary = stack.enter_context(temporary_file(self._folder, is_named=self._is_named))
             except OSError as error:
-                raise _storage_error(error) from error
+                raise storage_error(error) from error
             clip = SpooledClip(self, temporary)
             try:
                 yield clip
@@ -124,7 +124,7 @@ class SpooledClip:
                 # Of a call that was cancelled, the file is closed only now: its descriptor may be another file's then.
                 await asyncio.wait({writing})
         except OSError as error:
-            raise _storage_error(error) from error
+            raise storage_error(error) from error
 
     def _write_now(self, position: int, content: bytes) -> None:
         self._file.seek(position)
@@ -133,7 +133,8 @@ class SpooledClip:
             rest = rest[self._file.write(rest) :]
 
 
-def _storage_error(error: OSError) -> SegueError:
-    if error.errno in _FULL_DISK:
+def storage_error(error: OSError) -> SegueError:
+    """Returns the error of a caller whose clip cannot be stored."""
+    if error.errno in FULL_DISK:
         return Overloaded("The server's disk is full. Try again later, or send a clip that fits into one message.")
     return EnvironmentUnusable(f"A clip cannot be stored: {error.strerror}. Name another folder with --spool.")

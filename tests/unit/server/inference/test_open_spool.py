@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from segue.core.errors import EnvironmentUnusable
+from segue.core.errors import EnvironmentUnusable, Overloaded
 from segue.core.features.config import FeatureConfig
 from segue.core.process_pool import ProcessPool
 from segue.server.inference.decode_task import DecodedClip, DecodeTask
@@ -27,3 +27,17 @@ def test_workers_that_may_read_no_clip(tmp_path: Path) -> None:
     ):
         open_spool(parsed_settings("--spool", str(tmp_path)), workers, FeatureConfig())
     assert [] == list(tmp_path.iterdir())
+
+
+def meet_full_disk(_: DecodeTask) -> DecodedClip:
+    """Works as on a full disk."""
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_a_full_disk(tmp_path: Path) -> None:
+    """It keeps a server from starting only if its folder was named: unary calls do not need it."""
+    with ProcessPool(1, meet_full_disk) as workers:
+        with open_spool(parsed_settings(), workers, FeatureConfig()).open() as clip:
+            assert clip.path.exists()
+        with pytest.raises(Overloaded, match="disk is full"):
+            open_spool(parsed_settings("--spool", str(tmp_path)), workers, FeatureConfig())
