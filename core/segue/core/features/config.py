@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, get_args
 
@@ -128,8 +129,8 @@ class FeatureConfig:
             raise ValueError(f"{config.fmin} to {config.fmax} Hz is no range for mel bands")
         if config.scale not in get_args(Scale) or not config.floor_db < 0:
             raise ValueError(f"the scale {config.scale!r} with a floor of {config.floor_db} dB is unknown")
-        if (config.level_dbfs or 0) > 0 or (config.trim_db or 0) > 0:
-            raise ValueError("a level is above 0 dB")
+        if not all(-math.inf < level <= 0 for level in (config.level_dbfs or 0, config.trim_db or 0)):
+            raise ValueError("a level is no number of decibels up to 0")
         return config
 
 

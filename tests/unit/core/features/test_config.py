@@ -44,6 +44,8 @@ def test_settings_survive_json(config: FeatureConfig) -> None:
         {"scale": "linear"},
         {"level_dbfs": 1.0},
         {"level_dbfs": -17},
+        {"level_dbfs": float("nan")},
+        {"trim_db": float("-inf")},
         {"trim_db": 3.0},
         {"gain": 1},
         {"grid": 3},
