@@ -51,8 +51,8 @@ class Loudness:
 def is_silent(rms: float, loudest: float, config: FeatureConfig) -> bool:
     """Returns whether a window is silent.
 
-    A front end that levels clips finds the same silent windows in a quiet copy of a track as in the track: in a quiet
-    one, only windows are silent that are 55 dB quieter than the loudest.
+    With a level, windows are silent that are 55 dB quieter than the loudest, so that a copy at any level has the same
+    ones. Without, only their own RMS counts.
 
     Args:
         rms: RMS of the window, full scale 1.0.
@@ -61,4 +61,4 @@ def is_silent(rms: float, loudest: float, config: FeatureConfig) -> bool:
     """
     if config.level_dbfs is None:
         return rms < SILENCE_RMS
-    return loudest < SILENCE_RMS or rms < min(SILENCE_RMS, _SILENCE_SHARE * loudest)
+    return loudest < SILENCE_RMS or rms < _SILENCE_SHARE * loudest

@@ -86,6 +86,15 @@ def test_a_quiet_copy_keeps_its_quiet_windows() -> None:
         assert (3, 0) == (len(clip.values), clip.silent), gain
 
 
+@pytest.mark.parametrize("gain", [4.0, 1.0, 0.1])
+@pytest.mark.parametrize(("quieter_db", "silent"), [(50, 0), (60, 1)])
+def test_copies_have_the_same_silent_windows(gain: float, quieter_db: float, silent: int) -> None:
+    """The distance from the loudest window decides which windows are silent, whatever the level of the recording."""
+    noise = np.random.default_rng(0).normal(0, 0.1, 22_050 * 9).astype(np.float32)
+    noise[: 22_050 * 3] *= 10 ** (-quieter_db / 20)
+    assert silent == extract(encode(noise * gain, subtype="FLOAT"), LEVELLED, 3).windows.silent
+
+
 def test_silence_stays_silent() -> None:
     """The noise of a silent clip is not amplified."""
     noise = np.random.default_rng(0).normal(0, 1e-4, 22_050 * 5).astype(np.float32)
