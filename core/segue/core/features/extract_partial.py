@@ -70,11 +70,11 @@ def _windows(
         starts.append(config.grid.frame(column) * config.hop / config.sample_rate)
         window = window_power(source, config, column)
         loudness = loudness.with_window(window.rms, config)
-        windows.append(_levelled(window, starts[-1], loudness, config))
+        windows.append(_levelled_window(window, starts[-1], loudness, config))
     return PartialWindows(tuple(starts), tuple(windows), source.samples / config.sample_rate, loudness)
 
 
-def _levelled(window: WindowPower, start: float, loudness: Loudness, config: FeatureConfig) -> Windows | None:
+def _levelled_window(window: WindowPower, start: float, loudness: Loudness, config: FeatureConfig) -> Windows | None:
     """Brings a window to the level of its clip up to here; returns None if it is silent."""
     if is_silent(window.rms, loudness.loudest, config):
         return None

@@ -70,7 +70,7 @@ def test_an_mp4_whose_last_box_has_no_audio() -> None:
 
 
 def test_a_fragmented_mp4() -> None:
-    """The audio of all fragments counts, of which only the last was cut off."""
+    """The audio of all fragments counts, although only the last was cut off."""
     fragment = struct.pack(">I4s", 8, b"moof") + struct.pack(">I4s", 1_008, b"mdat") + bytes(1_000)
     whole = struct.pack(">I4s", 8, b"ftyp") + 10 * fragment
     assert pytest.approx(100 / 9_900) == missing_share(memoryview(whole[:-100]))

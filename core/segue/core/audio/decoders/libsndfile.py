@@ -59,7 +59,7 @@ def open_by_libsndfile(clip: ClipFile, rate: int, whole_seconds: float) -> Itera
         _check_length_is_known(file, clip)
         seconds = file.frames / file.samplerate
         check_length(seconds)
-        info = SourceInfo(file.samplerate, SignalMeter(), _flaws(file, clip, seconds))
+        info = SourceInfo(file.samplerate, SignalMeter(), _file_flaws(file, clip, seconds))
         if seconds <= whole_seconds:
             yield resample_blocks(mono_blocks(file, 0, file.frames, info.meter), info, rate, file.frames)
         else:
@@ -84,7 +84,7 @@ def decode_by_libsndfile(clip: ClipFile) -> Iterator[DecodedStream]:
         )
 
 
-def _flaws(file: soundfile.SoundFile, clip: ClipFile, seconds: float) -> FileFlaws:
+def _file_flaws(file: soundfile.SoundFile, clip: ClipFile, seconds: float) -> FileFlaws:
     return FileFlaws(
         truncated=clip.is_truncated(seconds),
         damaged=clip.lacks_pages,

@@ -101,7 +101,7 @@ def open_stream(
         for _ in counter.blocks():
             pass
         seconds = counter.frames / stream.rate
-        flaws = _flaws(clip, stream, seconds, met_damage=counter.met_damage, is_damaged=is_damaged)
+        flaws = _stream_flaws(clip, stream, seconds, met_damage=counter.met_damage, is_damaged=is_damaged)
         kept.info = info = SourceInfo(stream.rate, counter.meter, flaws)
     if seconds <= KEPT_SECONDS:
         yield kept
@@ -110,7 +110,9 @@ def open_stream(
         yield StreamSource(lambda: _mono_blocks(streams.enter_context(decoder(clip))), counter.frames, rate, info)
 
 
-def _flaws(clip: ClipFile, stream: DecodedStream, seconds: float, *, met_damage: bool, is_damaged: bool) -> FileFlaws:
+def _stream_flaws(
+    clip: ClipFile, stream: DecodedStream, seconds: float, *, met_damage: bool, is_damaged: bool
+) -> FileFlaws:
     is_truncated = clip.is_truncated(seconds)
     # The damage that a decoder met is the cut, if there is one.
     has_gaps = not is_truncated and (met_damage or (is_damaged and clip.has_gaps(seconds)))
