@@ -19,7 +19,7 @@ def describe_end(exit_code: int | None) -> str:
     if exit_code is not None and exit_code < 0:
         with suppress(ValueError):
             return f"was killed by {signal.Signals(-exit_code).name}"
-    return "stopped responding and does not end" if exit_code is None else f"ended with exit code {exit_code}"
+    return "did not start, or does not end" if exit_code is None else f"ended with exit code {exit_code}"
 
 
 def was_killed(exit_code: int | None) -> bool:
