@@ -5,8 +5,7 @@
     SegueError
     ├── AudioError                 the audio cannot be used
     │   ├── AudioUndecodable
-    │   ├── AudioTooShort
-    │   ├── AudioTooLong
+    │   ├── AudioTooShort, AudioTooLong
     │   └── AudioSilent
     ├── MalformedRequest           a value is missing or out of range
     ├── TrackNotFound

@@ -1,13 +1,19 @@
-"""Identifies a process even after its pid was reused."""
+"""Identifies a process even after its pid was reused, and says how a process ended."""
 
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+# The signals by which the system stops a process that did something impossible. Others come from outside: SIGKILL is
+# that of a person, or of a system that lacks memory.
+_CRASHES = {signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGSEGV}
 
 
 @dataclass(frozen=True)
@@ -67,3 +73,20 @@ def _place() -> str:
         return f"{boot}/{Path('/proc/self/ns/pid').readlink()}"
     except OSError:
         return socket.gethostname()
+
+
+def describe_end(exit_code: int | None) -> str:
+    """Returns a predicate such as "was killed by SIGKILL".
+
+    Args:
+        exit_code: exit code of the process, the negative number of the signal that ended it, or None if it runs.
+    """
+    if exit_code is not None and exit_code < 0:
+        with suppress(ValueError):
+            return f"was killed by {signal.Signals(-exit_code).name}"
+    return "did not start, or does not end" if exit_code is None else f"ended with exit code {exit_code}"
+
+
+def was_killed(exit_code: int | None) -> bool:
+    """Returns whether something outside ended the process, so that its work was not at fault."""
+    return exit_code is not None and exit_code < 0 and -exit_code not in _CRASHES

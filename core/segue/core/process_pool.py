@@ -16,8 +16,8 @@ from types import TracebackType
 from typing import Generic
 
 from segue.core.errors import EnvironmentUnusable, WorkerDied, WorkerKilled, WorkerOutOfMemory, WorkerTimedOut
-from segue.core.exit_codes import describe_end, was_killed
 from segue.core.paths import socket_folder
+from segue.core.process_identity import describe_end, was_killed
 from segue.core.worker_process import (
     SEND_SECONDS,
     UNLIMITED,

@@ -23,7 +23,7 @@ from segue.core.audio.decoders.clip_file import ClipFile, ProgramInput
 from segue.core.audio.samples import DecodedStream, DecoderFailed, Samples
 from segue.core.audio.sniff import is_ogg
 from segue.core.errors import WorkerDied, WorkerKilled
-from segue.core.exit_codes import describe_end, was_killed
+from segue.core.process_identity import describe_end, was_killed
 
 # Containers that hold all of their audio themselves, and begin with bytes by which they are recognized.
 _SELF_CONTAINED = (
