@@ -118,7 +118,7 @@ MPEG = (
     Recipe("aac", "-b:a 96k -f adts", kbits=96, piped=True, extra="front cut"),
     Recipe("loas", "-c:a aac -b:a 96k -f latm", kbits=96),
     Recipe("mov", "-c:a pcm_s24be", 48_000, 6, bits=24),
-    Recipe("3gp", "-c:a aac -b:a 64k", 16_000, 1, kbits=64),
+    Recipe("3gp", "-c:a aac -b:a 96k", 16_000, kbits=96),
     Recipe("mpg", "-c:a mp2 -b:a 192k -f mpeg", kbits=192),
     Recipe("ts", "-c:a aac -b:a 128k -f mpegts", kbits=128, piped=True, extra="front cut"),
 )
