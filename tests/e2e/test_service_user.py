@@ -5,7 +5,8 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -26,6 +27,13 @@ TEMPORARY_FOLDERS = [Path("/tmp"), Path("/var/tmp")]
 
 
 @pytest.fixture
+def short_path() -> Iterator[Path]:
+    """A folder with a short path, since that of a socket below it is limited to 103 bytes."""
+    with tempfile.TemporaryDirectory(prefix="segue-") as folder:
+        yield Path(folder)
+
+
+@pytest.fixture
 def music(tmp_path: Path) -> Path:
     """A folder with one clip."""
     folder = tmp_path / "music"
@@ -38,11 +46,11 @@ def music(tmp_path: Path) -> Path:
     ("read_only", "streams"), [([], ""), (TEMPORARY_FOLDERS, CLOSED_STREAMS)], ids=["programs", "everything"]
 )
 def test_indexer_and_server(
-    tmp_path: Path, tiny_model: Path, music: Path, read_only: Sequence[Path], streams: str
+    short_path: Path, tiny_model: Path, music: Path, read_only: Sequence[Path], streams: str
 ) -> None:
     """Both work where only the data folder can be written, also without standard streams."""
-    options = ("--data", tmp_path / "data", "--model", tiny_model)
-    as_user = partial(as_service_user, read_only=read_only, writable=[tmp_path], streams=streams)
+    options = ("--data", short_path / "data", "--model", tiny_model)
+    as_user = partial(as_service_user, read_only=read_only, writable=[short_path], streams=streams)
     subprocess.run(as_user(*INDEXER, "add", music, *options), check=True, timeout=TIMEOUT_SECONDS)
     address = f"127.0.0.1:{free_port()}"
     with subprocess.Popen(as_user(*SERVER, "--listen", address, *options)) as process:
