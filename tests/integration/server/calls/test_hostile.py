@@ -1,4 +1,4 @@
-"""Five hundred hostile inputs and other misuse: each gets a typed status, and other callers are not affected."""
+"""Hostile inputs and other misuse: each gets a typed status, and other callers are not affected."""
 
 from __future__ import annotations
 
@@ -32,10 +32,11 @@ def outcome(stubs: Stubs, content: bytes) -> str:
         return reason_of(error)
 
 
-def test_five_hundred_inputs(stubs: Stubs, server: RunningServer) -> None:
+@pytest.mark.parametrize("count", [150, pytest.param(500, marks=pytest.mark.soak)])
+def test_hostile_inputs(stubs: Stubs, server: RunningServer, count: int) -> None:
     """Each input is classified or rejected as the caller's error, and a clip has the same scores as before."""
     before = stubs.classify(wav(5)).scores
-    outcomes = {name: outcome(stubs, content) for name, content in inputs(500)}
+    outcomes = {name: outcome(stubs, content) for name, content in inputs(count)}
     assert {} == {name: reason for name, reason in outcomes.items() if reason not in {"OK", *CALLER_ERRORS}}
     assert 0.5 < sum(reason in CALLER_ERRORS for reason in outcomes.values()) / len(outcomes)
     assert before == stubs.classify(wav(5)).scores
@@ -61,7 +62,7 @@ def test_callers_who_cancel(stubs: Stubs, server: RunningServer) -> None:
 
 
 FAILING: dict[str, tuple[str, list[Message]]] = {
-    "no music": ("Classify", [classification_service_pb2.ClassifyRequest(audio=audio_pb2.Audio(content=b"no music"))]),
+    "a short clip": ("Classify", [classification_service_pb2.ClassifyRequest(audio=audio_pb2.Audio(content=wav(1)))]),
     "no audio": ("Classify", [classification_service_pb2.ClassifyRequest()]),
     "no message": ("Classify", []),
     "an unknown method": ("Nothing", []),
