@@ -10,7 +10,8 @@ from typing import NamedTuple, TypeAlias, overload
 
 # Real files have far fewer. Hostile bytes that consist of empty chunks must not keep a processor busy.
 _MAX_PARTS = 100_000
-_MAX_CHUNKS = 1_000
+MAX_CHUNKS = 1_000
+"""Largest number of chunks that are searched for the samples."""
 _MAX_TAGS = 100
 # The Xing header follows the side information, whose length depends on the version and the number of channels.
 _XING_OFFSETS = (36, 21, 13)
@@ -125,7 +126,7 @@ def iso_boxes(data: Bytes) -> Iterator[Part]:
 def w64_samples(data: Bytes) -> Part | None:
     """Returns the samples of a Wave64 file, or None if it has none. The 8 bytes before them are a length, plus 24."""
     position = 40  # Each chunk has a name of 16 bytes and a length, which counts both.
-    for _ in range(_MAX_CHUNKS):
+    for _ in range(MAX_CHUNKS):
         length = int.from_bytes(bytes(data[position + 16 : position + 24]), "little")
         if bytes(data[position : position + 4]) == b"data":
             return Part(b"data", position + 24, position + length)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Literal, NamedTuple
 
 from segue.core.audio.containers import (
+    MAX_CHUNKS,
     MP3_FRAME_BYTES,
     flac_info,
     id3_end,
@@ -23,7 +24,6 @@ from segue.core.audio.containers import (
 # If the file is shorter, these lengths mean that it is unknown: the first, and all from the second on, such as
 # 0x7FFFF000 and 0xFFFFFFFF. Lengths of 64 bits are unknown from the third on, which is more than the longest clip has.
 _UNKNOWN_LENGTH, _LEAST_UNKNOWN_LENGTH, _LEAST_UNKNOWN_LONG_LENGTH = 0x0FFFFFFF, 0x7F000000, 2**40
-_MAX_CHUNKS = 1_000
 _WAVPACK_RATES = (
     *(6_000, 8_000, 9_600, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000, 64_000, 88_200, 96_000),
     192_000,
@@ -117,7 +117,7 @@ def _w64_range(data: memoryview) -> ByteRange | None:
 
 def _caf_range(data: memoryview) -> ByteRange | None:
     position = 8  # Each chunk has a name of 4 bytes and a length of 8.
-    for _ in range(_MAX_CHUNKS):
+    for _ in range(MAX_CHUNKS):
         length = _integer(data, position + 4, position + 12, "big")
         position += 12
         if bytes(data[position - 12 : position - 8]) == b"data":

@@ -7,11 +7,10 @@ import struct
 import zlib
 from itertools import islice
 
-from segue.core.audio.containers import Bytes, flac_info, iso_boxes, riff_chunks
+from segue.core.audio.containers import MAX_CHUNKS, Bytes, flac_info, iso_boxes, riff_chunks
 
 # The first bytes of a frame: words of 16 bits and of 14 bits, big-endian and little-endian.
 _DTS_SYNC = {b"\x7f\xfe\x80\x01", b"\xfe\x7f\x01\x80", b"\x1f\xff\xe8\x00", b"\xff\x1f\x00\xe8"}
-_MAX_CHUNKS = 1_000
 # The greatest length of an Ogg page, with its header.
 _OGG_PAGE_BYTES = 27 + 255 + 255 * 255
 _OGG_PAGE = re.compile(rb"OggS\0")
@@ -26,7 +25,7 @@ def is_dts_in_wav(data: Bytes) -> bool:
     """Returns whether the samples of a WAV file are frames of DTS, as those of a DTS CD; as samples they are noise."""
     if bytes(data[:4]) != b"RIFF" or bytes(data[8:12]) != b"WAVE":
         return False
-    samples = next((chunk for chunk in islice(riff_chunks(data), _MAX_CHUNKS) if chunk.name == b"data"), None)
+    samples = next((chunk for chunk in islice(riff_chunks(data), MAX_CHUNKS) if chunk.name == b"data"), None)
     return samples is not None and bytes(data[samples.start : samples.start + 4]) in _DTS_SYNC
 
 

@@ -173,7 +173,7 @@ class Engine:
 
     async def _decode(self, task: DecodeTask, ticket: Ticket) -> DecodedClip:
         try:
-            decoded = await self._run_again_if_killed(task, ticket)
+            decoded = await self._run_again_if_it_dies(task, ticket)
         except WorkerKilled as error:
             text = (
                 "Something killed the process that analyzed the clip, twice; the server may lack memory. Try it again."
@@ -192,7 +192,7 @@ class Engine:
         self._metrics.observe_stage("features", decoded.done - decoded.decoded)
         return decoded
 
-    async def _run_again_if_killed(self, task: DecodeTask, ticket: Ticket) -> DecodedClip:
+    async def _run_again_if_it_dies(self, task: DecodeTask, ticket: Ticket) -> DecodedClip:
         try:
             return await self._run(task, ticket)
         except WorkerDied as error:

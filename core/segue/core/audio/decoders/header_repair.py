@@ -9,6 +9,7 @@ import struct
 from itertools import islice
 
 from segue.core.audio.containers import (
+    MAX_CHUNKS,
     MP3_FRAME_BYTES,
     XingHeader,
     id3_end,
@@ -21,7 +22,6 @@ from segue.core.audio.decoders.mp3_duration import mp3_seconds
 from segue.core.audio.mp3_frames import frames
 
 _MAX_WAV_BYTES = 0xFFFFFFFE
-_MAX_CHUNKS = 1_000
 # Damaged frames may be counted or not.
 _MAX_ERROR_SECONDS = 0.4
 _MAX_ERROR_SHARE = 0.01
@@ -51,7 +51,7 @@ def is_read_from_memory(data: memoryview) -> bool:
 
 
 def _wav_repairs(data: memoryview, *, is_rf64: bool) -> dict[int, bytes]:
-    for chunk in islice(riff_chunks(data), _MAX_CHUNKS):
+    for chunk in islice(riff_chunks(data), MAX_CHUNKS):
         if chunk.name == b"data":
             present, declared = len(data) - chunk.start, chunk.stop - chunk.start
             if is_rf64:
@@ -80,7 +80,7 @@ def _w64_repairs(data: memoryview) -> dict[int, bytes]:
 
 def _continues(data: memoryview, position: int) -> bool:
     """Returns whether chunks follow that end where the file ends: then the one before is truly empty."""
-    for _ in range(_MAX_CHUNKS):
+    for _ in range(MAX_CHUNKS):
         if position + 8 > len(data) or not bytes(data[position : position + 4]).strip(b"\0"):
             break
         (length,) = struct.unpack_from("<I", data, position + 4)
