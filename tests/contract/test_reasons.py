@@ -27,12 +27,15 @@ def create(kind: type[errors.SegueError]) -> errors.SegueError:
 
 KINDS = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.SegueError)]
 # A kind without a reason of its own only groups others.
-PUBLIC_KINDS = [kind for kind in KINDS if "reason" in vars(kind) and to_status(create(kind), "")[0].name != "INTERNAL"]
+PUBLIC_KINDS: list[type[errors.SegueError]] = [
+    kind for kind in KINDS if "reason" in vars(kind) and to_status(create(kind), "")[0].name != "INTERNAL"
+]
 
 
 def test_public_errors() -> None:
     """The errors that reach callers are found, so that the tests below check some."""
-    assert {errors.AudioSilent, errors.Overloaded, errors.TrackNotFound} < set(PUBLIC_KINDS)
+    some: set[type[errors.SegueError]] = {errors.AudioSilent, errors.Overloaded, errors.TrackNotFound}
+    assert some < set(PUBLIC_KINDS)
 
 
 @pytest.mark.parametrize("kind", PUBLIC_KINDS)

@@ -157,6 +157,8 @@ def test_every_bound_is_documented() -> None:
         f"{streams.STALL_SECONDS:g} s",
         f"{streams.PROGRESS_SECONDS:g} s",
         f"{streams.MAX_STREAM_SECONDS / 3600:g} h",
+        "four times what stays free of `--queue-seconds`",
+        "its quotas, if it has some",
         str(streams.MAX_STREAMS),
         str(health.MAX_WATCHERS),
         str(channel_options.MAX_CALLS_PER_CONNECTION),

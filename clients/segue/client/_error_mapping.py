@@ -35,6 +35,7 @@ _BY_REASON: dict[str, type[SegueError]] = {
         errors.TokenUnknownError,
         errors.TokenScopeError,
         errors.OverloadedError,
+        errors.QuotaExceededError,
         errors.StoreUnavailableError,
         errors.StreamStalledError,
         errors.StartingError,

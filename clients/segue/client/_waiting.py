@@ -1,4 +1,4 @@
-"""Waits for a server that is overloaded, not there yet, or still starting."""
+"""Waits for a server that is overloaded, not there yet, or still starting, and for more of a quota."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ import random
 import time
 
 from segue.client._error_mapping import is_refused
-from segue.client.errors import DeadlineExceededError, OverloadedError, SegueError, StartingError
+from segue.client.errors import DeadlineExceededError, OverloadedError, QuotaExceededError, SegueError, StartingError
 
 _PAUSE_SECONDS = 0.5
 # A server names the same pause to everyone, however long it has been overloaded.
 _MAX_BACKOFF = 8
 _MAX_JITTER = 0.5
+_REFUSALS = (OverloadedError, QuotaExceededError)
 
 _log = logging.getLogger("segue.client")
 
@@ -27,8 +28,8 @@ class Waiting:
 
         Args:
             timeout: time limit of the call in seconds, its tries and pauses included.
-            is_allowed: True to wait for a server that is not there yet or is still starting; a call that an overloaded
-                server refused is sent again in any case.
+            is_allowed: True to wait for a server that is not there yet or is still starting; a call that was refused
+                for an overload or a quota is sent again in any case.
             is_repeatable: False if the call cannot be sent again, so that the first failure is final.
             extra_seconds: seconds that the last try may take beyond the time limit, to send a large clip.
         """
@@ -58,7 +59,7 @@ class Waiting:
         if pause is None or pause > self._deadline - time.monotonic():
             raise error
         if not self._waited_for:
-            action = "Trying again" if isinstance(error, OverloadedError) else "Waiting for it"
+            action = "Trying again" if isinstance(error, _REFUSALS) else "Waiting for it"
             _log.info("%s %s, at most %g s.", error, action, self._timeout)
         self._waited_for = error
         return pause
@@ -67,7 +68,7 @@ class Waiting:
         """Returns the seconds until the next try, or None if there is none."""
         if not self._is_repeatable:
             return None
-        if isinstance(error, OverloadedError) and error.retry_after:
+        if isinstance(error, _REFUSALS) and error.retry_after:
             factor = min(1 << self._refusals, _MAX_BACKOFF)
             self._refusals += 1
             jitter = random.uniform(1, 1 + _MAX_JITTER)  # noqa: S311 - spreads calls, and hides nothing

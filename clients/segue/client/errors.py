@@ -20,6 +20,7 @@
     │   └── TokenScopeError
     ├── TryAgainError               the same call may succeed later
     │   ├── OverloadedError
+    │   ├── QuotaExceededError      the quota of the token is used up
     │   ├── StoreUnavailableError
     │   ├── StartingError
     │   ├── WorkerKilledError
@@ -169,6 +170,12 @@ class OverloadedError(TryAgainError):
     """A server with more work than it accepts, also at the last try within the time limit."""
 
     reason = "OVERLOADED"
+
+
+class QuotaExceededError(TryAgainError):
+    """A token with a quota that is used up; `retry_after` says for how long."""
+
+    reason = "QUOTA_EXCEEDED"
 
 
 class StoreUnavailableError(TryAgainError):

@@ -5,8 +5,7 @@
     SegueError
     ├── AudioError                 the audio cannot be used
     │   ├── AudioUndecodable
-    │   ├── AudioTooShort, AudioTooLong
-    │   └── AudioSilent
+    │   └── AudioTooShort, AudioTooLong, AudioSilent
     ├── MalformedRequest           a value is missing or out of range
     ├── TrackNotFound
     ├── CatalogueError             the state of the catalogue forbids the operation
@@ -15,19 +14,16 @@
     │   ├── CatalogueLocked        another process writes it
     │   ├── RemovalRefused         so many tracks would be removed that it looks like a mistake
     │   └── CatalogueNotEmpty      its content would be lost
-    ├── NoMusic                    a folder to index has no music
-    ├── EmbeddingUnusable          a model returned a vector that would spoil every search
-    ├── SnapshotDamaged            the index on disk does not match its header
-    ├── SnapshotUnwritable         the index cannot be written to disk
-    ├── BackupUnusable             a file is not a backup, or is damaged
-    ├── BackupUnwritable           a backup cannot be written to disk
+    ├── NoMusic, EmbeddingUnusable
+    ├── SnapshotDamaged, SnapshotUnwritable    the index on disk
+    ├── BackupUnusable, BackupUnwritable
     ├── StoreUnavailable           Redis does not answer, or refuses the command
     │   └── CatalogueLost          Redis no longer has keys that nothing removed
     ├── Starting                   the server is not ready yet
     ├── Overloaded                 too much work is queued
+    ├── QuotaExceeded              the caller has used up a quota of its token
     ├── AccessError                the caller has no permission
-    │   ├── TokenMissing
-    │   ├── TokenUnknown
+    │   ├── TokenMissing, TokenUnknown
     │   └── TokenScope             the token is for other calls
     ├── DeadlinePassed             the caller no longer waits for the result
     ├── StreamStalled              the caller stopped sending in the middle of a stream
@@ -35,11 +31,9 @@
     ├── WorkerError                a worker process did not finish its job
     │   ├── WorkerDied             its process ended in the middle of the job
     │   │   └── WorkerKilled       something outside killed the process
-    │   ├── WorkerTimedOut
-    │   └── WorkerOutOfMemory
+    │   └── WorkerTimedOut, WorkerOutOfMemory
     └── ArtifactError              the model's folder cannot be used
-        ├── ArtifactDamaged
-        └── FingerprintMismatch
+        └── ArtifactDamaged, FingerprintMismatch
 """
 
 from __future__ import annotations
@@ -60,15 +54,15 @@ class SegueError(Exception):
     reason: ClassVar[str] = "INTERNAL"
     facts: Mapping[str, str] = MappingProxyType({})
 
+    def __init__(self, message: str, **facts: str | float) -> None:
+        super().__init__(message)
+        self.facts = {name: f"{value:g}" if isinstance(value, float) else str(value) for name, value in facts.items()}
+
 
 class AudioError(SegueError):
     """The audio, in the request field ``field``, cannot be used."""
 
     field = "audio.content"
-
-    def __init__(self, message: str, **facts: float) -> None:
-        super().__init__(message)
-        self.facts = {name: f"{value:g}" if isinstance(value, float) else str(value) for name, value in facts.items()}
 
 
 class AudioUndecodable(AudioError):
@@ -205,6 +199,12 @@ class Overloaded(SegueError):
     """The server has too much work queued to accept more."""
 
     reason = "OVERLOADED"
+
+
+class QuotaExceeded(SegueError):
+    """The caller has used up a quota; the facts are ``quota``, its ``subject``, and ``retry_seconds``."""
+
+    reason = "QUOTA_EXCEEDED"
 
 
 class StreamStalled(SegueError):

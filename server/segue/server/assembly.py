@@ -49,7 +49,7 @@ def read_listener_security(settings: Settings, metrics: Metrics) -> ListenerSecu
     tls = Tls(files, metrics) if files else None
     if settings.balancer_certificate and not tls:
         watch_balancer(settings.balancer_certificate, metrics)
-    tokens = Tokens(settings.tokens) if settings.tokens else None
+    tokens = Tokens(settings.tokens, metrics) if settings.tokens else None
     for warning in exposure_warnings(settings):
         _log.warning("%s", warning)
     return ListenerSecurity(tls, tokens)

@@ -70,7 +70,7 @@ class DeferredComponents:
             Starting: they are not built yet.
         """
         if self.value is None:
-            raise starting_error()
+            raise Starting("The server is starting: it loads its model and its catalogue. Try again in a second.")
         return self.value
 
 
@@ -83,11 +83,6 @@ class ComponentsUser:
     @property
     def _components(self) -> Components:
         return self._deferred.get()
-
-
-def starting_error() -> Starting:
-    """Returns the error of a call that arrives before the components are built."""
-    return Starting("The server is starting: it loads its model and its catalogue. Try again in a second.")
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from segue.core.errors import MalformedRequest
 from segue.core.paths import MAX_SOCKET_PATH_BYTES
 from segue.server.components import DeferredComponents, ListenerSecurity
 from segue.server.inference.admission import max_clips
-from segue.server.interceptors.authentication import AuthenticationInterceptor
 from segue.server.interceptors.call_observer import CallObserverInterceptor
+from segue.server.interceptors.caller_identity import CallerInterceptor
 from segue.server.interceptors.error_status import ErrorStatusInterceptor
 from segue.server.interceptors.readiness import ReadinessInterceptor
 from segue.server.interceptors.unary_read_timeout import UnaryReadInterceptor
@@ -57,11 +57,10 @@ def _interceptors(
     metrics: Metrics, security: ListenerSecurity, components: DeferredComponents, max_messages: int
 ) -> list[grpc.aio.ServerInterceptor[Any, Any]]:
     """Returns the interceptors, the outermost first: metrics and log see every way in which a call ends."""
-    authentication = [AuthenticationInterceptor(security.tokens)] if security.tokens else []
     return [
         CallObserverInterceptor([metrics, CallLogger()]),
         ErrorStatusInterceptor(),
-        *authentication,
+        CallerInterceptor(security.tokens),
         ReadinessInterceptor(components),
         UnaryReadInterceptor(max_messages, health.SERVICE),
     ]

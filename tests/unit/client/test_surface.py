@@ -30,6 +30,7 @@ SURFACE = [
     "MalformedRequestError",
     "MessageTooLargeError",
     "OverloadedError",
+    "QuotaExceededError",
     "SegueError",
     "ServerError",
     "ServerUnreachableError",

@@ -12,7 +12,7 @@ import click
 
 from segue.core.paths import DEFAULT_MODEL, NO_DATA_FOLDER, default_data_folder, resolve_model
 from segue.core.settings.options import SettingOption, config_option
-from segue.server.cli.param_types import CountRange, SecondsRange, listen_address, tcp_address
+from segue.server.cli.param_types import CountRange, NumberRange, listen_address, tcp_address
 from segue.server.settings import DEFAULT_LISTEN, LOG_FORMATS, LOG_LEVELS, Settings
 
 CommandFunction = TypeVar("CommandFunction", bound=Callable[..., Any])
@@ -98,7 +98,7 @@ _OPTIONS = (
         "--queue-seconds",
         metavar="SECONDS",
         cls=SettingOption,
-        type=SecondsRange(1, 1_000_000),
+        type=NumberRange(1, 1_000_000),
         default=2400.0,
         help="Seconds of audio that may be queued or in progress; further calls fail with OVERLOADED.",
     ),
@@ -106,7 +106,7 @@ _OPTIONS = (
         "--drain",
         metavar="SECONDS",
         cls=SettingOption,
-        type=SecondsRange(0, 3600),
+        type=NumberRange(0, 3600),
         default=0.0,
         help="Seconds after SIGTERM in which the server still accepts calls but its health is NOT_SERVING, so that "
         "load balancers can notice.",
@@ -115,7 +115,7 @@ _OPTIONS = (
         "--grace",
         metavar="SECONDS",
         cls=SettingOption,
-        type=SecondsRange(0, 3600),
+        type=NumberRange(0, 3600),
         default=10.0,
         help="Time limit in seconds for calls in progress when the server stops; it begins when --drain has ended.",
     ),
@@ -123,7 +123,7 @@ _OPTIONS = (
         "--max-connection-age",
         metavar="SECONDS",
         cls=SettingOption,
-        type=SecondsRange(0, 86_400),
+        type=NumberRange(0, 86_400),
         default=3600.0,
         help="Seconds after which a connection is closed, so that load balancers can move its client to another "
         "server; 0 means never.",

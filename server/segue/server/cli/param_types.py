@@ -49,7 +49,7 @@ class CountRange(click.IntRange):
         return number
 
 
-class SecondsRange(click.FloatRange):
+class NumberRange(click.FloatRange):
     """A number in a range, which every error names; NaN, which click accepts, is in no range."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:  # noqa: ANN401 - click's own signature

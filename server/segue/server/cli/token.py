@@ -7,7 +7,11 @@ from pathlib import Path
 
 import click
 
+from segue.server.callers.quota import Quotas
+from segue.server.cli.param_types import CountRange, NumberRange
 from segue.server.security.tokens import SCOPES, Grant, new_token
+
+_QUOTA = NumberRange(1e-3, 1e9)
 
 
 @click.group()
@@ -32,7 +36,26 @@ def token() -> None:
     required=True,
     help="Service that the token permits; repeat the option for more.",
 )
-def new(file: Path | None, name: str | None, scopes: tuple[str, ...]) -> None:
+@click.option(
+    "--rate", type=_QUOTA, metavar="CALLS", help="Most calls a second, on average over 10 s.  [default: no limit]"
+)
+@click.option(
+    "--concurrency", type=CountRange(1, 10**9), metavar="CALLS", help="Most calls at once.  [default: no limit]"
+)
+@click.option(
+    "--seconds-of-audio",
+    type=_QUOTA,
+    metavar="SECONDS",
+    help="Most seconds of audio that are analyzed in an hour.  [default: no limit]",
+)
+def new(
+    file: Path | None,
+    name: str | None,
+    scopes: tuple[str, ...],
+    rate: float | None,
+    concurrency: int | None,
+    seconds_of_audio: float | None,
+) -> None:
     """Prints a new token, and adds it to the file of tokens.
 
     The token is on the standard output; it cannot be shown again. A running server accepts it at once. Without
@@ -40,7 +63,7 @@ def new(file: Path | None, name: str | None, scopes: tuple[str, ...]) -> None:
     """
     if name is not None and not re.fullmatch(r"[\w-]+", name, re.ASCII):
         raise click.BadParameter(f"{name!r} must consist of letters, digits, - and _.", param_hint="--name")
-    value, grant = new_token(name, scopes)
+    value, grant = new_token(name, scopes, Quotas(rate, concurrency, seconds_of_audio))
     if file:
         _add(file, grant)
     else:

@@ -1,4 +1,11 @@
-"""Admission control: a limit on the seconds of audio that are queued or in progress."""
+"""Admission control: limits on the seconds of audio that are queued or in progress, in all and by caller.
+
+A caller may have up to four times the space that stays free, so four fifths of the queue if no other caller uses it. So
+one caller cannot fill the queue, and each further one finds space.
+
+Source: A. Choudhury, E. Hahne, "Dynamic queue length thresholds for shared-memory packet switches", IEEE/ACM
+Transactions on Networking 6(2), 1998.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +22,8 @@ _MAX_CLIP_SECONDS = 60.0
 MIN_CLIP_SECONDS = 10.0
 # Bytes that weigh as much as a second, whatever the header says: 16 MiB weigh a minute.
 _BYTES_PER_SECOND = 16 * 2**20 / _MAX_CLIP_SECONDS
+# How much a caller may have of what stays free.
+_SHARE_OF_FREE = 4.0
 
 
 def weight(size: int, seconds: float) -> float:
@@ -37,11 +46,13 @@ class Ticket:
     """The admission of a clip.
 
     Attributes:
+        caller: name of the caller.
         seconds: weight of the clip in seconds of audio.
         since: time of admission, on the clock of ``time.monotonic``.
         waits: True until a worker process starts with the clip.
     """
 
+    caller: str
     seconds: float
     since: float
     waits: bool = True
@@ -61,15 +72,14 @@ class Admission:
         self._seconds = 0.0
 
     @contextmanager
-    def admit(self, seconds: float) -> Iterator[Ticket]:
-        """Admits a clip for the duration of the block.
+    def admit(self, caller: str, seconds: float) -> Iterator[Ticket]:
+        """Admits a clip of a caller for the duration of the block.
 
         Raises:
             Overloaded: the clip does not fit.
         """
-        if error := self._rejection(seconds):
-            raise error
-        ticket = Ticket(seconds, time.monotonic())
+        self._check(caller, seconds)
+        ticket = Ticket(caller, seconds, time.monotonic())
         self._tickets[ticket] = None
         self._seconds += seconds
         try:
@@ -78,14 +88,22 @@ class Admission:
             del self._tickets[ticket]
             self._seconds -= seconds
 
-    def rejection(self) -> Overloaded | None:
-        """Returns the error that a clip with the weight of the lightest admitted one would get now, or None."""
-        return self._rejection(min((ticket.seconds for ticket in self._tickets), default=MIN_CLIP_SECONDS))
+    def check(self, caller: str) -> None:
+        """Checks that a clip of a caller with the weight of the lightest admitted one would be admitted now.
 
-    def _rejection(self, seconds: float) -> Overloaded | None:
-        if self._tickets and self._seconds + seconds > self._max_seconds:
-            return Overloaded(f"{self._seconds:.0f} s of audio are queued already. Try again in a second.")
-        return None
+        Raises:
+            Overloaded: it does not fit.
+        """
+        self._check(caller, min((ticket.seconds for ticket in self._tickets), default=MIN_CLIP_SECONDS))
+
+    def _check(self, caller: str, seconds: float) -> None:
+        free = self._max_seconds - self._seconds - seconds
+        own = sum(ticket.seconds for ticket in self._tickets if ticket.caller == caller)
+        if self._tickets and free < 0:
+            raise Overloaded(f"{self._seconds:.0f} s of audio are queued already. Try again in a second.")
+        if own and own + seconds > _SHARE_OF_FREE * free:
+            text = f"{own:.0f} s of your audio are queued already, and the rest is for other callers."
+            raise Overloaded(f"{text} Try again in a second.")
 
     def waiting_seconds(self) -> float:
         """Returns the seconds of audio in the queue."""

@@ -1,18 +1,21 @@
-"""Batches concurrent inference requests: all that are pending when the model is free run together."""
+"""Batches concurrent inference requests, with those of several callers in turn."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from segue.core.features.windows import Windows
 from segue.core.model.saved_model import BATCH_SIZES, Model, Prediction
+from segue.server.callers.caller import current_caller
+from segue.server.inference.fair_queue import FairQueue
 from segue.server.observability.metrics import Metrics
 
 _MAX_BATCH = BATCH_SIZES[-1]
+# A clip that becomes ready waits for the running batch, so a batch has only the clips that take about this long.
+_BATCH_SECONDS = 0.05
 
 
 @dataclass(frozen=True)
@@ -24,7 +27,10 @@ class _PendingRequest:
 
 
 class Batcher:
-    """Runs a model on batches of up to 16 clips. It never waits to fill a batch: a single clip runs at once."""
+    """Runs a model on batches of up to 16 clips that take about 50 ms, or on one that takes longer.
+
+    It never waits to fill a batch: a single clip runs at once.
+    """
 
     def __init__(self, model: Model, metrics: Metrics) -> None:
         """Creates a batcher.
@@ -35,7 +41,8 @@ class Batcher:
         """
         self._model = model
         self._metrics = metrics
-        self._pending: deque[_PendingRequest] = deque()
+        self._pending: FairQueue[_PendingRequest] = FairQueue()
+        self._clip_seconds = _BATCH_SECONDS  # in the last batch, for each of its clips
         self._running: asyncio.Task[None] | None = None
         # TensorFlow uses threads of its own for a batch; two batches at once would only slow each other down.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="network")
@@ -43,7 +50,7 @@ class Batcher:
     async def predict(self, windows: Windows) -> Prediction:
         """Predicts one clip; a request that is cancelled while it is pending never enters a batch."""
         request = _PendingRequest(windows, asyncio.get_running_loop().create_future())
-        self._pending.append(request)
+        self._pending.put(current_caller().name, len(windows.values), request)
         if self._running is None:
             self._running = asyncio.create_task(self._run())
         return await request.prediction
@@ -63,8 +70,9 @@ class Batcher:
 
     def _next_batch(self) -> list[_PendingRequest]:
         batch: list[_PendingRequest] = []
-        while self._pending and len(batch) < _MAX_BATCH:
-            request = self._pending.popleft()
+        size = min(_MAX_BATCH, max(1, int(_BATCH_SECONDS / self._clip_seconds)))
+        while self._pending and len(batch) < size:
+            request = self._pending.pop()
             if not request.prediction.cancelled():
                 batch.append(request)
         return batch
@@ -72,7 +80,9 @@ class Batcher:
     def _predict(self, batch: list[_PendingRequest]) -> list[Prediction]:
         start = time.perf_counter()
         predictions = self._model.predict([request.windows for request in batch])
-        self._metrics.observe_stage("network", time.perf_counter() - start)
+        seconds = time.perf_counter() - start
+        self._clip_seconds = seconds / len(batch)
+        self._metrics.observe_stage("network", seconds)
         self._metrics.batch_windows.observe(sum(len(request.windows.values) for request in batch))
         return predictions
 

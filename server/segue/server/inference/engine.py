@@ -31,9 +31,11 @@ from segue.core.features.level import Loudness
 from segue.core.features.windows import Windows
 from segue.core.model.saved_model import Floats, Model, Prediction
 from segue.core.process_pool import ProcessPool
-from segue.server.inference.admission import Admission, Ticket, weight
+from segue.server.callers.caller import current_caller
+from segue.server.inference.admission import MIN_CLIP_SECONDS, Admission, Ticket, weight
 from segue.server.inference.batcher import Batcher
 from segue.server.inference.decode_task import STREAM_SECONDS, DecodedClip, DecodeTask, StreamRange
+from segue.server.inference.fair_queue import FairSlots
 from segue.server.observability.call_record import CLOCK_SKEW_SECONDS
 from segue.server.observability.metrics import Metrics, Stage
 
@@ -103,7 +105,7 @@ class Engine:
         self.batcher = Batcher(model, metrics)
         self._workers = workers
         # The pool's own queue stays empty: a task that is dropped there would keep its bytes.
-        self._free_workers = asyncio.Semaphore(workers.jobs)
+        self._free_workers = FairSlots(workers.jobs)
         self._admission = Admission(queue_seconds)
         self._metrics = metrics
         metrics.queue_audio_seconds.set_function(self._admission.waiting_seconds)
@@ -113,12 +115,17 @@ class Engine:
         """Waits for the running batch of the model."""
         self.batcher.close()
 
-    def rejection(self) -> Overloaded | None:
-        """Returns the error that a new clip would get now, and counts it; None if a clip may be admitted."""
-        error = self._admission.rejection()
-        if error:
-            self._metrics.count_dropped("queue", "overloaded")
-        return error
+    def check_admission(self) -> None:
+        """Checks that a clip of the current caller would be admitted now.
+
+        Raises:
+            Overloaded: the queue is full, or the caller's share of it.
+            QuotaExceeded: the caller has used up its seconds of audio.
+        """
+        caller = current_caller()
+        caller.meter.check_audio(MIN_CLIP_SECONDS)
+        with self._counting_drops():
+            self._admission.check(caller.name)
 
     async def analyze(
         self, audio: Path | bytes, seconds_left: float | None = None, *, identify: bool = False
@@ -131,13 +138,15 @@ class Engine:
             identify: True to compute the track id, too.
 
         Raises:
-            Overloaded: the queue is full, and the clip was not decoded.
+            Overloaded: the queue is full, or the caller's share of it, and the clip was not decoded.
+            QuotaExceeded: the caller has used up its seconds of audio.
             AudioError: the clip cannot be decoded, is too short or too long, or is silent.
             WorkerKilled: something killed its worker process, twice.
             DeadlinePassed: the caller's deadline has passed.
         """
         task = DecodeTask(audio, _deadline(seconds_left), identify=identify)
-        with self._counting_drops(), self._admission.admit(_weight(audio)) as ticket:
+        seconds = _weight(audio)
+        with self._counting_drops(), self._admit(seconds, charge=seconds) as ticket:
             decoded = await self._decode(task, ticket)
             clip = cast("ExtractedClip", decoded.clip)
             with self._counting_cancellations("network", task):
@@ -154,19 +163,30 @@ class Engine:
             seconds_left: seconds until the caller's deadline, or None without one.
 
         Raises:
-            Overloaded: the queue is full, and the clip was not decoded.
+            Overloaded: the queue is full, or the caller's share of it, and the clip was not decoded.
+            QuotaExceeded: the caller has used up its seconds of audio.
             AudioUndecodable: the worker process crashed, hung or ran out of memory.
             WorkerKilled: something killed it, twice.
             EnvironmentUnusable: the worker process could not read the file.
             DeadlinePassed: the caller's deadline has passed.
         """
         task = DecodeTask(audio, _deadline(seconds_left), stream_range)
-        with self._counting_drops(), self._admission.admit(_weight(audio)) as ticket:
+        with self._counting_drops(), self._admit(_weight(audio), charge=0.0) as ticket:
             partial = cast("PartialWindows", (await self._decode(task, ticket)).clip)
+            current_caller().meter.count_audio(len(partial.windows) * self.model.manifest.features.window_seconds)
             with self._counting_cancellations("network", task):
                 posteriors = await asyncio.gather(*map(self._posterior, partial.windows))
         predictions = list(map(WindowPrediction, partial.starts, posteriors))
         return PartialPredictions(predictions, partial.seconds, partial.loudness)
+
+    @contextmanager
+    def _admit(self, seconds: float, charge: float) -> Iterator[Ticket]:
+        """Admits a clip of the current caller that weighs ``seconds``, and counts ``charge`` towards its quota."""
+        caller = current_caller()
+        caller.meter.check_audio(charge)
+        with self._admission.admit(caller.name, seconds) as ticket:
+            caller.meter.count_audio(charge)
+            yield ticket
 
     async def _posterior(self, windows: Windows | None) -> Floats | None:
         return None if windows is None else (await self.batcher.predict(windows)).posterior
@@ -201,7 +221,7 @@ class Engine:
 
     async def _run(self, task: DecodeTask, ticket: Ticket) -> DecodedClip:
         with self._counting_cancellations("decode", task):
-            await self._free_workers.acquire()
+            await self._free_workers.acquire(ticket.caller, ticket.seconds)
         ticket.waits = False
         with self._counting_cancellations("network", task):
             # The future has no name here: its exception refers to this frame, which would keep the audio.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -12,11 +13,11 @@ import grpc
 from google.protobuf.message import DecodeError
 
 from segue.core import errors
-from segue.server.rpc.error_status import REQUEST_ID, RETRY_SECONDS, RETRYABLE, convert_and_log
+from segue.server.rpc.error_status import REQUEST_ID, convert_and_log, retry_seconds
 from segue.server.rpc.handlers import Context, Handler, Method, wrap_handler
 
 # gRPC's own retries read this header, in every language; RetryInfo is for people and their programs.
-_PUSHBACK = ("grpc-retry-pushback-ms", str(1000 * RETRY_SECONDS))
+_PUSHBACK = "grpc-retry-pushback-ms"
 
 
 def request_id(context: Context) -> str:
@@ -81,8 +82,8 @@ async def _converting_errors(context: Context) -> AsyncIterator[None]:
 async def _abort(error: Exception, call_id: str, context: Context) -> None:
     code, status = convert_and_log(error, call_id)
     trailing = [(REQUEST_ID, call_id), ("grpc-status-details-bin", status.SerializeToString())]
-    if isinstance(error, RETRYABLE):
-        trailing.append(_PUSHBACK)
+    if seconds := retry_seconds(error):
+        trailing.append((_PUSHBACK, str(math.ceil(1000 * seconds))))
     try:
         await context.abort(code, status.message, tuple(trailing))
     except grpc.aio.AbortError as aborted:

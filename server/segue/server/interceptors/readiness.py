@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
+from typing import Any
 
 import grpc
 
-from segue.core.errors import SegueError
-from segue.server.components import DeferredComponents, starting_error
-from segue.server.rpc.handlers import Handler, rejecting_handler
+from segue.server.components import DeferredComponents
+from segue.server.rpc.handlers import Context, Handler, Method, wrap_handler
 from segue.server.rpc.service_names import CLASSIFICATION, SERVICES, service_of
 
 
 class ReadinessInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg] # generic in its types alone
     """Rejects calls of Segue's services with STARTING until the components are built.
 
-    Afterwards it rejects classification with OVERLOADED while the queue is full: the bytes of a clip that is rejected
-    anyway would take time from the calls that are accepted.
+    Afterwards it rejects classification that would not be admitted: the bytes of a clip that is rejected anyway would
+    take time from the calls that are accepted. It runs inside ``CallerInterceptor``.
     """
 
     def __init__(self, components: DeferredComponents) -> None:
@@ -27,17 +28,21 @@ class ReadinessInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg
         continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler]],
         handler_call_details: grpc.HandlerCallDetails,
     ) -> Handler:
-        """Returns the handler of a call, or one that rejects the call."""
+        """Wraps the handler, which ``UnaryReadInterceptor`` has made a stream-stream one."""
         handler = await continuation(handler_call_details)
         service = service_of(handler_call_details.method)
         # An unknown method has no handler and stays UNIMPLEMENTED; health and reflection are always served.
         if handler is None or service not in SERVICES:
             return handler
-        error = self._rejection(service)
-        return rejecting_handler(error) if error else handler
+        return wrap_handler(handler, lambda method: self._with_check(method, service))
 
-    def _rejection(self, service: str) -> SegueError | None:
-        components = self._components.value
-        if components is None:
-            return starting_error()
-        return components.engine.rejection() if service == CLASSIFICATION else None
+    def _with_check(self, method: Method, service: str) -> Method:
+        async def stream(requests: Any, context: Context) -> AsyncIterator[Any]:  # noqa: ANN401 - any method's messages
+            components = self._components.get()
+            if service == CLASSIFICATION:
+                components.engine.check_admission()
+            async with aclosing(method(requests, context)) as responses:
+                async for response in responses:
+                    yield response
+
+        return stream

@@ -56,6 +56,7 @@ class Metrics:
         self._model = Info("segue_model", "Model that serves.", registry=self.registry)
         self._create_call_metrics()
         self._create_stage_metrics()
+        self._create_quota_metrics()
         self._create_catalogue_metrics()
         self.certificate_expires = Gauge(
             "segue_certificate_expires_seconds",
@@ -93,6 +94,17 @@ class Metrics:
             self._stages.labels(stage)
         self._dropped = Counter(
             "segue_dropped", "Work dropped before a stage, by cause.", ["stage", "cause"], registry=self.registry
+        )
+
+    def _create_quota_metrics(self) -> None:
+        self._quota_exceeded = Counter(
+            "segue_quota_exceeded", "Calls and clips above a quota.", ["token", "quota"], registry=self.registry
+        )
+        self._quota_audio = Counter(
+            "segue_quota_audio_seconds",
+            "Audio that counts towards quotas.",
+            ["token"],
+            registry=self.registry,
         )
 
     def _create_catalogue_metrics(self) -> None:
@@ -139,6 +151,14 @@ class Metrics:
     def count_dropped(self, stage: Stage, cause: DropCause) -> None:
         """Counts work that was dropped before a stage."""
         self._dropped.labels(stage, cause).inc()
+
+    def count_quota_exceeded(self, token: str, quota: str) -> None:
+        """Counts a call or a clip that exceeded a quota of a token."""
+        self._quota_exceeded.labels(token, quota).inc()
+
+    def count_quota_audio(self, token: str, seconds: float) -> None:
+        """Counts seconds of audio towards the quota of a token."""
+        self._quota_audio.labels(token).inc(seconds)
 
     def set_model(self, model_id: str) -> None:
         """Sets the id of the model that serves."""

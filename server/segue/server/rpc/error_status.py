@@ -15,7 +15,7 @@ from segue.server.rpc.handlers import Context
 
 DOMAIN = "segue.v1"
 REQUEST_ID = "x-request-id"
-RETRY_SECONDS = 1
+_RETRY_SECONDS = 1.0
 _MAX_MESSAGE_LENGTH = 1_000
 
 _CODES: dict[type[errors.SegueError], grpc.StatusCode] = {
@@ -25,6 +25,7 @@ _CODES: dict[type[errors.SegueError], grpc.StatusCode] = {
     errors.CatalogueEmpty: grpc.StatusCode.FAILED_PRECONDITION,
     errors.CatalogueMismatch: grpc.StatusCode.FAILED_PRECONDITION,
     errors.Overloaded: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    errors.QuotaExceeded: grpc.StatusCode.RESOURCE_EXHAUSTED,
     errors.StoreUnavailable: grpc.StatusCode.UNAVAILABLE,
     errors.TokenMissing: grpc.StatusCode.UNAUTHENTICATED,
     errors.TokenUnknown: grpc.StatusCode.UNAUTHENTICATED,
@@ -35,7 +36,7 @@ _CODES: dict[type[errors.SegueError], grpc.StatusCode] = {
     errors.StreamStalled: grpc.StatusCode.DEADLINE_EXCEEDED,
 }
 
-RETRYABLE = (errors.Overloaded, errors.StoreUnavailable, errors.Starting, errors.WorkerKilled)
+_RETRYABLE = (errors.Overloaded, errors.StoreUnavailable, errors.Starting, errors.WorkerKilled)
 
 _log = logging.getLogger(__name__)
 
@@ -72,9 +73,23 @@ def _standard_details(error: Exception, message: str) -> list[Message]:
         return [error_details_pb2.BadRequest(field_violations=[violation])]
     if isinstance(error, errors.TrackNotFound):
         return [error_details_pb2.ResourceInfo(resource_type="segue.v1.Track", resource_name=error.name)]
-    if isinstance(error, RETRYABLE):
-        return [error_details_pb2.RetryInfo(retry_delay=Duration(seconds=RETRY_SECONDS))]
-    return []
+    details: list[Message] = []
+    if isinstance(error, errors.QuotaExceeded):
+        subject = error.facts.get("subject", "")
+        violation = error_details_pb2.QuotaFailure.Violation(subject=subject, description=message)
+        details.append(error_details_pb2.QuotaFailure(violations=[violation]))
+    if seconds := retry_seconds(error):
+        delay = Duration()
+        delay.FromNanoseconds(round(1e9 * seconds))
+        details.append(error_details_pb2.RetryInfo(retry_delay=delay))
+    return details
+
+
+def retry_seconds(error: Exception) -> float | None:
+    """Returns the seconds after which a call with this error may succeed; None if it will not."""
+    if isinstance(error, errors.QuotaExceeded):
+        return float(error.facts.get("retry_seconds", _RETRY_SECONDS))
+    return _RETRY_SECONDS if isinstance(error, _RETRYABLE) else None
 
 
 def _packed(detail: Message) -> AnyMessage:

@@ -30,17 +30,6 @@ def wrap_handler(
     )
 
 
-def rejecting_handler(error: Exception) -> Handler:
-    """Returns a handler that raises an error for a call of any kind, and reads no message."""
-
-    async def reject(_requests: AsyncIterator[bytes], _context: Context) -> AsyncIterator[bytes]:
-        raise error
-        yield b""
-
-    # To a caller, a stream-stream handler behaves like any other kind.
-    return grpc.stream_stream_rpc_method_handler(reject)
-
-
 async def close_reader(messages: AsyncIterator[Any]) -> None:
     """Closes gRPC's reader of messages, a reference cycle that would keep the last message until it is collected."""
     await cast("AsyncGenerator[Any, None]", aiter(messages)).aclose()

@@ -1,8 +1,8 @@
-"""Bearer tokens and their scopes. A file holds only hashes of the tokens, and is reloaded when it changes.
+"""Bearer tokens, their scopes and their quotas. A file holds only hashes of them, and is reloaded when it changes.
 
 The file is TOML with a line for each token, as ``segue-server token new`` prints it::
 
-    player = { sha256 = "5f0c...", scopes = ["classify", "recommend"] }
+    player = { sha256 = "5f0c...", scopes = ["classify", "recommend"], concurrency = 8 }
 
 A token has 256 random bits, so one round of SHA-256 is enough: it cannot be guessed.
 """
@@ -12,14 +12,19 @@ from __future__ import annotations
 import hashlib
 import hmac
 import logging
+import math
 import re
 import secrets
 import tomllib
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any, cast
 
 from segue.core.errors import MalformedRequest, TokenMissing, TokenScope, TokenUnknown
+from segue.server.callers.caller import Caller
+from segue.server.callers.quota import QuotaMeter, Quotas
+from segue.server.observability.metrics import Metrics
 from segue.server.security.file_watcher import FileWatcher
 
 # The service that each scope permits. Any token permits reflection; health needs none.
@@ -28,6 +33,9 @@ SCOPES = {
     "recommend": "segue.v1.RecommendationService",
     "read": "segue.v1.CatalogService",
 }
+# The quotas of the file, with the types of TOML that each may have.
+QUOTAS: dict[str, tuple[type, ...]] = {"rate": (int, float), "concurrency": (int,), "seconds_of_audio": (int, float)}
+_NO_QUOTAS = Quotas()
 
 _log = logging.getLogger(__name__)
 
@@ -40,24 +48,27 @@ class Grant:
         name: name of the token's owner, for people.
         sha256: hash of the token, 64 hexadecimal digits.
         scopes: at least one of ``SCOPES``.
+        quotas: limits on what it may use.
     """
 
     name: str
     sha256: str
     scopes: frozenset[str]
+    quotas: Quotas = _NO_QUOTAS
 
     @property
     def line(self) -> str:
         """The line of the grant in a token file."""
         scopes = ", ".join(f'"{scope}"' for scope in sorted(self.scopes))
-        return f'{self.name} = {{ sha256 = "{self.sha256}", scopes = [{scopes}] }}'
+        quotas = "".join(f", {name} = {value}" for name, value in asdict(self.quotas).items() if value)
+        return f'{self.name} = {{ sha256 = "{self.sha256}", scopes = [{scopes}]{quotas} }}'
 
 
-def new_token(name: str | None, scopes: Collection[str]) -> tuple[str, Grant]:
+def new_token(name: str | None, scopes: Collection[str], quotas: Quotas = _NO_QUOTAS) -> tuple[str, Grant]:
     """Returns a new token for its owner, and its grant for the token file."""
     token = f"segue_{secrets.token_urlsafe(32)}"
     digest = _hash(token)
-    return token, Grant(name or f"token-{digest[:8]}", digest, frozenset(scopes))
+    return token, Grant(name or f"token-{digest[:8]}", digest, frozenset(scopes), quotas)
 
 
 def read_grants(file: Path) -> list[Grant]:
@@ -77,32 +88,47 @@ def read_grants(file: Path) -> list[Grant]:
 
 def _parse_grant(file: Path, name: str, entry: object) -> Grant:
     match entry:
-        case {"sha256": str(digest), "scopes": [*scopes], **others} if not others and scopes:
+        case {"sha256": str(digest), "scopes": [*scopes], **quotas} if scopes and _are_quotas(quotas):
             if re.fullmatch("[0-9a-f]{64}", digest) and all(str(scope) in SCOPES for scope in scopes):
-                return Grant(name, digest, frozenset(scopes))
+                return Grant(name, digest, frozenset(scopes), Quotas(**cast("dict[str, Any]", quotas)))
     raise MalformedRequest(
         "tokens",
         f'{name} in {file} is not {{ sha256 = "64 hexadecimal digits", scopes = [...] }} with some of '
-        f"{', '.join(SCOPES)}. "
+        f"{', '.join(SCOPES)}, and perhaps rate, concurrency and seconds_of_audio, which are numbers above 0. "
         "Use the line that `segue-server token new` prints.",
+    )
+
+
+def _are_quotas(entry: dict[Any, object]) -> bool:
+    """Returns whether an entry has only quotas; ``True`` is an int in Python, but not in TOML."""
+    return all(
+        name in QUOTAS and type(value) in QUOTAS[name] and 0 < cast("float", value) < math.inf
+        for name, value in entry.items()
     )
 
 
 class Tokens:
     """The tokens of a file."""
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, metrics: Metrics | None = None) -> None:
         """Reads the file.
+
+        Args:
+            file: the file.
+            metrics: receives what the tokens use of their quotas, or None.
 
         Raises:
             MalformedRequest: the file cannot be read, or has an entry that is no grant.
         """
         self._file = file
+        self._metrics = metrics
         self._watcher = FileWatcher(file)
-        self._grants = read_grants(file)
+        self._meters: dict[str, QuotaMeter] = {}
+        self._grants: list[Grant] = []
+        self._use(read_grants(file))
 
-    def check(self, token: str | None, service: str) -> None:
-        """Checks that a token permits a service.
+    def caller(self, token: str | None, service: str) -> Caller:
+        """Returns the caller with a token, which must permit a service.
 
         Args:
             token: the token in the call, or None.
@@ -122,6 +148,7 @@ class Tokens:
         scope = next((scope for scope, permitted in SCOPES.items() if permitted == service), None)
         if scope and scope not in grant.scopes:
             raise TokenScope(f"Token {grant.name} lacks the scope {scope}. Ask the operator for a token with it.")
+        return Caller(grant.name, self._meters[grant.name])
 
     def _find_grant(self, token: str) -> Grant | None:
         digest = _hash(token)
@@ -132,11 +159,22 @@ class Tokens:
         if not self._watcher.changed():
             return
         try:
-            self._grants = read_grants(self._file)
+            self._use(read_grants(self._file))
         except MalformedRequest as error:
             _log.warning("the tokens have changed but cannot be used, so the old ones stay: %s", error)
         else:
             _log.info("%s now has %d tokens", self._file, len(self._grants))
+
+    def _use(self, grants: list[Grant]) -> None:
+        """Replaces the grants; a token whose quotas are the same has used as much of them as before."""
+        known = self._meters
+        self._meters = {
+            grant.name: meter
+            if (meter := known.get(grant.name)) and meter.quotas == grant.quotas
+            else QuotaMeter(grant.name, grant.quotas, self._metrics)
+            for grant in grants
+        }
+        self._grants = grants
 
 
 def _hash(token: str) -> str:

@@ -20,7 +20,7 @@ from tests.helpers.server.stubs import Stubs, failure
 
 def test_a_full_queue(tmp_path: Path, tiny_model: Path) -> None:
     """Calls above the limit fail at once with the time after which to try again, a stream before its first message."""
-    options = ("--data", str(tmp_path), "--model", str(tiny_model), "--workers", "1", "--queue-seconds", "100")
+    options = ("--data", str(tmp_path), "--model", str(tiny_model), "--workers", "1", "--queue-seconds", "125")
     with running_server(*options) as running:
         stubs = Stubs(running.address)
         service = classification_service_pb2_grpc.ClassificationServiceStub(stubs.channel)

@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from segue.core.errors import AccessError, MalformedRequest, TokenMissing, TokenScope, TokenUnknown
+from segue.server.callers.quota import Quotas
 from segue.server.cli.main import main
 from segue.server.security.tokens import SCOPES, Tokens, new_token, read_grants
 from segue.v1 import catalog_service_pb2, classification_service_pb2, recommendation_service_pb2
@@ -32,9 +34,9 @@ def test_a_token_permits_its_scopes(file: Path) -> None:
     file.write_text(grant.line)
     tokens = Tokens(file)
     for service in (SCOPES["classify"], SCOPES["read"], "grpc.reflection.v1alpha.ServerReflection"):
-        tokens.check(token, service)
+        tokens.caller(token, service)
     with pytest.raises(TokenScope, match="Token player lacks the scope recommend"):
-        tokens.check(token, SCOPES["recommend"])
+        tokens.caller(token, SCOPES["recommend"])
 
 
 @pytest.mark.parametrize(("sent", "error"), [(None, TokenMissing), ("", TokenMissing), ("segue_x", TokenUnknown)])
@@ -42,7 +44,7 @@ def test_a_missing_or_unknown_token(file: Path, sent: str | None, error: type[Ac
     """A missing token and an unknown one permit nothing."""
     file.write_text(new_token("player", list(SCOPES))[1].line)
     with pytest.raises(error):
-        Tokens(file).check(sent, SCOPES["read"])
+        Tokens(file).caller(sent, SCOPES["read"])
 
 
 def test_the_file_is_reloaded(file: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -51,14 +53,14 @@ def test_the_file_is_reloaded(file: Path, caplog: pytest.LogCaptureFixture) -> N
     file.write_text(first[1].line)
     tokens = Tokens(file)
     file.write_text(f"{first[1].line}\n{second[1].line}\n")
-    tokens.check(second[0], SCOPES["read"])
+    tokens.caller(second[0], SCOPES["read"])
     file.write_text("not TOML at all")
     with caplog.at_level(logging.WARNING):
-        tokens.check(second[0], SCOPES["read"])
+        tokens.caller(second[0], SCOPES["read"])
     assert "the old ones stay" in caplog.text
     file.write_text(first[1].line)
     with pytest.raises(TokenUnknown):
-        tokens.check(second[0], SCOPES["read"])
+        tokens.caller(second[0], SCOPES["read"])
 
 
 @pytest.mark.parametrize(
@@ -71,6 +73,13 @@ def test_the_file_is_reloaded(file: Path, caplog: pytest.LogCaptureFixture) -> N
         f'player = {{ sha256 = "{"0" * 64}", scopes = [["read"]] }}',
         f'player = {{ sha256 = "{"0" * 64}" }}',
         f'player = {{ sha256 = "{"0" * 64}", scopes = ["read"], until = 1 }}',
+        f'player = {{ sha256 = "{"0" * 64}", scopes = ["read"], rate = 0 }}',
+        f'player = {{ sha256 = "{"0" * 64}", scopes = ["read"], rate = "5" }}',
+        f'player = {{ sha256 = "{"0" * 64}", scopes = ["read"], rate = inf }}',
+        f'player = {{ sha256 = "{"0" * 64}", scopes = ["read"], rate = nan }}',
+        f'player = {{ sha256 = "{"0" * 64}", scopes = ["read"], concurrency = 1.5 }}',
+        f'player = {{ sha256 = "{"0" * 64}", scopes = ["read"], concurrency = true }}',
+        f'player = {{ sha256 = "{"0" * 64}", scopes = ["read"], seconds_of_audio = -1 }}',
     ],
 )
 def test_malformed_lines(file: Path, text: str) -> None:
@@ -78,6 +87,34 @@ def test_malformed_lines(file: Path, text: str) -> None:
     file.write_text(text)
     with pytest.raises(MalformedRequest, match=f"player in {file} is not .*segue-server token new"):
         read_grants(file)
+
+
+def test_quotas(file: Path) -> None:
+    """A line may have quotas, which the command writes as well."""
+    quotas = ["--rate", "0.5", "--concurrency", "2000000", "--seconds-of-audio", "3600"]
+    ended = CliRunner().invoke(main, ["token", "new", "--name", "player", "--scope", "read", *quotas])
+    file.write_text(ended.stderr)
+    caller = Tokens(file).caller(ended.stdout.strip(), SCOPES["read"])
+    assert ("player", Quotas(0.5, 2_000_000, 3600.0)) == (caller.name, caller.meter.quotas)
+
+
+@pytest.mark.parametrize("quota", ["--rate", "--concurrency", "--seconds-of-audio"])
+@pytest.mark.parametrize("value", ["0", "-1", "nan", "inf", "many"])
+def test_the_command_refuses_a_quota(quota: str, value: str) -> None:
+    """The command refuses a quota that would not be valid in the file."""
+    assert 2 == CliRunner().invoke(main, ["token", "new", "--scope", "read", quota, value]).exit_code
+
+
+def test_quotas_outlast_a_reload(file: Path) -> None:
+    """The use of a quota is remembered when the file changes, unless the quotas of the token change."""
+    (token, grant), (_, other) = new_token("player", ["read"], Quotas(rate=0.1)), new_token("other", ["read"])
+    file.write_text(grant.line)
+    tokens = Tokens(file)
+    meter = tokens.caller(token, SCOPES["read"]).meter
+    file.write_text(f"{other.line}\n{grant.line}")
+    assert meter is tokens.caller(token, SCOPES["read"]).meter
+    file.write_text(replace(grant, quotas=Quotas(rate=0.2)).line)
+    assert Quotas(rate=0.2) == tokens.caller(token, SCOPES["read"]).meter.quotas
 
 
 def test_deeply_nested_brackets(file: Path) -> None:

@@ -1,0 +1,1 @@
+"""The callers of the server, and what each of them may use."""

@@ -1,0 +1,83 @@
+"""A queue that serves callers in turn: one with many clips in it does not delay the clip of another.
+
+It is self-clocked fair queueing. Every clip gets a tag: its weight after the tag of the clip before it of the same
+caller, but not before the tag that was served last. The lowest tag is served next. So callers that wait get equal
+shares of the work, in seconds of audio. While a clip waits, each other caller is served at most as many seconds as it
+weighs, and one clip.
+
+Source: S. Golestani, "A self-clocked fair queueing scheme for broadband applications", IEEE INFOCOM 1994.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from itertools import count
+from typing import Generic, TypeVar
+
+Item = TypeVar("Item")
+
+
+class FairQueue(Generic[Item]):
+    """Items of many callers."""
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[float, int, Item]] = []
+        self._arrivals = count()  # the order of items with equal tags
+        self._tag = 0.0  # of the item that was served last
+        self._last_tags: dict[str, float] = {}  # by caller
+
+    def __len__(self) -> int:
+        return len(self._heap)
+
+    def put(self, caller: str, weight: float, item: Item) -> None:
+        """Appends an item.
+
+        Args:
+            caller: name of the caller.
+            weight: share of the work that the item takes, above 0.
+            item: the item.
+        """
+        tag = self._last_tags[caller] = max(self._tag, self._last_tags.get(caller, 0.0)) + weight
+        heapq.heappush(self._heap, (tag, next(self._arrivals), item))
+
+    def pop(self) -> Item:
+        """Removes the next item and returns it; the queue is not empty."""
+        self._tag, _, item = heapq.heappop(self._heap)
+        if not self._heap:
+            self._tag = 0.0
+            self._last_tags.clear()
+        elif len(self._last_tags) > 2 * len(self._heap):  # some callers have left
+            self._last_tags = {caller: tag for caller, tag in self._last_tags.items() if tag > self._tag}
+        return item
+
+
+class FairSlots:
+    """A number of slots that callers occupy in turn; like a semaphore, but fair to callers instead of calls."""
+
+    def __init__(self, slots: int) -> None:
+        self._free = slots
+        self._waiting: FairQueue[asyncio.Future[None]] = FairQueue()
+
+    async def acquire(self, caller: str, weight: float) -> None:
+        """Waits for a slot; see ``FairQueue.put``."""
+        if self._free:
+            self._free -= 1
+            return
+        slot: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.put(caller, weight, slot)
+        try:
+            await slot
+        except asyncio.CancelledError:
+            if slot.done() and not slot.cancelled():
+                self.release()
+            raise
+
+    def release(self) -> None:
+        """Frees a slot."""
+        while self._waiting:
+            slot = self._waiting.pop()
+            if not slot.done():
+                slot.set_result(None)
+                return
+        self._free += 1
