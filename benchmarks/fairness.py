@@ -1,9 +1,9 @@
-"""Measures how long a polite caller waits beside one with 64 calls in flight.
+"""Measures how long a polite caller waits while another has 64 calls in flight.
 
     python benchmarks/fairness.py [--model segue-fast]
 
 Starts a server with two tokens. The polite caller sends one call at a time: clips, recommendations for a track id, and
-health checks. Each is timed on the quiet server and beside the other caller.
+health checks. Each is timed on the quiet server and while the other calls.
 """
 
 from __future__ import annotations
@@ -112,11 +112,11 @@ def main() -> None:
             client.classify(content)
             quiet = {kind: median_seconds(call) for kind, call in calls.items()}
             with busy(address, greedy, content):
-                beside = {kind: median_seconds(call) for kind, call in calls.items()}
+                busy_server = {kind: median_seconds(call) for kind, call in calls.items()}
         for kind in calls:
             print(
-                f"{kind:16} {1e3 * quiet[kind]:7.1f} ms   beside 64 calls {1e3 * beside[kind]:7.1f} ms   "
-                f"{beside[kind] / quiet[kind]:5.2f} times"
+                f"{kind:16} {1e3 * quiet[kind]:7.1f} ms   with 64 calls {1e3 * busy_server[kind]:7.1f} ms   "
+                f"{busy_server[kind] / quiet[kind]:5.2f} times"
             )
 
 

@@ -139,11 +139,13 @@ class FlacInfo(NamedTuple):
 
     Attributes:
         rate: sample rate in Hz.
+        channels: number of channels.
         bits: bits in a sample.
         samples: number of samples in each channel, or 0 if it is unknown.
     """
 
     rate: int
+    channels: int
     bits: int
     samples: int
 
@@ -157,10 +159,10 @@ def flac_info(data: Bytes) -> FlacInfo:
     """Returns the properties of a FLAC file."""
     head = bytes(data[:26])
     if head[:4] != b"fLaC" or len(head) < 26:
-        return FlacInfo(0, 0, 0)
+        return FlacInfo(0, 0, 0, 0)
     # STREAMINFO: 20 bits of sample rate, 3 of channels, 5 of depth, 36 of the number of samples.
     packed = int.from_bytes(head[18:26], "big")
-    return FlacInfo(packed >> 44, (packed >> 36 & 31) + 1, packed & (1 << 36) - 1)
+    return FlacInfo(packed >> 44, (packed >> 41 & 7) + 1, (packed >> 36 & 31) + 1, packed & (1 << 36) - 1)
 
 
 class OggPage(NamedTuple):

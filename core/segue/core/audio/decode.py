@@ -18,7 +18,7 @@ from segue.core.audio.decoders.ffmpeg import decode_by_ffmpeg, is_installed
 from segue.core.audio.decoders.libsndfile import decode_by_libsndfile, open_by_libsndfile
 from segue.core.audio.decoders.miniaudio_decoder import decode_by_miniaudio
 from segue.core.audio.decoders.stream_source import open_stream
-from segue.core.audio.limits import check_format
+from segue.core.audio.limits import WHOLE_SECONDS, check_format
 from segue.core.audio.mp3_frames import first_frame
 from segue.core.audio.quality import SignalMeter, SourceInfo
 from segue.core.audio.samples import DecoderFailed
@@ -26,8 +26,6 @@ from segue.core.audio.sniff import is_dts_in_wav
 from segue.core.audio.sources import AudioSource, FileSource
 from segue.core.errors import AudioTooShort, AudioUndecodable
 
-# Up to this length, decoding the whole track costs less than seeking to ten windows.
-WHOLE_SECONDS = 60
 _STREAM_DECODERS = (decode_by_miniaudio, decode_by_ffmpeg, decode_by_libsndfile)
 
 Result = TypeVar("Result")

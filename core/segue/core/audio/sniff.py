@@ -1,4 +1,4 @@
-"""Recognizes cuts of Ogg and fragmented MP4 files, gaps of Ogg, DTS in WAV, and durations, without decoding."""
+"""Recognizes cuts of Ogg and fragmented MP4 files, gaps of Ogg and DTS in WAV, without decoding."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import struct
 import zlib
 from itertools import islice
 
-from segue.core.audio.containers import MAX_CHUNKS, Bytes, flac_info, iso_boxes, riff_chunks
+from segue.core.audio.containers import MAX_CHUNKS, Bytes, iso_boxes, riff_chunks
 
 # The first bytes of a frame: words of 16 bits and of 14 bits, big-endian and little-endian.
 _DTS_SYNC = {b"\x7f\xfe\x80\x01", b"\xfe\x7f\x01\x80", b"\x1f\xff\xe8\x00", b"\xff\x1f\x00\xe8"}
@@ -16,9 +16,6 @@ _OGG_PAGE_BYTES = 27 + 255 + 255 * 255
 _OGG_PAGE = re.compile(rb"OggS\0")
 _OGG_FIRST_FLAG, _OGG_END_FLAG = 2, 4
 _REVERSED_BITS = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
-_COMPRESSED_BYTES_A_SECOND = 16_000
-# The format comes before the samples, and no real file has more chunks before it.
-_MAX_CHUNKS_BEFORE_FORMAT = 64
 
 
 def is_dts_in_wav(data: Bytes) -> bool:
@@ -80,24 +77,3 @@ def _ogg_checksum(page: memoryview) -> int:
     content = bytes(page[:22]) + bytes(4) + bytes(page[26:])
     crc = zlib.crc32(content.translate(_REVERSED_BITS), 0xFFFFFFFF) ^ 0xFFFFFFFF
     return int(f"{crc:032b}"[::-1], 2)
-
-
-def playing_seconds(data: Bytes) -> float:
-    """Estimates the duration of a file in seconds, without decoding it.
-
-    WAV and FLAC have it in their headers. For other formats 128 kbit/s is assumed. Most files have more, so the
-    estimate is rather too long than too short.
-    """
-    if bytes(data[:4]) == b"RIFF" and bytes(data[8:12]) == b"WAVE":
-        return _wav_seconds(data)
-    return flac_info(data).seconds or len(data) / _COMPRESSED_BYTES_A_SECOND
-
-
-def _wav_seconds(data: Bytes) -> float:
-    for chunk in islice(riff_chunks(data), _MAX_CHUNKS_BEFORE_FORMAT):
-        if chunk.name == b"fmt " and chunk.start + 12 <= len(data):
-            (rate,) = struct.unpack("<I", bytes(data[chunk.start + 8 : chunk.start + 12]))
-            return len(data) / rate if rate else 0.0
-        if chunk.name == b"data":
-            break
-    return len(data) / _COMPRESSED_BYTES_A_SECOND

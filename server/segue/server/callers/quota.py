@@ -35,7 +35,7 @@ class Quotas:
 
 
 class QuotaMetrics(Protocol):
-    """What counts the use of quotas; ``observability.metrics.Metrics`` does."""
+    """Counts the use of quotas; ``observability.metrics.Metrics`` does."""
 
     def count_quota_exceeded(self, token: str, quota: str) -> None:
         """Counts a call or a clip that exceeded a quota of a token."""
@@ -62,8 +62,8 @@ class _Bucket:
         self._since = now
         return max(0.0, min(amount, self._size) - self._content) / self._per_second
 
-    def take(self, amount: float) -> None:
-        """Takes an amount, even one that the bucket does not have."""
+    def remove(self, amount: float) -> None:
+        """Removes an amount, even one that the bucket does not have."""
         self._content -= amount
 
 
@@ -109,7 +109,7 @@ class QuotaMeter:
         if self._rate:
             if wait := self._rate.seconds_until(1.0):
                 raise self._exceeded("rate", f"its rate is {self.quotas.rate:g} calls a second", wait)
-            self._rate.take(1.0)
+            self._rate.remove(1.0)
         self._calls += 1
         try:
             yield
@@ -131,7 +131,7 @@ class QuotaMeter:
         if self._metrics:
             self._metrics.count_quota_audio(self._token, seconds)
         if self._audio:
-            self._audio.take(seconds)
+            self._audio.remove(seconds)
 
     def _exceeded(self, quota: QuotaName, fact: str, retry_seconds: float) -> QuotaExceeded:
         if self._metrics:

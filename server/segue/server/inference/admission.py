@@ -16,24 +16,25 @@ from dataclasses import dataclass
 
 from segue.core.errors import Overloaded
 
-# A clip up to this length is decoded whole. From a longer one, windows of about this total length are decoded.
-_MAX_CLIP_SECONDS = 60.0
 # The fixed cost of a clip, in seconds of audio.
 MIN_CLIP_SECONDS = 10.0
-# Bytes that weigh as much as a second, whatever the header says: 16 MiB weigh a minute.
-_BYTES_PER_SECOND = 16 * 2**20 / _MAX_CLIP_SECONDS
+# Long AAC weighs more, but it must find space in a queue that is not empty.
+_MAX_CLIP_SECONDS = 600.0
+# Bytes weigh, whatever the header says: 16 MiB as much as a minute. A larger clip is on disk.
+_BYTES_PER_SECOND = 16 * 2**20 / 60
+_MAX_BYTES = 16 * 2**20
 # How much a caller may have of what stays free.
 _SHARE_OF_FREE = 4.0
 
 
-def weight(size: int, seconds: float) -> float:
-    """Returns the time and memory that a clip may cost, in seconds of audio, [10, 60].
+def weight(size: int, work: float) -> float:
+    """Returns the time and memory that a clip may cost, in seconds of audio, [10, 600].
 
     Args:
         size: size of the file in bytes.
-        seconds: duration that the header gives, or an estimate.
+        work: estimate of the work of analyzing it, see ``server.inference.work_estimate.work_seconds``.
     """
-    return min(_MAX_CLIP_SECONDS, max(seconds, size / _BYTES_PER_SECOND, MIN_CLIP_SECONDS))
+    return min(_MAX_CLIP_SECONDS, max(work, min(size, _MAX_BYTES) / _BYTES_PER_SECOND, MIN_CLIP_SECONDS))
 
 
 def max_clips(queue_seconds: float) -> int:

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import NamedTuple, cast
 
 from segue.core.audio.containers import FileBytes
-from segue.core.audio.sniff import playing_seconds
 from segue.core.errors import (
     AudioUndecodable,
     DeadlinePassed,
@@ -36,6 +35,7 @@ from segue.server.inference.admission import MIN_CLIP_SECONDS, Admission, Ticket
 from segue.server.inference.batcher import Batcher
 from segue.server.inference.decode_task import STREAM_SECONDS, DecodedClip, DecodeTask, StreamRange
 from segue.server.inference.fair_queue import FairSlots
+from segue.server.inference.work_estimate import work_seconds
 from segue.server.observability.call_record import CLOCK_SKEW_SECONDS
 from segue.server.observability.metrics import Metrics, Stage
 
@@ -225,13 +225,17 @@ class Engine:
         ticket.waits = False
         with self._counting_cancellations("network", task):
             # The future has no name here: its exception refers to this frame, which would keep the audio.
-            return await asyncio.wrap_future(self._submit(task))
+            return await asyncio.wrap_future(self._submit(task, ticket))
 
-    def _submit(self, task: DecodeTask) -> Future[DecodedClip]:
+    def _submit(self, task: DecodeTask, ticket: Ticket) -> Future[DecodedClip]:
         """Submits a task to a free worker, which is free again after the task even if the caller has left."""
-        loop = asyncio.get_running_loop()
+        loop, begun = asyncio.get_running_loop(), time.monotonic()
+
+        def release() -> None:
+            self._free_workers.release(ticket.caller, ticket.seconds, time.monotonic() - begun)
+
         future = self._workers.submit(task, None if isinstance(task.audio, bytes) else STREAM_SECONDS)
-        future.add_done_callback(lambda _: loop.call_soon_threadsafe(self._free_workers.release))
+        future.add_done_callback(lambda _: loop.call_soon_threadsafe(release))
         return future
 
     @contextmanager
@@ -262,7 +266,7 @@ def _deadline(seconds_left: float | None) -> float | None:
 
 def _weight(audio: Path | bytes) -> float:
     if isinstance(audio, bytes):
-        return weight(len(audio), playing_seconds(memoryview(audio)))
+        return weight(len(audio), work_seconds(memoryview(audio)))
     with audio.open("rb") as file:
         data = FileBytes(file.fileno())
-        return weight(len(data), playing_seconds(data))
+        return weight(len(data), work_seconds(data))

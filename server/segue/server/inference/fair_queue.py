@@ -41,6 +41,11 @@ class FairQueue(Generic[Item]):
         tag = self._last_tags[caller] = max(self._tag, self._last_tags.get(caller, 0.0)) + weight
         heapq.heappush(self._heap, (tag, next(self._arrivals), item))
 
+    def charge(self, caller: str, weight: float) -> None:
+        """Moves the next items of a caller back, or forward by a negative weight; those in the queue stay."""
+        if caller in self._last_tags:
+            self._last_tags[caller] += weight
+
     def pop(self) -> Item:
         """Removes the next item and returns it; the queue is not empty."""
         self._tag, _, item = heapq.heappop(self._heap)
@@ -52,12 +57,21 @@ class FairQueue(Generic[Item]):
         return item
 
 
+# The share of the past in the ratio of time to weight, for each slot that is freed.
+_DECAY = 0.99
+
+
 class FairSlots:
-    """A number of slots that callers occupy in turn; like a semaphore, but fair to callers instead of calls."""
+    """A number of slots that callers occupy in turn; like a semaphore, but fair to callers instead of calls.
+
+    The weight of an item is an estimate. A caller whose items take longer than others of their weight waits longer for
+    its next turn.
+    """
 
     def __init__(self, slots: int) -> None:
         self._free = slots
         self._waiting: FairQueue[asyncio.Future[None]] = FairQueue()
+        self._seconds = self._weight = 0.0  # of what was done, less and less of the past
 
     async def acquire(self, caller: str, weight: float) -> None:
         """Waits for a slot; see ``FairQueue.put``."""
@@ -70,11 +84,23 @@ class FairSlots:
             await slot
         except asyncio.CancelledError:
             if slot.done() and not slot.cancelled():
-                self.release()
+                self._free_slot()
             raise
 
-    def release(self) -> None:
-        """Frees a slot."""
+    def release(self, caller: str, weight: float, seconds: float) -> None:
+        """Frees a slot.
+
+        Args:
+            caller: name of the caller that had it.
+            weight: the weight with which it was acquired.
+            seconds: for how long it was occupied.
+        """
+        self._seconds = self._seconds * _DECAY + seconds
+        self._weight = self._weight * _DECAY + weight
+        self._waiting.charge(caller, seconds * self._weight / max(self._seconds, 1e-9) - weight)
+        self._free_slot()
+
+    def _free_slot(self) -> None:
         while self._waiting:
             slot = self._waiting.pop()
             if not slot.done():

@@ -4,7 +4,7 @@ import struct
 
 import pytest
 
-from segue.core.audio.sniff import has_last_page, is_cut_in_fragment, playing_seconds
+from segue.core.audio.sniff import has_last_page, is_cut_in_fragment
 from segue.core.testing.synthetic_clips import render_clip
 from tests.helpers.audio import encode
 
@@ -18,37 +18,6 @@ LOSSY = {
     kind: encoded_clip(48_000, container, subtype, seconds=20.0)
     for kind, container, subtype in (("vorbis", "OGG", "VORBIS"), ("opus", "OGG", "OPUS"))
 }
-
-
-@pytest.mark.parametrize(
-    ("rate", "container", "subtype"),
-    [(22_050, "WAV", "PCM_16"), (44_100, "WAV", "FLOAT"), (8_000, "FLAC", "PCM_16"), (96_000, "FLAC", "PCM_24")],
-)
-def test_the_duration_in_a_header(rate: int, container: str, subtype: str) -> None:
-    """WAV and FLAC have their duration in the header, at any rate and depth."""
-    assert pytest.approx(12.5, abs=0.01) == playing_seconds(encoded_clip(rate, container, subtype))
-
-
-@pytest.mark.parametrize("container", ["OGG", "MP3"])
-def test_an_estimated_duration(container: str) -> None:
-    """The duration of other formats is estimated from their bytes, at 128 kbit/s."""
-    audio = encoded_clip(44_100, container, "VORBIS" if container == "OGG" else "MPEG_LAYER_III")
-    assert len(audio) / 16_000 == playing_seconds(audio)
-
-
-@pytest.mark.parametrize(
-    "head",
-    [
-        b"",
-        b"RIFF",
-        b"fLaC" + bytes(40),
-        b"RIFF\0\0\0\0WAVEfmt \x10\0\0\0" + bytes(16),
-        b"RIFF\0\0\0\0WAVE" + struct.pack("<4sI", b"junk", 0) * 100_000,
-    ],
-)
-def test_a_useless_header(head: bytes) -> None:
-    """A header without a valid duration gives an estimate or 0, and no error."""
-    assert playing_seconds(memoryview(head)) in {0.0, len(head) / 16_000}
 
 
 @pytest.mark.parametrize("kind", ["vorbis", "opus"])

@@ -22,7 +22,7 @@ class Clock:
 
 @pytest.fixture
 def clock() -> Clock:
-    """A clock that stands still."""
+    """A clock that the test sets."""
     return Clock()
 
 

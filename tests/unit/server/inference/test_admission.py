@@ -7,17 +7,18 @@ from segue.server.inference.admission import Admission, weight
 
 
 @pytest.mark.parametrize(
-    ("size", "seconds", "expected"),
+    ("size", "work", "expected"),
     [
         (1_300_000, 30.0, 30.0),
         (100_000, 3.0, 10.0),  # the fixed cost of a short clip
-        (2_000_000, 3600.0, 60.0),  # of a long clip, only a minute is decoded
+        (15_000_000, 640.0, 600.0),  # an hour of AAC, which is decoded whole
         (16 * 2**20, 0.0, 60.0),  # a wrong header does not make bytes lighter
+        (2**30, 60.0, 60.0),  # the bytes of a stream are on disk
     ],
 )
-def test_weight(size: int, seconds: float, expected: float) -> None:
-    """The weight of a clip is its duration, within the least and the most that a clip costs."""
-    assert expected == weight(size, seconds)
+def test_weight(size: int, work: float, expected: float) -> None:
+    """The weight of a clip is the work for it, within the least and the most that a clip may weigh."""
+    assert expected == weight(size, work)
 
 
 def test_a_full_queue() -> None:

@@ -85,12 +85,12 @@ async def test_slots() -> None:
     async def occupy(caller: str) -> None:
         await slots.acquire(caller, 30)
         order.append(caller)
-        slots.release()
+        slots.release(caller, 30, 0.1)
 
     await slots.acquire("greedy", 30)
     tasks = [asyncio.create_task(occupy(caller)) for caller in ("greedy",) * 5 + ("polite",)]
     await asyncio.sleep(0)
-    slots.release()
+    slots.release("greedy", 30, 0.1)
     await asyncio.gather(*tasks)
     assert 1 >= order.index("polite")
 
@@ -103,10 +103,27 @@ async def test_a_cancelled_wait(*, is_given: bool) -> None:
     waiting = asyncio.create_task(slots.acquire("b", 10))
     await asyncio.sleep(0)
     if is_given:
-        slots.release()
+        slots.release("a", 10, 0.1)
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
     if not is_given:
-        slots.release()
+        slots.release("a", 10, 0.1)
     await asyncio.wait_for(slots.acquire("c", 10), 1)
+
+
+async def test_slow_items() -> None:
+    """A caller whose items take ten times as long as others of their weight gets a tenth of the turns."""
+    slots, order, seconds = FairSlots(1), list[str](), {"slow": 1.0, "usual": 0.1}
+
+    async def call_repeatedly(caller: str) -> None:
+        while len(order) < 440:
+            await slots.acquire(caller, 30)
+            order.append(caller)
+            await asyncio.sleep(0)  # the others queue up meanwhile
+            slots.release(caller, 30, seconds[caller])
+
+    async with asyncio.TaskGroup() as tasks:
+        for caller in ("slow",) * 4 + ("usual",) * 4:
+            tasks.create_task(call_repeatedly(caller))
+    assert 20 <= order.count("slow") <= 60
