@@ -24,7 +24,7 @@ from segue.core.system_names import SYSTEM_FOLDERS
 from segue.indexer.pipeline.endings import ENDINGS, FFMPEG_ENDINGS
 from segue.server.cli.main import main as server_command
 from segue.server.inference import decode_task, decode_worker
-from segue.server.interceptors import unary_read_timeout
+from segue.server.interceptors import receiving
 from segue.server.observability import metrics_server
 from segue.server.rpc import channel_options, health, streams
 from segue.server.rpc.error_status import to_status
@@ -153,7 +153,7 @@ def test_every_bound_is_documented() -> None:
         f"{decode_worker.DECODE_LIMITS.seconds:g} s, {gibibytes} GiB",
         f"{decode_task.STREAM_SECONDS:g} s, {gibibytes} GiB",
         f"{defaults['clip_mib'] + channel_options.MARGIN_BYTES // 2**20} MiB, and not compressed",
-        f"{unary_read_timeout.MESSAGE_SECONDS:g} s",
+        f"{receiving.MESSAGE_SECONDS:g} s",
         f"{streams.STALL_SECONDS:g} s",
         f"{streams.PROGRESS_SECONDS:g} s",
         f"{streams.MAX_STREAM_SECONDS / 3600:g} h",

@@ -121,7 +121,7 @@ def _check_configured_server(service: str) -> str | None:
         return f"{error.filename} cannot be read: {error.strerror}"
     except ValueError as error:
         return f"the file of settings is not TOML: {error}"
-    address = local_address(settings.get("listen") or DEFAULT_LISTEN)
+    address = local_address(settings.get("health-listen") or settings.get("listen") or DEFAULT_LISTEN)
     certificate, key = settings.get("tls-certificate"), settings.get("tls-key")
     return check(address, service, tls=(Path(certificate), Path(key)) if certificate else None)
 

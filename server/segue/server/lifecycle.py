@@ -10,7 +10,7 @@ from typing import Any
 
 from segue.server.assembly import Assembly
 from segue.server.components import Components, DeferredComponents, ListenerSecurity
-from segue.server.grpc_server import create_server, open_port
+from segue.server.grpc_server import Ports
 from segue.server.live_catalogue.catalogue import POLL_SECONDS, LiveCatalogue
 from segue.server.observability.metrics import Metrics
 from segue.server.process.memory import configure_malloc, freeze_gc
@@ -52,16 +52,17 @@ async def serve(
     """
     configure_malloc()
     deferred = DeferredComponents()
-    server, health = create_server(settings, metrics, security, deferred)
+    ports = Ports(settings, metrics, security, deferred)
     stop = _stop_event()
     assembly = Assembly(settings, metrics)
     try:
-        address = None if settings.listen_when_ready else await open_port(server, settings.listen, security.tls)
+        await ports.open_health()
+        address = None if settings.listen_when_ready else await ports.open()
         components = await _build(assembly, stop)
         if components:
             freeze_gc()
-            health_updates = _begin_serving(components, deferred, health)
-            address = address or await open_port(server, settings.listen, security.tls)
+            health_updates = _begin_serving(components, deferred, ports.health)
+            address = address or await ports.open()
             tracks = len(components.catalogue.view)
             _log.info("listening on %s with %s and %d tracks", address, components.model_id, tracks)
             notify_ready()
@@ -71,13 +72,12 @@ async def serve(
             notify_stopping()
             _log.info("stopping after the calls in progress")
             health_updates.cancel()
-            health.stop_serving()
+            ports.health.stop_serving()
             await asyncio.sleep(settings.drain)
         else:
             assembly.abandon()
     finally:
-        health.end_watches()
-        await server.stop(settings.grace)
+        await ports.stop()
         await _wait_for_cancelled_calls()
         assembly.close()
     _log.info("stopped")

@@ -19,6 +19,7 @@ class Settings:
     Attributes:
         listen: address of the port, HOST:PORT or unix:PATH; port 0 is any free port.
         listen_when_ready: True to open the port only after everything is loaded.
+        health_listen: address of a port for health checks alone, or None for none.
         data: folder where Segue keeps its state.
         redis: URL of the Redis server, or None for a private one in ``data``.
         model: folder of the model artifact, or None for the model that built the catalogue, else the default one.
@@ -26,6 +27,8 @@ class Settings:
         clip_mib: largest clip in one message, in MiB, [1, 256].
         stream_mib: largest clip in a stream, in MiB, [1, 4000].
         spool: folder for the clips of streams, or None for the system's temporary folder.
+        receive_mib: memory for messages that are arriving, in MiB, [128, 1,000,000], or None for an eighth of the
+            machine's.
         spool_mib: disk space for the clips of all streams, in MiB, [1, 1,000,000].
         queue_seconds: seconds of audio that may be queued or in progress, [1, 1,000,000].
         grace: seconds that calls may take to finish after a stop signal and ``drain``, [0, 3600].
@@ -43,6 +46,7 @@ class Settings:
 
     listen: str
     listen_when_ready: bool
+    health_listen: str | None
     data: Path
     redis: str | None
     model: Path | None
@@ -50,6 +54,7 @@ class Settings:
     clip_mib: int
     stream_mib: int
     spool: Path | None
+    receive_mib: int | None
     spool_mib: int
     queue_seconds: float
     grace: float

@@ -12,7 +12,7 @@ import click
 
 from segue.core.paths import DEFAULT_MODEL, NO_DATA_FOLDER, default_data_folder, resolve_model
 from segue.core.settings.options import SettingOption, config_option
-from segue.server.cli.param_types import CountRange, NumberRange, listen_address, tcp_address
+from segue.server.cli.param_types import CountRange, NumberRange, health_address, listen_address, tcp_address
 from segue.server.settings import DEFAULT_LISTEN, LOG_FORMATS, LOG_LEVELS, Settings
 
 CommandFunction = TypeVar("CommandFunction", bound=Callable[..., Any])
@@ -35,6 +35,13 @@ _OPTIONS = (
         cls=SettingOption,
         is_flag=True,
         help="Open the port only after everything is loaded, for load balancers without health checks.",
+    ),
+    click.option(
+        "--health-listen",
+        metavar="ADDRESS",
+        cls=SettingOption,
+        callback=health_address,
+        help="Address of another port, for health checks alone; no caller of --listen can occupy it.",
     ),
     click.option(
         "--data",
@@ -79,6 +86,14 @@ _OPTIONS = (
         type=CountRange(1, 4000),
         default=1024,
         help="Largest clip in a stream, in MiB.",
+    ),
+    click.option(
+        "--receive-mib",
+        metavar="MIB",
+        cls=SettingOption,
+        type=CountRange(128, 1_000_000),
+        help="Memory for messages that are arriving, in MiB; further calls fail with OVERLOADED.  [default: an eighth "
+        "of the machine's]",
     ),
     click.option(
         "--spool",

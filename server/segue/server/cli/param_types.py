@@ -18,6 +18,11 @@ def listen_address(_ctx: click.Context, _option: click.Parameter, value: str) ->
     return value
 
 
+def health_address(ctx: click.Context, option: click.Parameter, value: str | None) -> str | None:
+    """Checks HOST:PORT or unix:PATH, or None."""
+    return value and listen_address(ctx, option, value)
+
+
 def tcp_address(_ctx: click.Context, _option: click.Parameter, value: str | None) -> str | None:
     """Checks HOST:PORT, or None."""
     if value is not None and not _is_tcp(value):

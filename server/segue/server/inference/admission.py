@@ -1,11 +1,4 @@
-"""Admission control: limits on the seconds of audio that are queued or in progress, in all and by caller.
-
-A caller may have up to four times the space that stays free, so four fifths of the queue if no other caller uses it. So
-one caller cannot fill the queue, and each further one finds space.
-
-Source: A. Choudhury, E. Hahne, "Dynamic queue length thresholds for shared-memory packet switches", IEEE/ACM
-Transactions on Networking 6(2), 1998.
-"""
+"""Admission control: limits on the seconds of audio that are queued or in progress, in all and by caller."""
 
 from __future__ import annotations
 
@@ -15,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from segue.core.errors import Overloaded
+from segue.server.callers.fair_shares import FairShares
 
 # The fixed cost of a clip, in seconds of audio.
 MIN_CLIP_SECONDS = 10.0
@@ -23,8 +17,6 @@ _MAX_CLIP_SECONDS = 600.0
 # Bytes weigh, whatever the header says: 16 MiB as much as a minute. A larger clip is on disk.
 _BYTES_PER_SECOND = 16 * 2**20 / 60
 _MAX_BYTES = 16 * 2**20
-# How much a caller may have of what stays free.
-_SHARE_OF_FREE = 4.0
 
 
 def weight(size: int, work: float) -> float:
@@ -68,9 +60,8 @@ class Admission:
         Args:
             max_seconds: largest total weight in seconds of audio; a single clip is admitted whatever its weight.
         """
-        self._max_seconds = max_seconds
+        self._shares = FairShares(max_seconds)
         self._tickets: dict[Ticket, None] = {}
-        self._seconds = 0.0
 
     @contextmanager
     def admit(self, caller: str, seconds: float) -> Iterator[Ticket]:
@@ -82,12 +73,11 @@ class Admission:
         self._check(caller, seconds)
         ticket = Ticket(caller, seconds, time.monotonic())
         self._tickets[ticket] = None
-        self._seconds += seconds
         try:
-            yield ticket
+            with self._shares.using(caller, seconds):
+                yield ticket
         finally:
             del self._tickets[ticket]
-            self._seconds -= seconds
 
     def check(self, caller: str) -> None:
         """Checks that a clip of a caller with the weight of the lightest admitted one would be admitted now.
@@ -98,11 +88,11 @@ class Admission:
         self._check(caller, min((ticket.seconds for ticket in self._tickets), default=MIN_CLIP_SECONDS))
 
     def _check(self, caller: str, seconds: float) -> None:
-        free = self._max_seconds - self._seconds - seconds
-        own = sum(ticket.seconds for ticket in self._tickets if ticket.caller == caller)
-        if self._tickets and free < 0:
-            raise Overloaded(f"{self._seconds:.0f} s of audio are queued already. Try again in a second.")
-        if own and own + seconds > _SHARE_OF_FREE * free:
+        shortage = self._shares.shortage(caller, seconds)
+        if self._tickets and shortage == "space":
+            raise Overloaded(f"{self._shares.used:.0f} s of audio are queued already. Try again in a second.")
+        if shortage == "share":
+            own = self._shares.used_by(caller)
             text = f"{own:.0f} s of your audio are queued already, and the rest is for other callers."
             raise Overloaded(f"{text} Try again in a second.")
 

@@ -26,7 +26,7 @@ class CallObserverInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-
         continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler]],
         handler_call_details: grpc.HandlerCallDetails,
     ) -> Handler:
-        """Wraps the handler, which ``UnaryReadInterceptor`` has made a stream-stream one."""
+        """Wraps the handler, which ``ReceivingInterceptor`` has made a stream-stream one."""
         handler = await continuation(handler_call_details)
         name = handler_call_details.method
         return handler and wrap_handler(handler, lambda method: observe_calls(method, name, self._observers))

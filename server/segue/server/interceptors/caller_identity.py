@@ -31,13 +31,11 @@ class CallerInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg] #
         continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler]],
         handler_call_details: grpc.HandlerCallDetails,
     ) -> Handler:
-        """Wraps the handler, which ``UnaryReadInterceptor`` has made a stream-stream one."""
+        """Wraps the handler, which ``ReceivingInterceptor`` has made a stream-stream one."""
         handler = await continuation(handler_call_details)
         service = service_of(handler_call_details.method)
         # An unknown method has no handler, and must not become a label of the metrics either.
-        if handler is None or service == health.SERVICE:
-            return handler
-        return wrap_handler(handler, lambda method: self._with_caller(method, service))
+        return handler and wrap_handler(handler, lambda method: self._with_caller(method, service))
 
     def _with_caller(self, method: Method, service: str) -> Method:
         async def stream(requests: Any, context: Context) -> AsyncIterator[Any]:  # noqa: ANN401 - any method's messages
@@ -51,7 +49,7 @@ class CallerInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg] #
         return stream
 
     def _caller(self, context: Context, service: str) -> Caller:
-        if self._tokens is None:
+        if self._tokens is None or service == health.SERVICE:
             return Caller(machine_of(context.peer()))
         return self._tokens.caller(_bearer_token(context), service)
 

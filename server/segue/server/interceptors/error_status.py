@@ -37,7 +37,7 @@ class ErrorStatusInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-a
         continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler]],
         handler_call_details: grpc.HandlerCallDetails,
     ) -> Handler:
-        """Wraps the handler, which ``UnaryReadInterceptor`` has made a stream-stream one."""
+        """Wraps the handler, which ``ReceivingInterceptor`` has made a stream-stream one."""
         handler = await continuation(handler_call_details)
         return handler and wrap_handler(_with_typed_errors(handler), _with_status)
 

@@ -28,7 +28,7 @@ class ReadinessInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg
         continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler]],
         handler_call_details: grpc.HandlerCallDetails,
     ) -> Handler:
-        """Wraps the handler, which ``UnaryReadInterceptor`` has made a stream-stream one."""
+        """Wraps the handler, which ``ReceivingInterceptor`` has made a stream-stream one."""
         handler = await continuation(handler_call_details)
         service = service_of(handler_call_details.method)
         # An unknown method has no handler and stays UNIMPLEMENTED; health and reflection are always served.

@@ -42,6 +42,8 @@ class Metrics:
         registry: the registry of all metrics.
         queue_audio_seconds: seconds of audio in the queue; the engine sets it.
         queue_age_seconds: seconds that the oldest clip in the queue has waited; the engine sets it.
+        connections: connections of the port; the composition root sets its source.
+        messages_arriving: messages that are arriving, and open streams; the server sets it.
         spool_bytes: disk space of the clips of streams; the composition root sets its source.
         batch_windows: number of windows in each batch of the model.
         redis_seconds: response times of Redis in seconds.
@@ -80,6 +82,10 @@ class Metrics:
         )
         self.spool_bytes = Gauge(
             "segue_spool_bytes", "Disk space of the clips of streams while they arrive.", registry=self.registry
+        )
+        self.connections = Gauge("segue_connections", "Connections of the port.", registry=self.registry)
+        self.messages_arriving = Gauge(
+            "segue_messages_arriving", "Messages that are arriving, and open streams.", registry=self.registry
         )
         self.queue_age_seconds = Gauge(
             "segue_queue_age_seconds", "Waiting time of the oldest clip in the queue.", registry=self.registry

@@ -10,7 +10,8 @@ from segue.server.preflight.check_result import CheckResult
 from segue.server.preflight.machine import check_decoders, check_model, check_processor, check_versions
 from segue.server.preflight.ports import check_ports
 from segue.server.preflight.storage import check_data_folder, check_spool, check_temporary_folder
-from segue.server.preflight.trial import available_memory, check_trial
+from segue.server.preflight.trial import check_trial
+from segue.server.process.system_memory import available_memory
 from segue.server.settings import Settings
 
 

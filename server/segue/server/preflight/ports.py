@@ -17,15 +17,22 @@ _HEALTH_SECONDS = 2.0
 
 
 def check_ports(settings: Settings) -> Iterator[CheckResult]:
-    """Checks that the port of the server and the port of the metrics can be opened."""
-    unix = settings.listen.startswith("unix:")
-    port = _check_socket(settings.listen) if unix else _check_port(settings.listen, _certificate(settings))
+    """Checks that the ports of the server, of health and of the metrics can be opened."""
+    port = _check_listener("port", settings.listen, settings)
     yield port
+    if settings.health_listen:
+        yield _check_listener("health port", settings.health_listen, settings)
     if settings.metrics_listen:
         yield _check_metrics_port(settings.metrics_listen, server_runs=port.level == "warn")
 
 
-def _check_socket(address: str) -> CheckResult:
+def _check_listener(what: str, address: str, settings: Settings) -> CheckResult:
+    if address.startswith("unix:"):
+        return _check_socket(what, address)
+    return _check_port(what, address, _certificate(settings))
+
+
+def _check_socket(what: str, address: str) -> CheckResult:
     """Opens another socket in the same folder: gRPC replaces a socket that exists already."""
     path = Path(address.removeprefix("unix:"))
     trial_path = path.with_name(path.name[:-1] + "~")  # of the same length, which is limited
@@ -36,9 +43,9 @@ def _check_socket(address: str) -> CheckResult:
     except OSError as error:
         text = f"{address} cannot be opened: {error.strerror or error}"
         return CheckResult(
-            "port", "fail", text, f"Name a path of up to {MAX_SOCKET_PATH_BYTES} bytes in a folder that can be written."
+            what, "fail", text, f"Name a path of up to {MAX_SOCKET_PATH_BYTES} bytes in a folder that can be written."
         )
-    return CheckResult("port", "ok", f"{address} can be opened")
+    return CheckResult(what, "ok", f"{address} can be opened")
 
 
 def _certificate(settings: Settings) -> CertificateAndKey | None:
@@ -46,13 +53,13 @@ def _certificate(settings: Settings) -> CertificateAndKey | None:
     return (certificate, key) if certificate and key else None
 
 
-def _check_port(address: str, tls: CertificateAndKey | None) -> CheckResult:
+def _check_port(what: str, address: str, tls: CertificateAndKey | None) -> CheckResult:
     error = _bind_error(address)
     local = local_address(address)
     if error and is_local(local) and check(local, timeout=_HEALTH_SECONDS, tls=tls) is None:
         text = f"a healthy server answers at {address} already"
-        return CheckResult("port", "warn", text, "Stop it before you start another one.")
-    return _result("port", address, error)
+        return CheckResult(what, "warn", text, "Stop it before you start another one.")
+    return _result(what, address, error)
 
 
 def _check_metrics_port(address: str, server_runs: bool) -> CheckResult:

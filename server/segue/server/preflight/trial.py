@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import resource
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
@@ -25,7 +23,6 @@ from segue.server.settings import Settings
 
 # Measured: 54 MB after clips of 30 s, with what the processes share.
 _WORKER_BYTES = 60 * 2**20
-_MEMINFO, _CGROUPS = Path("/proc/meminfo"), Path("/sys/fs/cgroup")
 
 
 def check_trial(model: Model, settings: Settings, available: int | None) -> Iterator[CheckResult]:
@@ -77,22 +74,3 @@ def _check_memory(workers: int, available: int | None) -> CheckResult:
     if available < needed:
         return CheckResult("memory", "warn", text, "Add memory, start fewer --workers, or use --model segue-fast.")
     return CheckResult("memory", "ok", text)
-
-
-def available_memory() -> int | None:
-    """Returns the memory in bytes that a program may still use here, at most the limit of its cgroup, or None."""
-    with suppress(OSError, ValueError, StopIteration):
-        lines = _MEMINFO.read_text(encoding="ascii").splitlines()
-        free = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
-        return min([free, *_cgroup_limits()])
-    return None
-
-
-def _cgroup_limits() -> Iterator[int]:
-    """Yields the memory limits of this process's cgroup and of those around it (version 2)."""
-    with suppress(OSError):
-        own = Path("/proc/self/cgroup").read_text(encoding="utf-8").rpartition("::")[2].strip()
-        folder = _CGROUPS / own.lstrip(os.sep)
-        for group in (folder, *folder.parents):
-            with suppress(OSError, ValueError):  # there is no limit: the file is missing, or has the word "max"
-                yield int((group / "memory.max").read_text(encoding="ascii"))

@@ -15,12 +15,13 @@ import pytest
 from segue.core.errors import AudioUndecodable
 from segue.core.model.saved_model import Model
 from segue.core.process_pool import ProcessPool
+from segue.server.callers.receive_budget import ReceiveBudget
 from segue.server.inference.decode_task import DecodeTask
 from segue.server.inference.decode_worker import DECODE_LIMITS, PRELOADED, DecodeWorker
 from segue.server.inference.engine import Engine
 from segue.server.interceptors.call_observer import CallObserverInterceptor
 from segue.server.interceptors.error_status import ErrorStatusInterceptor
-from segue.server.interceptors.unary_read_timeout import UnaryReadInterceptor
+from segue.server.interceptors.receiving import Reading, ReceivingInterceptor
 from segue.server.observability.log_setup import CallLogger
 from segue.server.observability.metrics import Metrics
 from segue.server.rpc.streams import MAX_CONCURRENT_REQUESTS, map_concurrently, with_idle_timeout
@@ -79,7 +80,11 @@ async def _work(request: Message) -> Message:
 async def served() -> AsyncIterator[Any]:
     """A channel to a server with the interceptors of the real one."""
     server = grpc.aio.server(
-        interceptors=[CallObserverInterceptor([CallLogger()]), ErrorStatusInterceptor(), UnaryReadInterceptor(1, "")]
+        interceptors=[
+            CallObserverInterceptor([CallLogger()]),
+            ErrorStatusInterceptor(),
+            ReceivingInterceptor(Reading(ReceiveBudget(1), 300.0)),
+        ]
     )
     handlers = {
         "Succeed": grpc.unary_unary_rpc_method_handler(succeed, request_deserializer=Message),

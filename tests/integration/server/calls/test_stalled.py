@@ -10,8 +10,9 @@ from typing import Any, TypeAlias
 import grpc
 import pytest
 
+from segue.server.callers.receive_budget import ReceiveBudget
 from segue.server.interceptors.error_status import ErrorStatusInterceptor
-from segue.server.interceptors.unary_read_timeout import UnaryReadInterceptor
+from segue.server.interceptors.receiving import Reading, ReceivingInterceptor
 from segue.server.rpc.handlers import Handler
 from segue.server.rpc.streams import with_idle_timeout, write_timeout
 from tests.helpers.machine.waiting import PATIENCE_SECONDS
@@ -88,7 +89,7 @@ async def test_a_message_that_never_arrives() -> None:
         raise AssertionError("there is no message")
 
     method = grpc.unary_unary_rpc_method_handler(respond)
-    async with served(method, UnaryReadInterceptor(1, "", seconds=0.5)) as open_stream:
+    async with served(method, ReceivingInterceptor(Reading(ReceiveBudget(1), 0.5))) as open_stream:
         with pytest.raises(grpc.aio.AioRpcError, match=r"not arrive within 0\.5 s") as error:
             await open_stream().read()
     assert grpc.StatusCode.DEADLINE_EXCEEDED is error.value.code()
