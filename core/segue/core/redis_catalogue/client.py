@@ -15,6 +15,9 @@ from redis.exceptions import (
     AuthenticationError,
     AuthorizationError,
     BusyLoadingError,
+    ClusterCrossSlotError,
+    ClusterDownError,
+    MovedError,
     NoPermissionError,
     NoScriptError,
     OutOfMemoryError,
@@ -144,6 +147,11 @@ def _explanation(error: RedisError) -> str:
     # The last dump or the log of commands could not be written, so Redis refuses writes.
     if _error_code(error) == "MISCONF":
         return f"cannot write to its disk ({error}). Make room there (see its log), then run the same command again."
+    if isinstance(error, _CLUSTER_ERRORS) or str(error).endswith(_NO_SELECT):
+        return (
+            f"is a node of a Redis Cluster ({error}). Segue needs one Redis that is no cluster: name it with --redis "
+            "or SEGUE_REDIS."
+        )
     for kinds, sentence in _SENTENCES:
         if isinstance(error, kinds):
             return sentence.format(error=str(error).rstrip("."))
@@ -158,6 +166,9 @@ def _error_code(error: RedisError) -> str:
     return str(error).partition(" ")[0]
 
 
+_CLUSTER_ERRORS = (MovedError, ClusterDownError, ClusterCrossSlotError)
+# The reply to a database other than 0 has no code of its own.
+_NO_SELECT = "SELECT is not allowed in cluster mode"
 # The first match counts, so subclasses come before their base classes.
 _SENTENCES: tuple[tuple[tuple[type[RedisError], ...], str], ...] = (
     (

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+import subprocess
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
 from redis import Redis
+from redis.exceptions import RedisError
 
 from segue.core.errors import StoreUnavailable
 from segue.core.redis_catalogue.client import translating_errors
@@ -14,6 +17,8 @@ from segue.core.redis_catalogue.keys import RedisKeys
 from segue.core.redis_catalogue.private_server import PrivateRedis, open_private_redis
 from segue.core.redis_catalogue.store import RedisStore
 from tests.helpers.catalogue.tracks import MODEL, addition
+from tests.helpers.machine.ports import free_port
+from tests.helpers.machine.processes import ended
 from tests.helpers.machine.waiting import wait_until
 
 
@@ -103,3 +108,62 @@ def test_a_redis_that_cannot_write_its_dump(program: str, tmp_path: Path, reques
             pass
         version = version_of(client)
     assert "cannot write to its disk (MISCONF" in str(error.value), f"{version} reports a failed dump otherwise"
+
+
+@contextmanager
+def cluster_node(program: Path, folder: Path) -> Iterator[Redis]:
+    """Starts a node of a Redis Cluster, which has no slots yet, and yields a client of it."""
+    folder.mkdir()
+    port, bus = free_port(), free_port()
+    options = ("--cluster-enabled", "yes", "--port", port, "--cluster-port", bus, "--save", "", "--dir", folder)
+    with subprocess.Popen([program, *map(str, options)], stdout=subprocess.DEVNULL) as process:
+        client = Redis(port=port, protocol=2)
+        try:
+            wait_until(lambda: answers(client))
+            client.execute_command("CONFIG", "SET", "cluster-require-full-coverage", "no")
+            yield client
+        finally:
+            client.close()
+            ended(process)
+
+
+def answers(client: Redis) -> bool:
+    """Returns whether a server answers."""
+    try:
+        return bool(client.ping())
+    except RedisError:
+        return False
+
+
+def is_up(client: Redis) -> bool:
+    """Returns whether a node knows all slots and serves its own."""
+    info = client.execute_command("CLUSTER INFO")
+    return ("16384", "ok") == (info["cluster_slots_ok"], info["cluster_state"])
+
+
+def port_of(client: Redis) -> int:
+    """Returns the port of a server."""
+    return int(client.config_get("port")["port"])
+
+
+def test_a_node_of_a_redis_cluster(redis_program: Path, tmp_path: Path) -> None:
+    """A node that has no slots, that names another node, or that refuses keys of two slots: Segue needs no cluster."""
+    with cluster_node(redis_program, tmp_path / "a") as first, cluster_node(redis_program, tmp_path / "b") as second:
+        address = f"redis://127.0.0.1:{port_of(first)}"
+        with closing(RedisStore(address)) as store:
+            with pytest.raises(StoreUnavailable, match=r"node of a Redis Cluster \(.*not served.*needs one Redis"):
+                store.identity()
+            first.execute_command("CLUSTER ADDSLOTSRANGE", 0, 99)
+            second.execute_command("CLUSTER ADDSLOTSRANGE", 100, 16383)
+            bus = second.config_get("cluster-port")["cluster-port"]
+            first.execute_command("CLUSTER MEET", "127.0.0.1", port_of(second), bus)
+            wait_until(lambda: is_up(first))
+            with pytest.raises(StoreUnavailable, match=rf"node of a Redis Cluster .*{port_of(second)}"):
+                store.state()
+        with pytest.raises(StoreUnavailable, match="node of a Redis Cluster"), translating_errors(address):
+            first.mget("a", "b")
+        with (
+            closing(RedisStore(f"{address}/1")) as store,
+            pytest.raises(StoreUnavailable, match="node of a Redis Cluster"),
+        ):
+            store.ping()
