@@ -19,7 +19,6 @@ from segue.core.catalogue.records import (
     Vector,
 )
 from segue.core.catalogue.store import check_same_model
-from segue.core.errors import CatalogueLocked
 from segue.core.redis_catalogue.audit import RedisAudit
 from segue.core.redis_catalogue.client import (
     DEFAULT_TIMEOUTS,
@@ -251,7 +250,7 @@ class RedisStore:
             [token, str(uuid.uuid4()), *model],
         )
         if not holds_lock:
-            raise CatalogueLocked(f"The catalogue at {self.address} {self._lock.loss()}.")
+            raise self._lock.loss(token)
         return self.identity()
 
 

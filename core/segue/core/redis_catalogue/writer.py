@@ -86,7 +86,7 @@ class RedisWriter:
         reach(Failpoint.BEFORE_SWITCH)
         with self._turn:
             if not switch(self._client, self._keys, self._token):
-                raise self._lock_lost()
+                raise self._lock.loss(self._token)
         reach(Failpoint.AFTER_SWITCH)
 
     @translates_errors
@@ -150,16 +150,10 @@ class RedisWriter:
         outcome = self._commit_script(transaction.keys, [self._token, *transaction.arguments])
         reach(Failpoint.AFTER_COMMIT)
         if outcome == b"taken":
-            raise self._lock_lost()
+            raise self._lock.loss(self._token)
         if outcome == b"changed":
             raise CatalogueLocked(
                 f"The catalogue at {self.address} is no longer at revision {transaction.before}: its Redis was "
                 "restored from older data, or another program writes to it. Run the same command again."
             )
         return transaction.revision
-
-    def _lock_lost(self) -> CatalogueLocked:
-        return CatalogueLocked(
-            f"The catalogue at {self.address} {self._lock.loss()}. Everything written before is kept. Run the same "
-            "command again when no other process writes."
-        )

@@ -97,12 +97,21 @@ class WriterLock:
             self._release(token)
 
     @translates_errors
-    def loss(self) -> str:
-        """Returns how the lock was lost, as the end of a sentence about the catalogue."""
-        holder = self._client.hgetall(self._key)
-        if not holder:
-            return "has lost its lock: its Redis was emptied, or restarted without its data"
-        return f"was taken over by {_describe(holder)}"
+    def loss(self, token: str) -> CatalogueLocked:
+        """Returns the error of a writer whose token is no longer valid: who has the lock, and what was lost."""
+        holder: Any = self._client.hgetall(self._key)
+        if holder and _number(to_text(holder[b"token"])) > _number(token):
+            return CatalogueLocked(
+                f"The catalogue at {self.address} was taken over by {_describe(holder)}. Everything written before is "
+                "kept. Run the same command again when no other process writes."
+            )
+        # Redis counts the tokens, so a smaller number means that the count began again.
+        since = f", and is written by {_describe(holder)}" if holder else ""
+        return CatalogueLocked(
+            f"The catalogue at {self.address} has lost its lock: its Redis was emptied, or restarted without its data"
+            f"{since}. What was written before is lost. Find out who emptied it, then run the same command again or "
+            "restore a backup."
+        )
 
     @translates_errors
     def _acquire(self) -> str:
@@ -152,6 +161,10 @@ class WriterLock:
 def _process(holder: dict[bytes, bytes]) -> Process:
     text = {to_text(name): to_text(value) for name, value in holder.items()}
     return Process(text["host"], text["place"], int(text["pid"]), text["started"], text["command"])
+
+
+def _number(token: str) -> int:
+    return int(token.partition("-")[0])
 
 
 def _describe(holder: Any) -> str:  # noqa: ANN401 - redis-py types its answers for every protocol at once

@@ -7,14 +7,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
 
 import pytest
 from redis import Redis
 
 from segue.core.errors import CatalogueLocked
 from segue.core.redis_catalogue.keys import RedisKeys
-from segue.core.redis_catalogue.private_server import PrivateRedis
+from segue.core.redis_catalogue.private_server import PrivateRedis, open_private_redis
 from segue.core.redis_catalogue.store import RedisStore
 from tests.helpers.catalogue.tracks import MODEL, addition, track_id
 from tests.helpers.machine.waiting import wait_until
@@ -178,3 +179,23 @@ def test_tokens_grow(open_store: OpenStore, client: Redis, keys: RedisKeys) -> N
         with open_store().writer(*MODEL):
             tokens.append(int(client.hget(keys.writer, "number") or 0))
     assert [1, 2, 3] == tokens
+
+
+def test_a_redis_that_was_emptied(tmp_path: Path) -> None:
+    """After FLUSHDB in the middle of a run the error says that everything is lost, also if another writer has begun."""
+    with (
+        open_private_redis(tmp_path) as redis,
+        closing(Redis.from_url(redis.url, protocol=2)) as client,
+        closing(RedisStore(redis.url)) as store,
+        closing(RedisStore(redis.url)) as other,
+        store.writer(*MODEL) as writer,
+    ):
+        writer.add([addition(1)])
+        client.flushdb()
+        with pytest.raises(CatalogueLocked, match=r"was emptied.*What was written before is lost") as error:
+            writer.add([addition(2)])
+        assert "kept" not in str(error.value)
+        with other.writer(*MODEL) as new_writer:
+            new_writer.add([addition(3)])
+            with pytest.raises(CatalogueLocked, match=r"was emptied.*What was written before is lost"):
+                writer.add([addition(2)])
