@@ -166,6 +166,7 @@ def test_every_bound_is_documented() -> None:
         f"one in {channel_options.MIN_PING_SECONDS} s",
         f"pinged after {channel_options.KEEPALIVE_SECONDS} s, {channel_options.KEEPALIVE_TIMEOUT_SECONDS} s to answer",
         f"{metrics_server.IDLE_SECONDS:g} s",
+        str(metrics_server.MAX_CONNECTIONS),
     ] == re.findall(r"^\| [^|]+ \| ([^|]+) \|", bounds, re.MULTILINE)[1:]
 
 

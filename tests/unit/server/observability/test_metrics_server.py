@@ -6,11 +6,12 @@ import threading
 import urllib.request
 
 import pytest
+from prometheus_client import CollectorRegistry, Gauge
 
 from segue.core.errors import MalformedRequest
 from segue.server.observability.metrics import Metrics
-from segue.server.observability.metrics_server import serve_metrics
-from tests.helpers.machine.waiting import wait_until
+from segue.server.observability.metrics_server import MAX_CONNECTIONS, serve_metrics
+from tests.helpers.machine.waiting import PATIENCE_SECONDS, wait_until
 
 
 def read(address: str | None) -> str:
@@ -42,6 +43,69 @@ def test_idle_connections_are_closed(capfd: pytest.CaptureFixture[str]) -> None:
         assert read(address)
         wait_until(lambda: threads == threading.active_count())
     assert "" == capfd.readouterr().err
+
+
+def connect(address: str | None) -> socket.socket:
+    """A connection to the server."""
+    host, _, port = str(address).rpartition(":")
+    return socket.create_connection((host, int(port)), timeout=PATIENCE_SECONDS)
+
+
+def is_closed_by_server(connection: socket.socket) -> bool:
+    """Reads a connection to its end; False if it does not end."""
+    try:
+        while connection.recv(2**16):
+            pass
+    except ConnectionResetError:
+        pass
+    except TimeoutError:
+        return False
+    return True
+
+
+def test_a_request_that_arrives_slowly(capfd: pytest.CaptureFixture[str]) -> None:
+    """The limit counts from the connection's start: a caller that sends a byte now and then does not keep a thread."""
+    with serve_metrics(Metrics().registry, "127.0.0.1:0", idle_seconds=1.0) as address:
+        threads = threading.active_count()
+        with connect(address) as trickling:
+            wait_until(lambda: not sends_a_byte(trickling))
+            wait_until(lambda: threads == threading.active_count())
+    assert "" == capfd.readouterr().err
+
+
+def sends_a_byte(connection: socket.socket) -> bool:
+    """Sends a byte; False if the server has closed the connection."""
+    try:
+        connection.sendall(b"G")
+    except OSError:
+        return False
+    return True
+
+
+def test_a_page_that_is_read_slowly(capfd: pytest.CaptureFixture[str]) -> None:
+    """A caller that does not read the page is cut off without a traceback."""
+    registry = CollectorRegistry()
+    Gauge("large", "x" * 20_000_000, registry=registry)
+    with serve_metrics(registry, "127.0.0.1:0", idle_seconds=1.0) as address:
+        threads = threading.active_count()
+        with connect(address) as connection:
+            connection.sendall(b"GET /metrics HTTP/1.0\r\n\r\n")
+            wait_until(lambda: threads < threading.active_count())
+            wait_until(lambda: threads == threading.active_count())
+    assert "" == capfd.readouterr().err
+
+
+def test_many_idle_connections(caplog: pytest.LogCaptureFixture) -> None:
+    """The number of connections is bounded: a new one takes the place of the oldest, and is served."""
+    with serve_metrics(Metrics().registry, "127.0.0.1:0", idle_seconds=600.0) as address:
+        threads = threading.active_count()
+        idle = [connect(address) for _ in range(MAX_CONNECTIONS + 10)]
+        assert read(address)
+        assert threads + MAX_CONNECTIONS >= threading.active_count()
+        assert all(is_closed_by_server(connection) for connection in idle[:10])
+        assert 1 == caplog.text.count("connections to the metrics port")
+        for connection in idle:
+            connection.close()
 
 
 def test_no_thread_stays() -> None:
