@@ -16,12 +16,17 @@ from segue.client._endpoint import DEFAULT_ADDRESS, DEFAULT_TIMEOUT
 from segue.client.cli.output import JsonOutput, Output, TableOutput
 from segue.client.credentials import Credentials
 from segue.core.settings.file import find_settings_file, read_settings
+from segue.core.settings.visible_secrets import warn_of_visible_secret
 
 # The options that the file of settings may have, each with True if it is true or false.
 _SETTINGS = {
-    **dict.fromkeys(("address", "timeout", "tls-ca", "tls-certificate", "tls-key", "token"), False),
+    **dict.fromkeys(("address", "timeout", "tls-ca", "tls-certificate", "tls-key", "token", "token-file"), False),
     **dict.fromkeys(("no-wait", "tls"), True),
 }
+
+# Where a value may come from, from weak to strong.
+_SETTINGS_FILE = ParameterSource.DEFAULT_MAP
+_PRECEDENCE = {_SETTINGS_FILE: 0, ParameterSource.ENVIRONMENT: 1, ParameterSource.COMMANDLINE: 2}
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -39,8 +44,9 @@ class SharedOptions:
     tls_certificate: str | None = None
     tls_key: str | None = None
     token: str | None = None
+    token_file: str | None = None
     config: str | None = None
-    given: set[str] = field(default_factory=set)
+    given: dict[str, ParameterSource] = field(default_factory=dict)
 
     def open_client(self) -> Client:
         """Creates the client, with settings from the file where neither an option nor the environment has them.
@@ -50,10 +56,27 @@ class SharedOptions:
         """
         self._read_file()
         try:
-            credentials = Credentials(self.tls, self.tls_ca, self.tls_certificate, self.tls_key, self.token)
+            token = self._read_token()
+            credentials = Credentials(self.tls, self.tls_ca, self.tls_certificate, self.tls_key, token)
             return Client(self.address, timeout=self.timeout, wait_for_ready=not self.no_wait, credentials=credentials)
         except ValueError as error:
             raise click.UsageError(f"{error}.") from error
+
+    def _read_token(self) -> str | None:
+        """Returns the token: that of the command line, else of the environment, else of the file of settings.
+
+        Raises:
+            click.UsageError: one of them has both a token and a file, or the file of the token cannot be used.
+        """
+        source = self.given.get("token", _SETTINGS_FILE)
+        file_source = self.given.get("token_file", _SETTINGS_FILE)
+        if source is ParameterSource.COMMANDLINE:
+            warn_of_visible_secret("token", "a file and use --token-file FILE, or use SEGUE_TOKEN")
+        if self.token_file is None or (self.token and _PRECEDENCE[source] > _PRECEDENCE[file_source]):
+            return self.token
+        if self.token and source is file_source:
+            raise click.UsageError("Give either a token or a file of the token.")
+        return _token_in(Path(self.token_file))
 
     def _read_file(self) -> None:
         file = find_settings_file(Path(self.config) if self.config else None)
@@ -82,7 +105,23 @@ def _store(ctx: click.Context, option: click.Parameter, value: Any) -> None:  # 
         return  # the group has read the environment, and an option before the command's name overrides it
     if option.name and is_given:
         setattr(shared, option.name, value)
-        shared.given.add(option.name)
+        shared.given[option.name] = ctx.get_parameter_source(option.name) or ParameterSource.COMMANDLINE
+
+
+def _token_in(file: Path) -> str:
+    """Reads the token from a file that has nothing else.
+
+    Raises:
+        click.UsageError: the file cannot be read, or does not have one line of text.
+    """
+    try:
+        lines = file.read_text(encoding="utf-8").split()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise click.UsageError(f"The file of the token, {file}, cannot be read: {reason}.") from error
+    if len(lines) != 1:
+        raise click.UsageError(f"{file} needs one line with the token and nothing else.")
+    return lines[0]
 
 
 _shared_option = partial(click.option, callback=_store, expose_value=False)
@@ -129,7 +168,14 @@ _SHARED = (
         envvar="SEGUE_TOKEN",
         show_envvar=True,
         metavar="TOKEN",
-        help="Your access token. SEGUE_TOKEN is safer: other users of the machine can see command lines.",
+        help="Your access token. Other users of the machine can see it here; --token-file and SEGUE_TOKEN are safer.",
+    ),
+    _shared_option(
+        "--token-file",
+        envvar="SEGUE_TOKEN_FILE",
+        show_envvar=True,
+        metavar="FILE",
+        help="File with your access token, and nothing else.",
     ),
 )
 

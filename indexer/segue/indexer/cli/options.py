@@ -14,6 +14,7 @@ import click
 from segue.core.catalogue.display_path import file_path
 from segue.core.paths import DEFAULT_MODEL, NO_DATA_FOLDER, default_data_folder, resolve_model
 from segue.core.settings.options import SettingOption, config_option
+from segue.core.settings.visible_secrets import warn_of_visible_password
 from segue.indexer.settings import CatalogueSettings, OutputOptions, Settings
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -42,6 +43,7 @@ _CATALOGUE = (
         "redis_url",
         cls=SettingOption,
         metavar="URL",
+        callback=warn_of_visible_password,
         help="URL of a Redis server.  [default: a private one in --data]",
     ),
     click.option("--json", "as_json", is_flag=True, help="Print one JSON document."),

@@ -12,6 +12,7 @@ import click
 
 from segue.core.paths import DEFAULT_MODEL, NO_DATA_FOLDER, default_data_folder, resolve_model
 from segue.core.settings.options import SettingOption, config_option
+from segue.core.settings.visible_secrets import warn_of_visible_password
 from segue.server.cli.param_types import CountRange, NumberRange, health_address, listen_address, tcp_address
 from segue.server.settings import DEFAULT_LISTEN, LOG_FORMATS, LOG_LEVELS, Settings
 
@@ -52,7 +53,11 @@ _OPTIONS = (
         help="Folder where Segue keeps its state; use the same for segue-indexer.",
     ),
     click.option(
-        "--redis", cls=SettingOption, metavar="URL", help="URL of a Redis server.  [default: a private one in --data]"
+        "--redis",
+        cls=SettingOption,
+        metavar="URL",
+        callback=warn_of_visible_password,
+        help="URL of a Redis server.  [default: a private one in --data]",
     ),
     click.option(
         "--model",

@@ -54,10 +54,12 @@ def _check_port(settings: Settings) -> None:
 
 def _index(folders: Sequence[Path], settings: Settings, config: Path | None) -> None:
     """Runs ``segue-indexer add`` to its end; exits as it does if it fails."""
-    options = {"--data": settings.data, "--redis": settings.redis, "--model": settings.model}
+    options = {"--data": settings.data, "--model": settings.model}
     given = [str(part) for pair in options.items() if pair[1] for part in pair]
     command = [sys.executable, "-m", "segue.indexer", "add", *given, "--", *map(str, folders)]
-    environment = os.environ | ({"SEGUE_CONFIG": str(config)} if config else {})
+    # Other users of the machine can see command lines, and the URL of Redis may have a password.
+    variables = {"SEGUE_CONFIG": config, "SEGUE_REDIS": settings.redis}
+    environment = os.environ | {name: str(value) for name, value in variables.items() if value}
     with (
         _Stoppable() as stoppable,
         # In a group of its own it gets Ctrl-C of the terminal only once, from here.

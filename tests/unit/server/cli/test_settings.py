@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
@@ -8,7 +9,9 @@ from click.testing import CliRunner, Result
 
 from segue.core.settings.file import mask_passwords
 from segue.core.settings.options import effective_settings, settings_line
-from segue.server.cli.options import server_options
+from segue.indexer.cli.options import catalogue
+from segue.server.cli.options import make_settings, server_options
+from segue.server.cli.up import prepare
 from segue.server.settings import Settings
 
 
@@ -20,6 +23,12 @@ def show(ctx: click.Context, /, **values: object) -> None:
     Settings(**values)  # type: ignore[arg-type] # it accepts all of them, and no other
     for line in effective_settings(ctx):
         click.echo(" | ".join(line))
+
+
+@click.command()
+@catalogue
+def show_indexer(**_values: object) -> None:
+    """Accepts the options of an indexer's command."""
 
 
 def run(file: Path, text: str, *arguments: str, **environment: str) -> Result:
@@ -148,3 +157,44 @@ def test_an_invalid_value_in_the_environment() -> None:
 def test_passwords_are_masked(text: str, masked: str) -> None:
     """The password of a URL is never shown."""
     assert masked == mask_passwords(text)
+
+
+@pytest.mark.parametrize(
+    ("options", "environment", "warns"),
+    [
+        (["--redis", "redis://:secret@host"], {}, True),
+        (["--redis", "redis://host?password=secret"], {}, True),
+        (["--redis", "redis://host"], {}, False),
+        ([], {"SEGUE_REDIS": "redis://:secret@host"}, False),
+    ],
+)
+def test_a_password_on_the_command_line(options: list[str], environment: dict[str, str], warns: bool) -> None:
+    """Server and indexer warn of a password that other users can see, and do not repeat it."""
+    for command in (show, show_indexer):
+        ended = CliRunner().invoke(command, options, env=environment)
+        assert warns == ("other users of this machine can see the password of Redis" in ended.stderr)
+        assert "secret" not in ended.output
+
+
+def test_a_password_in_the_file(file: Path) -> None:
+    """A password in the file of settings causes no warning."""
+    assert "" == run(file, 'redis = "redis://:secret@host"').stderr
+
+
+def test_up_hides_the_password(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`segue-server up` gives the indexer the URL of Redis in the environment, not on its command line."""
+    program = tmp_path / "python"
+    program.write_text(f'#!/bin/sh\necho "$@" >{tmp_path}/arguments; echo "$SEGUE_REDIS" >{tmp_path}/redis\n')
+    program.chmod(0o700)
+    monkeypatch.setattr(sys, "executable", str(program))
+    settings = ["--listen", "127.0.0.1:0", "--data", str(tmp_path / "data")]
+
+    @click.command()
+    @server_options
+    def prepare_only(**values: object) -> None:
+        prepare([tmp_path], make_settings(values), None)
+
+    ended = CliRunner().invoke(prepare_only, settings, env={"SEGUE_REDIS": "redis://:secret@host"})
+    assert 0 == ended.exit_code
+    assert "redis://:secret@host" == (tmp_path / "redis").read_text().strip()
+    assert "secret" not in (tmp_path / "arguments").read_text()
