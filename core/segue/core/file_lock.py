@@ -1,4 +1,4 @@
-"""Locks files between processes."""
+"""Locks files and folders between processes."""
 
 from __future__ import annotations
 
@@ -12,27 +12,38 @@ _POLL_SECONDS = 0.005
 
 
 class FileLock:
-    """A lock on a file (flock), held by one process alone or shared by several.
+    """A lock on files and folders (flock), held by one process alone or shared by several.
 
-    The system releases the lock when the last process that holds it closes the file or ends, even when it is killed. So
-    a lock is never stale. Nothing is written to the file.
+    The system releases the lock when the last process that holds it closes the files or ends, even when it is killed.
+    So a lock is never stale. Nothing is written to the files.
+
+    Attributes:
+        descriptors: the open files. Child processes do not inherit them, unless they are started with them in
+            ``pass_fds``.
     """
 
-    def __init__(self, path: Path) -> None:
-        """Opens the file and creates it if it is missing; locks nothing.
+    def __init__(self, *paths: Path) -> None:
+        """Opens the files and creates those that are missing; locks nothing.
 
         Args:
-            path: the file; its folder exists.
+            paths: files in folders that exist, or folders.
 
         Raises:
-            OSError: the file cannot be opened.
+            OSError: one of them cannot be opened.
         """
-        # Child processes do not inherit it, unless they are started with it in ``pass_fds``.
-        self.descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        self._paths = paths
+        self.descriptors: list[int] = []
+        try:
+            for path in paths:
+                self.descriptors.append(_open(path))
+        except OSError:
+            self.close()
+            raise
 
     def share(self) -> None:
         """Acquires the lock together with others; waits while another process holds it alone."""
-        fcntl.flock(self.descriptor, fcntl.LOCK_SH)
+        for descriptor in self.descriptors:
+            fcntl.flock(descriptor, fcntl.LOCK_SH)
 
     def try_exclusive(self, seconds: float = 0.0) -> bool:
         """Acquires the lock for this process alone.
@@ -50,9 +61,18 @@ class FileLock:
             time.sleep(_POLL_SECONDS)
         return True
 
+    def is_current(self) -> bool:
+        """Returns whether the paths still lead to the files that were opened: they may have been replaced meanwhile."""
+        try:
+            pairs = [(os.fstat(one), path.stat()) for one, path in zip(self.descriptors, self._paths, strict=True)]
+        except FileNotFoundError:
+            return False
+        return all(os.path.samestat(opened, there) for opened, there in pairs)
+
     def close(self) -> None:
-        """Closes the file; a child process that inherited it keeps the lock."""
-        os.close(self.descriptor)
+        """Closes the files; a child process that inherited them keeps the lock."""
+        for descriptor in self.descriptors:
+            os.close(descriptor)
 
     def __enter__(self) -> FileLock:
         return self
@@ -60,12 +80,21 @@ class FileLock:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Closes the file."""
+        """Closes the files."""
         self.close()
 
     def _acquire_exclusive(self) -> bool:
-        try:
-            fcntl.flock(self.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
+        """Acquires the lock on all files or on none."""
+        for number, descriptor in enumerate(self.descriptors):
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                for acquired in self.descriptors[:number]:
+                    fcntl.flock(acquired, fcntl.LOCK_UN)
+                return False
         return True
+
+
+def _open(path: Path) -> int:
+    flags = os.O_RDONLY if path.is_dir() else os.O_RDWR | os.O_CREAT
+    return os.open(path, flags, 0o600)

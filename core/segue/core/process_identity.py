@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,6 +66,20 @@ def _started_by_ps(pid: int) -> str | None:
         ["/bin/ps", "-o", "stat=,lstart=", "-p", str(pid)], capture_output=True, text=True, check=False
     ).stdout.split(maxsplit=1)
     return None if len(columns) < 2 or columns[0].startswith("Z") else columns[1].strip()
+
+
+def has_open(pid: int, path: Path) -> bool:
+    """Returns whether a process certainly has a file or a folder open; False where the system does not show it."""
+    with suppress(OSError):
+        target = path.stat()
+        return any(os.path.samestat(target, status) for status in _open_files(pid))
+    return False
+
+
+def _open_files(pid: int) -> Iterator[os.stat_result]:
+    for link in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(OSError):  # it was closed a moment ago
+            yield link.stat()
 
 
 def _place() -> str:

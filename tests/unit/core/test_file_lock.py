@@ -85,7 +85,7 @@ def test_a_child_that_inherits_the_lock_keeps_it(path: Path) -> None:
     read, write = os.pipe()
     lock = FileLock(path)
     assert lock.try_exclusive()
-    child = subprocess.Popen(["/bin/cat"], stdin=read, pass_fds=[lock.descriptor])
+    child = subprocess.Popen(["/bin/cat"], stdin=read, pass_fds=lock.descriptors)
     lock.close()
     os.close(read)
     with FileLock(path) as other:
@@ -111,3 +111,15 @@ def test_a_folder_that_is_missing(path: Path) -> None:
     """A lock file is created, but not the folder that holds it."""
     with pytest.raises(FileNotFoundError):
         FileLock(path.parent / "missing" / "file.lock")
+
+
+def test_several_files_and_folders(path: Path) -> None:
+    """A lock on a file and its folder is taken as a whole: while another process holds one of them, none is taken."""
+    with FileLock(path, path.parent) as lock, FileLock(path) as file:
+        with held_elsewhere(path.parent, "exclusive"):
+            assert not lock.try_exclusive()
+            assert file.try_exclusive()
+            file.share()
+        assert not lock.try_exclusive()
+    with FileLock(path, path.parent) as lock:
+        assert lock.try_exclusive()

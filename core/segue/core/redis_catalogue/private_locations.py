@@ -6,6 +6,8 @@ import hashlib
 import os
 import shutil
 import stat
+import tempfile
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 
@@ -42,25 +44,45 @@ def _files_of(distribution: str) -> list[Path]:
         return []
 
 
-def socket_path(folder: Path) -> Path:
+def socket_path(folder: Path, previous: Path | None = None) -> Path:
     """Returns the path of the server's socket: in its folder, or in a private temporary one if that path is too long.
+
+    The temporary folder is made. Another user may have made one with its name before, or a link; then its name gets a
+    random end.
+
+    Args:
+        folder: the server's folder.
+        previous: the path of the last server there, which clients may still know, or None.
 
     Raises:
         EnvironmentUnusable: all paths are too long.
-        StoreUnavailable: other users have access to the temporary folder.
+        OSError: no temporary folder can be made.
     """
     if len(os.fsencode(folder / SOCKET)) <= MAX_SOCKET_PATH_BYTES:
         return folder / SOCKET
     name = f"segue-{os.geteuid()}-{hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()[:16]}"
-    parent = socket_folder(len(f"/{name}/{SOCKET}")) / name
-    _make_private(parent)
-    return parent / SOCKET
+    parent = socket_folder(len(f"/{name}-xxxxxxxx/{SOCKET}"))
+    candidates = [parent / name]
+    # A folder that was copied has the path of the server in the original.
+    if previous and previous.parent.name.startswith(name):
+        candidates.insert(0, previous.parent)
+    for candidate in candidates:
+        if _make_private(candidate):
+            return candidate / SOCKET
+    return Path(tempfile.mkdtemp(prefix=f"{name}-", dir=parent)) / SOCKET
 
 
-def _make_private(folder: Path) -> None:
-    folder.mkdir(mode=0o700, exist_ok=True)
-    status = folder.lstat()
-    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid() or status.st_mode & 0o077:
-        raise StoreUnavailable(
-            f"The socket of the private Redis cannot be in {folder}: other users have access. Remove it, or set TMPDIR."
-        )
+def is_private(folder: Path) -> bool:
+    """Returns whether a path is a folder of this user without access for others, and no link to one."""
+    try:
+        status = folder.lstat()
+    except OSError:
+        return False
+    return stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid() and not status.st_mode & 0o077
+
+
+def _make_private(folder: Path) -> bool:
+    """Makes a private folder unless it exists; returns whether it is there now."""
+    with suppress(OSError):
+        folder.mkdir(mode=0o700)
+    return is_private(folder)

@@ -6,6 +6,7 @@ import errno
 import logging
 import os
 import re
+import signal
 import socket
 import subprocess
 import time
@@ -20,16 +21,19 @@ from redis.exceptions import BusyLoadingError, RedisError
 
 from segue.core.errors import StoreUnavailable
 from segue.core.file_lock import FileLock
+from segue.core.process_identity import has_open
 from segue.core.redis_catalogue.client import DEFAULT_TIMEOUTS, connect
-from segue.core.redis_catalogue.private_locations import SOCKET, find_server, socket_path
+from segue.core.redis_catalogue.private_locations import SOCKET, find_server, is_private, socket_path
 
 # Long enough for a server that loads or saves a catalogue of millions of tracks.
 STOP_SECONDS = 300.0
 _START_SECONDS = 10.0
-_ADDRESS, _LOG = "socket-path", "redis.log"
+# A server that was started a moment ago by a program that was killed has its socket within milliseconds.
+_SOCKET_SECONDS = 2.0
+_ADDRESS, _LOG, _PID = "socket-path", "redis.log", "redis.pid"
 # Paths are relative to the server's folder. The path of the socket follows.
 _OPTIONS = (
-    *("--daemonize", "yes", "--dir", ".", "--pidfile", "redis.pid", "--logfile", _LOG),
+    *("--daemonize", "yes", "--dir", ".", "--pidfile", _PID, "--logfile", _LOG),
     *("--port", "0", "--unixsocketperm", "700"),
     *("--appendonly", "yes", "--appendfsync", "everysec", "--save", "", "--maxmemory-policy", "noeviction"),
 )
@@ -42,8 +46,9 @@ log = logging.getLogger(__name__)
 class PrivateProcess:
     """The server process of a private Redis, shared by all Segue processes that use the same folder.
 
-    The server inherits the lock on ``server.lock``, so the lock is held exactly as long as the server runs. Only a
-    process that holds ``start.lock`` starts or stops the server; see ``PrivateRedis``.
+    The server inherits the lock on ``server.lock`` and on its folder, so both are held exactly as long as it runs. Who
+    deletes lock files does not remove the lock on the folder, so there is never a second server on the same data. Only
+    a process that holds ``start.lock`` starts or stops the server; see ``PrivateRedis``.
     """
 
     def __init__(self, folder: Path, binary: Path | None = None) -> None:
@@ -64,40 +69,52 @@ class PrivateProcess:
 
     def is_running(self) -> bool:
         """Returns whether the server's process exists, even if it does not answer."""
-        with FileLock(self._folder / "server.lock") as lock:
+        with self._server_lock() as lock:
             return not lock.try_exclusive()
+
+    def has_lost_socket(self) -> bool:
+        """Returns whether the server runs without its socket, as after a program has cleaned the temporary folder."""
+        return self.is_running() and not self._find_socket()
 
     def start(self) -> None:
         """Starts the server unless it runs, and waits until it has loaded its data.
 
+        A server without its socket is ended and started again.
+
         Raises:
             StoreUnavailable: there is no server program, or it does not start.
         """
-        with FileLock(self._folder / "server.lock") as lock:
+        with self._server_lock() as lock:
             if lock.try_exclusive():
                 self._launch(lock)
-            else:
-                self._socket = Path(os.fsdecode((self._folder / _ADDRESS).read_bytes()))
+            elif not self._find_socket():
+                self._terminate()
+                if not lock.try_exclusive(STOP_SECONDS):
+                    raise StoreUnavailable(self.message("does not stop"))
+                self._launch(lock)
         self._wait_until_ready()
 
     def stop(self) -> None:
         """Stops the server and waits until its data is on disk. A server that does not answer is left running.
 
         Raises:
-            StoreUnavailable: the server did not end within ``STOP_SECONDS``.
+            StoreUnavailable: the server did not end within ``STOP_SECONDS``, or it has lost its socket and cannot be
+                identified.
         """
         try:
             self._request_shutdown()
         except ConnectionError:
             pass  # it was killed
+        except FileNotFoundError:
+            self._terminate()
         except OSError as error:
             # A suspended server reads the request when it resumes.
             log.warning("The private Redis in %s does not answer (%s) and is left running", self._folder, error)
             return
-        with FileLock(self._folder / "server.lock") as lock:
+        with self._server_lock() as lock:
             if not lock.try_exclusive(STOP_SECONDS):
                 raise StoreUnavailable(self.message("does not stop"))
-        self._remove_socket()
+        self._remove_socket(self._socket)
 
     def message(self, what: str) -> str:
         """Returns an error message: what happened to the server, where, and what to do."""
@@ -120,8 +137,55 @@ class PrivateProcess:
         finally:
             client.close()
 
+    def _server_lock(self) -> FileLock:
+        return FileLock(self._folder / "server.lock", self._folder)
+
+    def _recorded_socket(self) -> Path | None:
+        """Returns the path of the server's socket, or of the last server's, or None if it is not known."""
+        with suppress(FileNotFoundError):
+            return Path(os.fsdecode((self._folder / _ADDRESS).read_bytes()))
+        return None
+
+    def _find_socket(self) -> bool:
+        """Waits a moment for the socket of a running server, and returns whether it is there."""
+        deadline = time.monotonic() + _SOCKET_SECONDS
+        while True:
+            self._socket = self._recorded_socket() or self._socket
+            if self._socket.exists():
+                return True
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(0.01)
+
+    def _terminate(self) -> None:
+        """Requests the end of a server that has lost its socket, by SIGTERM.
+
+        Raises:
+            StoreUnavailable: it is not certain which process it is.
+        """
+        pid = self._pid()
+        if pid is None or not has_open(pid, self._folder):
+            process = f"process {pid}, by its file {_PID}" if pid else f"unknown, since it has no file {_PID}"
+            raise StoreUnavailable(
+                f"The private Redis in {self._folder} runs, but its socket {self._socket} is gone. Its process is "
+                f"{process}: make sure of that with `ps -fp {pid or 'NUMBER'}`, end it with `kill {pid or 'NUMBER'}`, "
+                "then run the same command again."
+            )
+        log.warning("The private Redis (process %d) has lost its socket %s, and is ended", pid, self._socket)
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)
+
+    def _pid(self) -> int | None:
+        """Returns the process id that the server has written, or None."""
+        with suppress(OSError, ValueError):
+            return int((self._folder / _PID).read_bytes())
+        return None
+
     def _launch(self, lock: FileLock) -> None:
-        self._socket = socket_path(self._folder)
+        previous = self._recorded_socket()
+        self._socket = socket_path(self._folder, previous)
+        if previous and previous != self._socket:
+            self._remove_socket(previous)
         self._socket.unlink(missing_ok=True)
         # Other users of the folder may have another temporary folder, and so compute another path.
         (self._folder / _ADDRESS).write_bytes(os.fsencode(self._socket))
@@ -130,7 +194,7 @@ class PrivateProcess:
         launched = subprocess.run(
             command,
             cwd=self._folder,
-            pass_fds=[lock.descriptor],
+            pass_fds=lock.descriptors,
             # Ctrl-C in a terminal reaches Segue only, which then stops the server properly.
             start_new_session=True,
             stdin=subprocess.DEVNULL,
@@ -163,11 +227,14 @@ class PrivateProcess:
             connection.sendall(b"SHUTDOWN NOSAVE\r\n")
             connection.recv(1)
 
-    def _remove_socket(self) -> None:
-        self._socket.unlink(missing_ok=True)
-        if self._socket.parent != self._folder:
+    def _remove_socket(self, path: Path) -> None:
+        """Removes a socket that no server uses, with its temporary folder. Leaves what another user has put there."""
+        if path.parent == self._folder:
+            path.unlink(missing_ok=True)
+        elif is_private(path.parent):
+            path.unlink(missing_ok=True)
             with suppress(OSError):
-                self._socket.parent.rmdir()
+                path.parent.rmdir()
 
     def _log_end(self) -> str:
         lines = (self._folder / _LOG).read_text(encoding="utf-8", errors="replace").splitlines()

@@ -1,11 +1,12 @@
 """Shares a private Redis in the data folder between all Segue processes that use the folder.
 
-Three files in its folder are locked and never written:
+Three files in the server's folder are locked and never written:
 
 - ``start.lock`` is held while the server is being started or stopped.
 - ``users.lock`` is shared by all users of the server. A user that can lock it exclusively is the last one and stops the
   server.
-- ``server.lock`` is inherited and held by the server itself as long as it runs.
+- ``server.lock`` is inherited and held by the server itself as long as it runs. So is a lock on the folder, which
+  remains if someone deletes the files.
 
 The system releases a lock when its process ends, even when it is killed. So no lock is ever stale, and no process id
 has to be trusted.
@@ -59,13 +60,13 @@ class PrivateRedis:
                 self._register()
 
     def restart_if_dead(self) -> None:
-        """Starts the server again if its process died; leaves a process that does not answer alone.
+        """Starts the server again if its process died or lost its socket; leaves one that does not answer alone.
 
         Raises:
             StoreUnavailable: the server does not start.
         """
         with self._translating_os_errors():
-            if not self._process.is_running():
+            if not self._process.is_running() or self._process.has_lost_socket():
                 with self._start_lock():
                     self._process.start()
 

@@ -47,16 +47,9 @@ def _locked(file: Path) -> Iterator[None]:
         with FileLock(file) as lock:
             if not lock.try_exclusive(_LOCK_SECONDS):
                 raise MalformedRequest("tokens", f"{file} is locked by another program. Try again when that has ended.")
-            if _is_current(lock, file):
+            if lock.is_current():
                 yield
                 return
-
-
-def _is_current(lock: FileLock, file: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(lock.descriptor), file.stat())
-    except FileNotFoundError:
-        return False
 
 
 def _with_line(text: str, grant: Grant) -> str:
