@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
+import stat
+import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -93,6 +97,56 @@ class FileLock:
                     fcntl.flock(acquired, fcntl.LOCK_UN)
                 return False
         return True
+
+
+class TemporaryFolder:
+    """A temporary folder of this process. If the process is killed, the next one that makes such a folder removes it.
+
+    Attributes:
+        path: the folder.
+    """
+
+    def __init__(self, parent: Path, prefix: str) -> None:
+        """Makes the folder, and removes those of processes of this user that have ended.
+
+        Args:
+            parent: folder for temporary files.
+            prefix: beginning of the folder's name; only folders of this class have it.
+
+        Raises:
+            OSError: it cannot be made.
+        """
+        for folder in parent.glob(f"{prefix}*"):
+            _remove_if_left(folder)
+        lock = None
+        while lock is None:  # another process may take it for one that was left, until it is locked
+            self.path = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
+            lock = _try_lock(self.path)
+        self._lock = lock
+
+    def remove(self) -> None:
+        """Removes the folder with everything in it."""
+        shutil.rmtree(self.path, ignore_errors=True)
+        self._lock.close()
+
+
+def _remove_if_left(folder: Path) -> None:
+    """Removes a folder whose process has ended, which no longer locks it."""
+    with suppress(FileNotFoundError):
+        status = folder.lstat()
+        if stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid() and (lock := _try_lock(folder)):
+            shutil.rmtree(folder, ignore_errors=True)
+            lock.close()
+
+
+def _try_lock(folder: Path) -> FileLock | None:
+    """Returns the lock of a folder, or None if another process has it or the folder was removed."""
+    with suppress(FileNotFoundError):
+        lock = FileLock(folder / "lock")
+        if lock.try_exclusive() and lock.is_current():
+            return lock
+        lock.close()
+    return None
 
 
 def _open(path: Path) -> int:

@@ -10,12 +10,15 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import cache
 from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection
+from multiprocessing.util import Finalize
 from types import TracebackType
 from typing import Generic
 
 from segue.core.errors import EnvironmentUnusable, WorkerDied, WorkerKilled, WorkerOutOfMemory, WorkerTimedOut
+from segue.core.file_lock import TemporaryFolder
 from segue.core.paths import socket_folder
 from segue.core.process_identity import describe_end, was_killed
 from segue.core.worker_process import (
@@ -40,8 +43,11 @@ _ONE_THREAD_EACH = dict.fromkeys(
 _KEEP_MEMORY = {"MALLOC_TRIM_THRESHOLD_": str(2**26), "MALLOC_MMAP_THRESHOLD_": str(2**25)}
 # The first may die by accident: the system kills a process to free memory.
 _START_TRIES = 2
+_FOLDER_PREFIX = "segue-pool-"
 # The path of the fork server's socket in a temporary folder.
-_SOCKET_BYTES = len("/pymp-xxxxxxxx/listener-xxxxxxxx")
+_SOCKET_BYTES = len(f"/{_FOLDER_PREFIX}xxxxxxxx/pymp-xxxxxxxx/listener-xxxxxxxx")
+# That of multiprocessing's own folder, which is in this one, is -100.
+_FOLDER_PRIORITY = -200
 
 
 class ProcessPool(Generic[Job, Result]):
@@ -225,10 +231,27 @@ def _start_fork_server(preload: list[str]) -> None:
         raise EnvironmentUnusable(f"Worker processes cannot be started on this machine: {error}.") from error
 
 
+@cache
+def _worker_folder() -> TemporaryFolder:
+    """Returns the folder of the server's socket, which is removed when the program ends.
+
+    multiprocessing alone would leave its folder behind if the program was killed.
+    """
+    folder = TemporaryFolder(socket_folder(_SOCKET_BYTES), _FOLDER_PREFIX)
+    Finalize(None, folder.remove, exitpriority=_FOLDER_PRIORITY)
+    return folder
+
+
+def remove_worker_folder() -> None:
+    """Removes the folder of the processes' socket, for a program that ends by ``os._exit``; no other can start."""
+    if _worker_folder.cache_info().currsize:
+        _worker_folder().remove()
+
+
 @contextmanager
 def _short_temporary_folder() -> Iterator[None]:
     """Makes the server's socket lie in a folder with a short path, whatever TMPDIR is."""
-    previous, tempfile.tempdir = tempfile.tempdir, str(socket_folder(_SOCKET_BYTES))
+    previous, tempfile.tempdir = tempfile.tempdir, str(_worker_folder().path)
     try:
         yield
     finally:

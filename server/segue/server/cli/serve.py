@@ -65,6 +65,9 @@ def _serve_until_stopped(settings: Settings, on_ready: OnReady | None) -> bool:
 
 def _exit_at_once() -> NoReturn:
     """Exits with 0 without waiting for the thread that still builds the components."""
+    from segue.core.process_pool import remove_worker_folder  # noqa: PLC0415 - so that --help is quick
+
+    remove_worker_folder()
     logging.shutdown()
     end_silence()
     os._exit(0)
