@@ -147,6 +147,8 @@ def _explanation(error: RedisError) -> str:
     # The last dump or the log of commands could not be written, so Redis refuses writes.
     if _error_code(error) == "MISCONF":
         return f"cannot write to its disk ({error}). Make room there (see its log), then run the same command again."
+    if str(error).startswith(_NO_RIGHT_IN_SCRIPT):
+        return _NO_RIGHT.format(error=str(error).rstrip("."))
     if isinstance(error, _CLUSTER_ERRORS) or str(error).endswith(_NO_SELECT):
         return (
             f"is a node of a Redis Cluster ({error}). Segue needs one Redis that is no cluster: name it with --redis "
@@ -166,15 +168,22 @@ def _error_code(error: RedisError) -> str:
     return str(error).partition(" ")[0]
 
 
+_NO_RIGHT = (
+    "does not permit this user a command or a key ({error}). docs/operations.md has the ACL SETUSER lines for server "
+    "and indexer."
+)
+# Valkey, then Redis 7.0, which does not name the command. Neither reply has the code of other refusals.
+_NO_RIGHT_IN_SCRIPT = ("ACL failure in script", "The user executing the script can't")
 _CLUSTER_ERRORS = (MovedError, ClusterDownError, ClusterCrossSlotError)
 # The reply to a database other than 0 has no code of its own.
 _NO_SELECT = "SELECT is not allowed in cluster mode"
 # The first match counts, so subclasses come before their base classes.
 _SENTENCES: tuple[tuple[tuple[type[RedisError], ...], str], ...] = (
     (
-        (AuthenticationError, AuthorizationError, NoPermissionError),
+        (AuthenticationError, AuthorizationError),
         "refuses this user ({error}). Put the right name and password into its URL.",
     ),
+    ((NoPermissionError,), _NO_RIGHT),
     ((BusyLoadingError,), "is still loading its data. Try again in a moment."),
     ((OutOfMemoryError,), "is full ({error}). Give it more memory (maxmemory), then run the same command again."),
     (

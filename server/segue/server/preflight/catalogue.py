@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from redis.exceptions import NoPermissionError
+
 from segue.core.catalogue.records import Identity
-from segue.core.catalogue.store import check_same_model
-from segue.core.errors import CatalogueMismatch, SegueError
+from segue.core.catalogue.store import TrackStore, check_same_model
+from segue.core.errors import CatalogueMismatch, SegueError, StoreUnavailable
 from segue.core.model.artifact import Manifest
 from segue.core.quantities import quantity
 from segue.core.redis_catalogue.client import SERVER_TIMEOUTS, address_of, connect, translating_errors
@@ -21,10 +23,25 @@ def check_catalogue(settings: Settings, manifest: Manifest | None) -> Iterator[C
     try:
         with open_store(settings.data, settings.redis, SERVER_TIMEOUTS) as store:
             yield CheckResult("redis", "ok", f"{store.address} answers")
+            yield _check_rights(store)
             yield from _check_keeping(settings.redis)
             yield _check_model_of(store.identity(), store.count(), manifest)
     except SegueError as error:
         yield CheckResult("redis", "fail", str(error))
+
+
+def _check_rights(store: TrackStore) -> CheckResult:
+    """Sends each command by which the server reads the catalogue: a user of Redis may lack the right to some."""
+    try:
+        store.state()
+        store.write_mark()
+        store.track_ids("", 1)
+        store.events(store.revision(), 1)
+        for read in (store.get, store.texts, store.embeddings, store.files):
+            read(["none"])
+    except StoreUnavailable as error:
+        return CheckResult("rights", "fail", str(error))
+    return CheckResult("rights", "ok", "its user may read the catalogue")
 
 
 def _check_keeping(url: str | None) -> Iterator[CheckResult]:
@@ -33,7 +50,12 @@ def _check_keeping(url: str | None) -> Iterator[CheckResult]:
         yield CheckResult("persistence", "ok", "the private Redis writes every change to disk within a second")
         return
     with translating_errors(address_of(url)), connect(url, SERVER_TIMEOUTS) as client:
-        risks = {risk.subject: risk for risk in risks_of(client)}
+        try:
+            risks = {risk.subject: risk for risk in risks_of(client)}
+        except NoPermissionError as error:
+            text = f"it is not known whether Redis keeps the catalogue: {error}"
+            yield CheckResult("persistence", "warn", text, "Permit this command, see docs/operations.md.")
+            return
     for subject, good in (("persistence", "Redis writes every change to disk"), ("eviction", "Redis deletes no keys")):
         risk = risks.get(subject)
         yield (

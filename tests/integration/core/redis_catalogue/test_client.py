@@ -111,6 +111,23 @@ def test_a_redis_that_cannot_write_its_dump(program: str, tmp_path: Path, reques
     assert "cannot write to its disk (MISCONF" in str(error.value), f"{version} reports a failed dump otherwise"
 
 
+@pytest.mark.parametrize("program", ["valkey", "redis"])
+def test_a_user_without_a_right(program: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    """A command that the user may not run is named, also one in a script by Valkey, and the page with the rights."""
+    binary = request.getfixturevalue("redis_program") if program == "redis" else None
+    with open_private_redis(tmp_path, binary) as redis, closing(Redis.from_url(redis.url, protocol=2)) as client:
+        client.execute_command("ACL", "SETUSER", "few", "on", ">secret", "~*", "+@all", "-hset", "-zcard")  # type: ignore[no-untyped-call]
+        with closing(RedisStore(f"{redis.url}?username=few&password=secret")) as store:
+            with pytest.raises(StoreUnavailable, match=r"does not permit .*'zcard'.*docs/operations\.md"):
+                store.count()
+            in_script = "'hset'.*" if program == "valkey" else ""
+            with (
+                pytest.raises(StoreUnavailable, match=rf"does not permit .*{in_script}docs/operations\.md"),
+                store.writer(*MODEL),
+            ):
+                pass
+
+
 @contextmanager
 def cluster_node(program: Path, folder: Path) -> Iterator[Any]:
     """Starts a node of a Redis Cluster, which has no slots yet, and yields a client of it."""
