@@ -149,6 +149,10 @@ class TrackWriter(Protocol):
         """Drops the events up to a revision; readers that have not read them load a snapshot or all tracks."""
         ...
 
+    def check_lock(self) -> None:
+        """Checks that the lock is still held, before something is changed outside of the store."""
+        ...
+
     def clear_failures(self, paths: Sequence[str]) -> None:
         """Forgets the failures of files, and nothing else about them."""
         ...

@@ -16,7 +16,7 @@ from __future__ import annotations
 import logging
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from segue.core.batching import batched
 from segue.core.catalogue.records import Identity
 from segue.core.catalogue.store import TrackStore, all_track_ids
-from segue.core.errors import CatalogueEmpty, SnapshotDamaged, SnapshotUnwritable
+from segue.core.errors import CatalogueEmpty, CatalogueLocked, SnapshotDamaged, SnapshotUnwritable
 from segue.core.failpoints import Failpoint, reach
 from segue.core.files import rename_synced, sha256_of
 from segue.core.index.snapshot_header import HEADER, INDEX, TRACK_IDS, SnapshotHeader
@@ -49,17 +49,21 @@ class Snapshot:
     index: HnswIndex
 
 
-def publish(data: Path, store: TrackStore) -> SnapshotHeader:
+def publish(data: Path, store: TrackStore, check_lock: Callable[[], None] = lambda: None) -> SnapshotHeader:
     """Builds the index of a catalogue and publishes it; only the writer of the catalogue may do so.
+
+    A writer that loses its lock meanwhile removes no snapshot but its own, and publishes none.
 
     Args:
         data: Segue's data folder.
         store: the catalogue.
+        check_lock: raises ``CatalogueLocked`` if the lock is lost; by default no other process can write.
 
     Returns:
         The header of the new snapshot.
 
     Raises:
+        CatalogueLocked: the lock is lost.
         CatalogueEmpty: the catalogue does not exist.
         SnapshotUnwritable: the disk is full, or the folder cannot be written.
         StoreUnavailable: the store does not answer.
@@ -73,8 +77,9 @@ def publish(data: Path, store: TrackStore) -> SnapshotHeader:
     index = HnswIndex.build(track_ids, vectors)
     folder = data / "snapshots"
     try:
-        return _write(folder, identity, revision, track_ids, index)
+        return _write(folder, identity, revision, track_ids, index, check_lock)
     except OSError as error:
+        check_lock()  # a later writer removes what this one has not finished
         raise SnapshotUnwritable(
             f"The index cannot be written to {folder}: {error.strerror or error}. Make room or allow writing there, "
             "then run the same command again. All tracks are safe in Redis."
@@ -136,9 +141,16 @@ def _read_embeddings(store: TrackStore, width: int) -> tuple[list[str], NDArray[
     return track_ids, vectors[: len(track_ids)]
 
 
-def _write(folder: Path, identity: Identity, revision: int, track_ids: list[str], index: HnswIndex) -> SnapshotHeader:
+def _write(
+    folder: Path,
+    identity: Identity,
+    revision: int,
+    track_ids: list[str],
+    index: HnswIndex,
+    check_lock: Callable[[], None],
+) -> SnapshotHeader:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    _remove_unfinished(folder)
+    _remove_unfinished(folder, check_lock)
     name = f"{revision:020d}-{uuid.uuid4().hex[:8]}"
     unfinished = folder / f"{_UNFINISHED}{name}"
     unfinished.mkdir()
@@ -150,13 +162,24 @@ def _write(folder: Path, identity: Identity, revision: int, track_ids: list[str]
         header = SnapshotHeader(**asdict(identity), revision=revision, tracks=len(track_ids), files=files)
         (unfinished / HEADER).write_text(header.to_json(), encoding="ascii")
         reach(Failpoint.BEFORE_RENAME)
-        rename_synced(unfinished, folder / name)
+        _rename(unfinished, folder / name, check_lock)
         reach(Failpoint.AFTER_RENAME)
-    except OSError:
+    except (OSError, CatalogueLocked):
         shutil.rmtree(unfinished, ignore_errors=True)
         raise
-    _remove_old(folder, folder / name, header)
+    _remove_old(folder, folder / name, header, check_lock)
     return header
+
+
+def _rename(unfinished: Path, published: Path, check_lock: Callable[[], None]) -> None:
+    """Publishes a snapshot. A writer that is suspended between the check and the renaming takes it back."""
+    check_lock()
+    rename_synced(unfinished, published)
+    try:
+        check_lock()
+    except CatalogueLocked:
+        remove_snapshot(published)
+        raise
 
 
 def load(folder: Path, identity: Identity, since: int, until: int | None) -> Snapshot:
@@ -208,15 +231,23 @@ def _revision(folder: Path) -> int:
     return int(digits) if digits.isdecimal() else 0
 
 
-def _remove_unfinished(folder: Path) -> None:
-    for path in folder.glob(f"{_UNFINISHED}*"):
+# What is removed is listed before the lock is checked. So it is older than any later writer, however long this one is
+# suspended after the check.
+
+
+def _remove_unfinished(folder: Path, check_lock: Callable[[], None]) -> None:
+    listed = list(folder.glob(f"{_UNFINISHED}*"))
+    check_lock()
+    for path in listed:
         shutil.rmtree(path, ignore_errors=True)
 
 
-def _remove_old(folder: Path, newest: Path, header: SnapshotHeader) -> None:
+def _remove_old(folder: Path, newest: Path, header: SnapshotHeader, check_lock: Callable[[], None]) -> None:
     """Removes all snapshots but the one just published and the newest one before it that can be used."""
     others = (path for path in list_snapshots(folder) if path != newest)
-    for path in list(_superseded(others, header)):
+    listed = list(_superseded(others, header))
+    check_lock()
+    for path in listed:
         remove_snapshot(path)
 
 

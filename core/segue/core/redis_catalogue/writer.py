@@ -145,6 +145,12 @@ class RedisWriter:
         transaction.owners |= {path: track_id for track_id, paths in transaction.paths.items() for path in paths}
         return transaction
 
+    @translates_errors
+    def check_lock(self) -> None:
+        """Checks that the lock is still held; see ``TrackWriter.check_lock``."""
+        if not self._lock.is_held(self._token):
+            raise self._lock_lost()
+
     def _commit(self, transaction: Transaction) -> int:
         reach(Failpoint.BEFORE_COMMIT)
         outcome = self._commit_script(transaction.keys, [self._token, *transaction.arguments])

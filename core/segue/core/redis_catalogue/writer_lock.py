@@ -30,16 +30,19 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 """
 
 # KEYS: writer. ARGV: a random id of this attempt, the lease in ms, the token of a holder known to be dead, then the
-# fields of the new holder. Returns the token, or the fields of the present holder.
+# fields of the new holder. Returns the token, or the fields of the present holder. A lease that ends later than a full
+# one from now was written before the clock of this Redis went back: from now on it ends after a full one.
 _ACQUIRE = (
     _NOW
     + """
-local held = redis.call('HMGET', KEYS[1], 'until', 'token', 'nonce')
+local held = redis.call('HMGET', KEYS[1], 'until', 'token', 'nonce', 'lease')
 if held[3] == ARGV[1] then return held[2] end -- the client repeats it, since the reply was lost
-if tonumber(held[1] or 0) > now and held[2] ~= ARGV[3] then return redis.call('HGETALL', KEYS[1]) end
+local lease_end, latest = tonumber(held[1] or 0) or 0, now + (tonumber(held[4] or ARGV[2]) or ARGV[2])
+if lease_end > latest then redis.call('HSET', KEYS[1], 'until', string.format('%.0f', latest)) end
+if lease_end > now and held[2] ~= ARGV[3] then return redis.call('HGETALL', KEYS[1]) end
 local token = redis.call('HINCRBY', KEYS[1], 'number', 1) .. '-' .. ARGV[1]
 redis.call('HSET', KEYS[1], 'token', token, 'nonce', ARGV[1], 'until', string.format('%.0f', now + ARGV[2]),
-    unpack(ARGV, 4))
+    'lease', ARGV[2], unpack(ARGV, 4))
 return token
 """
 )
@@ -95,6 +98,11 @@ class WriterLock:
             stop.set()
             renewal.join(self._lease)
             self._release(token)
+
+    def is_held(self, token: str) -> bool:
+        """Returns whether this is the fencing token of the present holder."""
+        held: Any = self._client.hget(self._key, "token")
+        return bool(held == to_bytes(token))
 
     @translates_errors
     def loss(self, token: str) -> CatalogueLocked:

@@ -227,6 +227,9 @@ class MemoryWriter:
         for path in paths:
             self._store.clear_failure(path)
 
+    def check_lock(self) -> None:
+        """Returns at once: the lock cannot be lost."""
+
     def trim(self, revision: int) -> None:
         """Drops the events up to a revision; see ``TrackWriter.trim``."""
         self._store.trim(revision)

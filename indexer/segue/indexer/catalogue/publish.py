@@ -25,6 +25,7 @@ def finish_run(data: Path, store: TrackStore, writer: TrackWriter, before: int, 
         counts: counts to update: tracks that exist, and tracks that were removed.
 
     Raises:
+        CatalogueLocked: another writer took the lock over.
         SnapshotUnwritable: the disk is full, or the folder cannot be written.
         StoreUnavailable: the store does not answer.
     """
@@ -46,10 +47,11 @@ def publish_index(
         min_trimmed: smallest number of events that are dropped.
 
     Raises:
+        CatalogueLocked: another writer took the lock over; no snapshot of its was changed, and none was published.
         SnapshotUnwritable: the disk is full, or the folder cannot be written.
         StoreUnavailable: the store does not answer.
     """
-    header = publish(data, store)
+    header = publish(data, store, writer.check_lock)
     older = older_revision(data)
     if older - (store.oldest_revision() - 1) >= min_trimmed:
         writer.trim(older)

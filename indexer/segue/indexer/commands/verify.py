@@ -51,5 +51,7 @@ def _repair(data: Path, store: RedisStore, writer: RedisWriter, identity: Identi
     # Twice: where the events were lost, the ids can only be compared with them after the first pass restored them.
     for part in store.audit(identity.width).parts * 2:
         writer.repair([finding.commands for finding in part()])
-    for finding in audit_snapshots(data, store, identity):
+    damaged = list(audit_snapshots(data, store, identity))
+    writer.check_lock()  # after the listing: a later writer's snapshots are not among them
+    for finding in damaged:
         remove_snapshot(data / "snapshots" / finding.what)
