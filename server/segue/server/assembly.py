@@ -71,6 +71,7 @@ def _create_catalogue(settings: Settings, manifest: Manifest, metrics: Metrics) 
     metrics.follow_view(lambda: catalogue.view)
     metrics.store_up.set_function(lambda: _is_up(catalogue.problem))
     metrics.catalogue_damaged.set_function(lambda: catalogue.is_damaged)
+    metrics.damaged_records.set_function(lambda: catalogue.damaged_records)
     return catalogue
 
 

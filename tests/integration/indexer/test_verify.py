@@ -15,6 +15,8 @@ from segue.core.index.snapshot import load_newest
 from segue.core.index.snapshot_header import HEADER, INDEX, TRACK_IDS
 from segue.core.redis_catalogue.keys import RedisKeys
 from segue.core.redis_catalogue.store import RedisStore
+from tests.helpers.catalogue.damage import METADATA
+from tests.helpers.catalogue.damage import Damage as RecordDamage
 from tests.helpers.catalogue.tracks import addition, track_id
 from tests.helpers.indexer import run, write_library
 
@@ -76,6 +78,12 @@ def flip(client: Any, key: bytes, at: int) -> None:  # noqa: ANN401 - see above
     client.setrange(key, at, bytes([client.getrange(key, at, at)[0] ^ 1]))
 
 
+def replace_by_list(client: Any, key: bytes) -> None:  # noqa: ANN401 - see above
+    """Replaces a key by one of a type that Segue does not write."""
+    client.delete(key)
+    client.rpush(key, "x")
+
+
 DAMAGE: dict[str, tuple[Damage, int]] = {
     # name: the damage, and the number of tracks that are lost by it
     "no metadata": (lambda client: client.delete(KEYS.track(TWO)), 1),
@@ -98,6 +106,13 @@ DAMAGE: dict[str, tuple[Damage, int]] = {
     "a file's damaged record": (lambda client: client.hset(KEYS.files, "/music/1/3.flac", b"?"), 0),
     "a file of a strange track": (lambda client: client.hset(KEYS.files, "/x", f"1 1 {track_id(99)}"), 0),
     "a file of another track": (lambda client: client.hset(KEYS.files, "/music/0/4.flac", f"1 1 {TWO}"), 1),
+    "a file's record of another type": (lambda client: client.hset(KEYS.files, "/music/1/3.flac", b"-9 x"), 0),
+    "a record of a failure": (lambda client: client.hset(KEYS.failures, "/bad", b"?"), 0),
+    "files of another type": (lambda client: replace_by_list(client, KEYS.files), 0),
+    "failures of another type": (lambda client: replace_by_list(client, KEYS.failures), 0),
+    "metadata of another type": (lambda client: replace_by_list(client, KEYS.track(TWO)), 1),
+    "embedding of another type": (lambda client: replace_by_list(client, KEYS.embedding(TWO)), 1),
+    "paths of another type": (lambda client: replace_by_list(client, KEYS.paths(TWO)), 0),
     "a path of two tracks": (lambda client: client.sadd(KEYS.paths(TWO), "/music/0/4.flac"), 0),
     "an event in the middle": (lambda client: client.xdel(KEYS.events, "7-0"), 0),
     "the first event": (lambda client: client.xdel(KEYS.events, "1-0"), 0),
@@ -124,6 +139,16 @@ def test_damage_in_redis_is_found_and_repaired(
         writer.add([addition(3), addition(4)])
     assert (0, []) == problems(data)
     assert 19 == catalogue.count()
+
+
+@pytest.mark.parametrize("damage", METADATA.values(), ids=METADATA)
+def test_unreadable_metadata_is_found(data: Path, client: Any, damage: RecordDamage) -> None:  # noqa: ANN401
+    """The digest may match: another program wrote it, or a backup had it. The track is removed."""
+    damage(client, KEYS, TWO)
+    code, found = problems(data)
+    assert (1, {TWO}) == (code, {problem["what"] for problem in found})
+    assert 0 == problems(data, "--repair")[0]
+    assert "18 tracks" in run("verify", "--data", data).stdout
 
 
 def test_nothing_is_repaired_without_the_option(data: Path, client: Any) -> None:  # noqa: ANN401 - see above

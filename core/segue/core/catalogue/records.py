@@ -124,11 +124,14 @@ class Addition:
     file: PathRecord
 
 
+EventKind = Literal["add", "remove"]
+
+
 class Event(NamedTuple):
     """A change of the catalogue; ``revision`` numbers all changes from 1 on, without gaps."""
 
     revision: int
-    kind: Literal["add", "remove"]
+    kind: EventKind
     track_id: str
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
+from segue.core.catalogue.damaged_records import DamagedRecords
 from segue.core.catalogue.records import (
     Addition,
     CatalogueState,
@@ -25,7 +26,19 @@ from segue.core.errors import CatalogueMismatch
 
 
 class TrackStore(Protocol):
-    """Reads the catalogue. Every method raises ``StoreUnavailable`` if the store does not answer."""
+    """Reads the catalogue. Every method raises ``StoreUnavailable`` if the store does not answer.
+
+    A damaged record counts as a missing one, and ``damaged`` remembers it.
+    """
+
+    @property
+    def damaged(self) -> DamagedRecords:
+        """The damaged records that were met."""
+        ...
+
+    def recheck_damaged(self) -> None:
+        """Reads damaged records again, and forgets those that were repaired."""
+        ...
 
     def ping(self) -> None:
         """Checks that the store answers, and first starts a private one again if it died."""
@@ -101,7 +114,7 @@ class TrackStore(Protocol):
         ...
 
     def events(self, after: int, limit: int) -> list[Event]:
-        """Returns up to ``limit`` events in ascending order, starting after the revision ``after``."""
+        """Returns up to ``limit`` events in ascending order after the revision ``after``, without damaged ones."""
         ...
 
 

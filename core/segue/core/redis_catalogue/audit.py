@@ -10,19 +10,20 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from redis import Redis
+from redis.client import Pipeline
 
 from segue.core.batching import batched
 from segue.core.catalogue.finding import Finding
 from segue.core.catalogue.records import PathRecord
-from segue.core.errors import EmbeddingUnusable
-from segue.core.redis_catalogue.client import translating_errors
+from segue.core.redis_catalogue.client import WrongType, read_each, translating_errors
 from segue.core.redis_catalogue.codec import (
     DIGEST,
     embedding_from_bytes,
-    embedding_to_bytes,
+    failure_from_bytes,
     file_from_bytes,
     file_to_bytes,
     track_digest,
+    track_from_hash,
 )
 from segue.core.redis_catalogue.keys import RedisKeys, to_bytes, to_text
 from segue.core.redis_catalogue.transaction import TRIMMED, revision_of, stream_bounds
@@ -30,6 +31,7 @@ from segue.core.redis_catalogue.transaction import TRIMMED, revision_of, stream_
 _PAGE = 500
 # A file with this size counts as changed: the next run indexes it again, and its track stays until then.
 _NO_SIZE = -1
+_NO_TRACK = "?"
 # Metadata, embedding and paths of a track, as Redis has them.
 _RawTrack = tuple[dict[bytes, bytes], bytes | None, list[bytes]]
 
@@ -57,7 +59,8 @@ class RedisAudit:
 
         Repair the findings of a part before running the next one, which relies on the data that it checked.
         """
-        return tuple(map(self._translating, (self._stray_tracks, self._files, self._tracks, self._events)))
+        parts = (self._wrong_types, self._stray_tracks, self._files, self._failures, self._tracks, self._events)
+        return tuple(map(self._translating, parts))
 
     def _translating(self, part: Callable[[], Iterator[Finding]]) -> Callable[[], list[Finding]]:
         def run() -> list[Finding]:
@@ -65,6 +68,16 @@ class RedisAudit:
                 return list(part())
 
         return run
+
+    def _wrong_types(self) -> Iterator[Finding]:
+        """Yields findings about keys of another type than Segue writes, which count as missing from then on."""
+        for page in batched(self._client.scan_iter(match=self._keys.pattern, count=_PAGE), _PAGE):
+            types = read_each(self._client, page, Pipeline.type)
+            for key, kind in zip(page, types, strict=True):
+                expected = self._keys.type_of(key)
+                if expected is not None and kind not in {b"none", expected}:
+                    problem = f"Its key {to_text(key)} has the type {to_text(kind)}, not {to_text(expected)}."
+                    yield Finding(self._keys.track_of(key) or to_text(key), problem, (("DEL", key),))
 
     def _stray_tracks(self) -> Iterator[Finding]:
         """Yields findings about keys of tracks that are not among the ids."""
@@ -74,7 +87,7 @@ class RedisAudit:
             strays.update(track_id for track_id, listed in zip(ids, self._are_listed(ids), strict=True) if not listed)
         for track_id in sorted(strays):
             ((fields, embedding, paths),) = self._read_tracks([track_id])
-            problem = self._problem(fields, embedding)
+            problem = self._problem(track_id, fields, embedding)
             if problem:
                 yield self._removal(track_id, f"It is not among the ids. {problem}", paths)
             else:
@@ -88,23 +101,33 @@ class RedisAudit:
 
     def _files(self) -> Iterator[Finding]:
         """Yields findings about files that their track does not list."""
-        for page in batched(self._client.hscan_iter(self._keys.files, count=_PAGE), _PAGE):
-            records = [(path, _owner(raw)) for path, raw in page]
+        for page in batched(self._hash(self._keys.files), _PAGE):
+            records = [(path, _owner(path, raw)) for path, raw in page]
             listed = self._are_listed([owner for _, owner in records])
             members = self._run_each("SISMEMBER", [(self._keys.paths(owner), path) for path, owner in records])
             for (path, owner), is_listed, is_member in zip(records, listed, members, strict=True):
                 if not is_listed:
-                    forget = ("HDEL", self._keys.files, path)
-                    yield Finding(to_text(path), f"It is a file of the track {owner}, which does not exist.", (forget,))
+                    stray = f"It is a file of the track {owner}, which does not exist."
+                    problem = "Its record is damaged." if owner == _NO_TRACK else stray
+                    yield Finding(to_text(path), problem, (("HDEL", self._keys.files, path),))
                 elif not is_member:
                     add_path = ("SADD", self._keys.paths(owner), path)
                     yield Finding(to_text(path), f"It is not among the files of its track {owner}.", (add_path,))
+
+    def _failures(self) -> Iterator[Finding]:
+        """Yields findings about damaged records of failed files, which the next run examines again."""
+        for path, raw in self._hash(self._keys.failures):
+            try:
+                failure_from_bytes(to_text(path), raw)
+            except ValueError as error:
+                problem = f"The record of its failure is damaged. {error}"
+                yield Finding(to_text(path), problem, (("HDEL", self._keys.failures, path),))
 
     def _tracks(self) -> Iterator[Finding]:
         """Yields findings about incomplete tracks, and about tracks with wrong files."""
         for page in batched(self._ids(), _PAGE):
             for track_id, (fields, embedding, paths) in zip(page, self._read_tracks(page), strict=True):
-                problem = self._problem(fields, embedding)
+                problem = self._problem(track_id, fields, embedding)
                 if problem is not None:
                     yield self._removal(track_id, problem, paths)
                 else:
@@ -162,24 +185,29 @@ class RedisAudit:
         remove_event = ("remove", self._keys.events, to_bytes(track_id))
         return Finding(track_id, problem, (*records, *(("DEL", key) for key in keys), remove_id, remove_event))
 
-    def _problem(self, fields: dict[bytes, bytes], embedding: bytes | None) -> str | None:
+    def _problem(self, track_id: str, fields: dict[bytes, bytes], embedding: bytes | None) -> str | None:
         """Returns what is wrong with a track's metadata or embedding, or None."""
         if not fields:
             return "It has no metadata."
         if embedding is None:
             return "It has no embedding."
-        if len(embedding) != 4 * self._width:
-            return f"Its embedding has {len(embedding)} bytes, not {4 * self._width}."
         try:
-            embedding_to_bytes(embedding_from_bytes(embedding), self._width)
-        except EmbeddingUnusable as error:
+            embedding_from_bytes(embedding, self._width)
+            track_from_hash(track_id, fields)
+        except ValueError as error:
             return str(error)
         if fields.get(DIGEST) != track_digest(fields, embedding):
             return "Its metadata or its embedding was changed: the digest differs."
         return None
 
     def _ids(self) -> Iterator[str]:
-        return (to_text(raw) for raw, _ in self._client.zscan_iter(self._keys.track_ids, count=_PAGE))
+        if self._client.type(self._keys.track_ids) == b"zset":
+            yield from (to_text(raw) for raw, _ in self._client.zscan_iter(self._keys.track_ids, count=_PAGE))
+
+    def _hash(self, key: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """Yields the fields and values of a hash; nothing for a key of the wrong type, which counts as missing."""
+        if self._client.type(key) == b"hash":
+            yield from self._client.hscan_iter(key, count=_PAGE)
 
     def _are_listed(self, track_ids: Sequence[str]) -> list[bool]:
         """Returns for each track whether it is among the ids."""
@@ -188,17 +216,17 @@ class RedisAudit:
 
     def _owners(self, paths: list[bytes]) -> dict[bytes, str | None]:
         """Returns the track of each file by its record, or None for files without a record."""
-        records = self._client.hmget(self._keys.files, paths) if paths else []
-        return {path: None if raw is None else _owner(raw) for path, raw in zip(paths, records, strict=True)}
+        records = self._run_each("HGET", [(self._keys.files, path) for path in paths])
+        return {path: None if raw is None else _owner(path, raw) for path, raw in zip(paths, records, strict=True)}
 
     def _read_tracks(self, track_ids: list[str]) -> list[_RawTrack]:
-        pipe = self._client.pipeline(transaction=False)
-        for track_id in track_ids:
-            pipe.hgetall(self._keys.track(track_id))
-            pipe.get(self._keys.embedding(track_id))
-            pipe.smembers(self._keys.paths(track_id))
-        replies = pipe.execute()
-        return list(zip(replies[::3], replies[1::3], map(sorted, replies[2::3]), strict=True))
+        fields = self._run_each("HGETALL", [(self._keys.track(track_id),) for track_id in track_ids])
+        embeddings = self._run_each("GET", [(self._keys.embedding(track_id),) for track_id in track_ids])
+        paths = self._run_each("SMEMBERS", [(self._keys.paths(track_id),) for track_id in track_ids])
+        return [
+            (track_fields or {}, embedding, sorted(track_paths or ()))
+            for track_fields, embedding, track_paths in zip(fields, embeddings, paths, strict=True)
+        ]
 
     def _stream(self) -> Iterator[tuple[int, bytes | None, str]]:
         """Yields revision, kind and track of each event."""
@@ -209,17 +237,14 @@ class RedisAudit:
             start = b"(" + entries[-1][0]
 
     def _run_each(self, command: str, arguments: Iterable[tuple[Any, ...]]) -> list[Any]:
-        """Returns the replies to one command with different arguments."""
-        pipe = self._client.pipeline(transaction=False)
-        for each in arguments:
-            pipe.execute_command(command, *each)
-        replies: list[Any] = pipe.execute()
-        return replies
+        """Returns the replies to one command with different arguments; None for each key of the wrong type."""
+        replies = read_each(self._client, arguments, lambda pipe, each: pipe.execute_command(command, *each))
+        return [None if isinstance(reply, WrongType) else reply for reply in replies]
 
 
-def _owner(raw: bytes) -> str:
-    """Returns the track of a file's record, or "?", which is no track, for a damaged record."""
+def _owner(path: bytes, raw: bytes) -> str:
+    """Returns the track of a file's record, or ``_NO_TRACK`` for a damaged record."""
     try:
-        return file_from_bytes("", raw).track_id
+        return file_from_bytes(to_text(path), raw).track_id
     except ValueError:
-        return "?"
+        return _NO_TRACK

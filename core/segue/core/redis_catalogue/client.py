@@ -1,16 +1,17 @@
-"""Connects to Redis and translates its errors into sentences."""
+"""Connects to Redis, reads many keys at once, and translates its errors into sentences."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import wraps
-from typing import Concatenate, NamedTuple, ParamSpec, Protocol, TypeVar
+from typing import Any, Concatenate, NamedTuple, ParamSpec, Protocol, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from redis import Redis
 from redis.backoff import ExponentialWithJitterBackoff
+from redis.client import Pipeline
 from redis.exceptions import (
     AuthenticationError,
     AuthorizationError,
@@ -29,7 +30,8 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.retry import Retry
 
-from segue.core.errors import StoreUnavailable
+from segue.core.errors import CatalogueLost, StoreUnavailable
+from segue.core.redis_catalogue.keys import RedisKeys
 
 
 class RedisTimeouts(NamedTuple):
@@ -124,10 +126,16 @@ def translating_errors(address: str) -> Iterator[None]:
 
     Raises:
         StoreUnavailable: Redis does not answer, or refuses a command.
+        CatalogueLost: a key of the catalogue has the wrong type.
     """
     try:
         yield
     except RedisError as error:
+        if is_wrong_type(error):
+            raise CatalogueLost(
+                f"The Redis at {address} has a key of the catalogue that another program replaced by one of another "
+                "type. Run `segue-indexer verify --repair`, or restore a backup."
+            ) from error
         raise StoreUnavailable(f"The Redis at {address} {_explanation(error)}") from error
 
 
@@ -201,3 +209,57 @@ _SENTENCES: tuple[tuple[tuple[type[RedisError], ...], str], ...] = (
         "other program.",
     ),
 )
+
+
+class WrongType(ValueError):
+    """The reply to a command on a key that another program replaced by one of another type."""
+
+    def __init__(self) -> None:
+        super().__init__("Its key in Redis has another type than Segue writes.")
+
+
+def read_each(client: Redis, items: Iterable[Any], add_command: Callable[[Any, Any], object]) -> list[Any]:
+    """Returns the reply to a command for each item, in one round trip.
+
+    Args:
+        client: a client of Redis.
+        items: the items.
+        add_command: adds the command for an item.
+
+    Returns:
+        The replies, with a ``WrongType`` for each key of the wrong type.
+
+    Raises:
+        RedisError: Redis does not answer, or refuses a command for another reason.
+    """
+    pipe = client.pipeline(transaction=False)
+    for item in items:
+        add_command(pipe, item)
+    return list(map(_checked, pipe.execute(raise_on_error=False)))
+
+
+def read_embeddings(client: Redis, keys: RedisKeys, track_ids: Sequence[str]) -> tuple[int | None, list[Any]]:
+    """Returns the width of the catalogue, or None if it is unknown, and the embeddings as bytes; see ``read_each``."""
+    pipe = client.pipeline(transaction=True)
+    pipe.hget(keys.identity, "width")
+    pipe.mget([keys.embedding(track_id) for track_id in track_ids])
+    width, values = pipe.execute()
+    # MGET is quick, but does not distinguish keys of the wrong type from missing ones.
+    missing = [number for number, value in enumerate(values) if value is None]
+    missing_keys = [keys.embedding(track_ids[number]) for number in missing]
+    for number, reply in zip(missing, read_each(client, missing_keys, Pipeline.get), strict=True):
+        values[number] = reply
+    return (int(width) if width and width.isdigit() else None), values
+
+
+def is_wrong_type(reply: object) -> bool:
+    """Returns whether a reply or an error says that a key has the wrong type."""
+    return isinstance(reply, ResponseError) and "WRONGTYPE" in str(reply)
+
+
+def _checked(reply: Any) -> Any:  # noqa: ANN401 - replies of Redis
+    if is_wrong_type(reply):
+        return WrongType()
+    if isinstance(reply, Exception):
+        raise reply
+    return reply

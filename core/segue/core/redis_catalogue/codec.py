@@ -6,11 +6,12 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
-from typing import Any
+from typing import Any, cast, get_args
 
 import numpy as np
 
-from segue.core.catalogue.records import FailureRecord, Identity, PathRecord, Track, Vector, is_unit
+from segue.core.catalogue.records import Event, EventKind, FailureRecord, Identity, PathRecord, Track, Vector, is_unit
+from segue.core.catalogue.validity import check_embedding, check_failure, check_file, check_track
 from segue.core.errors import CatalogueMismatch, EmbeddingUnusable
 from segue.core.redis_catalogue.keys import to_bytes, to_text
 
@@ -53,14 +54,46 @@ def track_digest(fields: Mapping[bytes, bytes], embedding: bytes) -> bytes:
 
 
 def track_from_hash(track_id: str, raw: Mapping[bytes, bytes]) -> Track:
-    """Returns the track of a hash, and ignores fields that this version does not know."""
+    """Returns the track of a hash, and ignores fields that this version does not know.
+
+    Raises:
+        ValueError: the hash is damaged; the message is a sentence.
+    """
     texts = {name: to_text(raw[name.encode()]) for name in _TEXT_FIELDS if name.encode() in raw}
-    more = {name: value for name, value in json.loads(raw.get(b"tags", b"{}")).items() if name in _MORE_FIELDS}
-    numbers = {
-        "seconds": float(raw.get(b"seconds", b"0")),
-        "posterior": json.loads(raw.get(b"posterior", b"{}")),
-    }
-    return Track.from_json({"track_id": track_id, "title": "", **texts, **more, **numbers})
+    more = {name: value for name, value in _object("tags", raw).items() if name in _MORE_FIELDS}
+    numbers = {"seconds": _seconds(raw.get(b"seconds", b"0")), "posterior": _object("posterior", raw)}
+    return check_track(Track.from_json({"track_id": track_id, "title": "", **texts, **more, **numbers}))
+
+
+def _seconds(raw: bytes) -> float:
+    try:
+        return float(raw)
+    except ValueError:
+        raise ValueError("Its seconds are not a number.") from None
+
+
+def _object(name: str, raw: Mapping[bytes, bytes]) -> dict[str, Any]:
+    """Returns the JSON object in a field of a track's hash."""
+    value = parse_json(f"Its {name}", raw.get(name.encode(), b"{}"))
+    if not isinstance(value, dict):
+        raise ValueError(f"Its {name} are no JSON object.")  # noqa: TRY004 - the data is wrong, not the program
+    return value
+
+
+def parse_json(subject: str, raw: bytes) -> Any:  # noqa: ANN401 - any JSON value
+    """Returns a JSON value.
+
+    Args:
+        subject: the beginning of a sentence about the value.
+        raw: the bytes.
+
+    Raises:
+        ValueError: they are not JSON, or nested too deeply to be read; the message is a sentence.
+    """
+    try:
+        return json.loads(raw)
+    except (ValueError, RecursionError):
+        raise ValueError(f"{subject} cannot be read as JSON.") from None
 
 
 def texts_from_values(values: Sequence[bytes | None]) -> tuple[str, str, str, str] | None:
@@ -91,9 +124,19 @@ def embedding_to_bytes(embedding: Vector, width: int) -> bytes:
     return embedding.astype("<f4").tobytes()
 
 
-def embedding_from_bytes(raw: bytes) -> Vector:
-    """Decodes an embedding [e] that ``embedding_to_bytes`` returned."""
-    return np.frombuffer(raw, dtype="<f4").astype(np.float32, copy=False)
+def embedding_from_bytes(raw: bytes, width: int | None = None) -> Vector:
+    """Decodes an embedding [e] that ``embedding_to_bytes`` returned.
+
+    Args:
+        raw: the bytes.
+        width: the width of the catalogue, or None if it is unknown.
+
+    Raises:
+        ValueError: they are damaged; the message is a sentence.
+    """
+    if len(raw) % 4 or (width is not None and len(raw) != 4 * width):
+        raise ValueError(f"Its embedding has {len(raw)} bytes" + (f", not {4 * width}." if width else "."))
+    return check_embedding(np.frombuffer(raw, dtype="<f4").astype(np.float32, copy=False), width)
 
 
 def file_to_bytes(file: PathRecord) -> bytes:
@@ -107,8 +150,12 @@ def file_from_bytes(path: str, raw: bytes) -> PathRecord:
     Raises:
         ValueError: the bytes are damaged.
     """
-    size, mtime_ns, track_id, *more = raw.decode().split(" ")
-    return PathRecord(path, int(size), int(mtime_ns), track_id, int(more[0]) if more else 0)
+    try:
+        size, mtime_ns, track_id, *more = raw.decode().split(" ")
+        file = PathRecord(path, int(size), int(mtime_ns), track_id, int(more[0]) if more else 0)
+    except ValueError:
+        raise ValueError("Its size, times and track cannot be read.") from None
+    return check_file(file)
 
 
 def failure_to_bytes(failure: FailureRecord) -> bytes:
@@ -118,8 +165,27 @@ def failure_to_bytes(failure: FailureRecord) -> bytes:
 
 
 def failure_from_bytes(path: str, raw: bytes) -> FailureRecord:
-    """Decodes what ``failure_to_bytes`` returned."""
-    return FailureRecord(path, *json.loads(raw))
+    """Decodes what ``failure_to_bytes`` returned.
+
+    Raises:
+        ValueError: the bytes are damaged.
+    """
+    values = parse_json("It", raw)
+    if not isinstance(values, list) or len(values) != _FAILURE_VALUES:
+        raise ValueError("It is no list of the values of a failure.")
+    return check_failure(FailureRecord(path, *values))
+
+
+def event_from_entry(revision: str, entry: Mapping[bytes, bytes]) -> Event:
+    """Decodes an entry of the stream of events.
+
+    Raises:
+        ValueError: it is damaged.
+    """
+    kind, track_id = to_text(entry.get(b"kind", b"")), to_text(entry.get(b"track", b""))
+    if kind not in get_args(EventKind):
+        raise ValueError(f"Its kind is {kind!a}.")
+    return Event(int(revision), cast("EventKind", kind), track_id)
 
 
 def identity_from_hash(raw: Mapping[bytes, bytes]) -> Identity:
@@ -142,6 +208,8 @@ def identity_from_hash(raw: Mapping[bytes, bytes]) -> Identity:
         ) from error
 
 
+# Those of a FailureRecord without its path.
+_FAILURE_VALUES = 5
 _TEXT_FIELDS = ("title", "artist", "album", "genre", "tagged_genre", "year", "path")
 # Those that came later. Catalogues of earlier versions have none of them.
 _MORE_FIELDS = tuple(

@@ -45,6 +45,12 @@ class RedisKeys:
         #: Hash of the size, time, reason, detail and time of failure of each file that failed, by path.
         self.failures = self._key("failures")
 
+        self._types = {
+            **dict.fromkeys((self.identity, self.writer, self.files, self.failures), b"hash"),
+            self.events: b"stream",
+            self.track_ids: b"zset",
+        }
+
     def staging(self) -> RedisKeys:
         """Returns the keys of the staged catalogue, which can take the place of this one."""
         return RedisKeys(*self._names, stage="next")
@@ -77,6 +83,13 @@ class RedisKeys:
             if key.startswith(prefix):
                 return to_text(key[len(prefix) :])
         return None
+
+    def type_of(self, key: bytes) -> bytes | None:
+        """Returns the type that a key has in Redis, or None for a key that Segue does not write."""
+        for prefix, kind in zip(self.track_prefixes, (b"hash", b"string", b"set"), strict=True):
+            if key.startswith(prefix):
+                return kind
+        return self._types.get(key)
 
     def _key(self, *parts: str) -> bytes:
         return to_bytes(":".join((self._tag, *parts)))

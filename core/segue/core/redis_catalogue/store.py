@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from typing import Any, TypeVar
 
+from redis.client import Pipeline
+
 from segue.core.batching import batched
+from segue.core.catalogue.damaged_records import DamagedRecords, Kind
 from segue.core.catalogue.records import (
     CatalogueState,
     Event,
@@ -23,14 +27,18 @@ from segue.core.redis_catalogue.audit import RedisAudit
 from segue.core.redis_catalogue.client import (
     DEFAULT_TIMEOUTS,
     RedisTimeouts,
+    WrongType,
     address_of,
     connect,
+    read_each,
+    read_embeddings,
     translates_errors,
     translating_errors,
 )
 from segue.core.redis_catalogue.codec import (
     TEXTS,
     embedding_from_bytes,
+    event_from_entry,
     failure_from_bytes,
     file_from_bytes,
     identity_from_hash,
@@ -49,7 +57,12 @@ PAGE = 1_000
 
 
 class RedisStore:
-    """A catalogue in Redis; see ``WritableStore``. Several threads may call its methods at once."""
+    """A catalogue in Redis; see ``WritableStore``. Several threads may call its methods at once.
+
+    Attributes:
+        address: the address of the Redis, without its password.
+        damaged: the records that could not be read and were left out.
+    """
 
     def __init__(
         self,
@@ -74,6 +87,7 @@ class RedisStore:
             StoreUnavailable: the URL is not the address of a Redis.
         """
         self.address = address_of(url)
+        self.damaged = DamagedRecords()
         self._url = url
         self._client = connect(url, timeouts)
         self._keys = keys or RedisKeys()
@@ -137,14 +151,11 @@ class RedisStore:
 
     @translates_errors
     def get(self, track_ids: Sequence[str]) -> list[Track | None]:
-        """Returns the tracks with these ids, with None for unknown ids."""
+        """Returns the tracks with these ids, with None for unknown ids and damaged tracks."""
         tracks: list[Track | None] = []
         for page in batched(track_ids, PAGE):
-            pipe = self._client.pipeline(transaction=False)
-            for track_id in page:
-                pipe.hgetall(self._keys.track(track_id))
-            hashes: list[Any] = pipe.execute()
-            tracks += [track_from_hash(name, raw) if raw else None for name, raw in zip(page, hashes, strict=True)]
+            hashes = read_each(self._client, map(self._keys.track, page), Pipeline.hgetall)
+            tracks += self.damaged.decode("track", page, [raw or None for raw in hashes], track_from_hash)
         return tracks
 
     @translates_errors
@@ -152,10 +163,8 @@ class RedisStore:
         """Returns title, artist, album and path of these tracks, with None for unknown ids."""
         texts: list[tuple[str, str, str, str] | None] = []
         for page in batched(track_ids, PAGE):
-            pipe = self._client.pipeline(transaction=False)
-            for track_id in page:
-                pipe.hmget(self._keys.track(track_id), TEXTS)
-            texts += map(texts_from_values, pipe.execute())
+            replies = read_each(self._client, map(self._keys.track, page), lambda pipe, key: pipe.hmget(key, TEXTS))
+            texts += [None if isinstance(values, WrongType) else texts_from_values(values) for values in replies]
         return texts
 
     @translates_errors
@@ -166,11 +175,11 @@ class RedisStore:
 
     @translates_errors
     def embeddings(self, track_ids: Sequence[str]) -> list[Vector | None]:
-        """Returns the embeddings [e] of these tracks, with None for unknown ids."""
+        """Returns the embeddings [e] of these tracks, with None for unknown ids and damaged embeddings."""
         vectors: list[Vector | None] = []
         for page in batched(track_ids, PAGE):
-            values: list[Any] = self._client.mget([self._keys.embedding(track_id) for track_id in page])
-            vectors += [None if raw is None else embedding_from_bytes(raw) for raw in values]
+            width, values = read_embeddings(self._client, self._keys, page)
+            vectors += self.damaged.decode("embedding", page, values, partial(_embedding_from_bytes, width))
         return vectors
 
     @translates_errors
@@ -183,51 +192,65 @@ class RedisStore:
     @translates_errors
     def files(self, paths: Sequence[str]) -> list[PathRecord | None]:
         """Returns the records of these paths, with None for files that were never indexed."""
-        return self._records(self._keys.files, paths, file_from_bytes)
+        return self._records("file", self._keys.files, paths, file_from_bytes)
 
     @translates_errors
     def paths(self, track_ids: Sequence[str]) -> list[list[str]]:
         """Returns the sorted paths of each track's files, with an empty list for unknown ids."""
         sorted_paths: list[list[str]] = []
         for page in batched(track_ids, PAGE):
-            pipe = self._client.pipeline(transaction=False)
-            for track_id in page:
-                pipe.smembers(self._keys.paths(track_id))
-            sorted_paths += [sorted(to_text(path) for path in paths) for paths in pipe.execute()]
+            sets = read_each(self._client, map(self._keys.paths, page), Pipeline.smembers)
+            decoded = self.damaged.decode("files of the track", page, sets, _sorted_texts)
+            sorted_paths += [paths or [] for paths in decoded]
         return sorted_paths
 
     def all_files(self) -> Iterator[PathRecord]:
         """Yields the records of all files in any order; see ``TrackStore.all_files``."""
         with translating_errors(self.address):
             for path, raw in self._client.hscan_iter(self._keys.files, count=PAGE):
-                yield file_from_bytes(to_text(path), raw)
+                yield from self._one("file", to_text(path), raw, file_from_bytes)
 
     @translates_errors
     def failures(self, paths: Sequence[str]) -> list[FailureRecord | None]:
         """Returns the failures of these paths, with None for files that did not fail."""
-        return self._records(self._keys.failures, paths, failure_from_bytes)
+        return self._records("failure of the file", self._keys.failures, paths, failure_from_bytes)
 
     def all_failures(self) -> Iterator[FailureRecord]:
         """Yields the failures of all files in any order; see ``TrackStore.all_failures``."""
         with translating_errors(self.address):
             for path, raw in self._client.hscan_iter(self._keys.failures, count=PAGE):
-                yield failure_from_bytes(to_text(path), raw)
+                yield from self._one("failure of the file", to_text(path), raw, failure_from_bytes)
 
     @translates_errors
     def events(self, after: int, limit: int) -> list[Event]:
-        """Returns up to ``limit`` events in ascending order, starting after the revision ``after``."""
+        """Returns up to ``limit`` events in ascending order after the revision ``after``, without damaged ones."""
         entries: Any = self._client.xrange(self._keys.events, min=f"{after + 1}-0", count=limit)
-        return [
-            Event(revision_of(entry_id), to_text(entry[b"kind"]), to_text(entry[b"track"]))  # type: ignore[arg-type] # written by us
-            for entry_id, entry in entries
-        ]
+        revisions = [str(revision_of(entry_id)) for entry_id, _ in entries]
+        events = self.damaged.decode("event", revisions, [entry for _, entry in entries], event_from_entry)
+        return [event for event in events if event is not None]
 
-    def _records(self, key: bytes, paths: Sequence[str], decode: Callable[[str, bytes], R]) -> list[R | None]:
+    def recheck_damaged(self) -> None:
+        """Reads damaged records again, and forgets those that were repaired."""
+        self.damaged.recheck("track", self.get)
+        self.damaged.recheck("embedding", self.embeddings)
+        self.damaged.recheck("files of the track", self.paths)
+        self.damaged.recheck("file", self.files)
+        self.damaged.recheck("failure of the file", self.failures)
+
+    def _one(self, kind: Kind, path: str, raw: bytes, decode: Callable[[str, bytes], R]) -> Iterator[R]:
+        """Yields a decoded value, unless it is damaged."""
+        (record,) = self.damaged.decode(kind, [path], [raw], decode)
+        if record is not None:
+            yield record
+
+    def _records(
+        self, kind: Kind, key: bytes, paths: Sequence[str], decode: Callable[[str, bytes], R]
+    ) -> list[R | None]:
         """Returns the values of a hash for these paths, with None for unknown paths."""
         records: list[R | None] = []
         for page in batched(paths, PAGE):
             values: list[Any] = self._client.hmget(key, [to_bytes(path) for path in page])
-            records += [None if raw is None else decode(path, raw) for path, raw in zip(page, values, strict=True)]
+            records += self.damaged.decode(kind, page, values, decode)
         return records
 
     def audit(self, width: int) -> RedisAudit:
@@ -252,6 +275,14 @@ class RedisStore:
         if not holds_lock:
             raise self._lock.loss(token)
         return self.identity()
+
+
+def _embedding_from_bytes(width: int | None, _track_id: str, raw: bytes) -> Vector:
+    return embedding_from_bytes(raw, width)
+
+
+def _sorted_texts(_track_id: str, paths: Iterable[bytes]) -> list[str]:
+    return sorted(map(to_text, paths))
 
 
 # KEYS: writer, identity. ARGV: token, uuid, model id, fingerprint, width. Returns 1, or 0 if the lock is lost.

@@ -49,6 +49,7 @@ class Transaction:
         embeddings: the embedding of each track that it uses, as bytes, or None for a track that does not exist.
         paths: the paths of each of these tracks.
         owners: the track of each path.
+        wrong_types: the keys of another type than Segue writes, which are deleted before they are written.
     """
 
     def __init__(self, keys: RedisKeys, revision: int) -> None:
@@ -60,6 +61,7 @@ class Transaction:
         self.embeddings: dict[str, bytes | None] = {}
         self.paths: dict[str, set[str]] = {}
         self.owners: dict[str, str] = {}
+        self.wrong_types: set[bytes] = set()
 
     @property
     def keys(self) -> list[bytes]:
@@ -111,14 +113,14 @@ class Transaction:
         self._event("remove", track_id)
 
     def forget(self, path: str) -> None:
-        """Forgets a file and its failure, if there are any."""
+        """Forgets a file and its failure, if there are any; also a record that is damaged, so that it has no track."""
         self.clear_failure(path)
         owner = self.owners.get(path)
-        if owner is None:
-            return
-        self._detach(owner, path)
-        if self.owners.pop(path, None) is not None:  # otherwise it was removed with its track
-            self._run("HDEL", self._keys.files, to_bytes(path))
+        if owner is not None:
+            self._detach(owner, path)
+            if self.owners.pop(path, None) is None:  # it was removed with its track
+                return
+        self._run("HDEL", self._keys.files, to_bytes(path))
 
     def record_failure(self, failure: FailureRecord) -> None:
         """Records the failure of a file."""
@@ -130,7 +132,7 @@ class Transaction:
 
     def _detach(self, track_id: str, path: str) -> None:
         """Removes a file from a track, and the track with its last file."""
-        if self.paths[track_id] == {path}:
+        if self.paths[track_id] <= {path}:
             self.drop(track_id)
             return
         self.paths[track_id].discard(path)
@@ -157,6 +159,9 @@ class Transaction:
         self._run("XADD", self._keys.events, f"{self.revision}-0", "kind", kind, "track", to_bytes(track_id))
 
     def _run(self, command: str, key: bytes, *args: bytes | str | int) -> None:
+        if key in self.wrong_types:
+            self.wrong_types.remove(key)
+            self._run("DEL", key)
         number = self._key_numbers.setdefault(key, len(self._key_numbers) + 1)
         self._commands += [command, number, len(args), *args]
 

@@ -7,17 +7,19 @@ them or none, and only if the token is still valid and no event was added meanwh
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from redis import Redis
+from redis.client import Pipeline
 
 from segue.core.batching import batched
 from segue.core.catalogue.finding import Command
 from segue.core.catalogue.records import Addition, FailureRecord
 from segue.core.errors import CatalogueLocked
 from segue.core.failpoints import Failpoint, reach
-from segue.core.redis_catalogue.client import translates_errors
+from segue.core.redis_catalogue.client import WrongType, read_each, translates_errors
 from segue.core.redis_catalogue.codec import embedding_to_bytes, file_from_bytes
 from segue.core.redis_catalogue.keys import RedisKeys, to_bytes, to_text
 from segue.core.redis_catalogue.staging import clear, switch
@@ -29,6 +31,8 @@ T = TypeVar("T")
 
 # Tracks in a transaction: enough to share one write to disk, few enough to occupy Redis for only 1 to 2 ms.
 BATCH = 64
+# An embedding that differs from every other, for a track that has a key of the wrong type instead.
+_UNUSABLE = b""
 
 
 class RedisWriter:
@@ -127,23 +131,51 @@ class RedisWriter:
     def _begin(self, track_ids: Sequence[str], paths: Sequence[str]) -> Transaction:
         """Begins a transaction that knows these tracks, these files, and the tracks in the files."""
         transaction = Transaction(self._keys, self._revision())
-        if paths:
-            values: list[Any] = self._client.hmget(self._keys.files, [to_bytes(path) for path in paths])
-            files = [file_from_bytes(path, raw) for path, raw in zip(paths, values, strict=True) if raw]
-            transaction.owners = {file.path: file.track_id for file in files}
+        self._check_main_keys()
+        transaction.owners = self._owners(paths)
         known_ids = list({*track_ids, *transaction.owners.values()})
-        pipe = self._client.pipeline(transaction=False)
-        for track_id in known_ids:
-            pipe.get(self._keys.embedding(track_id))
-            pipe.smembers(self._keys.paths(track_id))
-        replies = pipe.execute()
-        transaction.embeddings = dict(zip(known_ids, replies[::2], strict=True))
+        embeddings = self._read(transaction, map(self._keys.embedding, known_ids), Pipeline.get, _UNUSABLE)
+        path_sets = self._read(transaction, map(self._keys.paths, known_ids), Pipeline.smembers, ())
+        self._read(transaction, map(self._keys.track, known_ids), Pipeline.hlen, 0)
+        transaction.embeddings = dict(zip(known_ids, embeddings, strict=True))
         transaction.paths = {
             track_id: {to_text(path) for path in raw_paths}
-            for track_id, raw_paths in zip(known_ids, replies[1::2], strict=True)
+            for track_id, raw_paths in zip(known_ids, path_sets, strict=True)
         }
         transaction.owners |= {path: track_id for track_id, paths in transaction.paths.items() for path in paths}
         return transaction
+
+    def _check_main_keys(self) -> None:
+        """Fails if a main key has another type: Redis would stop in the middle of a transaction that writes it."""
+        pipe = self._client.pipeline(transaction=False)
+        pipe.hlen(self._keys.files)
+        pipe.hlen(self._keys.failures)
+        pipe.zcard(self._keys.track_ids)
+        pipe.execute()
+
+    def _owners(self, paths: Sequence[str]) -> dict[str, str]:
+        """Returns the track of each file that has a record; a damaged record counts as none."""
+        values: list[Any] = self._client.hmget(self._keys.files, list(map(to_bytes, paths))) if paths else []
+        owners = dict[str, str]()
+        for path, raw in zip(paths, values, strict=True):
+            with suppress(ValueError):
+                owners |= {path: file_from_bytes(path, raw).track_id} if raw else {}
+        return owners
+
+    def _read(
+        self,
+        transaction: Transaction,
+        keys: Iterable[bytes],
+        add_command: Callable[[Pipeline, bytes], object],
+        default: object,
+    ) -> list[Any]:
+        """Returns the replies to a command; a key of the wrong type is replaced when the transaction writes it."""
+        keys = list(keys)
+        replies = read_each(self._client, keys, add_command)
+        transaction.wrong_types.update(
+            key for key, reply in zip(keys, replies, strict=True) if isinstance(reply, WrongType)
+        )
+        return [default if isinstance(reply, WrongType) else reply for reply in replies]
 
     @translates_errors
     def check_lock(self) -> None:

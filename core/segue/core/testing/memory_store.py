@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Literal
 
+from segue.core.catalogue.damaged_records import DamagedRecords
 from segue.core.catalogue.records import (
     Addition,
     CatalogueState,
@@ -36,6 +37,7 @@ class MemoryStore:
         Args:
             identity: its identity, or None for one that the first writer creates.
         """
+        self.damaged = DamagedRecords()
         self._identity = identity
         self._tracks: dict[str, Track] = {}
         self._embeddings: dict[str, bytes] = {}
@@ -48,6 +50,9 @@ class MemoryStore:
 
     def ping(self) -> None:
         """Returns at once: memory always answers."""
+
+    def recheck_damaged(self) -> None:
+        """Returns at once: no record in memory is damaged."""
 
     def state(self) -> CatalogueState:
         """Returns the state of the catalogue."""

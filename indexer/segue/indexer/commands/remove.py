@@ -81,9 +81,10 @@ def _names(target: str) -> set[str]:
 
 
 def _existing_tracks(targets: Sequence[str], store: TrackStore) -> list[str]:
-    """Returns the targets that are ids of tracks."""
+    """Returns the targets that are ids of tracks, also of damaged ones."""
     candidates = [target for target in targets if _TRACK_ID.fullmatch(target)]
-    return [target for target, track in zip(candidates, store.get(candidates), strict=True) if track is not None]
+    tracks = dict(zip(candidates, store.get(candidates), strict=True))
+    return [target for target in candidates if tracks[target] is not None or target in store.damaged.names("track")]
 
 
 def _existing_files(target_of: dict[str, str], store: TrackStore, counts: RunCounts) -> set[str]:

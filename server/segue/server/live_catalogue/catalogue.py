@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 
-from segue.core.catalogue.records import CatalogueState, Track
+from segue.core.catalogue.records import CatalogueState
 from segue.core.catalogue.store import TrackStore, check_same_model
 from segue.core.errors import (
     CatalogueEmpty,
@@ -23,13 +23,13 @@ from segue.core.errors import (
     TrackNotFound,
 )
 from segue.core.index import snapshot
-from segue.core.index.vector_index import Neighbour, Vectors
+from segue.core.index.vector_index import Vectors
 from segue.core.model.artifact import Manifest
 from segue.server.live_catalogue.compaction import Compactor
 from segue.server.live_catalogue.loading import load_view
 from segue.server.live_catalogue.lost_keys import LOST, LostKeys
 from segue.server.live_catalogue.metadata_cache import MAX_TRACKS, MetadataCache
-from segue.server.live_catalogue.nearest_tracks import NearestTracks
+from segue.server.live_catalogue.nearest_tracks import NearestTracks, with_cached_metadata
 from segue.server.live_catalogue.view import View
 from segue.server.observability.metrics import Metrics
 
@@ -117,6 +117,11 @@ class LiveCatalogue:
         return isinstance(self._problem, CatalogueLost) or self._lost_keys.tracks > 0
 
     @property
+    def damaged_records(self) -> int:
+        """The number of damaged records that were met and are left out."""
+        return len(self._store.damaged) if self._store else 0
+
+    @property
     def view(self) -> View:
         """The newest view, which may be stale."""
         return self._view
@@ -188,26 +193,21 @@ class LiveCatalogue:
             StoreUnavailable: the store does not answer, and a track of the result is not cached.
             CatalogueEmpty: the catalogue has no track.
         """
-        view = self.searchable_view()
+        view, damaged = self.searchable_view(), self._damaged_tracks()
         with self._metrics.time_stage("search"):
-            neighbours = view.search(query, skip + k + _SPARE, {seed})[skip:]
+            found = view.search(query, skip + k + _SPARE + len(damaged), {seed})
+            neighbours = [neighbour for neighbour in found if neighbour.track_id not in damaged][skip:]
         try:
             with self._metrics.time_stage("metadata"):
                 tracks = self._lost_keys.with_metadata(neighbours, self.store, view.revision)
         except StoreUnavailable as error:
             self._set_problem(error)
-            return NearestTracks(self._with_cached_metadata(neighbours[:k], error), view.revision, stale=True)
+            return NearestTracks(with_cached_metadata(neighbours[:k], self._metadata, error), view.revision, stale=True)
         self._metadata.put(track for _, track in tracks)
         return NearestTracks(tracks[:k], view.revision, stale=False)
 
-    def _with_cached_metadata(
-        self, neighbours: Sequence[Neighbour], error: StoreUnavailable
-    ) -> list[tuple[Neighbour, Track]]:
-        cached = self._metadata.get([neighbour.track_id for neighbour in neighbours])
-        pairs = [(neighbour, track) for neighbour, track in zip(neighbours, cached, strict=True) if track is not None]
-        if len(pairs) < len(neighbours):
-            raise error
-        return pairs
+    def _damaged_tracks(self) -> set[str]:
+        return set(self._store.damaged.names("track")) if self._store else set()
 
     def _fill_cache(self, store: TrackStore) -> None:
         """Reads metadata that is not cached yet, a part of it at each poll."""
@@ -220,7 +220,8 @@ class LiveCatalogue:
             self._metadata.put(track for track in tracks if track is not None)
         if len(missing) <= _TRACKS_PER_READ:
             self._filled_view = view
-            self._set_all_cached(len(view) <= len(self._metadata))
+            damaged = self._damaged_tracks().intersection(view.track_ids())  # they are in no result
+            self._set_all_cached(len(view) - len(damaged) <= len(self._metadata))
 
     def _set_all_cached(self, is_all_cached: bool) -> None:
         if self._is_all_cached and not is_all_cached:
@@ -259,6 +260,8 @@ class LiveCatalogue:
             state = self._store.state()
         self._catch_up(self._store, state, published)
         self._fill_cache(self._store)
+        if self.damaged_records:
+            self._store.recheck_damaged()
         self._lost_keys.check(self._view, state, self._store)
 
     def _set_problem(self, problem: SegueError, cause: Exception | None = None) -> None:

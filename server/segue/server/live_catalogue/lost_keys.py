@@ -31,17 +31,17 @@ class LostKeys:
         self._suspects: dict[str, None] = {}
 
     def read_metadata(self, track_ids: Sequence[str], store: TrackStore) -> list[Track | None]:
-        """Reads tracks of a view, None for each that is missing: lost, or removed a moment ago. Thread-safe."""
+        """Reads tracks of a view, None for each that is damaged, lost, or removed a moment ago. Thread-safe."""
         tracks = store.get(track_ids)
-        for track_id, track in zip(track_ids, tracks, strict=True):
-            if track is None and len(self._suspects) < _MAX_SUSPECTS:
+        for track_id in _missing(track_ids, tracks, store):
+            if len(self._suspects) < _MAX_SUSPECTS:
                 self._suspects[track_id] = None
         return tracks
 
     def with_metadata(
         self, neighbours: Sequence[Neighbour], store: TrackStore, revision: int
     ) -> list[tuple[Neighbour, Track]]:
-        """Returns the neighbours with their tracks, without those whose track is missing.
+        """Returns the neighbours with their tracks, without those whose track is missing or damaged.
 
         Args:
             neighbours: tracks of a view.
@@ -49,11 +49,12 @@ class LostKeys:
             revision: revision of the view.
 
         Raises:
-            CatalogueLost: all tracks are missing, and the store has no later event that removed them.
+            CatalogueLost: all tracks are missing, not damaged, and the store has no later event that removed them.
         """
-        tracks = self.read_metadata([neighbour.track_id for neighbour in neighbours], store)
+        track_ids = [neighbour.track_id for neighbour in neighbours]
+        tracks = self.read_metadata(track_ids, store)
         found = [(neighbour, track) for neighbour, track in zip(neighbours, tracks, strict=True) if track is not None]
-        if neighbours and not found and store.revision() <= revision:
+        if not found and _missing(track_ids, tracks, store) and store.revision() <= revision:
             raise CatalogueLost(LOST)
         return found
 
@@ -61,7 +62,8 @@ class LostKeys:
         """Compares the store with a view of it, unless the store has changed since; logs it if more are lost."""
         if state.revision != view.revision:
             return
-        lost = max(abs(state.tracks - len(view)), self._without_metadata(view, store))
+        without_embedding = abs(state.tracks - len(view)) - len(store.damaged.names("embedding"))
+        lost = max(0, without_embedding, self._without_metadata(view, store))
         if lost and store.revision() != view.revision:
             return
         if lost > self.tracks:
@@ -76,8 +78,19 @@ class LostKeys:
         suspects = list(self._suspects)
         if not suspects:
             return 0
-        pairs = zip(suspects, view.embeddings(suspects), store.get(suspects), strict=True)
-        lost = {track_id for track_id, vector, track in pairs if vector is not None and track is None}
+        vectors = dict(zip(suspects, view.embeddings(suspects), strict=True))
+        missing = _missing(suspects, store.get(suspects), store)
+        lost = {track_id for track_id in missing if vectors[track_id] is not None}
         for track_id in set(suspects) - lost:
             del self._suspects[track_id]
         return len(lost)
+
+
+def _missing(track_ids: Sequence[str], tracks: Sequence[Track | None], store: TrackStore) -> list[str]:
+    """Returns the ids without a track that the store does not know to be damaged."""
+    if None not in tracks:
+        return []
+    damaged = set(store.damaged.names("track"))
+    return [
+        track_id for track_id, track in zip(track_ids, tracks, strict=True) if track is None and track_id not in damaged
+    ]

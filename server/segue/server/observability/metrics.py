@@ -48,6 +48,7 @@ class Metrics:
         batch_windows: number of windows in each batch of the model.
         redis_seconds: response times of Redis in seconds.
         certificate_expires: end of the certificate that clients see, as a Unix time in seconds; 0 without one.
+        damaged_records: number of damaged records that are left out; the composition root sets its source.
         store_up: 1 while Redis answers, else 0; the composition root sets its source.
     """
 
@@ -124,6 +125,9 @@ class Metrics:
         self.store_up = Gauge("segue_store_up", "1 while Redis answers, else 0.", registry=self.registry)
         self.catalogue_damaged = Gauge(
             "segue_catalogue_damaged", "1 if Redis has lost keys that nothing removed, else 0.", registry=self.registry
+        )
+        self.damaged_records = Gauge(
+            "segue_damaged_records", "Records of the catalogue that are damaged and left out.", registry=self.registry
         )
         self.redis_seconds = Histogram(
             "segue_redis_seconds", "Response times of Redis.", buckets=_SECONDS, registry=self.registry

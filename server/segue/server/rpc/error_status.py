@@ -60,6 +60,8 @@ def to_status(error: Exception, request_id: str) -> tuple[grpc.StatusCode, statu
 
 def public_message(error: Exception) -> str:
     """Returns the message of a deliberate error for callers, without details of the server's machine."""
+    if isinstance(error, errors.CatalogueLost):
+        return "The catalogue's Redis has lost data of the catalogue. The server's log says how to restore it."
     if isinstance(error, errors.StoreUnavailable):
         return "The catalogue's Redis does not answer. Try again in a second; the server's log says more."
     # A status is sent in a header; a long header is truncated or refused.

@@ -12,7 +12,7 @@ import pytest
 from redis import Redis
 from redis.exceptions import RedisError
 
-from segue.core.errors import StoreUnavailable
+from segue.core.errors import CatalogueLost, StoreUnavailable
 from segue.core.redis_catalogue.client import translating_errors
 from segue.core.redis_catalogue.keys import RedisKeys
 from segue.core.redis_catalogue.private_server import PrivateRedis, open_private_redis
@@ -59,14 +59,14 @@ def test_a_wrong_password(private_redis: PrivateRedis) -> None:
 def test_keys_of_another_program(redis_store: RedisStore, client: Redis, keys: RedisKeys) -> None:
     """A key of another type under the catalogue's name gives a sentence, not a traceback."""
     client.set(keys.identity, "something else")
-    with pytest.raises(StoreUnavailable, match=r"refuses a command .*WRONGTYPE"):
+    with pytest.raises(CatalogueLost, match=r"replaced by one of another type\. Run `segue-indexer verify"):
         redis_store.identity()
 
 
 def test_a_stream_of_another_program(redis_store: RedisStore, client: Redis, keys: RedisKeys) -> None:
     """A key of another type in place of the stream is an error, not an empty catalogue."""
     client.set(keys.events, "something else")
-    with pytest.raises(StoreUnavailable, match=r"refuses a command .*WRONGTYPE"):
+    with pytest.raises(CatalogueLost, match=r"replaced by one of another type"):
         redis_store.revision()
 
 

@@ -40,6 +40,19 @@ def is_damaged(running: RunningServer) -> bool:
     return 1 == running.metrics()["segue_catalogue_damaged"]
 
 
+@pytest.mark.parametrize("kind", ["identity", "events", "track_ids"])
+def test_replaced_keys_are_noticed(running: RunningServer, data: Path, kind: str) -> None:
+    """A main key that another program replaced counts as lost, and no caller is told that Redis does not answer."""
+    stubs = Stubs(running.address)
+    with Redis(unix_socket_path=str(data / "redis" / "redis.sock")) as client:
+        client.delete(getattr(KEYS, kind))
+        client.rpush(getattr(KEYS, kind), "x")
+    wait_until(lambda: is_damaged(running))
+    assert 1 == running.metrics()["segue_store_up"]
+    assert stubs.recommend(wav(5), 3).recommendations
+    assert "has lost data of the catalogue" in stubs.status().catalogue_problem
+
+
 @pytest.mark.parametrize("kind", ["identity", "events", "track_ids", "track", "everything"])
 def test_lost_keys_are_noticed(running: RunningServer, data: Path, kind: str) -> None:
     """The metric says so, Redis still counts as reachable, and no answer says that the catalogue is empty."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from segue.core.catalogue.records import Track
 from segue.core.catalogue.store import TrackStore
 from segue.core.errors import StoreUnavailable
 from segue.core.index.snapshot import publish
@@ -166,3 +167,36 @@ def test_a_catalogue_that_does_not_fit_in_memory(tmp_path: Path, caplog: pytest.
         for _ in range(3):
             catalogue.refresh()
     assert 1 == caplog.text.count("The metadata of 1 of 3 tracks is in memory")
+
+
+class DamagedStore(SwitchableStore):
+    """A store in which the metadata of track 3 cannot be read."""
+
+    def get(self, track_ids: Sequence[str]) -> list[Track | None]:
+        """Returns the other tracks."""
+        if self.away:
+            raise StoreUnavailable("it is away")
+        damage = ValueError("It is damaged.")
+        values = [damage if track_id == name(3) else self.target.get([track_id])[0] for track_id in track_ids]
+        return self.target.damaged.decode("track", track_ids, values, lambda _, track: track)
+
+
+def test_a_damaged_track_while_the_store_is_away(tmp_path: Path) -> None:
+    """It costs neither the recommendations of the other tracks nor the health, and is no lost key."""
+    store = DamagedStore(store_of(*range(6)))
+    with following(tmp_path, store) as catalogue:
+        expected = {name(number) for number in (0, 2, 4, 5)}
+        for away in (False, True):
+            store.away = away
+            catalogue.refresh()
+            recommended, stale = neighbours(catalogue, 1, 6)
+            assert (expected, away) == (set(recommended), stale)
+            assert (True, False, 1) == (catalogue.can_recommend, catalogue.is_damaged, catalogue.damaged_records)
+
+
+def test_a_catalogue_of_damaged_tracks(tmp_path: Path) -> None:
+    """Nothing can be recommended, and nothing is lost: the answer is empty."""
+    store = DamagedStore(store_of(3))
+    with following(tmp_path, store) as catalogue:
+        assert ([], False) == neighbours(catalogue, 3, 6)
+        assert not catalogue.is_damaged
