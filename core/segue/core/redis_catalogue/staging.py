@@ -21,6 +21,7 @@ _SWITCH = """
 if redis.call('HGET', KEYS[1], 'token') ~= ARGV[1] then return 0 end
 if redis.call('EXISTS', KEYS[6]) == 0 then return 1 end -- the client repeats it, since the reply was lost
 local function each(ids, act)
+  if redis.call('TYPE', ids).ok ~= 'zset' then return end -- another program replaced it
   for start = 0, redis.call('ZCARD', ids) - 1, 1000 do
     for _, id in ipairs(redis.call('ZRANGE', ids, start, start + 999)) do act(id) end
   end

@@ -5,51 +5,33 @@
     segue-backup 1 <SHA-256 of the rest>
     gzip of one JSON document a line: the identity, then each track with its embedding and files, then each failure
 
-The index and the events are not stored; they are rebuilt from the tracks.
+Tracks are in the order of their ids. The index and the events are not stored; they are rebuilt from the tracks.
 """
 
 from __future__ import annotations
 
-import base64
 import gzip
 import hashlib
 import json
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
-from segue.core.catalogue.records import Addition, FailureRecord, Identity, PathRecord, Track, Vector
+from segue.core.catalogue.records import FailureRecord, Identity
 from segue.core.errors import BackupUnusable
 from segue.core.files import atomic_write, sha256_of
-from segue.core.redis_catalogue.codec import embedding_from_bytes
+from segue.indexer.catalogue.backup_lines import MAX_LINE_BYTES, Entry, identity_from_line, read_line, to_line
 
 FORMAT_VERSION = 1
 _MAGIC = f"segue-backup {FORMAT_VERSION} "
 _HEAD_BYTES = len(_MAGIC) + 64 + 1
 # The fastest level: embeddings are most of the file, and hardly compress.
 _LEVEL = 1
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A track with all its data.
-
-    Attributes:
-        track: metadata and posterior.
-        embedding: unit vector.
-        files: records of its files, at least one.
-    """
-
-    track: Track
-    embedding: Vector
-    files: list[PathRecord]
-
-    def additions(self) -> list[Addition]:
-        """Returns the additions that write the track and its files to a catalogue."""
-        return [Addition(self.track, self.embedding, file) for file in self.files]
+# Entries that are restored together: enough to share their round trips, few enough that long lines fit into memory.
+_PAGE_ENTRIES, _PAGE_BYTES = 500, 4 * 2**20
 
 
 def write_backup(path: Path, identity: Identity, entries: Iterable[Entry | FailureRecord]) -> None:
@@ -58,17 +40,18 @@ def write_backup(path: Path, identity: Identity, entries: Iterable[Entry | Failu
     Args:
         path: the file; an existing one is replaced.
         identity: identity of the catalogue.
-        entries: its tracks, then its failures.
+        entries: its tracks in the order of their ids, then its failures.
 
     Raises:
+        BackupUnwritable: a track has so many files that it could not be restored.
         OSError: the disk is full, or the folder cannot be written.
     """
     with atomic_write(path, mode=0o600) as file:
         file.write(bytes(_HEAD_BYTES))
         with gzip.open(file, "wb", _LEVEL) as packed:
-            packed.write(_line({"identity": asdict(identity)}))
+            packed.write(json.dumps({"identity": asdict(identity)}).encode("ascii") + b"\n")
             for entry in entries:
-                packed.write(_line(_to_json(entry)))
+                packed.write(to_line(entry))
         file.seek(_HEAD_BYTES)
         digest = hashlib.file_digest(file, "sha256").hexdigest()
         file.seek(0)
@@ -76,12 +59,15 @@ def write_backup(path: Path, identity: Identity, entries: Iterable[Entry | Failu
 
 
 @contextmanager
-def read_backup(path: Path) -> Iterator[tuple[Identity, Iterator[Entry | FailureRecord]]]:
-    """Opens a backup whose digest matches, and yields the identity of the catalogue and its entries.
+def read_backup(path: Path) -> Iterator[tuple[Identity, Iterator[list[Entry | FailureRecord]]]]:
+    """Opens a backup whose digest matches, and yields the identity of the catalogue and its entries, page by page.
+
+    The digest says that the file is whole, not that Segue wrote it. So everything in it is checked, and it takes no
+    more memory than one page, whatever it holds.
 
     Raises:
-        BackupUnusable: the file cannot be opened, is not a backup, has another format, or is damaged; the entries raise
-            it as well.
+        BackupUnusable: the file cannot be opened, is not a backup, has another format, is damaged, or holds a value
+            that no catalogue has; the pages raise it as well.
         OSError: the disk fails while the file is read.
     """
     with _open(path) as file:
@@ -97,9 +83,10 @@ def read_backup(path: Path) -> Iterator[tuple[Identity, Iterator[Entry | Failure
                 f"{path} is damaged: its digest does not match. Use another backup; nothing was changed."
             )
         with gzip.open(file, "rb") as packed:
+            lines = _lines(packed)
             with _explaining_errors(path):
-                identity = Identity(**json.loads(packed.readline())["identity"])
-            yield identity, _entries(path, packed)
+                identity = identity_from_line(next(lines, b""))
+            yield identity, _pages(path, lines, identity.width)
 
 
 def _open(path: Path) -> BinaryIO:
@@ -112,43 +99,40 @@ def _open(path: Path) -> BinaryIO:
         raise BackupUnusable(f"{path} cannot be read: {error.strerror or error}. {advice}") from error
 
 
-def _entries(path: Path, lines: Iterable[bytes]) -> Iterator[Entry | FailureRecord]:
+def _lines(packed: gzip.GzipFile) -> Iterator[bytes]:
+    """Yields the lines, each bounded: a few bytes of gzip may unpack to gigabytes."""
+    while line := packed.readline(MAX_LINE_BYTES + 1):
+        if len(line) > MAX_LINE_BYTES:
+            raise ValueError(f"A line is longer than {MAX_LINE_BYTES:,} bytes.")
+        yield line
+
+
+def _pages(path: Path, lines: Iterator[bytes], width: int) -> Iterator[list[Entry | FailureRecord]]:
     with _explaining_errors(path):
-        yield from map(_from_json, lines)
+        page, size, last_id = list[Entry | FailureRecord](), 0, ""
+        for line in lines:
+            entry = read_line(line, width, after=last_id)
+            last_id = entry.track.track_id if isinstance(entry, Entry) else last_id
+            page.append(entry)
+            size += len(line)
+            if len(page) >= _PAGE_ENTRIES or size >= _PAGE_BYTES:
+                yield page
+                page, size = [], 0
+        if page:
+            yield page
 
 
 @contextmanager
 def _explaining_errors(path: Path) -> Iterator[None]:
-    """Maps errors in the content to BackupUnusable. The digest matched, so another version wrote the content."""
+    """Maps errors in the content to BackupUnusable. The digest matched, so another program wrote the content."""
     try:
         yield
-    except (EOFError, KeyError, TypeError, ValueError, gzip.BadGzipFile, zlib.error) as error:
+    except (EOFError, ValueError, gzip.BadGzipFile, zlib.error) as error:
         raise BackupUnusable(
-            f"{path} has content that this version of Segue cannot read ({type(error).__name__}: {error}). Use the one "
-            "that wrote it; the catalogue is unchanged."
+            f"{path} cannot be restored: {_sentence(error)} Use another backup, or the version of Segue that wrote "
+            "this one; the catalogue is unchanged."
         ) from error
 
 
-def _line(document: dict[str, Any]) -> bytes:
-    return json.dumps(document, separators=(",", ":")).encode("ascii") + b"\n"
-
-
-def _to_json(entry: Entry | FailureRecord) -> dict[str, Any]:
-    if isinstance(entry, FailureRecord):
-        return {"failure": asdict(entry)}
-    embedding = base64.b64encode(entry.embedding.astype("<f4").tobytes()).decode("ascii")
-    files = [[file.path, file.size, file.mtime_ns, file.ctime_ns] for file in entry.files]
-    return {"track": asdict(entry.track), "embedding": embedding, "files": files}
-
-
-def _from_json(line: bytes) -> Entry | FailureRecord:
-    document = json.loads(line)
-    if "failure" in document:
-        return FailureRecord(**document["failure"])
-    track = Track.from_json(document["track"])
-    embedding = embedding_from_bytes(base64.b64decode(document["embedding"]))
-    # Earlier versions wrote no ctime.
-    files = [
-        PathRecord(path, size, mtime_ns, track.track_id, *more) for path, size, mtime_ns, *more in document["files"]
-    ]
-    return Entry(track, embedding, files)
+def _sentence(error: Exception) -> str:
+    return str(error) if isinstance(error, ValueError) else f"It cannot be unpacked ({error})."

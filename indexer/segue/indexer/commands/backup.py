@@ -12,7 +12,8 @@ from segue.core.errors import BackupUnusable, BackupUnwritable, CatalogueNotEmpt
 from segue.core.quantities import quantity
 from segue.core.redis_catalogue.open import open_store
 from segue.core.redis_catalogue.store import RedisStore
-from segue.indexer.catalogue.backup_file import Entry, read_backup, write_backup
+from segue.indexer.catalogue.backup_file import read_backup, write_backup
+from segue.indexer.catalogue.backup_lines import Entry
 from segue.indexer.catalogue.publish import publish_index
 from segue.indexer.catalogue.session import open_for_writing, require_identity
 from segue.indexer.pipeline.run_counts import RunCounts
@@ -31,6 +32,7 @@ def backup(path: Path, settings: CatalogueSettings, replace: bool, counts: RunCo
         counts: counts to update.
 
     Raises:
+        BackupUnusable: a track in the catalogue is incomplete or damaged.
         BackupUnwritable: the file exists, the disk is full, or the folder cannot be written.
         CatalogueEmpty: nothing was ever written.
         CatalogueLocked: another indexer writes the catalogue.
@@ -91,11 +93,11 @@ def restore(path: Path, settings: CatalogueSettings, replace: bool, counts: RunC
     """
     with (
         counts.timed(),
-        read_backup(path) as (identity, entries),
+        read_backup(path) as (identity, pages),
         open_store(settings.data, settings.redis_url) as store,
     ):
         _check_replaceable(store, replace)
-        _restore(identity, entries, store, settings.data)
+        _restore(path, identity, pages, store, settings.data)
         counts.tracks = store.count()
 
 
@@ -107,34 +109,54 @@ def count_restore(path: Path, settings: CatalogueSettings, replace: bool, counts
         CatalogueNotEmpty: there are tracks, and ``replace`` is false.
         StoreUnavailable: Redis does not answer.
     """
-    with counts.timed(), read_backup(path) as (_, entries):
+    with counts.timed(), read_backup(path) as (_, pages):
         with open_store(settings.data, settings.redis_url) as store:
             _check_replaceable(store, replace)
-        counts.tracks = sum(isinstance(entry, Entry) for entry in entries)
+        counts.tracks = sum(isinstance(entry, Entry) for page in pages for entry in page)
 
 
 def _check_replaceable(store: RedisStore, replace: bool) -> None:
-    if store.count() and not replace:
+    if not replace and store.count():
         raise CatalogueNotEmpty(
             f"The catalogue at {store.address} has {quantity(store.count(), 'track')}. Use --replace to replace it "
             "with the backup, or give --data a new folder."
         )
 
 
-def _restore(identity: Identity, entries: Iterable[Entry | FailureRecord], store: RedisStore, data: Path) -> None:
+def _restore(
+    path: Path, identity: Identity, pages: Iterable[list[Entry | FailureRecord]], store: RedisStore, data: Path
+) -> None:
     live_identity = store.identity() or identity
     with store.writer(*live_identity.key) as writer:
         writer.clear_staging()
-        with store.staging() as staging, staging.writer(*identity.key) as staging_writer:
-            _fill(staging_writer, entries)
+        try:
+            with store.staging() as staging, staging.writer(*identity.key) as staging_writer:
+                _check_count(path, _fill(staging_writer, pages), staging.count())
+        except BackupUnusable:
+            writer.clear_staging()
+            raise
         writer.switch()
         publish_index(data, store, writer)
 
 
-def _fill(writer: TrackWriter, entries: Iterable[Entry | FailureRecord]) -> None:
-    for page in batched(entries, _PAGE):
-        writer.add([addition for entry in page if isinstance(entry, Entry) for addition in entry.additions()])
+def _check_count(path: Path, read: int, restored: int) -> None:
+    """Checks that every track was restored: one whose only file belongs to another one is gone again."""
+    if read != restored:
+        raise BackupUnusable(
+            f"{path} cannot be restored: one of its files belongs to two tracks. Use another backup; the catalogue is "
+            "unchanged."
+        )
+
+
+def _fill(writer: TrackWriter, pages: Iterable[list[Entry | FailureRecord]]) -> int:
+    """Writes entries, and returns the number of tracks."""
+    tracks = 0
+    for page in pages:
+        entries = [entry for entry in page if isinstance(entry, Entry)]
+        writer.add([addition for entry in entries for addition in entry.additions()])
         writer.record_failures([entry for entry in page if isinstance(entry, FailureRecord)])
+        tracks += len(entries)
+    return tracks
 
 
 def _entries(store: TrackStore) -> Iterator[Entry | FailureRecord]:
@@ -145,8 +167,8 @@ def _entries(store: TrackStore) -> Iterator[Entry | FailureRecord]:
             files = [file for file in store.files(paths) if file is not None]
             if track is None or embedding is None or not files:
                 raise BackupUnusable(
-                    f"The track {track_id} is incomplete in the catalogue and cannot be backed up. Run `segue-indexer "
-                    "verify --repair` first."
+                    f"The track {track_id} is incomplete or damaged in the catalogue and cannot be backed up. Run "
+                    "`segue-indexer verify --repair` first."
                 )
             yield Entry(track, embedding, files)
     yield from {failure.path: failure for failure in store.all_failures()}.values()
