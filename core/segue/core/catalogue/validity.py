@@ -159,7 +159,7 @@ def _posterior(name: str, value: object) -> None:
 
 
 def _wrong(name: str, value: object, expected: str) -> ValueError:
-    """Returns the error for a value, of which only the beginning is shown."""
+    """Returns the error for a value; it quotes only the beginning."""
     shown = ascii(value) if isinstance(value, (str, float, bool)) else type(value).__name__
     return ValueError(f"Its field {name} is {shown[:_SHOWN_LETTERS]}, not {expected}.")
 

@@ -157,7 +157,7 @@ def _only(values: object, kind: type, subject: str) -> Mapping[str, Any]:
 
 
 def _shown(value: object) -> str:
-    """Returns a value without control characters, of which only the beginning is shown."""
+    """Returns the beginning of a value, without control characters."""
     return ascii(value)[:100] if isinstance(value, str) else f"without a name ({type(value).__name__})"
 
 

@@ -1,4 +1,4 @@
-"""A backup that nobody but an attacker writes, with the right digest: one sentence, little memory, nothing changed."""
+"""A backup by an attacker, with the right digest: one sentence, little memory, nothing changed."""
 
 from __future__ import annotations
 

@@ -84,7 +84,7 @@ def data(catalogue: RedisStore, tmp_path: Path) -> Path:
 
 
 class _Successor:
-    """Takes the lock over at the n-th check, and publishes, as while the writer is suspended right after the check."""
+    """A successor that gets the lock at the n-th check, and publishes, while the writer is suspended after it."""
 
     def __init__(self, publish_newer: Callable[[], object], at: int) -> None:
         self.checks = 0

@@ -1,4 +1,4 @@
-"""A record of the catalogue that cannot be read costs that record, and no caller is told that Redis does not answer."""
+"""A record of the catalogue that cannot be read costs that record, and no answer blames Redis."""
 
 from __future__ import annotations
 

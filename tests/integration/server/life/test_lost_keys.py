@@ -42,7 +42,7 @@ def is_damaged(running: RunningServer) -> bool:
 
 @pytest.mark.parametrize("kind", ["identity", "events", "track_ids"])
 def test_replaced_keys_are_noticed(running: RunningServer, data: Path, kind: str) -> None:
-    """A main key that another program replaced counts as lost, and no caller is told that Redis does not answer."""
+    """A main key that another program replaced counts as lost, and no answer says that Redis is away."""
     stubs = Stubs(running.address)
     with Redis(unix_socket_path=str(data / "redis" / "redis.sock")) as client:
         client.delete(getattr(KEYS, kind))
