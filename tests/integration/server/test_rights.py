@@ -22,7 +22,7 @@ from tests.helpers.server.servers import run_doctor, running_server
 from tests.helpers.server.stubs import Stubs
 
 OPERATIONS = Path(__file__).parents[3] / "docs" / "operations.md"
-# redis-py tells its own version, and does without the right to.
+# redis-py sends its own version, and does without the right to.
 HARMLESS = {"client|setinfo", "client"}
 
 
@@ -46,7 +46,7 @@ class GuardedRedis(NamedTuple):
         return {entry["object"] for entry in self.admin.acl_log()} - HARMLESS
 
     def unused(self, number: int) -> set[str]:
-        """Returns the commands that a line of the page permits and nobody has run."""
+        """Returns the commands that a line of the page permits and no one has run."""
         used = {name for name, counts in self.admin.info("commandstats").items() if counts["calls"]}
         permitted = {word[1:] for word in users()[number] if word.startswith("+")}
         # Needed for another database than 0.

@@ -181,7 +181,7 @@ class RedisWriter:
     def check_lock(self) -> None:
         """Checks that the lock is still held; see ``TrackWriter.check_lock``."""
         if not self._lock.is_held(self._token):
-            raise self._lock_lost()
+            raise self._lock.loss(self._token)
 
     def _commit(self, transaction: Transaction) -> int:
         reach(Failpoint.BEFORE_COMMIT)

@@ -18,7 +18,7 @@ class ReceiveBudget:
     """Limits the messages that arrive at once, in all and by caller; not thread-safe."""
 
     def __init__(self, messages: int) -> None:
-        """Creates a budget of which nothing is used.
+        """Creates an unused budget.
 
         Args:
             messages: largest number of messages that arrive at once, at least 1.

@@ -72,7 +72,7 @@ def half_sent(address: str, method: str, messages: int, metadata: dict[bytes, by
 
 
 def test_unfinished_messages(tmp_path: Path, tiny_model: Path) -> None:
-    """The messages that arrive at once have a budget, of which one caller gets only its share."""
+    """The messages that arrive at once have a budget, and one caller gets only its share of it."""
     made = {name: new_token(name, list(SCOPES)) for name in ("greedy", "polite")}
     (tmp_path / "tokens.toml").write_text("".join(f"{grant.line}\n" for _, grant in made.values()))
     options = ("--receive-mib", "320", "--tokens", str(tmp_path / "tokens.toml"))
