@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -114,20 +115,27 @@ def new_secrets(folder: Path, *names: str) -> None:
 def balancer(folder: Path, secrets: Path, backends: Sequence[str]) -> Iterator[str]:
     """Yields the address of a balancer for servers; it runs docker/nginx/nginx.conf with other paths and ports."""
     port = free_port()
+    # The path of a socket may have 107 characters.
+    with tempfile.TemporaryDirectory(prefix="segue-") as sockets:
+        Path(sockets).chmod(0o755)  # started by root, nginx works as another user
+        (folder / "nginx.conf").write_text(_configuration(folder, Path(sockets), secrets, port, backends))
+        process = subprocess.Popen([NGINX, "-p", folder, "-c", "nginx.conf", "-e", "stderr"])
+        try:
+            _wait_until_open(port, process)
+            yield f"127.0.0.1:{port}"
+        finally:
+            process.terminate()
+            process.wait(_STOP_SECONDS)
+
+
+def _configuration(folder: Path, sockets: Path, secrets: Path, port: int, backends: Sequence[str]) -> str:
     text = (DOCKER / "nginx" / "nginx.conf").read_text()
     # First, since the folders may be in /tmp as well.
-    text = text.replace("/tmp/", f"{folder}/").replace("/run/secrets/", f"{secrets}/")
+    text = re.sub("(?<!unix:)/tmp/", f"{folder}/", text)
+    text = text.replace("unix:/tmp/", f"unix:{sockets}/").replace("/run/secrets/", f"{secrets}/")
     text = text.replace("listen 50051", f"listen 127.0.0.1:{port}")
     (line,) = re.findall(r"^ *server server:50051 resolve .*;\n", text, re.MULTILINE)
-    upstreams = [line.replace("server:50051 resolve", backend) for backend in backends]
-    (folder / "nginx.conf").write_text(text.replace(line, "".join(upstreams)))
-    process = subprocess.Popen([NGINX, "-p", folder, "-c", "nginx.conf", "-e", "stderr"])
-    try:
-        _wait_until_open(port, process)
-        yield f"127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait(_STOP_SECONDS)
+    return text.replace(line, "".join(line.replace("server:50051 resolve", backend) for backend in backends))
 
 
 def _wait_until_open(port: int, process: subprocess.Popen[bytes]) -> None:

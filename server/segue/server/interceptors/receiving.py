@@ -26,7 +26,7 @@ MESSAGE_SECONDS = 300.0
 HEALTH_SECONDS = 5.0
 """The same for health, whose messages have a few bytes."""
 
-HEALTH_MESSAGES = 16
+HEALTH_MESSAGES = 8
 """Largest number of messages of health that may arrive at once. They need no token, and a hostile one may be large."""
 
 
