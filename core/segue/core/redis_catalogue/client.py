@@ -29,9 +29,11 @@ from redis.exceptions import (
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.retry import Retry
+from redis.sentinel import MasterNotFoundError
 
 from segue.core.errors import CatalogueLost, StoreUnavailable
 from segue.core.redis_catalogue.keys import RedisKeys
+from segue.core.redis_catalogue.sentinel import connect_by_sentinels, names_sentinels
 
 
 class RedisTimeouts(NamedTuple):
@@ -77,20 +79,22 @@ def connect(url: str, timeouts: RedisTimeouts = DEFAULT_TIMEOUTS) -> Redis:
     """
     try:
         _check_password(url)
+        options: dict[str, Any] = {
+            # Under RESP2 all versions of the client and the server give replies of the same shape.
+            "protocol": 2,
+            "socket_connect_timeout": timeouts.connect,
+            "socket_timeout": timeouts.answer,
+            "retry": Retry(ExponentialWithJitterBackoff(base=0.05, cap=0.5), timeouts.retries),
+        }
+        if names_sentinels(url):
+            return connect_by_sentinels(url, **options)
         _check_database(url)
-        # Under RESP2 all versions of the client and the server give replies of the same shape.
-        return Redis.from_url(
-            url,
-            protocol=2,
-            socket_connect_timeout=timeouts.connect,
-            socket_timeout=timeouts.answer,
-            retry=Retry(ExponentialWithJitterBackoff(base=0.05, cap=0.5), timeouts.retries),
-        )
+        return Redis.from_url(url, **options)
     except ValueError:
         # Without the cause: its message may quote half of a password as the port.
         raise StoreUnavailable(
-            f"{address_of(url)!r} is not the address of a Redis. Write redis://HOST:PORT/DB, rediss://... or "
-            "unix://PATH, and the special characters of a password as %XX."
+            f"{address_of(url)!r} is not the address of a Redis. Write redis://HOST:PORT/DB, rediss://..., unix://PATH "
+            "or redis+sentinel://HOST:PORT,HOST:PORT/NAME/DB, and the special characters of a password as %XX."
         ) from None
 
 
@@ -198,6 +202,7 @@ _SENTENCES: tuple[tuple[tuple[type[RedisError], ...], str], ...] = (
         (NoScriptError,),
         "was restarted during the operation. Its log says why (a full disk?); then run the same command again.",
     ),
+    ((MasterNotFoundError,), "{error}."),
     ((ReadOnlyError,), "is a replica and cannot be written. Give the address of the primary."),
     (
         (RedisConnectionError, RedisTimeoutError),

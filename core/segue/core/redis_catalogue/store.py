@@ -46,6 +46,7 @@ from segue.core.redis_catalogue.codec import (
     track_from_hash,
 )
 from segue.core.redis_catalogue.keys import RedisKeys, to_bytes, to_text
+from segue.core.redis_catalogue.sentinel import primary_of
 from segue.core.redis_catalogue.transaction import bounds_from, request_bounds, revision_of, stream_bounds
 from segue.core.redis_catalogue.writer import RedisWriter
 from segue.core.redis_catalogue.writer_lock import LEASE_SECONDS, WriterLock
@@ -76,7 +77,7 @@ class RedisStore:
         """Sends nothing yet.
 
         Args:
-            url: address of the Redis: redis://, rediss:// or unix://.
+            url: address of the Redis or of its Sentinels; see ``connect``.
             keys: the keys of the catalogue, or None for those of the one in use.
             lease: seconds until the lock of a writer that shows no sign of life can be acquired by another.
             durable: context of all writing; makes the server sync every transaction to disk.
@@ -105,6 +106,12 @@ class RedisStore:
     def close(self) -> None:
         """Closes the connections."""
         self._client.close()
+
+    @property
+    def place(self) -> str:
+        """The address, and the primary that Sentinels named last."""
+        primary = primary_of(self._client)
+        return f"{self.address}, whose primary is {primary}" if primary else self.address
 
     @contextmanager
     def staging(self) -> Iterator[RedisStore]:

@@ -32,9 +32,9 @@ SECTIONS = ("server", "indexer", "client")
 Values = dict[str, str | int | float | bool]
 """Settings by their names."""
 
-# The password between user and host of a URL, even if it is not encoded as it should be, and the one in the query that
-# redis-py accepts as well.
-_PASSWORDS = re.compile(r"(?<=://)([^/@:]*):.*(?=@)|(?<=[?&]password=)[^&]*")
+# The password between user and host of a URL, even if it is not encoded as it should be, and those in the query: that of
+# Redis, which redis-py accepts there as well, and that of its Sentinels.
+_PASSWORDS = re.compile(r"(?<=://)([^/@:]*):.*(?=@)|(?<=[?&]password=)[^&]*|(?<=[?&]sentinel_password=)[^&]*")
 
 
 def find_settings_file(named: Path | None = None) -> Path | None:
