@@ -84,6 +84,13 @@ def replace_by_list(client: Any, key: bytes) -> None:  # noqa: ANN401 - see abov
     client.rpush(key, "x")
 
 
+def drop_event(client: Any, revision: int) -> None:  # noqa: ANN401 - see above
+    """Removes the event with this revision."""
+    ((entry_id, _),) = client.xrange(KEYS.events, str(revision), str(revision))
+    client.xdel(KEYS.events, entry_id)
+
+
+
 DAMAGE: dict[str, tuple[Damage, int]] = {
     # name: the damage, and the number of tracks that are lost by it
     "no metadata": (lambda client: client.delete(KEYS.track(TWO)), 1),
@@ -114,9 +121,9 @@ DAMAGE: dict[str, tuple[Damage, int]] = {
     "embedding of another type": (lambda client: replace_by_list(client, KEYS.embedding(TWO)), 1),
     "paths of another type": (lambda client: replace_by_list(client, KEYS.paths(TWO)), 0),
     "a path of two tracks": (lambda client: client.sadd(KEYS.paths(TWO), "/music/0/4.flac"), 0),
-    "an event in the middle": (lambda client: client.xdel(KEYS.events, "7-0"), 0),
-    "the first event": (lambda client: client.xdel(KEYS.events, "1-0"), 0),
-    "the last event": (lambda client: client.xdel(KEYS.events, "23-0"), 0),
+    "an event in the middle": (lambda client: drop_event(client, 7), 0),
+    "the first event": (lambda client: drop_event(client, 1), 0),
+    "the last event": (lambda client: drop_event(client, 23), 0),
 }
 
 
@@ -164,7 +171,7 @@ def test_nothing_is_repaired_without_the_option(data: Path, client: Any) -> None
 @pytest.mark.parametrize(
     "damage",
     [
-        lambda client: client.xdel(KEYS.events, "22-0"),
+        lambda client: drop_event(client, 22),
         lambda client: client.delete(KEYS.events),
         lambda client: client.delete(KEYS.track_ids),
         lambda client: client.zrem(KEYS.track_ids, TWO),

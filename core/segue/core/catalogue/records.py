@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
@@ -14,6 +15,8 @@ Vector = NDArray[np.float32]
 
 # The greatest distance of a length from 1. The rounding error of a few hundred squares in float32 is far below it.
 _LENGTH_TOLERANCE = 1e-3
+# As many as Redis stores in 4 bytes.
+_MARK_BITS = 30
 
 
 @dataclass(frozen=True)
@@ -127,12 +130,27 @@ class Addition:
 EventKind = Literal["add", "remove"]
 
 
-class Event(NamedTuple):
-    """A change of the catalogue; ``revision`` numbers all changes from 1 on, without gaps."""
+def new_mark() -> int:
+    """Returns a random number above 0 for the events of a transaction; 0 is that of events of earlier versions."""
+    return 1 + secrets.randbits(_MARK_BITS)
+
+
+@dataclass(frozen=True)
+class Event:
+    """A change of the catalogue.
+
+    Attributes:
+        revision: number of the change, from 1 on without gaps.
+        kind: the kind of the change.
+        track_id: id of the track.
+        mark: random number of the transaction. Events of the same revision and mark have the same history: a Redis that
+            lost its last events gives their revisions to other ones, with other marks.
+    """
 
     revision: int
     kind: EventKind
     track_id: str
+    mark: int = field(default=0, compare=False)
 
 
 class ModelKey(NamedTuple):
@@ -158,12 +176,14 @@ class CatalogueState:
         oldest_revision: revision of the oldest event in the stream, or ``revision + 1`` if the stream is empty.
         revision: revision of the newest event, or 0 if there is none.
         tracks: number of tracks.
+        mark: mark of the newest event, or 0 if there is none.
     """
 
     identity: Identity | None
     oldest_revision: int
     revision: int
     tracks: int
+    mark: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segue.core.batching import batched
-from segue.core.catalogue.records import Identity
+from segue.core.catalogue.records import CatalogueState, Identity
 from segue.core.catalogue.store import TrackStore, all_track_ids
 from segue.core.errors import CatalogueEmpty, CatalogueLocked, SnapshotDamaged, SnapshotUnwritable
 from segue.core.failpoints import Failpoint, reach
@@ -68,16 +68,16 @@ def publish(data: Path, store: TrackStore, check_lock: Callable[[], None] = lamb
         SnapshotUnwritable: the disk is full, or the folder cannot be written.
         StoreUnavailable: the store does not answer.
     """
-    identity = store.identity()
+    # Read before the tracks: an event that is added meanwhile may be included already, but cannot be missed.
+    state = store.state()
+    identity = state.identity
     if identity is None:
         raise CatalogueEmpty("There is no catalogue yet. Run segue-indexer add FOLDER first.")
-    # Read before the tracks: an event that is added meanwhile may be included already, but cannot be missed.
-    revision = store.revision()
     track_ids, vectors = _read_embeddings(store, identity.width)
     index = HnswIndex.build(track_ids, vectors)
     folder = data / "snapshots"
     try:
-        return _write(folder, identity, revision, track_ids, index, check_lock)
+        return _write(folder, identity, state, track_ids, index, check_lock)
     except OSError as error:
         check_lock()  # a later writer removes what this one has not finished
         raise SnapshotUnwritable(
@@ -144,14 +144,14 @@ def _read_embeddings(store: TrackStore, width: int) -> tuple[list[str], NDArray[
 def _write(
     folder: Path,
     identity: Identity,
-    revision: int,
+    state: CatalogueState,
     track_ids: list[str],
     index: HnswIndex,
     check_lock: Callable[[], None],
 ) -> SnapshotHeader:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     _remove_unfinished(folder, check_lock)
-    name = f"{revision:020d}-{uuid.uuid4().hex[:8]}"
+    name = f"{state.revision:020d}-{uuid.uuid4().hex[:8]}"
     unfinished = folder / f"{_UNFINISHED}{name}"
     unfinished.mkdir()
     try:
@@ -159,7 +159,9 @@ def _write(
         reach(Failpoint.SNAPSHOT_WRITE)
         (unfinished / TRACK_IDS).write_text("".join(f"{track_id}\n" for track_id in track_ids), encoding="ascii")
         files = {file: sha256_of(unfinished / file) for file in (INDEX, TRACK_IDS)}
-        header = SnapshotHeader(**asdict(identity), revision=revision, tracks=len(track_ids), files=files)
+        header = SnapshotHeader(
+            **asdict(identity), revision=state.revision, tracks=len(track_ids), files=files, mark=state.mark
+        )
         (unfinished / HEADER).write_text(header.to_json(), encoding="ascii")
         reach(Failpoint.BEFORE_RENAME)
         _rename(unfinished, folder / name, check_lock)

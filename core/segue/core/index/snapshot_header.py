@@ -27,6 +27,7 @@ class SnapshotHeader:
         tracks: number of tracks.
         files: SHA-256 of each other file of the snapshot, by name.
         format_version: version of the folder's format.
+        mark: mark of the event with this revision; see ``Event``.
     """
 
     uuid: str
@@ -37,10 +38,11 @@ class SnapshotHeader:
     tracks: int
     files: dict[str, str]
     format_version: int = FORMAT_VERSION
+    mark: int = 0
 
     def to_json(self) -> str:
         """Returns the content of the header's file, with a digest of itself."""
-        return json.dumps({"header": asdict(self), "sha256": self._digest()}, indent=2, sort_keys=True) + "\n"
+        return json.dumps({"header": self._fields(), "sha256": self._digest()}, indent=2, sort_keys=True) + "\n"
 
     @classmethod
     def from_json(cls, text: str) -> SnapshotHeader:
@@ -73,4 +75,9 @@ class SnapshotHeader:
         return identity == self.identity
 
     def _digest(self) -> str:
-        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+        return hashlib.sha256(json.dumps(self._fields(), sort_keys=True).encode()).hexdigest()
+
+    def _fields(self) -> dict[str, Any]:
+        """Returns the fields as they are stored; earlier versions had no mark."""
+        fields = asdict(self)
+        return fields if self.mark else {name: value for name, value in fields.items() if name != "mark"}

@@ -176,8 +176,8 @@ def failure_from_bytes(path: str, raw: bytes) -> FailureRecord:
     return check_failure(FailureRecord(path, *values))
 
 
-def event_from_entry(revision: str, entry: Mapping[bytes, bytes]) -> Event:
-    """Decodes an entry of the stream of events.
+def event_from_entry(entry_id: str, entry: Mapping[bytes, bytes]) -> Event:
+    """Decodes an entry of the stream of events, whose id is REVISION-MARK.
 
     Raises:
         ValueError: it is damaged.
@@ -185,7 +185,8 @@ def event_from_entry(revision: str, entry: Mapping[bytes, bytes]) -> Event:
     kind, track_id = to_text(entry.get(b"kind", b"")), to_text(entry.get(b"track", b""))
     if kind not in get_args(EventKind):
         raise ValueError(f"Its kind is {kind!a}.")
-    return Event(int(revision), cast("EventKind", kind), track_id)
+    revision, mark = map(int, entry_id.split("-"))
+    return Event(revision, cast("EventKind", kind), track_id, mark)
 
 
 def identity_from_hash(raw: Mapping[bytes, bytes]) -> Identity:

@@ -47,7 +47,7 @@ from segue.core.redis_catalogue.codec import (
 )
 from segue.core.redis_catalogue.keys import RedisKeys, to_bytes, to_text
 from segue.core.redis_catalogue.sentinel import primary_of
-from segue.core.redis_catalogue.transaction import bounds_from, request_bounds, revision_of, stream_bounds
+from segue.core.redis_catalogue.transaction import bounds_from, request_bounds, stream_bounds
 from segue.core.redis_catalogue.writer import RedisWriter
 from segue.core.redis_catalogue.writer_lock import LEASE_SECONDS, WriterLock
 
@@ -133,7 +133,8 @@ class RedisStore:
         for reply in (raw, tracks):
             if isinstance(reply, Exception):
                 raise reply
-        return CatalogueState(identity_from_hash(raw) if raw else None, *bounds_from(*bounds), int(tracks))
+        oldest, newest, mark = bounds_from(*bounds)
+        return CatalogueState(identity_from_hash(raw) if raw else None, oldest, newest, int(tracks), mark)
 
     @translates_errors
     def identity(self) -> Identity | None:
@@ -177,7 +178,7 @@ class RedisStore:
     @translates_errors
     def write_mark(self) -> str:
         """Returns a text that changes with every sign of life of a writer; see ``TrackStore.write_mark``."""
-        values: list[Any] = self._client.hmget(self._keys.writer, [b"number", b"until"])
+        values: list[Any] = self._client.hmget(self._keys.writer, [b"number", b"until", b"commit"])
         return b" ".join(value or b"" for value in values).decode()
 
     @translates_errors
@@ -232,8 +233,8 @@ class RedisStore:
     def events(self, after: int, limit: int) -> list[Event]:
         """Returns up to ``limit`` events in ascending order after the revision ``after``, without damaged ones."""
         entries: Any = self._client.xrange(self._keys.events, min=f"{after + 1}-0", count=limit)
-        revisions = [str(revision_of(entry_id)) for entry_id, _ in entries]
-        events = self.damaged.decode("event", revisions, [entry for _, entry in entries], event_from_entry)
+        ids = [to_text(entry_id) for entry_id, _ in entries]
+        events = self.damaged.decode("event", ids, [entry for _, entry in entries], event_from_entry)
         return [event for event in events if event is not None]
 
     def recheck_damaged(self) -> None:

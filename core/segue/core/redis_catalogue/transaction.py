@@ -1,25 +1,34 @@
-"""Collects the commands of one transaction on the catalogue, which Redis runs completely or not at all."""
+"""Transactions on the catalogue, which Redis runs completely or not at all, and only after those before.
+
+Each transaction of a writer leaves a mark. If the mark of the last one is missing, Redis has lost it, for example
+because a replica took over that did not have it yet. Then the next one is refused: it was computed for other data.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 from redis import Redis
 from redis.client import Pipeline
 
 from segue.core.catalogue.finding import Command
-from segue.core.catalogue.records import Addition, FailureRecord, Track
+from segue.core.catalogue.records import Addition, FailureRecord, Track, new_mark
 from segue.core.redis_catalogue.codec import failure_to_bytes, file_to_bytes, track_to_hash
 from segue.core.redis_catalogue.keys import RedisKeys, to_bytes, to_text
 
 TRIMMED = "trimmed"
 """The field of the writer's hash that has the last revision that was trimmed off the stream."""
 
-# KEYS: writer, events, then the keys of the commands. ARGV: token, revision before, revision after, then each command:
-# its name, the index of its key in KEYS, the number of its arguments, and the arguments.
+# KEYS: writer, events, then the keys of the commands. ARGV: token, mark of the writer's last transaction or an empty
+# text, mark of this one, revision before, then each command: its name, the index of its key in KEYS, the number of its
+# arguments, and the arguments.
 COMMIT_SCRIPT = """
-if redis.call('HGET', KEYS[1], 'token') ~= ARGV[1] then return 'taken' end
+local held = redis.call('HMGET', KEYS[1], 'token', 'commit')
+if held[1] ~= ARGV[1] then return 'taken' end
+if held[2] == ARGV[3] then return 'done' end -- the client repeats it, since the reply was lost
+if (held[2] or '') ~= ARGV[2] then return 'lost' end
 local revision = 0
 if redis.call('EXISTS', KEYS[2]) == 1 then
   local info = redis.call('XINFO', 'STREAM', KEYS[2])
@@ -27,15 +36,53 @@ if redis.call('EXISTS', KEYS[2]) == 1 then
     if info[i] == 'last-generated-id' then revision = tonumber(string.match(info[i + 1], '^%d+')) end
   end
 end
-local before, after = tonumber(ARGV[2]), tonumber(ARGV[3])
-if revision == after and after ~= before then return 'done' end -- the client repeats it, since the reply was lost
-if revision ~= before then return 'changed' end
-local i = 4
+if revision ~= tonumber(ARGV[4]) then return 'changed' end
+redis.call('HSET', KEYS[1], 'commit', ARGV[3])
+local i = 5
 while i <= #ARGV do
   local count = tonumber(ARGV[i + 2])
   redis.call(ARGV[i], KEYS[tonumber(ARGV[i + 1])], unpack(ARGV, i + 3, i + 2 + count))
   i = i + 3 + count
 end
+return 'done'
+"""
+
+# KEYS: the two writers, the two sorted sets of ids, then the singletons in pairs, the identity first. ARGV: token,
+# marks of the writer's last transaction, of this one and of the last one of the staged catalogue's writer, then the
+# prefixes of tracks' keys in pairs. In each pair the catalogue in use comes first. The script computes the keys of
+# tracks: they are too many for KEYS, and on the same node.
+SWITCH_SCRIPT = """
+local held = redis.call('HMGET', KEYS[1], 'token', 'commit')
+if held[1] ~= ARGV[1] then return 'taken' end
+if held[2] == ARGV[3] then return 'done' end -- the client repeats it, since the reply was lost
+if (held[2] or '') ~= ARGV[2] then return 'lost' end
+if redis.call('EXISTS', KEYS[6]) == 0 or (redis.call('HGET', KEYS[2], 'commit') or '') ~= ARGV[4] then
+  return 'lost'
+end
+local function each(ids, act)
+  if redis.call('TYPE', ids).ok ~= 'zset' then return end -- another program replaced it
+  for start = 0, redis.call('ZCARD', ids) - 1, 1000 do
+    for _, id in ipairs(redis.call('ZRANGE', ids, start, start + 999)) do act(id) end
+  end
+end
+local function move(from, to)
+  if redis.call('EXISTS', from) == 1 then redis.call('RENAME', from, to) end
+end
+each(KEYS[3], function(id)
+  for i = 5, #ARGV, 2 do redis.call('UNLINK', ARGV[i] .. id) end
+end)
+each(KEYS[4], function(id)
+  for i = 5, #ARGV, 2 do move(ARGV[i + 1] .. id, ARGV[i] .. id) end
+end)
+for i = 5, #KEYS, 2 do
+  redis.call('UNLINK', KEYS[i])
+  move(KEYS[i + 1], KEYS[i])
+end
+redis.call('HDEL', KEYS[1], 'trimmed')
+local trimmed = redis.call('HGET', KEYS[2], 'trimmed')
+if trimmed then redis.call('HSET', KEYS[1], 'trimmed', trimmed) end
+redis.call('HSET', KEYS[1], 'commit', ARGV[3])
+redis.call('UNLINK', KEYS[2])
 return 'done'
 """
 
@@ -46,6 +93,7 @@ class Transaction:
     Attributes:
         before: the revision that the catalogue must have.
         revision: the revision after the transaction.
+        mark: its mark, which its events have; see ``Event``.
         embeddings: the embedding of each track that it uses, as bytes, or None for a track that does not exist.
         paths: the paths of each of these tracks.
         owners: the track of each path.
@@ -58,6 +106,7 @@ class Transaction:
         self._commands: list[bytes | str | int] = []
         self.before = revision
         self.revision = revision
+        self.mark = new_mark()
         self.embeddings: dict[str, bytes | None] = {}
         self.paths: dict[str, set[str]] = {}
         self.owners: dict[str, str] = {}
@@ -70,8 +119,8 @@ class Transaction:
 
     @property
     def arguments(self) -> list[bytes | str | int]:
-        """The ARGV of ``COMMIT_SCRIPT``, without the token."""
-        return [self.before, self.revision, *self._commands]
+        """The ARGV of ``COMMIT_SCRIPT``, without the token and the mark of the last transaction."""
+        return [self.mark, self.before, *self._commands]
 
     def put(self, addition: Addition, embedding: bytes) -> None:
         """Writes a track and its file, and an event if the embedding is new; see ``TrackWriter.add``."""
@@ -156,7 +205,7 @@ class Transaction:
 
     def _event(self, kind: str, track_id: str) -> None:
         self.revision += 1
-        self._run("XADD", self._keys.events, f"{self.revision}-0", "kind", kind, "track", to_bytes(track_id))
+        self._run("XADD", self._keys.events, f"{self.revision}-{self.mark}", "kind", kind, "track", to_bytes(track_id))
 
     def _run(self, command: str, key: bytes, *args: bytes | str | int) -> None:
         if key in self.wrong_types:
@@ -166,10 +215,18 @@ class Transaction:
         self._commands += [command, number, len(args), *args]
 
 
-def stream_bounds(client: Redis, keys: RedisKeys) -> tuple[int, int]:
-    """Returns the revisions of the oldest event that the stream holds and of the newest that it ever held.
+def switch_arguments(keys: RedisKeys) -> tuple[list[bytes], list[bytes]]:
+    """Returns the KEYS and the prefixes among the ARGV of ``SWITCH_SCRIPT``."""
+    staged = keys.staging()
+    singletons = chain.from_iterable(zip(keys.singletons, staged.singletons, strict=True))
+    prefixes = chain.from_iterable(zip(keys.track_prefixes, staged.track_prefixes, strict=True))
+    return [keys.writer, staged.writer, keys.track_ids, staged.track_ids, *singletons], list(prefixes)
 
-    A stream that is empty after trimming gives ``(newest + 1, newest)``, one that never had an event ``(1, 0)``.
+
+def stream_bounds(client: Redis, keys: RedisKeys) -> tuple[int, int, int]:
+    """Returns the revisions of the oldest event that the stream holds and of the newest that it ever held, and its mark.
+
+    A stream that is empty after trimming gives ``(newest + 1, newest, mark)``, one that never had an event ``(1, 0, 0)``.
     """
     pipe = client.pipeline(transaction=True)
     request_bounds(pipe, keys)
@@ -182,7 +239,7 @@ def request_bounds(pipe: Pipeline, keys: RedisKeys) -> None:
     pipe.xinfo_stream(keys.events)  # fails if the stream does not exist
 
 
-def bounds_from(exists: Any, info: Any) -> tuple[int, int]:  # noqa: ANN401 - replies of Redis
+def bounds_from(exists: Any, info: Any) -> tuple[int, int, int]:  # noqa: ANN401 - replies of Redis
     """Returns what ``stream_bounds`` returns, from the replies to ``request_bounds``.
 
     Raises:
@@ -191,11 +248,12 @@ def bounds_from(exists: Any, info: Any) -> tuple[int, int]:  # noqa: ANN401 - re
     if isinstance(exists, Exception):
         raise exists
     if not exists:
-        return 1, 0
+        return 1, 0, 0
     if isinstance(info, Exception):
         raise info
-    newest, first = revision_of(info["last-generated-id"]), info["first-entry"]
-    return (revision_of(first[0]) if first else newest + 1), newest
+    newest, mark = map(int, info["last-generated-id"].split(b"-"))
+    first = info["first-entry"]
+    return (revision_of(first[0]) if first else newest + 1), newest, mark
 
 
 def revision_of(entry_id: bytes) -> int:

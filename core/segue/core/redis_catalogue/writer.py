@@ -16,14 +16,19 @@ from redis.client import Pipeline
 
 from segue.core.batching import batched
 from segue.core.catalogue.finding import Command
-from segue.core.catalogue.records import Addition, FailureRecord
+from segue.core.catalogue.records import Addition, FailureRecord, new_mark
 from segue.core.errors import CatalogueLocked
 from segue.core.failpoints import Failpoint, reach
 from segue.core.redis_catalogue.client import WrongType, read_each, translates_errors
 from segue.core.redis_catalogue.codec import embedding_to_bytes, file_from_bytes
 from segue.core.redis_catalogue.keys import RedisKeys, to_bytes, to_text
-from segue.core.redis_catalogue.staging import clear, switch
-from segue.core.redis_catalogue.transaction import COMMIT_SCRIPT, Transaction, stream_bounds
+from segue.core.redis_catalogue.transaction import (
+    COMMIT_SCRIPT,
+    SWITCH_SCRIPT,
+    Transaction,
+    stream_bounds,
+    switch_arguments,
+)
 from segue.core.redis_catalogue.writer_lock import WriterLock
 
 T = TypeVar("T")
@@ -33,10 +38,15 @@ T = TypeVar("T")
 BATCH = 64
 # An embedding that differs from every other, for a track that has a key of the wrong type instead.
 _UNUSABLE = b""
+_SCANNED = 1_000
 
 
 class RedisWriter:
-    """Writes the catalogue while its token is valid; see ``TrackWriter``."""
+    """Writes the catalogue while its token is valid; see ``TrackWriter``.
+
+    Attributes:
+        commit: the mark of its last transaction, or an empty text before the first.
+    """
 
     def __init__(self, client: Redis, keys: RedisKeys, lock: WriterLock, token: str, width: int) -> None:
         self.address = lock.address
@@ -45,7 +55,9 @@ class RedisWriter:
         self._lock = lock
         self._token = token
         self._width = width
+        self.commit = ""
         self._commit_script = client.register_script(COMMIT_SCRIPT)
+        self._switch_script = client.register_script(SWITCH_SCRIPT)
         # Between reading the state and the commit, no other thread may commit.
         self._turn = threading.Lock()
 
@@ -85,18 +97,29 @@ class RedisWriter:
         reach(Failpoint.AFTER_TRIM)
 
     @translates_errors
-    def switch(self) -> None:
-        """Replaces this catalogue by the staged one, all at once; see ``RedisStore.staging``."""
+    def switch(self, staged: RedisWriter) -> None:
+        """Replaces this catalogue by the staged one, all at once; see ``RedisStore.staging``.
+
+        Redis serves no other client meanwhile: about nine seconds for a million tracks. Afterwards the catalogue has
+        another UUID, so every reader reloads it.
+
+        Args:
+            staged: the writer that filled the staged catalogue.
+        """
         reach(Failpoint.BEFORE_SWITCH)
         with self._turn:
-            if not switch(self._client, self._keys, self._token):
-                raise self._lock.loss(self._token)
+            keys, prefixes = switch_arguments(self._keys)
+            mark = str(new_mark())
+            self._check(self._switch_script(keys, [self._token, self.commit, mark, staged.commit, *prefixes]))
+            self.commit = mark
         reach(Failpoint.AFTER_SWITCH)
 
     @translates_errors
     def clear_staging(self) -> None:
         """Removes the staged catalogue, also an unfinished one."""
-        clear(self._client, self._keys.staging())
+        pattern = self._keys.staging().pattern
+        for page in batched(self._client.scan_iter(match=pattern, count=_SCANNED), _SCANNED):
+            self._client.unlink(*page)
 
     def repair(self, findings: Sequence[Sequence[Command]]) -> None:
         """Runs the commands of findings, those of each in one transaction; see ``RedisAudit``."""
@@ -185,13 +208,19 @@ class RedisWriter:
 
     def _commit(self, transaction: Transaction) -> int:
         reach(Failpoint.BEFORE_COMMIT)
-        outcome = self._commit_script(transaction.keys, [self._token, *transaction.arguments])
+        outcome = self._commit_script(transaction.keys, [self._token, self.commit, *transaction.arguments])
         reach(Failpoint.AFTER_COMMIT)
+        self._check(outcome)
+        self.commit = str(transaction.mark)
+        return transaction.revision
+
+    def _check(self, outcome: Any) -> None:  # noqa: ANN401 - redis-py types its replies for all protocols at once
+        """Checks the reply of a script that writes."""
         if outcome == b"taken":
             raise self._lock.loss(self._token)
-        if outcome == b"changed":
+        if outcome != b"done":
             raise CatalogueLocked(
-                f"The catalogue at {self.address} is no longer at revision {transaction.before}: its Redis was "
-                "restored from older data, or another program writes to it. Run the same command again."
+                f"The catalogue at {self.address} lacks the last writes of this run, or has others: a replica took "
+                "over before it had them, its Redis was restored from older data, or another program writes to it. "
+                "Run the same command again, which writes again what is missing."
             )
-        return transaction.revision

@@ -40,6 +40,7 @@ if held[3] == ARGV[1] then return held[2] end -- the client repeats it, since th
 local lease_end, latest = tonumber(held[1] or 0) or 0, now + (tonumber(held[4] or ARGV[2]) or ARGV[2])
 if lease_end > latest then redis.call('HSET', KEYS[1], 'until', string.format('%.0f', latest)) end
 if lease_end > now and held[2] ~= ARGV[3] then return redis.call('HGETALL', KEYS[1]) end
+redis.call('HDEL', KEYS[1], 'commit')
 local token = redis.call('HINCRBY', KEYS[1], 'number', 1) .. '-' .. ARGV[1]
 redis.call('HSET', KEYS[1], 'token', token, 'nonce', ARGV[1], 'until', string.format('%.0f', now + ARGV[2]),
     'lease', ARGV[2], unpack(ARGV, 4))

@@ -20,6 +20,7 @@ from segue.core.catalogue.records import (
     PathRecord,
     Track,
     Vector,
+    new_mark,
 )
 from segue.core.catalogue.store import check_same_model
 from segue.core.errors import CatalogueLocked
@@ -45,6 +46,7 @@ class MemoryStore:
         self._failures: dict[str, FailureRecord] = {}
         self._events: list[Event] = []
         self._trimmed = 0
+        self._newest_mark = 0
         self._write_mark = 0
         self._lock = threading.Lock()
 
@@ -56,7 +58,7 @@ class MemoryStore:
 
     def state(self) -> CatalogueState:
         """Returns the state of the catalogue."""
-        return CatalogueState(self._identity, self._trimmed + 1, self.revision(), len(self._tracks))
+        return CatalogueState(self._identity, self._trimmed + 1, self.revision(), len(self._tracks), self._newest_mark)
 
     def identity(self) -> Identity | None:
         """Returns the identity of the catalogue, or None before the first writer."""
@@ -193,7 +195,8 @@ class MemoryStore:
             self.drop(track_id)
 
     def _event(self, kind: Literal["add", "remove"], track_id: str) -> None:
-        self._events.append(Event(self.revision() + 1, kind, track_id))
+        self._newest_mark = new_mark()
+        self._events.append(Event(self.revision() + 1, kind, track_id, self._newest_mark))
 
 
 class MemoryWriter:

@@ -38,7 +38,7 @@ def finish_run(data: Path, store: TrackStore, writer: TrackWriter, before: int, 
 def publish_index(
     data: Path, store: TrackStore, writer: TrackWriter, *, min_trimmed: int = _MIN_TRIMMED
 ) -> SnapshotHeader:
-    """Publishes the index, and drops the events that the older of the two snapshots contains.
+    """Publishes the index, and drops the events before the last one that the older of the two snapshots contains.
 
     Args:
         data: Segue's data folder.
@@ -54,7 +54,7 @@ def publish_index(
     header = publish(data, store, writer.check_lock)
     older = older_revision(data)
     if older - (store.oldest_revision() - 1) >= min_trimmed:
-        writer.trim(older)
+        writer.trim(older - 1)  # by the last event of a snapshot, readers know that it is of this catalogue
     return header
 
 
@@ -69,7 +69,8 @@ def _count_removals(store: TrackStore, after: int) -> int:
 
 def _needs_index(data: Path, store: TrackStore, before: int) -> bool:
     """Returns whether the catalogue changed since a revision, or has no index of its current revision."""
-    identity, revision = store.identity(), store.revision()
-    if identity is None or revision == 0:
+    state = store.state()
+    if state.identity is None or state.revision == 0:
         return False
-    return revision != before or load_newest(data, identity, since=revision, until=revision) is None
+    newest = load_newest(data, state.identity, since=state.revision, until=state.revision)
+    return state.revision != before or newest is None or newest.header.mark != state.mark

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from segue.core.catalogue.records import Identity
-from segue.core.catalogue.store import TrackWriter, WritableStore
+from segue.core.catalogue.store import WritableStore
 from segue.core.errors import CatalogueEmpty, CatalogueMismatch
 from segue.core.features.windows import Windows
 from segue.core.model.artifact import Manifest, read_manifest
@@ -62,7 +62,7 @@ class Session:
     """
 
     store: WritableStore
-    writer: TrackWriter
+    writer: RedisWriter
     workers: ProcessPool[MusicFile, Examined | SameAudio | Failure]
     predictor: LazyModel
 

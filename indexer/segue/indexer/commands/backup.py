@@ -135,7 +135,7 @@ def _restore(
         except BackupUnusable:
             writer.clear_staging()
             raise
-        writer.switch()
+        writer.switch(staging_writer)
         publish_index(data, store, writer)
 
 

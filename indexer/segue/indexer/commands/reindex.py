@@ -76,7 +76,7 @@ def reindex(
         if exceeds_removal_limit(counts.removed, store.count()) and not allow_removals:
             raise _refusal(counts.removed, store.count())
         session.writer.forget(sorted(stale))
-        writer.switch()
+        writer.switch(session.writer)
         publish_index(settings.data, store, writer)
         counts.tracks = store.count()
 

@@ -26,7 +26,7 @@ from segue.core.index import snapshot
 from segue.core.index.vector_index import Vectors
 from segue.core.model.artifact import Manifest
 from segue.server.live_catalogue.compaction import Compactor
-from segue.server.live_catalogue.loading import load_view
+from segue.server.live_catalogue.loading import load_view, updated
 from segue.server.live_catalogue.lost_keys import LOST, LostKeys
 from segue.server.live_catalogue.metadata_cache import MAX_TRACKS, MetadataCache
 from segue.server.live_catalogue.nearest_tracks import NearestTracks, with_cached_metadata
@@ -40,7 +40,6 @@ _CLOSE_SECONDS = 20.0
 OTHER_MODEL_ADVICE = "Start the server with that model, or index the music again with this one."
 """What to do about a catalogue that another model built."""
 
-_EVENTS_PER_READ = 10_000
 _TRACKS_PER_READ = 1_000
 # Extra neighbours, for tracks that are removed between the search and the reading of their metadata.
 _SPARE = 10
@@ -271,26 +270,28 @@ class LiveCatalogue:
         self._problem = problem
 
     def _catch_up(self, store: TrackStore, state: CatalogueState, published: int) -> None:
-        identity, newest = state.identity, state.revision
+        identity = state.identity
         if identity is None:
             if self._view.identity or state.tracks:
                 raise CatalogueLost(LOST)
             return
         if identity != self._view.identity:
-            self._metadata, self._filled_view, self._is_all_cached = MetadataCache(self._max_cached_tracks), None, True
+            self._forget_metadata()
         check_same_model(identity, self._manifest.key, advice=OTHER_MODEL_ADVICE)
-        if not newest and state.tracks:
+        if not state.revision and state.tracks:
             raise CatalogueLost(LOST)
-        view = self._view
-        lost = view.identity != identity or view.revision > newest or view.revision + 1 < state.oldest_revision
-        if lost or published != self._loaded_snapshot:
-            view = load_view(self._data, store, identity, newest)
+        view = updated(self._compacted(self._view), store, state) if identity == self._view.identity else None
+        if view is None and identity == self._view.identity:
+            _log.warning("Redis has lost the last events of the catalogue, which is read again")
+            self._forget_metadata()
+        if view is None or published != self._loaded_snapshot:
+            view = load_view(self._data, store, identity, state)
             self._loaded_snapshot = published
-        view = self._compacted(view)
-        while view.revision < newest and (events := store.events(view.revision, _EVENTS_PER_READ)):
-            view = view.apply(events, store)
         self._view = view
         self._compactor.start_if_due(view)
+
+    def _forget_metadata(self) -> None:
+        self._metadata, self._filled_view, self._is_all_cached = MetadataCache(self._max_cached_tracks), None, True
 
     def _compacted(self, view: View) -> View:
         """Returns the compacted form of an earlier view with the same index if it is ready, else the view itself."""

@@ -26,6 +26,7 @@ class View:
         base_ids: ids of the tracks in ``base``.
         removed: those of ``base_ids`` that were removed or replaced since.
         added: embeddings [e] of the tracks that were added since, by id.
+        mark: mark of the last event in this view; see ``Event``.
     """
 
     identity: Identity | None = None
@@ -34,6 +35,7 @@ class View:
     base_ids: frozenset[str] = frozenset()
     removed: frozenset[str] = frozenset()
     added: dict[str, Vectors] = field(default_factory=dict)
+    mark: int = 0
 
     @cached_property
     def added_index(self) -> VectorIndex:
@@ -65,7 +67,8 @@ class View:
         """Returns a view of the same tracks in one index; takes seconds for many tracks."""
         ids = sorted(self.track_ids())
         vectors = np.stack([vector for vector in self.embeddings(ids) if vector is not None])
-        return View(self.identity, self.revision, HnswIndex.build(ids, vectors, threads=1), frozenset(ids))
+        index = HnswIndex.build(ids, vectors, threads=1)
+        return View(self.identity, self.revision, index, frozenset(ids), mark=self.mark)
 
     def search(self, query: Vectors, k: int, exclude: Collection[str] = ()) -> list[Neighbour]:
         """Returns the ``k`` nearest tracks; see ``VectorIndex``."""
@@ -83,4 +86,5 @@ class View:
         }
         unchanged = {track_id: vector for track_id, vector in self.added.items() if track_id not in last_events}
         removed = self.removed | (self.base_ids & last_events.keys())
-        return replace(self, revision=events[-1].revision, removed=removed, added=unchanged | new)
+        last = events[-1]
+        return replace(self, revision=last.revision, mark=last.mark, removed=removed, added=unchanged | new)

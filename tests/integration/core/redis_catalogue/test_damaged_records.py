@@ -121,7 +121,7 @@ def test_a_damaged_event(store: RedisStore, client: Redis, keys: RedisKeys) -> N
     client.xadd(keys.events, {"colour": "red"}, id="6-0")
     client.xadd(keys.events, {"kind": "add", "track": track_id(1)}, id="7-0")
     assert [4, 5, 7] == [event.revision for event in store.events(3, 10)]
-    assert ["6"] == store.damaged.names("event")
+    assert ["6-0"] == store.damaged.names("event")
 
 
 @pytest.mark.parametrize("name", ["track", "embedding", "paths"])
