@@ -23,6 +23,7 @@ from segue.server.inference.engine import Engine
 from segue.server.inference.open_spool import open_spool
 from segue.server.live_catalogue.catalogue import LiveCatalogue
 from segue.server.live_catalogue.remembered_model import remembered_model
+from segue.server.live_catalogue.successor import has_model
 from segue.server.live_catalogue.text_search import TextSearch
 from segue.server.observability.metrics import Metrics
 from segue.server.security.exposure import exposure_warnings
@@ -67,6 +68,7 @@ def _create_catalogue(settings: Settings, manifest: Manifest, metrics: Metrics) 
         manifest,
         lambda: open_store(settings.data, settings.redis, SERVER_TIMEOUTS),
         metrics,
+        has_successor=lambda identity: has_model(identity, settings.model, settings.data),
     )
     metrics.follow_view(lambda: catalogue.view)
     metrics.store_up.set_function(lambda: _is_up(catalogue.problem))
@@ -98,12 +100,14 @@ class Assembly:
         self._catalogue_lock = threading.Lock()
         self._abandoned = False
 
-    def build(self) -> Components:
+    def build(self, *, search_seconds: float = 0.0) -> Components:
         """Builds the components.
+
+        Args:
+            search_seconds: seconds to wait until the search of texts is ready.
 
         Raises:
             ArtifactError: the model cannot be used, or that of the catalogue is not here.
-            CatalogueMismatch: another model or front end built the catalogue.
             EnvironmentUnusable: the folder for clips of streams cannot be written, or workers cannot read them.
             StoreUnavailable: the URL is not one of a Redis; a Redis that does not answer is awaited instead.
             CancelledError: the assembly was abandoned.
@@ -127,6 +131,7 @@ class Assembly:
         search = TextSearch(catalogue)
         self._resources.callback(search.close)
         search.start()
+        search.wait_until_complete(search_seconds)
         searchers = self._create_executor("search", 1, _MAX_PENDING_SEARCHES)
         return Components(engine, catalogue, readers, spool, self._settings.clip_mib * _MIB, search, searchers)
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 
 from segue.core.errors import Starting
 from segue.core.model.artifact import Manifest
@@ -13,6 +17,28 @@ from segue.server.live_catalogue.catalogue import LiveCatalogue
 from segue.server.live_catalogue.text_search import TextSearch
 from segue.server.security.tls import Tls
 from segue.server.security.tokens import Tokens
+
+
+class CallCount:
+    """Counts the calls in its blocks."""
+
+    def __init__(self) -> None:
+        self._calls = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    def __enter__(self) -> None:
+        self._calls += 1
+        self._idle.clear()
+
+    def __exit__(self, *_: object) -> None:
+        self._calls -= 1
+        if not self._calls:
+            self._idle.set()
+
+    async def wait_until_idle(self) -> None:
+        """Waits until no call is in a block."""
+        await self._idle.wait()
 
 
 @dataclass(frozen=True)
@@ -27,6 +53,7 @@ class Components:
         clip_bytes: largest clip in one message.
         search: searches the texts of the catalogue.
         searchers: the thread that searches them.
+        calls: the calls that use these components.
     """
 
     engine: Engine
@@ -36,6 +63,7 @@ class Components:
     clip_bytes: int
     search: TextSearch
     searchers: BoundedExecutor
+    calls: CallCount = field(default_factory=CallCount, compare=False)
 
     @property
     def manifest(self) -> Manifest:
@@ -54,7 +82,7 @@ class Components:
 
 
 class DeferredComponents:
-    """Components that are built after the port is open.
+    """Components that are built after the port is open, and again for another model.
 
     Attributes:
         value: the components, or None until they are built.
@@ -73,16 +101,28 @@ class DeferredComponents:
             raise Starting("The server is starting: it loads its model and its catalogue. Try again in a second.")
         return self.value
 
+    @contextmanager
+    def using(self) -> Iterator[Components]:
+        """Yields the components of one call: the same from its beginning to its end, even if others replace them.
+
+        Raises:
+            Starting: they are not built yet.
+        """
+        components = self.get()
+        with components.calls:
+            _of_this_call.set(components)
+            yield components
+
+
+_of_this_call: ContextVar[Components] = ContextVar("components")
+
 
 class ComponentsUser:
-    """Gives a service its components; a call fails with STARTING until they are built."""
-
-    def __init__(self, components: DeferredComponents) -> None:
-        self._deferred = components
+    """Gives a service the components of its call, which ``DeferredComponents.using`` has set."""
 
     @property
     def _components(self) -> Components:
-        return self._deferred.get()
+        return _of_this_call.get()
 
 
 @dataclass(frozen=True)

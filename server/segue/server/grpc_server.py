@@ -66,7 +66,7 @@ class Ports:
         self._settings, self._tls = settings, security.tls
         self.health = Health(SERVICES)
         self._server = _create_server(settings, metrics, security, components)
-        _add_services(self._server, components, self.health)
+        _add_services(self._server, self.health)
         self._health_server = _create_health_server(self.health)
         self._connections = ConnectionCount()
         metrics.connections.set_function(self._connections.total)
@@ -131,11 +131,11 @@ def _interceptors(
     ]
 
 
-def _add_services(server: grpc.aio.Server, components: DeferredComponents, health_service: Health) -> None:
-    classification, recommendation = ClassificationService(components), RecommendationService(components)
+def _add_services(server: grpc.aio.Server, health_service: Health) -> None:
+    classification, recommendation = ClassificationService(), RecommendationService()
     classification_service_pb2_grpc.add_ClassificationServiceServicer_to_server(classification, server)
     recommendation_service_pb2_grpc.add_RecommendationServiceServicer_to_server(recommendation, server)
-    catalog_service_pb2_grpc.add_CatalogServiceServicer_to_server(CatalogService(components), server)
+    catalog_service_pb2_grpc.add_CatalogServiceServicer_to_server(CatalogService(), server)
     health_pb2_grpc.add_HealthServicer_to_server(health_service, server)
     add_reflection((*SERVICES, health.SERVICE), server)
 

@@ -5,13 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
-from segue.server.assembly import Assembly
 from segue.server.components import Components, DeferredComponents, ListenerSecurity
 from segue.server.grpc_server import Ports
 from segue.server.live_catalogue.catalogue import POLL_SECONDS, LiveCatalogue
+from segue.server.models import Models
 from segue.server.observability.metrics import Metrics
 from segue.server.process.memory import configure_malloc, freeze_gc
 from segue.server.process.service_manager import notify_ready, notify_stopping
@@ -54,14 +52,14 @@ async def serve(
     deferred = DeferredComponents()
     ports = Ports(settings, metrics, security, deferred)
     stop = _stop_event()
-    assembly = Assembly(settings, metrics)
+    models = Models(settings, metrics, deferred)
     try:
         await ports.open_health()
         address = None if settings.listen_when_ready else await ports.open()
-        components = await _build(assembly, stop)
+        components = await _build(models, stop)
         if components:
             freeze_gc()
-            health_updates = _begin_serving(components, deferred, ports.health)
+            background = _begin_serving(models, deferred, ports.health)
             address = address or await ports.open()
             tracks = len(components.catalogue.view)
             _log.info("listening on %s with %s and %d tracks", address, components.model_id, tracks)
@@ -71,35 +69,33 @@ async def serve(
             await stop.wait()
             notify_stopping()
             _log.info("stopping after the calls in progress")
-            health_updates.cancel()
+            for task in background:
+                task.cancel()
             ports.health.stop_serving()
             await asyncio.sleep(settings.drain)
         else:
-            assembly.abandon()
+            models.abandon()
     finally:
         await ports.stop()
         await _wait_for_cancelled_calls()
-        assembly.close()
+        models.close()
     _log.info("stopped")
     return components is not None
 
 
-async def _build(assembly: Assembly, stop: asyncio.Event) -> Components | None:
+async def _build(models: Models, stop: asyncio.Event) -> Components | None:
     """Builds the components, or returns None at a stop signal, when a thread may still be building."""
-    # Not in the loop's default executor: the loop would wait for its threads at the end.
-    loop = asyncio.get_running_loop()
-    building: asyncio.Future[Any] = loop.run_in_executor(ThreadPoolExecutor(1, "build"), assembly.build)
+    building = asyncio.ensure_future(models.build())
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait([building, stopping], return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
     return await building if building.done() and not stop.is_set() else None
 
 
-def _begin_serving(components: Components, deferred: DeferredComponents, health: Health) -> asyncio.Task[None]:
-    """Gives the services their components, and returns the task that keeps the health up to date."""
-    deferred.value = components
-    health.set_source(lambda: _read_serving(components.catalogue))
-    return asyncio.create_task(_update_health(health))
+def _begin_serving(models: Models, deferred: DeferredComponents, health: Health) -> list[asyncio.Task[None]]:
+    """Makes the health that of the catalogue; returns the tasks that keep it and the model up to date."""
+    health.set_source(lambda: _read_serving(deferred.get().catalogue))
+    return [asyncio.create_task(_update_health(health)), asyncio.create_task(models.follow_catalogue())]
 
 
 def _read_serving(catalogue: LiveCatalogue) -> dict[str, bool]:

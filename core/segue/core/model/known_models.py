@@ -30,7 +30,7 @@ def find_model(identity: Identity | None, data: Path) -> Path:
     if identity is None:
         return default_model()
     for folder in (*sorted(shipped_models().iterdir()), data / _LINKS / identity.model_id):
-        if _read_model_id(folder) == identity.model_id:
+        if read_model_id(folder) == identity.model_id:
             return folder.resolve()
     raise ArtifactError(
         f"The catalogue was built by the model {identity.model_id}, which is not here. Name its folder with --model"
@@ -94,7 +94,7 @@ def _replace_link(link: Path, target: Path) -> None:
         raise
 
 
-def _read_model_id(folder: Path) -> str | None:
+def read_model_id(folder: Path) -> str | None:
     """Returns the id in the manifest of a model, or None if there is no manifest; its files are not checked."""
     path = folder / MANIFEST
     try:

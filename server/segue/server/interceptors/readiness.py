@@ -38,11 +38,11 @@ class ReadinessInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg
 
     def _with_check(self, method: Method, service: str) -> Method:
         async def stream(requests: Any, context: Context) -> AsyncIterator[Any]:  # noqa: ANN401 - any method's messages
-            components = self._components.get()
-            if service == CLASSIFICATION:
-                components.engine.check_admission()
-            async with aclosing(method(requests, context)) as responses:
-                async for response in responses:
-                    yield response
+            with self._components.using() as components:
+                if service == CLASSIFICATION:
+                    components.engine.check_admission()
+                async with aclosing(method(requests, context)) as responses:
+                    async for response in responses:
+                        yield response
 
         return stream

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 
-from segue.core.catalogue.records import CatalogueState
-from segue.core.catalogue.store import TrackStore, check_same_model
+from segue.core.catalogue.records import CatalogueState, Identity
+from segue.core.catalogue.store import TrackStore
 from segue.core.errors import (
     CatalogueEmpty,
     CatalogueLost,
@@ -30,6 +30,7 @@ from segue.server.live_catalogue.loading import load_view, updated
 from segue.server.live_catalogue.lost_keys import LOST, LostKeys
 from segue.server.live_catalogue.metadata_cache import MAX_TRACKS, MetadataCache
 from segue.server.live_catalogue.nearest_tracks import NearestTracks, with_cached_metadata
+from segue.server.live_catalogue.successor import CatalogueReplaced, check_model
 from segue.server.live_catalogue.view import View
 from segue.server.observability.metrics import Metrics
 
@@ -37,9 +38,6 @@ POLL_SECONDS = 0.5
 """Pause between two polls of the store, which an idle server spends most of its time on."""
 
 _CLOSE_SECONDS = 20.0
-OTHER_MODEL_ADVICE = "Start the server with that model, or index the music again with this one."
-"""What to do about a catalogue that another model built."""
-
 _TRACKS_PER_READ = 1_000
 # Extra neighbours, for tracks that are removed between the search and the reading of their metadata.
 _SPARE = 10
@@ -57,6 +55,7 @@ class LiveCatalogue:
         open_store: Callable[[], AbstractContextManager[TrackStore]],
         metrics: Metrics | None = None,
         max_cached_tracks: int = MAX_TRACKS,
+        has_successor: Callable[[Identity], bool] = lambda _: False,
     ) -> None:
         """Creates an empty catalogue; opens nothing.
 
@@ -66,7 +65,9 @@ class LiveCatalogue:
             open_store: opens the store.
             metrics: receives the durations of searches and of the first read of each poll.
             max_cached_tracks: largest number of tracks whose metadata is kept in memory.
+            has_successor: returns whether the server has the other model that has built a catalogue.
         """
+        self._has_successor = has_successor
         self._metrics = metrics or Metrics()
         self._max_cached_tracks = max_cached_tracks
         self._metadata = MetadataCache(max_cached_tracks)
@@ -86,15 +87,8 @@ class LiveCatalogue:
         self._thread = threading.Thread(target=self._follow, name="catalogue", daemon=True)
 
     def start(self) -> None:
-        """Reads the catalogue once, and follows it from then on.
-
-        Raises:
-            CatalogueMismatch: another model or front end built the catalogue.
-        """
+        """Reads the catalogue once, and follows it from then on."""
         self.refresh()
-        if isinstance(self._problem, CatalogueMismatch):
-            self._resources.close()
-            raise self._problem
         self._thread.start()
 
     def close(self) -> None:
@@ -109,6 +103,11 @@ class LiveCatalogue:
     def problem(self) -> SegueError | None:
         """The error of the last poll of the store, or None."""
         return self._problem
+
+    @property
+    def is_replaced(self) -> bool:
+        """True if another model has built the catalogue, and the server has it; this view is served until then."""
+        return isinstance(self._problem, CatalogueReplaced)
 
     @property
     def is_damaged(self) -> bool:
@@ -167,19 +166,15 @@ class LiveCatalogue:
         return not isinstance(self._problem, CatalogueMismatch)
 
     def embedding(self, track_id: str) -> Vectors:
-        """Returns the embedding [e] of a track, from memory if the store does not answer.
+        """Returns the embedding [e] of a track, from memory unless it was added a moment ago.
 
         Raises:
             TrackNotFound: no track has this id.
             StoreUnavailable: the store does not answer, and the view has no such track.
         """
-        try:
+        (embedding,) = self._view.embeddings([track_id])
+        if embedding is None and not self.is_replaced:
             (embedding,) = self.store.embeddings([track_id])
-        except StoreUnavailable as error:
-            self._set_problem(error)
-            (embedding,) = self._view.embeddings([track_id])
-            if embedding is None:
-                raise
         if embedding is None:
             raise TrackNotFound(track_id)
         return embedding
@@ -203,7 +198,7 @@ class LiveCatalogue:
             self._set_problem(error)
             return NearestTracks(with_cached_metadata(neighbours[:k], self._metadata, error), view.revision, stale=True)
         self._metadata.put(track for _, track in tracks)
-        return NearestTracks(tracks[:k], view.revision, stale=False)
+        return NearestTracks(tracks[:k], view.revision, stale=self.is_replaced)
 
     def _damaged_tracks(self) -> set[str]:
         return set(self._store.damaged.names("track")) if self._store else set()
@@ -275,9 +270,9 @@ class LiveCatalogue:
             if self._view.identity or state.tracks:
                 raise CatalogueLost(LOST)
             return
+        check_model(identity, self._manifest, self._has_successor)
         if identity != self._view.identity:
             self._forget_metadata()
-        check_same_model(identity, self._manifest.key, advice=OTHER_MODEL_ADVICE)
         if not state.revision and state.tracks:
             raise CatalogueLost(LOST)
         view = updated(self._compacted(self._view), store, state) if identity == self._view.identity else None

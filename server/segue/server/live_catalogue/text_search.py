@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
@@ -77,6 +78,12 @@ class TextSearch:
     def start(self) -> None:
         """Begins to read the texts."""
         self._thread.start()
+
+    def wait_until_complete(self, seconds: float) -> None:
+        """Waits until all texts are read, but not longer than some seconds."""
+        end = time.monotonic() + seconds
+        while not self._is_complete and time.monotonic() < end:
+            time.sleep(_FIRST_PAUSE_SECONDS)
 
     def close(self) -> None:
         """Stops reading."""

@@ -13,7 +13,7 @@ from segue.core.model.artifact import Manifest
 from segue.core.quantities import quantity
 from segue.core.redis_catalogue.client import SERVER_TIMEOUTS, address_of, connect, translating_errors
 from segue.core.redis_catalogue.open import open_store, risks_of
-from segue.server.live_catalogue.catalogue import OTHER_MODEL_ADVICE
+from segue.server.live_catalogue.successor import OTHER_MODEL_ADVICE
 from segue.server.preflight.check_result import CheckResult
 from segue.server.settings import Settings
 

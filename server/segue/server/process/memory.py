@@ -28,6 +28,7 @@ def freeze_gc() -> None:
     A loaded model has some 400,000 objects. Each full collection would stop every call for 0.2 s, and Python would
     put it off for so long that garbage piles up.
     """
+    gc.unfreeze()  # a model that was replaced
     gc.collect()
     gc.freeze()
     gc.collect()  # Python puts off a full collection until a quarter of the objects that the last one found are new.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 
-from segue.server.components import ComponentsUser, DeferredComponents
+from segue.server.components import ComponentsUser
 from segue.server.inference.arriving_audio import ArrivingAudio
 from segue.server.inference.engine import AnalyzedClip, WindowPrediction
 from segue.server.rpc import converters
@@ -28,8 +28,7 @@ from segue.v1.classification_service_pb2 import (
 class ClassificationService(ComponentsUser, classification_service_pb2_grpc.ClassificationServiceServicer):
     """Classifies clips by genre."""
 
-    def __init__(self, components: DeferredComponents) -> None:
-        super().__init__(components)
+    def __init__(self) -> None:
         self._streams = ConcurrencyLimit(MAX_STREAMS, "streams are open")
 
     async def Classify(  # noqa: N802 - the contract's name

@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 
 from segue.core.audio.pcm import PcmForm
 from segue.core.index.vector_index import Vectors
-from segue.server.components import ComponentsUser, DeferredComponents
+from segue.server.components import ComponentsUser
 from segue.server.inference.arriving_audio import ArrivingAudio
 from segue.server.inference.engine import AnalyzedClip
 from segue.server.rpc import catalogue_requests, converters
@@ -56,8 +56,7 @@ class _Seed(NamedTuple):
 class RecommendationService(ComponentsUser, recommendation_service_pb2_grpc.RecommendationServiceServicer):
     """Recommends tracks that sound similar to a seed."""
 
-    def __init__(self, components: DeferredComponents) -> None:
-        super().__init__(components)
+    def __init__(self) -> None:
         self._streams = ConcurrencyLimit(MAX_STREAMS, "streams are open")
         self._uploads = ConcurrencyLimit(MAX_STREAMS, "uploads are open")
 

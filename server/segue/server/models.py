@@ -1,0 +1,85 @@
+"""The components of the model that serves, and their replacement when another model has built the catalogue."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+from segue.core.errors import SegueError
+from segue.server.assembly import Assembly
+from segue.server.components import Components, DeferredComponents
+from segue.server.live_catalogue.catalogue import POLL_SECONDS
+from segue.server.observability.metrics import Metrics
+from segue.server.process.memory import freeze_gc
+from segue.server.settings import Settings
+
+# Until another try after a model could not be loaded.
+_RETRY_SECONDS = 30.0
+# The new catalogue serves even if its texts are not all read by then; searches of words fail with STARTING.
+_SEARCH_SECONDS = 60.0
+
+_log = logging.getLogger(__name__)
+
+
+class Models:
+    """Builds the components, and again when another model takes over the catalogue; the old ones finish their calls."""
+
+    def __init__(self, settings: Settings, metrics: Metrics, deferred: DeferredComponents) -> None:
+        """Builds nothing yet.
+
+        Args:
+            settings: settings of the server.
+            metrics: metrics of the components.
+            deferred: receives the components, once they are built and whenever they are replaced.
+        """
+        self._settings, self._metrics, self._deferred = settings, metrics, deferred
+        self._assemblies: list[Assembly] = []
+
+    async def build(self, search_seconds: float = 0.0) -> Components:
+        """Builds the components of the catalogue's model and makes them those that serve; see ``Assembly.build``."""
+        assembly = Assembly(self._settings, self._metrics)
+        self._assemblies.append(assembly)
+        build = partial(assembly.build, search_seconds=search_seconds)
+        # Not in the loop's default executor: the loop would wait for its threads at the end.
+        components = await asyncio.get_running_loop().run_in_executor(ThreadPoolExecutor(1, "build"), build)
+        self._deferred.value = components
+        return components
+
+    async def follow_catalogue(self) -> None:
+        """Replaces the components whenever another model has built the catalogue, if the server has that model."""
+        while True:
+            await asyncio.sleep(POLL_SECONDS)
+            if self._deferred.get().catalogue.is_replaced:
+                await self._replace()
+
+    async def _replace(self) -> None:
+        old = self._deferred.get()
+        try:
+            new = await self.build(_SEARCH_SECONDS)
+        except asyncio.CancelledError:
+            self._assemblies.pop().abandon()
+            raise
+        except SegueError as error:
+            _log.warning("the model of the new catalogue cannot be loaded: %s", error)
+            await self._close(self._assemblies.pop())
+            await asyncio.sleep(_RETRY_SECONDS)
+            return
+        _log.info("%s has taken over from %s", new.model_id, old.model_id)
+        await old.calls.wait_until_idle()
+        await self._close(self._assemblies.pop(0))
+        freeze_gc()
+
+    async def _close(self, assembly: Assembly) -> None:
+        await asyncio.get_running_loop().run_in_executor(None, assembly.close)
+
+    def abandon(self) -> None:
+        """Closes what outlives the program, while a thread may still be building."""
+        for assembly in self._assemblies:
+            assembly.abandon()
+
+    def close(self) -> None:
+        """Closes all components."""
+        for assembly in reversed(self._assemblies):
+            assembly.close()
