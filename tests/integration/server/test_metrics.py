@@ -12,8 +12,9 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from segue.server.observability.metrics import STAGES
+from segue.v1.audio_pb2 import QUALITY_FLAG_SHORT
 from segue.v1.classification_service_pb2 import StreamingClassifyConfig, StreamingClassifyRequest
-from tests.helpers.clips import Fill
+from tests.helpers.clips import Fill, wav
 from tests.helpers.machine.waiting import wait_until
 from tests.helpers.server.servers import RunningServer, running_server
 from tests.helpers.server.stubs import Stubs, list_services
@@ -60,6 +61,23 @@ def test_calls_of_every_kind(tmp_path: Path, tiny_model: Path, fill: Fill, clips
         assert dict.fromkeys(STAGES, 1) | {"search": 2, "metadata": 2} == stages
         assert 0 < running.metrics()["segue_redis_seconds_count"]
         assert 10_000_000 < running.metrics()["process_resident_memory_bytes"]
+
+
+def test_drift(server: RunningServer, stubs: Stubs, ids: list[str], clips: list[Path]) -> None:
+    """A clip counts for its first genre and its flags, and a recommendation by the similarity of its first track."""
+    before = server.metrics()
+    answer = stubs.classify(clips[0].read_bytes())
+    assert QUALITY_FLAG_SHORT in stubs.classify(wav(3.5)).quality_flags
+    nearest = stubs.recommend(ids[0]).recommendations[0].similarity
+    stubs.recommend(ids[0], offset=1)  # its first track is not the nearest
+    after = server.metrics()
+    counts = {name: after[name] - before.get(name, 0) for name in after}
+    assert 2 == counts["segue_clips_analyzed_total"]
+    genres = {name: count for name, count in counts.items() if name.startswith("segue_top_genre_total")}
+    assert (2, True) == (sum(genres.values()), genres[f'segue_top_genre_total{{genre="{answer.scores[0].genre}"}}'] > 0)
+    assert 1 == counts['segue_quality_flags_total{flag="SHORT"}']
+    assert 1 == counts["segue_first_similarity_count"]
+    assert pytest.approx(nearest, abs=1e-6) == counts["segue_first_similarity_sum"]
 
 
 def test_cancelled_streams_are_no_failures(tmp_path: Path, tiny_model: Path) -> None:

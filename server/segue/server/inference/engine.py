@@ -108,6 +108,7 @@ class Engine:
         self._free_workers = FairSlots(workers.jobs)
         self._admission = Admission(queue_seconds)
         self._metrics = metrics
+        metrics.drift.show_genres(model.manifest.labels)
         metrics.queue_audio_seconds.set_function(self._admission.waiting_seconds)
         metrics.queue_age_seconds.set_function(self._admission.age)
 
@@ -150,7 +151,13 @@ class Engine:
             decoded = await self._decode(task, ticket)
             clip = cast("ExtractedClip", decoded.clip)
             with self._counting_cancellations("network", task):
-                return AnalyzedClip(clip, await self.batcher.predict(clip.windows), decoded.track_id)
+                prediction = await self.batcher.predict(clip.windows)
+        self._count_prediction(prediction.posterior, clip)
+        return AnalyzedClip(clip, prediction, decoded.track_id)
+
+    def _count_prediction(self, posterior: Floats, clip: ExtractedClip) -> None:
+        top = int(posterior.argmax())
+        self._metrics.drift.clip_analyzed(self.model.manifest.labels[top], float(posterior[top]), clip.quality.flags)
 
     async def analyze_partial(
         self, audio: Path, stream_range: StreamRange, seconds_left: float | None = None

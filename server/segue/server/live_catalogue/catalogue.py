@@ -198,6 +198,8 @@ class LiveCatalogue:
             self._set_problem(error)
             return NearestTracks(with_cached_metadata(neighbours[:k], self._metadata, error), view.revision, stale=True)
         self._metadata.put(track for _, track in tracks)
+        if tracks and not skip:
+            self._metrics.drift.found_first(tracks[0][0].similarity)
         return NearestTracks(tracks[:k], view.revision, stale=self.is_replaced)
 
     def _damaged_tracks(self) -> set[str]:

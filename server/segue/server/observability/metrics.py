@@ -11,6 +11,7 @@ from typing import Literal, Protocol
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector
 
 from segue.server.observability.call_record import CallRecord
+from segue.server.observability.drift import Drift
 
 Stage = Literal["decode", "features", "queue", "network", "search", "metadata"]
 DropCause = Literal["expired", "cancelled", "overloaded"]
@@ -40,6 +41,7 @@ class Metrics:
 
     Attributes:
         registry: the registry of all metrics.
+        drift: figures of the music and of the results.
         queue_audio_seconds: seconds of audio in the queue; the engine sets it.
         queue_age_seconds: seconds that the oldest clip in the queue has waited; the engine sets it.
         connections: connections of the port; the composition root sets its source.
@@ -54,6 +56,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self.drift = Drift(self.registry)
         ProcessCollector(registry=self.registry)
         Info("segue_server", "Version of Segue.", registry=self.registry).info({"version": version("segue")})
         self._model = Info("segue_model", "Model that serves.", registry=self.registry)
