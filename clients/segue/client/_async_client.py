@@ -24,6 +24,7 @@ from segue.client._endpoint import (
     Response,
     Stubs,
 )
+from segue.client._spans import call_span
 from segue.client._stream_calls import Stream
 from segue.client._stream_status import exchange
 from segue.client._streams import numbered_outcome
@@ -180,8 +181,8 @@ class AsyncClient:
 
     async def _send(self, call: Call[Request, Response]) -> Response:
         async def send(seconds: float) -> Response:
-            with self._endpoint.typed_errors():
-                return await cast("Awaitable[Response]", self._endpoint.send(self._stubs, call, seconds))
+            with call_span(type(call.request)) as trace, self._endpoint.typed_errors():
+                return await cast("Awaitable[Response]", self._endpoint.send(self._stubs, call, seconds, trace))
 
         return await _until_ready(self._endpoint.waiting(), send)
 
@@ -210,14 +211,14 @@ class AsyncClient:
 
         async def send(seconds: float) -> RecommendResponse:
             upload = _streams.recommend_upload(clip.async_chunks(), request, seconds)
-            with upload.typed_errors(self._endpoint):
-                return (await upload.send_async(self._stubs, self._endpoint)).response
+            with call_span(upload.requests.kind) as trace, upload.typed_errors(self._endpoint):
+                return (await upload.send_async(self._stubs, self._endpoint, trace)).response
 
         return await self._upload(clip, send)
 
     async def _stream(self, stream: Stream[Request, Response]) -> AsyncIterator[Response]:
-        with stream.typed_errors(self._endpoint):
-            call = stream.open_async(self._stubs, self._endpoint)
+        with call_span(stream.requests.kind) as trace, stream.typed_errors(self._endpoint):
+            call = stream.open_async(self._stubs, self._endpoint, trace)
             async with aclosing(exchange(call, aiter(stream.requests))) as responses:
                 async for response in responses:
                     yield response

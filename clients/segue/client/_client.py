@@ -24,6 +24,7 @@ from segue.client._endpoint import (
     Response,
     Stubs,
 )
+from segue.client._spans import call_span
 from segue.client._stream_calls import Stream
 from segue.client._streams import numbered_outcome
 from segue.client._waiting import Waiting
@@ -234,8 +235,8 @@ class Client:
 
     def _send(self, call: Call[Request, Response]) -> Response:
         def send(seconds: float) -> Response:
-            with self._endpoint.typed_errors():
-                return self._endpoint.send(self._stubs, call, seconds)
+            with call_span(type(call.request)) as trace, self._endpoint.typed_errors():
+                return self._endpoint.send(self._stubs, call, seconds, trace)
 
         return _until_ready(self._endpoint.waiting(), send)
 
@@ -262,14 +263,14 @@ class Client:
 
         def send(seconds: float) -> RecommendResponse:
             upload = _streams.recommend_upload(clip.chunks(), request, seconds)
-            with upload.typed_errors(self._endpoint):
-                return upload.send(self._stubs, self._endpoint).response
+            with call_span(upload.requests.kind) as trace, upload.typed_errors(self._endpoint):
+                return upload.send(self._stubs, self._endpoint, trace).response
 
         return self._upload(clip, send)
 
     def _stream(self, stream: Stream[Request, Response]) -> Iterator[Response]:
-        with stream.typed_errors(self._endpoint):
-            call = stream.open(self._stubs, self._endpoint)
+        with call_span(stream.requests.kind) as trace, stream.typed_errors(self._endpoint):
+            call = stream.open(self._stubs, self._endpoint, trace)
             try:
                 yield from call
             finally:

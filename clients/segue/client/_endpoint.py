@@ -9,9 +9,11 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 import grpc
+from google.protobuf.message import Message
 
 from segue.client._audio import MAX_AUDIO_BYTES, Clip
 from segue.client._error_mapping import from_rpc_error
+from segue.client._spans import Metadata
 from segue.client._waiting import Waiting
 from segue.client.credentials import Credentials
 from segue.v1.catalog_service_pb2_grpc import CatalogServiceStub
@@ -63,7 +65,7 @@ CHANNEL_OPTIONS = (
     ("grpc.enable_http_proxy", 0),
 )
 
-Request = TypeVar("Request")
+Request = TypeVar("Request", bound=Message)
 Response = TypeVar("Response")
 
 
@@ -113,7 +115,7 @@ class Endpoint:
     wait_for_ready: bool
     credentials: Credentials
     channel_credentials: grpc.ChannelCredentials | None = field(init=False)
-    metadata: tuple[tuple[str, str], ...] = field(init=False, repr=False)
+    metadata: Metadata = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         check_timeout(self.timeout)
@@ -132,15 +134,16 @@ class Endpoint:
             return grpc.aio.secure_channel(self.address, self.channel_credentials, options=CHANNEL_OPTIONS)
         return grpc.aio.insecure_channel(self.address, options=CHANNEL_OPTIONS)
 
-    def send(self, stubs: Stubs, call: Call[Request, Response], timeout: float) -> Response:
+    def send(self, stubs: Stubs, call: Call[Request, Response], timeout: float, trace: Metadata) -> Response:
         """Sends a call and returns its response; on an asyncio channel, an awaitable of it.
 
         Args:
             stubs: the stubs of the channel.
             call: the call.
             timeout: time limit in seconds.
+            trace: metadata of the call's span.
         """
-        return call.method(stubs)(call.request, timeout=timeout, metadata=self.metadata)
+        return call.method(stubs)(call.request, timeout=timeout, metadata=(*self.metadata, *trace))
 
     def waiting(self) -> Waiting:
         """Starts the time limit of a call."""

@@ -12,6 +12,7 @@ import grpc
 
 from segue.client._endpoint import Endpoint, Request, Response, Stubs, check_timeout
 from segue.client._error_mapping import from_rpc_error
+from segue.client._spans import Metadata
 from segue.v1.recommendation_service_pb2 import (
     RecommendUploadRequest,
     RecommendUploadResponse,
@@ -24,10 +25,12 @@ class RequestMessages(Generic[Request]):
     It keeps the exception that ends the iteration, since gRPC only logs it.
 
     Attributes:
+        kind: their type.
         error: the exception, or None.
     """
 
-    def __init__(self, messages: Iterable[Request] | AsyncIterable[Request]) -> None:
+    def __init__(self, kind: type[Request], messages: Iterable[Request] | AsyncIterable[Request]) -> None:
+        self.kind = kind
         self._messages = messages
         self.error: Exception | None = None
 
@@ -75,21 +78,25 @@ class Stream(Generic[Request, Response]):
     def __post_init__(self) -> None:
         check_timeout(self.timeout)
 
-    def open(self, stubs: Stubs, endpoint: Endpoint) -> grpc.CallIterator[Response]:
-        """Opens the stream on a synchronous channel; gRPC sends the requests."""
-        return self._open(stubs, endpoint, iter(self.requests))
+    def open(self, stubs: Stubs, endpoint: Endpoint, trace: Metadata) -> grpc.CallIterator[Response]:
+        """Opens the stream on a synchronous channel, with the metadata of its span; gRPC sends the requests."""
+        return self._open(stubs, endpoint, trace, iter(self.requests))
 
-    def open_async(self, stubs: Stubs, endpoint: Endpoint) -> grpc.aio.StreamStreamCall[Request, Response]:
-        """Opens the stream on an asyncio channel; the caller writes the requests."""
-        call = self._open(stubs, endpoint, cast("Iterator[Request]", None))
+    def open_async(
+        self, stubs: Stubs, endpoint: Endpoint, trace: Metadata
+    ) -> grpc.aio.StreamStreamCall[Request, Response]:
+        """Opens the stream on an asyncio channel, with the metadata of its span; the caller writes the requests."""
+        call = self._open(stubs, endpoint, trace, cast("Iterator[Request]", None))
         return cast("grpc.aio.StreamStreamCall[Request, Response]", call)
 
-    def _open(self, stubs: Stubs, endpoint: Endpoint, requests: Iterator[Request]) -> grpc.CallIterator[Response]:
+    def _open(
+        self, stubs: Stubs, endpoint: Endpoint, trace: Metadata, requests: Iterator[Request]
+    ) -> grpc.CallIterator[Response]:
         return self.method(stubs)(
             requests,
             timeout=self.timeout,
             wait_for_ready=endpoint.wait_for_ready and self.waits,
-            metadata=endpoint.metadata,
+            metadata=(*endpoint.metadata, *trace),
         )
 
     def typed_errors(self, endpoint: Endpoint) -> AbstractContextManager[None]:
@@ -122,16 +129,16 @@ class RecommendUpload:
     requests: RequestMessages[RecommendUploadRequest]
     timeout: float
 
-    def send(self, stubs: Stubs, endpoint: Endpoint) -> RecommendUploadResponse:
-        """Sends the call on a synchronous channel."""
+    def send(self, stubs: Stubs, endpoint: Endpoint, trace: Metadata) -> RecommendUploadResponse:
+        """Sends the call on a synchronous channel, with the metadata of its span."""
         return stubs.recommendation.RecommendUpload(
-            iter(self.requests), timeout=self.timeout, metadata=endpoint.metadata
+            iter(self.requests), timeout=self.timeout, metadata=(*endpoint.metadata, *trace)
         )
 
-    async def send_async(self, stubs: Stubs, endpoint: Endpoint) -> RecommendUploadResponse:
-        """Sends the call on an asyncio channel."""
+    async def send_async(self, stubs: Stubs, endpoint: Endpoint, trace: Metadata) -> RecommendUploadResponse:
+        """Sends the call on an asyncio channel, with the metadata of its span."""
         method = cast("Any", stubs.recommendation.RecommendUpload)
-        response = await method(aiter(self.requests), timeout=self.timeout, metadata=endpoint.metadata)
+        response = await method(aiter(self.requests), timeout=self.timeout, metadata=(*endpoint.metadata, *trace))
         return cast("RecommendUploadResponse", response)
 
     def typed_errors(self, endpoint: Endpoint) -> AbstractContextManager[None]:

@@ -72,7 +72,8 @@ def streaming_classify(
     )
     first = StreamingClassifyRequest(config=config)
     requests = _map([first], chunks, lambda chunk: StreamingClassifyRequest(chunk=chunk))
-    return Stream(lambda stubs: stubs.classification.StreamingClassify, RequestMessages(requests), timeout)
+    messages = RequestMessages(StreamingClassifyRequest, requests)
+    return Stream(lambda stubs: stubs.classification.StreamingClassify, messages, timeout)
 
 
 def streaming_recommend(
@@ -101,7 +102,7 @@ def streaming_recommend(
             unsent.add(number, error)
             return None
 
-    requests = RequestMessages(_map([], seeds, make_request))
+    requests = RequestMessages(StreamingRecommendRequest, _map([], seeds, make_request))
     return Stream(lambda stubs: stubs.recommendation.StreamingRecommend, requests, timeout), unsent
 
 
@@ -170,4 +171,4 @@ def recommend_upload(
     """
     first = RecommendUploadRequest(config=RecommendUploadConfig(request=request))
     messages = _map([first], chunks, lambda chunk: RecommendUploadRequest(chunk=chunk))
-    return RecommendUpload(RequestMessages(messages), timeout)
+    return RecommendUpload(RequestMessages(RecommendUploadRequest, messages), timeout)

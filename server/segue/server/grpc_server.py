@@ -123,7 +123,7 @@ def _interceptors(
 ) -> list[grpc.aio.ServerInterceptor[Any, Any]]:
     """Returns the interceptors, the outermost first: metrics and log see every way in which a call ends."""
     return [
-        CallObserverInterceptor([metrics, CallLogger()]),
+        CallObserverInterceptor([metrics, CallLogger()], metrics.spans),
         ErrorStatusInterceptor(),
         CallerInterceptor(security.tokens),
         ReadinessInterceptor(components),

@@ -14,6 +14,7 @@ from segue.client.cli.commands.recommend import recommend
 from segue.client.cli.commands.up import up
 from segue.client.cli.errors import ErrorReportingGroup
 from segue.client.cli.options import shared_options
+from segue.core.settings.tracing import start_tracing
 
 
 @click.group(cls=ErrorReportingGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -24,6 +25,7 @@ def main() -> None:
     logger = logging.getLogger("segue.client")
     logger.setLevel(logging.INFO)
     logger.handlers = [_StderrHandler()]
+    start_tracing("segue")
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A title may have letters that the terminal's encoding lacks.
         sys.stdout.reconfigure(errors="replace")

@@ -16,11 +16,13 @@ import click
 from segue.core.model.tensorflow_stderr import end_silence
 from segue.core.paths import use_data_folder
 from segue.core.settings.options import settings_line
+from segue.core.settings.tracing import start_tracing
 from segue.server.process.signals import stop_signals
 from segue.server.settings import Settings
 
 if TYPE_CHECKING:  # it imports TensorFlow
     from segue.server.components import Components
+    from segue.server.observability.spans import Spans
 
 OnReady = Callable[[str, "Components"], None]
 
@@ -54,13 +56,22 @@ def _serve_until_stopped(settings: Settings, on_ready: OnReady | None) -> bool:
     from segue.server.observability.metrics_server import serve_metrics  # noqa: PLC0415 - likewise
 
     use_data_folder(settings.data)
-    metrics = Metrics()
+    metrics = Metrics(_start_spans())
     security = read_listener_security(settings, metrics)
     with serve_metrics(metrics.registry, settings.metrics_listen):
         try:
             return asyncio.run(lifecycle.serve(settings, metrics, security, on_ready))
         finally:
             _ignore_stop_signals()
+
+
+def _start_spans() -> Spans | None:
+    provider = start_tracing("segue-server")
+    if provider is None:
+        return None
+    from segue.server.observability.otel_spans import OtelSpans  # noqa: PLC0415 - only where traces are wanted
+
+    return OtelSpans(provider)
 
 
 def _exit_at_once() -> NoReturn:

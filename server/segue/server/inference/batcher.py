@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from contextvars import Context, copy_context
+from dataclasses import dataclass, field
 
 from segue.core.features.windows import Windows
 from segue.core.model.saved_model import BATCH_SIZES, Model, Prediction
@@ -20,10 +21,11 @@ _BATCH_SECONDS = 0.05
 
 @dataclass(frozen=True)
 class _PendingRequest:
-    """The windows of a clip, and the future of their prediction."""
+    """The windows of a clip, the future of their prediction, and the context of the call."""
 
     windows: Windows
     prediction: asyncio.Future[Prediction]
+    call: Context = field(default_factory=copy_context)
 
 
 class Batcher:
@@ -78,11 +80,11 @@ class Batcher:
         return batch
 
     def _predict(self, batch: list[_PendingRequest]) -> list[Prediction]:
-        start = time.perf_counter()
+        begun = time.monotonic()
         predictions = self._model.predict([request.windows for request in batch])
-        seconds = time.perf_counter() - start
-        self._clip_seconds = seconds / len(batch)
-        self._metrics.observe_stage("network", seconds)
+        ended = time.monotonic()
+        self._clip_seconds = (ended - begun) / len(batch)
+        self._metrics.observe_stage("network", begun, ended, [request.call for request in batch])
         self._metrics.batch_windows.observe(sum(len(request.windows.values) for request in batch))
         return predictions
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from typing import ParamSpec, TypeVar
 
 from segue.core.errors import Overloaded
@@ -29,7 +30,7 @@ class BoundedExecutor:
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix=name)
 
     async def run(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Runs ``function`` in a thread and returns its result.
+        """Runs ``function`` in a thread, in the context of this task, and returns its result.
 
         Raises:
             Overloaded: the queue is full, and ``function`` was not called.
@@ -37,8 +38,11 @@ class BoundedExecutor:
         if self._pending >= self._max_pending:
             raise Overloaded(f"{self._pending} requests are queued already. Try again in a second.")
         self._pending += 1
+        context = copy_context()
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, lambda: function(*args, **kwargs))
+            return await asyncio.get_running_loop().run_in_executor(
+                self._threads, lambda: context.run(function, *args, **kwargs)
+            )
         finally:
             self._pending -= 1
 

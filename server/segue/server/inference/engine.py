@@ -214,9 +214,9 @@ class Engine:
             # Its path is the number of a descriptor, which means nothing to a person.
             text = f"A worker process cannot read the clip of a stream: {error.strerror}. Check the disk of --spool."
             raise EnvironmentUnusable(text) from None
-        self._metrics.observe_stage("queue", decoded.begun - ticket.since)
-        self._metrics.observe_stage("decode", decoded.decoded - decoded.begun)
-        self._metrics.observe_stage("features", decoded.done - decoded.decoded)
+        self._metrics.observe_stage("queue", ticket.since, decoded.begun)
+        self._metrics.observe_stage("decode", decoded.begun, decoded.decoded)
+        self._metrics.observe_stage("features", decoded.decoded, decoded.done)
         return decoded
 
     async def _run_again_if_it_dies(self, task: DecodeTask, ticket: Ticket) -> DecodedClip:
@@ -230,7 +230,7 @@ class Engine:
         with self._counting_cancellations("decode", task):
             await self._free_workers.acquire(ticket.caller, ticket.seconds)
         ticket.waits = False
-        with self._counting_cancellations("network", task):
+        with self._counting_cancellations("network", task), self._metrics.trace_failure("decode"):
             # The future has no name here: its exception refers to this frame, which would keep the audio.
             return await asyncio.wrap_future(self._submit(task, ticket))
 

@@ -12,14 +12,22 @@ import grpc
 from google.rpc import error_details_pb2, status_pb2
 
 from segue.server.observability.call_record import CLOCK_SKEW_SECONDS, CallObserver, CallRecord
+from segue.server.observability.spans import Spans
 from segue.server.rpc.handlers import Context, Handler, Method, wrap_handler
+from segue.server.rpc.service_names import SERVICES, service_of
 
 
 class CallObserverInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg] # generic in its types alone
     """Reports every call of a known method; must be the outermost interceptor."""
 
-    def __init__(self, observers: Sequence[CallObserver]) -> None:
-        self._observers = observers
+    def __init__(self, observers: Sequence[CallObserver], spans: Spans | None = None) -> None:
+        """Creates the interceptor.
+
+        Args:
+            observers: receive the start and the record of each call.
+            spans: makes a span of each call of Segue's own services, or None.
+        """
+        self._observers, self._spans = observers, spans
 
     async def intercept_service(
         self,
@@ -29,20 +37,22 @@ class CallObserverInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-
         """Wraps the handler, which ``ReceivingInterceptor`` has made a stream-stream one."""
         handler = await continuation(handler_call_details)
         name = handler_call_details.method
-        return handler and wrap_handler(handler, lambda method: observe_calls(method, name, self._observers))
+        spans = self._spans if service_of(name) in SERVICES else None
+        return handler and wrap_handler(handler, lambda method: observe_calls(method, name, self._observers, spans))
 
 
-def observe_calls(method: Method, name: str, observers: Sequence[CallObserver]) -> Method:
+def observe_calls(method: Method, name: str, observers: Sequence[CallObserver], spans: Spans | None = None) -> Method:
     """Wraps a stream-stream method so that observers see each of its calls.
 
     Args:
         method: the method.
         name: full name of the method.
         observers: receive the start and the record of each call.
+        spans: makes a span of each call, or None.
     """
 
     async def stream(requests: Any, context: Context) -> AsyncIterator[Any]:  # noqa: ANN401 - any method's messages
-        with _observed(name, context, observers):
+        with _observed(name, context, observers, spans):
             async with aclosing(method(requests, context)) as responses:
                 async for response in responses:
                     yield response
@@ -51,8 +61,9 @@ def observe_calls(method: Method, name: str, observers: Sequence[CallObserver]) 
 
 
 @contextmanager
-def _observed(method: str, context: Context, observers: Sequence[CallObserver]) -> Iterator[None]:
+def _observed(method: str, context: Context, observers: Sequence[CallObserver], spans: Spans | None) -> Iterator[None]:
     start = time.perf_counter()
+    span = spans and spans.begin_call(method, context.invocation_metadata() or ())
     code = grpc.StatusCode.UNKNOWN  # the status that gRPC sends for an exception without one
     for observer in observers:
         observer.call_started(method)
@@ -73,6 +84,8 @@ def _observed(method: str, context: Context, observers: Sequence[CallObserver]) 
         record = _call_record(method, code, time.perf_counter() - start, context)
         for observer in observers:
             observer.call_ended(record)
+        if span:
+            span.end(record)
 
 
 def _cancellation_code(context: Context) -> grpc.StatusCode:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import Context
 from importlib.metadata import version
 from typing import Literal, Protocol
 
@@ -12,6 +13,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 
 from segue.server.observability.call_record import CallRecord
 from segue.server.observability.drift import Drift
+from segue.server.observability.spans import Spans
 
 Stage = Literal["decode", "features", "queue", "network", "search", "metadata"]
 DropCause = Literal["expired", "cancelled", "overloaded"]
@@ -42,6 +44,7 @@ class Metrics:
     Attributes:
         registry: the registry of all metrics.
         drift: figures of the music and of the results.
+        spans: spans of the calls and their stages, or None if traces are not exported.
         queue_audio_seconds: seconds of audio in the queue; the engine sets it.
         queue_age_seconds: seconds that the oldest clip in the queue has waited; the engine sets it.
         connections: connections of the port; the composition root sets its source.
@@ -54,8 +57,9 @@ class Metrics:
         store_up: 1 while Redis answers, else 0; the composition root sets its source.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, spans: Spans | None = None) -> None:
         self.registry = CollectorRegistry()
+        self.spans = spans
         self.drift = Drift(self.registry)
         ProcessCollector(registry=self.registry)
         Info("segue_server", "Version of Segue.", registry=self.registry).info({"version": version("segue")})
@@ -150,16 +154,43 @@ class Metrics:
 
     @contextmanager
     def time_stage(self, stage: Stage) -> Iterator[None]:
-        """Times a stage, even if it raises."""
-        start = time.perf_counter()
+        """Times a stage, even if it raises, and adds its span to the current call."""
+        begun = time.monotonic()
+        try:
+            with self.trace_failure(stage):
+                yield
+                self._trace(stage, begun, time.monotonic())
+        finally:
+            self._stages.labels(stage).observe(time.monotonic() - begun)
+
+    @contextmanager
+    def trace_failure(self, stage: Stage) -> Iterator[None]:
+        """Adds the span of a stage to the current call if it raises."""
+        begun = time.monotonic()
         try:
             yield
-        finally:
-            self.observe_stage(stage, time.perf_counter() - start)
+        except Exception as error:
+            self._trace(stage, begun, time.monotonic(), type(error).__name__)
+            raise
 
-    def observe_stage(self, stage: Stage, seconds: float) -> None:
-        """Records the duration of a stage that was measured elsewhere, for example in a worker process."""
-        self._stages.labels(stage).observe(seconds)
+    def observe_stage(self, stage: Stage, begun: float, ended: float, calls: Sequence[Context] | None = None) -> None:
+        """Records a stage that was measured elsewhere, for example in a worker process.
+
+        Args:
+            stage: the stage.
+            begun: its start, on the clock of ``time.monotonic``.
+            ended: its end, on the same clock.
+            calls: contexts of the calls that it was for; None for the running call.
+        """
+        self._stages.labels(stage).observe(ended - begun)
+        if calls is None:
+            self._trace(stage, begun, ended)
+        for call in calls or ():
+            call.run(self._trace, stage, begun, ended)
+
+    def _trace(self, stage: Stage, begun: float, ended: float, error: str = "") -> None:
+        if self.spans:
+            self.spans.add_stage(stage, begun, ended, error)
 
     def count_dropped(self, stage: Stage, cause: DropCause) -> None:
         """Counts work that was dropped before a stage."""

@@ -31,7 +31,7 @@ def test_failed_stages_are_timed() -> None:
     metrics = Metrics()
     with pytest.raises(ZeroDivisionError), metrics.time_stage("decode"):
         _ = 1 / 0
-    metrics.observe_stage("decode", 2.0)
+    metrics.observe_stage("decode", 1.0, 3.0)
     counts = {stage: value(metrics, "segue_stage_seconds_count", stage=stage) for stage in STAGES}
     assert dict.fromkeys(STAGES, 0.0) | {"decode": 2.0} == counts
 
