@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 
+from segue.server.assembly import Assembly
 from segue.server.components import Components, DeferredComponents, ListenerSecurity
 from segue.server.grpc_server import Ports
 from segue.server.live_catalogue.catalogue import POLL_SECONDS, LiveCatalogue
@@ -52,7 +53,7 @@ async def serve(
     deferred = DeferredComponents()
     ports = Ports(settings, metrics, security, deferred)
     stop = _stop_event()
-    models = Models(settings, metrics, deferred)
+    models = Models(lambda: Assembly(settings, metrics), deferred)
     try:
         await ports.open_health()
         address = None if settings.listen_when_ready else await ports.open()

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from typing import Protocol
 
 from segue.core.errors import SegueError
-from segue.server.assembly import Assembly
 from segue.server.components import Components, DeferredComponents
 from segue.server.live_catalogue.catalogue import POLL_SECONDS
-from segue.server.observability.metrics import Metrics
 from segue.server.process.memory import freeze_gc
-from segue.server.settings import Settings
 
 # Until another try after a model could not be loaded.
 _RETRY_SECONDS = 30.0
@@ -23,23 +22,36 @@ _SEARCH_SECONDS = 60.0
 _log = logging.getLogger(__name__)
 
 
+class Assembly(Protocol):
+    """Builds the components and closes them; ``assembly.Assembly`` does."""
+
+    def build(self, *, search_seconds: float = 0.0) -> Components:
+        """Builds the components, and waits up to some seconds until the search of texts is ready."""
+        ...
+
+    def abandon(self) -> None:
+        """Closes what outlives the program, while a thread may still be building."""
+
+    def close(self) -> None:
+        """Closes the components."""
+
+
 class Models:
     """Builds the components, and again when another model takes over the catalogue; the old ones finish their calls."""
 
-    def __init__(self, settings: Settings, metrics: Metrics, deferred: DeferredComponents) -> None:
+    def __init__(self, new_assembly: Callable[[], Assembly], deferred: DeferredComponents) -> None:
         """Builds nothing yet.
 
         Args:
-            settings: settings of the server.
-            metrics: metrics of the components.
+            new_assembly: returns an assembly that has built nothing.
             deferred: receives the components, once they are built and whenever they are replaced.
         """
-        self._settings, self._metrics, self._deferred = settings, metrics, deferred
+        self._new_assembly, self._deferred = new_assembly, deferred
         self._assemblies: list[Assembly] = []
 
     async def build(self, search_seconds: float = 0.0) -> Components:
-        """Builds the components of the catalogue's model and makes them those that serve; see ``Assembly.build``."""
-        assembly = Assembly(self._settings, self._metrics)
+        """Builds the components of the catalogue's model and makes them those that serve; see ``assembly``."""
+        assembly = self._new_assembly()
         self._assemblies.append(assembly)
         build = partial(assembly.build, search_seconds=search_seconds)
         # Not in the loop's default executor: the loop would wait for its threads at the end.

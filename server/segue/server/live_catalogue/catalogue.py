@@ -272,7 +272,11 @@ class LiveCatalogue:
             if self._view.identity or state.tracks:
                 raise CatalogueLost(LOST)
             return
-        check_model(identity, self._manifest, self._has_successor)
+        try:
+            check_model(identity, self._manifest, self._has_successor)
+        except CatalogueMismatch:
+            self._forget_metadata()  # nothing is recommended from memory either, if Redis goes away
+            raise
         if identity != self._view.identity:
             self._forget_metadata()
         if not state.revision and state.tracks:

@@ -134,10 +134,10 @@ def test_an_emptied_catalogue(tmp_path: Path) -> None:
 
 
 def test_a_catalogue_of_another_model(tmp_path: Path) -> None:
-    """A catalogue of another model is refused at the start, with the names of both models."""
+    """A catalogue of another model is not searched, and the error has the names of both models."""
     store = store_of_another_model()
     with following(tmp_path, store) as catalogue, pytest.raises(CatalogueMismatch, match=r"other-0.*test-1"):
-        catalogue.start()
+        catalogue.searchable_view()
 
 
 def test_a_replaced_catalogue(tmp_path: Path) -> None:
