@@ -47,7 +47,7 @@ from segue.core.redis_catalogue.codec import (
 )
 from segue.core.redis_catalogue.keys import RedisKeys, to_bytes, to_text
 from segue.core.redis_catalogue.sentinel import primary_of
-from segue.core.redis_catalogue.transaction import bounds_from, request_bounds, stream_bounds
+from segue.core.redis_catalogue.transaction import IDENTITY_SCRIPT, bounds_from, request_bounds, stream_bounds
 from segue.core.redis_catalogue.writer import RedisWriter
 from segue.core.redis_catalogue.writer_lock import LEASE_SECONDS, WriterLock
 
@@ -111,7 +111,7 @@ class RedisStore:
     def place(self) -> str:
         """The address, and the primary that Sentinels named last."""
         primary = primary_of(self._client)
-        return f"{self.address}, whose primary is {primary}" if primary else self.address
+        return f"{self.address} (now {primary})" if primary else self.address
 
     @contextmanager
     def staging(self) -> Iterator[RedisStore]:
@@ -274,13 +274,20 @@ class RedisStore:
             check_same_model(self._ensure_identity(token, model), model, self.address)
             yield RedisWriter(self._client, self._keys, self._lock, token, width)
 
+    @contextmanager
+    def replacing_writer(self) -> Iterator[RedisWriter]:
+        """Acquires the lock of a catalogue that is replaced as a whole by a staged one, however damaged it is.
+
+        Raises:
+            CatalogueLocked: another writer holds the lock.
+        """
+        with self._lock.held() as token, self._durable():
+            yield RedisWriter(self._client, self._keys, self._lock, token, width=0)
+
     @translates_errors
     def _ensure_identity(self, token: str, model: ModelKey) -> Identity | None:
-        holds_lock = self._client.register_script(_ENSURE_IDENTITY)(
-            [self._keys.writer, self._keys.identity],
-            [token, str(uuid.uuid4()), *model],
-        )
-        if not holds_lock:
+        create = self._client.register_script(IDENTITY_SCRIPT)
+        if not create([self._keys.writer, self._keys.identity], [token, str(uuid.uuid4()), *model]):
             raise self._lock.loss(token)
         return self.identity()
 
@@ -291,13 +298,3 @@ def _embedding_from_bytes(width: int | None, _track_id: str, raw: bytes) -> Vect
 
 def _sorted_texts(_track_id: str, paths: Iterable[bytes]) -> list[str]:
     return sorted(map(to_text, paths))
-
-
-# KEYS: writer, identity. ARGV: token, uuid, model id, fingerprint, width. Returns 1, or 0 if the lock is lost.
-_ENSURE_IDENTITY = """
-if redis.call('HGET', KEYS[1], 'token') ~= ARGV[1] then return 0 end
-if redis.call('EXISTS', KEYS[2]) == 0 then
-  redis.call('HSET', KEYS[2], 'uuid', ARGV[2], 'model_id', ARGV[3], 'fingerprint', ARGV[4], 'width', ARGV[5])
-end
-return 1
-"""

@@ -47,6 +47,16 @@ end
 return 'done'
 """
 
+# Creates the catalogue unless it exists. KEYS: writer, identity. ARGV: token, uuid, model id, fingerprint, width.
+# Returns 1, or 0 if the lock is lost.
+IDENTITY_SCRIPT = """
+if redis.call('HGET', KEYS[1], 'token') ~= ARGV[1] then return 0 end
+if redis.call('EXISTS', KEYS[2]) == 0 then
+  redis.call('HSET', KEYS[2], 'uuid', ARGV[2], 'model_id', ARGV[3], 'fingerprint', ARGV[4], 'width', ARGV[5])
+end
+return 1
+"""
+
 # KEYS: the two writers, the two sorted sets of ids, then the singletons in pairs, the identity first. ARGV: token,
 # marks of the writer's last transaction, of this one and of the last one of the staged catalogue's writer, then the
 # prefixes of tracks' keys in pairs. In each pair the catalogue in use comes first. The script computes the keys of
@@ -224,9 +234,9 @@ def switch_arguments(keys: RedisKeys) -> tuple[list[bytes], list[bytes]]:
 
 
 def stream_bounds(client: Redis, keys: RedisKeys) -> tuple[int, int, int]:
-    """Returns the revisions of the oldest event that the stream holds and of the newest that it ever held, and its mark.
+    """Returns the revisions of the oldest event in the stream and of the newest that it ever had, with its mark.
 
-    A stream that is empty after trimming gives ``(newest + 1, newest, mark)``, one that never had an event ``(1, 0, 0)``.
+    A stream that is empty after trimming gives ``(newest + 1, newest, mark)``, one that never had any ``(1, 0, 0)``.
     """
     pipe = client.pipeline(transaction=True)
     request_bounds(pipe, keys)

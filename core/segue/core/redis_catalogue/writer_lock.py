@@ -31,15 +31,27 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
 # KEYS: writer. ARGV: a random id of this attempt, the lease in ms, the token of a holder known to be dead, then the
 # fields of the new holder. Returns the token, or the fields of the present holder. A lease that ends later than a full
-# one from now was written before the clock of this Redis went back: from now on it ends after a full one.
+# one from now was written before the clock of this Redis went back: from now on it ends after a full one. A hash that
+# no writer can have written is removed: no one holds a lock by it.
 _ACQUIRE = (
     _NOW
     + """
-local held = redis.call('HMGET', KEYS[1], 'until', 'token', 'nonce', 'lease')
-if held[3] == ARGV[1] then return held[2] end -- the client repeats it, since the reply was lost
-local lease_end, latest = tonumber(held[1] or 0) or 0, now + (tonumber(held[4] or ARGV[2]) or ARGV[2])
+local names = {'until', 'number', 'pid', 'token', 'nonce', 'host', 'place', 'started', 'command', 'since'}
+local values = redis.pcall('HMGET', KEYS[1], unpack(names))
+local held, sound = {}, not values.err
+for i, name in ipairs(names) do
+  held[name] = not values.err and values[i]
+  sound = sound and held[name] and (i > 3 or (#held[name] < 16 and string.match(held[name], '^%d+$')))
+end
+if not sound or held.token ~= held.number .. '-' .. held.nonce then
+  held = {}
+  redis.call('DEL', KEYS[1])
+end
+if held.nonce == ARGV[1] then return held.token end -- the client repeats it, since the reply was lost
+local lease = tonumber(redis.call('HGET', KEYS[1], 'lease') or ARGV[2]) or ARGV[2]
+local lease_end, latest = tonumber(held['until'] or 0), now + lease
 if lease_end > latest then redis.call('HSET', KEYS[1], 'until', string.format('%.0f', latest)) end
-if lease_end > now and held[2] ~= ARGV[3] then return redis.call('HGETALL', KEYS[1]) end
+if lease_end > now and held.token ~= ARGV[3] then return redis.call('HGETALL', KEYS[1]) end
 redis.call('HDEL', KEYS[1], 'commit')
 local token = redis.call('HINCRBY', KEYS[1], 'number', 1) .. '-' .. ARGV[1]
 redis.call('HSET', KEYS[1], 'token', token, 'nonce', ARGV[1], 'until', string.format('%.0f', now + ARGV[2]),
@@ -114,12 +126,12 @@ class WriterLock:
                 f"The catalogue at {self.address} was taken over by {_describe(holder)}. Everything written before is "
                 "kept. Run the same command again when no other process writes."
             )
-        # Redis counts the tokens, so a smaller number means that the count began again.
+        # Redis counts the tokens, so a number that is not greater means that the count went back.
         since = f", and is written by {_describe(holder)}" if holder else ""
         return CatalogueLocked(
-            f"The catalogue at {self.address} has lost its lock: its Redis was emptied, or restarted without its data"
-            f"{since}. What was written before is lost. Find out who emptied it, then run the same command again or "
-            "restore a backup."
+            f"The catalogue at {self.address} has lost its lock: its Redis was emptied or restarted without its data, "
+            f"or a replica took over before it had the last writes{since}. What was written before is lost, in the "
+            "last case only the end of it. Find out why, then run the same command again or restore a backup."
         )
 
     @translates_errors
@@ -173,7 +185,8 @@ def _process(holder: dict[bytes, bytes]) -> Process:
 
 
 def _number(token: str) -> int:
-    return int(token.partition("-")[0])
+    digits = token.partition("-")[0]
+    return int(digits) if digits.isdecimal() else 0
 
 
 def _describe(holder: Any) -> str:  # noqa: ANN401 - redis-py types its answers for every protocol at once

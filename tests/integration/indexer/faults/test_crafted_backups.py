@@ -203,6 +203,19 @@ def test_a_crafted_backup(live: tuple[Path, RedisStore], tmp_path: Path, lines: 
         assert (None, 0) == (staging.identity(), staging.count())
 
 
+@pytest.mark.parametrize("twice", [True, False])
+def test_a_dry_run_finds_a_file_of_two_tracks(live: tuple[Path, RedisStore], tmp_path: Path, twice: bool) -> None:
+    """Restoring would be refused, even if both tracks have other files."""
+    files = [["/music/1.flac", 1, 1, 1], ["/music/2.flac", 1, 1, 1]]
+    lines = [identity(), entry(1), entry(2, files=files if twice else files[1:])]
+    arguments = ("restore", write_backup(tmp_path / "crafted", pack(lines)), "--data", live[0], "--replace")
+    ended = run(*arguments, "--dry-run")
+    assert twice == ("one of its files belongs to two tracks" in ended.stderr)
+    assert int(twice) == ended.exit_code
+    if twice:
+        assert ended.stderr == run(*arguments).stderr
+
+
 def bomb() -> bytes:
     """Returns a gzip of one line that unpacks to ``BOMB_MIB``."""
     return gzip.compress(b'{"identity": "' + b"x" * (BOMB_MIB * MIB), 1)
