@@ -100,7 +100,8 @@ def index(redis: GuardedRedis, folder: Path, model: Path, clips: list[Path]) -> 
     where = ("--data", str(folder / "data"), "--redis", redis.indexer)
     backup = str(folder / "catalogue.segue")
     first = str(music / clips[0].name)
-    assert 0 == run("add", music, "--model", model, *where).exit_code
+    ended = run("add", music, "--model", model, *where)
+    assert 0 == ended.exit_code, ended.output
     shutil.copy(clips[4], music / "broken.flac")
     (music / "twin.flac").unlink()
     for arguments in (
