@@ -6,21 +6,25 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from redis import Redis
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
+from redis.retry import Retry
 
 from tests.helpers.machine.ports import free_port
-from tests.helpers.machine.processes import ended
 from tests.helpers.machine.waiting import wait_until
 
 NAME = "music"
 """The name of the primary."""
 
-PASSWORD, SENTINEL_PASSWORD = "primary-secret", "sentinel-secret"  # noqa: S105 - of the tests' own servers
+_NO_RETRY = Retry(NoBackoff(), 0)
+
+PASSWORD, SENTINEL_PASSWORD = "primary-secret", "sentinel-secret"
 
 
 class Server:
@@ -53,7 +57,7 @@ class Server:
 
     def client(self) -> Any:  # noqa: ANN401 - redis-py types its replies for all protocols at once
         """Returns a client of this server, whatever its role."""
-        return Redis("127.0.0.1", self.port, password=PASSWORD, protocol=2, retry=None, decode_responses=True)
+        return Redis("127.0.0.1", self.port, password=PASSWORD, protocol=2, retry=_NO_RETRY, decode_responses=True)
 
     @property
     def url(self) -> str:
@@ -69,10 +73,6 @@ class Server:
         """Ends it at once."""
         self._process.kill()
         self._process.wait()
-
-    def end(self) -> None:
-        """Ends it in order."""
-        ended(self._process)
 
 
 def cut_link(primary: Server, replica: Server) -> None:
@@ -109,12 +109,14 @@ class Watched:
         self.primary = Server(folder / "primary")
         self.replica = Server(folder / "replica", self.primary)
         wait_for_copy(self.primary, self.replica)
-        self._sentinels = [_Sentinel(folder / f"sentinel-{n}", self.primary, sentinels // 2 + 1) for n in range(sentinels)]
+        self._sentinels = [
+            _Sentinel(folder / f"sentinel-{n}", self.primary, sentinels // 2 + 1) for n in range(sentinels)
+        ]
         hosts = ",".join(f"127.0.0.1:{sentinel.port}" for sentinel in self._sentinels)
         self.address = f"redis+sentinel://{hosts}/{NAME}/0"
         self.url = f"redis+sentinel://:{PASSWORD}@{hosts}/{NAME}/0?sentinel_password={SENTINEL_PASSWORD}"
         for sentinel in self._sentinels:
-            wait_until(lambda sentinel=sentinel: sentinel.is_complete(sentinels - 1))
+            wait_until(partial(sentinel.is_complete, sentinels - 1))
 
     def lose_primary(self) -> None:
         """Kills the primary, and waits until the replica is promoted and all Sentinels say so."""
@@ -124,7 +126,7 @@ class Watched:
     def wait_for_promotion(self) -> None:
         """Waits until the replica is the primary, and all Sentinels say so."""
         for sentinel in self._sentinels:
-            wait_until(lambda sentinel=sentinel: self.replica.port == sentinel.primary_port())
+            wait_until(partial(sentinel.has_primary, self.replica.port))
         wait_until(lambda: "master" == self.replica.role())
 
     def end_sentinels(self, count: int) -> None:
@@ -134,8 +136,9 @@ class Watched:
 
     def end(self) -> None:
         """Ends all processes."""
-        for server in (*self._sentinels, self.replica, self.primary):
-            server.kill()
+        self.end_sentinels(len(self._sentinels))
+        self.replica.kill()
+        self.primary.kill()
 
 
 class _Sentinel:
@@ -157,7 +160,7 @@ class _Sentinel:
     def _state(self) -> dict[str, Any]:
         with (
             suppress(RedisError),
-            Redis("127.0.0.1", self.port, password=SENTINEL_PASSWORD, protocol=2, retry=None) as client,
+            Redis("127.0.0.1", self.port, password=SENTINEL_PASSWORD, protocol=2, retry=_NO_RETRY) as client,
         ):
             return dict(client.sentinel_master(NAME))
         return {}
@@ -167,9 +170,9 @@ class _Sentinel:
         state = self._state()
         return (1, others) == (state.get("num-slaves"), state.get("num-other-sentinels"))
 
-    def primary_port(self) -> int:
-        """Returns the port of the primary, or 0."""
-        return int(self._state().get("port", 0))
+    def has_primary(self, port: int) -> bool:
+        """Returns whether it names this port as that of the primary."""
+        return port == self._state().get("port")
 
     def kill(self) -> None:
         """Ends it at once."""

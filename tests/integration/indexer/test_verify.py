@@ -90,7 +90,6 @@ def drop_event(client: Any, revision: int) -> None:  # noqa: ANN401 - see above
     client.xdel(KEYS.events, entry_id)
 
 
-
 DAMAGE: dict[str, tuple[Damage, int]] = {
     # name: the damage, and the number of tracks that are lost by it
     "no metadata": (lambda client: client.delete(KEYS.track(TWO)), 1),

@@ -159,6 +159,8 @@ def _explanation(error: RedisError) -> str:
     # The last dump or the log of commands could not be written, so Redis refuses writes.
     if _error_code(error) == "MISCONF":
         return f"cannot write to its disk ({error}). Make room there (see its log), then run the same command again."
+    if _error_code(error) == "NOREPLICAS":
+        return f"has too few replicas to write ({error}). Start them, then run the same command again."
     if str(error).startswith(_NO_RIGHT_IN_SCRIPT):
         return _NO_RIGHT.format(error=str(error).rstrip("."))
     if isinstance(error, _CLUSTER_ERRORS) or str(error).endswith(_NO_SELECT):

@@ -76,10 +76,10 @@ def _opened(store: RedisStore) -> Iterator[RedisStore]:
 
 
 class Risk(NamedTuple):
-    """A setting by which a Redis loses parts of a catalogue.
+    """A setting by which a Redis loses parts of a catalogue, or has an old state of it.
 
     Attributes:
-        subject: "eviction" or "persistence".
+        subject: "eviction", "persistence" or "role".
         text: what it does, as a predicate.
         advice: what to do, as a sentence.
     """
@@ -95,7 +95,7 @@ def risks_of(client: Redis) -> list[Risk]:
     Raises:
         RedisError: it does not answer.
     """
-    return [risk for risk in (_eviction(client), _persistence(client)) if risk]
+    return [risk for risk in (_eviction(client), _persistence(client), _role(client)) if risk]
 
 
 def _eviction(client: Redis) -> Risk | None:
@@ -120,6 +120,16 @@ def _persistence(client: Redis) -> Risk | None:
     lost = "all of it when it stops" if _save_rules(client) == "" else "all changes since its last dump if it dies"
     text = f"keeps no log of commands, so the catalogue loses {lost}"
     return Risk("persistence", text, "Set appendonly to yes.")
+
+
+def _role(client: Redis) -> Risk | None:
+    info: Any = client.info("replication")
+    if info.get("role") != "slave":
+        return None
+    primary = f"{info['master_host']}:{info['master_port']}"
+    link = "and may lag" if info.get("master_link_status") == "up" else "which it does not reach, so its data is old"
+    advice = "A server can read from it; the indexer needs the address of the primary, or of its Sentinels."
+    return Risk("role", f"is a replica of {primary}, {link}", advice)
 
 
 def _save_rules(client: Redis) -> str | None:

@@ -24,6 +24,8 @@ from redis.sentinel import (
 
 log = logging.getLogger(__name__)
 
+_parse: Any = parse_url  # redis-py has no types for it
+
 _SUFFIX = "+sentinel"
 _PORT = 26_379
 # Several may have to be asked until one answers.
@@ -53,9 +55,7 @@ def connect_by_sentinels(url: str, **options: Any) -> Redis:  # noqa: ANN401 - a
     if not name or (database and not database.isdecimal()):
         raise ValueError("the name of the primary is missing, or the database is not a number")
     scheme = parts.scheme.removesuffix(_SUFFIX)
-    parsed = [
-        dict(parse_url(f"{scheme}://{login}{at}{host}/{database}?{parts.query}")) for host in hosts.split(",")
-    ]
+    parsed = [dict(_parse(f"{scheme}://{login}{at}{host}/{database}?{parts.query}")) for host in hosts.split(",")]
     if not all("host" in each for each in parsed):
         raise ValueError("the address of a Sentinel is missing")
     addresses = [(each.pop("host"), each.pop("port", _PORT)) for each in parsed]
@@ -66,13 +66,19 @@ def _primary(addresses: Sequence[tuple[str, int]], name: str, options: dict[str,
     """Returns a client of the primary of this name; ``options`` has those of its connections and of the Sentinels'."""
     has_tls = options.pop("connection_class", None) is SSLConnection
     login = {key: options.pop(f"sentinel_{key}", None) for key in ("username", "password")}
-    tls = {key: value for key, value in options.items() if key.startswith("ssl_")}
-    seconds = {key: _SENTINEL_SECONDS for key in ("socket_connect_timeout", "socket_timeout")}
-    sentinels = _Sentinels(
-        addresses, sentinel_kwargs=login | tls | seconds | {"ssl": has_tls, "protocol": 2, "retry": Retry(NoBackoff(), 0)}
-    )
+    options_of_sentinels: dict[str, Any] = {
+        **login,
+        **{key: value for key, value in options.items() if key.startswith("ssl_")},
+        **dict.fromkeys(("socket_connect_timeout", "socket_timeout"), _SENTINEL_SECONDS),
+        "ssl": has_tls,
+        "protocol": 2,
+        "retry": Retry(NoBackoff(), 0),
+    }
+    make: Any = _Sentinels  # likewise
+    sentinels = make(addresses, sentinel_kwargs=options_of_sentinels)
     connection_class = SentinelManagedSSLConnection if has_tls else SentinelManagedConnection
-    return sentinels.master_for(name, connection_class=connection_class, **options)
+    client: Redis = sentinels.master_for(name, connection_class=connection_class, **options)
+    return client
 
 
 def primary_of(client: Redis) -> str | None:
@@ -96,19 +102,21 @@ class _Sentinels(Sentinel):
         errors, names = list[RedisError](), set[str]()
         for sentinel in self.sentinels:
             try:
-                primaries = sentinel.sentinel_masters()
+                primaries: Any = sentinel.sentinel_masters()
             except (RedisConnectionError, RedisTimeoutError) as error:
                 errors.append(error)
                 continue
             state = primaries.get(service_name)
-            if state and self.check_master_state(state, service_name):
+            if state and self.check_master_state(state, service_name):  # type: ignore[no-untyped-call]  # likewise
                 return self._found(service_name, (state["ip"], state["port"]))
             names.update(primaries)
         raise MasterNotFoundError(_explanation(service_name, names, errors))
 
     def _found(self, name: str, address: tuple[str, int]) -> tuple[str, int]:
         if self._last not in {None, address}:
-            log.warning("The primary %s is now at %s:%d. Writes that it had not received before are lost.", name, *address)
+            log.warning(
+                "The primary %s is now at %s:%d. Writes that it had not received before are lost.", name, *address
+            )
         self._last = address
         return address
 

@@ -32,8 +32,8 @@ SECTIONS = ("server", "indexer", "client")
 Values = dict[str, str | int | float | bool]
 """Settings by their names."""
 
-# The password between user and host of a URL, even if it is not encoded as it should be, and those in the query: that of
-# Redis, which redis-py accepts there as well, and that of its Sentinels.
+# The password between user and host of a URL, even if it is not encoded as it should be, and those in the query: that
+# of Redis, which redis-py accepts there as well, and that of its Sentinels.
 _PASSWORDS = re.compile(r"(?<=://)([^/@:]*):.*(?=@)|(?<=[?&]password=)[^&]*|(?<=[?&]sentinel_password=)[^&]*")
 
 

@@ -266,6 +266,7 @@ def _status_lines(status: dict[str, Any]) -> Iterator[str]:
         return
     failed = ", ".join(f"{number} {reason}" for reason, number in status["failed"].items())
     published = f"revision {index['revision']}, {quantity(index['tracks'], 'track')}" if index else "none"
+    yield f"redis      {status['redis']}"
     yield f"tracks     {status['tracks']}"
     yield f"revision   {status['revision']}"
     yield f"model      {catalogue['model_id']} (front end {catalogue['fingerprint']}, width {catalogue['width']})"

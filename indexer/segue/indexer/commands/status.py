@@ -28,6 +28,7 @@ def read_status(settings: CatalogueSettings, *, list_failures: bool = False) -> 
         index = None if snapshot is None else {"revision": snapshot.header.revision, "tracks": len(snapshot.index)}
         failures = {failure.path: failure for failure in store.all_failures()}
         return {
+            "redis": store.place,
             "tracks": store.count(),
             "revision": revision,
             "catalogue": None if identity is None else asdict(identity),

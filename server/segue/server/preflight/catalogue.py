@@ -22,7 +22,7 @@ def check_catalogue(settings: Settings, manifest: Manifest | None) -> Iterator[C
     """Checks that Redis answers and keeps the catalogue, and that the catalogue fits the model if it is known."""
     try:
         with open_store(settings.data, settings.redis, SERVER_TIMEOUTS) as store:
-            yield CheckResult("redis", "ok", f"{store.address} answers")
+            yield CheckResult("redis", "ok", f"{store.place} answers")
             yield _check_rights(store)
             yield from _check_keeping(settings.redis)
             yield _check_model_of(store.identity(), store.count(), manifest)
@@ -56,13 +56,20 @@ def _check_keeping(url: str | None) -> Iterator[CheckResult]:
             text = f"it is not known whether Redis keeps the catalogue: {error}"
             yield CheckResult("persistence", "warn", text, "Permit this command, see docs/operations.md.")
             return
-    for subject, good in (("persistence", "Redis writes every change to disk"), ("eviction", "Redis deletes no keys")):
+    for subject, good in _GOOD.items():
         risk = risks.get(subject)
         yield (
             CheckResult(subject, "warn", f"Redis {risk.text}", risk.advice)
             if risk
             else CheckResult(subject, "ok", good)
         )
+
+
+_GOOD = {
+    "persistence": "Redis writes every change to disk",
+    "eviction": "Redis deletes no keys",
+    "role": "Redis is a primary",
+}
 
 
 def _check_model_of(identity: Identity | None, tracks: int, manifest: Manifest | None) -> CheckResult:

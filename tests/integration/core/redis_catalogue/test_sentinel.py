@@ -28,7 +28,7 @@ def test_the_primary_is_asked_of_the_sentinels(servers: Watched, tmp_path: Path)
         with store.writer(*MODEL) as writer:
             writer.add(additions(1, 2))
         assert (servers.address, 2) == (store.address, store.count())
-        assert f"{servers.address}, whose primary is 127.0.0.1:{servers.primary.port}," == store.place + ","
+        assert f"{servers.address} (now 127.0.0.1:{servers.primary.port})" == store.place
 
 
 @pytest.mark.parametrize(
@@ -49,6 +49,17 @@ def test_a_wrong_url(servers: Watched, change: tuple[str, str], expected: str) -
     ):
         store.ping()
     assert "secret" not in str(error.value)
+
+
+def test_too_few_replicas(servers: Watched) -> None:
+    """A primary that may not write, since a replica is away, has a sentence of its own."""
+    with closing(RedisStore(servers.url)) as store, servers.primary.client() as admin:
+        admin.config_set("min-replicas-to-write", 2)
+        try:
+            with pytest.raises(StoreUnavailable, match="has too few replicas to write"), store.writer(*MODEL):
+                pass
+        finally:
+            admin.config_set("min-replicas-to-write", 0)
 
 
 def test_no_sentinel_answers() -> None:
@@ -80,7 +91,7 @@ def test_no_primary_is_left(tmp_path: Path) -> None:
         store.ping()
         servers.replica.kill()
         servers.primary.kill()
-        with pytest.raises(StoreUnavailable, match="has no primary now, say its Sentinels.*again in a moment"):
+        with pytest.raises(StoreUnavailable, match=r"has no primary now, say its Sentinels.*again in a moment"):
             _ping_until_noticed(store)
 
 

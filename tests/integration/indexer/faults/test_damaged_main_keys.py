@@ -72,7 +72,7 @@ def test_fields_that_are_damaged(
     fields: dict[str, str],
     emptied: bool,
 ) -> None:
-    """Another program wrote fields of a main key, or wrote it anew."""
+    """Another program wrote fields of a main key, or all of it."""
 
     def damage() -> None:
         if emptied:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import traceback
+from typing import Any
 
 import pytest
+from redis.connection import SSLConnection
 
 from segue.core.errors import StoreUnavailable
 from segue.core.redis_catalogue.client import address_of, connect
@@ -26,6 +28,7 @@ from segue.core.redis_catalogue.client import address_of, connect
         ("redis://[x", "redis://[x"),
         ("u:secret@host", "host"),
         ("localhost:6379", "localhost:6379"),
+        ("redis+sentinel://u:se@a:1,b:2/music/0?sentinel_password=cret", "redis+sentinel://a:1,b:2/music/0"),
     ],
 )
 def test_an_address_has_no_password(url: str, expected: str) -> None:
@@ -47,6 +50,12 @@ def test_an_address_has_no_password(url: str, expected: str) -> None:
         "redis://host/abc",
         "rediss://host:6379/-1",
         "redis://host/0/1",
+        "redis+sentinel://host",
+        "redis+sentinel:///music",
+        "redis+sentinel://host:port/music",
+        "redis+sentinel://host/music/abc",
+        "redis+sentinel://host,/music",
+        "redis+sentinel://u:pa/ss@host/music",
     ],
 )
 def test_an_invalid_url(url: str) -> None:
@@ -62,3 +71,22 @@ def test_an_invalid_url(url: str) -> None:
 def test_a_valid_url(url: str) -> None:
     """Special characters are accepted as %XX in a password, and an @ in options and paths."""
     connect(url).close()
+
+
+@pytest.mark.parametrize("scheme", ["redis", "rediss"])
+def test_the_address_of_sentinels(scheme: str) -> None:
+    """Logins, ports, database and TLS go to the connections that they are for."""
+    url = f"{scheme}+sentinel://u:p%40@a,[::1]:2/music/3?sentinel_username=s&sentinel_password=q"
+    with connect(url) as client:
+        pool: Any = client.connection_pool
+    sentinels = [sentinel.connection_pool for sentinel in pool.sentinel_manager.sentinels]
+    assert [("a", 26379), ("::1", 2)] == [
+        (each.connection_kwargs["host"], each.connection_kwargs["port"]) for each in sentinels
+    ]
+    assert {("s", "q")} == {
+        (each.connection_kwargs["username"], each.connection_kwargs["password"]) for each in sentinels
+    }
+    own = pool.connection_kwargs
+    assert ("music", "u", "p@", 3) == (pool.service_name, own["username"], own["password"], own["db"])
+    classes = [pool.connection_class, *(each.connection_class for each in sentinels)]
+    assert {scheme == "rediss"} == {issubclass(each, SSLConnection) for each in classes}

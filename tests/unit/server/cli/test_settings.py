@@ -152,6 +152,7 @@ def test_an_invalid_value_in_the_environment() -> None:
         ("redis://:sec/ret@host/0", "redis://:***@host/0"),
         ("unix://user:secret@/run/redis.sock?db=1", "unix://user:***@/run/redis.sock?db=1"),
         ("redis://host?db=1&password=secret&x=1", "redis://host?db=1&password=***&x=1"),
+        ("redis+sentinel://a:1,b:2/n?sentinel_password=secret", "redis+sentinel://a:1,b:2/n?sentinel_password=***"),
     ],
 )
 def test_passwords_are_masked(text: str, masked: str) -> None:
