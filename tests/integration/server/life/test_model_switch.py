@@ -100,7 +100,7 @@ def loading(address: str) -> Iterator[Load]:
 
 
 def is_served(address: str, model_id: str) -> bool:
-    """Whether a server has a model."""
+    """Returns whether a server has a model."""
     return model_id == Stubs(address).status().revision.model_id
 
 
