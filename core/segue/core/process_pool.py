@@ -17,10 +17,15 @@ from multiprocessing.util import Finalize
 from types import TracebackType
 from typing import Generic
 
-from segue.core.errors import EnvironmentUnusable, WorkerDied, WorkerKilled, WorkerOutOfMemory, WorkerTimedOut
+from segue.core.errors import (
+    EnvironmentUnusable,
+    SegueError,
+    WorkerKilled,
+    WorkerOutOfMemory,
+    WorkerTimedOut,
+)
 from segue.core.file_lock import TemporaryFolder
 from segue.core.paths import socket_folder
-from segue.core.process_identity import describe_end, was_killed
 from segue.core.worker_process import (
     SEND_SECONDS,
     UNLIMITED,
@@ -32,6 +37,9 @@ from segue.core.worker_process import (
     Result,
     Work,
     WorkerProcess,
+    death,
+    failed_start,
+    unusable,
 )
 
 # There is a process for each core already; threads within each would only wait for each other.
@@ -96,7 +104,9 @@ class ProcessPool(Generic[Job, Result]):
             EnvironmentUnusable: the machine does not permit it.
         """
         if not self._is_started:
-            _start_fork_server(self._preload)
+            multiprocessing.set_forkserver_preload(self._preload)
+            with _short_temporary_folder():
+                _run_fork_server()
             self._is_started = True
 
     def submit(self, job: Job, seconds: float | None = None) -> Future[Result]:
@@ -139,7 +149,7 @@ class ProcessPool(Generic[Job, Result]):
                 raise WorkerTimedOut(f"It took longer than {seconds:g} s and was stopped.")
             reply: Reply[Result] = connection.recv()
         except (EOFError, OSError):
-            raise _death(self._discard_worker()) from None
+            raise death(self._discard_worker()) from None
         try:
             return self._result(reply)
         finally:
@@ -172,35 +182,34 @@ class ProcessPool(Generic[Job, Result]):
         return getattr(self._thread_state, "worker", None) or self._start_worker()
 
     def _start_worker(self) -> WorkerProcess[Job, Result]:
-        problem = ""
+        failure: SegueError
         for _ in range(_START_TRIES):
             try:
                 # The time limit of a job does not include the start of its process.
                 worker = self._new_worker()
                 problem = worker.wait_until_ready()
-            except EOFError:
-                problem = f"it {describe_end(self._discard_worker())}"
+            except (EOFError, ConnectionError):
+                failure = failed_start(self._discard_worker())
             except OSError as error:
-                problem = str(error)
+                failure = unusable(str(error))
             else:
                 if not problem:
                     return worker
+                failure = unusable(problem)
             self._discard_worker(kill=True)
-        raise EnvironmentUnusable(
-            f"No worker process can start on this machine ({problem.rstrip('.')}). Check its memory, its limits on "
-            "processes and open files, its temporary folder and the installation of Segue."
-        )
+        raise failure
 
     def _new_worker(self) -> WorkerProcess[Job, Result]:
         with self._lock:
             if self._is_closed:
                 raise WorkerKilled("The work was stopped before it began.")
+            _run_fork_server()
             worker = self._thread_state.worker = WorkerProcess(self._work, self._limits, self._send_seconds)
             self._workers.add(worker)
         return worker
 
     def _discard_worker(self, kill: bool = False) -> int | None:
-        """Forgets this thread's process, and returns its exit code; None if it does not end or never started."""
+        """Forgets this thread's process, and returns its exit code; None if that is unknown or it never started."""
         worker: WorkerProcess[Job, Result] | None = self._thread_state.__dict__.pop("worker", None)
         if worker is None:
             return None
@@ -212,20 +221,16 @@ class ProcessPool(Generic[Job, Result]):
             return worker.end()
 
 
-def _death(exit_code: int | None) -> WorkerDied:
-    text = f"The process that worked on it {describe_end(exit_code)}"
-    if was_killed(exit_code):
-        return WorkerKilled(f"{text}, perhaps because this machine lacks memory. Try it again.")
-    return WorkerDied(f"{text}.")
+def _run_fork_server() -> None:
+    """Starts the process that all others are forked from, if it does not run.
 
-
-def _start_fork_server(preload: list[str]) -> None:
-    """Starts the process that all others are forked from."""
-    multiprocessing.set_forkserver_preload(preload)
+    Raises:
+        EnvironmentUnusable: the machine does not permit it.
+    """
     try:
         # Otherwise the fork server starts it, and Python 3.11 then unblocks all signals.
         resource_tracker.ensure_running()
-        with _environment(_ONE_THREAD_EACH | _KEEP_MEMORY), _blocked_interrupts(), _short_temporary_folder():
+        with _environment(_ONE_THREAD_EACH | _KEEP_MEMORY), _blocked_interrupts():
             forkserver.ensure_running()
     except OSError as error:
         raise EnvironmentUnusable(f"Worker processes cannot be started on this machine: {error}.") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import multiprocessing
 import os
 import pickle
@@ -13,10 +14,13 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Generic, TypeVar
+
+from segue.core.errors import EnvironmentUnusable, SegueError, WorkerDied, WorkerKilled
+from segue.core.process_identity import describe_end, was_killed
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
@@ -25,6 +29,8 @@ SEND_SECONDS = 10
 """Seconds until a process that does not read its job counts as hung: an idle process reads it at once."""
 # A process that hangs in a system call, on a disk that does not answer, survives even SIGKILL.
 _END_SECONDS = 5.0
+# multiprocessing's code for a process whose end it cannot know, since the fork server was killed before.
+_UNKNOWN_CODE = 255
 
 
 @dataclass(frozen=True)
@@ -87,20 +93,26 @@ class WorkerProcess(Generic[Job, Result]):
 
     def kill(self) -> None:
         """Kills the process and the processes that it started."""
-        if self.process.is_alive():
-            with suppress(ProcessLookupError):
-                os.killpg(self.process.pid or 0, signal.SIGKILL)
-            self.process.kill()  # it may not have its own group yet
+        self._kill_group()
+        self.process.kill()  # it may not have its own group yet
 
     def end(self) -> int | None:
-        """Waits until a dying or idle process ends.
+        """Waits until a dying or idle process ends, and kills the processes that it leaves.
 
         Returns:
-            Its exit code, the negative number of the signal that ended it, or None if it does not end.
+            Its exit code, the negative number of the signal that ended it, or None if it does not end, or if nothing
+            knows how it ended, since the fork server was killed.
         """
         self.connection.close()
         self.process.join(_END_SECONDS)
-        return self.process.exitcode
+        self._kill_group()
+        return None if self.process.exitcode == _UNKNOWN_CODE else self.process.exitcode
+
+    def _kill_group(self) -> None:
+        """Kills the group of the process, which may have outlived it; its number is in use for as long as it exists."""
+        if self.process.pid:
+            with suppress(ProcessLookupError, PermissionError):  # macOS forbids signals to a group of zombies
+                os.killpg(self.process.pid, signal.SIGKILL)
 
 
 def _limit_sending(connection: Connection, seconds: int) -> None:
@@ -148,6 +160,7 @@ def _serve(connection: Connection, pickled_work: bytes, limits: JobLimits) -> No
     # With a group of its own, it is killed together with the processes that it starts. Ctrl-C and Ctrl-Z in a terminal
     # then reach the program only.
     os.setpgid(0, 0)
+    _end_with_program()
     # Decoders write warnings there about files that they decode nevertheless. Errors are sent as replies.
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     with suppress(EOFError, BrokenPipeError, ConnectionResetError):
@@ -158,6 +171,23 @@ def _serve(connection: Connection, pickled_work: bytes, limits: JobLimits) -> No
         while work and not isinstance(reply, OutOfMemory):
             reply = _run_job(work.function, connection.recv(), limits.seconds)
             connection.send(reply)
+
+
+def _end_with_program() -> None:
+    """Makes the system kill this process and those that it starts when the program ends, also by SIGKILL.
+
+    The program holds the other end of a pipe until it ends. Only Linux sends a chosen signal when that end is closed;
+    elsewhere the timer of the job ends this process.
+    """
+    program = multiprocessing.parent_process()
+    if sys.platform != "linux" or program is None:
+        return
+    pipe = program.sentinel
+    fcntl.fcntl(pipe, fcntl.F_SETOWN, -os.getpid())
+    fcntl.fcntl(pipe, fcntl.F_SETSIG, signal.SIGKILL)
+    fcntl.fcntl(pipe, fcntl.F_SETFL, fcntl.fcntl(pipe, fcntl.F_GETFL) | os.O_ASYNC)
+    if wait([pipe], 0):  # it ended before
+        os.killpg(0, signal.SIGKILL)
 
 
 def _start(pickled_work: bytes) -> tuple[Work[object, object] | None, str]:
@@ -188,3 +218,32 @@ def _limit_memory(memory_bytes: int | None) -> None:
         data_pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[5])
         limit = data_pages * resource.getpagesize() + memory_bytes
         resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+
+
+def death(exit_code: int | None) -> WorkerDied:
+    """Returns the error of a job whose process ended with this code; None is unknown."""
+    text = f"The process that worked on it {_end(exit_code)}"
+    if exit_code is None or was_killed(exit_code):
+        return WorkerKilled(f"{text}, perhaps because this machine lacks memory. Try it again.")
+    return WorkerDied(f"{text}.")
+
+
+def failed_start(exit_code: int | None) -> SegueError:
+    """Returns the error of a process that ended before it was ready."""
+    if exit_code is None or was_killed(exit_code):
+        text = f"The process that should work on it {_end(exit_code)} at its start"
+        return WorkerKilled(f"{text}, perhaps because this machine lacks memory. Try it again.")
+    return unusable(f"it {describe_end(exit_code)}")
+
+
+def _end(exit_code: int | None) -> str:
+    # Without a code, the fork server was killed, which alone would have known it.
+    return "was killed" if exit_code is None else describe_end(exit_code)
+
+
+def unusable(problem: str) -> EnvironmentUnusable:
+    """Returns the error of a machine on which no process can start."""
+    return EnvironmentUnusable(
+        f"No worker process can start on this machine ({problem.rstrip('.')}). Check its memory, its limits on "
+        "processes and open files, its temporary folder and the installation of Segue."
+    )

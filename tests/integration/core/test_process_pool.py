@@ -2,32 +2,30 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
 from collections.abc import Iterator
-from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
 
 import pytest
 
 from segue.core.errors import EnvironmentUnusable, WorkerDied, WorkerKilled, WorkerOutOfMemory, WorkerTimedOut
-from segue.core.process_identity import start_time
 from segue.core.process_pool import ProcessPool
-from segue.core.worker_process import SEND_SECONDS, UNLIMITED, JobLimits
+from segue.core.worker_process import JobLimits
 from tests.helpers.machine.commands import output_of
+from tests.helpers.machine.pools import (
+    HANG,
+    MIB,
+    PID,
+    Pool,
+    is_running,
+    new_pool,
+    pid_of,
+    start_child_then,
+    touch_then,
+    wait_for_start,
+)
 from tests.helpers.machine.waiting import PATIENCE_SECONDS, wait_until
-
-# The workers evaluate expressions, so that each test can have its own work: they cannot import this file.
-Pool = ProcessPool[str, object]
-HANG = "__import__('signal').pause()"
-PID = "__import__('os').getpid()"
-MIB = 2**20
-
-
-def new_pool(limits: JobLimits = UNLIMITED, send_seconds: int = SEND_SECONDS) -> Pool:
-    """Returns a pool of one process that evaluates expressions."""
-    return ProcessPool(1, eval, limits=limits, send_seconds=send_seconds)
 
 
 @pytest.fixture
@@ -35,29 +33,6 @@ def pool() -> Iterator[Pool]:
     """A pool of one process, which starts with the first job."""
     with new_pool() as pool:
         yield pool
-
-
-def pid_of(pool: Pool) -> int:
-    """Returns the id of the pool's process."""
-    pid = pool.submit(PID).result(PATIENCE_SECONDS)
-    assert isinstance(pid, int)
-    return pid
-
-
-def wait_for_start(future: Future[object], path: Path) -> None:
-    """Waits until a job of ``touch_then`` has started."""
-    wait_until(lambda: path.exists() or future.done())
-    assert not future.done()
-
-
-def touch_then(path: Path, expression: str) -> str:
-    """Returns a job that creates a file when it starts."""
-    return f"[open({str(path)!r}, 'w').close(), {expression}]"
-
-
-def is_running(pid: int) -> bool:
-    """Returns whether a process exists and is not a zombie."""
-    return start_time(pid) is not None
 
 
 def test_a_result_is_returned(pool: Pool) -> None:
@@ -122,9 +97,8 @@ def test_a_job_that_exits(pool: Pool) -> None:
 def test_a_job_that_hangs(tmp_path: Path) -> None:
     """A job is killed at its time limit with the processes that it started; the next job is not affected."""
     pid_file = tmp_path / "pid"
-    start_child = f"open({str(pid_file)!r}, 'w').write(str(__import__('subprocess').Popen(['sleep', '600']).pid))"
     with new_pool(JobLimits(seconds=3.0)) as pool:
-        hung, next_one = pool.submit(f"[{start_child}, {HANG}]"), pool.submit("1 + 1")
+        hung, next_one = pool.submit(start_child_then(pid_file, HANG)), pool.submit("1 + 1")
         with pytest.raises(WorkerTimedOut, match="longer than 3 s"):
             hung.result(PATIENCE_SECONDS)
         assert 2 == next_one.result(PATIENCE_SECONDS)
@@ -214,28 +188,6 @@ def test_processes_are_small(pool: Pool) -> None:
 
     assert "tensorflow" not in (proc / "maps").read_text(encoding="utf-8")
     assert "Threads:\t1\n" in (proc / "status").read_text(encoding="utf-8")
-
-
-@pytest.mark.parametrize("job", ["1 + 1", HANG], ids=["idle", "hung"])
-def test_no_process_outlives_the_program(job: str, tmp_path: Path) -> None:
-    """Workers of a killed program end: at once if idle, else soon after the time limit of their job."""
-    path = tmp_path / "started"
-    code = f"""
-import signal
-from segue.core.process_pool import ProcessPool
-from segue.core.worker_process import JobLimits
-with ProcessPool(1, eval, limits=JobLimits(seconds=1.0)) as pool:
-    print(pool.submit({PID!r}).result(), flush=True)
-    pool.submit({touch_then(path, job)!r})
-    signal.pause()
-"""
-    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as program:
-        assert program.stdout is not None
-        pid = int(program.stdout.readline())
-        wait_until(path.exists)
-        program.send_signal(signal.SIGKILL)
-
-    wait_until(lambda: not is_running(pid))
 
 
 def test_a_machine_on_which_no_process_can_work() -> None:
