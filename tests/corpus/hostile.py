@@ -31,7 +31,7 @@ _ROOT = Path(__file__).parents[2]
 _MAX_GROWTH_MIB = 20.0
 _CALLS = "open,openat,openat2,creat,socket,connect,bind,execve,unlink,unlinkat,rename,mkdir"
 _CALL = re.compile(r"(\w+)\((.*)")
-_NUMBERS = re.compile(r"/proc/\d+/|/fd/\d+|task/\d+")
+_NUMBERS = re.compile(r"/proc/\d+/|/fd/\d+|task/\d+|\b\d+(?=/ns\b)")
 # glibc reads it once, when it first returns memory of a thread to the system.
 _READ_BY_MALLOC = "/proc/sys/vm/overcommit_memory"
 _PATH = re.compile(r'"([^"]*)"')

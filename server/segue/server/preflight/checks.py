@@ -29,7 +29,7 @@ def run_checks(settings: Settings) -> Iterator[CheckResult]:
         yield from check_trial(model, settings, available)
     yield from check_data_folder(settings.data, read_only=bool(settings.redis))
     yield from check_catalogue(settings, model.manifest if model else None)
-    yield check_decoders()
+    yield from check_decoders()
     yield from check_ports(settings)
     yield from check_certificates(settings)
     yield from check_tokens(settings)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import platform
 import shutil
+from collections.abc import Iterator
 from contextlib import ExitStack
 from importlib.metadata import version
 from pathlib import Path
 
+from segue.core.audio.decoders.confinement import confinement
 from segue.core.errors import SegueError
 from segue.core.model.known_models import require_model
 from segue.core.model.saved_model import Model
@@ -73,9 +75,15 @@ def _remembered_model(settings: Settings) -> Path:
         return remembered_model(settings.data, lambda: opened.enter_context(store))
 
 
-def check_decoders() -> CheckResult:
-    """Checks for ffmpeg."""
-    if ffmpeg := shutil.which("ffmpeg"):
-        return CheckResult("decoders", "ok", f"libsndfile, miniaudio, and {ffmpeg} for AAC, WMA, Matroska and others")
-    text = "there is no ffmpeg, so AAC, WMA, Matroska and others cannot be decoded"
-    return CheckResult("decoders", "warn", text, "Install ffmpeg if you have such files.")
+def check_decoders() -> Iterator[CheckResult]:
+    """Checks for ffmpeg, and says whether it is confined."""
+    ffmpeg = shutil.which("ffmpeg")
+    if ffmpeg is None:
+        text = "there is no ffmpeg, so AAC, WMA, Matroska and others cannot be decoded"
+        yield CheckResult("decoders", "warn", text, "Install ffmpeg if you have such files.")
+        return
+    yield CheckResult("decoders", "ok", f"libsndfile, miniaudio, and {ffmpeg} for AAC, WMA, Matroska and others")
+    confined = confinement(ffmpeg)
+    answer = f"yes, by {confined.command[0]}" if confined.command else f"no, because {confined.problem}"
+    # Most machines cannot, and ffmpeg opens nothing but its input anyway.
+    yield CheckResult("confinement", "ok", f"ffmpeg runs without network and files: {answer}")

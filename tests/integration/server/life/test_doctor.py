@@ -11,10 +11,12 @@ import pytest
 from click.testing import CliRunner
 from redis import Redis
 
+from segue.core.audio.decoders.confinement import confinement
 from segue.core.redis_catalogue.open import open_store
 from segue.core.redis_catalogue.private_server import open_private_redis
 from segue.server.cli.main import main
 from segue.server.preflight.check_result import CheckResult
+from segue.server.preflight.machine import check_decoders
 from segue.server.security.tokens import new_token
 from tests.helpers.clips import Fill
 from tests.helpers.server.certificates import CertificateFiles, issue
@@ -172,3 +174,20 @@ def test_text(tmp_path: Path) -> None:
 def issue_for(folder: Path, days: int) -> CertificateFiles:
     """A certificate that expires in some days, and its key."""
     return issue(folder, "server", "localhost", end=datetime.now(UTC) + timedelta(days=days, hours=1))
+
+
+def test_the_confinement_of_decoders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Doctor says whether ffmpeg runs without network and files, and why not; that is no reason to warn."""
+    for name in ("ffmpeg", "bwrap"):
+        program = tmp_path / name
+        program.write_text("#!/bin/sh\necho 'Creating new namespace failed' >&2\nexit 1\n", encoding="utf-8")
+        program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    result = list(check_decoders())[1]
+    text = "ffmpeg runs without network and files: no, because Creating new namespace failed"
+    assert CheckResult("confinement", "ok", text) == result
+
+    (tmp_path / "bwrap").write_text("#!/bin/sh\n", encoding="utf-8")
+    confinement.cache_clear()
+    assert f"ffmpeg runs without network and files: yes, by {tmp_path}/bwrap" == list(check_decoders())[1].text
+    confinement.cache_clear()

@@ -11,11 +11,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from segue.core.audio.containers import id3_end, is_tag, tags_start
 from segue.core.audio.declared_length import declared_seconds, missing_share
 from segue.core.audio.decoders.header_repair import is_read_from_memory, repairs
+from segue.core.audio.decoders.program import ProgramInput, inherited, program_input
 from segue.core.audio.mp3_frames import gaps, has_one_rate, is_mpeg_audio
 from segue.core.audio.sniff import has_last_page, is_cut_in_fragment, is_ogg, lacks_pages
 from segue.core.errors import AudioUndecodable
@@ -59,18 +60,6 @@ class _ViewFile(io.RawIOBase):
         _apply(self._patches, target, position)
         self._position += len(part)
         return len(part)
-
-
-class ProgramInput(NamedTuple):
-    """A file for another program.
-
-    Attributes:
-        path: the path by which the program opens it.
-        descriptors: the open files that the program must inherit for that.
-    """
-
-    path: Path
-    descriptors: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -128,16 +117,18 @@ class ClipFile:
     def as_path(self) -> Iterator[ProgramInput]:
         """Gives the clip a path, for a program that has to seek: an MP4 file may have its index at the end.
 
-        Bytes that came without a file are written to a temporary one, which the program inherits: the system may forbid
-        it to open files of this process.
+        Bytes that came without a file are written to a temporary one.
+
+        Raises:
+            OSError: the file cannot be read, or the temporary one not be written.
         """
         if self.path is not None:
-            yield ProgramInput(self.path, ())
+            with program_input(self.path) as source:
+                yield source
             return
         with temporary_file() as temporary:
             temporary.path.write_bytes(self.view)
-            descriptor = temporary.file.fileno()
-            yield ProgramInput(Path(f"/dev/fd/{descriptor}"), (descriptor,))
+            yield inherited(temporary.file.fileno())
 
     def is_truncated(self, seconds: float) -> bool:
         """Returns whether the file was cut off.

@@ -9,21 +9,18 @@ from __future__ import annotations
 import json
 import shutil
 import struct
-import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 
 from segue.core.audio.adts_frames import first_adts_frame
-from segue.core.audio.decoders.clip_file import ClipFile, ProgramInput
+from segue.core.audio.decoders.clip_file import ClipFile
+from segue.core.audio.decoders.program import ProgramInput, RunningProgram, running_program
 from segue.core.audio.samples import DecodedStream, DecoderFailed, Samples
 from segue.core.audio.sniff import is_ogg
-from segue.core.errors import WorkerDied, WorkerKilled
-from segue.core.process_identity import describe_end, was_killed
 
 # Containers that hold all of their audio themselves, and begin with bytes by which they are recognized.
 _SELF_CONTAINED = (
@@ -65,27 +62,15 @@ def decode_by_ffmpeg(clip: ClipFile) -> Iterator[DecodedStream]:
 
     Raises:
         DecoderFailed: ffmpeg cannot decode the file, or is not installed.
+        WorkerError: ffmpeg did not end by itself.
     """
     if not is_installed():
         raise DecoderFailed("ffmpeg is not on the PATH.")
-    with (
-        clip.as_path() as source,
-        subprocess.Popen(
-            _command(source.path, clip),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            bufsize=0,
-            pass_fds=source.descriptors,
-        ) as process,
-    ):
-        try:
-            # ffmpeg also reports the headers and tags of joined files; these two formats show themselves what is lost.
-            shows_damage = is_ogg(clip.view) or clip.is_mpeg_audio
-            met_damage = partial(_met_damage, process, is_reliable=not shows_damage)
-            yield _read_au(process, met_damage, lambda: _is_lossy(source, clip))
-        finally:
-            process.kill()
+    with clip.as_path() as source, running_program("ffmpeg", _arguments(source.path, clip), source) as ffmpeg:
+        # ffmpeg also reports the headers and tags of joined files; these two formats show themselves what is lost.
+        shows_damage = is_ogg(clip.view) or clip.is_mpeg_audio
+        met_damage = partial(_met_damage, ffmpeg, is_reliable=not shows_damage)
+        yield _read_au(ffmpeg, met_damage, lambda: _is_lossy(source, clip))
 
 
 def source_options(path: Path, *, with_mp3: bool = True) -> list[str]:
@@ -96,17 +81,18 @@ def source_options(path: Path, *, with_mp3: bool = True) -> list[str]:
         with_mp3: False for a file that is not MP3; a few bytes that look like it are enough for ffmpeg.
     """
     containers = _SELF_CONTAINED if with_mp3 else _SELF_CONTAINED.replace(",mp3,", ",")
-    return ["-format_whitelist", containers, "-protocol_whitelist", "file", "-i", f"file:{path}"]
+    # One thread: there is a process for each core already.
+    return ["-threads", "1", "-format_whitelist", containers, "-protocol_whitelist", "file", "-i", f"file:{path}"]
 
 
-def _command(path: Path, clip: ClipFile) -> list[str]:
+def _arguments(path: Path, clip: ClipFile) -> list[str]:
     # From the middle of a frame, ffmpeg needs a third of a second to find the next.
     skip = ["-skip_initial_bytes", str(first_adts_frame(clip.view))]
     source = [*skip, *source_options(path, with_mp3=clip.is_mpeg_audio)]
     # AU has the rate and the channels in a simple header, and may have any length.
     target = ["-map", "0:a:0", "-map_metadata", "-1", "-c:a", "pcm_f32be", "-f", "au", "pipe:1"]
     # With a single frame that cannot be decoded, the exit code is not 0.
-    return ["ffmpeg", "-nostdin", "-v", "quiet", "-max_error_rate", "0", *source, *target]
+    return ["-nostdin", "-v", "quiet", "-max_error_rate", "0", *source, *target]
 
 
 def _is_lossy(source: ProgramInput, clip: ClipFile) -> bool:
@@ -114,38 +100,31 @@ def _is_lossy(source: ProgramInput, clip: ClipFile) -> bool:
     if shutil.which("ffprobe") is None:
         return False
     output = ["-v", "quiet", "-of", "json", "-select_streams", "a:0", "-show_entries", "stream=codec_name"]
-    command = ["ffprobe", *output, *source_options(source.path, with_mp3=clip.is_mpeg_audio)]
-    answer = subprocess.run(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, pass_fds=source.descriptors, check=False
-    )
+    arguments = [*output, *source_options(source.path, with_mp3=clip.is_mpeg_audio)]
+    with running_program("ffprobe", arguments, source) as ffprobe:
+        answer = ffprobe.read_all()
     try:
-        streams = json.loads(answer.stdout).get("streams", [])
+        streams = json.loads(answer).get("streams", [])
     except ValueError:
         return False
     return any(not stream.get("codec_name", "flac").startswith(_LOSSLESS) for stream in streams)
 
 
-def _met_damage(process: subprocess.Popen[bytes], *, is_reliable: bool) -> bool:
-    return process.wait() != 0 and is_reliable
+def _met_damage(ffmpeg: RunningProgram, *, is_reliable: bool) -> bool:
+    return ffmpeg.wait() != 0 and is_reliable
 
 
-def _read_au(
-    process: subprocess.Popen[bytes], met_damage: Callable[[], bool], is_lossy: Callable[[], bool]
-) -> DecodedStream:
-    head, pipe = b"", _output(process)
+def _read_au(ffmpeg: RunningProgram, met_damage: Callable[[], bool], is_lossy: Callable[[], bool]) -> DecodedStream:
+    head = b""
     while len(head) < _AU_HEADER.size or len(head) < _sample_offset(head):
-        block = pipe.read(_BLOCK_BYTES)
+        block = ffmpeg.output.read(_BLOCK_BYTES)
         if not block:
+            ffmpeg.wait()
             raise DecoderFailed("ffmpeg cannot decode it.")
         head += block
     _, _, _, _, rate, channels = _AU_HEADER.unpack_from(head)
-    blocks = _blocks(head[_sample_offset(head) :], process, channels)
+    blocks = _blocks(head[_sample_offset(head) :], ffmpeg, channels)
     return DecodedStream(rate, channels, blocks, met_damage, is_lossy)
-
-
-def _output(process: subprocess.Popen[bytes]) -> IO[bytes]:
-    assert process.stdout is not None  # noqa: S101 - it is a pipe
-    return process.stdout
 
 
 def _sample_offset(head: bytes) -> int:
@@ -156,22 +135,19 @@ def _sample_offset(head: bytes) -> int:
     return int(offset)
 
 
-def _blocks(data: bytes, process: subprocess.Popen[bytes], channels: int) -> Iterator[Samples]:
+def _blocks(data: bytes, ffmpeg: RunningProgram, channels: int) -> Iterator[Samples]:
     """Yields the samples of the bytes that came with the header, and of all that follow.
 
     Raises:
-        WorkerDied: at the end, if ffmpeg crashed.
-        WorkerKilled: at the end, if something killed ffmpeg.
+        WorkerError: at the end, if ffmpeg did not end by itself.
     """
     frame_bytes = _SAMPLE_BYTES * channels
     while True:
         frames = len(data) // frame_bytes
         if frames:
             yield np.frombuffer(data, ">f4", count=frames * channels).reshape(-1, channels).astype(np.float32)
-        block = _output(process).read(_BLOCK_BYTES)
+        block = ffmpeg.output.read(_BLOCK_BYTES)
         if not block:
             break
         data = data[frames * frame_bytes :] + block
-    if (code := process.wait()) < 0:
-        kind = WorkerKilled if was_killed(code) else WorkerDied
-        raise kind(f"ffmpeg {describe_end(code)} before it had decoded the whole file.")
+    ffmpeg.wait()

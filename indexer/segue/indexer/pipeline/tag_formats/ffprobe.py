@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 from pathlib import Path
 
 from segue.core.audio.decoders.ffmpeg import source_options
+from segue.core.audio.decoders.program import program_input, running_program
 from segue.indexer.pipeline.tag_formats.fields import TagFields, add_value
 
 # A damaged file may keep ffprobe busy, and its tags are not worth the wait.
@@ -20,14 +20,16 @@ def read_by_ffprobe(path: Path) -> TagFields:
 
     Raises:
         subprocess.TimeoutExpired: ffprobe does not end.
+        WorkerError: something killed it.
+        OSError: the file cannot be read.
     """
     if shutil.which("ffprobe") is None:
         return {}
-    command = ["ffprobe", "-v", "quiet", *_OUTPUT, *source_options(path)]
-    answer = subprocess.run(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=False, timeout=_TIMEOUT_SECONDS
-    )
-    found = json.loads(answer.stdout.decode("utf-8", "replace") or "{}")
+    with program_input(path) as source:
+        arguments = ["-v", "quiet", *_OUTPUT, *source_options(source.path)]
+        with running_program("ffprobe", arguments, source) as ffprobe:
+            answer = ffprobe.read_all(_TIMEOUT_SECONDS)
+    found = json.loads(answer.decode("utf-8", "replace") or "{}")
     fields: TagFields = {}
     for part in [found.get("format", {}), *found.get("streams", [])]:
         found_here: TagFields = {}
