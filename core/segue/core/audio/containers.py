@@ -13,6 +13,10 @@ _MAX_PARTS = 100_000
 MAX_CHUNKS = 1_000
 """Largest number of chunks that are searched for the samples."""
 _MAX_TAGS = 100
+# Magic and version, flags, position of the last sample, stream, page number and checksum, number of lengths.
+_OGG_PAGE = struct.Struct("<5xBq12xB")
+_OGG_HEADER_BYTES = _OGG_PAGE.size + 255
+_OGG_BLOCK_BYTES = 2**12
 # The Xing header follows the side information, whose length depends on the version and the number of channels.
 _XING_OFFSETS = (36, 21, 13)
 # Some encoders count their own first frame among the bytes, others do not. This is the greatest length of a frame.
@@ -183,11 +187,17 @@ class OggPage(NamedTuple):
 
 def ogg_pages(data: Bytes) -> Iterator[OggPage]:
     """Yields the pages of an Ogg file in their order."""
-    position = 0
-    while position + 27 <= len(data) and bytes(data[position : position + 4]) == b"OggS":
-        flags, granule, segments = struct.unpack("<5xBq12xB", bytes(data[position : position + 27]))
-        start = position + 27 + segments
-        stop = start + sum(data[position + 27 : start])
+    position, block, block_start = 0, b"", 0
+    while True:
+        offset = position - block_start
+        if offset + _OGG_HEADER_BYTES > len(block):  # one read for many pages, as hostile files have empty ones only
+            offset, block_start, block = 0, position, bytes(data[position : position + _OGG_BLOCK_BYTES])
+        if not block.startswith(b"OggS", offset) or offset + _OGG_PAGE.size > len(block):
+            return
+        flags, granule, segments = _OGG_PAGE.unpack_from(block, offset)
+        lengths = block[offset + _OGG_PAGE.size : offset + _OGG_PAGE.size + segments]
+        start = position + _OGG_PAGE.size + segments
+        stop = start + sum(lengths)
         yield OggPage(position, granule, bool(flags & 2), data[start:stop])
         position = stop
 

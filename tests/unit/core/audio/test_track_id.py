@@ -211,3 +211,27 @@ def test_a_file_that_becomes_shorter(tmp_path: Path) -> None:
         os.truncate(path, 1_000)
         with pytest.raises(OSError, match="became shorter"):
             track_id(data)
+
+
+@pytest.fixture
+def reads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The sizes of all reads of files."""
+    sizes: list[int] = []
+    pread = os.pread
+
+    def counted(descriptor: int, size: int, position: int) -> bytes:
+        sizes.append(size)
+        return pread(descriptor, size, position)
+
+    monkeypatch.setattr(os, "pread", counted)
+    return sizes
+
+
+def test_empty_pages_are_read_in_blocks(tmp_path: Path, reads: list[int]) -> None:
+    """A hostile Ogg file of nothing but empty pages costs one read for many pages, and has the same id as its bytes."""
+    data = encode("OGG") + b"".join(
+        struct.pack("<4sBBqIIIB", b"OggS", 0, 0, 5, 1, number, 0, 0) for number in range(20_000)
+    )
+    (tmp_path / "pages.ogg").write_bytes(data)
+    assert identify(data) == file_track_id(tmp_path / "pages.ogg")
+    assert len(reads) < 300

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import os
 import struct
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from segue.core.audio.containers import FileBytes
 from segue.core.testing.synthetic_clips import render_clip
 from segue.server.inference.work_estimate import work_seconds
 from tests.helpers.audio import encode
@@ -67,3 +70,33 @@ def test_opus_of_many_channels() -> None:
 def test_a_useless_header(head: bytes) -> None:
     """A header without a valid duration gives an estimate or 0, and no error."""
     assert 0.0 <= work_seconds(memoryview(head)) <= len(head) / 16_000
+
+
+@pytest.mark.parametrize(
+    ("head", "part"),
+    [
+        (b"OggS" + bytes(23), b"OggS" + bytes(23)),
+        (b"RIFF\xff\xff\xff\x7fWAVE", b"junk" + bytes(4)),
+        (b"FORM\x7f\xff\xff\xffAIFF", b"junk" + bytes(4)),
+        (b"\0\0\0\x08ftyp", b"\0\0\0\x08free"),
+        (b"fLaC", b"\1\0\0\0"),
+        (b"ID3\4\0\0\0\0\0\0", b"ID3\4\0\0\0\0\0\0"),
+    ],
+    ids=["Ogg", "WAV", "AIFF", "MP4", "FLAC", "tags"],
+)
+def test_hostile_parts_cost_the_server_nothing(
+    head: bytes, part: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a file with 100,000 empty parts the server itself reads a few hundred bytes; the rest is a worker's."""
+    sizes: list[int] = []
+    pread = os.pread
+
+    def counted(descriptor: int, size: int, position: int) -> bytes:
+        sizes.append(size)
+        return pread(descriptor, size, position)
+
+    (tmp_path / "hostile").write_bytes(head + part * 100_000)
+    monkeypatch.setattr(os, "pread", counted)
+    with (tmp_path / "hostile").open("rb") as file:
+        assert work_seconds(FileBytes(file.fileno())) >= 0
+    assert sum(sizes) < 1_000
