@@ -1,9 +1,9 @@
 """Analyzes hostile inputs and watches what is opened: ``python -m tests.corpus.hostile [--count N] [--seed N]``.
 
 Each input is damaged, a bomb, or names another file or address. One process analyzes all of them under strace, which
-also follows ffmpeg. Exits with 1 if an input ends in anything but a result or a typed error, if a file or a socket is opened that honest clips do
-not need, if memory grows by more than 20 MiB, or if a process or a descriptor is left. Needs ffmpeg, SoX and strace on
-the PATH.
+also follows ffmpeg. Exits with 1 if an input ends in anything but a result or a typed error, if a file or a socket is
+opened that honest clips do not need, if memory grows by more than 20 MiB, or if a process or a descriptor is left.
+Needs ffmpeg, SoX and strace on the PATH.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ def _calls(lines: Iterable[str]) -> Iterator[_Call]:
     for line in lines:
         call = _CALL.search(line)
         if call:
-            arguments = _NUMBERS.sub("/N/", call[2])
+            arguments = _NUMBERS.sub("/N/", call[2].replace(" <unfinished ...>", ")"))
             path = _PATH.search(arguments)
             yield _Call(call[1], path[1] if path else arguments.rpartition(")")[0])
 

@@ -80,7 +80,8 @@ class Killer:
     def kill_fork_server(self) -> None:
         """Kills the fork server, whose processes live on."""
         for pid in self._fork_servers():
-            self._orphans.update(_children(pid))
+            os.kill(pid, signal.SIGSTOP)  # so that it starts no process that would not be known
+            self._orphans.update(self._remember(_children(pid)))
             self._kill("fork server", pid)
 
     def survivors(self) -> list[int]:
