@@ -11,6 +11,7 @@ import signal
 import socket
 import struct
 import sys
+import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -77,7 +78,7 @@ class WorkerProcess(Generic[Job, Result]):
         self.connection, remote = context.Pipe()
         _limit_sending(self.connection, send_seconds)
         # Pickled here, so that the process can report an error of unpickling, which imports the work's modules.
-        arguments = (remote, pickle.dumps(work), limits)
+        arguments = (remote, pickle.dumps(work), limits, _temporary_folder())
         self.process: ForkServerProcess = context.Process(target=_serve, args=arguments, daemon=True)
         self.process.start()
         remote.close()
@@ -113,6 +114,13 @@ class WorkerProcess(Generic[Job, Result]):
         if self.process.pid:
             with suppress(ProcessLookupError, PermissionError):  # macOS forbids signals to a group of zombies
                 os.killpg(self.process.pid, signal.SIGKILL)
+
+
+def _temporary_folder() -> str | None:
+    """Returns the folder for temporary files, or None if there is none."""
+    with suppress(FileNotFoundError):
+        return tempfile.gettempdir()
+    return None
 
 
 def _limit_sending(connection: Connection, seconds: int) -> None:
@@ -155,12 +163,14 @@ class OutOfMemory:
 Reply = Done[Result] | Raised | OutOfMemory
 
 
-def _serve(connection: Connection, pickled_work: bytes, limits: JobLimits) -> None:
+def _serve(connection: Connection, pickled_work: bytes, limits: JobLimits, temporary_folder: str | None) -> None:
     """Runs jobs until the connection is closed or a job runs out of memory, after which no state can be trusted."""
     # With a group of its own, it is killed together with the processes that it starts. Ctrl-C and Ctrl-Z in a terminal
     # then reach the program only.
     os.setpgid(0, 0)
     _end_with_program()
+    # To find it, Python writes a file there, which would be left if the process was killed at that moment.
+    tempfile.tempdir = temporary_folder
     # Decoders write warnings there about files that they decode nevertheless. Errors are sent as replies.
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     with suppress(EOFError, BrokenPipeError, ConnectionResetError):

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from functools import partial
@@ -103,6 +104,11 @@ def test_a_killed_process_takes_its_children_with_it(pool: Pool, tmp_path: Path)
     with pytest.raises(WorkerKilled):
         stuck.result(PATIENCE_SECONDS)
     assert ends_within_a_second(child)
+
+
+def test_a_process_writes_no_file_at_its_start(pool: Pool) -> None:
+    """It knows the folder for temporary files; Python would write a file to find it, which a killed process leaves."""
+    assert tempfile.gettempdir() == pool.submit("__import__('tempfile').tempdir").result(PATIENCE_SECONDS)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems send no signal when a pipe is closed")

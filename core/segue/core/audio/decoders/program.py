@@ -67,7 +67,7 @@ class RunningProgram:
 
     Attributes:
         name: its name.
-        output: what it prints.
+        output: the pipe with everything that it prints.
     """
 
     def __init__(self, name: str, process: subprocess.Popen[bytes], cpu_before: float, *, is_confined: bool) -> None:
@@ -78,7 +78,7 @@ class RunningProgram:
 
     @property
     def output(self) -> IO[bytes]:
-        """What it prints."""
+        """The pipe with everything that it prints."""
         assert self._process.stdout is not None  # noqa: S101 - it is a pipe
         return self._process.stdout
 
