@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import aclosing, contextmanager
 from typing import Any
 
@@ -13,11 +13,11 @@ from google.rpc import error_details_pb2, status_pb2
 
 from segue.server.observability.call_record import CLOCK_SKEW_SECONDS, CallObserver, CallRecord
 from segue.server.observability.spans import Spans
-from segue.server.rpc.handlers import Context, Handler, Method, wrap_handler
+from segue.server.rpc.handlers import Context, Handler, HandlerInterceptor, Method, wrap_handler
 from segue.server.rpc.service_names import SERVICES, service_of
 
 
-class CallObserverInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg] # generic in its types alone
+class CallObserverInterceptor(HandlerInterceptor):
     """Reports every call of a known method; must be the outermost interceptor."""
 
     def __init__(self, observers: Sequence[CallObserver], spans: Spans | None = None) -> None:
@@ -29,16 +29,10 @@ class CallObserverInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-
         """
         self._observers, self._spans = observers, spans
 
-    async def intercept_service(
-        self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler]],
-        handler_call_details: grpc.HandlerCallDetails,
-    ) -> Handler:
-        """Wraps the handler, which ``ReceivingInterceptor`` has made a stream-stream one."""
-        handler = await continuation(handler_call_details)
-        name = handler_call_details.method
+    def wrapped(self, handler: Handler, name: str) -> Handler:
+        """Makes the observers see each call of the method."""
         spans = self._spans if service_of(name) in SERVICES else None
-        return handler and wrap_handler(handler, lambda method: observe_calls(method, name, self._observers, spans))
+        return wrap_handler(handler, lambda method: observe_calls(method, name, self._observers, spans))
 
 
 def observe_calls(method: Method, name: str, observers: Sequence[CallObserver], spans: Spans | None = None) -> Method:

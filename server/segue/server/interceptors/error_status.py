@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
@@ -14,7 +14,7 @@ from google.protobuf.message import DecodeError
 
 from segue.core import errors
 from segue.server.rpc.error_status import REQUEST_ID, convert_and_log, retry_seconds
-from segue.server.rpc.handlers import Context, Handler, Method, wrap_handler
+from segue.server.rpc.handlers import Context, Handler, HandlerInterceptor, Method, wrap_handler
 
 # gRPC's own retries read this header, in every language; RetryInfo is for people and their programs.
 _PUSHBACK = "grpc-retry-pushback-ms"
@@ -29,17 +29,12 @@ def request_id(context: Context) -> str:
     return uuid.uuid4().hex
 
 
-class ErrorStatusInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg] # generic in its types alone
+class ErrorStatusInterceptor(HandlerInterceptor):
     """Converts every exception to a status, and sends the request id with every call."""
 
-    async def intercept_service(
-        self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler]],
-        handler_call_details: grpc.HandlerCallDetails,
-    ) -> Handler:
-        """Wraps the handler, which ``ReceivingInterceptor`` has made a stream-stream one."""
-        handler = await continuation(handler_call_details)
-        return handler and wrap_handler(_with_typed_errors(handler), _with_status)
+    def wrapped(self, handler: Handler, name: str) -> Handler:
+        """Converts the exceptions of the method."""
+        return wrap_handler(_with_typed_errors(handler), _with_status)
 
 
 def _with_typed_errors(handler: Handler) -> Handler:

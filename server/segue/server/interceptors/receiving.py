@@ -8,7 +8,7 @@ as the only one of a stream.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import Any, NamedTuple, cast
 
@@ -17,7 +17,7 @@ import grpc
 from segue.core.errors import MalformedRequest, StreamStalled
 from segue.server.callers.receive_budget import ReceiveBudget
 from segue.server.rpc import health
-from segue.server.rpc.handlers import Context, Handler, Method, close_reader, wrap_handler
+from segue.server.rpc.handlers import Context, Handler, HandlerInterceptor, Method, close_reader, wrap_handler
 from segue.server.rpc.service_names import service_of
 
 MESSAGE_SECONDS = 300.0
@@ -42,7 +42,7 @@ class Reading(NamedTuple):
     seconds: float
 
 
-class ReceivingInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg] # generic in its types alone
+class ReceivingInterceptor(HandlerInterceptor):
     """Ends a call whose messages do not arrive, or find no memory; must be the innermost interceptor.
 
     It makes every handler one of streams, so that the others need to wrap only that kind.
@@ -57,16 +57,9 @@ class ReceivingInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg
         self._reading = reading
         self._health = Reading(ReceiveBudget(HEALTH_MESSAGES), HEALTH_SECONDS)
 
-    async def intercept_service(
-        self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler]],
-        handler_call_details: grpc.HandlerCallDetails,
-    ) -> Handler:
-        """Wraps the handler of a call with one message; the handler of a stream reads its messages itself."""
-        handler = await continuation(handler_call_details)
-        if handler is None:
-            return handler
-        reading = self._health if service_of(handler_call_details.method) == health.SERVICE else self._reading
+    def wrapped(self, handler: Handler, name: str) -> Handler:
+        """Reads the message of a call with one; the handler of a stream reads its messages itself."""
+        reading = self._health if service_of(name) == health.SERVICE else self._reading
         if not handler.request_streaming:
             return _streaming(handler, reading)
         streaming = handler if handler.response_streaming else _with_one_response(handler)
