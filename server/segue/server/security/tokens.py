@@ -23,8 +23,7 @@ from typing import Any, cast
 
 from segue.core.errors import MalformedRequest, TokenMissing, TokenScope, TokenUnknown
 from segue.server.callers.caller import Caller
-from segue.server.callers.quota import QuotaMeter, Quotas
-from segue.server.observability.metrics import Metrics
+from segue.server.callers.quota import QuotaMeter, QuotaMetrics, Quotas
 from segue.server.security.file_watcher import FileWatcher
 
 # The service that each scope permits. Any token permits reflection; health needs none.
@@ -110,7 +109,7 @@ def _are_quotas(entry: dict[Any, object]) -> bool:
 class Tokens:
     """The tokens of a file."""
 
-    def __init__(self, file: Path, metrics: Metrics | None = None) -> None:
+    def __init__(self, file: Path, metrics: QuotaMetrics | None = None) -> None:
         """Reads the file.
 
         Args:
