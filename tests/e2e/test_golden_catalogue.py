@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import shutil
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from segue.core.redis_catalogue.client import connect
+from segue.core.redis_catalogue.keys import RedisKeys
+from segue.core.redis_catalogue.open import open_store
 from tests.e2e.conftest import run
 from tests.helpers.server.servers import running_server
 
@@ -50,6 +54,19 @@ def test_the_golden_backup_is_restored(tmp_path: Path) -> None:
     """A backup of the first version restores the same tracks."""
     assert 7 == run_indexer("restore", GOLDEN / "backup.segue", "--data", tmp_path)["tracks"]
     assert [] == run_indexer("verify", "--data", tmp_path)["problems"]
+
+
+def test_the_golden_catalogue_is_switched(data: Path) -> None:
+    """A catalogue whose keys have no generation is replaced by one that has, and nothing of it is left."""
+    with open_store(data) as store:
+        before = store.state()
+        assert 7 == run_indexer("restore", GOLDEN / "backup.segue", "--data", data, "--replace")["tracks"]
+        after = store.state()
+        with closing(connect(store.address)) as client:
+            keys = set(client.scan_iter(match="{segue:0}:*"))
+    assert (7, 7, False) == (before.tracks, after.tracks, before.identity == after.identity)
+    assert {RedisKeys().writer, RedisKeys().live} == keys
+    assert [] == run_indexer("verify", "--data", data)["problems"]
 
 
 def test_the_golden_catalogue_is_served(data: Path) -> None:

@@ -94,7 +94,7 @@ def test_a_file_name_that_is_not_utf_8(catalogue: RedisStore, tmp_path: Path) ->
     for command in ("backup", "restore"):
         ended = run(command, tmp_path / os.fsdecode(b"caf\xe9"), "--data", tmp_path, "--replace")
         assert (0, True) == (ended.exit_code, "/caf\\xe9 in" in ended.stdout), ended.output
-    assert 20 == catalogue.count()
+    assert 20 == catalogue.state().tracks
 
 
 def test_a_damaged_backup_changes_nothing(backup: Path, tmp_path: Path) -> None:
@@ -127,7 +127,7 @@ def test_a_catalogue_that_lost_its_identity_is_replaced(backup: Path, catalogue:
         client.delete(RedisKeys().identity)
     ended = run("restore", backup, "--data", tmp_path, "--replace")
 
-    assert (0, "", 20) == (ended.exit_code, ended.stderr, catalogue.count())
+    assert (0, "", 20) == (ended.exit_code, ended.stderr, catalogue.state().tracks)
     assert 0 == run("verify", "--data", tmp_path).exit_code
 
 

@@ -12,6 +12,7 @@ import pytest
 from redis import Redis
 from redis.exceptions import NoPermissionError
 
+from segue.core.redis_catalogue.keys import RedisKeys
 from segue.core.redis_catalogue.open import open_store
 from segue.core.redis_catalogue.private_locations import find_server
 from segue.core.redis_catalogue.private_server import open_private_redis
@@ -121,13 +122,14 @@ def index(redis: GuardedRedis, folder: Path, model: Path, clips: list[Path]) -> 
 
 def damage(redis: GuardedRedis) -> None:
     """Makes the catalogue contradict itself in each way that verify repairs."""
-    lost, stray, pathless, gone = redis.admin.zrange("{segue:0}:tracks", 0, 3)
-    redis.admin.delete(f"{{segue:0}}:embedding:{lost}")
-    redis.admin.zrem("{segue:0}:tracks", stray)
-    redis.admin.hset(f"{{segue:0}}:track:{pathless}", "path", "/none")
-    for path in redis.admin.smembers(f"{{segue:0}}:paths:{gone}"):
-        redis.admin.hdel("{segue:0}:files", path)
-    redis.admin.hset("{segue:0}:files", "/stray", "1 1 none")
+    keys = RedisKeys().at(int(redis.admin.get(RedisKeys().live)))
+    lost, stray, pathless, gone = redis.admin.zrange(keys.track_ids, 0, 3)
+    redis.admin.delete(keys.embedding(lost))
+    redis.admin.zrem(keys.track_ids, stray)
+    redis.admin.hset(keys.track(pathless), "path", "/none")
+    for path in redis.admin.smembers(keys.paths(gone)):
+        redis.admin.hdel(keys.files, path)
+    redis.admin.hset(keys.files, "/stray", "1 1 none")
 
 
 def test_the_indexer(redis: GuardedRedis, tmp_path: Path, tiny_model: Path, clips: list[Path]) -> None:

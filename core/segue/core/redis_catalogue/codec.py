@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any, cast, get_args
 
@@ -216,3 +216,13 @@ _TEXT_FIELDS = ("title", "artist", "album", "genre", "tagged_genre", "year", "pa
 _MORE_FIELDS = tuple(
     field.name for field in fields(Track) if field.name not in {"track_id", "seconds", "posterior", *_TEXT_FIELDS}
 )
+
+
+def vector_from_bytes(width: int | None, _track_id: str, raw: bytes) -> Vector:
+    """Decodes an embedding as ``DamagedRecords`` wants it; see ``embedding_from_bytes``."""
+    return embedding_from_bytes(raw, width)
+
+
+def sorted_texts(_track_id: str, paths: Iterable[bytes]) -> list[str]:
+    """Decodes the set of the paths of a track."""
+    return sorted(map(to_text, paths))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from functools import partial
 from typing import Any, TypeVar
 
@@ -37,17 +37,18 @@ from segue.core.redis_catalogue.client import (
 )
 from segue.core.redis_catalogue.codec import (
     TEXTS,
-    embedding_from_bytes,
     event_from_entry,
     failure_from_bytes,
     file_from_bytes,
     identity_from_hash,
+    sorted_texts,
     texts_from_values,
     track_from_hash,
+    vector_from_bytes,
 )
-from segue.core.redis_catalogue.keys import RedisKeys, to_bytes, to_text
+from segue.core.redis_catalogue.keys import LiveKeys, RedisKeys, to_bytes, to_text
 from segue.core.redis_catalogue.sentinel import primary_of
-from segue.core.redis_catalogue.transaction import IDENTITY_SCRIPT, bounds_from, request_bounds, stream_bounds
+from segue.core.redis_catalogue.transaction import IDENTITY_SCRIPT, read_state, stream_bounds
 from segue.core.redis_catalogue.writer import RedisWriter
 from segue.core.redis_catalogue.writer_lock import LEASE_SECONDS, WriterLock
 
@@ -91,8 +92,8 @@ class RedisStore:
         self.damaged = DamagedRecords()
         self._url = url
         self._client = connect(url, timeouts)
-        self._keys = keys or RedisKeys()
-        self._lock = WriterLock(self._client, self.address, self._keys, lease)
+        self._live = LiveKeys(self._client, keys or RedisKeys(), self.address)
+        self._lock = WriterLock(self._client, self.address, keys or RedisKeys(), lease)
         self._lease = lease
         self._durable = durable
         self._restart_if_dead = restart_if_dead
@@ -115,31 +116,20 @@ class RedisStore:
 
     @contextmanager
     def staging(self) -> Iterator[RedisStore]:
-        """Opens the staged catalogue, which can take the place of this one; see ``RedisWriter.switch``."""
-        store = RedisStore(self._url, self._keys.staging(), self._lease)  # the writer of this store makes it durable
-        try:
+        """Opens the staged catalogue, which can take the place of this one once; see ``RedisWriter.switch``."""
+        # The writer of this store makes it durable.
+        with closing(RedisStore(self._url, self._keys.staging(), self._lease)) as store:
             yield store
-        finally:
-            store.close()
 
     @translates_errors
     def state(self) -> CatalogueState:
-        """Returns the state of the catalogue, all of it at one moment, in one round trip."""
-        pipe = self._client.pipeline(transaction=True)
-        pipe.hgetall(self._keys.identity)
-        pipe.zcard(self._keys.track_ids)
-        request_bounds(pipe, self._keys)
-        raw, tracks, *bounds = pipe.execute(raise_on_error=False)
-        for reply in (raw, tracks):
-            if isinstance(reply, Exception):
-                raise reply
-        oldest, newest, mark = bounds_from(*bounds)
-        return CatalogueState(identity_from_hash(raw) if raw else None, oldest, newest, int(tracks), mark)
+        """Returns the state of the catalogue, and follows a switch; see ``read_state``."""
+        return read_state(self._client, self._live)
 
     @translates_errors
     def identity(self) -> Identity | None:
-        """Returns the identity of the catalogue, or None before the first writer."""
-        raw: Any = self._client.hgetall(self._keys.identity)
+        """Returns the identity of the catalogue, or None before the first writer, and follows a switch."""
+        raw: Any = self._client.hgetall(self._live.refresh().identity)
         return identity_from_hash(raw) if raw else None
 
     @translates_errors
@@ -161,8 +151,9 @@ class RedisStore:
     def get(self, track_ids: Sequence[str]) -> list[Track | None]:
         """Returns the tracks with these ids, with None for unknown ids and damaged tracks."""
         tracks: list[Track | None] = []
+        keys = self._keys
         for page in batched(track_ids, PAGE):
-            hashes = read_each(self._client, map(self._keys.track, page), Pipeline.hgetall)
+            hashes = read_each(self._client, map(keys.track, page), Pipeline.hgetall)
             tracks += self.damaged.decode("track", page, [raw or None for raw in hashes], track_from_hash)
         return tracks
 
@@ -170,8 +161,9 @@ class RedisStore:
     def texts(self, track_ids: Sequence[str]) -> list[tuple[str, str, str, str] | None]:
         """Returns title, artist, album and path of these tracks, with None for unknown ids."""
         texts: list[tuple[str, str, str, str] | None] = []
+        keys = self._keys
         for page in batched(track_ids, PAGE):
-            replies = read_each(self._client, map(self._keys.track, page), lambda pipe, key: pipe.hmget(key, TEXTS))
+            replies = read_each(self._client, map(keys.track, page), lambda pipe, key: pipe.hmget(key, TEXTS))
             texts += [None if isinstance(values, WrongType) else texts_from_values(values) for values in replies]
         return texts
 
@@ -185,9 +177,10 @@ class RedisStore:
     def embeddings(self, track_ids: Sequence[str]) -> list[Vector | None]:
         """Returns the embeddings [e] of these tracks, with None for unknown ids and damaged embeddings."""
         vectors: list[Vector | None] = []
+        keys = self._keys
         for page in batched(track_ids, PAGE):
-            width, values = read_embeddings(self._client, self._keys, page)
-            vectors += self.damaged.decode("embedding", page, values, partial(_embedding_from_bytes, width))
+            width, values = read_embeddings(self._client, keys, page)
+            vectors += self.damaged.decode("embedding", page, values, partial(vector_from_bytes, width))
         return vectors
 
     @translates_errors
@@ -206,9 +199,10 @@ class RedisStore:
     def paths(self, track_ids: Sequence[str]) -> list[list[str]]:
         """Returns the sorted paths of each track's files, with an empty list for unknown ids."""
         sorted_paths: list[list[str]] = []
+        keys = self._keys
         for page in batched(track_ids, PAGE):
-            sets = read_each(self._client, map(self._keys.paths, page), Pipeline.smembers)
-            decoded = self.damaged.decode("files of the track", page, sets, _sorted_texts)
+            sets = read_each(self._client, map(keys.paths, page), Pipeline.smembers)
+            decoded = self.damaged.decode("files of the track", page, sets, sorted_texts)
             sorted_paths += [paths or [] for paths in decoded]
         return sorted_paths
 
@@ -247,9 +241,7 @@ class RedisStore:
 
     def _one(self, kind: Kind, path: str, raw: bytes, decode: Callable[[str, bytes], R]) -> Iterator[R]:
         """Yields a decoded value, unless it is damaged."""
-        (record,) = self.damaged.decode(kind, [path], [raw], decode)
-        if record is not None:
-            yield record
+        yield from (record for record in self.damaged.decode(kind, [path], [raw], decode) if record is not None)
 
     def _records(
         self, kind: Kind, key: bytes, paths: Sequence[str], decode: Callable[[str, bytes], R]
@@ -271,8 +263,9 @@ class RedisStore:
         model = ModelKey(model_id, fingerprint, width)
         check_same_model(self.identity(), model, self.address)
         with self._lock.held() as token, self._durable():
+            writer = self._begin(token, width)
             check_same_model(self._ensure_identity(token, model), model, self.address)
-            yield RedisWriter(self._client, self._keys, self._lock, token, width)
+            yield writer
 
     @contextmanager
     def replacing_writer(self) -> Iterator[RedisWriter]:
@@ -282,19 +275,25 @@ class RedisStore:
             CatalogueLocked: another writer holds the lock.
         """
         with self._lock.held() as token, self._durable():
-            yield RedisWriter(self._client, self._keys, self._lock, token, width=0)
+            yield self._begin(token, width=0)
+
+    @property
+    @translates_errors
+    def _keys(self) -> RedisKeys:
+        return self._live.keys
+
+    @translates_errors
+    def _begin(self, token: str, width: int) -> RedisWriter:
+        """Returns the writer of the generation that is live now, and removes what an earlier one left."""
+        writer = RedisWriter(self._client, self._live, self._lock, token, width)
+        writer.remove_replaced()
+        return writer
 
     @translates_errors
     def _ensure_identity(self, token: str, model: ModelKey) -> Identity | None:
         create = self._client.register_script(IDENTITY_SCRIPT)
-        if not create([self._keys.writer, self._keys.identity], [token, str(uuid.uuid4()), *model]):
-            raise self._lock.loss(token)
+        keys = [self._keys.writer, self._keys.identity, self._keys.live]
+        outcome = create(keys, [token, str(uuid.uuid4()), *model])
+        if outcome != 1:
+            raise self._live.loss(outcome) if outcome else self._lock.loss(token)
         return self.identity()
-
-
-def _embedding_from_bytes(width: int | None, _track_id: str, raw: bytes) -> Vector:
-    return embedding_from_bytes(raw, width)
-
-
-def _sorted_texts(_track_id: str, paths: Iterable[bytes]) -> list[str]:
-    return sorted(map(to_text, paths))

@@ -7,16 +7,15 @@ because a replica took over that did not have it yet. Then the next one is refus
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import chain
 from typing import Any
 
 from redis import Redis
 from redis.client import Pipeline
 
 from segue.core.catalogue.finding import Command
-from segue.core.catalogue.records import Addition, FailureRecord, Track, new_mark
-from segue.core.redis_catalogue.codec import failure_to_bytes, file_to_bytes, track_to_hash
-from segue.core.redis_catalogue.keys import RedisKeys, to_bytes, to_text
+from segue.core.catalogue.records import Addition, CatalogueState, FailureRecord, Track, new_mark
+from segue.core.redis_catalogue.codec import failure_to_bytes, file_to_bytes, identity_from_hash, track_to_hash
+from segue.core.redis_catalogue.keys import LiveKeys, RedisKeys, to_bytes, to_text
 
 TRIMMED = "trimmed"
 """The field of the writer's hash that has the last revision that was trimmed off the stream."""
@@ -47,52 +46,52 @@ end
 return 'done'
 """
 
-# Creates the catalogue unless it exists. KEYS: writer, identity. ARGV: token, uuid, model id, fingerprint, width.
-# Returns 1, or 0 if the lock is lost.
+# Creates the catalogue unless it exists. KEYS: writer, identity, number of the live generation. ARGV: token, uuid,
+# model id, fingerprint, width. Returns 1, or 0 if the lock is lost, or the number of the live generation if its key is
+# lost.
 IDENTITY_SCRIPT = """
-if redis.call('HGET', KEYS[1], 'token') ~= ARGV[1] then return 0 end
+local held = redis.call('HMGET', KEYS[1], 'token', 'generation')
+if held[1] ~= ARGV[1] then return 0 end
+if held[2] and redis.call('EXISTS', KEYS[3]) == 0 then return held[2] end
 if redis.call('EXISTS', KEYS[2]) == 0 then
   redis.call('HSET', KEYS[2], 'uuid', ARGV[2], 'model_id', ARGV[3], 'fingerprint', ARGV[4], 'width', ARGV[5])
 end
 return 1
 """
 
-# KEYS: the two writers, the two sorted sets of ids, then the singletons in pairs, the identity first. ARGV: token,
-# marks of the writer's last transaction, of this one and of the last one of the staged catalogue's writer, then the
-# prefixes of tracks' keys in pairs. In each pair the catalogue in use comes first. The script computes the keys of
-# tracks: they are too many for KEYS, and on the same node.
+# Makes the staged generation the live one: a few writes, whatever the number of tracks. KEYS: the two writers, the
+# number of the live generation, the list of replaced ones, the identities of the live generation and of the staged one.
+# ARGV: token, marks of the writer's last transaction, of this one and of the last one of the staged generation's
+# writer, then the numbers of both generations. A generation without an identity has no reader, so it may be removed at
+# once.
 SWITCH_SCRIPT = """
 local held = redis.call('HMGET', KEYS[1], 'token', 'commit')
 if held[1] ~= ARGV[1] then return 'taken' end
 if held[2] == ARGV[3] then return 'done' end -- the client repeats it, since the reply was lost
 if (held[2] or '') ~= ARGV[2] then return 'lost' end
-if redis.call('EXISTS', KEYS[6]) == 0 or (redis.call('HGET', KEYS[2], 'commit') or '') ~= ARGV[4] then
+if redis.call('EXISTS', KEYS[6]) == 0 or (redis.call('HGET', KEYS[2], 'commit') or '') ~= ARGV[4]
+    or (redis.call('GET', KEYS[3]) or '0') ~= ARGV[5] then
   return 'lost'
 end
-local function each(ids, act)
-  if redis.call('TYPE', ids).ok ~= 'zset' then return end -- another program replaced it
-  for start = 0, redis.call('ZCARD', ids) - 1, 1000 do
-    for _, id in ipairs(redis.call('ZRANGE', ids, start, start + 999)) do act(id) end
-  end
-end
-local function move(from, to)
-  if redis.call('EXISTS', from) == 1 then redis.call('RENAME', from, to) end
-end
-each(KEYS[3], function(id)
-  for i = 5, #ARGV, 2 do redis.call('UNLINK', ARGV[i] .. id) end
-end)
-each(KEYS[4], function(id)
-  for i = 5, #ARGV, 2 do move(ARGV[i + 1] .. id, ARGV[i] .. id) end
-end)
-for i = 5, #KEYS, 2 do
-  redis.call('UNLINK', KEYS[i])
-  move(KEYS[i + 1], KEYS[i])
-end
+local time, switched = redis.call('TIME'), 0
+if redis.call('EXISTS', KEYS[5]) == 1 then switched = time[1] * 1000 + math.floor(time[2] / 1000) end
+if redis.call('TYPE', KEYS[4]).ok ~= 'hash' then redis.call('UNLINK', KEYS[4]) end -- another program replaced it
+redis.call('HSET', KEYS[4], ARGV[5], string.format('%.0f', switched))
+redis.call('SET', KEYS[3], ARGV[6])
 redis.call('HDEL', KEYS[1], 'trimmed')
 local trimmed = redis.call('HGET', KEYS[2], 'trimmed')
 if trimmed then redis.call('HSET', KEYS[1], 'trimmed', trimmed) end
-redis.call('HSET', KEYS[1], 'commit', ARGV[3])
+redis.call('HSET', KEYS[1], 'commit', ARGV[3], 'generation', ARGV[6])
 redis.call('UNLINK', KEYS[2])
+return 'done'
+"""
+
+# Removes keys of a generation that is not live. KEYS: writer, the number of the live generation, then the keys. ARGV:
+# token, the number that the writer takes for the live one.
+REMOVE_SCRIPT = """
+if redis.call('HGET', KEYS[1], 'token') ~= ARGV[1] then return 'taken' end
+if (redis.call('GET', KEYS[2]) or '0') ~= ARGV[2] then return 'lost' end
+for i = 3, #KEYS do redis.call('UNLINK', KEYS[i]) end
 return 'done'
 """
 
@@ -225,12 +224,25 @@ class Transaction:
         self._commands += [command, number, len(args), *args]
 
 
-def switch_arguments(keys: RedisKeys) -> tuple[list[bytes], list[bytes]]:
-    """Returns the KEYS and the prefixes among the ARGV of ``SWITCH_SCRIPT``."""
-    staged = keys.staging()
-    singletons = chain.from_iterable(zip(keys.singletons, staged.singletons, strict=True))
-    prefixes = chain.from_iterable(zip(keys.track_prefixes, staged.track_prefixes, strict=True))
-    return [keys.writer, staged.writer, keys.track_ids, staged.track_ids, *singletons], list(prefixes)
+def read_state(client: Redis, live: LiveKeys) -> CatalogueState:
+    """Returns the state of the live generation, all of it at one moment, and uses its keys from now on.
+
+    This takes one round trip, and another one after a switch.
+    """
+    keys = live.keys
+    pipe = client.pipeline(transaction=True)
+    pipe.get(keys.live)
+    pipe.hgetall(keys.identity)
+    pipe.zcard(keys.track_ids)
+    request_bounds(pipe, keys)
+    number, raw, tracks, *bounds = pipe.execute(raise_on_error=False)
+    for reply in (number, raw, tracks):
+        if isinstance(reply, Exception):
+            raise reply
+    if live.follow(number).generation != keys.generation:
+        return read_state(client, live)
+    oldest, newest, mark = bounds_from(*bounds)
+    return CatalogueState(identity_from_hash(raw) if raw else None, oldest, newest, int(tracks), mark)
 
 
 def stream_bounds(client: Redis, keys: RedisKeys) -> tuple[int, int, int]:

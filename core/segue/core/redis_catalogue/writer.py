@@ -7,6 +7,7 @@ them or none, and only if the token is still valid and no event was added meanwh
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
@@ -21,13 +22,13 @@ from segue.core.errors import CatalogueLocked
 from segue.core.failpoints import Failpoint, reach
 from segue.core.redis_catalogue.client import WrongType, read_each, translates_errors
 from segue.core.redis_catalogue.codec import embedding_to_bytes, file_from_bytes
-from segue.core.redis_catalogue.keys import RedisKeys, to_bytes, to_text
+from segue.core.redis_catalogue.keys import LiveKeys, RedisKeys, to_bytes, to_text
 from segue.core.redis_catalogue.transaction import (
     COMMIT_SCRIPT,
+    REMOVE_SCRIPT,
     SWITCH_SCRIPT,
     Transaction,
     stream_bounds,
-    switch_arguments,
 )
 from segue.core.redis_catalogue.writer_lock import WriterLock
 
@@ -39,6 +40,8 @@ BATCH = 64
 # An embedding that differs from every other, for a track that has a key of the wrong type instead.
 _UNUSABLE = b""
 _SCANNED = 1_000
+# Seconds in which a replaced generation stays: readers ask for the live one every second.
+GRACE_SECONDS = 3.0
 
 
 class RedisWriter:
@@ -48,18 +51,23 @@ class RedisWriter:
         commit: the mark of its last transaction, or an empty text before the first.
     """
 
-    def __init__(self, client: Redis, keys: RedisKeys, lock: WriterLock, token: str, width: int) -> None:
+    def __init__(self, client: Redis, live: LiveKeys, lock: WriterLock, token: str, width: int) -> None:
         self.address = lock.address
         self._client = client
-        self._keys = keys
+        self._live = live
         self._lock = lock
         self._token = token
         self._width = width
         self.commit = ""
         self._commit_script = client.register_script(COMMIT_SCRIPT)
         self._switch_script = client.register_script(SWITCH_SCRIPT)
+        self._remove_script = client.register_script(REMOVE_SCRIPT)
         # Between reading the state and the commit, no other thread may commit.
         self._turn = threading.Lock()
+
+    @property
+    def _keys(self) -> RedisKeys:
+        return self._live.keys
 
     @translates_errors
     def add(self, additions: Sequence[Addition]) -> int:
@@ -100,26 +108,55 @@ class RedisWriter:
     def switch(self, staged: RedisWriter) -> None:
         """Replaces this catalogue by the staged one, all at once; see ``RedisStore.staging``.
 
-        Redis serves no other client meanwhile: about nine seconds for a million tracks. Afterwards the catalogue has
-        another UUID, so every reader reloads it.
+        Afterwards the catalogue has another UUID, so every reader reloads it. The replaced one stays until
+        ``remove_replaced``, for readers that do not know of the switch yet.
 
         Args:
             staged: the writer that filled the staged catalogue.
         """
         reach(Failpoint.BEFORE_SWITCH)
         with self._turn:
-            keys, prefixes = switch_arguments(self._keys)
-            mark = str(new_mark())
-            self._check(self._switch_script(keys, [self._token, self.commit, mark, staged.commit, *prefixes]))
+            old, new, mark = self._keys, self._keys.staging(), str(new_mark())
+            keys = [old.writer, new.writer, old.live, old.replaced, old.identity, new.identity]
+            marks = [self.commit, mark, staged.commit]
+            self._check(self._switch_script(keys, [self._token, *marks, old.generation, new.generation]))
             self.commit = mark
+            self._live.follow(b"%d" % new.generation)
         reach(Failpoint.AFTER_SWITCH)
 
-    @translates_errors
     def clear_staging(self) -> None:
         """Removes the staged catalogue, also an unfinished one."""
-        pattern = self._keys.staging().pattern
-        for page in batched(self._client.scan_iter(match=pattern, count=_SCANNED), _SCANNED):
-            self._client.unlink(*page)
+        self._remove_generation(self._keys.staging())
+
+    @translates_errors
+    def remove_replaced(self, *, wait: bool = False) -> None:
+        """Removes the generations that were replaced; one that was live until a moment ago only with ``wait``."""
+        if self._live.refresh().is_staged:
+            return
+        (replaced,) = read_each(self._client, [self._keys.replaced], Pipeline.hgetall)
+        if isinstance(replaced, WrongType):
+            return
+        for number, switched in replaced.items():
+            if not wait and self._grace(switched) > 0:
+                continue
+            time.sleep(self._grace(switched))
+            if number.isdigit() and int(number) < self._keys.generation:
+                self._remove_generation(self._keys.at(int(number)))
+            self._client.hdel(self._keys.replaced, number)
+
+    def _grace(self, switched: bytes) -> float:
+        """Returns the seconds for which a generation has to stay; not too many after a clock was set back."""
+        seconds, microseconds = self._client.time()
+        end = int(switched) / 1000 + GRACE_SECONDS if switched.isdigit() else 0
+        return min(max(0.0, end - seconds - microseconds / 1_000_000), GRACE_SECONDS)
+
+    @translates_errors
+    def _remove_generation(self, keys: RedisKeys) -> None:
+        """Removes all keys of a generation, a page at a time; Redis frees their memory in the background."""
+        for page in batched(self._client.scan_iter(match=keys.pattern, count=_SCANNED), _SCANNED):
+            own = list(filter(keys.is_own, page))
+            script_keys = [self._keys.writer, self._keys.live, *own]
+            self._check(self._remove_script(script_keys, [self._token, self._keys.generation]))
 
     def repair(self, findings: Sequence[Sequence[Command]]) -> None:
         """Runs the commands of findings, those of each in one transaction; see ``RedisAudit``."""

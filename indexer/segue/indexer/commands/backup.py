@@ -140,6 +140,7 @@ def _restore(identity: Identity, pages: Iterable[list[Entry | FailureRecord]], s
             raise
         writer.switch(staging_writer)
         publish_index(data, store, writer)
+        writer.remove_replaced(wait=True)
 
 
 def _with_unique_files(

@@ -78,6 +78,7 @@ def reindex(
         session.writer.forget(sorted(stale))
         writer.switch(session.writer)
         publish_index(settings.data, store, writer)
+        writer.remove_replaced(wait=True)
         counts.tracks = store.count()
 
 

@@ -57,16 +57,17 @@ def test_a_transaction_whose_reply_was_lost(store: RedisStore, proxy: RedisProxy
 
 def test_a_switch_whose_reply_was_lost(store: RedisStore, proxy: RedisProxy) -> None:
     """A staged catalogue takes the other one's place, also when the command is sent again."""
-    with store.writer(*MODEL) as writer, store.staging() as staging:
-        with staging.writer(*MODEL) as staging_writer:
+    with store.writer(*MODEL) as writer:
+        with store.staging() as staging, staging.writer(*MODEL) as staging_writer:
             staging_writer.add(additions(7, 8))
-        writer.switch(staging_writer)  # so that the server knows the script
-        with staging.writer(*MODEL) as staging_writer:
+            writer.switch(staging_writer)  # so that the server knows the script
+        with store.staging() as staging, staging.writer(*MODEL) as staging_writer:
             staging_writer.add([addition(9)])
-        proxy.lose_reply(RUN_SCRIPT)
-        writer.switch(staging_writer)
+            proxy.lose_reply(RUN_SCRIPT)
+            writer.switch(staging_writer)
         assert proxy.has_interfered
-    assert [track_id(9)] == store.track_ids("", 10)
+        assert 2 == writer.add([addition(10)])
+    assert [track_id(9), track_id(10)] == store.track_ids("", 10)
 
 
 def test_a_catalogue_that_changed_meanwhile(
