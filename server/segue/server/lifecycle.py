@@ -42,7 +42,8 @@ async def serve(
         on_ready: called with the address and the components once the server is ready.
 
     Returns:
-        True if the server was ready before the signal. If not, a thread may still be building, and cannot be stopped.
+        True if the server was ready before the signal, and no other model was loading. If not, a thread may still be
+        building, and cannot be stopped.
 
     Raises:
         MalformedRequest: the server cannot listen on the address.
@@ -81,7 +82,7 @@ async def serve(
         await _wait_for_cancelled_calls()
         models.close()
     _log.info("stopped")
-    return components is not None
+    return components is not None and not models.was_abandoned
 
 
 async def _build(models: Models, stop: asyncio.Event) -> Components | None:

@@ -37,7 +37,13 @@ class Assembly(Protocol):
 
 
 class Models:
-    """Builds the components, and again when another model takes over the catalogue; the old ones finish their calls."""
+    """Builds the components, and again when another model takes over the catalogue; the old ones finish their calls.
+
+    Attributes:
+        was_abandoned: True if a stop came while another model was loading, so that a thread may still be building.
+    """
+
+    was_abandoned = False
 
     def __init__(self, new_assembly: Callable[[], Assembly], deferred: DeferredComponents) -> None:
         """Builds nothing yet.
@@ -47,7 +53,8 @@ class Models:
             deferred: receives the components, once they are built and whenever they are replaced.
         """
         self._new_assembly, self._deferred = new_assembly, deferred
-        self._assemblies: list[Assembly] = []
+        self._assemblies: list[Assembly] = []  # the newest one last
+        self._retiring: set[asyncio.Task[None]] = set()
 
     async def build(self, search_seconds: float = 0.0) -> Components:
         """Builds the components of the catalogue's model and makes them those that serve; see ``assembly``."""
@@ -67,20 +74,29 @@ class Models:
                 await self._replace()
 
     async def _replace(self) -> None:
-        old = self._deferred.get()
+        old, assembly = self._deferred.get(), self._assemblies[-1]
         try:
             new = await self.build(_SEARCH_SECONDS)
         except asyncio.CancelledError:
-            self._assemblies.pop().abandon()
+            self.was_abandoned = True
+            # It waits while the catalogue is read, and calls are still being answered.
+            await asyncio.get_running_loop().run_in_executor(None, self._assemblies.pop().abandon)
             raise
-        except SegueError as error:
-            _log.warning("the model of the new catalogue cannot be loaded: %s", error)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the old model serves on, and the next try may succeed
+            known = isinstance(error, SegueError)
+            _log.warning("the model of the new catalogue cannot be loaded: %s", error, exc_info=not known)
             await self._close(self._assemblies.pop())
             await asyncio.sleep(_RETRY_SECONDS)
             return
         _log.info("%s has taken over from %s", new.model_id, old.model_id)
+        # A stream may last for hours, and another switch must not wait for it.
+        self._retiring.add(task := asyncio.create_task(self._retire(old, assembly)))
+        task.add_done_callback(self._retiring.discard)
+
+    async def _retire(self, old: Components, assembly: Assembly) -> None:
         await old.calls.wait_until_idle()
-        await self._close(self._assemblies.pop(0))
+        self._assemblies.remove(assembly)
+        await self._close(assembly)
         freeze_gc()
 
     async def _close(self, assembly: Assembly) -> None:

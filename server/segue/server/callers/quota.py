@@ -106,15 +106,23 @@ class QuotaMeter:
         """
         if self._calls >= (self.quotas.concurrency or self._calls + 1):
             raise self._exceeded("concurrency", f"{self._calls} calls are running", _CONCURRENCY_RETRY_SECONDS)
-        if self._rate:
-            if wait := self._rate.seconds_until(1.0):
-                raise self._exceeded("rate", f"its rate is {self.quotas.rate:g} calls a second", wait)
-            self._rate.remove(1.0)
+        self.count_call()
         self._calls += 1
         try:
             yield
         finally:
             self._calls -= 1
+
+    def count_call(self) -> None:
+        """Counts a call, or one of the requests of a stream, towards the rate.
+
+        Raises:
+            QuotaExceeded: it is one too many in this time.
+        """
+        if self._rate:
+            if wait := self._rate.seconds_until(1.0):
+                raise self._exceeded("rate", f"its rate is {self.quotas.rate:g} calls a second", wait)
+            self._rate.remove(1.0)
 
     def check_audio(self, seconds: float) -> None:
         """Checks that seconds of audio may be analyzed now; an hour's worth is always enough for one clip.

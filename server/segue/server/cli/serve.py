@@ -49,7 +49,7 @@ def serve(ctx: click.Context, settings: Settings, on_ready: OnReady | None = Non
 
 
 def _serve_until_stopped(settings: Settings, on_ready: OnReady | None) -> bool:
-    """Serves; returns True if the server was ready before the stop signal."""
+    """Serves; returns False if a thread may still be building components at the end."""
     from segue.server import lifecycle  # noqa: PLC0415 - after the first log lines, since it takes a second
     from segue.server.assembly import read_listener_security  # noqa: PLC0415 - likewise
     from segue.server.observability.metrics import Metrics  # noqa: PLC0415 - likewise

@@ -241,7 +241,11 @@ class Engine:
         def release() -> None:
             self._free_workers.release(ticket.caller, ticket.seconds, time.monotonic() - begun)
 
-        future = self._workers.submit(task, None if isinstance(task.audio, bytes) else STREAM_SECONDS)
+        try:
+            future = self._workers.submit(task, None if isinstance(task.audio, bytes) else STREAM_SECONDS)
+        except BaseException:
+            release()
+            raise
         future.add_done_callback(lambda _: loop.call_soon_threadsafe(release))
         return future
 

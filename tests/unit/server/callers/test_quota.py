@@ -105,3 +105,13 @@ def test_no_quotas(clock: Clock) -> None:
         with meter.call():
             meter.check_audio(1e9)
             meter.count_audio(1e9)
+
+
+def test_requests_of_a_stream(clock: Clock) -> None:
+    """The requests of one call count towards the rate, not towards the concurrency."""
+    meter = QuotaMeter("player", Quotas(rate=0.3, concurrency=1), clock=clock)
+    with meter.call():
+        meter.count_call()
+        meter.count_call()
+        with pytest.raises(QuotaExceeded, match="rate"):
+            meter.count_call()

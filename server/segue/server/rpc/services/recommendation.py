@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 
 from segue.core.audio.pcm import PcmForm
 from segue.core.index.vector_index import Vectors
+from segue.server.callers.caller import current_caller
 from segue.server.components import ComponentsUser
 from segue.server.inference.arriving_audio import ArrivingAudio
 from segue.server.inference.engine import AnalyzedClip
@@ -113,6 +114,7 @@ class RecommendationService(ComponentsUser, recommendation_service_pb2_grpc.Reco
 
     async def _recommend_item(self, item: StreamingRecommendRequest, context: Context) -> StreamingRecommendResponse:
         try:
+            current_caller().meter.count_call()
             item_id = converters.item_id(item)
             response = await self.Recommend(item.request, context)
         except Exception as error:  # noqa: BLE001 - an item fails alone, whatever the error is
