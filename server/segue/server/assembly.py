@@ -63,18 +63,25 @@ def _warm_up(workers: ProcessPool[DecodeTask, DecodedClip], manifest: Manifest) 
 
 
 def _create_catalogue(settings: Settings, manifest: Manifest, metrics: Metrics) -> LiveCatalogue:
-    catalogue = LiveCatalogue(
+    return LiveCatalogue(
         settings.data,
         manifest,
         lambda: open_store(settings.data, settings.redis, SERVER_TIMEOUTS),
         metrics,
         has_successor=lambda identity: has_model(identity, settings.model, settings.data),
     )
+
+
+def _show_metrics(components: Components, metrics: Metrics) -> None:
+    """Makes the metrics those of the components."""
+    catalogue, spool = components.catalogue, components.spool
+    metrics.set_model(components.model_id)
+    components.engine.show_metrics()
+    metrics.spool_bytes.set_function(lambda: spool.used_bytes)
     metrics.follow_view(lambda: catalogue.view)
     metrics.store_up.set_function(lambda: _is_up(catalogue.problem))
     metrics.catalogue_damaged.set_function(lambda: catalogue.is_damaged)
     metrics.damaged_records.set_function(lambda: catalogue.damaged_records)
-    return catalogue
 
 
 def _is_up(problem: SegueError | None) -> bool:
@@ -116,7 +123,6 @@ class Assembly:
             connect(self._settings.redis).close()
         named = self._settings.model
         model = Model.load(require_model(named) if named else self._remembered_model())
-        self._metrics.set_model(model.manifest.model_id)
         workers = self._resources.enter_context(create_workers(model.manifest, self._settings.workers))
         warm_ups = _warm_up(workers, model.manifest)
         catalogue = self._start_catalogue(model.manifest)
@@ -127,13 +133,15 @@ class Assembly:
         self._resources.callback(engine.close)
         readers = self._create_executor("read", _READER_THREADS, _MAX_PENDING_READS)
         spool = open_spool(self._settings, workers, model.manifest.features)
-        self._metrics.spool_bytes.set_function(lambda: spool.used_bytes)
         search = TextSearch(catalogue)
         self._resources.callback(search.close)
         search.start()
         search.wait_until_complete(search_seconds)
         searchers = self._create_executor("search", 1, _MAX_PENDING_SEARCHES)
-        return Components(engine, catalogue, readers, spool, self._settings.clip_mib * _MIB, search, searchers)
+        components = Components(engine, catalogue, readers, spool, self._settings.clip_mib * _MIB, search, searchers)
+        # Not before: the model may not load, or take a minute, and until then another one serves.
+        _show_metrics(components, self._metrics)
+        return components
 
     def _create_executor(self, name: str, threads: int, max_pending: int) -> BoundedExecutor:
         executor = BoundedExecutor(name, threads, max_pending)

@@ -51,6 +51,7 @@ class Rig:
     def __init__(self, model: Model, workers: Workers, queue_seconds: float = 1_000) -> None:
         self.metrics = Metrics()
         self.engine = Engine(model, workers, queue_seconds, self.metrics)
+        self.engine.show_metrics()
 
     def dropped(self, stage: str, cause: str) -> float:
         """The number of clips that were dropped before a stage."""

@@ -108,9 +108,12 @@ class Engine:
         self._free_workers = FairSlots(workers.jobs)
         self._admission = Admission(queue_seconds)
         self._metrics = metrics
-        metrics.drift.show_genres(model.manifest.labels)
-        metrics.queue_audio_seconds.set_function(self._admission.waiting_seconds)
-        metrics.queue_age_seconds.set_function(self._admission.age)
+
+    def show_metrics(self) -> None:
+        """Makes the metrics of the queue and of the genres those of this engine."""
+        self._metrics.drift.show_genres(self.model.manifest.labels)
+        self._metrics.queue_audio_seconds.set_function(self._admission.waiting_seconds)
+        self._metrics.queue_age_seconds.set_function(self._admission.age)
 
     def close(self) -> None:
         """Waits for the running batch of the model."""
