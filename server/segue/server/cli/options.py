@@ -211,8 +211,11 @@ def make_settings(values: dict[str, Any]) -> Settings:
 
     Raises:
         click.UsageError: the user has no home folder, and no data folder is named. A command of the group gets there
-            without one, so this cannot be found where the option is parsed.
+            without one, so this cannot be found where the option is parsed. Or health has the port of all calls.
     """
     if values["data"] is None:
         raise click.UsageError(NO_DATA_FOLDER)
+    # gRPC would replace a socket silently, and say of a port only that it is in use.
+    if values["health_listen"] == values["listen"] and not values["listen"].endswith(":0"):
+        raise click.UsageError(f"--health-listen and --listen are both {values['listen']}. Name two addresses.")
     return Settings(**values)

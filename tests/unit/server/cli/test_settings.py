@@ -199,3 +199,17 @@ def test_up_hides_the_password(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert 0 == ended.exit_code
     assert "redis://:secret@host" == (tmp_path / "redis").read_text().strip()
     assert "secret" not in (tmp_path / "arguments").read_text()
+
+
+def test_one_address_for_health_and_calls() -> None:
+    """Health cannot have the address of all calls: gRPC would replace the socket of one by that of the other."""
+
+    @click.command()
+    @server_options
+    def make_only(**values: object) -> None:
+        make_settings(values)
+
+    ended = CliRunner().invoke(make_only, ["--listen", "unix:/run/segue", "--health-listen", "unix:/run/segue"])
+    assert (2, True) == (ended.exit_code, "are both unix:/run/segue. Name two addresses" in ended.output)
+    free = CliRunner().invoke(make_only, ["--listen", "127.0.0.1:0", "--health-listen", "127.0.0.1:0"])
+    assert 0 == free.exit_code
