@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -141,7 +142,8 @@ class QuotaMeter:
         if self._audio:
             self._audio.remove(seconds)
 
-    def _exceeded(self, quota: QuotaName, fact: str, retry_seconds: float) -> QuotaExceeded:
+    def _exceeded(self, quota: QuotaName, fact: str, wait: float) -> QuotaExceeded:
+        retry_seconds = _rounded_up(wait)
         if self._metrics:
             self._metrics.count_quota_exceeded(self._token, quota)
         return QuotaExceeded(
@@ -150,6 +152,11 @@ class QuotaMeter:
             quota=quota,
             retry_seconds=retry_seconds,
         )
+
+
+def _rounded_up(seconds: float) -> float:
+    """Returns a time that is written with six digits at most, and is not shorter."""
+    return math.ceil(seconds * 1000) / 1000 if seconds < 100 else float(math.ceil(seconds))
 
 
 NO_QUOTAS = QuotaMeter("", Quotas())

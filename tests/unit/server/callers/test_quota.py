@@ -115,3 +115,21 @@ def test_requests_of_a_stream(clock: Clock) -> None:
         meter.count_call()
         with pytest.raises(QuotaExceeded, match="rate"):
             meter.count_call()
+
+
+@pytest.mark.parametrize(("rate", "now"), [(41.7058, 0.0), (3.0, 1e5), (7.1, 1e6), (0.00123, 12_345.678)])
+def test_the_pause_is_long_enough(clock: Clock, rate: float, now: float) -> None:
+    """A call after the pause that a refusal names is accepted, whatever digits the pause has."""
+    clock.now = now
+    meter = QuotaMeter("player", Quotas(rate=rate), clock=clock)
+
+    def call_repeatedly() -> None:
+        for _ in range(1_000):
+            with meter.call():
+                clock.now += 0.0001
+
+    with pytest.raises(QuotaExceeded) as raised:
+        call_repeatedly()
+    clock.now += float(raised.value.facts["retry_seconds"])
+    with meter.call():
+        pass
