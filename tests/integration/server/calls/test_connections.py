@@ -54,7 +54,7 @@ def test_silent_connections(tmp_path: Path, tiny_model: Path) -> None:
         assert 1 == check_health(health)
         assert 0.9 * MAX_CONNECTIONS <= running.metrics()["segue_connections"]
         wait_until(lambda: running.metrics()["segue_connections"] < 10)
-        assert time.monotonic() - since < 2 * HANDSHAKE_SECONDS
+        assert time.monotonic() - since < 6 * HANDSHAKE_SECONDS  # a busy machine may take long
         assert 1 == check_health(running.address)
         assert running.process.stderr is not None
         line = next(line for line in running.process.stderr if "connections are in use" in line)
