@@ -49,8 +49,8 @@ _ONE_THREAD_EACH = dict.fromkeys(
 # The next job needs the memory that the last one freed. By default glibc returns it to the system, which then has to
 # fault in every page again. Other C libraries ignore these variables.
 _KEEP_MEMORY = {"MALLOC_TRIM_THRESHOLD_": str(2**26), "MALLOC_MMAP_THRESHOLD_": str(2**25)}
-# The first may die by accident: the system kills a process to free memory.
-_START_TRIES = 2
+# One may die by accident: the system kills a process to free memory.
+_START_TRIES = 3
 _FOLDER_PREFIX = "segue-pool-"
 # The path of the fork server's socket in a temporary folder.
 _SOCKET_BYTES = len(f"/{_FOLDER_PREFIX}xxxxxxxx/pymp-xxxxxxxx/listener-xxxxxxxx")
@@ -183,13 +183,15 @@ class ProcessPool(Generic[Job, Result]):
 
     def _start_worker(self) -> WorkerProcess[Job, Result]:
         failure: SegueError
+        exit_codes: list[int | None] = []
         for _ in range(_START_TRIES):
             try:
                 # The time limit of a job does not include the start of its process.
                 worker = self._new_worker()
                 problem = worker.wait_until_ready()
             except (EOFError, ConnectionError):
-                failure = failed_start(self._discard_worker())
+                exit_codes.append(self._discard_worker())
+                failure = failed_start(exit_codes[-1])
             except OSError as error:
                 failure = unusable(str(error))
             else:
@@ -197,6 +199,8 @@ class ProcessPool(Generic[Job, Result]):
                     return worker
                 failure = unusable(problem)
             self._discard_worker(kill=True)
+        if exit_codes == [None] * _START_TRIES:
+            raise unusable("the process that they are forked from ends at once")
         raise failure
 
     def _new_worker(self) -> WorkerProcess[Job, Result]:

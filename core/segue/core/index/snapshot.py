@@ -271,8 +271,10 @@ def _superseded(older_snapshots: Iterator[Path], newest: SnapshotHeader) -> Iter
         except (OSError, UnicodeDecodeError, SnapshotDamaged):
             yield path
             continue
-        # A higher revision belongs to a history that was lost when Redis was restored from older data.
-        if kept < KEPT_SNAPSHOTS and header.uuid == newest.uuid and header.revision <= newest.revision:
+        # A higher revision, or another event with this one, is of a history that was lost when Redis went back.
+        is_before = header.revision < newest.revision
+        is_same = header.revision == newest.revision and header.mark == newest.mark
+        if kept < KEPT_SNAPSHOTS and header.uuid == newest.uuid and (is_before or is_same):
             kept += 1
         else:
             yield path

@@ -196,5 +196,5 @@ def test_killed_while_trimming(catalogue: RedisStore, tmp_path: Path, stage: str
     killed_at(stage, rebuild)
     assert 0 == run("verify", "--data", tmp_path).exit_code
     assert 0 == run("rebuild", "--data", tmp_path).exit_code
-    assert 10_021 == catalogue.oldest_revision()
+    assert 10_020 == catalogue.oldest_revision()  # the last event of the older snapshot is kept
     assert 0 == run("verify", "--data", tmp_path).exit_code

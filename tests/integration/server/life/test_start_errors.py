@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from segue.core.redis_catalogue.open import open_store
 from tests.helpers.machine.waiting import PATIENCE_SECONDS
 from tests.helpers.server.servers import RunningServer
 
@@ -48,13 +47,3 @@ def test_a_socket_that_cannot_be_opened(tmp_path: Path, tiny_model: Path, socket
     error = error_of("--listen", f"unix:{tmp_path / socket}", "--data", str(tmp_path), "--model", str(tiny_model))
     assert cause in error
     assert "port" not in error.splitlines()[-1]
-
-
-def test_a_catalogue_of_another_model(tmp_path: Path, tiny_model: Path) -> None:
-    """A catalogue of another model is refused with the names of both models."""
-    with open_store(tmp_path) as store, store.writer("other-12345678", "f" * 16, 8):
-        pass
-    error = error_of("--data", str(tmp_path), "--model", str(tiny_model), "--listen", "127.0.0.1:0")
-    assert "other-12345678" in error
-    assert "tiny-" in error
-    assert "f" * 16 in error

@@ -174,6 +174,7 @@ def test_a_verdict_reads_well(
 def test_the_status_shows_unfinished_work(capsys: pytest.CaptureFixture[str]) -> None:
     """The staging area of an interrupted reindex or restore has a line of its own."""
     status: dict[str, Any] = {
+        "redis": "unix:/data/redis.sock",
         "tracks": 1,
         "revision": 3,
         "catalogue": {"uuid": "u", "model_id": "m", "fingerprint": "f", "width": 16},
@@ -185,6 +186,7 @@ def test_the_status_shows_unfinished_work(capsys: pytest.CaptureFixture[str]) ->
     print_status(status, OutputOptions())
 
     assert [
+        "redis      unix:/data/redis.sock",
         "tracks     1",
         "revision   3",
         "model      m (front end f, width 16)",
