@@ -12,8 +12,7 @@
     │   ├── CatalogueEmpty
     │   ├── CatalogueMismatch      another model or front end built it
     │   ├── CatalogueLocked        another process writes it
-    │   ├── RemovalRefused         so many tracks would be removed that it looks like a mistake
-    │   └── CatalogueNotEmpty      its content would be lost
+    │   └── RemovalRefused, CatalogueNotEmpty    so much would be lost that it looks like a mistake
     ├── NoMusic, EmbeddingUnusable
     ├── SnapshotDamaged, SnapshotUnwritable    the index on disk
     ├── BackupUnusable, BackupUnwritable
@@ -202,9 +201,10 @@ class Overloaded(SegueError):
 
 
 class QuotaExceeded(SegueError):
-    """The caller has used up a quota; the facts are ``quota``, its ``subject``, and ``retry_seconds``."""
+    """The caller has used up the quota and ``subject`` of the facts, for ``retry_seconds``."""
 
     reason = "QUOTA_EXCEEDED"
+    retry_seconds = 1.0
 
 
 class StreamStalled(SegueError):

@@ -199,6 +199,7 @@ class ProcessPool(Generic[Job, Result]):
                     return worker
                 failure = unusable(problem)
             self._discard_worker(kill=True)
+        # Without a code, the fork server was gone. One that is killed works at the next try; this one never did.
         if exit_codes == [None] * _START_TRIES:
             raise unusable("the process that they are forked from ends at once")
         raise failure

@@ -101,7 +101,7 @@ def _create_server(
     settings: Settings, metrics: Metrics, security: ListenerSecurity, components: DeferredComponents
 ) -> grpc.aio.Server:
     clips = max_clips(settings.queue_seconds)
-    budget = ReceiveBudget(max_messages(settings))
+    budget = ReceiveBudget(_max_messages(settings))
     metrics.messages_arriving.set_function(lambda: budget.arriving)
     return grpc.aio.server(
         interceptors=_interceptors(metrics, security, components, budget),
@@ -112,7 +112,7 @@ def _create_server(
     )
 
 
-def max_messages(settings: Settings) -> int:
+def _max_messages(settings: Settings) -> int:
     """Returns the largest number of messages that may arrive at once, each of the largest size."""
     budget = settings.receive_mib * 2**20 if settings.receive_mib else (total_memory() or 0) * _MEMORY_SHARE
     return max(_MIN_MESSAGES, int(budget / max_message_bytes(settings.clip_mib * 2**20)))

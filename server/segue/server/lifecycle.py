@@ -48,7 +48,6 @@ async def serve(
     Raises:
         MalformedRequest: the server cannot listen on the address.
         ArtifactError: the model cannot be used.
-        CatalogueMismatch: another model or front end built the catalogue.
     """
     configure_malloc()
     deferred = DeferredComponents()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from segue.core.catalogue.records import Addition, ModelKey, PathRecord, Track, Vector
+from segue.core.catalogue.store import WritableStore
+from segue.core.errors import CatalogueLocked
 
 WIDTH = 16
 """The width of the embeddings, unless a test asks for another."""
@@ -48,3 +50,12 @@ def addition(
 def additions(*numbers: int, width: int = WIDTH) -> list[Addition]:
     """Returns the tracks with these numbers, ready to be added to a catalogue."""
     return [addition(number, width=width) for number in numbers]
+
+
+def can_write(store: WritableStore) -> bool:
+    """Adds a track, and returns whether it could: another writer may have the lock."""
+    try:
+        with store.writer(*MODEL) as writer:
+            return writer.add([addition(1)]) == 1
+    except CatalogueLocked:
+        return False

@@ -1,4 +1,4 @@
-"""Real Redis servers and empty catalogues.
+"""Real worker processes, real Redis servers and empty catalogues.
 
 No test flushes a database: each has a catalogue with keys of its own on a server that the tests started themselves.
 """
@@ -18,6 +18,14 @@ from segue.core.redis_catalogue.keys import RedisKeys
 from segue.core.redis_catalogue.private_server import PrivateRedis, open_private_redis
 from segue.core.redis_catalogue.store import RedisStore
 from segue.core.testing.memory_store import MemoryStore
+from tests.helpers.machine.pools import Pool, new_pool
+
+
+@pytest.fixture
+def pool() -> Iterator[Pool]:
+    """A pool of one process, which starts with the first job."""
+    with new_pool() as pool:
+        yield pool
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -29,13 +28,6 @@ from tests.helpers.machine.pools import (
     wait_for_start,
 )
 from tests.helpers.machine.waiting import PATIENCE_SECONDS, wait_until
-
-
-@pytest.fixture
-def pool() -> Iterator[Pool]:
-    """A pool of one process, which starts with the first job."""
-    with new_pool() as pool:
-        yield pool
 
 
 def pid_in(path: Path) -> int:

@@ -3,7 +3,6 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -26,13 +25,6 @@ from tests.helpers.machine.pools import (
     wait_for_start,
 )
 from tests.helpers.machine.waiting import PATIENCE_SECONDS, wait_until
-
-
-@pytest.fixture
-def pool() -> Iterator[Pool]:
-    """A pool of one process, which starts with the first job."""
-    with new_pool() as pool:
-        yield pool
 
 
 def test_a_result_is_returned(pool: Pool) -> None:

@@ -21,11 +21,7 @@ Shortage = Literal["space", "share"]
 
 
 class FairShares:
-    """A space of some total size; not thread-safe.
-
-    Attributes:
-        used: size of what is in use.
-    """
+    """A space of some total size; not thread-safe."""
 
     def __init__(self, total: float) -> None:
         """Creates an empty space.
@@ -33,13 +29,17 @@ class FairShares:
         Args:
             total: size of the space, above 0.
         """
-        self.used = 0.0
         self._total = total
-        self._parts: dict[str, list[float]] = {}
+        self._parts: list[tuple[str, float]] = []
+
+    @property
+    def used(self) -> float:
+        """The size of what is in use."""
+        return sum(size for _, size in self._parts)
 
     def used_by(self, caller: str) -> float:
         """Returns the size of what a caller uses."""
-        return sum(self._parts.get(caller, ()))
+        return sum(size for owner, size in self._parts if owner == caller)
 
     def shortage(self, caller: str, size: float) -> Shortage | None:
         """Returns what a caller lacks to use a part of some size, or None; the first part needs only to fit."""
@@ -51,15 +51,8 @@ class FairShares:
     @contextmanager
     def using(self, caller: str, size: float) -> Iterator[None]:
         """Uses a part of the space for the duration of the block, even one that does not fit."""
-        parts = self._parts.setdefault(caller, [])
-        parts.append(size)
-        self.used += size
+        self._parts.append((caller, size))
         try:
             yield
         finally:
-            parts.remove(size)
-            self.used -= size
-            if not parts:
-                del self._parts[caller]
-            if not self._parts:
-                self.used = 0.0  # without the rounding errors
+            self._parts.remove((caller, size))

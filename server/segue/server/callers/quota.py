@@ -15,6 +15,8 @@ QuotaName = Literal["rate", "concurrency", "seconds_of_audio"]
 
 _BURST_SECONDS = 10.0
 _HOUR = 3600.0
+# A caller that waits as long as an error says is not refused for the last digits of a sum.
+_ROUNDING_SECONDS = 1e-6
 # Until one of the running calls ends; how long that takes is not known.
 _CONCURRENCY_RETRY_SECONDS = 1.0
 
@@ -61,7 +63,8 @@ class _Bucket:
         now = self._clock()
         self._content = min(self._size, self._content + (now - self._since) * self._per_second)
         self._since = now
-        return max(0.0, min(amount, self._size) - self._content) / self._per_second
+        seconds = (min(amount, self._size) - self._content) / self._per_second
+        return seconds if seconds > _ROUNDING_SECONDS else 0.0
 
     def remove(self, amount: float) -> None:
         """Removes an amount, even one that the bucket does not have."""
@@ -105,7 +108,7 @@ class QuotaMeter:
         Raises:
             QuotaExceeded: it is one too many at once, or in this time.
         """
-        if self._calls >= (self.quotas.concurrency or self._calls + 1):
+        if self.quotas.concurrency and self._calls >= self.quotas.concurrency:
             raise self._exceeded("concurrency", f"{self._calls} calls are running", _CONCURRENCY_RETRY_SECONDS)
         self.count_call()
         self._calls += 1
@@ -143,20 +146,12 @@ class QuotaMeter:
             self._audio.remove(seconds)
 
     def _exceeded(self, quota: QuotaName, fact: str, wait: float) -> QuotaExceeded:
-        retry_seconds = _rounded_up(wait)
         if self._metrics:
             self._metrics.count_quota_exceeded(self._token, quota)
-        return QuotaExceeded(
-            f"Token {self._token} has reached its quota {quota}: {fact}. Try again in {retry_seconds:.3g} s.",
-            subject=f"token:{self._token}",
-            quota=quota,
-            retry_seconds=retry_seconds,
-        )
-
-
-def _rounded_up(seconds: float) -> float:
-    """Returns a time that is written with six digits at most, and is not shorter."""
-    return math.ceil(seconds * 1000) / 1000 if seconds < 100 else float(math.ceil(seconds))
+        text = f"Token {self._token} has reached its quota {quota}: {fact}. Try again in {math.ceil(wait):,} s."
+        error = QuotaExceeded(text, subject=f"token:{self._token}", quota=quota)
+        error.retry_seconds = wait
+        return error
 
 
 NO_QUOTAS = QuotaMeter("", Quotas())

@@ -59,7 +59,8 @@ class ConnectionCount:
             if counts.total() >= 0.9 * limit:
                 machine, most = counts.most_common(1)[0]
                 _log.warning(
-                    "%d of %d connections are in use, %d of them by %s; the server refuses further ones",
+                    "%d of %d connections are in use, %d of them by %s; beyond the limit newcomers are refused. "
+                    "Let a balancer limit the connections of one machine, see docs/operations.md.",
                     *(counts.total(), limit, most, machine),
                 )
                 await asyncio.sleep(_WARNING_SECONDS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 
 import grpc
 from google.protobuf.any_pb2 import Any as AnyMessage
@@ -82,7 +83,7 @@ def _standard_details(error: Exception, message: str) -> list[Message]:
         details.append(error_details_pb2.QuotaFailure(violations=[violation]))
     if seconds := retry_seconds(error):
         delay = Duration()
-        delay.FromNanoseconds(round(1e9 * seconds))
+        delay.FromNanoseconds(math.ceil(1e9 * seconds))
         details.append(error_details_pb2.RetryInfo(retry_delay=delay))
     return details
 
@@ -90,7 +91,7 @@ def _standard_details(error: Exception, message: str) -> list[Message]:
 def retry_seconds(error: Exception) -> float | None:
     """Returns the seconds after which a call with this error may succeed; None if it will not."""
     if isinstance(error, errors.QuotaExceeded):
-        return float(error.facts.get("retry_seconds", _RETRY_SECONDS))
+        return error.retry_seconds
     return _RETRY_SECONDS if isinstance(error, _RETRYABLE) else None
 
 

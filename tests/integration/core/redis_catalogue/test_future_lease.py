@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from functools import partial
 
 import pytest
 from redis import Redis
@@ -13,7 +14,7 @@ from segue.core.errors import CatalogueLocked
 from segue.core.redis_catalogue.keys import RedisKeys
 from segue.core.redis_catalogue.private_server import PrivateRedis
 from segue.core.redis_catalogue.store import RedisStore
-from tests.helpers.catalogue.tracks import MODEL, addition
+from tests.helpers.catalogue.tracks import MODEL, addition, can_write
 from tests.helpers.machine.waiting import wait_until
 
 LEASE_SECONDS = 1.0
@@ -46,14 +47,7 @@ def test_a_dead_writer_elsewhere_is_replaced_after_one_lease(
     with pytest.raises(CatalogueLocked, match="on far-away"), store.writer(*MODEL):
         pass
 
-    def can_write() -> bool:
-        try:
-            with store.writer(*MODEL) as writer:
-                return writer.add([addition(1)]) == 1
-        except CatalogueLocked:
-            return False
-
-    wait_until(can_write)
+    wait_until(partial(can_write, store))
 
 
 def test_a_writer_at_work_keeps_its_lock(store: RedisStore, client: Redis, keys: RedisKeys) -> None:
@@ -75,11 +69,4 @@ def test_a_damaged_end_of_a_lease(store: RedisStore, client: Redis, keys: RedisK
         pass
     client.hset(keys.writer, mapping={"place": "elsewhere", "until": until})
 
-    def can_write() -> bool:
-        try:
-            with store.writer(*MODEL):
-                return True
-        except CatalogueLocked:
-            return False
-
-    wait_until(can_write)
+    wait_until(partial(can_write, store))

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from segue.core.errors import CatalogueLocked
 from segue.core.redis_catalogue.keys import RedisKeys
 from segue.core.redis_catalogue.private_server import PrivateRedis, open_private_redis
 from segue.core.redis_catalogue.store import RedisStore
-from tests.helpers.catalogue.tracks import MODEL, addition, track_id
+from tests.helpers.catalogue.tracks import MODEL, addition, can_write, track_id
 from tests.helpers.machine.waiting import wait_until
 
 # A writer renews its lease after a third of it, so one of this length is not renewed during a test.
@@ -145,18 +146,11 @@ def test_a_dead_writer_is_replaced_at_once(private_redis: PrivateRedis, keys: Re
     """The error names the process that holds the lock; once it is killed, the next writer does not wait for a lease."""
     store = open_store()
 
-    def can_write() -> bool:
-        try:
-            with store.writer(*MODEL) as writer:
-                return writer.add([addition(1)]) == 1
-        except CatalogueLocked:
-            return False
-
     with writer_elsewhere(private_redis.url, keys) as process:
         with pytest.raises(CatalogueLocked, match=rf"process {process.pid} on .*, since 20\d\d-"), store.writer(*MODEL):
             pass
         process.send_signal(signal.SIGKILL)
-        wait_until(can_write)
+        wait_until(partial(can_write, store))
 
 
 def test_a_writer_on_another_host(open_store: OpenStore, client: Redis, keys: RedisKeys) -> None:

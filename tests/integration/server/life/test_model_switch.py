@@ -116,7 +116,8 @@ def test_a_switch_and_back(tmp_path: Path, tiny_model: Path, clips: list[Path]) 
         assert is_served(server.address, tiny)
         for model, expected in (("segue-fast", fast), (str(tiny_model), tiny)):
             moving = reindex(tmp_path, model)
-            assert (0, "") == (moving.wait(PATIENCE_SECONDS), "" if not moving.returncode else str(moving.stdout))
+            printed, _ = moving.communicate(timeout=PATIENCE_SECONDS)
+            assert 0 == moving.returncode, printed
             wait_until(partial(is_served, server.address, expected))
     assert {tiny, fast} == load.models
 
