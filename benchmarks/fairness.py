@@ -9,11 +9,12 @@ health checks. Each is timed on the quiet server and while the other calls.
 from __future__ import annotations
 
 import argparse
+import asyncio
+import multiprocessing
 import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,7 +24,7 @@ import grpc
 import soundfile
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from segue.client import Client, Credentials
+from segue.client import AsyncClient, Client, Credentials
 from segue.core.testing.synthetic_clips import render_clip
 
 BIN = Path(sys.executable).parent
@@ -54,26 +55,34 @@ def running_server(folder: Path, clip: Path, tokens: Path, model: str) -> Iterat
         server.wait()
 
 
+async def _call_forever(address: str, credentials: Credentials, clip: bytes) -> None:
+    async def call_repeatedly(client: AsyncClient) -> None:
+        while True:
+            await client.classify(clip)
+
+    async with AsyncClient(address, credentials=credentials, timeout=300) as client:
+        await asyncio.gather(*(call_repeatedly(client) for _ in range(GREEDY_CALLS)))
+
+
+def call_forever(address: str, credentials: Credentials, clip: bytes) -> None:
+    """Keeps calls of the greedy caller in flight."""
+    asyncio.run(_call_forever(address, credentials, clip))
+
+
 @contextmanager
 def busy(address: str, credentials: Credentials, clip: bytes) -> Iterator[None]:
-    """Keeps calls of the greedy caller in flight during the block."""
-    over = threading.Event()
+    """Keeps calls of the greedy caller in flight during the block.
 
-    def call_repeatedly() -> None:
-        with Client(address, credentials=credentials, timeout=300) as client:
-            while not over.is_set():
-                client.classify(clip)
-
-    threads = [threading.Thread(target=call_repeatedly) for _ in range(GREEDY_CALLS)]
-    for thread in threads:
-        thread.start()
-    time.sleep(5)
+    It calls from a process of its own, so that the two callers do not wait for the lock of one interpreter.
+    """
+    process = multiprocessing.get_context("spawn").Process(target=call_forever, args=(address, credentials, clip))
+    process.start()
+    time.sleep(8)
     try:
         yield
     finally:
-        over.set()
-        for thread in threads:
-            thread.join()
+        process.terminate()
+        process.join()
 
 
 def median_seconds(call: Callable[[], object]) -> float:

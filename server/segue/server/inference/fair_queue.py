@@ -2,8 +2,9 @@
 
 It is self-clocked fair queueing. Every clip gets a tag: its weight after the tag of the clip before it of the same
 caller, but not before the tag that was served last. The lowest tag is served next. So callers that wait get equal
-shares of the work, in seconds of audio. While a clip waits, each other caller is served at most as many seconds as it
-weighs, and one clip.
+shares of the work, in seconds of audio. The first clip of a caller that has none in the queue comes at half its weight.
+Otherwise it would wait for the clip that is being served and for another of the same caller. While a clip waits, each
+other caller is served at most as many seconds as it weighs, and one clip.
 
 Source: S. Golestani, "A self-clocked fair queueing scheme for broadband applications", IEEE INFOCOM 1994.
 """
@@ -38,8 +39,11 @@ class FairQueue(Generic[Item]):
             weight: share of the work that the item takes, above 0.
             item: the item.
         """
-        tag = self._last_tags[caller] = max(self._tag, self._last_tags.get(caller, 0.0)) + weight
-        heapq.heappush(self._heap, (tag, next(self._arrivals), item))
+        last = self._last_tags.get(caller, 0.0)
+        start = max(self._tag, last)
+        self._last_tags[caller] = start + weight
+        has_others = last > self._tag
+        heapq.heappush(self._heap, (start + (weight if has_others else weight / 2), next(self._arrivals), item))
 
     def charge(self, caller: str, weight: float) -> None:
         """Moves the next items of a caller back, or forward by a negative weight; those in the queue stay."""

@@ -20,14 +20,28 @@ def test_one_caller() -> None:
     assert "abc" == served(queue)
 
 
-def test_a_newcomer() -> None:
-    """The first item of a caller is served before the second of one that has many in the queue."""
+@pytest.mark.parametrize("weight", [10, 30, 45])
+def test_a_newcomer(weight: float) -> None:
+    """The only item of a caller is served next, before all others of a caller that has many in the queue."""
     queue = FairQueue[str]()
     for _ in range(50):
         queue.put("greedy", 30, "g")
     assert "gg" == served(queue, 2)
-    queue.put("polite", 30, "p")
-    assert "p" in served(queue, 2)
+    queue.put("polite", weight, "p")
+    assert "p" == served(queue, 1)
+
+
+def test_one_item_at_a_time() -> None:
+    """A caller that always has one item gets no more turns than one that has many."""
+    queue = FairQueue[str]()
+    for _ in range(50):
+        queue.put("greedy", 30, "g")
+    served(queue, 2)
+    order = ""
+    for _ in range(10):
+        queue.put("polite", 30, "p")
+        order += served(queue, 2)
+    assert "pg" * 10 == order
 
 
 def test_many_newcomers() -> None:
@@ -37,7 +51,7 @@ def test_many_newcomers() -> None:
     queue.put("new", 10, "n")
     served(queue, 1)
     queue.put("known", 10, "k")
-    for number in range(5):
+    for number in range(10):
         queue.put(f"new-{number}", 10, "n")
         if "k" in served(queue, 1):
             return
