@@ -7,6 +7,7 @@ import os
 import signal
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -51,6 +52,8 @@ _ONE_THREAD_EACH = dict.fromkeys(
 _KEEP_MEMORY = {"MALLOC_TRIM_THRESHOLD_": str(2**26), "MALLOC_MMAP_THRESHOLD_": str(2**25)}
 # One may die by accident: the system kills a process to free memory.
 _START_TRIES = 3
+# A fork server that is being killed refuses processes for some milliseconds before the system says that it has ended.
+_FORK_SERVER_PAUSE_SECONDS = 0.1
 _FOLDER_PREFIX = "segue-pool-"
 # The path of the fork server's socket in a temporary folder.
 _SOCKET_BYTES = len(f"/{_FOLDER_PREFIX}xxxxxxxx/pymp-xxxxxxxx/listener-xxxxxxxx")
@@ -199,6 +202,8 @@ class ProcessPool(Generic[Job, Result]):
                     return worker
                 failure = unusable(problem)
             self._discard_worker(kill=True)
+            if exit_codes[-1:] == [None]:
+                time.sleep(_FORK_SERVER_PAUSE_SECONDS)
         # Without a code, the fork server was gone. One that is killed works at the next try; this one never did.
         if exit_codes == [None] * _START_TRIES:
             raise unusable("the process that they are forked from ends at once")

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -48,6 +49,23 @@ def kill_fork_server(worker: int) -> None:
     wait_until(lambda: not is_running(fork_server))
 
 
+def children_of(pid: int) -> list[int]:
+    """Returns the children of a process."""
+    with suppress(OSError):
+        tasks = Path(f"/proc/{pid}/task").glob("*/children")
+        return [int(child) for path in tasks for child in path.read_text(encoding="ascii").split()]
+    return []
+
+
+def kill_working_fork_servers() -> None:
+    """Kills the fork server of this program, once it has processes."""
+    for pid in children_of(os.getpid()):
+        with suppress(OSError):
+            if b"forkserver" in Path(f"/proc/{pid}/cmdline").read_bytes() and children_of(pid):
+                os.kill(pid, signal.SIGSTOP)
+                os.kill(pid, signal.SIGKILL)
+
+
 def ends_within_a_second(*pids: int) -> bool:
     """Returns whether all processes are gone within a second."""
     deadline = time.monotonic() + 1.0
@@ -69,6 +87,17 @@ def test_the_fork_server_is_killed(pool: Pool, tmp_path: Path) -> None:
     with pytest.raises(WorkerKilled, match="was killed"):
         stuck.result(PATIENCE_SECONDS)
     assert before == pool.submit(environment).result(PATIENCE_SECONDS)
+
+
+def test_fork_servers_that_are_being_killed() -> None:
+    """Processes that start while their fork server is ending are tried again, until the next one runs."""
+    kill_itself = "__import__('os').kill(__import__('os').getpid(), 9)"
+    with ProcessPool(4, eval) as pool:
+        jobs = [pool.submit(kill_itself) for _ in range(200)]
+        while not all(job.done() for job in jobs):
+            kill_working_fork_servers()
+            time.sleep(0.15)
+    assert {WorkerKilled} == {type(job.exception()) for job in jobs}
 
 
 def test_a_job_that_hangs_after_its_fork_server_was_killed() -> None:
