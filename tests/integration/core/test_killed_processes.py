@@ -28,6 +28,7 @@ from tests.helpers.machine.pools import (
     touch_then,
     wait_for_start,
 )
+from tests.helpers.machine.processes import children_of
 from tests.helpers.machine.waiting import PATIENCE_SECONDS, wait_until
 
 
@@ -47,14 +48,6 @@ def kill_fork_server(worker: int) -> None:
     fork_server = parent_of(worker)
     os.kill(fork_server, signal.SIGKILL)
     wait_until(lambda: not is_running(fork_server))
-
-
-def children_of(pid: int) -> list[int]:
-    """Returns the children of a process."""
-    with suppress(OSError):
-        tasks = Path(f"/proc/{pid}/task").glob("*/children")
-        return [int(child) for path in tasks for child in path.read_text(encoding="ascii").split()]
-    return []
 
 
 def kill_working_fork_servers() -> None:

@@ -22,6 +22,7 @@ import soundfile
 
 from segue.core.process_identity import start_time
 from segue.core.testing.synthetic_clips import render_clip
+from tests.helpers.machine.processes import children_of
 from tests.helpers.machine.waiting import wait_until
 from tests.helpers.server.servers import RunningServer, running_server
 from tests.helpers.server.stubs import Stubs, reason_of
@@ -81,7 +82,7 @@ class Killer:
         """Kills the fork server, whose processes live on."""
         for pid in self._fork_servers():
             os.kill(pid, signal.SIGSTOP)  # so that it starts no process that would not be known
-            self._orphans.update(self._remember(_children(pid)))
+            self._orphans.update(self._remember(children_of(pid)))
             self._kill("fork server", pid)
 
     def survivors(self) -> list[int]:
@@ -95,15 +96,15 @@ class Killer:
 
     def _workers(self) -> list[int]:
         self._orphans = {pid for pid in self._orphans if start_time(pid) == self.seen.get(pid)}
-        workers = [*self._orphans, *(child for pid in self._fork_servers() for child in _children(pid))]
+        workers = [*self._orphans, *(child for pid in self._fork_servers() for child in children_of(pid))]
         return self._remember(workers)
 
     def _fork_servers(self) -> list[int]:
-        children = _children(self._server)
+        children = children_of(self._server)
         return self._remember([pid for pid in children if b"forkserver" in _command(pid)])
 
     def _descendants(self, pid: int) -> list[int]:
-        children = _children(pid)
+        children = children_of(pid)
         return self._remember([*children, *(below for child in children for below in self._descendants(child))])
 
     def _remember(self, pids: list[int]) -> list[int]:
@@ -111,15 +112,6 @@ class Killer:
             if started := start_time(pid):
                 self.seen[pid] = started
         return pids
-
-
-def _children(pid: int) -> list[int]:
-    """Returns the children of a process, also those of its threads."""
-    found: list[int] = []
-    for path in Path(f"/proc/{pid}/task").glob("*/children"):
-        with suppress(OSError):
-            found += map(int, path.read_text(encoding="ascii").split())
-    return found
 
 
 def _command(pid: int) -> bytes:
