@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
-from segue.trainer.accurate.cross_validation import cross_validate
-from segue.trainer.accurate.head import Head, HeadPlan
+from segue.trainer.accurate.cross_validation import TagArrays, cross_validate, precision_of_mean_tags
+from segue.trainer.accurate.head import DISCRIMINANTS, JUDGES, REGRESSION, HeadPlan
 from segue.trainer.accurate.tags import TaggedTrack
-from segue.trainer.arrays import Floats
 from segue.trainer.errors import DataUnusable
 from segue.trainer.splits.split import gtzan_artists
 
 PLAN = HeadPlan(networks=1, steps=2)
+DESIGN = (DISCRIMINANTS,)
 
 
 def tagged(names: list[str]) -> list[TaggedTrack]:
@@ -28,15 +27,6 @@ def tagged(names: list[str]) -> list[TaggedTrack]:
     return tracks
 
 
-def predict_by_discriminants(head: Head, tags: Floats, mask: NDArray[np.bool_]) -> dict[str, Floats]:
-    """Predicts by the discriminants of a head, with the mean logits of the tags as embedding."""
-    mean = np.stack([head.scale(clip[present]).mean(0) for clip, present in zip(tags, mask, strict=True)])
-    scores = np.exp(mean @ head.weights + head.bias)
-    posterior = scores / scores.sum(1, keepdims=True)
-    windows = np.repeat(posterior[:, None], tags.shape[1], 1)
-    return {"posterior": posterior, "embedding": mean, "window_posterior": windows}
-
-
 def of_one_artist(genre: str) -> list[str]:
     """The tracks of the artist with the most tracks in one of GTZAN's genres."""
     artists = {track: artist for track, artist in gtzan_artists().items() if artist and track.startswith(f"{genre}.")}
@@ -48,12 +38,15 @@ def test_every_track_is_predicted_once_from_its_own_windows() -> None:
     """Predictions are in the order of the tracks, and genres with clearly different tags are all right."""
     tracks = tagged([f"{genre}.x{number}" for number in range(8) for genre in "ab"])
     folds: list[int] = []
-    result = cross_validate(tracks, ("a", "b"), PLAN, predict_by_discriminants, folds.append)
-    assert [0, 1] * 8 == result.genres.tolist()
-    assert [0, 1] * 8 == result.posterior.argmax(1).tolist() == result.linear.argmax(1).tolist()
+    results = cross_validate(tracks, ("a", "b"), PLAN, (JUDGES, DESIGN, (REGRESSION,)), folds.append)
     assert [0, 1, 2, 3, 4] == folds
-    assert [(3, 2)] * 16 == [windows.shape for windows in result.window_posteriors]
-    assert (16,) == result.precision.shape == result.precision_of_tags.shape
+    for result in results.values():
+        assert [0, 1] * 8 == result.genres.tolist() == result.posterior.argmax(1).tolist()
+        assert [(3, 2)] * 16 == [windows.shape for windows in result.window_posteriors]
+        assert (16,) == result.precision.shape
+    one, two, three = (result.posterior for result in results.values())
+    assert not np.allclose(one, two)
+    assert not np.allclose(two, three)
 
 
 def test_no_track_of_the_seeds_artist_is_recommended() -> None:
@@ -62,22 +55,17 @@ def test_no_track_of_the_seeds_artist_is_recommended() -> None:
     others = [f"rock.x{number}" for number in range(12)]
     alone = [f"blues.x{number}" for number in range(4)]
     tracks = tagged([*blues, *alone, *others])
-    result = cross_validate(tracks, ("blues", "rock"), PLAN, predict_by_discriminants)
+    result = cross_validate(tracks, ("blues", "rock"), PLAN, (DESIGN,))[DESIGN]
     assert (result.precision[:12] <= 0.4).all()
-    assert (result.precision_of_tags[:12] <= 0.4).all()
+    assert (precision_of_mean_tags(TagArrays.of(tracks, ("blues", "rock")))[:12] <= 0.4).all()
     assert (result.precision[12:16] >= 0.9).all()
 
 
 def test_too_few_tracks_of_other_artists_have_no_precision() -> None:
     """Ten recommendations need ten tracks, and those of the seed's own artist do not count."""
-    result = cross_validate(
-        tagged([f"{genre}.x{number}" for number in range(5) for genre in "ab"]),
-        ("a", "b"),
-        PLAN,
-        predict_by_discriminants,
-    )
-    assert np.isnan(result.precision).all()
-    assert np.isnan(result.precision_of_tags).all()
+    tracks = tagged([f"{genre}.x{number}" for number in range(5) for genre in "ab"])
+    assert np.isnan(cross_validate(tracks, ("a", "b"), PLAN, (DESIGN,))[DESIGN].precision).all()
+    assert np.isnan(precision_of_mean_tags(TagArrays.of(tracks, ("a", "b")))).all()
 
 
 @pytest.mark.filterwarnings("error")
@@ -99,7 +87,7 @@ def test_too_few_artists_are_refused(names: list[str], message: str) -> None:
     """The message names the genre and the remedy, and no library prints a warning."""
     labels = tuple(sorted({name.split(".")[0] for name in names}))
     with pytest.raises(DataUnusable, match=message) as refused:
-        cross_validate(tagged(names), labels, PLAN, predict_by_discriminants)
+        cross_validate(tagged(names), labels, PLAN)
     assert "Give it tracks of more artists" in str(refused.value)
 
 
@@ -107,4 +95,4 @@ def test_two_artists_a_genre_are_too_few() -> None:
     """Four artists cannot fill five folds."""
     names = [name for genre in ("blues", "reggae") for name in of_one_artist(genre)[:10]] + ["blues.x0", "reggae.x0"]
     with pytest.raises(DataUnusable, match=r"too few artists for 5 folds\. Give it tracks of more artists"):
-        cross_validate(tagged(names), ("blues", "reggae"), PLAN, predict_by_discriminants)
+        cross_validate(tagged(names), ("blues", "reggae"), PLAN)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from numpy.typing import NDArray
 
-from segue.trainer.accurate.head import Head, HeadPlan, train_head
-from segue.trainer.accurate.musicnn import FEATURES
-from segue.trainer.accurate.signatures import AccurateServingGraph
+from segue.trainer.accurate.head import DISCRIMINANTS, JUDGES, NETWORKS, REGRESSION, Head, HeadPlan, train_head
+from segue.trainer.accurate.head_graph import HeadGraph
 from segue.trainer.accurate.tags import TaggedTrack
 from segue.trainer.arrays import Floats
 
@@ -31,22 +30,21 @@ def tracks_of(counts: dict[str, int], windows: int = 10, seed: int = 0) -> list[
 
 
 @pytest.fixture(scope="module")
-def backbone() -> keras.Model:
-    """A replacement for MusiCNN, which the signature ``decide`` does not use."""
-    windows = keras.Input((FEATURES.n_mels, FEATURES.columns))
-    return keras.Model(windows, keras.ops.sigmoid(windows[:, :50, 0]))
-
-
-@pytest.fixture(scope="module")
 def head() -> Head:
     """A head that was trained on three genres of unequal counts."""
     return train_head(tracks_of({"a": 12, "b": 4, "c": 7}), LABELS, PLAN)
 
 
-def decide(backbone: keras.Model, head: Head, tags: Floats, mask: NDArray[np.bool_] | None = None) -> dict[str, Floats]:
+def decide(
+    head: Head,
+    tags: Floats,
+    mask: NDArray[np.bool_] | None = None,
+    judges: tuple[str, ...] = JUDGES,
+    temperature: float = 1.0,
+) -> dict[str, Floats]:
     """Predicts clips from their tags [clips, 5, 50]."""
     mask = np.ones(tags.shape[:2], bool) if mask is None else mask
-    served = AccurateServingGraph(backbone, head, 1.0).decide(features=tags, mask=mask)
+    served = HeadGraph(head, temperature, judges)(tf.constant(tags), tf.constant(mask))
     return {name: value.numpy() for name, value in served.items()}
 
 
@@ -55,76 +53,95 @@ def served_tags(tracks: list[TaggedTrack]) -> Floats:
     return np.stack([track.spread(5) for track in tracks])
 
 
-def test_genres_of_unequal_counts_are_classified(backbone: keras.Model, head: Head) -> None:
+def test_genres_of_unequal_counts_are_classified(head: Head) -> None:
     """Unseen tracks are right, those of the rare genre too, and most of their windows alone."""
     tracks = tracks_of({"a": 10, "b": 10, "c": 10}, seed=1)
-    outputs = decide(backbone, head, served_tags(tracks))
+    outputs = decide(head, served_tags(tracks))
     genres = np.array([LABELS.index(track.genre) for track in tracks])
     right = outputs["posterior"].argmax(1) == genres
     assert [1.0, 1.0, 1.0] == [right[genres == genre].mean() for genre in range(3)]
     assert (outputs["window_posterior"].argmax(2) == genres[:, None]).mean() > 0.9
 
 
-def test_the_same_seed_gives_the_same_head(backbone: keras.Model) -> None:
+def test_the_same_seed_gives_the_same_head() -> None:
     """It is the same to the last bit; another seed gives another head."""
     tracks, tags = tracks_of({"a": 3, "b": 3, "c": 3}), served_tags(tracks_of({"a": 1, "b": 1, "c": 1}, seed=1))
     plans = [HeadPlan(seed=seed, networks=1, steps=3) for seed in (1, 1, 2)]
-    one, same, other = (decide(backbone, train_head(tracks, LABELS, plan), tags)["posterior"] for plan in plans)
+    one, same, other = (decide(train_head(tracks, LABELS, plan), tags)["posterior"] for plan in plans)
     assert np.array_equal(one, same)
     assert not np.array_equal(one, other)
 
 
 @pytest.mark.parametrize("windows", [1, 3])
-def test_two_genres_and_short_tracks(backbone: keras.Model, windows: int) -> None:
+def test_two_genres_and_short_tracks(windows: int) -> None:
     """Two genres are classified, also from tracks with fewer windows than are served."""
     tracks = tracks_of({"a": 2, "b": 6}, windows)
     trained = train_head(tracks, ("a", "b"), PLAN)
     tags, mask = np.full((8, 5, 50), np.nan, np.float32), np.zeros((8, 5), bool)
     for row, track in enumerate(tracks):
         tags[row, :windows], mask[row, :windows] = track.tags, True
-    posterior = decide(backbone, trained, tags, mask)["posterior"]
+    posterior = decide(trained, tags, mask)["posterior"]
     assert [0] * 2 + [1] * 6 == posterior.argmax(1).tolist()
 
 
 @pytest.mark.parametrize("absent", [0.0, 0.7, np.nan, np.inf])
-def test_absent_windows_do_not_matter(backbone: keras.Model, head: Head, absent: float) -> None:
+def test_absent_windows_do_not_matter(head: Head, absent: float) -> None:
     """The content of absent windows, even NaN, does not change a bit of the outputs."""
     tags, mask = served_tags(tracks_of({"a": 1, "b": 1}, seed=3)), np.zeros((2, 5), bool)
     mask[:, :2] = True
-    expected = decide(backbone, head, np.where(mask[..., None], tags, 0.5).astype(np.float32), mask)
-    actual = decide(backbone, head, np.where(mask[..., None], tags, absent).astype(np.float32), mask)
+    expected = decide(head, np.where(mask[..., None], tags, 0.5).astype(np.float32), mask)
+    actual = decide(head, np.where(mask[..., None], tags, absent).astype(np.float32), mask)
     for name in expected:
         assert np.array_equal(expected[name], actual[name]), name
     assert (actual["window_posterior"][:, 2:] == 0).all()
-    assert not np.allclose(actual["embedding"], decide(backbone, head, tags)["embedding"], atol=1e-4)
+    assert not np.allclose(actual["embedding"], decide(head, tags)["embedding"], atol=1e-4)
 
 
-def test_clips_of_a_batch_are_independent(backbone: keras.Model, head: Head) -> None:
+def test_clips_of_a_batch_are_independent(head: Head) -> None:
     """A clip has the same outputs alone and in any batch."""
     tags = served_tags(tracks_of({"a": 4, "b": 4, "c": 4}, seed=4))
-    together = decide(backbone, head, tags)
+    together = decide(head, tags)
     for row in range(len(tags)):
-        alone = decide(backbone, head, tags[row : row + 1])
+        alone = decide(head, tags[row : row + 1])
         for name, values in alone.items():
             np.testing.assert_allclose(values[0], together[name][row], atol=1e-5)
 
 
-def test_outputs_are_those_of_the_contract(backbone: keras.Model, head: Head) -> None:
+def test_outputs_are_those_of_the_contract(head: Head) -> None:
     """Posteriors of clips and windows sum to 1 and embeddings have length 1, also at the ends of the tags' range."""
     random = np.random.default_rng(5).random((4, 5, 50), np.float32)
     tags = np.concatenate([random, np.zeros((1, 5, 50)), np.ones((1, 5, 50))]).astype(np.float32)
-    outputs = decide(backbone, head, tags)
+    outputs = decide(head, tags)
     np.testing.assert_allclose(1, outputs["posterior"].sum(1), atol=1e-5)
     np.testing.assert_allclose(1, outputs["window_posterior"].sum(2), atol=1e-5)
     np.testing.assert_allclose(1, np.linalg.norm(outputs["embedding"], axis=1), atol=1e-5)
     assert (6, 3 + 50) == outputs["embedding"].shape
 
 
-def test_the_temperature_flattens_the_posterior(backbone: keras.Model, head: Head) -> None:
+def test_the_temperature_flattens_the_posterior(head: Head) -> None:
     """It divides the log-posterior."""
-    tags, mask = served_tags(tracks_of({"a": 2, "b": 2}, seed=6)), np.ones((4, 5), bool)
-    plain, tempered = (
-        AccurateServingGraph(backbone, head, temperature).decide(features=tags, mask=mask)["posterior"].numpy()
-        for temperature in (1.0, 2.0)
-    )
+    tags = served_tags(tracks_of({"a": 2, "b": 2}, seed=6))
+    plain, tempered = (decide(head, tags, temperature=temperature)["posterior"] for temperature in (1.0, 2.0))
     np.testing.assert_allclose(np.sqrt(plain) / np.sqrt(plain).sum(1, keepdims=True), tempered, atol=1e-5)
+
+
+def test_judges_have_equal_shares(head: Head) -> None:
+    """The posterior of all judges is the normalised geometric mean of theirs, for clips and for windows."""
+    tags = served_tags(tracks_of({"a": 2, "b": 2, "c": 2}, seed=7))
+    alone = [decide(head, tags, judges=(judge,)) for judge in (DISCRIMINANTS, NETWORKS, REGRESSION)]
+    for name in ("posterior", "window_posterior"):
+        mean = np.exp(np.mean([np.log(judge[name]) for judge in alone], 0))
+        np.testing.assert_allclose(mean / mean.sum(-1, keepdims=True), decide(head, tags)[name], atol=1e-5)
+
+
+def test_the_regression_gives_every_genre_the_same_weight() -> None:
+    """Tracks that say nothing of their genre are not all of the one with most tracks."""
+    random = np.random.default_rng(0)
+    tracks = [
+        TaggedTrack(f"{genre}.{number}", genre, random.random((1, 50), np.float32))
+        for genre, count in (("a", 900), ("b", 100))
+        for number in range(count)
+    ]
+    unseen = random.random((200, 5, 50), np.float32)
+    posterior = decide(train_head(tracks, ("a", "b"), HeadPlan(networks=1, steps=1)), unseen, judges=(REGRESSION,))
+    assert 0.35 <= posterior["posterior"][:, 1].mean() <= 0.65

@@ -155,3 +155,20 @@ class TrainAccurateSettings:
     output: Path
     name: str
     seed: int
+
+
+@dataclass(frozen=True)
+class CompareHeadsSettings:
+    """Settings of ``segue-trainer compare-heads``.
+
+    Attributes:
+        tags: file of the tracks' tags.
+        split: name of a shipped split or path of a saved one, whose training side is used; None to use all tracks.
+        draws: number of draws of the folds.
+        seed: seed of the first draw.
+    """
+
+    tags: Path
+    split: str | None
+    draws: int
+    seed: int

@@ -1,4 +1,4 @@
-"""Evaluates heads by cross-validation over artists, together with their baselines in the same folds."""
+"""Evaluates heads by cross-validation over artists."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import tensorflow as tf
 from numpy.typing import NDArray
-from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold
 
-from segue.trainer.accurate.head import MIN_TRACKS, SERVED_WINDOWS, Head, HeadPlan, train_head
+from segue.trainer.accurate.head import JUDGES, MIN_TRACKS, SERVED_WINDOWS, HeadPlan, train_head
+from segue.trainer.accurate.head_graph import HeadGraph
 from segue.trainer.accurate.musicnn import TAGS
 from segue.trainer.accurate.tags import TaggedTrack
 from segue.trainer.arrays import Floats
@@ -22,10 +23,9 @@ from segue.trainer.splits.strategies import artist_groups
 FOLDS = 5
 _K = K_VALUES[-1]
 _REMEDY = "Give it tracks of more artists; a track that is not in GTZAN's index counts as an artist of its own."
-_LINEAR_C = 10.0
 
-HeadPredictor = Callable[[Head, Floats, NDArray[np.bool_]], dict[str, Floats]]
-"""Predicts posterior, embedding and window_posterior by a head, from tags [clips, w, 50] and a mask [clips, w]."""
+Design = tuple[str, ...]
+"""The judges of a head that count; see ``segue.trainer.accurate.head.JUDGES``."""
 
 Rows = NDArray[np.int64]
 """Rows of tracks."""
@@ -40,57 +40,55 @@ class CrossValidated:
         posterior: [n, genres], each row by the head that was trained without the track's artist.
         embedding: [n, e], by the same heads.
         window_posteriors: posteriors [w, genres] of each track's windows.
-        linear: posterior [n, genres] of the baseline: logistic regression (C = 10) on the mean tags, in the same folds.
+        novelty: novelty of each track [n], by the same heads.
         precision: precision at 10 of each track [n], with the tracks of all other artists recommended by the same
             head; NaN where there are fewer than 10.
-        precision_of_tags: the same by the cosine of the mean tags.
     """
 
     genres: Rows
     posterior: Floats
     embedding: Floats
     window_posteriors: tuple[Floats, ...]
-    linear: Floats
+    novelty: Floats
     precision: NDArray[np.float64]
-    precision_of_tags: NDArray[np.float64]
 
 
 def cross_validate(
     tracks: Sequence[TaggedTrack],
     labels: tuple[str, ...],
     plan: HeadPlan,
-    predict: HeadPredictor,
+    designs: Sequence[Design] = (JUDGES,),
     report: Callable[[int], None] = lambda fold: None,
-) -> CrossValidated:
+) -> dict[Design, CrossValidated]:
     """Trains a head for each of five folds that keep the tracks of an artist together.
 
     Args:
         tracks: the tracks.
         labels: the genres, in the order of the posterior.
-        plan: settings of the heads.
-        predict: predicts tracks by a head.
+        plan: settings of the heads; its seed also draws the folds.
+        designs: judges that predict together.
         report: called before each fold with its number, from 0.
+
+    Returns:
+        The predictions of each design, by the same heads.
 
     Raises:
         DataUnusable: a genre has too few artists for five folds.
     """
-    arrays = _TagArrays.of(tracks, labels)
-    results: dict[int, _TrackResult] = {}
-    for fold, (train, held_out) in enumerate(_folds(arrays, labels, plan.seed)):
+    arrays = TagArrays.of(tracks, labels)
+    results: dict[Design, dict[int, _TrackResult]] = {design: {} for design in designs}
+    for fold, (train, held_out) in enumerate(artist_folds(arrays, labels, plan.seed)):
         report(fold)
         head = train_head([tracks[row] for row in train], labels, plan)
-        predicted = predict(head, arrays.tags, arrays.mask)
-        results |= dict(zip(held_out.tolist(), _evaluate_fold(arrays, train, held_out, predicted), strict=True))
-    ordered = [results[row] for row in range(len(tracks))]
-    return CrossValidated(
-        genres=arrays.genres,
-        posterior=np.stack([result.posterior for result in ordered]),
-        embedding=np.stack([result.embedding for result in ordered]),
-        window_posteriors=tuple(result.windows for result in ordered),
-        linear=np.stack([result.linear for result in ordered]),
-        precision=np.array([result.precision for result in ordered]),
-        precision_of_tags=_precision(arrays, np.arange(len(tracks)), arrays.means),
-    )
+        for design, by_row in results.items():
+            predicted = _predict(HeadGraph(head, judges=design), arrays)
+            by_row |= dict(zip(held_out.tolist(), _evaluate_fold(arrays, held_out, predicted), strict=True))
+    return {design: _collect(arrays.genres, by_row) for design, by_row in results.items()}
+
+
+def precision_of_mean_tags(arrays: TagArrays) -> NDArray[np.float64]:
+    """Computes the precision at 10 of each track [n] by the cosine of the mean tags; see ``CrossValidated``."""
+    return _precision(arrays, np.arange(len(arrays.genres)), arrays.means)
 
 
 def pad_tags(tracks: Sequence[TaggedTrack]) -> tuple[Floats, NDArray[np.bool_]]:
@@ -104,7 +102,7 @@ def pad_tags(tracks: Sequence[TaggedTrack]) -> tuple[Floats, NDArray[np.bool_]]:
 
 
 @dataclass(frozen=True)
-class _TagArrays:
+class TagArrays:
     """Tracks as arrays: genres and groups [n], tags [n, 5, 50], mask [n, 5] and mean tags [n, 50]."""
 
     genres: Rows
@@ -114,7 +112,8 @@ class _TagArrays:
     means: Floats
 
     @classmethod
-    def of(cls, tracks: Sequence[TaggedTrack], labels: tuple[str, ...]) -> _TagArrays:
+    def of(cls, tracks: Sequence[TaggedTrack], labels: tuple[str, ...]) -> TagArrays:
+        """Collects the arrays of tracks."""
         tags, mask = pad_tags(tracks)
         groups = artist_groups(track.track for track in tracks)
         return cls(
@@ -133,28 +132,55 @@ class _TrackResult:
     posterior: Floats
     embedding: Floats
     windows: Floats
-    linear: Floats
+    novelty: float
     precision: float
 
 
-def _evaluate_fold(arrays: _TagArrays, train: Rows, held_out: Rows, predicted: dict[str, Floats]) -> list[_TrackResult]:
-    model = LogisticRegression(C=_LINEAR_C, max_iter=5_000).fit(arrays.means[train], arrays.genres[train])
-    linear = model.predict_proba(arrays.means[held_out])
+def _predict(graph: HeadGraph, arrays: TagArrays) -> dict[str, Floats]:
+    predicted = graph(tf.constant(arrays.tags), tf.constant(arrays.mask))
+    return {name: value.numpy() for name, value in predicted.items()}
+
+
+def _collect(genres: Rows, results: dict[int, _TrackResult]) -> CrossValidated:
+    ordered = [results[row] for row in range(len(genres))]
+    return CrossValidated(
+        genres=genres,
+        posterior=np.stack([result.posterior for result in ordered]),
+        embedding=np.stack([result.embedding for result in ordered]),
+        window_posteriors=tuple(result.windows for result in ordered),
+        novelty=np.array([result.novelty for result in ordered], np.float32),
+        precision=np.array([result.precision for result in ordered]),
+    )
+
+
+def _evaluate_fold(arrays: TagArrays, held_out: Rows, predicted: dict[str, Floats]) -> list[_TrackResult]:
     precision = _precision(arrays, held_out, predicted["embedding"])
     return [
         _TrackResult(
             posterior=predicted["posterior"][row],
             embedding=predicted["embedding"][row],
             windows=predicted["window_posterior"][row][arrays.mask[row]],
-            linear=linear[place],
+            novelty=float(predicted["novelty"][row]),
             precision=float(precision[place]),
         )
         for place, row in enumerate(held_out)
     ]
 
 
-def _folds(arrays: _TagArrays, labels: tuple[str, ...], seed: int) -> list[tuple[Rows, Rows]]:
-    """Returns the training rows and the held-out rows of each fold."""
+def artist_folds(arrays: TagArrays, labels: tuple[str, ...], seed: int) -> list[tuple[Rows, Rows]]:
+    """Draws five folds that keep the tracks of an artist together.
+
+    Args:
+        arrays: the tracks.
+        labels: the genres.
+        seed: seed of the draw.
+
+    Returns:
+        The training rows and the held-out rows of each fold.
+
+    Raises:
+        DataUnusable: a genre has too few artists for five folds.
+    """
     _check_counts(arrays, labels)
     splitter = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed)
     with warnings.catch_warnings():
@@ -170,7 +196,7 @@ def _folds(arrays: _TagArrays, labels: tuple[str, ...], seed: int) -> list[tuple
     return folds
 
 
-def _check_counts(arrays: _TagArrays, labels: tuple[str, ...]) -> None:
+def _check_counts(arrays: TagArrays, labels: tuple[str, ...]) -> None:
     for genre, label in enumerate(labels):
         if len(np.unique(arrays.groups[arrays.genres == genre])) < MIN_TRACKS:
             raise DataUnusable(f"All tracks of {label} are of one artist, so none can be held out. {_REMEDY}")
@@ -180,7 +206,7 @@ def _check_counts(arrays: _TagArrays, labels: tuple[str, ...]) -> None:
         raise DataUnusable(f"There are too few artists for {FOLDS} folds. {_REMEDY}")
 
 
-def _precision(arrays: _TagArrays, seeds: Rows, vectors: Floats) -> NDArray[np.float64]:
+def _precision(arrays: TagArrays, seeds: Rows, vectors: Floats) -> NDArray[np.float64]:
     """Computes the precision at 10 of seeds [seeds], without tracks of the seed's artist.
 
     It is NaN where there are fewer than 10 tracks of other artists.

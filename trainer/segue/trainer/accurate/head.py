@@ -1,22 +1,26 @@
 """The head of ``segue-accurate``: from the tags of a clip's windows to its genre.
 
-Two classifiers get the standardised logits of the tags, and the posterior is the normalised geometric mean of theirs:
-linear discriminants with a shrunk covariance (Ledoit and Wolf 2004) on the mean over the windows, and small networks
-with a linear path and an LSTM over the windows. Every genre has the same prior, whatever the training tracks are.
+The posterior is the normalised geometric mean of those of three unlike judges. Linear discriminants with a shrunk
+covariance (Ledoit and Wolf 2004) get the mean of the standardised logits of the tags over the windows. Small networks
+with a linear path and an LSTM get the logits of each window. Logistic regression gets the mean of the tags themselves,
+in which a tag that is absent counts little. Every genre has the same prior, whatever the training tracks are.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import keras
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.linear_model import LogisticRegression
 
 from segue.trainer.accurate.musicnn import TAGS
+from segue.trainer.accurate.novelty import Novelty
 from segue.trainer.accurate.tags import TaggedTrack
 from segue.trainer.arrays import Floats
 from segue.trainer.networks.segue_fast import Shape, build_decider
@@ -29,6 +33,10 @@ MIN_TRACKS = 2
 
 MIN_TAG = 1e-3
 """Tags are clipped to this distance from 0 and 1, which keeps their logits in [-6.9, 6.9]."""
+
+DISCRIMINANTS, NETWORKS, REGRESSION = "discriminants", "networks", "regression"
+JUDGES = (DISCRIMINANTS, NETWORKS, REGRESSION)
+"""The judges of a head; their posteriors have equal shares."""
 
 Genres = NDArray[np.int64]
 
@@ -48,6 +56,7 @@ class HeadPlan:
         memory_decay: decay of the squared weights of the LSTM.
         shrinkage: shrinkage of the covariance towards a multiple of the identity, in [0, 1].
         sharpness: divisor of the discriminants' logits, which treat tags as independent and so are too confident.
+        inverse_penalty: C of the regression, the inverse of the weight of its penalty.
     """
 
     seed: int = 0
@@ -60,6 +69,7 @@ class HeadPlan:
     memory_decay: float = 0.003
     shrinkage: float = 0.2
     sharpness: float = 4.2
+    inverse_penalty: float = 10.0
 
 
 @dataclass(frozen=True)
@@ -75,22 +85,42 @@ class TagScale:
         return scaled
 
 
+class Linear(NamedTuple):
+    """A linear classifier: weights [50, genres] and bias [genres] of its logits."""
+
+    weights: Floats
+    bias: Floats
+
+    @classmethod
+    def of(cls, coefficients: Floats, intercept: Floats) -> Linear:
+        """Converts coefficients [genres, 50] and an intercept [genres] of scikit-learn.
+
+        For two genres they have one row, of the second genre against the first.
+        """
+        weights, bias = coefficients.T, intercept
+        if weights.shape[1] == 1:
+            weights, bias = np.hstack([-weights / 2, weights / 2]), np.hstack([-bias / 2, bias / 2])
+        return cls(weights.astype(np.float32), bias.astype(np.float32))
+
+
 @dataclass(frozen=True)
 class Head:
     """A trained head.
 
     Attributes:
-        scale: scale of its input.
-        weights: weights of the discriminants, [50, genres].
-        bias: bias of the discriminants, [genres].
+        scale: scale of the logits of the tags.
+        discriminants: classifier of the mean of the standardised logits.
         networks: networks that ``segue.trainer.networks.segue_fast.build_decider`` built, for standardised logits
             [clips, w, 50] and a mask [clips, w].
+        regression: classifier of the mean of the tags.
+        novelty: measures how unlike all genres the mean of the tags is.
     """
 
     scale: TagScale
-    weights: Floats
-    bias: Floats
+    discriminants: Linear
     networks: tuple[keras.Model, ...]
+    regression: Linear
+    novelty: Novelty
 
 
 def logits_of(tags: Floats) -> Floats:
@@ -109,22 +139,31 @@ def train_head(tracks: Sequence[TaggedTrack], labels: tuple[str, ...], plan: Hea
         plan: settings of the head.
     """
     genres = np.array([labels.index(track.genre) for track in tracks])
-    means = np.stack([logits_of(track.spread(SERVED_WINDOWS)).mean(0) for track in tracks])
-    scale = TagScale(means.mean(0), np.maximum(means.std(0), 1e-3))
-    weights, bias = _fit_discriminants((means - scale.mean) / scale.spread, genres, plan)
+    served = [track.spread(SERVED_WINDOWS) for track in tracks]
+    logits = np.stack([logits_of(tags).mean(0) for tags in served])
+    scale = TagScale(logits.mean(0), np.maximum(logits.std(0), 1e-3))
     pool = _WindowPool.of([scale(track.tags) for track in tracks])
     seeds = range(plan.seed * plan.networks, (plan.seed + 1) * plan.networks)
-    return Head(scale, weights, bias, tuple(_train_network(pool, genres, len(labels), plan, seed) for seed in seeds))
+    means = np.stack([tags.mean(0) for tags in served])
+    return Head(
+        scale,
+        discriminants=_fit_discriminants((logits - scale.mean) / scale.spread, genres, plan),
+        networks=tuple(_train_network(pool, genres, len(labels), plan, seed) for seed in seeds),
+        regression=_fit_regression(means, genres, plan),
+        novelty=Novelty.fit(means, genres),
+    )
 
 
-def _fit_discriminants(means: Floats, genres: Genres, plan: HeadPlan) -> tuple[Floats, Floats]:
+def _fit_discriminants(means: Floats, genres: Genres, plan: HeadPlan) -> Linear:
     count = int(genres.max()) + 1
     model = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=plan.shrinkage, priors=np.full(count, 1 / count))
     model.fit(means, genres)
-    weights, bias = model.coef_.T / plan.sharpness, model.intercept_ / plan.sharpness
-    if count == 2:  # scikit-learn has one row, of the second genre against the first
-        weights, bias = np.hstack([-weights / 2, weights / 2]), np.hstack([-bias / 2, bias / 2])
-    return weights.astype(np.float32), bias.astype(np.float32)
+    return Linear.of(model.coef_ / plan.sharpness, model.intercept_ / plan.sharpness)
+
+
+def _fit_regression(means: Floats, genres: Genres, plan: HeadPlan) -> Linear:
+    model = LogisticRegression(C=plan.inverse_penalty, class_weight="balanced", max_iter=5_000).fit(means, genres)
+    return Linear.of(model.coef_, model.intercept_)
 
 
 @dataclass(frozen=True)

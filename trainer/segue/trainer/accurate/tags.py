@@ -14,7 +14,8 @@ import numpy as np
 from segue.trainer.accurate.musicnn import TAGS
 from segue.trainer.arrays import Floats
 from segue.trainer.data.tag_file import REMEDY, read_tag_file, write_tag_file
-from segue.trainer.errors import DataUnusable
+from segue.trainer.errors import DataUnusable, SplitMismatch
+from segue.trainer.splits.split import TRAIN, load_split
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,24 @@ def read_tags(path: Path) -> tuple[TaggedTrack, ...]:
         if not track.genre:
             raise DataUnusable(f"{path} has the track {track.track!r}, a name without a genre. {REMEDY}")
     return tracks
+
+
+def training_tracks(path: Path, split: str | None) -> tuple[TaggedTrack, ...]:
+    """Reads a file of MusiCNN's tags, and returns its tracks on the training side of a split, if one is named.
+
+    Raises:
+        SegueError: the file or the split cannot be used, or no track is on that side.
+    """
+    tracks = read_tags(path)
+    if split is None:
+        return tracks
+    loaded = load_split(split)
+    selected = tuple(track for track in tracks if loaded.side(track.track) == TRAIN)
+    if not selected:
+        raise SplitMismatch(
+            f"The split {loaded.label} has no track of {path} on its training side. Name a split of its tracks."
+        )
+    return selected
 
 
 def save_tags(path: Path, tracks: Iterable[TaggedTrack]) -> None:

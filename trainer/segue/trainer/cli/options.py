@@ -169,6 +169,9 @@ NETWORK = click.option("--network", type=click.Choice(NETWORKS), default=NETWORK
 NAME = _name(None, "  [default: the value of --network]")
 ACCURATE_NAME = _name("segue-accurate")
 ACCURATE_SEED = _seed(2**20, "Random seed of the head; the same seed gives the same network on the same machine.")
+DRAWS = click.option(
+    "--draws", metavar="N", type=click.IntRange(1, 100), default=4, help="Number of draws of the folds."
+)
 EPOCHS = click.option(
     "--epochs",
     metavar="N",

@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
 
-import keras
 import numpy as np
-import tensorflow as tf
-from numpy.typing import NDArray
 
 from segue.core.model.artifact import Manifest
 from segue.core.model.saved_model import Model
 from segue.trainer import console
-from segue.trainer.accurate.cross_validation import FOLDS, CrossValidated, HeadPredictor, cross_validate
-from segue.trainer.accurate.head import SERVED_WINDOWS, Head, HeadPlan, train_head
+from segue.trainer.accurate.cross_validation import FOLDS, CrossValidated, Design, TagArrays, cross_validate
+from segue.trainer.accurate.figures import BASELINE, artist_figures, baseline_figures
+from segue.trainer.accurate.head import JUDGES, SERVED_WINDOWS, HeadPlan, train_head
 from segue.trainer.accurate.model_card import write_card
 from segue.trainer.accurate.musicnn import FEATURES
 from segue.trainer.accurate.signatures import AccurateServingGraph
-from segue.trainer.accurate.tags import TaggedTrack, read_tags
+from segue.trainer.accurate.tags import TaggedTrack, training_tracks
 from segue.trainer.accurate.weights import read_backbone
 from segue.trainer.arrays import Floats
 from segue.trainer.data.dataset import labels_of
-from segue.trainer.errors import SplitMismatch
 from segue.trainer.evaluation.analysis import analyze_predictions
 from segue.trainer.evaluation.calibration import calibration_temperature
 from segue.trainer.evaluation.cost import relative_cost
-from segue.trainer.evaluation.metrics import classification_metrics
 from segue.trainer.evaluation.predictions import Predictions
 from segue.trainer.export.artifact import write_artifact
 from segue.trainer.export.signatures import ServingGraph
@@ -35,7 +32,7 @@ from segue.trainer.reporting.cautions import caution_about_calibration, caution_
 from segue.trainer.reporting.figures_table import print_figures
 from segue.trainer.reporting.report import write_report
 from segue.trainer.settings import TrainAccurateSettings
-from segue.trainer.splits.split import SAVED, TRAIN, Split, load_split
+from segue.trainer.splits.split import SAVED, TRAIN, Split
 
 
 def train_accurate(settings: TrainAccurateSettings) -> None:
@@ -65,14 +62,13 @@ def train_head_artifact(settings: TrainAccurateSettings, plan: HeadPlan) -> Mani
     """
     check_output(settings.output, resume=False)
     backbone = read_backbone(settings.backbone)
-    tracks = _training_tracks(settings)
+    tracks = training_tracks(settings.tags, settings.split)
     labels = labels_of(track.genre for track in tracks)
     console.notify(f"{len(tracks):,} training tracks; {FOLDS} folds over their artists evaluate the head first")
-    predict = _head_predictor(backbone)
     validated = cross_validate(
-        tracks, labels, plan, predict, lambda fold: console.notify(f"fold {fold + 1} of {FOLDS}")
+        tracks, labels, plan, (JUDGES, BASELINE), lambda fold: console.notify(f"fold {fold + 1} of {FOLDS}")
     )
-    temperature = calibration_temperature(validated.posterior, validated.genres)
+    temperature = calibration_temperature(validated[JUDGES].posterior, validated[JUDGES].genres)
     network = AccurateServingGraph(backbone, train_head(tracks, labels, plan), temperature)
     split = Split("learnt-from", {track.track: TRAIN for track in tracks})
 
@@ -83,29 +79,6 @@ def train_head_artifact(settings: TrainAccurateSettings, plan: HeadPlan) -> Mani
     written = write_artifact(settings.output, network, manifest, describe)
     console.notify(f"written to {settings.output}")
     return written
-
-
-def _training_tracks(settings: TrainAccurateSettings) -> tuple[TaggedTrack, ...]:
-    tracks = read_tags(settings.tags)
-    if settings.split is None:
-        return tracks
-    split = load_split(settings.split)
-    selected = tuple(track for track in tracks if split.side(track.track) == TRAIN)
-    if not selected:
-        raise SplitMismatch(
-            f"The split {split.label} has no track of {settings.tags} on its training side. Name a split of its tracks."
-        )
-    return selected
-
-
-def _head_predictor(backbone: keras.Model) -> HeadPredictor:
-    def predict(head: Head, tags: Floats, mask: NDArray[np.bool_]) -> dict[str, Floats]:
-        # A concrete function, since TensorFlow warns of too many tracings when each fold calls one of its own.
-        decide = AccurateServingGraph(backbone, head, 1.0).decide.get_concrete_function()
-        decided = decide(features=tf.constant(tags), mask=tf.constant(mask))
-        return {name: value.numpy() for name, value in decided.items()}
-
-    return predict
 
 
 def _manifest(name: str, labels: tuple[str, ...], network: ServingGraph, temperature: float, split: Split) -> Manifest:
@@ -123,24 +96,26 @@ def _manifest(name: str, labels: tuple[str, ...], network: ServingGraph, tempera
 
 
 def _describe(
-    fresh: Path, plan: HeadPlan, tracks: tuple[TaggedTrack, ...], split: Split, validated: CrossValidated
+    fresh: Path,
+    plan: HeadPlan,
+    tracks: tuple[TaggedTrack, ...],
+    split: Split,
+    validated: Mapping[Design, CrossValidated],
 ) -> tuple[dict[str, float], str]:
     """Writes the report and the split into the new artifact, and returns its figures and its card."""
     model = Model.load(fresh)
     manifest = model.manifest
     split.save(fresh / SAVED)
-    analysis = analyze_predictions(_predictions(manifest, tracks, validated), None, manifest.temperature)
+    analysis = analyze_predictions(_predictions(manifest, tracks, validated[JUDGES]), None, manifest.temperature)
+    arrays = TagArrays.of(tracks, manifest.labels)
     evaluated_on = f"{len(tracks):,} tracks, each by a head that was trained without its artist ({FOLDS} folds)"
-    write_report(fresh, manifest, analysis, None, evaluated_on)
-    linear = classification_metrics(validated.linear, validated.genres)
-    figures = analysis.figures | {
-        "accuracy_of_linear_head": linear["accuracy"],
-        "log_loss_of_linear_head": linear["log_loss"],
-        "cost": relative_cost(model),
-    }
-    if not np.isnan(validated.precision).any():
-        figures["precision_at_10_other_artists"] = float(validated.precision.mean())
-        figures["precision_at_10_of_mean_tags"] = float(validated.precision_of_tags.mean())
+    figures = (
+        analysis.figures
+        | artist_figures(arrays, validated[JUDGES])
+        | baseline_figures(arrays, validated[BASELINE])
+        | {"cost": relative_cost(model)}
+    )
+    write_report(fresh, manifest, replace(analysis, figures=figures), None, evaluated_on)
     return figures, write_card(manifest, figures, len(tracks), asdict(plan))
 
 

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from segue.trainer.evaluation.artists import ArtistSample, Interval
+
+
+def sample(*sizes: int) -> ArtistSample:
+    """One genre, and artists with these numbers of tracks."""
+    artists = np.repeat([f"artist {number}" for number in range(len(sizes))], sizes)
+    return ArtistSample(np.zeros(sum(sizes), int), artists)
+
+
+def test_effective_artists() -> None:
+    """Equal artists count as they are; one artist with most of the tracks is worth little more than one."""
+    assert pytest.approx(4) == sample(5, 5, 5, 5).effective_artists(0)
+    assert pytest.approx(1) == sample(30).effective_artists(0)
+    assert 1 < sample(30, 1, 1, 1).effective_artists(0) < 1.3
+
+
+def test_artists_make_the_interval_wider() -> None:
+    """Tracks of ten artists that are right or wrong together have a wider interval than a hundred artists."""
+    values = np.repeat(np.arange(10) % 2, 10).astype(float)
+    ten, hundred = sample(*[10] * 10).interval(values), sample(*[1] * 100).interval(values)
+    assert 0.5 == ten.mean == hundred.mean
+    assert ten.high - ten.low > 2.5 * (hundred.high - hundred.low)
+
+
+def test_the_share_of_a_genre_is_fixed() -> None:
+    """Genres whose tracks are all right or all wrong have an interval of no width, as neither depends on the draw."""
+    genres = np.array([0] * 10 + [1] * 30)
+    artists = np.array([f"artist {number // 2}" for number in range(40)])
+    assert Interval(0.25, 0.25, 0.25) == ArtistSample(genres, artists).interval(1.0 - genres)
+
+
+def test_an_artist_of_two_genres_counts_in_each() -> None:
+    """Its tracks of one genre are drawn without those of the other."""
+    both = ArtistSample(np.array([0, 0, 1, 1]), np.array(["a", "b", "a", "c"]))
+    assert 2 == both.effective_artists(0) == both.effective_artists(1)
+
+
+def test_unmeasured_values() -> None:
+    """The mean of values that are missing is shown as such."""
+    assert "not measured" == str(sample(2, 2).interval(np.full(4, np.nan)))
+    assert "+0.500 [+0.500, +0.500]" == f"{Interval(0.5, 0.5, 0.5):+.3f}"
+
+
+@pytest.mark.parametrize(("interval", "excludes"), [((0.1, 0.2), True), ((-0.2, -0.1), True), ((-0.1, 0.1), False)])
+def test_zero_is_excluded(interval: tuple[float, float], *, excludes: bool) -> None:
+    """An interval on one side of 0 excludes it."""
+    assert excludes == Interval(0.0, *interval).excludes_zero

@@ -1,0 +1,107 @@
+"""Figures of a cross-validation over artists."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from segue.trainer.accurate.cross_validation import (
+    CrossValidated,
+    Design,
+    TagArrays,
+    artist_folds,
+    precision_of_mean_tags,
+)
+from segue.trainer.accurate.head import REGRESSION
+from segue.trainer.accurate.novelty import held_out_genre_auroc
+from segue.trainer.arrays import AnyFloats
+from segue.trainer.evaluation.artists import ArtistSample
+from segue.trainer.evaluation.calibration import cross_fitted
+from segue.trainer.evaluation.metrics import classification_metrics
+
+BASELINE: Design = (REGRESSION,)
+"""The baseline of a head: its own logistic regression on the mean of the tags."""
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Scores of each track, as means over the draws.
+
+    Attributes:
+        loss: log-loss [n] in nats, at temperatures that other tracks fitted.
+        right: share [n] of the draws in which the first genre is right.
+        precision: genre precision at 10 [n] with tracks of other artists recommended, NaN where there are too few.
+    """
+
+    loss: AnyFloats
+    right: AnyFloats
+    precision: AnyFloats
+
+    @classmethod
+    def of(cls, draws: Sequence[CrossValidated]) -> Scores:
+        """Computes the scores of predictions for the same tracks."""
+        return cls(
+            loss=np.mean([log_losses(draw) for draw in draws], 0),
+            right=np.mean([draw.posterior.argmax(1) == draw.genres for draw in draws], 0),
+            precision=np.mean([draw.precision for draw in draws], 0),
+        )
+
+    def gains(self, other: Scores) -> Mapping[str, AnyFloats]:
+        """Returns by how much the scores are better than others, by name, for each track [n]."""
+        return {
+            "log-loss": other.loss - self.loss,
+            "accuracy": self.right - other.right,
+            "P@10": self.precision - other.precision,
+        }
+
+
+def log_losses(validated: CrossValidated) -> AnyFloats:
+    """Computes the log-loss [n] of each track in nats, at temperatures that other tracks fitted."""
+    fitted = cross_fitted(validated.posterior, validated.genres)
+    posterior = validated.posterior if fitted is None else fitted
+    losses: AnyFloats = -np.log(np.maximum(posterior[np.arange(len(posterior)), validated.genres], 1e-30))
+    return losses
+
+
+def artist_figures(arrays: TagArrays, validated: CrossValidated) -> dict[str, float]:
+    """Computes the intervals of accuracy and log-loss over artists, the precision at 10, and the number of artists.
+
+    Returns:
+        By name: artists (the number of artists with equally many tracks that would be worth as much), accuracy_low,
+        accuracy_high, log_loss_low, log_loss_high (nats, at temperatures that other tracks fitted) and, with enough
+        tracks, precision_at_10_other_artists, its _low and its _high.
+    """
+    sample, scores = ArtistSample(arrays.genres, arrays.groups), Scores.of([validated])
+    figures = {"artists": sum(map(sample.effective_artists, np.unique(arrays.genres)))}
+    for name, values in (("accuracy", scores.right), ("log_loss", scores.loss)):
+        interval = sample.interval(values)
+        figures |= {f"{name}_low": interval.low, f"{name}_high": interval.high}
+    if not np.isnan(scores.precision).any():
+        name, interval = "precision_at_10_other_artists", sample.interval(scores.precision)
+        figures |= {name: interval.mean, f"{name}_low": interval.low, f"{name}_high": interval.high}
+    return figures
+
+
+def novelty_figures(arrays: TagArrays, labels: tuple[str, ...], seed: int) -> dict[str, float]:
+    """Computes how well the novelty separates held-out genres; by name: auroc_held_out_genre, its _low and _high.
+
+    Args:
+        arrays: the tracks.
+        labels: the genres.
+        seed: seed of the folds.
+    """
+    sample, folds = ArtistSample(arrays.genres, arrays.groups), artist_folds(arrays, labels, seed)
+    area, name = held_out_genre_auroc(arrays.means, arrays.genres, folds, sample), "auroc_held_out_genre"
+    return {name: area.mean, f"{name}_low": area.low, f"{name}_high": area.high}
+
+
+def baseline_figures(arrays: TagArrays, validated: CrossValidated) -> dict[str, float]:
+    """Computes accuracy and log-loss of the baseline in the same folds, and the precision at 10 of the mean tags."""
+    metrics, scores = classification_metrics(validated.posterior, validated.genres), Scores.of([validated])
+    figures = {"accuracy_of_linear_head": metrics["accuracy"], "log_loss_of_linear_head": float(scores.loss.mean())}
+    precision = precision_of_mean_tags(arrays)
+    if not np.isnan(precision).any():
+        figures["precision_at_10_of_mean_tags"] = float(precision.mean())
+    return figures

@@ -1,0 +1,96 @@
+"""Intervals over artists: tracks of one artist tend to be right or wrong together, so artists are drawn, not tracks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segue.trainer.arrays import AnyFloats, Positions
+
+_RESAMPLES = 2_000
+# For statistics that take longer than a mean.
+_FEW_RESAMPLES = 200
+
+
+class Interval(NamedTuple):
+    """A mean and its 95 % interval; NaN where it cannot be measured."""
+
+    mean: float
+    low: float
+    high: float
+
+    @property
+    def excludes_zero(self) -> bool:
+        """Returns True if 0 is outside."""
+        return self.low > 0 or self.high < 0
+
+    def __str__(self) -> str:
+        return format(self, ".3f")
+
+    def __format__(self, spec: str) -> str:
+        if math.isnan(self.mean):
+            return "not measured"
+        return f"{self.mean:{spec}} [{self.low:{spec}}, {self.high:{spec}}]"
+
+
+class ArtistSample:
+    """The genres and artists of tracks, for means over the tracks and their intervals."""
+
+    def __init__(self, genres: Positions, artists: NDArray[np.str_]) -> None:
+        """Counts the tracks of each artist.
+
+        Args:
+            genres: genre of each track [n], as a number from 0.
+            artists: name of the artist of each track, [n].
+        """
+        self._genres = genres
+        self._artist = np.unique(artists, return_inverse=True)[1]
+
+    def interval(self, values: AnyFloats, seed: int = 0) -> Interval:
+        """Computes the mean of values [n] over the tracks, and its 95 % interval.
+
+        The artists of each genre are drawn with replacement 2,000 times, and the share of each genre stays as it is
+        (a stratified cluster bootstrap; Davison and Hinkley 1997, section 3.8).
+        """
+        random = np.random.default_rng(seed)
+        means = sum(self._drawn_mean(values, genre, random) for genre in np.unique(self._genres))
+        low, high = np.quantile(means, [0.025, 0.975])
+        return Interval(float(values.mean()), float(low), float(high))
+
+    def interval_of(self, statistic: Callable[[AnyFloats], float], seed: int = 0) -> Interval:
+        """Computes a statistic of the tracks, and its 95 % interval from 200 draws of artists as in ``interval``.
+
+        Args:
+            statistic: receives how often each track counts, [n].
+            seed: seed of the draws.
+        """
+        random = np.random.default_rng(seed)
+        low, high = np.quantile([statistic(self._draw(random)) for _ in range(_FEW_RESAMPLES)], [0.025, 0.975])
+        return Interval(statistic(np.ones(len(self._genres))), float(low), float(high))
+
+    def _draw(self, random: np.random.Generator) -> AnyFloats:
+        """Draws artists within genres, and returns how often each track was drawn."""
+        weights = np.zeros(len(self._genres))
+        for genre in np.unique(self._genres):
+            artists = np.unique(self._artist[self._genres == genre])
+            drawn = np.bincount(random.choice(artists, len(artists)), minlength=self._artist.max() + 1)
+            weights += np.where(self._genres == genre, drawn[self._artist], 0)
+        return weights
+
+    def _drawn_mean(self, values: AnyFloats, genre: int, random: np.random.Generator) -> AnyFloats:
+        """Returns the mean of a genre's values in each draw, times the share of the genre."""
+        inside = self._genres == genre
+        place = np.unique(self._artist[inside], return_inverse=True)[1]
+        sums, sizes = np.bincount(place, values[inside]), np.bincount(place)
+        drawn = random.integers(0, len(sums), (_RESAMPLES, len(sums)))
+        means: AnyFloats = sums[drawn].sum(1) / sizes[drawn].sum(1) * inside.mean()
+        return means
+
+    def effective_artists(self, genre: int) -> float:
+        """Computes the number of artists with equally many tracks that would be worth as much (Kish 1965)."""
+        sizes = np.unique(self._artist[self._genres == genre], return_counts=True)[1]
+        return float(sizes.sum() ** 2 / (sizes**2).sum())
