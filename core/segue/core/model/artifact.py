@@ -47,6 +47,8 @@ class Manifest:
         metrics: figures of the training run, by name.
         split_digest: digest of the split that the network was trained on, or empty.
         files: SHA-256 of every other file, by its path in the folder.
+        tags: names of the tags whose scores, in [0, 1], are the first numbers of a window's features; empty for a
+            network that does not tag. At most ``feature_width``.
     """
 
     name: str
@@ -60,6 +62,7 @@ class Manifest:
     metrics: dict[str, float] = field(default_factory=dict)
     split_digest: str = ""
     files: dict[str, str] = field(default_factory=dict)
+    tags: tuple[str, ...] = ()
 
     @property
     def key(self) -> ModelKey:
@@ -73,6 +76,8 @@ class Manifest:
             "features": self.features.to_dict(),
             "fingerprint": self.features.fingerprint,
         }
+        if not self.tags:
+            del settings["tags"]  # earlier versions of Segue refuse a setting that they do not know
         return json.dumps(settings | {"sha256": _own_digest(settings)}, indent=2, sort_keys=True) + "\n"
 
     @classmethod
@@ -99,7 +104,8 @@ class Manifest:
                 f"The front end in {path} has the fingerprint {features.fingerprint}, and the network was trained with "
                 f"{fingerprint}. Take a fresh copy of the artifact, or train the network again."
             )
-        return cls(**{**settings, "labels": tuple(settings["labels"]), "features": features})
+        lists = {name: tuple(settings[name]) for name in ("labels", "tags")}
+        return cls(**{**settings, **lists, "features": features})
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> Manifest:
@@ -202,12 +208,18 @@ def _settings(text: str, path: Path) -> dict[str, Any]:
         )
     if own_digest != _own_digest(settings | {"format_version": version}):
         raise ArtifactDamaged(f"{path} was changed after it was written. Take a fresh copy of the whole folder.")
+    settings.setdefault("tags", [])
     expected = {field.name for field in fields(Manifest)} | {"fingerprint"}
     if differing := sorted(expected ^ set(settings)):
         raise ArtifactDamaged(f"Settings in {path} are missing or unknown: {', '.join(differing)}. Take a fresh copy.")
     for name, (is_valid, description) in _RANGES.items():
         if not is_valid(settings[name]):
             raise ArtifactDamaged(f"In {path}, {name} is not {description}. Take a fresh copy of it.")
+    tags, width = len(settings["tags"]), settings["feature_width"]
+    if tags > width:
+        raise ArtifactDamaged(
+            f"{path} has {tags} tags, more than its feature_width of {width}. Take a fresh copy of it."
+        )
     return settings
 
 
@@ -223,8 +235,12 @@ def _is_number(value: object) -> bool:
     return type(value) in {int, float}
 
 
+def _are_names(value: object) -> bool:
+    return isinstance(value, list) and all(map(_is_text, value)) and len(value) == len(set(value))
+
+
 def _are_labels(value: object) -> bool:
-    return isinstance(value, list) and all(map(_is_text, value)) and len(value) == len(set(value)) >= 2
+    return _are_names(value) and len(value) >= 2  # type: ignore[arg-type]  # it is a list
 
 
 def _is_digest(value: object) -> bool:
@@ -237,6 +253,7 @@ _RANGES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "fingerprint": (_is_text, "a fingerprint"),
     "split_digest": (lambda value: isinstance(value, str), "a digest or empty"),
     "labels": (_are_labels, "a list of at least two different genres"),
+    "tags": (_are_names, "a list of different names"),
     "windows": (_is_count, "a whole number, 1 or above"),
     "feature_width": (_is_count, "a whole number, 1 or above"),
     "embedding_width": (_is_count, "a whole number, 1 or above"),

@@ -121,6 +121,11 @@ def test_a_changed_manifest(artifact: Path, name: str) -> None:
         ("labels", ["jazz", "jazz"]),
         ("labels", ["jazz", 3]),
         ("labels", "jazz"),
+        ("tags", ["loud", "loud"]),
+        ("tags", ["loud", ""]),
+        ("tags", ["loud", 3]),
+        ("tags", "loud"),
+        ("tags", None),
         ("name", ""),
         ("metrics", []),
         ("files", []),
@@ -141,6 +146,30 @@ def test_a_missing_setting(artifact: Path, name: str) -> None:
     """No setting has a default."""
     edit(artifact, {}, remove=name)
     with pytest.raises(ArtifactDamaged, match=f"missing or unknown: {name}"):
+        read_manifest(artifact)
+
+
+def test_tags(artifact: Path) -> None:
+    """The names of the tags come back in their order, and the model id stays the same."""
+    manifest = read_manifest(artifact)
+    tagging = write_manifest(artifact, replace(manifest, tags=("loud", "Mellow", "80s")))
+    assert ("loud", "Mellow", "80s") == read_manifest(artifact).tags
+    assert manifest.model_id == tagging.model_id
+
+
+def test_a_manifest_without_tags(artifact: Path) -> None:
+    """Without tags the manifest is one that earlier versions wrote and can read."""
+    assert "tags" not in settings_of(artifact)
+    assert () == read_manifest(artifact).tags
+
+
+def test_more_tags_than_features(artifact: Path) -> None:
+    """Each tag is a number of a window's features."""
+    width = read_manifest(artifact).feature_width
+    edit(artifact, {"tags": [f"tag {number}" for number in range(width)]})
+    assert width == len(read_manifest(artifact).tags)
+    edit(artifact, {"tags": [f"tag {number}" for number in range(width + 1)]})
+    with pytest.raises(ArtifactDamaged, match=rf"has {width + 1} tags, more than its feature_width of {width}"):
         read_manifest(artifact)
 
 
