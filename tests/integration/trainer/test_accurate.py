@@ -18,6 +18,7 @@ from segue.core.model.artifact import Manifest, read_manifest
 from segue.core.model.saved_model import Model
 from segue.core.testing.synthetic_clips import STYLES, render_clip
 from segue.trainer.accurate.head import HeadPlan
+from segue.trainer.accurate.musicnn import TAG_NAMES
 from segue.trainer.accurate.tags import read_tags, save_tags
 from segue.trainer.cli.main import main
 from segue.trainer.commands.train_accurate import train_head_artifact
@@ -94,12 +95,14 @@ def test_the_artifact_is_whole_and_predicts(artifact: Path, folder: Path) -> Non
     model = Model.load(artifact)
     assert GENRES == model.manifest.labels
     assert model.manifest.model_id.startswith("small-")
+    assert TAG_NAMES == model.manifest.tags
     assert {"model-card.md", "split.tsv", "report.md"} <= set(model.manifest.files)
     clip = extract(folder / "blues" / "blues.x6.wav", model.manifest.features, model.manifest.windows)
     (prediction,) = model.predict([clip.windows])
     assert pytest.approx(1, abs=1e-5) == prediction.posterior.sum()
     assert pytest.approx(1, abs=1e-5) == np.linalg.norm(prediction.embedding)
     assert (5, 2) == prediction.window_posterior.shape
+    np.testing.assert_allclose(prediction.tag_scores, model.encode(clip.windows.values).mean(0), atol=1e-6)
 
 
 def test_the_same_seed_gives_the_same_model_id(artifact: Path, tags: Path, backbone_file: Path, tmp_path: Path) -> None:

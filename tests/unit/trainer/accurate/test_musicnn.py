@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from segue.core.features.log_mel import log_scale, mel_power
 from segue.core.testing.synthetic_clips import render_clip
-from segue.trainer.accurate.musicnn import FEATURES, build_backbone
+from segue.trainer.accurate.musicnn import FEATURES, TAG_NAMES, build_backbone
 from segue.trainer.data.npz import Fields
 
 
@@ -32,6 +32,13 @@ def test_tags_are_in_their_range(network: keras.Model) -> None:
     assert (4, 50) == tags.shape
     assert ((tags >= 0) & (tags <= 1)).all()
     assert (tags.std(0) > 1e-6).any()
+
+
+def test_each_tag_has_a_name(network: keras.Model) -> None:
+    """There is one name for each output, and the ends of the list are those of the published one."""
+    assert (len(TAG_NAMES),) == network.output_shape[1:]
+    assert len(TAG_NAMES) == len(set(TAG_NAMES))
+    assert ("rock", "pop", "House", "happy") == (*TAG_NAMES[:2], *TAG_NAMES[-2:])
 
 
 def test_silence_and_the_loudest_sound_have_tags(network: keras.Model) -> None:

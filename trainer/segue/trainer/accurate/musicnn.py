@@ -35,7 +35,17 @@ FEATURES = FeatureConfig(
 )
 """The front end that the weights were trained with, at the level of usual recordings; docs/adr/0041 explains it."""
 
-TAGS = 50
+TAG_NAMES = (
+    *("rock", "pop", "alternative", "indie", "electronic", "female vocalists", "dance", "00s", "alternative rock"),
+    *("jazz", "beautiful", "metal", "chillout", "male vocalists", "classic rock", "soul", "indie rock", "Mellow"),
+    *("electronica", "80s", "folk", "90s", "chill", "instrumental", "punk", "oldies", "blues", "hard rock", "ambient"),
+    *("acoustic", "experimental", "female vocalist", "guitar", "Hip-Hop", "70s", "party", "country", "easy listening"),
+    *("sexy", "catchy", "funk", "electro", "heavy metal", "Progressive rock", "60s", "rnb", "indie pop", "sad"),
+    *("House", "happy"),
+)
+"""Names of the tags in the order of the output, spelled as the weights were published with."""
+
+TAGS = len(TAG_NAMES)
 """Number of tags, each in [0, 1]."""
 
 _TIMBRE = (("conv2d", "batch_normalization_1", 38), ("conv2d_1", "batch_normalization_2", 67))

@@ -15,7 +15,7 @@ from segue.trainer.accurate.cross_validation import FOLDS, CrossValidated, Desig
 from segue.trainer.accurate.figures import BASELINE, artist_figures, baseline_figures
 from segue.trainer.accurate.head import JUDGES, SERVED_WINDOWS, HeadPlan, train_head
 from segue.trainer.accurate.model_card import write_card
-from segue.trainer.accurate.musicnn import FEATURES
+from segue.trainer.accurate.musicnn import FEATURES, TAG_NAMES
 from segue.trainer.accurate.signatures import AccurateServingGraph
 from segue.trainer.accurate.tags import TaggedTrack, training_tracks
 from segue.trainer.accurate.weights import read_backbone
@@ -92,6 +92,7 @@ def _manifest(name: str, labels: tuple[str, ...], network: ServingGraph, tempera
         features=FEATURES,
         temperature=temperature,
         split_digest=split.digest,
+        tags=TAG_NAMES,
     )
 
 
