@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from segue.core.features.config import FeatureConfig
-from segue.core.model.artifact import Manifest, write_manifest
+from segue.core.model.artifact import Manifest, read_manifest, write_manifest
 from segue.core.testing.synthetic_clips import STYLES, render_folder
 from segue.trainer.data.npz import Fields, write_npz
 
@@ -64,6 +66,14 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
         temperature=1.0,
     )
     write_manifest(folder, manifest)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tagging_model(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny model with 20 tags: the scores of a window are the lowest bands of its mean spectrum."""
+    folder = shutil.copytree(tiny_model, tmp_path_factory.mktemp("tagging") / "model")
+    write_manifest(folder, replace(read_manifest(folder), tags=tuple(f"tag {number}" for number in range(20))))
     return folder
 
 

@@ -40,6 +40,16 @@ def test_a_prediction(model: Model, clips: list[Path]) -> None:
     assert pytest.approx(1, abs=1e-5) == prediction.posterior.sum()
     assert pytest.approx(1, abs=1e-5) == np.linalg.norm(prediction.embedding)
     assert (len(clip.windows.values), 10) == prediction.window_posterior.shape
+    assert (0,) == prediction.tag_scores.shape
+
+
+def test_tags(tagging_model: Path, clips: list[Path]) -> None:
+    """The tags of a clip are the means of its windows' first features, whatever the other clips of its batch are."""
+    model = Model.load(tagging_model)
+    windows = [extract(clip, model.manifest.features, 10 - number).windows for number, clip in enumerate(clips[:3])]
+    for clip, prediction in zip(windows, model.predict(windows), strict=True):
+        expected = model.encode(clip.values).mean(0)[: len(model.manifest.tags)]
+        np.testing.assert_allclose(prediction.tag_scores, expected, atol=1e-5)
 
 
 def test_a_prediction_does_not_depend_on_its_batch(model: Model, clips: list[Path]) -> None:

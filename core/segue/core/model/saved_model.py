@@ -1,9 +1,9 @@
-"""Loads a network, and predicts posteriors and embeddings from windows."""
+"""Loads a network, and predicts posteriors, embeddings and tags from windows."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -36,11 +36,14 @@ class Prediction:
         posterior: calibrated probabilities [genres] in the order of the manifest's labels; their sum is 1.
         embedding: vector [e] of length 1; the more alike two clips sound, the smaller is the angle between theirs.
         window_posterior: probabilities [w, genres] of each window.
+        tag_scores: mean [tags] of each tag's score over the windows, in [0, 1], in the order of the manifest's tags;
+            empty for a network that does not tag. The scores are independent of each other and not calibrated.
     """
 
     posterior: Floats
     embedding: Floats
     window_posterior: Floats
+    tag_scores: Floats = field(default_factory=lambda: np.zeros(0, np.float32))
 
 
 class Model:
@@ -126,7 +129,10 @@ class Model:
         outputs = {name: value.numpy() for name, value in self._decide(features=padded, mask=mask).items()}
         return [
             Prediction(
-                outputs["posterior"][row], outputs["embedding"][row], outputs["window_posterior"][row, : len(clip)]
+                posterior=outputs["posterior"][row],
+                embedding=outputs["embedding"][row],
+                window_posterior=outputs["window_posterior"][row, : len(clip)],
+                tag_scores=clip[:, : len(self.manifest.tags)].mean(0),
             )
             for row, clip in enumerate(features)
         ]
