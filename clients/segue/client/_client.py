@@ -89,8 +89,8 @@ class Client:
                 chunks, and `timeout` grows by a second for each 256 KiB. A program must begin to write into a named
                 pipe within `timeout`.
             top_k: number of genres to return, [1, 100]; None is the server's default (10).
-            read_mask: fields of the response to return, such as ["scores", "timeline", "embedding"], or ["*"]; None is
-                the server's default (scores, quality_flags and missing_seconds).
+            read_mask: fields of the response to return, such as ["scores", "timeline", "embedding", "tags"], or ["*"];
+                None is the server's default (scores, quality_flags and missing_seconds).
         """
         with closing(open_clip(audio, self._endpoint.timeout)) as clip:
             if clip.is_large:

@@ -11,6 +11,7 @@ from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
 from segue.v1 import audio_pb2 as _audio_pb2
 from segue.v1 import revision_pb2 as _revision_pb2
+from segue.v1 import tag_pb2 as _tag_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -41,9 +42,9 @@ class ClassifyRequest(_message.Message):
 
     @_builtins.property
     def read_mask(self) -> _field_mask_pb2.FieldMask:
-        """Fields of the response to return: "scores", "quality_flags", "missing_seconds", "timeline", "embedding", or "*"
-        for all. The revision is always returned. Unset is "scores", "quality_flags" and "missing_seconds"; any other path
-        is MALFORMED_REQUEST.
+        """Fields of the response to return: "scores", "quality_flags", "missing_seconds", "timeline", "embedding", "tags", or
+        "*" for all. The revision is always returned. Unset is "scores", "quality_flags" and "missing_seconds"; any other
+        path is MALFORMED_REQUEST.
         """
 
     def __init__(
@@ -75,6 +76,7 @@ class ClassifyResponse(_message.Message):
     TIMELINE_FIELD_NUMBER: _builtins.int
     EMBEDDING_FIELD_NUMBER: _builtins.int
     MISSING_SECONDS_FIELD_NUMBER: _builtins.int
+    TAGS_FIELD_NUMBER: _builtins.int
     missing_seconds: _builtins.float
     """Seconds of audio that the file declares and that cannot be decoded: the part behind a cut, or gaps. 0 if there are
     none, or if the file does not say how long it should be.
@@ -103,6 +105,12 @@ class ClassifyResponse(_message.Message):
         clips sound. Only if read_mask includes it.
         """
 
+    @_builtins.property
+    def tags(self) -> _containers.RepeatedCompositeFieldContainer[_tag_pb2.TagScore]:
+        """All tags of the model, the best scores first, equal scores in the order of their names. 50 tags for segue-accurate,
+        none for a model that does not tag, such as segue-fast. Only if read_mask includes it.
+        """
+
     def __init__(
         self,
         *,
@@ -112,10 +120,11 @@ class ClassifyResponse(_message.Message):
         timeline: _abc.Iterable[Global___ScoredWindow] | None = ...,
         embedding: _abc.Iterable[_builtins.float] | None = ...,
         missing_seconds: _builtins.float = ...,
+        tags: _abc.Iterable[_tag_pb2.TagScore] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["revision", b"revision"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["embedding", b"embedding", "missing_seconds", b"missing_seconds", "quality_flags", b"quality_flags", "revision", b"revision", "scores", b"scores", "timeline", b"timeline"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["embedding", b"embedding", "missing_seconds", b"missing_seconds", "quality_flags", b"quality_flags", "revision", b"revision", "scores", b"scores", "tags", b"tags", "timeline", b"timeline"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

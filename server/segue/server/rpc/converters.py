@@ -25,6 +25,7 @@ from segue.v1 import (
     classification_service_pb2,
     recommendation_service_pb2,
     revision_pb2,
+    tag_pb2,
     track_pb2,
 )
 
@@ -178,6 +179,12 @@ def genre_scores(posterior: Floats, labels: Sequence[str], top_k: int) -> list[c
     """Returns the ``top_k`` best genres, the best first; equal scores are ordered by name."""
     pairs = sorted(zip(posterior.tolist(), labels, strict=True), key=lambda pair: (-pair[0], pair[1]))
     return [classification_service_pb2.GenreScore(genre=genre, score=score) for score, genre in pairs[:top_k]]
+
+
+def tag_scores(scores: Sequence[float], names: Sequence[str]) -> list[tag_pb2.TagScore]:
+    """Returns the tags of a clip, the best first; equal scores are ordered by name."""
+    pairs = sorted(zip(scores, names, strict=True), key=lambda pair: (-pair[0], pair[1]))
+    return [tag_pb2.TagScore(tag=name, score=score) for score, name in pairs]
 
 
 def timeline(analyzed: AnalyzedClip, manifest: Manifest, top_k: int) -> list[classification_service_pb2.ScoredWindow]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import grpc
@@ -14,6 +15,7 @@ from segue.core.model.saved_model import Model
 from segue.core.redis_catalogue.open import open_store
 from segue.v1.audio_pb2 import QUALITY_FLAG_LOW_RATE, QUALITY_FLAG_SHORT, QUALITY_FLAG_TRUNCATED
 from tests.helpers.clips import wav
+from tests.helpers.server.servers import running_server
 from tests.helpers.server.stubs import Stubs, failure
 
 
@@ -90,6 +92,33 @@ def test_the_timeline(stubs: Stubs, clips: list[Path], loaded_tiny_model: Model)
     best = [manifest.labels[index] for index in prediction.window_posterior.argmax(axis=1)]
     assert best == [window.scores[0].genre for window in timeline]
     assert {3} == {len(window.scores) for window in timeline}
+
+
+@pytest.fixture(scope="module")
+def tagging_stubs(ids: list[str], data: Path, tagging_model: Path) -> Iterator[Stubs]:
+    """Calls to a server over the same catalogue, whose model tags."""
+    assert ids
+    with running_server("--data", str(data), "--model", str(tagging_model)) as running:
+        yield Stubs(running.address)
+
+
+def test_tags(tagging_stubs: Stubs, clips: list[Path], tagging_model: Path) -> None:
+    """The response has every tag of the model with the mean score of the windows, the best first, if requested."""
+    model, audio = Model.load(tagging_model), clips[0].read_bytes()
+    windows = extract(clips[0], model.manifest.features, model.manifest.windows).windows
+    scores = model.encode(windows.values).mean(0)[:20]
+    best_first = [model.manifest.tags[index] for index in np.argsort(-scores)]
+
+    tags = tagging_stubs.classify(audio, read_mask=["tags"]).tags
+    assert best_first == [tag.tag for tag in tags]
+    np.testing.assert_allclose([tag.score for tag in tags], -np.sort(-scores), atol=1e-5)
+    assert "tags" not in filled(tagging_stubs.classify(audio))
+    assert "tags" in filled(tagging_stubs.classify(audio, read_mask=["*"]))
+
+
+def test_tags_of_a_model_that_does_not_tag(stubs: Stubs) -> None:
+    """They can be requested, and there are none."""
+    assert {"revision"} == filled(stubs.classify(wav(4), read_mask=["tags"]))
 
 
 def test_the_embedding_is_that_of_the_catalogue(stubs: Stubs, ids: list[str], clips: list[Path], data: Path) -> None:

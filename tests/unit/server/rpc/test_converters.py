@@ -11,7 +11,7 @@ import pytest
 from segue.client import path_of
 from segue.core.catalogue.display_path import display_path
 from segue.core.catalogue.records import Track
-from segue.server.rpc.converters import track
+from segue.server.rpc.converters import tag_scores, track
 
 
 def test_every_field_of_a_track_is_sent() -> None:
@@ -28,6 +28,12 @@ def test_every_field_of_a_track_is_sent() -> None:
 def _value(name: str) -> object:
     others = {"posterior": {}, "seconds": 2.0, "track_number": 3, "disc_number": 2, "year": "1959"}
     return [name, "more"] if name in {"artists", "tagged_genres", "musicbrainz_artist_ids"} else others.get(name, name)
+
+
+def test_tags_are_sorted() -> None:
+    """The best tags come first, equally good ones in the order of their names."""
+    tags = tag_scores([0.25, 0.5, 0.25], ("sad", "happy", "80s"))
+    assert [("happy", 0.5), ("80s", 0.25), ("sad", 0.25)] == [(tag.tag, tag.score) for tag in tags]
 
 
 @pytest.mark.parametrize("raw", [b"/caf\xc3\xa9.mp3", b"/caf\xe9.mp3", b"/caf\\xe9.mp3"])

@@ -77,13 +77,15 @@ class ClassificationService(ComponentsUser, classification_service_pb2_grpc.Clas
 
     def _full_response(self, analyzed: AnalyzedClip, top_k: int) -> ClassifyResponse:
         """Returns a response with all fields."""
+        manifest = self._components.manifest
         return ClassifyResponse(
-            scores=converters.genre_scores(analyzed.prediction.posterior, self._components.manifest.labels, top_k),
+            scores=converters.genre_scores(analyzed.prediction.posterior, manifest.labels, top_k),
             revision=self._revision(),
             quality_flags=converters.quality_flags(analyzed.clip.quality),
-            timeline=converters.timeline(analyzed, self._components.manifest, top_k),
+            timeline=converters.timeline(analyzed, manifest, top_k),
             embedding=analyzed.prediction.embedding.tolist(),
             missing_seconds=analyzed.clip.quality.flaws.missing_seconds,
+            tags=converters.tag_scores(analyzed.prediction.tag_scores.tolist(), manifest.tags),
         )
 
 
