@@ -61,6 +61,7 @@ from segue.v1.recommendation_service_pb2_grpc import (
     add_RecommendationServiceServicer_to_server,
 )
 from segue.v1.revision_pb2 import Revision
+from segue.v1.tag_pb2 import TagScore
 from segue.v1.track_pb2 import Track
 from tests.helpers.machine.waiting import PATIENCE_SECONDS
 
@@ -73,6 +74,7 @@ DETAILS: dict[str, Any] = {
         ScoredWindow(start=Duration(seconds=3), end=Duration(seconds=6), scores=[GenreScore(genre="jazz", score=0.5)])
     ],
     "embedding": [0.75, -0.5],
+    "tags": [TagScore(tag=f"tag {number}", score=(11 - number) / 16) for number in range(12)],
 }
 TRACKS = [
     Track(

@@ -16,7 +16,7 @@ from segue.client.cli.main import main
 from segue.v1.recommendation_service_pb2 import RecommendResponse
 from segue.v1.track_pb2 import Track
 from tests.helpers.machine.waiting import wait_until
-from tests.integration.client.conftest import TRACKS, Peer, fails, hangs, info
+from tests.integration.client.conftest import DETAILS, TRACKS, Peer, fails, hangs, info
 
 COMMAND = [sys.executable, "-c", "from segue.client.cli.main import main; main()"]
 SILENT = fails(grpc.StatusCode.INVALID_ARGUMENT, "Every window is silent.", info("AUDIO_SILENT"))
@@ -64,10 +64,30 @@ def test_timeline(peer: Peer, clip: str) -> None:
     assert ["scores", "quality_flags", "missing_seconds", "timeline"] == list(peer.received[0].read_mask.paths)
 
 
+def test_tags(peer: Peer, clip: str) -> None:
+    """With --tags, the ten best tags are printed with bars; JSON has all of them."""
+    lines = [line.split() for line in segue(peer, "classify", clip, "--tags").stdout.splitlines()]
+    tags = [words for words in lines if words[:1] == ["tag"]]
+    assert (10, ["tag", "0", "0.688", "█" * 14]) == (len(tags), tags[0])
+    (printed,) = document(segue(peer, "classify", clip, "--tags", "--json"))["results"]
+    assert (12, {"tag": "tag 11", "score": 0.0}) == (len(printed["tags"]), printed["tags"][-1])
+    assert {("scores", "quality_flags", "missing_seconds", "tags")} == {
+        tuple(request.read_mask.paths) for request in peer.received
+    }
+
+
+def test_tags_of_a_model_that_does_not_tag(peer: Peer, clip: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The genres are printed, and a line says why there are no tags."""
+    monkeypatch.delitem(DETAILS, "tags")
+    result = segue(peer, "classify", clip, "--tags")
+    assert (0, True) == (result.exit_code, "blues" in result.stdout)
+    assert "segue: The server's model predicts no tags.\n" == result.stderr
+
+
 @pytest.mark.parametrize(("command", "usual"), [("classify", "scores"), ("recommend", "recommendations")])
 def test_details(peer: Peer, clip: str, command: str, usual: str) -> None:
-    """Timeline and embedding are requested and printed only if the options ask for them."""
-    assert not {"timeline", "embedding"} & keys(segue(peer, command, clip, "--json"))
+    """Timeline, tags and embedding are requested and printed only if the options ask for them."""
+    assert not {"timeline", "embedding", "tags"} & keys(segue(peer, command, clip, "--json"))
     assert "embedding" in keys(segue(peer, command, clip, "--json", "--embedding"))
     masks = [list(request.read_mask.paths) for request in peer.received]
     assert [[], [usual, "quality_flags", "missing_seconds", "embedding"]] == masks

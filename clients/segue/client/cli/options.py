@@ -92,7 +92,7 @@ class SharedOptions:
         """Creates the output in the chosen format.
 
         Args:
-            details: which of "timeline" and "embedding" JSON contains.
+            details: which of "timeline", "embedding" and "tags" JSON contains.
         """
         return JsonOutput(details) if self.json else TableOutput()
 
@@ -187,6 +187,11 @@ timeline = click.option(
 )
 """Declares ``timeline``."""
 
+tags = click.option(
+    "--tags", is_flag=True, help="Also print the best tags that the model predicts, such as chillout or 80s."
+)
+"""Declares ``tags``."""
+
 limit = click.option("--limit", type=int, metavar="N", help="Number of tracks to print, at most 100.  [default: 10]")
 """Declares ``limit``."""
 
@@ -212,7 +217,9 @@ _PATH_FORMATS = (
 )
 
 
-def requested_details(shared: SharedOptions, *, timeline: bool = False, embedding: bool = False) -> list[str]:
+def requested_details(
+    shared: SharedOptions, *, timeline: bool = False, embedding: bool = False, tags: bool = False
+) -> list[str]:
     """Returns the fields of a response that are requested in addition to the usual ones.
 
     Raises:
@@ -220,7 +227,8 @@ def requested_details(shared: SharedOptions, *, timeline: bool = False, embeddin
     """
     if embedding and not shared.json:
         raise click.UsageError("--embedding needs --json.")
-    return [name for name, is_requested in (("timeline", timeline), ("embedding", embedding)) if is_requested]
+    details = {"timeline": timeline, "embedding": embedding, "tags": tags}
+    return [name for name, is_requested in details.items() if is_requested]
 
 
 def check_path_format(shared: SharedOptions, path_end: str | None) -> None:

@@ -21,7 +21,7 @@ from segue.v1.track_pb2 import Track
 
 # Wider than any table, whose columns have limits of their own, so that each track is one line in a pipe.
 _PIPE_WIDTH = 10_000
-_DETAILS = ("timeline", "embedding")
+_DETAILS = ("timeline", "embedding", "tags")
 
 
 class Output(Protocol):
@@ -73,6 +73,8 @@ class TableOutput:
         ]
         if outcome.timeline:
             parts.append(tables.timeline(outcome.timeline, self._screen))
+        if outcome.tags:
+            parts.append(tables.tags(outcome.tags, self._screen))
         quality = tables.quality(outcome.quality_flags, outcome.missing_seconds)
         self._print(*parts, *quality, tables.revision(outcome.revision, self._screen))
 
@@ -155,10 +157,10 @@ def _screen(file: TextIO | None, width: int | None) -> tables.Screen:
 class JsonOutput:
     """Prints one JSON document on standard output; an error is a document, too.
 
-    Fields have the names of the contract. Timeline and embedding are left out unless they are requested.
+    Fields have the names of the contract. Timeline, embedding and tags are left out unless they are requested.
 
     Args:
-        details: which of "timeline" and "embedding" were requested.
+        details: which of "timeline", "embedding" and "tags" were requested.
     """
 
     def __init__(self, details: Collection[str] = ()) -> None:

@@ -20,6 +20,7 @@ from segue.v1.audio_pb2 import QualityFlag
 from segue.v1.classification_service_pb2 import GenreScore, ScoredWindow
 from segue.v1.recommendation_service_pb2 import Recommendation
 from segue.v1.revision_pb2 import Revision
+from segue.v1.tag_pb2 import TagScore
 from segue.v1.track_pb2 import Track
 
 _QUALITY_SENTENCES = {
@@ -36,6 +37,7 @@ _QUALITY_SENTENCES = {
 _HARMLESS_FLAG = audio_pb2.QUALITY_FLAG_RESAMPLED
 _LEAST_MISSING_SECONDS = 0.1
 _BAR_WIDTH = 20
+_SHOWN_TAGS = 10
 _WIDE = 110  # leaves about 30 columns each for title and artist
 _NARROW = 60  # below, a track is a block of lines
 # Also in a pipe: one long title must not make every line as long.
@@ -76,11 +78,20 @@ def _format_duration(duration: Duration) -> str:
 
 def genres(scores: Sequence[GenreScore], screen: Screen) -> str:
     """Lays out genres with a bar each, whose full length is a score of 1."""
+    return _bars("Genre", [(score.genre, score.score) for score in scores], screen)
+
+
+def tags(scores: Sequence[TagScore], screen: Screen) -> str:
+    """Lays out the ten best tags with a bar each, whose full length is a score of 1."""
+    return _bars("Tag", [(score.tag, score.score) for score in scores[:_SHOWN_TAGS]], screen)
+
+
+def _bars(heading: str, scores: Sequence[tuple[str, float]], screen: Screen) -> str:
     block = "█" if screen.unicode else "#"
-    bars = [block * round(score.score * _BAR_WIDTH) for score in scores]
+    bars = [block * round(score * _BAR_WIDTH) for _, score in scores]
     columns = {
-        "Genre": [replace_control_characters(score.genre) for score in scores],
-        "Score": [f"{score.score:.3f}" for score in scores],
+        heading: [replace_control_characters(name) for name, _ in scores],
+        "Score": [f"{score:.3f}" for _, score in scores],
         "": [bar and click.style(bar, "green") for bar in bars],
     }
     return _table(columns, screen, right_aligned=["Score"])

@@ -20,22 +20,28 @@ _FIELDS = ("scores", "quality_flags", "missing_seconds")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path())
 @options.top_k
 @options.timeline
+@options.tags
 @options.embedding
 @options.shared_options
 @click.pass_context
-def classify(ctx: click.Context, files: tuple[str, ...], top_k: int | None, timeline: bool, embedding: bool) -> None:
+def classify(
+    ctx: click.Context, files: tuple[str, ...], top_k: int | None, timeline: bool, tags: bool, embedding: bool
+) -> None:
     """Scores the genres of each FILE; - is standard input."""
     shared = ctx.ensure_object(SharedOptions)
-    details = options.requested_details(shared, timeline=timeline, embedding=embedding)
+    details = options.requested_details(shared, timeline=timeline, embedding=embedding, tags=tags)
     output = shared.make_output(details)
     read_mask = [*_FIELDS, *details] if details else None
-    any_failed = False
+    any_failed = lacks_tags = False
     with shared.open_client() as client:
         for file in files:
             outcome = _classify_file(client, file, top_k, read_mask)
             any_failed |= isinstance(outcome, SegueError)
+            lacks_tags |= tags and isinstance(outcome, ClassifyResponse) and not outcome.tags
             output.classification(file, outcome)
     output.finish()
+    if lacks_tags:
+        click.echo("segue: The server's model predicts no tags.", err=True)
     ctx.exit(1 if any_failed else 0)
 
 
