@@ -138,6 +138,7 @@ def _save_tiny_network(folder: Path, config: FeatureConfig) -> None:
                 "posterior": tf.nn.softmax(mean @ projection / 4),
                 "embedding": tf.math.l2_normalize(centred, 1),
                 "window_posterior": tf.nn.softmax(features @ projection / 4),
+                "novelty": mean[:, 0],
             }
 
         @tf.function(input_signature=[clip_windows, mask])  # type: ignore[untyped-decorator]  # likewise

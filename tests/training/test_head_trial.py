@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from segue.trainer.accurate.figures import Scores
 from segue.trainer.accurate.head import JUDGES, HeadPlan
-from segue.trainer.accurate.head_trial import DESIGNS, FORMER, Scores, compare_heads, judgement
+from segue.trainer.accurate.head_trial import DESIGNS, FORMER, compare_heads, judgement
 from segue.trainer.evaluation.artists import Interval
 from tests.training.test_cross_validation import tagged
 

@@ -90,7 +90,7 @@ class Client:
                 pipe within `timeout`.
             top_k: number of genres to return, [1, 100]; None is the server's default (10).
             read_mask: fields of the response to return, such as ["scores", "timeline", "embedding", "tags"], or ["*"];
-                None is the server's default (scores, quality_flags and missing_seconds).
+                None is the server's default (scores, quality_flags, missing_seconds and genre_unknown).
         """
         with closing(open_clip(audio, self._endpoint.timeout)) as clip:
             if clip.is_large:

@@ -42,9 +42,9 @@ class ClassifyRequest(_message.Message):
 
     @_builtins.property
     def read_mask(self) -> _field_mask_pb2.FieldMask:
-        """Fields of the response to return: "scores", "quality_flags", "missing_seconds", "timeline", "embedding", "tags", or
-        "*" for all. The revision is always returned. Unset is "scores", "quality_flags" and "missing_seconds"; any other
-        path is MALFORMED_REQUEST.
+        """Fields of the response to return: "scores", "quality_flags", "missing_seconds", "genre_unknown", "timeline",
+        "embedding", "tags", or "*" for all. The revision is always returned. Unset is the first four; any other path is
+        MALFORMED_REQUEST.
         """
 
     def __init__(
@@ -77,9 +77,15 @@ class ClassifyResponse(_message.Message):
     EMBEDDING_FIELD_NUMBER: _builtins.int
     MISSING_SECONDS_FIELD_NUMBER: _builtins.int
     TAGS_FIELD_NUMBER: _builtins.int
+    GENRE_UNKNOWN_FIELD_NUMBER: _builtins.int
     missing_seconds: _builtins.float
     """Seconds of audio that the file declares and that cannot be decoded: the part behind a cut, or gaps. 0 if there are
     none, or if the file does not say how long it should be.
+    """
+    genre_unknown: _builtins.bool
+    """True if the clip sounds unlike the training tracks of all genres of the model, so that it may be of none of them,
+    whatever the scores are. About one clip in ten of the model's genres is flagged, too. Always false for a model that
+    does not measure it, such as segue-fast.
     """
     @_builtins.property
     def scores(self) -> _containers.RepeatedCompositeFieldContainer[Global___GenreScore]:
@@ -121,10 +127,11 @@ class ClassifyResponse(_message.Message):
         embedding: _abc.Iterable[_builtins.float] | None = ...,
         missing_seconds: _builtins.float = ...,
         tags: _abc.Iterable[_tag_pb2.TagScore] | None = ...,
+        genre_unknown: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["revision", b"revision"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["embedding", b"embedding", "missing_seconds", b"missing_seconds", "quality_flags", b"quality_flags", "revision", b"revision", "scores", b"scores", "tags", b"tags", "timeline", b"timeline"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["embedding", b"embedding", "genre_unknown", b"genre_unknown", "missing_seconds", b"missing_seconds", "quality_flags", b"quality_flags", "revision", b"revision", "scores", b"scores", "tags", b"tags", "timeline", b"timeline"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

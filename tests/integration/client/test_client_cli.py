@@ -61,7 +61,9 @@ def test_timeline(peer: Peer, clip: str) -> None:
     """With --timeline, each window is printed with its best genre, and the flaws of the audio are printed as usual."""
     lines = [" ".join(line.split()) for line in segue(peer, "classify", clip, "--timeline").stdout.splitlines()]
     assert {"0:03 0:06 jazz 0.500", "2.5 s of the audio are missing."} <= {*lines}
-    assert ["scores", "quality_flags", "missing_seconds", "timeline"] == list(peer.received[0].read_mask.paths)
+    assert ["scores", "quality_flags", "missing_seconds", "genre_unknown", "timeline"] == list(
+        peer.received[0].read_mask.paths
+    )
 
 
 def test_tags(peer: Peer, clip: str) -> None:
@@ -71,7 +73,7 @@ def test_tags(peer: Peer, clip: str) -> None:
     assert (10, ["tag", "0", "0.688", "█" * 14]) == (len(tags), tags[0])
     (printed,) = document(segue(peer, "classify", clip, "--tags", "--json"))["results"]
     assert (12, {"tag": "tag 11", "score": 0.0}) == (len(printed["tags"]), printed["tags"][-1])
-    assert {("scores", "quality_flags", "missing_seconds", "tags")} == {
+    assert {("scores", "quality_flags", "missing_seconds", "genre_unknown", "tags")} == {
         tuple(request.read_mask.paths) for request in peer.received
     }
 
@@ -84,13 +86,29 @@ def test_tags_of_a_model_that_does_not_tag(peer: Peer, clip: str, monkeypatch: p
     assert "segue: The server's model predicts no tags.\n" == result.stderr
 
 
-@pytest.mark.parametrize(("command", "usual"), [("classify", "scores"), ("recommend", "recommendations")])
-def test_details(peer: Peer, clip: str, command: str, usual: str) -> None:
+@pytest.mark.parametrize(
+    ("command", "usual"),
+    [
+        ("classify", ["scores", "quality_flags", "missing_seconds", "genre_unknown"]),
+        ("recommend", ["recommendations", "quality_flags", "missing_seconds"]),
+    ],
+)
+def test_details(peer: Peer, clip: str, command: str, usual: list[str]) -> None:
     """Timeline, tags and embedding are requested and printed only if the options ask for them."""
     assert not {"timeline", "embedding", "tags"} & keys(segue(peer, command, clip, "--json"))
     assert "embedding" in keys(segue(peer, command, clip, "--json", "--embedding"))
     masks = [list(request.read_mask.paths) for request in peer.received]
-    assert [[], [usual, "quality_flags", "missing_seconds", "embedding"]] == masks
+    assert [[], [*usual, "embedding"]] == masks
+
+
+def test_an_unknown_genre(peer: Peer, clip: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line says that the clip may be of none of the genres, and JSON has the flag."""
+    sentence = "It sounds unlike all of these genres, and may be of none of them."
+    assert sentence not in segue(peer, "classify", clip).stdout
+    monkeypatch.setitem(DETAILS, "genre_unknown", True)
+    assert sentence in segue(peer, "classify", clip).stdout
+    (result,) = document(segue(peer, "classify", clip, "--json"))["results"]
+    assert result["genre_unknown"] is True
 
 
 def keys(result: Result) -> set[str]:
@@ -121,6 +139,7 @@ def test_classify_as_json(peer: Peer, clip: str) -> None:
         "scores": [{"genre": "blues", "score": 0.75}, {"genre": "jazz", "score": 0.25}],
         "quality_flags": ["QUALITY_FLAG_LOW_RATE"],
         "missing_seconds": 2.5,
+        "genre_unknown": False,
         "timeline": [{"start": 3.0, "end": 6.0, "scores": [{"genre": "jazz", "score": 0.5}]}],
         "revision": {"model_id": "segue-fast-1a2b3c4d", "catalogue_revision": 12, "stale": False},
     } == second

@@ -12,6 +12,7 @@ from segue.core.errors import ArtifactDamaged
 from segue.core.features.extract import extract
 from segue.core.model.artifact import read_manifest, write_manifest
 from segue.core.model.saved_model import Model, Prediction
+from segue.core.paths import shipped_models
 from tests.helpers.machine.commands import output_of
 
 # Loads an artifact, prints the variable of TensorFlow's choice and the imported module of Keras, and imports it.
@@ -99,3 +100,23 @@ def test_a_graph_with_other_shapes(tiny_model: Path, tmp_path: Path, name: str, 
     write_manifest(other, replace(read_manifest(other), **{name: value}))  # type: ignore[arg-type]  # one of four types
     with pytest.raises(ArtifactDamaged, match="does not match its manifest"):
         Model.load(other)
+
+
+def test_novelty(tiny_model: Path, tmp_path: Path, clips: list[Path]) -> None:
+    """A network that measures novelty predicts it for each clip; others predict none."""
+    folder = shutil.copytree(tiny_model, tmp_path / "model")
+    write_manifest(folder, replace(read_manifest(folder), novelty_limit=0.5))
+    for path, expected in ((tiny_model, False), (folder, True)):
+        model = Model.load(path)
+        windows = [extract(clip, model.manifest.features, 10).windows for clip in clips[:2]]
+        novelty = [prediction.novelty for prediction in model.predict(windows)]
+        assert [expected] * 2 == [value is not None for value in novelty]
+    assert novelty[0] != novelty[1]
+
+
+def test_a_network_that_measures_no_novelty(tmp_path: Path) -> None:
+    """A manifest with a limit needs a network that measures novelty."""
+    folder = shutil.copytree(shipped_models() / "segue-fast", tmp_path / "model")
+    write_manifest(folder, replace(read_manifest(folder), novelty_limit=0.5))
+    with pytest.raises(ArtifactDamaged, match="novelty of decide is missing"):
+        Model.load(folder)

@@ -76,6 +76,8 @@ class TableOutput:
         if outcome.tags:
             parts.append(tables.tags(outcome.tags, self._screen))
         quality = tables.quality(outcome.quality_flags, outcome.missing_seconds)
+        if outcome.genre_unknown:
+            parts.append(tables.genre_unknown())
         self._print(*parts, *quality, tables.revision(outcome.revision, self._screen))
 
     def recommendations(self, response: RecommendResponse) -> None:

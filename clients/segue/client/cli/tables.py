@@ -122,6 +122,11 @@ def quality(flags: Iterable[QualityFlag.ValueType], missing_seconds: float = 0.0
     return [click.style(sentence, "yellow") for sentence in sentences]
 
 
+def genre_unknown() -> str:
+    """Returns the sentence for a clip that sounds unlike all genres of the model."""
+    return click.style("It sounds unlike all of these genres, and may be of none of them.", "yellow")
+
+
 def tracks(rows: Sequence[Recommendation], screen: Screen, *, ranked: bool) -> str:
     """Lays out tracks, one per line, with long texts cut; a narrow screen has a block for each track.
 

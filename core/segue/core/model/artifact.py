@@ -49,6 +49,7 @@ class Manifest:
         files: SHA-256 of every other file, by its path in the folder.
         tags: names of the tags whose scores, in [0, 1], are the first numbers of a window's features; empty for a
             network that does not tag. At most ``feature_width``.
+        novelty_limit: novelty above which a clip is of no known genre; None for a network that does not measure it.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Manifest:
     split_digest: str = ""
     files: dict[str, str] = field(default_factory=dict)
     tags: tuple[str, ...] = ()
+    novelty_limit: float | None = None
 
     @property
     def key(self) -> ModelKey:
@@ -76,8 +78,9 @@ class Manifest:
             "features": self.features.to_dict(),
             "fingerprint": self.features.fingerprint,
         }
-        if not self.tags:
-            del settings["tags"]  # earlier versions of Segue refuse a setting that they do not know
+        for name, absent in (("tags", ()), ("novelty_limit", None)):
+            if settings[name] == absent:
+                del settings[name]  # earlier versions of Segue refuse a setting that they do not know
         return json.dumps(settings | {"sha256": _own_digest(settings)}, indent=2, sort_keys=True) + "\n"
 
     @classmethod
@@ -208,7 +211,7 @@ def _settings(text: str, path: Path) -> dict[str, Any]:
         )
     if own_digest != _own_digest(settings | {"format_version": version}):
         raise ArtifactDamaged(f"{path} was changed after it was written. Take a fresh copy of the whole folder.")
-    settings.setdefault("tags", [])
+    settings = {"tags": [], "novelty_limit": None} | settings
     expected = {field.name for field in fields(Manifest)} | {"fingerprint"}
     if differing := sorted(expected ^ set(settings)):
         raise ArtifactDamaged(f"Settings in {path} are missing or unknown: {', '.join(differing)}. Take a fresh copy.")
@@ -254,6 +257,7 @@ _RANGES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "split_digest": (lambda value: isinstance(value, str), "a digest or empty"),
     "labels": (_are_labels, "a list of at least two different genres"),
     "tags": (_are_names, "a list of different names"),
+    "novelty_limit": (lambda value: value is None or (_is_number(value) and math.isfinite(value)), "a number"),
     "windows": (_is_count, "a whole number, 1 or above"),
     "feature_width": (_is_count, "a whole number, 1 or above"),
     "embedding_width": (_is_count, "a whole number, 1 or above"),

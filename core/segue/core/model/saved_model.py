@@ -36,6 +36,7 @@ class Prediction:
         posterior: calibrated probabilities [genres] in the order of the manifest's labels; their sum is 1.
         embedding: vector [e] of length 1; the more alike two clips sound, the smaller is the angle between theirs.
         window_posterior: probabilities [w, genres] of each window.
+        novelty: how unlike all genres of the model the clip sounds, or None for a network that does not measure it.
         tag_scores: mean [tags] of each tag's score over the windows, in [0, 1], in the order of the manifest's tags;
             empty for a network that does not tag. The scores are independent of each other and not calibrated.
     """
@@ -43,6 +44,7 @@ class Prediction:
     posterior: Floats
     embedding: Floats
     window_posterior: Floats
+    novelty: float | None = None
     tag_scores: Floats = field(default_factory=lambda: np.zeros(0, np.float32))
 
 
@@ -132,6 +134,7 @@ class Model:
                 posterior=outputs["posterior"][row],
                 embedding=outputs["embedding"][row],
                 window_posterior=outputs["window_posterior"][row, : len(clip)],
+                novelty=float(outputs["novelty"][row]) if self.manifest.novelty_limit is not None else None,
                 tag_scores=clip[:, : len(self.manifest.tags)].mean(0),
             )
             for row, clip in enumerate(features)
@@ -152,6 +155,7 @@ def _check_shapes(folder: Path, manifest: Manifest, saved: Any) -> None:  # noqa
             "posterior": (None, genres),
             "embedding": (None, manifest.embedding_width),
             "window_posterior": (None, windows, genres),
+            **({} if manifest.novelty_limit is None else {"novelty": (None,)}),
         },
     }
     for signature, shapes in expected.items():

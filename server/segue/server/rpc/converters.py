@@ -18,7 +18,7 @@ from segue.core.catalogue.records import Track
 from segue.core.errors import AudioTooLong, MalformedRequest
 from segue.core.index.vector_index import Neighbour
 from segue.core.model.artifact import Manifest
-from segue.core.model.saved_model import Floats
+from segue.core.model.saved_model import Floats, Prediction
 from segue.server.inference.engine import AnalyzedClip
 from segue.v1 import (
     audio_pb2,
@@ -179,6 +179,12 @@ def genre_scores(posterior: Floats, labels: Sequence[str], top_k: int) -> list[c
     """Returns the ``top_k`` best genres, the best first; equal scores are ordered by name."""
     pairs = sorted(zip(posterior.tolist(), labels, strict=True), key=lambda pair: (-pair[0], pair[1]))
     return [classification_service_pb2.GenreScore(genre=genre, score=score) for score, genre in pairs[:top_k]]
+
+
+def genre_unknown(prediction: Prediction, manifest: Manifest) -> bool:
+    """Returns True if a clip sounds unlike all genres of the model; False if the model does not measure it."""
+    limit, novelty = manifest.novelty_limit, prediction.novelty
+    return limit is not None and novelty is not None and novelty > limit
 
 
 def tag_scores(scores: Sequence[float], names: Sequence[str]) -> list[tag_pb2.TagScore]:

@@ -13,7 +13,9 @@ from segue.v1 import classification_service_pb2, recommendation_service_pb2
 ALL_FIELDS = "*"
 # The fields that cost nothing extra to compute or to send.
 _DEFAULT_FIELDS = {
-    classification_service_pb2.ClassifyResponse: frozenset({"scores", "quality_flags", "missing_seconds"}),
+    classification_service_pb2.ClassifyResponse: frozenset(
+        {"scores", "quality_flags", "missing_seconds", "genre_unknown"}
+    ),
     recommendation_service_pb2.RecommendResponse: frozenset({"recommendations", "quality_flags", "missing_seconds"}),
 }
 _ALWAYS = "revision"

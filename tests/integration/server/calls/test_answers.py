@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import grpc
@@ -11,6 +13,7 @@ import pytest
 from google.protobuf.message import Message
 
 from segue.core.features.extract import extract
+from segue.core.model.artifact import read_manifest, write_manifest
 from segue.core.model.saved_model import Model
 from segue.core.redis_catalogue.open import open_store
 from segue.v1.audio_pb2 import QUALITY_FLAG_LOW_RATE, QUALITY_FLAG_SHORT, QUALITY_FLAG_TRUNCATED
@@ -114,6 +117,23 @@ def test_tags(tagging_stubs: Stubs, clips: list[Path], tagging_model: Path) -> N
     np.testing.assert_allclose([tag.score for tag in tags], -np.sort(-scores), atol=1e-5)
     assert "tags" not in filled(tagging_stubs.classify(audio))
     assert "tags" in filled(tagging_stubs.classify(audio, read_mask=["*"]))
+
+
+def test_an_unknown_genre(
+    ids: list[str], data: Path, clips: list[Path], tiny_model: Path, tmp_path: Path, stubs: Stubs
+) -> None:
+    """A clip whose novelty is above the limit of the model is flagged, by default; the others are not."""
+    assert ids
+    model, audio = Model.load(tiny_model), [clip.read_bytes() for clip in clips[:4]]
+    windows = [extract(clip, model.manifest.features, model.manifest.windows).windows for clip in clips[:4]]
+    novelty = [float(model.encode(clip.values).mean(0)[0]) for clip in windows]
+    limit = float(np.median(novelty))
+    folder = shutil.copytree(tiny_model, tmp_path / "model")
+    write_manifest(folder, replace(read_manifest(folder), novelty_limit=limit))
+    with running_server("--data", str(data), "--model", str(folder)) as running:
+        answers = [Stubs(running.address).classify(clip).genre_unknown for clip in audio]
+    assert [value > limit for value in novelty] == answers
+    assert [False] * 4 == [stubs.classify(clip).genre_unknown for clip in audio]
 
 
 def test_tags_of_a_model_that_does_not_tag(stubs: Stubs) -> None:

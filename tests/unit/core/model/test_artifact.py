@@ -125,6 +125,8 @@ def test_a_changed_manifest(artifact: Path, name: str) -> None:
         ("tags", ["loud", ""]),
         ("tags", ["loud", 3]),
         ("tags", "loud"),
+        ("novelty_limit", "3"),
+        ("novelty_limit", True),
         ("tags", None),
         ("name", ""),
         ("metrics", []),
@@ -213,3 +215,12 @@ def test_another_model_id(artifact: Path) -> None:
     edit(artifact, {"model_id": "tiny-00000000"})
     with pytest.raises(ArtifactDamaged, match="tiny-00000000, but the network in its folder is tiny-"):
         read_manifest(artifact)
+
+
+def test_a_novelty_limit(artifact: Path) -> None:
+    """The limit comes back, 0 as well; without one, the manifest is one that earlier versions can read."""
+    assert "novelty_limit" not in settings_of(artifact)
+    assert read_manifest(artifact).novelty_limit is None
+    for limit in (0.0, -3.5):
+        write_manifest(artifact, replace(read_manifest(artifact), novelty_limit=limit))
+        assert limit == read_manifest(artifact).novelty_limit

@@ -121,7 +121,7 @@ class TagArrays:
             groups=np.array([groups[track.track] for track in tracks]),
             tags=tags,
             mask=mask,
-            means=tags.sum(1) / mask.sum(1, keepdims=True),
+            means=(tags.sum(1) / mask.sum(1, keepdims=True)).astype(np.float32),
         )
 
 

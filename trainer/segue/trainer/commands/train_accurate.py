@@ -12,10 +12,11 @@ from segue.core.model.artifact import Manifest
 from segue.core.model.saved_model import Model
 from segue.trainer import console
 from segue.trainer.accurate.cross_validation import FOLDS, CrossValidated, Design, TagArrays, cross_validate
-from segue.trainer.accurate.figures import BASELINE, artist_figures, baseline_figures
+from segue.trainer.accurate.figures import BASELINE, artist_figures, baseline_figures, novelty_figures
 from segue.trainer.accurate.head import JUDGES, SERVED_WINDOWS, HeadPlan, train_head
 from segue.trainer.accurate.model_card import write_card
 from segue.trainer.accurate.musicnn import FEATURES, TAG_NAMES
+from segue.trainer.accurate.novelty import novelty_limit
 from segue.trainer.accurate.signatures import AccurateServingGraph
 from segue.trainer.accurate.tags import TaggedTrack, training_tracks
 from segue.trainer.accurate.weights import read_backbone
@@ -75,7 +76,10 @@ def train_head_artifact(settings: TrainAccurateSettings, plan: HeadPlan) -> Mani
     def describe(fresh: Path) -> tuple[dict[str, float], str]:
         return _describe(fresh, plan, tracks, split, validated)
 
-    manifest = _manifest(settings.name, labels, network, temperature, split)
+    manifest = replace(
+        _manifest(settings.name, labels, network, temperature, split),
+        novelty_limit=novelty_limit(validated[JUDGES].novelty),
+    )
     written = write_artifact(settings.output, network, manifest, describe)
     console.notify(f"written to {settings.output}")
     return written
@@ -114,6 +118,7 @@ def _describe(
         analysis.figures
         | artist_figures(arrays, validated[JUDGES])
         | baseline_figures(arrays, validated[BASELINE])
+        | novelty_figures(arrays, manifest.labels, plan.seed)
         | {"cost": relative_cost(model)}
     )
     write_report(fresh, manifest, replace(analysis, figures=figures), None, evaluated_on)

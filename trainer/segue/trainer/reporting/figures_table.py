@@ -16,7 +16,7 @@ from segue.trainer.evaluation.leakage import Leakage
 _TITLES = {
     "n": "tracks",
     "accuracy": "accuracy per track",
-    "accuracy_low": "  95 % interval, from",
+    "accuracy_low": "accuracy, 95 % interval from",
     "accuracy_high": "  to",
     "log_loss": "log-loss, nats",
     "log_loss_raw": "log-loss before the temperature",
@@ -34,6 +34,14 @@ _TITLES = {
     "precision_at_10_of_mean_tags": "  the same by the cosine of mean tags",
     "accuracy_of_linear_head": "accuracy of logistic regression on mean tags",
     "log_loss_of_linear_head": "  its log-loss, nats",
+    "artists": "the tracks are worth so many artists with equally many tracks",
+    "log_loss_low": "log-loss, 95 % interval from",
+    "log_loss_high": "  to",
+    "precision_at_10_other_artists_low": "  95 % interval from",
+    "precision_at_10_other_artists_high": "  to",
+    "auroc_held_out_genre": "area under the ROC curve of novelty, each genre held out",
+    "auroc_held_out_genre_low": "  95 % interval from",
+    "auroc_held_out_genre_high": "  to",
     "cost": "processor time of a clip, relative to librosa's log-mel",
 }
 _LEAKAGE = ("trained_on", "selected_on")

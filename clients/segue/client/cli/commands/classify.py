@@ -13,7 +13,7 @@ from segue.client.cli.options import SharedOptions
 from segue.client.errors import SegueError
 from segue.v1.classification_service_pb2 import ClassifyResponse
 
-_FIELDS = ("scores", "quality_flags", "missing_seconds")
+_FIELDS = ("scores", "quality_flags", "missing_seconds", "genre_unknown")
 
 
 @click.command()
