@@ -7,6 +7,7 @@ from pathlib import Path
 
 from segue.core.audio.track_id import track_id
 from segue.core.catalogue.records import Addition, PathRecord, Track
+from segue.core.catalogue.tag_scores import pack_tag_scores
 from segue.core.features.extract import extract
 from segue.core.model.saved_model import Model
 from segue.core.testing.synthetic_clips import render_clip
@@ -27,6 +28,7 @@ def clip_addition(model: Model, clip: Path) -> Addition:
     (prediction,) = model.predict([extracted.windows])
     clip_id = track_id(memoryview(clip.read_bytes()))
     genre = model.manifest.labels[int(prediction.posterior.argmax())]
-    track = Track(clip_id, title=clip.stem, genre=genre, seconds=extracted.seconds, path=str(clip))
+    tags = pack_tag_scores(prediction.tag_scores, model.manifest.tags)
+    track = Track(clip_id, title=clip.stem, genre=genre, seconds=extracted.seconds, path=str(clip), tag_scores=tags)
     record = PathRecord(str(clip), clip.stat().st_size, clip.stat().st_mtime_ns, clip_id)
     return Addition(track, prediction.embedding, record)

@@ -6,6 +6,7 @@ import numpy as np
 
 from segue.core.catalogue.records import Addition, ModelKey, PathRecord, Track, Vector
 from segue.core.catalogue.store import WritableStore
+from segue.core.catalogue.tag_scores import pack_tag_scores
 from segue.core.errors import CatalogueLocked
 
 WIDTH = 16
@@ -41,7 +42,14 @@ def addition(
     path = f"/music/{number % 2}/{number}.flac" if path is None else path
     title = f"Track {number}" if title is None else title
     track = Track(
-        track_id(number), title, genre="blues", path=path, posterior={"blues": 1.0}, artists=("A", "B"), track_number=3
+        track_id(number),
+        title,
+        genre="blues",
+        path=path,
+        posterior={"blues": 1.0},
+        artists=("A", "B"),
+        track_number=3,
+        tag_scores=pack_tag_scores(np.array([0.2, 1.0], np.float32), ("80s", "sad")),
     )
     vector = embedding(number if seed is None else seed, width)
     return Addition(track, vector, PathRecord(path, 100, 7, track_id(number)))

@@ -61,6 +61,7 @@ def test_an_added_track(any_store: WritableStore) -> None:
         musicbrainz_recording_id="00000000-0000-4000-8000-000000000001",
         musicbrainz_release_id="00000000-0000-4000-8000-000000000002",
         musicbrainz_artist_ids=("00000000-0000-4000-8000-000000000003",),
+        tag_scores="4nGvQf8AgA==",
     )
     file = PathRecord(path, 2**40, 1_700_000_000_123_456_789, track_id(1))
     with any_store.writer(*MODEL) as writer:

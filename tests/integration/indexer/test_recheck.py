@@ -8,12 +8,16 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import soundfile
 
 from segue.core.catalogue.records import Addition, Track
 from segue.core.catalogue.store import all_track_ids
+from segue.core.catalogue.tag_scores import unpack_tag_scores
+from segue.core.features.extract import extract
 from segue.core.model.artifact import read_manifest
+from segue.core.model.saved_model import Model
 from segue.core.redis_catalogue.open import open_store
 from segue.core.testing.synthetic_clips import render_clip
 from tests.helpers.indexer import run
@@ -71,6 +75,24 @@ def test_tags_that_keep_size_and_time(sync: Callable[..., tuple[int, ...]], musi
     assert (0, 1, 1, 1, 0, 0) == sync()
     assert before | {"a.flac": replace(before["a.flac"], title="New title")} == tracks(tmp_path / "data")
     assert (0, 0, 2, 0, 0, 0) == sync()
+    assert 0 == run("verify", "--data", tmp_path / "data").exit_code
+
+
+def test_tags_of_the_model(music: Path, tmp_path: Path, tagging_model: Path) -> None:
+    """They are those that the model predicts, and stay when the tags of the file change."""
+    where = ("--data", tmp_path / "data", "--jobs", "1")
+    assert 0 == run("add", music, *where, "--model", tagging_model).exit_code
+    before = tracks(tmp_path / "data")
+    edit(music / "a.flac", OLD, NEW)
+    assert 0 == run("sync", music, *where).exit_code
+
+    after, model = tracks(tmp_path / "data"), Model.load(tagging_model)
+    windows = extract(music / "a.flac", model.manifest.features, model.manifest.windows).windows
+    (prediction,) = model.predict([windows])
+    scores = unpack_tag_scores(after["a.flac"].tag_scores, model.manifest.tags)
+    np.testing.assert_allclose([*scores.values()], np.clip(prediction.tag_scores, 0, 1), atol=0.01)
+    assert ("New title", before["a.flac"].tag_scores) == (after["a.flac"].title, after["a.flac"].tag_scores)
+    assert after["a.flac"].tag_scores != after["b.wav"].tag_scores
     assert 0 == run("verify", "--data", tmp_path / "data").exit_code
 
 

@@ -43,6 +43,8 @@ class Track:
         musicbrainz_recording_id: id of the recording at MusicBrainz from the tags, or empty.
         musicbrainz_release_id: id of the release at MusicBrainz from the tags, or empty.
         musicbrainz_artist_ids: ids of the artists at MusicBrainz from the tags.
+        tag_scores: scores of the tags that the model predicts, as ``pack_tag_scores`` returns them; empty for a model
+            that does not tag, and in catalogues of earlier versions.
     """
 
     track_id: str
@@ -64,6 +66,7 @@ class Track:
     musicbrainz_recording_id: str = ""
     musicbrainz_release_id: str = ""
     musicbrainz_artist_ids: tuple[str, ...] = ()
+    tag_scores: str = ""
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Track:

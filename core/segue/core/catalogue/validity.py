@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields
 
 from segue.core.catalogue.records import FailureRecord, Identity, PathRecord, Track, Vector, is_unit
+from segue.core.catalogue.tag_scores import is_packed
 
 MAX_WIDTH = 65_536
 """The largest width of an embedding; those of networks have some hundreds."""
@@ -127,6 +128,11 @@ def _is_encodable(text: str, errors: str) -> bool:
         return False
 
 
+def _packed(name: str, value: object) -> None:
+    if not isinstance(value, str) or not is_packed(value):
+        raise _wrong(name, value, "valid")
+
+
 def _match(pattern: re.Pattern[str], name: str, value: object) -> None:
     if not isinstance(value, str) or pattern.fullmatch(value) is None:
         raise _wrong(name, value, "valid")
@@ -175,4 +181,5 @@ _TRACK_CHECKS: dict[str, Callable[[str, object], object]] = {
     "year": lambda name, value: _match(_YEAR, name, value),
     # Empty for a track whose metadata lacks it; then it is repaired from its files.
     "path": lambda name, value: value == "" or _path(name, value),
+    "tag_scores": _packed,
 }

@@ -42,6 +42,7 @@ class LazyModel:
         self._model: Model | None = None
         self.model_id = manifest.model_id
         self.labels = manifest.labels
+        self.tags = manifest.tags
 
     def predict(self, clips: Sequence[Windows]) -> list[Prediction]:
         """Returns the prediction for each clip, in order."""

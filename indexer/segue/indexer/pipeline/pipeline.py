@@ -11,6 +11,7 @@ from typing import Protocol
 from segue.core.catalogue.display_path import display_path
 from segue.core.catalogue.records import Addition, FailureRecord, Track, is_unit
 from segue.core.catalogue.store import TrackStore, TrackWriter
+from segue.core.catalogue.tag_scores import pack_tag_scores
 from segue.core.errors import EmbeddingUnusable, WorkerDied, WorkerError
 from segue.core.failpoints import Failpoint, reach
 from segue.core.features.windows import Windows
@@ -47,6 +48,11 @@ class Predictor(Protocol):
     @property
     def labels(self) -> Sequence[str]:
         """Genres, in the order of a posterior."""
+        ...
+
+    @property
+    def tags(self) -> Sequence[str]:
+        """Names of the tags, in the order of their scores; empty for a model that does not tag."""
         ...
 
     def predict(self, clips: Sequence[Windows]) -> list[Prediction]:
@@ -179,7 +185,7 @@ class Pipeline:
         additions: list[tuple[MusicFile, Addition]] = []
         for (file, examined), prediction in zip(batch, predictions, strict=True):
             if is_unit(prediction.embedding):
-                additions.append((file, build_addition(file, examined, prediction, self._predictor.labels)))
+                additions.append((file, build_addition(file, examined, prediction, self._predictor)))
             else:
                 self._fail(file, _bad_prediction(file))
         self._writer.add([addition for _, addition in additions])
@@ -204,9 +210,9 @@ def _result(file: MusicFile, future: Future[Result]) -> Result:
         return Failure.from_error(file.path, error)
 
 
-def build_addition(file: MusicFile, examined: Examined, prediction: Prediction, labels: Sequence[str]) -> Addition:
+def build_addition(file: MusicFile, examined: Examined, prediction: Prediction, predictor: Predictor) -> Addition:
     """Returns the addition that writes a file's track to the catalogue."""
-    posterior = {label: float(share) for label, share in zip(labels, prediction.posterior, strict=True)}
+    posterior = {label: float(share) for label, share in zip(predictor.labels, prediction.posterior, strict=True)}
     path = display_path(file.path)
     track = Track(
         track_id=examined.track_id,
@@ -215,6 +221,7 @@ def build_addition(file: MusicFile, examined: Examined, prediction: Prediction, 
         seconds=examined.seconds,
         path=path,
         posterior=posterior,
+        tag_scores=pack_tag_scores(prediction.tag_scores, predictor.tags),
     )
     return Addition(with_tags(track, examined.tags), prediction.embedding, file.path_record(examined.track_id))
 

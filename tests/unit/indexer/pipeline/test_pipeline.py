@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from segue.core.catalogue.records import Track
+from segue.core.catalogue.tag_scores import pack_tag_scores
 from segue.core.features.windows import Windows
 from segue.core.model.saved_model import Prediction
 from segue.core.testing.memory_store import MemoryStore
@@ -54,6 +55,7 @@ class FakePredictor:
     """Returns an embedding whose angle is the file's number; that of number 13 is not a number."""
 
     labels = ("blues", "rock")
+    tags = ("80s", "sad")
 
     def __init__(self) -> None:
         self.batches: list[int] = []
@@ -67,7 +69,8 @@ class FakePredictor:
     def _predict(number: float) -> Prediction:
         angle = np.nan if number == 13 else number / 100
         embedding = np.array([np.cos(angle), np.sin(angle)], np.float32)
-        return Prediction(np.array([0.25, 0.75], np.float32), embedding, np.zeros((1, 2), np.float32))
+        posterior, tags = np.array([0.25, 0.75], np.float32), np.array([1.0, 0.2], np.float32)
+        return Prediction(posterior, embedding, np.zeros((1, 2), np.float32), tags)
 
 
 class World:
@@ -113,6 +116,7 @@ def test_files_become_tracks() -> None:
         seconds=4.0,
         path="/music/7.wav",
         posterior={"blues": 0.25, "rock": 0.75},
+        tag_scores=pack_tag_scores(np.array([1.0, 0.2], np.float32), ("80s", "sad")),
     )
     assert expected == world.track("7")
     (record,) = world.store.files(["/music/7.wav"])
