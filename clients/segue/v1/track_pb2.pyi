@@ -8,6 +8,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
+from segue.v1 import tag_pb2 as _tag_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -44,6 +45,7 @@ class Track(_message.Message):
     MUSICBRAINZ_RELEASE_ID_FIELD_NUMBER: _builtins.int
     MUSICBRAINZ_ARTIST_IDS_FIELD_NUMBER: _builtins.int
     RAW_PATH_FIELD_NUMBER: _builtins.int
+    TAGS_FIELD_NUMBER: _builtins.int
     track_id: _builtins.str
     """Permanent id: 32 lower-case hexadecimal digits that are computed from the audio, not from its file name or tags."""
     title: _builtins.str
@@ -92,6 +94,13 @@ class Track(_message.Message):
     def musicbrainz_artist_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The MusicBrainz ids of the artists in the file's tags, [0, 32] UUIDs in lower case."""
 
+    @_builtins.property
+    def tags(self) -> _containers.RepeatedCompositeFieldContainer[_tag_pb2.TagScore]:
+        """The best tags that the model predicts, [0, 10] of them: those with a score of at least 0.1, the best first, equal
+        scores in the order of their names. Scores are rounded to 1/255. Empty for a model that does not tag, such as
+        segue-fast, and for tracks that were indexed before Segue kept tags.
+        """
+
     def __init__(
         self,
         *,
@@ -114,10 +123,11 @@ class Track(_message.Message):
         musicbrainz_release_id: _builtins.str = ...,
         musicbrainz_artist_ids: _abc.Iterable[_builtins.str] | None = ...,
         raw_path: _builtins.bytes = ...,
+        tags: _abc.Iterable[_tag_pb2.TagScore] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["duration", b"duration"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["album", b"album", "album_artist", b"album_artist", "artist", b"artist", "artists", b"artists", "disc_number", b"disc_number", "duration", b"duration", "genre", b"genre", "isrc", b"isrc", "musicbrainz_artist_ids", b"musicbrainz_artist_ids", "musicbrainz_recording_id", b"musicbrainz_recording_id", "musicbrainz_release_id", b"musicbrainz_release_id", "path", b"path", "raw_path", b"raw_path", "tagged_genre", b"tagged_genre", "tagged_genres", b"tagged_genres", "title", b"title", "track_id", b"track_id", "track_number", b"track_number", "year", b"year"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["album", b"album", "album_artist", b"album_artist", "artist", b"artist", "artists", b"artists", "disc_number", b"disc_number", "duration", b"duration", "genre", b"genre", "isrc", b"isrc", "musicbrainz_artist_ids", b"musicbrainz_artist_ids", "musicbrainz_recording_id", b"musicbrainz_recording_id", "musicbrainz_release_id", b"musicbrainz_release_id", "path", b"path", "raw_path", b"raw_path", "tagged_genre", b"tagged_genre", "tagged_genres", b"tagged_genres", "tags", b"tags", "title", b"title", "track_id", b"track_id", "track_number", b"track_number", "year", b"year"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

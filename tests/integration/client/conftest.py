@@ -88,6 +88,7 @@ TRACKS = [
         genre="blues",
         duration=Duration(seconds=180 + number),
         path=f"music/song-{number}.flac",
+        tags=[TagScore(tag="sad", score=0.5), TagScore(tag="80s", score=0.125)],
     )
     for number in range(5)
 ]
@@ -230,8 +231,7 @@ class Peer(ClassificationServiceServicer, RecommendationServiceServicer, Catalog
     def SearchTracks(self, request: SearchTracksRequest, context: grpc.ServicerContext) -> SearchTracksResponse:  # noqa: N802 - the contract's name
         """Returns pages of all tracks, whatever the query; a token is the number of the first track of its page."""
         self._receive(request, context)
-        start = int(request.page_token or 0)
-        end = start + (request.page_size or 100)
+        end = (start := int(request.page_token or 0)) + (request.page_size or 100)
         token = str(end) if end < len(TRACKS) else ""
         return SearchTracksResponse(tracks=TRACKS[start:end], next_page_token=token, match_count=len(TRACKS))
 

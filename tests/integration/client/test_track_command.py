@@ -13,6 +13,8 @@ def test_track(peer: Peer) -> None:
     text = segue(peer, "track", TRACKS[0].track_id).stdout
     (printed,) = document(segue(peer, "track", TRACKS[0].track_id, "--json"))["results"]
     assert (True, False) == ("music/song-0.flac" in text, "Tagged" in text)
+    assert ["Predicted", "tags", "sad", "0.50,", "80s", "0.12"] in [line.split() for line in text.splitlines()]
+    assert [{"tag": "sad", "score": 0.5}, {"tag": "80s", "score": 0.125}] == printed["tags"]
     assert (180.0, "", TRACKS[0].track_id) == (printed["duration"], printed["tagged_genre"], printed["track_id"])
 
 

@@ -104,6 +104,7 @@ class TableOutput:
                 ("Track", str(track.track_number or "")),
                 ("Year", str(track.year or "")),
                 ("Predicted genre", track.genre),
+                ("Predicted tags", ", ".join(f"{tag.tag} {tag.score:.2f}" for tag in track.tags)),
                 ("Tagged genre", "; ".join(track.tagged_genres) or track.tagged_genre),
                 ("Length", tables.length(track)),
                 ("Path", track.path),

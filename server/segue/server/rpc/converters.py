@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal, TypeAlias
 
 from google.protobuf.duration_pb2 import Duration
@@ -15,6 +15,7 @@ from segue.core.audio.pcm import PcmForm
 from segue.core.audio.quality import Quality
 from segue.core.catalogue.display_path import raw_path
 from segue.core.catalogue.records import Track
+from segue.core.catalogue.tag_scores import unpack_tag_scores
 from segue.core.errors import AudioTooLong, MalformedRequest
 from segue.core.index.vector_index import Neighbour
 from segue.core.model.artifact import Manifest
@@ -33,6 +34,8 @@ DEFAULT_LIMIT, MAX_LIMIT = 10, 100
 # hnswlib's search takes time and memory in proportion to the number of neighbours, above the ef of 256.
 MAX_NEIGHBOURS = 1_000
 MAX_ITEM_ID = 128
+# The tags that describe a track: with lower scores they rarely apply.
+MIN_TRACK_TAG, MAX_TRACK_TAGS = 0.1, 10
 _ENCODINGS = {audio_pb2.SAMPLE_ENCODING_INT16: False, audio_pb2.SAMPLE_ENCODING_FLOAT32: True}
 
 
@@ -187,10 +190,15 @@ def genre_unknown(prediction: Prediction, manifest: Manifest) -> bool:
     return limit is not None and novelty is not None and novelty > limit
 
 
-def tag_scores(scores: Sequence[float], names: Sequence[str]) -> list[tag_pb2.TagScore]:
-    """Returns the tags of a clip, the best first; equal scores are ordered by name."""
-    pairs = sorted(zip(scores, names, strict=True), key=lambda pair: (-pair[0], pair[1]))
-    return [tag_pb2.TagScore(tag=name, score=score) for score, name in pairs]
+def tag_scores(scores: Mapping[str, float]) -> list[tag_pb2.TagScore]:
+    """Returns tags with their scores, the best first; equal scores are ordered by name."""
+    pairs = sorted(scores.items(), key=lambda pair: (-pair[1], pair[0]))
+    return [tag_pb2.TagScore(tag=name, score=score) for name, score in pairs]
+
+
+def _track_tags(track: Track, tag_names: Sequence[str]) -> list[tag_pb2.TagScore]:
+    scores = unpack_tag_scores(track.tag_scores, tag_names)
+    return tag_scores({name: score for name, score in scores.items() if score >= MIN_TRACK_TAG})[:MAX_TRACK_TAGS]
 
 
 def timeline(analyzed: AnalyzedClip, manifest: Manifest, top_k: int) -> list[classification_service_pb2.ScoredWindow]:
@@ -229,8 +237,13 @@ def duration(seconds: float) -> Duration:
     return value
 
 
-def track(track: Track) -> track_pb2.Track:
-    """Converts a track."""
+def track(track: Track, tag_names: Sequence[str]) -> track_pb2.Track:
+    """Converts a track.
+
+    Args:
+        track: the track.
+        tag_names: the tags of the model; a track of a model with other tags has none.
+    """
     return track_pb2.Track(
         track_id=track.track_id,
         title=track.title,
@@ -251,12 +264,15 @@ def track(track: Track) -> track_pb2.Track:
         musicbrainz_release_id=track.musicbrainz_release_id,
         musicbrainz_artist_ids=track.musicbrainz_artist_ids,
         raw_path=raw_path(track.path),
+        tags=_track_tags(track, tag_names),
     )
 
 
-def recommendation(neighbour: Neighbour, metadata: Track) -> recommendation_service_pb2.Recommendation:
-    """Converts a neighbour and its metadata to a recommendation."""
-    return recommendation_service_pb2.Recommendation(track=track(metadata), similarity=neighbour.similarity)
+def recommendation(
+    neighbour: Neighbour, metadata: Track, tag_names: Sequence[str]
+) -> recommendation_service_pb2.Recommendation:
+    """Converts a neighbour and its metadata to a recommendation; see ``track``."""
+    return recommendation_service_pb2.Recommendation(track=track(metadata, tag_names), similarity=neighbour.similarity)
 
 
 def revision(model_id: str, catalogue_revision: int, stale: bool) -> revision_pb2.Revision:

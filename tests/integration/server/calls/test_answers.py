@@ -17,7 +17,7 @@ from segue.core.model.artifact import read_manifest, write_manifest
 from segue.core.model.saved_model import Model
 from segue.core.redis_catalogue.open import open_store
 from segue.v1.audio_pb2 import QUALITY_FLAG_LOW_RATE, QUALITY_FLAG_SHORT, QUALITY_FLAG_TRUNCATED
-from tests.helpers.clips import wav
+from tests.helpers.clips import clip_addition, wav
 from tests.helpers.server.servers import running_server
 from tests.helpers.server.stubs import Stubs, failure
 
@@ -98,9 +98,11 @@ def test_the_timeline(stubs: Stubs, clips: list[Path], loaded_tiny_model: Model)
 
 
 @pytest.fixture(scope="module")
-def tagging_stubs(ids: list[str], data: Path, tagging_model: Path) -> Iterator[Stubs]:
-    """Calls to a server over the same catalogue, whose model tags."""
-    assert ids
+def tagging_stubs(tmp_path_factory: pytest.TempPathFactory, clips: list[Path], tagging_model: Path) -> Iterator[Stubs]:
+    """Calls to a server over three clips, whose model tags."""
+    data, model = tmp_path_factory.mktemp("tagged"), Model.load(tagging_model)
+    with open_store(data) as store, store.writer(*model.manifest.key) as writer:
+        writer.add([clip_addition(model, clip) for clip in clips[:3]])
     with running_server("--data", str(data), "--model", str(tagging_model)) as running:
         yield Stubs(running.address)
 
@@ -134,6 +136,18 @@ def test_an_unknown_genre(
         answers = [Stubs(running.address).classify(clip).genre_unknown for clip in audio]
     assert [value > limit for value in novelty] == answers
     assert [False] * 4 == [stubs.classify(clip).genre_unknown for clip in audio]
+
+
+def test_tags_of_tracks(tagging_stubs: Stubs, ids: list[str], clips: list[Path]) -> None:
+    """A track has the ten best tags of its clip, wherever it is returned."""
+    best = tagging_stubs.classify(clips[1].read_bytes(), read_mask=["tags"]).tags[:10]
+    (found,) = tagging_stubs.batch_get_tracks([ids[1]]).tracks
+    recommended = [item.track for item in tagging_stubs.recommend(ids[0]).recommendations]
+
+    assert [tag.tag for tag in best] == [tag.tag for tag in found.tags]
+    np.testing.assert_allclose([tag.score for tag in found.tags], [tag.score for tag in best], atol=0.005)
+    assert found in recommended
+    assert found == tagging_stubs.get_track(ids[1]).track
 
 
 def test_tags_of_a_model_that_does_not_tag(stubs: Stubs) -> None:

@@ -6,23 +6,28 @@ import os
 from dataclasses import fields
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from segue.client import path_of
 from segue.core.catalogue.display_path import display_path
 from segue.core.catalogue.records import Track
+from segue.core.catalogue.tag_scores import pack_tag_scores
 from segue.server.rpc.converters import tag_scores, track
 
 
 def test_every_field_of_a_track_is_sent() -> None:
-    """Only the posterior stays in the catalogue, and the duration has another type."""
+    """Only the posterior stays in the catalogue; the duration and the tags have other types."""
     values = {field.name: _value(field.name) for field in fields(Track)}
-    message = track(Track.from_json(values))
+    message = track(
+        Track.from_json({**values, "tag_scores": pack_tag_scores(np.array([0.5], np.float32), ("sad",))}), ("sad",)
+    )
 
     for name in values.keys() - {"posterior", "seconds", "tag_scores", "year"}:
         sent = getattr(message, name)
         assert values[name] == (sent if isinstance(sent, str | int) else list(sent)), name
-    assert (1959, 2) == (message.year, message.duration.seconds)
+    assert (1959, 2, ["sad"]) == (message.year, message.duration.seconds, [tag.tag for tag in message.tags])
 
 
 def _value(name: str) -> object:
@@ -32,15 +37,32 @@ def _value(name: str) -> object:
 
 def test_tags_are_sorted() -> None:
     """The best tags come first, equally good ones in the order of their names."""
-    tags = tag_scores([0.25, 0.5, 0.25], ("sad", "happy", "80s"))
+    tags = tag_scores({"sad": 0.25, "happy": 0.5, "80s": 0.25})
     assert [("happy", 0.5), ("80s", 0.25), ("sad", 0.25)] == [(tag.tag, tag.score) for tag in tags]
+
+
+def test_the_best_tags_of_a_track() -> None:
+    """At most ten are sent, and none with a score below 0.1; a track of a model with other tags has none."""
+    names = tuple(f"tag {number:02}" for number in range(12))
+    few, many = np.full(12, 0.09, np.float32), np.linspace(1, 0.5, 12, dtype=np.float32)
+    few[[3, 7]] = 0.11, 0.6
+
+    assert ["tag 07", "tag 03"] == best(few, names)
+    assert [*names[:10]] == best(many, names)
+    assert [] == [*track(Track("0" * 32, "", tag_scores=pack_tag_scores(many, names)), names[::-1]).tags]
+
+
+def best(scores: NDArray[np.float32], names: tuple[str, ...]) -> list[str]:
+    """Returns the tags that are sent of a track with scores."""
+    message = track(Track("0" * 32, "", tag_scores=pack_tag_scores(scores, names)), names)
+    return [tag.tag for tag in message.tags]
 
 
 @pytest.mark.parametrize("raw", [b"/caf\xc3\xa9.mp3", b"/caf\xe9.mp3", b"/caf\\xe9.mp3"])
 def test_the_file_of_a_track_can_be_opened(raw: bytes) -> None:
     """The path that the client returns has the bytes of the file's name, be they UTF-8 or not."""
     path = Path(os.fsdecode(raw))
-    message = track(Track("0" * 32, "", path=display_path(path)))
+    message = track(Track("0" * 32, "", path=display_path(path)), ())
 
     assert path == path_of(message)
     assert (b"" if raw == message.path.encode() else raw) == message.raw_path

@@ -16,6 +16,7 @@ from segue.v1 import (
     catalog_service_pb2,
     catalog_service_pb2_grpc,
     revision_pb2,
+    track_pb2,
 )
 
 
@@ -32,7 +33,7 @@ class CatalogService(ComponentsUser, catalog_service_pb2_grpc.CatalogServiceServ
         else:
             track_id = catalogue_requests.track_id(request.track_id)
             track = await self._components.readers.run(_read_track, store, track_id)
-        return catalog_service_pb2.GetTrackResponse(track=converters.track(track), revision=self._revision())
+        return catalog_service_pb2.GetTrackResponse(track=self._message(track), revision=self._revision())
 
     async def BatchGetTracks(  # noqa: N802 - the contract's name
         self, request: catalog_service_pb2.BatchGetTracksRequest, context: Context
@@ -41,7 +42,7 @@ class CatalogService(ComponentsUser, catalog_service_pb2_grpc.CatalogServiceServ
         ids = catalogue_requests.batch_ids(request)
         tracks = await self._components.readers.run(self._components.catalogue.store.get, ids)
         return catalog_service_pb2.BatchGetTracksResponse(
-            tracks=[converters.track(track) for track in tracks if track is not None],
+            tracks=[self._message(track) for track in tracks if track is not None],
             missing_track_ids=[track_id for track_id, track in zip(ids, tracks, strict=True) if track is None],
             revision=self._revision(),
         )
@@ -53,7 +54,7 @@ class CatalogService(ComponentsUser, catalog_service_pb2_grpc.CatalogServiceServ
         search = catalogue_requests.search(request)
         found = await self._components.searchers.run(self._components.search.search, *search)
         return catalog_service_pb2.SearchTracksResponse(
-            tracks=[converters.track(track) for track in found.tracks],
+            tracks=[self._message(track) for track in found.tracks],
             next_page_token=catalogue_requests.match_token(found.last),
             revision=self._revision(),
             match_count=found.total,
@@ -66,7 +67,7 @@ class CatalogService(ComponentsUser, catalog_service_pb2_grpc.CatalogServiceServ
         page = catalogue_requests.page(request)
         ids, tracks = await self._components.readers.run(_read_page, self._components.catalogue.store, page)
         return catalog_service_pb2.ListTracksResponse(
-            tracks=[converters.track(track) for track in tracks],
+            tracks=[self._message(track) for track in tracks],
             next_page_token=catalogue_requests.page_token(ids[-1]) if len(ids) == page.size else "",
             revision=self._revision(),
         )
@@ -82,6 +83,9 @@ class CatalogService(ComponentsUser, catalog_service_pb2_grpc.CatalogServiceServ
             server_version=version("segue"),
             catalogue_problem=self._catalogue_problem(),
         )
+
+    def _message(self, track: Track) -> track_pb2.Track:
+        return converters.track(track, self._components.manifest.tags)
 
     def _revision(self) -> revision_pb2.Revision:
         return converters.revision(self._components.model_id, *self._components.catalogue_state)

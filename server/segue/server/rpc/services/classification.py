@@ -86,7 +86,7 @@ class ClassificationService(ComponentsUser, classification_service_pb2_grpc.Clas
             embedding=analyzed.prediction.embedding.tolist(),
             missing_seconds=analyzed.clip.quality.flaws.missing_seconds,
             genre_unknown=converters.genre_unknown(analyzed.prediction, manifest),
-            tags=converters.tag_scores(analyzed.prediction.tag_scores.tolist(), manifest.tags),
+            tags=converters.tag_scores(dict(zip(manifest.tags, analyzed.prediction.tag_scores.tolist(), strict=True))),
         )
 
 

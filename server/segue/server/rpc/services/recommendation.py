@@ -90,8 +90,9 @@ class RecommendationService(ComponentsUser, recommendation_service_pb2_grpc.Reco
         components.catalogue.searchable_view()  # fails before a clip is decoded in vain
         seed = await find_seed()
         nearest = await components.readers.run(components.catalogue.nearest, seed.embedding, limit, seed.track_id, skip)
+        tags = components.manifest.tags
         response = RecommendResponse(
-            recommendations=[converters.recommendation(neighbour, track) for neighbour, track in nearest.tracks],
+            recommendations=[converters.recommendation(neighbour, track, tags) for neighbour, track in nearest.tracks],
             revision=converters.revision(components.model_id, nearest.revision, nearest.stale),
             embedding=seed.embedding.tolist(),
         )
