@@ -7,7 +7,7 @@ import pytest
 
 from segue.trainer.accurate.cross_validation import TagArrays, cross_validate, precision_of_mean_tags
 from segue.trainer.accurate.head import DISCRIMINANTS, JUDGES, REGRESSION, HeadPlan
-from segue.trainer.accurate.tags import TaggedTrack
+from segue.trainer.data.tagged_track import TaggedTrack
 from segue.trainer.errors import DataUnusable
 from segue.trainer.splits.split import gtzan_artists
 

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from segue.trainer.accurate.head import DISCRIMINANTS, JUDGES, NETWORKS, REGRESSION, Head, HeadPlan, train_head
 from segue.trainer.accurate.head_graph import HeadGraph
-from segue.trainer.accurate.tags import TaggedTrack
 from segue.trainer.arrays import Floats
+from segue.trainer.data.tagged_track import TaggedTrack
 
 LABELS = ("a", "b", "c")
 PLAN = HeadPlan(networks=1, steps=40)

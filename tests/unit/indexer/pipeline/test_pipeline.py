@@ -70,7 +70,7 @@ class FakePredictor:
         angle = np.nan if number == 13 else number / 100
         embedding = np.array([np.cos(angle), np.sin(angle)], np.float32)
         posterior, tags = np.array([0.25, 0.75], np.float32), np.array([1.0, 0.2], np.float32)
-        return Prediction(posterior, embedding, np.zeros((1, 2), np.float32), tags)
+        return Prediction(posterior, embedding, np.zeros((1, 2), np.float32), tag_scores=tags)
 
 
 class World:

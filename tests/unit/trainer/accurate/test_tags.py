@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from segue.trainer.accurate.tags import TaggedTrack, genre_of, read_tags, save_tags
+from segue.trainer.accurate.tags import genre_of, read_tags, save_tags
+from segue.trainer.data.tagged_track import TaggedTrack
 from segue.trainer.errors import DataUnusable
 
 Write = Callable[..., Path]

@@ -14,8 +14,8 @@ from sklearn.model_selection import StratifiedGroupKFold
 from segue.trainer.accurate.head import JUDGES, MIN_TRACKS, SERVED_WINDOWS, HeadPlan, train_head
 from segue.trainer.accurate.head_graph import HeadGraph
 from segue.trainer.accurate.musicnn import TAGS
-from segue.trainer.accurate.tags import TaggedTrack
 from segue.trainer.arrays import Floats
+from segue.trainer.data.tagged_track import TaggedTrack
 from segue.trainer.errors import DataUnusable
 from segue.trainer.evaluation.metrics import K_VALUES, precision_of_each
 from segue.trainer.splits.strategies import artist_groups

@@ -21,8 +21,8 @@ from sklearn.linear_model import LogisticRegression
 
 from segue.trainer.accurate.musicnn import TAGS
 from segue.trainer.accurate.novelty import Novelty
-from segue.trainer.accurate.tags import TaggedTrack
 from segue.trainer.arrays import Floats
+from segue.trainer.data.tagged_track import TaggedTrack
 from segue.trainer.networks.segue_fast import Shape, build_decider
 
 SERVED_WINDOWS = 5

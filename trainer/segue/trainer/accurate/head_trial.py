@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from segue.trainer.accurate.cross_validation import Design, TagArrays, cross_validate
 from segue.trainer.accurate.figures import Scores
 from segue.trainer.accurate.head import DISCRIMINANTS, JUDGES, NETWORKS, REGRESSION, HeadPlan
-from segue.trainer.accurate.tags import TaggedTrack
+from segue.trainer.data.tagged_track import TaggedTrack
 from segue.trainer.evaluation.artists import ArtistSample, Interval
 from segue.trainer.reporting.report import table
 

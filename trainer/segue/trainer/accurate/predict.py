@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from segue.core.model.saved_model import Model
 from segue.trainer.accurate.musicnn import FEATURES, TAGS
-from segue.trainer.accurate.tags import TaggedTrack
+from segue.trainer.data.tagged_track import TaggedTrack
 from segue.trainer.errors import DataUnusable
 from segue.trainer.evaluation.predict import collect_predictions, genre_positions
 from segue.trainer.evaluation.predictions import Predictions

@@ -8,8 +8,8 @@ import keras
 
 from segue.core.features.config import FeatureConfig
 from segue.trainer.accurate.musicnn import FEATURES
-from segue.trainer.accurate.tags import TaggedTrack
 from segue.trainer.data.folder import Progress, extract_folder, list_folder
+from segue.trainer.data.tagged_track import TaggedTrack
 from segue.trainer.errors import DataUnusable
 
 MAX_TAGGED_WINDOWS = 10

@@ -1,4 +1,4 @@
-"""Tracks with MusiCNN's tags, on which the head of ``segue-accurate`` is trained.
+"""Reads and writes tracks with MusiCNN's tags, on which the head of ``segue-accurate`` is trained.
 
 They are saved as a file of tags (``segue.trainer.data.tag_file``); the genre is part of a track's name.
 """
@@ -6,41 +6,13 @@ They are saved as a file of tags (``segue.trainer.data.tag_file``); the genre is
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from segue.trainer.accurate.musicnn import TAGS
-from segue.trainer.arrays import Floats
 from segue.trainer.data.tag_file import REMEDY, read_tag_file, write_tag_file
+from segue.trainer.data.tagged_track import TaggedTrack
 from segue.trainer.errors import DataUnusable, SplitMismatch
 from segue.trainer.splits.split import TRAIN, load_split
-
-
-@dataclass(frozen=True)
-class TaggedTrack:
-    """A labelled track with its tags.
-
-    Attributes:
-        track: name of the track.
-        genre: the track's genre.
-        tags: tags [w, 50] in [0, 1] of its windows, in the order of time.
-    """
-
-    track: str
-    genre: str
-    tags: Floats
-
-    def spread(self, max_windows: int) -> Floats:
-        """Returns the tags [w, 50] of at most ``max_windows`` windows, spread over the clip from first to last.
-
-        The windows of a clip that is extracted from audio are spread in the same way
-        (``segue.core.features.windows.spread_starts``).
-        """
-        count = min(max_windows, len(self.tags))
-        selected: Floats = self.tags[np.round(np.linspace(0, len(self.tags) - 1, count)).astype(int)]
-        return selected
 
 
 def read_tags(path: Path) -> tuple[TaggedTrack, ...]:

@@ -18,10 +18,11 @@ from segue.trainer.accurate.model_card import write_card
 from segue.trainer.accurate.musicnn import FEATURES, TAG_NAMES
 from segue.trainer.accurate.novelty import novelty_limit
 from segue.trainer.accurate.signatures import AccurateServingGraph
-from segue.trainer.accurate.tags import TaggedTrack, training_tracks
+from segue.trainer.accurate.tags import training_tracks
 from segue.trainer.accurate.weights import read_backbone
 from segue.trainer.arrays import Floats
 from segue.trainer.data.dataset import labels_of
+from segue.trainer.data.tagged_track import TaggedTrack
 from segue.trainer.evaluation.analysis import analyze_predictions
 from segue.trainer.evaluation.calibration import calibration_temperature
 from segue.trainer.evaluation.cost import relative_cost
