@@ -19,9 +19,9 @@ import segue.indexer.cli.main
 import segue.server.cli.main
 import segue.trainer.cli.main
 from segue.core import errors
+from segue.core.audio.decoders.endings import ENDINGS, FFMPEG_ENDINGS
 from segue.core.audio.limits import MAX_SECONDS
 from segue.core.system_names import SYSTEM_FOLDERS
-from segue.indexer.pipeline.endings import ENDINGS, FFMPEG_ENDINGS
 from segue.server.cli.main import main as server_command
 from segue.server.inference import decode_task, decode_worker
 from segue.server.interceptors import receiving

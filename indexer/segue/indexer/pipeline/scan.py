@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
+from segue.core.audio.decoders.endings import ENDINGS, FFMPEG_ENDINGS
 from segue.core.audio.decoders.ffmpeg import is_installed
 from segue.core.batching import batched
 from segue.core.catalogue.display_path import display_path, file_path
@@ -16,7 +17,6 @@ from segue.core.catalogue.records import FailureRecord, PathRecord
 from segue.core.catalogue.store import TrackStore
 from segue.core.errors import NoMusic
 from segue.core.system_names import is_resource_fork, is_system_folder
-from segue.indexer.pipeline.endings import ENDINGS, FFMPEG_ENDINGS
 from segue.indexer.pipeline.left_out import LeftOut
 from segue.indexer.pipeline.records import TEMPORARY, Failure, MusicFile, Skipped, Source, Unchanged
 

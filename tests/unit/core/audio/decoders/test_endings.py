@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from segue.core.audio.decoders.endings import ENDINGS, FFMPEG_ENDINGS
 from segue.core.errors import AudioUndecodable
 from segue.core.testing.synthetic_clips import render_clip
-from segue.indexer.pipeline.endings import ENDINGS, FFMPEG_ENDINGS
 from tests.helpers.audio import decode, encode_by_ffmpeg, needs_ffmpeg
 
 # Options with which ffmpeg writes a file of each ending. It cannot write the others.
