@@ -1,0 +1,1 @@
+"""Suggests unlabelled clips to label next."""
