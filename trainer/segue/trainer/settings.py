@@ -172,3 +172,24 @@ class CompareHeadsSettings:
     split: str | None
     draws: int
     seed: int
+
+
+@dataclass(frozen=True)
+class SuggestSettings:
+    """Settings of ``segue-trainer suggest``.
+
+    Attributes:
+        source: folder of unlabelled music.
+        model: folder of the artifact.
+        limit: largest number of suggestions, 1 or above.
+        tag_cache: file of cached tags.
+        as_json: print one JSON document instead of a table.
+        path_end: the character after each path if only paths are printed, else None.
+    """
+
+    source: Path
+    model: Path
+    limit: int
+    tag_cache: Path
+    as_json: bool
+    path_end: str | None

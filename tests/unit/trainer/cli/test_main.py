@@ -103,3 +103,32 @@ def test_the_file_of_a_split_ends_in_tsv(tmp_path: Path) -> None:
     result = run("split", "--input", tmp_path, "--output", tmp_path / "mine.txt")
     assert 2 == result.exit_code
     assert "ends in .tsv" in " ".join(result.stderr.split())
+
+
+def test_suggestions_need_a_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No model knows the user's genres by default; the environment may name one."""
+    monkeypatch.delenv("SEGUE_MODEL", raising=False)
+    missing = run("suggest", "--input", tmp_path, "--tag-cache", tmp_path / "tags.npz")
+    assert 2 == missing.exit_code
+    assert "Missing option '--model'" in missing.stderr
+    monkeypatch.setenv("SEGUE_MODEL", str(tmp_path / "nowhere"))
+    unknown = run("suggest", "--input", tmp_path, "--tag-cache", tmp_path / "tags.npz")
+    assert 1 == unknown.exit_code
+    assert "There is no model" in unknown.stderr
+
+
+@pytest.mark.parametrize("option", ["--paths", "--print0"])
+def test_suggestions_have_one_format(tmp_path: Path, tiny_model: Path, option: str) -> None:
+    """Paths and JSON at once are a wrong command."""
+    options = ("--model", tiny_model, "--tag-cache", tmp_path / "tags.npz")
+    result = run("suggest", "--input", tmp_path, *options, "--json", option)
+    assert 2 == result.exit_code
+    assert "leave out --paths" in result.stderr
+
+
+@pytest.mark.parametrize("limit", ["0", "1001"])
+def test_the_number_of_suggestions_has_a_range(tmp_path: Path, limit: str) -> None:
+    """The option and the value are in the message."""
+    result = run("suggest", "--input", tmp_path, "--model", tmp_path, "--limit", limit)
+    assert 2 == result.exit_code
+    assert "--limit" in result.stderr

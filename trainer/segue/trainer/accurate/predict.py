@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from segue.core.model.artifact import Manifest
 from segue.core.model.saved_model import Model
 from segue.trainer.accurate.musicnn import FEATURES, TAGS
 from segue.trainer.data.tagged_track import TaggedTrack
@@ -19,11 +20,24 @@ def predict_tagged(model: Model, tracks: Sequence[TaggedTrack]) -> Predictions:
         DataUnusable: there are no tracks, the network does not have the genre of one, or it is not one over tags.
     """
     manifest = model.manifest
-    if manifest.features != FEATURES or manifest.feature_width != TAGS:
-        raise DataUnusable(
-            f"{manifest.model_id} does not decide on MusiCNN's {TAGS} tags. With --model, name a network that does, "
-            "such as segue-accurate, or evaluate this one on audio (--input)."
-        )
+    require_tag_network(
+        manifest,
+        "With --model, name a network that does, such as segue-accurate, or evaluate this one on audio (--input).",
+    )
     genres = genre_positions(manifest.labels, [track.genre for track in tracks])
     predictions = model.decide([track.spread(manifest.windows) for track in tracks])
     return collect_predictions(model, [track.track for track in tracks], genres, predictions)
+
+
+def require_tag_network(manifest: Manifest, remedy: str) -> None:
+    """Checks that a network is one over MusiCNN's tags.
+
+    Args:
+        manifest: the network's.
+        remedy: the last sentence of the error.
+
+    Raises:
+        DataUnusable: it is another one.
+    """
+    if manifest.features != FEATURES or manifest.feature_width != TAGS:
+        raise DataUnusable(f"{manifest.model_id} does not decide on MusiCNN's {TAGS} tags. {remedy}")

@@ -14,6 +14,7 @@ from segue.trainer.settings import (
     EvaluateSettings,
     ImportBackboneSettings,
     SplitSettings,
+    SuggestSettings,
     TagSettings,
     TrainAccurateSettings,
     TrainSettings,
@@ -171,5 +172,29 @@ def compare_heads(settings: CompareHeadsSettings) -> None:
     """
     with silenced_tensorflow():
         from segue.trainer.commands.compare_heads import compare_heads as run  # noqa: PLC0415 - TensorFlow
+
+    run(settings)
+
+
+@main.command("suggest")
+@options.gathered(
+    SuggestSettings,
+    options.MUSIC_INPUT,
+    options.TRAINED_MODEL,
+    options.LIMIT,
+    options.TAG_CACHE,
+    options.JSON,
+    *options.PATH_FORMATS,
+)
+def suggest(settings: SuggestSettings) -> None:
+    """Suggests which clips to label next.
+
+    Of a folder of unlabelled music, it names those that a model is unsure of and that differ most from each other. Move
+    each into the folder of its genre, then run `tag` and `train-accurate` again.
+    """
+    if settings.path_end and settings.as_json:
+        raise click.UsageError("--json prints the paths, too: leave out --paths and --print0.")
+    with silenced_tensorflow():
+        from segue.trainer.commands.suggest import suggest as run  # noqa: PLC0415 - importing TensorFlow takes seconds
 
     run(settings)

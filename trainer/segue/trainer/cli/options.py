@@ -62,6 +62,15 @@ def _default_cache() -> Path:
     return cache
 
 
+def _default_tag_cache() -> Path:
+    from segue.trainer.data.feature_cache import default_cache  # noqa: PLC0415 - imports NumPy, and --help does without
+
+    cache = default_cache()
+    if cache is None:
+        raise click.UsageError("This user has no home folder for the cache. Name a file with --tag-cache.")
+    return cache.parent / "tags.npz"
+
+
 def _check_name(_context: click.Context, _option: click.Parameter, name: str | None) -> str | None:
     """Checks that a name can be part of a model id, which names folders, logs and catalogues."""
     if name is not None and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name):
@@ -113,6 +122,10 @@ INPUT = _input(required=True)
 INPUT_OR_TAGS = _input(required=False)
 AUDIO_INPUT = click.option(
     "--input", "source", type=_FOLDER, required=True, help="Folder with a subfolder of clips for each genre."
+)
+
+MUSIC_INPUT = click.option(
+    "--input", "source", type=_FOLDER, required=True, help="Folder of unlabelled music, in any layout."
 )
 
 ARTIFACT_OUTPUT = _output(_FOLDER, "Folder of the trained model; an older one there is replaced.")
@@ -206,6 +219,34 @@ MODEL = click.option(
     show_default=DEFAULT_MODEL,
     envvar="SEGUE_MODEL",
     help="Name of a model that ships with Segue, or folder of a trained model.",
+)
+TRAINED_MODEL = click.option(
+    "--model",
+    type=resolve_model,
+    metavar="NAME|DIR",
+    required=True,
+    envvar="SEGUE_MODEL",
+    help="Folder of a model that train-accurate trained, or segue-accurate.",
+)
+LIMIT = click.option(
+    "--limit", metavar="N", type=click.IntRange(1, 1000), default=20, help="Largest number of suggestions."
+)
+TAG_CACHE = click.option(
+    "--tag-cache",
+    type=_FILE,
+    default=_default_tag_cache,
+    show_default="~/.cache/segue/tags.npz",
+    help="File of cached tags (npz), so that later runs only decode new and changed files.",
+)
+PATH_FORMATS = (
+    click.option("--paths", "path_end", flag_value="\n", default=None, help="Print only the paths, one per line."),
+    click.option(
+        "--print0",
+        "path_end",
+        flag_value="\0",
+        default=None,
+        help="Print only the paths, each with a null byte at its end, as xargs -0 reads them.",
+    ),
 )
 JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 PREDICTIONS = click.option(
