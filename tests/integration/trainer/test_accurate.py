@@ -133,6 +133,19 @@ def test_an_artifact_is_evaluated_on_tags(artifact: Path, tags: Path, tmp_path: 
     assert "14 of them on the TRAINING SIDE" in " ".join(table.split())
 
 
+def test_an_artifact_suggests_clips_to_label(artifact: Path, folder: Path, tmp_path: Path) -> None:
+    """The artifact has all that the command needs, and the genres of the suggestions are its own."""
+    options = ("--model", artifact, "--tag-cache", tmp_path / "tags.npz", "--limit", "3", "--json")
+    document = json.loads(run("suggest", "--input", folder, *options).stdout)
+    assert (read_manifest(artifact).model_id, 14, 3) == (
+        document["model_id"],
+        document["files"],
+        len(document["suggestions"]),
+    )
+    for suggestion in document["suggestions"]:
+        assert sorted(GENRES) == sorted(item["genre"] for item in suggestion["genres"])
+
+
 def test_a_side_of_tags(artifact: Path, tags: Path, tmp_path: Path) -> None:
     """A split selects the tracks that are evaluated, and those that are recommended."""
     names = [track.track for track in read_tags(tags)]
