@@ -4,8 +4,9 @@
 
 For each seed, a quarter of the tracks is for test; no artist is on both sides. The others are unlabelled, except some
 tracks of each genre. In each round, a rule chooses 20 tracks, they get the genres in their names, and the head is
-trained again. The head is a logistic regression on the standardised mean logits of the tags, each genre with the same
-weight: a quick one that does not need TensorFlow. The embedding is composed as that of segue-accurate.
+trained again. The head is a quick one on the standardised mean logits of the tags, each genre with the same weight: a
+logistic regression, or with --head discriminants those that are half of the head of segue-accurate. The embedding is
+composed as that of segue-accurate.
 
 It prints accuracy and log-loss after each round, and the difference to tracks at random with its standard error over
 the seeds. Random is the mean of four draws.
@@ -17,14 +18,17 @@ import argparse
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import softmax
 from sklearn.cluster import KMeans
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold
 
-from segue.trainer.accurate.head import SERVED_WINDOWS, logits_of
+from segue.trainer.accurate.head import SERVED_WINDOWS, HeadPlan, logits_of
 from segue.trainer.accurate.signatures import TAGS_SHARE
 from segue.trainer.accurate.tags import TaggedTrack, read_tags
 from segue.trainer.data.dataset import labels_of
@@ -35,6 +39,7 @@ from segue.trainer.splits.strategies import artist_groups
 BATCH = 20
 RANDOM_DRAWS = 4
 C = 0.1
+PLAN = HeadPlan()
 
 Rows = NDArray[np.int64]
 Floats = NDArray[np.float32]
@@ -58,18 +63,14 @@ def highest_entropy(posterior: Floats, _embedding: Floats, _random: np.random.Ge
     return np.argsort(-entropy, kind="stable")[:BATCH].tolist()
 
 
-def k_centre(posterior: Floats, embedding: Floats, random: np.random.Generator) -> Sequence[int]:
+def k_centre(posterior: Floats, embedding: Floats, _random: np.random.Generator) -> Sequence[int]:
     """Chooses by farthest-first traversal from the least certain track, however certain the others are."""
-    equal = np.full_like(posterior, 1 / posterior.shape[1])
-    first = _by_margin(posterior)[0]
-    order = [first, *(row for row in range(len(posterior)) if row != first)]
-    return [order[place] for place in suggested(equal, embedding[order], random)]
+    return _farthest_first(embedding, _by_margin(posterior)[0], np.ones(len(posterior)))
 
 
-def k_centre_of_unsure_half(posterior: Floats, embedding: Floats, random: np.random.Generator) -> Sequence[int]:
-    """Chooses by farthest-first traversal of the half with the smaller margins."""
-    half = _by_margin(posterior)[: max(BATCH, len(posterior) // 2)]
-    return [half[place] for place in k_centre(posterior[half], embedding[half], random)]
+def product(posterior: Floats, embedding: Floats, _random: np.random.Generator) -> Sequence[int]:
+    """Chooses by the largest product of the distance to the nearest chosen track and the root of 1 - margin."""
+    return _farthest_first(embedding, _by_margin(posterior)[0], np.sqrt(1 - margins_of(posterior)))
 
 
 def medoids(_posterior: Floats, embedding: Floats, _random: np.random.Generator) -> Sequence[int]:
@@ -86,12 +87,22 @@ def at_random(posterior: Floats, _embedding: Floats, random: np.random.Generator
 
 RULES: dict[str, Rule] = {
     "suggest": suggested,
-    "k-centre of the less certain half": k_centre_of_unsure_half,
+    "distance times root of 1 - margin": product,
     "k-centre": k_centre,
     "medoids of 20 clusters": medoids,
     "smallest margin": smallest_margin,
     "highest entropy": highest_entropy,
 }
+
+
+def _farthest_first(embedding: Floats, first: int, weights: NDArray[np.floating[Any]]) -> list[int]:
+    chosen, distance = [first], np.full(len(embedding), np.inf)
+    while len(chosen) < BATCH:
+        distance = np.minimum(distance, 1 - embedding @ embedding[chosen[-1]])
+        score = np.maximum(distance, 0) * weights
+        score[chosen] = -1
+        chosen.append(int(score.argmax()))
+    return chosen
 
 
 def _by_margin(posterior: Floats) -> list[int]:
@@ -118,19 +129,43 @@ class Tracks:
         )
 
 
-class QuickHead:
-    """A logistic regression on the standardised mean logits of labelled tracks."""
+class Discriminants:
+    """The linear discriminants of ``segue.trainer.accurate.head``."""
 
-    def __init__(self, tracks: Tracks, labelled: Rows) -> None:
+    def fit(self, logits: Floats, genres: Rows) -> None:
+        """Fits them on standardised mean logits [n, 50]."""
+        count = int(genres.max()) + 1
+        priors = np.full(count, 1 / count)
+        self._model = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=PLAN.shrinkage, priors=priors)
+        self._model.fit(logits, genres)
+
+    def predict_proba(self, logits: Floats) -> Floats:
+        """Predicts tracks: [n, genres]."""
+        posterior: Floats = softmax(self._model.decision_function(logits) / PLAN.sharpness, axis=1)
+        return posterior
+
+
+def regression() -> LogisticRegression:
+    """Creates a logistic regression that gives each genre the same weight."""
+    return LogisticRegression(C=C, class_weight="balanced", max_iter=1_000)
+
+
+HEADS: dict[str, Callable[[], Any]] = {"regression": regression, "discriminants": Discriminants}
+
+
+class QuickHead:
+    """A classifier of the standardised mean logits of labelled tracks."""
+
+    def __init__(self, tracks: Tracks, labelled: Rows, kind: str) -> None:
         self._tracks = tracks
         logits = tracks.logits[labelled]
         self._mean, self._spread = logits.mean(0), np.maximum(logits.std(0), 1e-3)
-        self._regression = LogisticRegression(C=C, class_weight="balanced", max_iter=1_000)
-        self._regression.fit(self._scale(labelled), tracks.genres[labelled])
+        self._classifier = HEADS[kind]()
+        self._classifier.fit(self._scale(labelled), tracks.genres[labelled])
 
     def posterior(self, rows: Rows) -> Floats:
         """Predicts tracks: [rows, genres]."""
-        posterior: Floats = self._regression.predict_proba(self._scale(rows))
+        posterior: Floats = self._classifier.predict_proba(self._scale(rows))
         return posterior
 
     def embedding(self, rows: Rows) -> Floats:
@@ -177,16 +212,16 @@ class Trial:
         kept = [rows[start : start + len(rows) // 6 if genre in rare else None] for genre, rows in enumerate(by_genre)]
         return cls(tracks, test, np.concatenate([rows[:start] for rows in by_genre]), np.sort(np.concatenate(kept)))
 
-    def run(self, rule: Rule, rounds: int, seed: int) -> list[tuple[float, float]]:
+    def run(self, rule: Rule, options: argparse.Namespace, seed: int) -> list[tuple[float, float]]:
         """Measures accuracy and log-loss at the start and after each round."""
         random = np.random.default_rng(seed)
         labelled, unlabelled = self.labelled, self.unlabelled
-        head = QuickHead(self.tracks, labelled)
+        head = QuickHead(self.tracks, labelled, options.head)
         figures = [head.measure(self.test)]
-        for _ in range(rounds):
+        for _ in range(options.rounds):
             chosen = unlabelled[rule(head.posterior(unlabelled), head.embedding(unlabelled), random)]
             labelled, unlabelled = np.concatenate([labelled, chosen]), np.setdiff1d(unlabelled, chosen)
-            head = QuickHead(self.tracks, labelled)
+            head = QuickHead(self.tracks, labelled, options.head)
             figures.append(head.measure(self.test))
         return figures
 
@@ -196,13 +231,10 @@ def measure(tracks: Tracks, options: argparse.Namespace, start: int) -> dict[str
     first, count = options.seeds
     trials = [(seed, Trial.draw(tracks, start, options.skewed, seed)) for seed in range(first, first + count)]
     draws = [
-        np.mean([trial.run(at_random, options.rounds, 1_000 * seed + draw) for draw in range(RANDOM_DRAWS)], axis=0)
+        np.mean([trial.run(at_random, options, 1_000 * seed + draw) for draw in range(RANDOM_DRAWS)], axis=0)
         for seed, trial in trials
     ]
-    rules = {
-        name: np.array([trial.run(rule, options.rounds, seed) for seed, trial in trials])
-        for name, rule in RULES.items()
-    }
+    rules = {name: np.array([trial.run(rule, options, seed) for seed, trial in trials]) for name, rule in RULES.items()}
     return {"at random": np.array(draws)} | rules
 
 
@@ -228,6 +260,7 @@ def main() -> None:
     parser.add_argument("--start", type=int, nargs="+", default=[3, 6], help="labelled tracks of each genre")
     parser.add_argument("--rounds", type=int, default=3, help="rounds of 20 labels")
     parser.add_argument("--seeds", type=int, nargs=2, default=[300, 10], metavar=("FIRST", "COUNT"))
+    parser.add_argument("--head", choices=HEADS, default="regression", help="the classifier that is trained")
     parser.add_argument("--skewed", action="store_true", help="keep few unlabelled tracks of half of the genres")
     options = parser.parse_args()
     tracks = Tracks.of(read_tags(options.tags))

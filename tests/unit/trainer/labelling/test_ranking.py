@@ -39,21 +39,22 @@ def test_the_first_clip_is_the_least_certain() -> None:
 
 def test_equally_uncertain_clips_are_far_from_each_other() -> None:
     """Versions of the first clip come after a different one, and each has its nearest clip above as reason."""
-    suggestions = rank_clips(posterior(0.1, 0.1, 0.1, 0.1), unit(0, 2, 4, 90), 3)
+    margins, angles = [0.1] * 4 + [0.9] * 4, (0, 2, 4, 90, 180, 190, 200, 210)
+    suggestions = rank_clips(posterior(*margins), unit(*angles), 3)
     assert [0, 3, 2] == [chosen.row for chosen in suggestions]
     assert pytest.approx(0.0, abs=1e-6) == suggestions[1].similarity
     assert pytest.approx(np.cos(np.deg2rad(4)), abs=1e-6) == suggestions[2].similarity
 
 
-def test_equally_distant_clips_are_ordered_by_uncertainty() -> None:
-    """A clip that the network is sure of is not worth a label."""
-    assert [0, 2] == rows(posterior(0.0, 0.9, 0.3), unit(0, 60, -60), 2)
+def test_the_more_certain_half_is_left_out() -> None:
+    """A clip that the network is sure of is not worth a label, however far it is from the others."""
+    assert [0, 3] == rows(posterior(0.0, 0.9, 0.8, 0.3), unit(0, 180, 90, 60), 2)
 
 
 def test_twenty_versions_of_one_song_are_not_suggested() -> None:
-    """Of twenty uncertain versions of a song and ten other clips, one version is among the first ten."""
-    margins = [0.01] * 20 + [0.3] * 10
-    angles = [n / 100 for n in range(20)] + [20.0 + 20 * n for n in range(10)]
+    """Of twenty uncertain versions of a song and fifty other clips, one version is among the first ten."""
+    margins = [0.01] * 20 + [0.3] * 50
+    angles = [n / 100 for n in range(20)] + [10.0 + 7 * n for n in range(50)]
     assert 1 == sum(row < 20 for row in rows(posterior(*margins), unit(*angles), 10))
 
 

@@ -11,6 +11,9 @@ from segue.trainer.arrays import AnyFloats, Floats
 _COPY_DISTANCE = 1e-5
 """Below this, two embeddings are of the same audio; those of 443 tracks of GTZAN are 1.5e-3 apart or more."""
 
+_MAX_DISTANCE = 2
+"""Largest value of 1 - cosine."""
+
 
 @dataclass(frozen=True)
 class Suggestion:
@@ -30,9 +33,9 @@ class Suggestion:
 def rank_clips(posterior: Floats, embedding: Floats, limit: int) -> list[Suggestion]:
     """Chooses clips to label: the one with the smallest margin, then those that are uncertain and unlike the others.
 
-    Each further clip has the largest product of two numbers: its distance to the nearest chosen clip, 1 - cosine, as in
-    farthest-first traversal (Gonzalez 1985), and the square root of 1 - margin. Of copies of the same audio, only one
-    is chosen. Of equal clips, the first is.
+    Each further clip is the one of the less certain half, by margin, whose distance to the nearest chosen clip, 1 -
+    cosine, is the largest (farthest-first traversal, Gonzalez 1985). The other half follows where that is too few. Of
+    copies of the same audio, only one is chosen. Of equal clips, the first is.
 
     Args:
         posterior: probabilities [n, genres] of two or more genres, n of 1 or above.
@@ -45,9 +48,10 @@ def rank_clips(posterior: Floats, embedding: Floats, limit: int) -> list[Suggest
     margins, embedding = margins_of(posterior), embedding.astype(np.float64)
     chosen = [Suggestion(int(margins.argmin()), float(margins.min()), None)]
     distance = np.full(len(margins), np.inf)
+    unsure = np.isin(np.arange(len(margins)), np.argsort(margins, kind="stable")[: max(limit, len(margins) // 2)])
     while len(chosen) < limit:
         distance = np.minimum(distance, 1 - embedding @ embedding[chosen[-1].row])
-        score = np.where(distance > _COPY_DISTANCE, distance * np.sqrt(1 - margins), -1)
+        score = np.where(distance > _COPY_DISTANCE, distance + _MAX_DISTANCE * unsure, -1)
         row = int(score.argmax())
         if score[row] < 0:
             break
