@@ -30,8 +30,9 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 from segue.trainer.accurate.head import SERVED_WINDOWS, HeadPlan, logits_of
 from segue.trainer.accurate.signatures import TAGS_SHARE
-from segue.trainer.accurate.tags import TaggedTrack, read_tags
+from segue.trainer.accurate.tags import read_tags
 from segue.trainer.data.dataset import labels_of
+from segue.trainer.data.tagged_track import TaggedTrack
 from segue.trainer.evaluation.metrics import classification_metrics
 from segue.trainer.labelling.ranking import margins_of, rank_clips
 from segue.trainer.splits.strategies import artist_groups

@@ -44,7 +44,7 @@ def test_gains_have_the_sign_of_what_is_better() -> None:
         (Interval(0.05, 0.01, 0.09), "better"),
         (Interval(-0.05, -0.09, -0.01), "worse"),
         (Interval(0.02, 0.01, 0.03), "better, by a negligible amount"),
-        (Interval(0.05, -0.01, 0.11), "cannot be told apart"),
+        (Interval(0.05, -0.01, 0.11), "no clear difference"),
     ],
 )
 def test_judgements(gain: Interval, result: str) -> None:

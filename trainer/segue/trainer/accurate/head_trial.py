@@ -18,7 +18,7 @@ FORMER: Design = (DISCRIMINANTS, NETWORKS)
 DESIGNS: tuple[Design, ...] = (FORMER, JUDGES, (DISCRIMINANTS,), (NETWORKS,), (REGRESSION,))
 
 NEGLIGIBLE = 0.03
-"""Differences below this cannot be told apart, whatever their interval: another 443 tracks would move them more."""
+"""Differences below this are negligible, whatever their interval: another 443 tracks would move them more."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ class HeadTrial:
 def judgement(gain: Interval) -> str:
     """Returns the result of a comparison in words."""
     if not gain.excludes_zero:
-        return "cannot be told apart"
+        return "no clear difference"
     size = ", by a negligible amount" if abs(gain.mean) < NEGLIGIBLE else ""
     return f"{'better' if gain.mean > 0 else 'worse'}{size}"
 

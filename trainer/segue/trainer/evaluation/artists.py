@@ -29,11 +29,12 @@ class Interval(NamedTuple):
         return self.low > 0 or self.high < 0
 
     def __str__(self) -> str:
-        return format(self, ".3f")
+        return format(self)
 
     def __format__(self, spec: str) -> str:
         if math.isnan(self.mean):
             return "not measured"
+        spec = spec or ".3f"
         return f"{self.mean:{spec}} [{self.low:{spec}}, {self.high:{spec}}]"
 
 
