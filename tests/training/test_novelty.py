@@ -64,3 +64,11 @@ def test_genres_that_are_held_out() -> None:
 def test_the_limit() -> None:
     """One in ten of the held-out tracks is above it."""
     assert 10 == (np.arange(100) > novelty_limit(np.arange(100.0))).sum()
+
+
+def test_tracks_that_are_all_the_same() -> None:
+    """Copies of one recording have no spread, and other music is still further away."""
+    means = np.repeat(tags_of([1]), 4, 0)
+    novelty = Novelty.fit(means, np.array([0, 0, 1, 1]))
+    assert np.isfinite(measure(novelty, tags_of([5], seed=1))).all()
+    assert 0 == measure(novelty, means)[0]

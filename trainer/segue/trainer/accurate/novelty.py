@@ -16,6 +16,8 @@ KNOWN_SHARE = 0.9
 """Share of tracks of the known genres, by artists that were held out, whose novelty is within the limit."""
 
 _SHRINKAGE = 0.2
+# Tags are in [0, 1]. Without a least variance, the covariance of tracks that are all the same has no inverse.
+_MIN_VARIANCE = 1e-6
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,8 @@ def _measure_without(
 def _precision(residuals: Floats) -> Floats:
     covariance = np.cov(residuals.T.astype(np.float64))
     width = len(covariance)
-    shrunk = (1 - _SHRINKAGE) * covariance + _SHRINKAGE * np.trace(covariance) / width * np.eye(width)
+    spread = max(np.trace(covariance) / width, _MIN_VARIANCE)
+    shrunk = (1 - _SHRINKAGE) * covariance + _SHRINKAGE * spread * np.eye(width)
     inverse: Floats = np.linalg.inv(shrunk).astype(np.float32)
     return inverse
 
