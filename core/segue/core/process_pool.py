@@ -188,6 +188,8 @@ class ProcessPool(Generic[Job, Result]):
         failure: SegueError
         exit_codes: list[int | None] = []
         for _ in range(_START_TRIES):
+            if exit_codes[-1:] == [None]:
+                time.sleep(_FORK_SERVER_PAUSE_SECONDS)
             try:
                 # The time limit of a job does not include the start of its process.
                 worker = self._new_worker()
@@ -202,8 +204,6 @@ class ProcessPool(Generic[Job, Result]):
                     return worker
                 failure = unusable(problem)
             self._discard_worker(kill=True)
-            if exit_codes[-1:] == [None]:
-                time.sleep(_FORK_SERVER_PAUSE_SECONDS)
         # Without a code, the fork server was gone. One that is killed works at the next try; this one never did.
         if exit_codes == [None] * _START_TRIES:
             raise unusable("the process that they are forked from ends at once")

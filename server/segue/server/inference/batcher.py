@@ -21,8 +21,9 @@ _BATCH_SECONDS = 0.05
 
 @dataclass(frozen=True)
 class _PendingRequest:
-    """The windows of a clip, the future of their prediction, and the context of the call."""
+    """The caller and the windows of a clip, the future of their prediction, and the context of the call."""
 
+    caller: str
     windows: Windows
     prediction: asyncio.Future[Prediction]
     call: Context = field(default_factory=copy_context)
@@ -51,8 +52,8 @@ class Batcher:
 
     async def predict(self, windows: Windows) -> Prediction:
         """Predicts one clip; a request that is cancelled while it is pending never enters a batch."""
-        request = _PendingRequest(windows, asyncio.get_running_loop().create_future())
-        self._pending.put(current_caller().name, len(windows.values), request)
+        request = _PendingRequest(current_caller().name, windows, asyncio.get_running_loop().create_future())
+        self._pending.put(request.caller, len(windows.values), request)
         if self._running is None:
             self._running = asyncio.create_task(self._run())
         return await request.prediction
@@ -75,7 +76,9 @@ class Batcher:
         size = min(_MAX_BATCH, max(1, int(_BATCH_SECONDS / self._clip_seconds)))
         while self._pending and len(batch) < size:
             request = self._pending.pop()
-            if not request.prediction.cancelled():
+            if request.prediction.cancelled():
+                self._pending.charge(request.caller, -len(request.windows.values))
+            else:
                 batch.append(request)
         return batch
 

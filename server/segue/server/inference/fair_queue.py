@@ -1,12 +1,12 @@
 """A queue that serves callers in turn: one with many clips in it does not delay the clip of another.
 
-It is self-clocked fair queueing. Every clip gets a tag: its weight after the tag of the clip before it of the same
-caller, but not before the tag that was served last. The lowest tag is served next. So callers that wait get equal
-shares of the work, in seconds of audio. The first clip of a caller that has none in the queue comes at half its weight.
-Otherwise it would wait for the clip that is being served and for another of the same caller. While a clip waits, each
-other caller is served at most as many seconds as it weighs, and one clip.
+It is self-clocked fair queueing. The clips of a caller follow each other on a line, each as long as its weight, and the
+first one begins at the tag that was served last. The tag of a clip is the middle of its part of the line, and the
+lowest tag is served next. So callers that wait get equal shares of the work, in seconds of audio. While a clip waits,
+each other caller is usually served half as many seconds as it weighs, and one clip.
 
-Source: S. Golestani, "A self-clocked fair queueing scheme for broadband applications", IEEE INFOCOM 1994.
+Source: S. Golestani, "A self-clocked fair queueing scheme for broadband applications", IEEE INFOCOM 1994. There the tag
+is the end of a part. With the middle, a new clip is served before the second one of a caller with many of its weight.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ class FairQueue(Generic[Item]):
         self._heap: list[tuple[float, int, Item]] = []
         self._arrivals = count()  # the order of items with equal tags
         self._tag = 0.0  # of the item that was served last
-        self._last_tags: dict[str, float] = {}  # by caller
+        self._ends: dict[str, float] = {}  # of the last part of each caller
+        self._last_tags: dict[str, float] = {}  # of the last item of each caller
 
     def __len__(self) -> int:
         return len(self._heap)
@@ -39,25 +40,28 @@ class FairQueue(Generic[Item]):
             weight: share of the work that the item takes, above 0.
             item: the item.
         """
-        last = self._last_tags.get(caller, 0.0)
-        start = max(self._tag, last)
-        self._last_tags[caller] = start + weight
-        has_others = last > self._tag
-        heapq.heappush(self._heap, (start + (weight if has_others else weight / 2), next(self._arrivals), item))
+        start = max(self._tag, self._ends.get(caller, 0.0))
+        self._ends[caller] = start + weight
+        # Not before the item before it, if ``charge`` has moved the end back.
+        tag = self._last_tags[caller] = max(start + weight / 2, self._last_tags.get(caller, 0.0))
+        heapq.heappush(self._heap, (tag, next(self._arrivals), item))
 
     def charge(self, caller: str, weight: float) -> None:
         """Moves the next items of a caller back, or forward by a negative weight; those in the queue stay."""
-        if caller in self._last_tags:
-            self._last_tags[caller] += weight
+        if caller in self._ends:
+            self._ends[caller] += weight
 
     def pop(self) -> Item:
         """Removes the next item and returns it; the queue is not empty."""
         self._tag, _, item = heapq.heappop(self._heap)
         if not self._heap:
             self._tag = 0.0
+            self._ends.clear()
             self._last_tags.clear()
-        elif len(self._last_tags) > 2 * len(self._heap):  # some callers have left
-            self._last_tags = {caller: tag for caller, tag in self._last_tags.items() if tag > self._tag}
+        elif len(self._ends) > 2 * len(self._heap):  # some callers have left
+            left = [caller for caller, end in self._ends.items() if max(end, self._last_tags[caller]) <= self._tag]
+            for caller in left:
+                del self._ends[caller], self._last_tags[caller]
         return item
 
 
@@ -89,6 +93,8 @@ class FairSlots:
         except asyncio.CancelledError:
             if slot.done() and not slot.cancelled():
                 self._free_slot()
+            else:
+                self._waiting.charge(caller, -weight)
             raise
 
     def release(self, caller: str, weight: float, seconds: float) -> None:

@@ -44,6 +44,41 @@ def test_one_item_at_a_time() -> None:
     assert "pg" * 10 == order
 
 
+def test_one_after_the_other() -> None:
+    """Each clip of a caller with one at a time waits at most for one of a caller with many, whatever came before."""
+    queue = FairQueue[str]()
+    for _ in range(50):
+        queue.put("greedy", 30, "g")
+    served(queue, 2)
+    for _ in range(5):
+        queue.put("polite", 30, "p")
+        assert "p" in served(queue, 2)
+
+
+def test_items_of_a_caller_keep_their_order() -> None:
+    """An item is not served before an earlier one of its caller that still waits, even if the caller gets credit."""
+    queue = FairQueue[str]()
+    for item in "abcd":
+        queue.put("one", 10, item)
+    queue.charge("one", -100)
+    queue.put("one", 10, "e")
+    assert "abcde" == served(queue)
+
+
+def test_cancelled_items_cost_no_turn() -> None:
+    """A caller whose items are taken back does not wait for them with the next one."""
+    queue = FairQueue[str]()
+    for _ in range(50):
+        queue.put("greedy", 30, "g")
+    served(queue, 2)
+    for _ in range(20):
+        queue.put("polite", 30, "-")
+        queue.charge("polite", -30)
+    queue.put("polite", 30, "p")
+    order = served(queue, 30).replace("-", "")
+    assert order.index("p") <= 1
+
+
 def test_many_newcomers() -> None:
     """A caller that was served before is not held up by ever new ones."""
     queue = FairQueue[str]()
@@ -51,7 +86,7 @@ def test_many_newcomers() -> None:
     queue.put("new", 10, "n")
     served(queue, 1)
     queue.put("known", 10, "k")
-    for number in range(10):
+    for number in range(5):
         queue.put(f"new-{number}", 10, "n")
         if "k" in served(queue, 1):
             return
@@ -89,7 +124,7 @@ def test_callers_are_forgotten() -> None:
     for number in range(1_000):
         queue.put(f"caller-{number}", 10, number)
         queue.pop()
-    assert 10 > len(vars(queue)["_last_tags"])
+    assert 10 > len(vars(queue)["_ends"]) == len(vars(queue)["_last_tags"])
 
 
 async def test_slots() -> None:
@@ -124,6 +159,29 @@ async def test_a_cancelled_wait(*, is_given: bool) -> None:
     if not is_given:
         slots.release("a", 10, 0.1)
     await asyncio.wait_for(slots.acquire("c", 10), 1)
+
+
+async def test_cancelled_waits_cost_no_turn() -> None:
+    """A caller whose waits were cancelled gets the next slot but one at the latest."""
+    slots, order = FairSlots(1), list[str]()
+
+    async def occupy(caller: str) -> None:
+        await slots.acquire(caller, 30)
+        order.append(caller)
+        slots.release(caller, 30, 0.1)
+
+    await slots.acquire("greedy", 30)
+    tasks = [asyncio.create_task(occupy("greedy")) for _ in range(20)]
+    for _ in range(20):
+        given_up = asyncio.create_task(slots.acquire("polite", 30))
+        await asyncio.sleep(0)
+        given_up.cancel()
+        await asyncio.gather(given_up, return_exceptions=True)
+    tasks.append(asyncio.create_task(occupy("polite")))
+    await asyncio.sleep(0)
+    slots.release("greedy", 30, 0.1)
+    await asyncio.gather(*tasks)
+    assert 1 >= order.index("polite")
 
 
 async def test_slow_items() -> None:
