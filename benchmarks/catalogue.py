@@ -44,7 +44,8 @@ def clustered(count: int, seed: int) -> NDArray[np.float32]:
 
 
 def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    unit: NDArray[np.float32] = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    return unit
 
 
 def additions(vectors: NDArray[np.float32]) -> Iterator[list[Addition]]:

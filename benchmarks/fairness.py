@@ -33,7 +33,7 @@ CALLS, GREEDY_CALLS = 40, 64
 
 def new_token(tokens: Path, name: str) -> Credentials:
     """Adds a token to a file, and returns it for calls without TLS."""
-    command = [BIN / "segue-server", "token", "new", "--tokens", tokens, "--name", name]
+    command: list[str | Path] = [BIN / "segue-server", "token", "new", "--tokens", tokens, "--name", name]
     scopes = ["--scope", "classify", "--scope", "recommend", "--scope", "read"]
     return Credentials(
         token=subprocess.run([*command, *scopes], check=True, capture_output=True, text=True).stdout.strip()

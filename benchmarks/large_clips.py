@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -91,8 +92,8 @@ def main() -> None:
             client.classify(Path(name, "music", "0.wav"))
             for track in tracks:
                 print(f"{track.name}: {track.stat().st_size / 1e6:.0f} MB")
-                measure(f"classify {track.name}", pid, lambda track=track: client.classify(track))
-                measure(f"recommend {track.name}", pid, lambda track=track: client.recommend(track))
+                measure(f"classify {track.name}", pid, partial(client.classify, track))
+                measure(f"recommend {track.name}", pid, partial(client.recommend, track))
 
 
 if __name__ == "__main__":

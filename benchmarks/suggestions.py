@@ -5,7 +5,7 @@
 For each seed, a quarter of the tracks is for test; no artist is on both sides. The others are unlabelled, except some
 tracks of each genre. In each round, a rule chooses 20 tracks, they get the genres in their names, and the head is
 trained again. The head is a quick one on the standardised mean logits of the tags, each genre with the same weight: a
-logistic regression, or with --head discriminants those that are half of the head of segue-accurate. The embedding is
+logistic regression, or with --head discriminants those that are one of three judges of segue-accurate. The embedding is
 composed as that of segue-accurate.
 
 It prints accuracy and log-loss after each round, and the difference to tracks at random with its standard error over
@@ -29,7 +29,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold
 
 from segue.trainer.accurate.head import SERVED_WINDOWS, HeadPlan, logits_of
-from segue.trainer.accurate.signatures import TAGS_SHARE
+from segue.trainer.accurate.head_graph import TAGS_SHARE
 from segue.trainer.accurate.tags import read_tags
 from segue.trainer.data.dataset import labels_of
 from segue.trainer.data.tagged_track import TaggedTrack
@@ -61,7 +61,7 @@ def smallest_margin(posterior: Floats, _embedding: Floats, _random: np.random.Ge
 def highest_entropy(posterior: Floats, _embedding: Floats, _random: np.random.Generator) -> Sequence[int]:
     """Chooses the tracks with the highest entropy, however similar they are."""
     entropy = -(posterior * np.log(np.maximum(posterior, 1e-12))).sum(1)
-    return np.argsort(-entropy, kind="stable")[:BATCH].tolist()
+    return [int(row) for row in np.argsort(-entropy, kind="stable")[:BATCH]]
 
 
 def k_centre(posterior: Floats, embedding: Floats, _random: np.random.Generator) -> Sequence[int]:
@@ -83,7 +83,7 @@ def medoids(_posterior: Floats, embedding: Floats, _random: np.random.Generator)
 
 def at_random(posterior: Floats, _embedding: Floats, random: np.random.Generator) -> Sequence[int]:
     """Chooses tracks at random."""
-    return random.permutation(len(posterior))[:BATCH].tolist()
+    return [int(row) for row in random.permutation(len(posterior))[:BATCH]]
 
 
 RULES: dict[str, Rule] = {
@@ -107,7 +107,7 @@ def _farthest_first(embedding: Floats, first: int, weights: NDArray[np.floating[
 
 
 def _by_margin(posterior: Floats) -> list[int]:
-    return np.argsort(margins_of(posterior), kind="stable").tolist()
+    return [int(row) for row in np.argsort(margins_of(posterior), kind="stable")]
 
 
 @dataclass(frozen=True)
@@ -209,7 +209,7 @@ class Trial:
         rest, test = next(folds.split(tracks.genres, tracks.genres, tracks.groups))
         shuffled = random.permutation(rest)
         by_genre = [shuffled[tracks.genres[shuffled] == genre] for genre in range(tracks.genres.max() + 1)]
-        rare = random.permutation(len(by_genre))[::2] if skewed else []
+        rare: Sequence[int] = random.permutation(len(by_genre))[::2].tolist() if skewed else []
         kept = [rows[start : start + len(rows) // 6 if genre in rare else None] for genre, rows in enumerate(by_genre)]
         return cls(tracks, test, np.concatenate([rows[:start] for rows in by_genre]), np.sort(np.concatenate(kept)))
 
