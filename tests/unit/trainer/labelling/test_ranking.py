@@ -51,6 +51,13 @@ def test_the_more_certain_half_is_left_out() -> None:
     assert [0, 3] == rows(posterior(0.0, 0.9, 0.8, 0.3), unit(0, 180, 90, 60), 2)
 
 
+def test_the_limit_does_not_change_the_order() -> None:
+    """The less certain half is the same for every limit, also for one that is larger than the half."""
+    random = np.random.default_rng(1)
+    probabilities, embedding = posterior(*random.uniform(0, 1, 30)), unit(*random.uniform(0, 360, 30))
+    assert rows(probabilities, embedding, 30)[:20] == rows(probabilities, embedding, 20)
+
+
 def test_twenty_versions_of_one_song_are_not_suggested() -> None:
     """Of twenty uncertain versions of a song and fifty other clips, one version is among the first ten."""
     margins = [0.01] * 20 + [0.3] * 50

@@ -48,7 +48,7 @@ def rank_clips(posterior: Floats, embedding: Floats, limit: int) -> list[Suggest
     margins, embedding = margins_of(posterior), embedding.astype(np.float64)
     chosen = [Suggestion(int(margins.argmin()), float(margins.min()), None)]
     distance = np.full(len(margins), np.inf)
-    unsure = np.isin(np.arange(len(margins)), np.argsort(margins, kind="stable")[: max(limit, len(margins) // 2)])
+    unsure = np.isin(np.arange(len(margins)), np.argsort(margins, kind="stable")[: len(margins) // 2])
     while len(chosen) < limit:
         distance = np.minimum(distance, 1 - embedding @ embedding[chosen[-1].row])
         score = np.where(distance > _COPY_DISTANCE, distance + _MAX_DISTANCE * unsure, -1)

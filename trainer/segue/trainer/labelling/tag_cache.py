@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from segue.trainer.accurate.musicnn import TAGS
 from segue.trainer.arrays import Floats
 from segue.trainer.data.npz import Fields, read_npz, write_npz
 from segue.trainer.errors import DataUnusable
@@ -108,6 +109,6 @@ def _entries(fields: Fields) -> dict[_Key, Floats]:
     keys = list(zip(*columns, strict=True))
     ends = np.cumsum(fields["windows"])
     tags = fields["tags"]
-    if tags.ndim != 2 or not (len(tags) == ends[-1] and np.isfinite(tags).all()):
+    if not keys or (fields["windows"] < 1).any() or tags.shape != (ends[-1], TAGS) or not np.isfinite(tags).all():
         raise ValueError(f"tags of the shape {tags.shape} are not those of {len(keys)} files")
     return dict(zip(keys, np.split(tags, ends[:-1]), strict=True))
