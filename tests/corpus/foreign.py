@@ -52,7 +52,7 @@ def measure(clips: list[Clip], model: Model) -> list[float]:
     """Returns the novelty of each clip."""
     config, windows = model.manifest.features, model.manifest.windows
     predictions = model.predict([extract(clip.path, config, windows).windows for clip in clips])
-    return [prediction.novelty or 0.0 for prediction in predictions]
+    return [prediction.novelty for prediction in predictions if prediction.novelty is not None]
 
 
 @click.command(help=__doc__)
@@ -62,12 +62,14 @@ def measure(clips: list[Clip], model: Model) -> list[float]:
 def main(known: Path, foreign: Path, genres: tuple[str, ...]) -> None:
     """Prints the figures, and exits with 1 if the area is too small."""
     model = Model.load(default_model())
+    if (limit := model.manifest.novelty_limit) is None:
+        raise click.ClickException("The default model measures no novelty.")
     groups = (known_clips(known, default_model() / SAVED), foreign_clips(foreign, genres))
     novelty = np.array([value for clips in groups for value in measure(clips, model)])
     is_foreign = np.repeat([0, 1], [len(clips) for clips in groups])
     sample = ArtistSample(is_foreign, np.array([clip.artist for clips in groups for clip in clips]))
     area = sample.interval_of(lambda weights: float(roc_auc_score(is_foreign, novelty, sample_weight=weights)))
-    flagged = novelty > (model.manifest.novelty_limit or np.inf)
+    flagged = novelty > limit
     click.echo(f"area under the ROC curve: {area}")
     for group, (name, clips) in enumerate(zip(("known", "foreign"), groups, strict=True)):
         artists, share = len({clip.artist for clip in clips}), flagged[is_foreign == group].mean()

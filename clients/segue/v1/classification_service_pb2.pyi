@@ -84,8 +84,9 @@ class ClassifyResponse(_message.Message):
     """
     genre_unknown: _builtins.bool
     """True if the clip sounds unlike the training tracks of all genres of the model, so that it may be of none of them,
-    whatever the scores are. About one clip in ten of the model's genres is flagged, too. Always false for a model that
-    does not measure it, such as segue-fast.
+    whatever the scores are. Some clips of the model's genres are flagged, too: up to one in ten for segue-accurate, and
+    up to one in five for a model of your own from few clips. Always false for a model that does not measure it, such as
+    segue-fast.
     """
     @_builtins.property
     def scores(self) -> _containers.RepeatedCompositeFieldContainer[Global___GenreScore]:

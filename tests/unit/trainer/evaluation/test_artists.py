@@ -27,8 +27,35 @@ def test_artists_make_the_interval_wider() -> None:
     assert ten.high - ten.low > 2.5 * (hundred.high - hundred.low)
 
 
+@pytest.mark.parametrize(("artists", "least"), [(3, 0.85), (10, 0.9)])
+def test_intervals_of_few_artists(artists: int, least: float) -> None:
+    """The interval of the mean of ten genres covers the true mean in about 95 % of trials, whatever their artists."""
+    random, covered = np.random.default_rng(5), 0
+    genres = np.repeat(np.arange(10), 4 * artists)
+    names = np.repeat([f"artist {number}" for number in range(10 * artists)], 4)
+    for trial in range(60):
+        values = np.repeat(random.standard_normal(10 * artists), 4)
+        interval = ArtistSample(genres, names).interval(values, trial)
+        covered += interval.low <= 0 <= interval.high
+    assert covered / 60 >= least
+
+
+def test_a_genre_with_one_artist() -> None:
+    """Its spread cannot be measured, so that there is a mean without an interval."""
+    one, values = sample(4), np.array([0.0, 1.0, 1.0, 1.0])
+    weighted = one.interval_of(lambda weights: float((values * weights).mean()))
+    assert "0.750" == str(one.interval(values)) == str(weighted)
+
+
+def test_all_right() -> None:
+    """The interval of a share whose draws have no spread is that of as many tracks as there are artists."""
+    interval = sample(1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1).share_interval(np.ones(12))
+    assert pytest.approx([1, 0.757, 1], abs=0.001) == list(interval)
+    assert sample(6, 6).share_interval(np.ones(12)).low < 0.5
+
+
 def test_the_share_of_a_genre_is_fixed() -> None:
-    """Genres whose tracks are all right or all wrong have an interval of no width, as neither depends on the draw."""
+    """A mean of genres whose tracks are all right or all wrong does not depend on the draw."""
     genres = np.array([0] * 10 + [1] * 30)
     artists = np.array([f"artist {number // 2}" for number in range(40)])
     assert Interval(0.25, 0.25, 0.25) == ArtistSample(genres, artists).interval(1.0 - genres)

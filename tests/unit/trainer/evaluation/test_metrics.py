@@ -16,8 +16,8 @@ from segue.trainer.evaluation.metrics import (
     evaluation_metrics,
     precision_at,
     precision_leave_one_out,
-    wilson_interval,
 )
+from segue.trainer.evaluation.wilson import wilson_interval
 from tests.helpers.trainer.predictions import make_predictions
 
 random = np.random.default_rng(5)

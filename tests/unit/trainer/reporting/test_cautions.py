@@ -52,6 +52,12 @@ def test_a_worse_regression_is_not_reported() -> None:
     assert [] == list(caution_about_regression(FIGURES | {"accuracy_of_linear_head": FIGURES["accuracy"]}))
 
 
+def test_differences_that_are_not_printed() -> None:
+    """A regression that is better by less than what is printed is not better."""
+    perfect = {"accuracy": 1.0, "log_loss_cross_fitted": 2e-16, "accuracy_of_linear_head": 1.0}
+    assert [] == list(caution_about_regression(perfect | {"log_loss_of_linear_head": 0.0}))
+
+
 def test_the_shipped_network_is_better_than_regression() -> None:
     """Its manifest has the figures of both, and its temperature was fitted."""
     manifest = read_manifest(MODELS / "segue-accurate")

@@ -24,6 +24,8 @@ from segue.trainer.evaluation.metrics import classification_metrics
 BASELINE: Design = (REGRESSION,)
 """The baseline of a head: its own logistic regression on the mean of the tags."""
 
+_MIN_HELD_OUT_GENRES = 3
+
 
 @dataclass(frozen=True)
 class Scores:
@@ -75,8 +77,10 @@ def artist_figures(arrays: TagArrays, validated: CrossValidated) -> dict[str, fl
     """
     sample, scores = ArtistSample(arrays.genres, arrays.groups), Scores.of([validated])
     figures = {"artists": sum(map(sample.effective_artists, np.unique(arrays.genres)))}
-    for name, values in (("accuracy", scores.right), ("log_loss", scores.loss)):
-        interval = sample.interval(values)
+    for name, interval in (
+        ("accuracy", sample.share_interval(scores.right)),
+        ("log_loss", sample.interval(scores.loss)),
+    ):
         figures |= {f"{name}_low": interval.low, f"{name}_high": interval.high}
     if not np.isnan(scores.precision).any():
         name, interval = "precision_at_10_other_artists", sample.interval(scores.precision)
@@ -85,13 +89,21 @@ def artist_figures(arrays: TagArrays, validated: CrossValidated) -> dict[str, fl
 
 
 def novelty_figures(arrays: TagArrays, labels: tuple[str, ...], seed: int) -> dict[str, float]:
-    """Computes how well the novelty separates held-out genres; by name: auroc_held_out_genre, its _low and _high.
+    """Computes how well the novelty separates held-out genres.
+
+    With two genres, one is left when the other is held out. All tracks are as far from that genre as from all tracks
+    together then, so nothing is measured.
 
     Args:
         arrays: the tracks.
         labels: the genres.
         seed: seed of the folds.
+
+    Returns:
+        By name: auroc_held_out_genre, its _low and its _high; nothing for two genres.
     """
+    if len(labels) < _MIN_HELD_OUT_GENRES:
+        return {}
     sample, folds = ArtistSample(arrays.genres, arrays.groups), artist_folds(arrays, labels, seed)
     area, name = held_out_genre_auroc(arrays.means, arrays.genres, folds, sample), "auroc_held_out_genre"
     return {name: area.mean, f"{name}_low": area.low, f"{name}_high": area.high}

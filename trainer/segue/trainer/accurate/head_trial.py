@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from segue.core.quantities import quantity
 from segue.trainer.accurate.cross_validation import Design, TagArrays, cross_validate
 from segue.trainer.accurate.figures import Scores
 from segue.trainer.accurate.head import DISCRIMINANTS, JUDGES, NETWORKS, REGRESSION, HeadPlan
@@ -46,9 +47,9 @@ class HeadTrial:
         """Yields the results as lines of Markdown."""
         tracks, artists = len(self.arrays.genres), sum(map(self.sample.effective_artists, range(len(self.labels))))
         yield (
-            f"{tracks:,} tracks, worth {artists:.0f} artists with equally many tracks; {self.draws} draws of five "
-            "folds that keep artists together. In brackets: 95 % intervals over artists, drawn within genres. Log-loss "
-            "is in nats, at temperatures that other tracks fitted."
+            f"{tracks:,} tracks, worth {artists:.0f} artists with equally many tracks; "
+            f"{quantity(self.draws, 'draw')} of five folds that keep artists together. In brackets: 95 % intervals "
+            "over artists, drawn within genres. Log-loss is in nats, at temperatures that other tracks fitted."
         )
         yield ""
         yield from table(("design", "log-loss", "accuracy", "P@10, other artists"), map(self._row, self.scores))
@@ -72,11 +73,7 @@ class HeadTrial:
 
     def _gain_row(self, design: Design) -> tuple[str, ...]:
         gains = self.gain(design)
-        return (
-            _name(design),
-            *(f"{gain.mean:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}]" for gain in gains.values()),
-            (judgement(gains["log-loss"])),
-        )
+        return _name(design), *(f"{gain:+.3f}" for gain in gains.values()), judgement(gains["log-loss"])
 
     def _genre_row(self, number: int, label: str) -> tuple[str, ...]:
         inside = self.arrays.genres == number

@@ -28,8 +28,8 @@ _LIMITS = [
     "- Genres overlap with their neighbours, as they do for people; the report shows which ones, and how often.",
     "- In the 2000s, users of an American web radio chose the tags for music that they knew. Other music is described "
     "in their terms.",
-    "- A clip whose novelty is above a limit gets `genre_unknown`. By the choice of the limit, so does one in ten "
-    "clips of the listed genres by other artists; many clips of other genres are below it.",
+    "- A clip whose novelty is above a limit gets `genre_unknown`. By the choice of the limit, so does one in ten of "
+    "the evaluated clips; many clips of other genres are below it.",
     PROXY_LIMIT,
     "- Sound above 7 kHz has almost no influence.",
 ]

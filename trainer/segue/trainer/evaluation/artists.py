@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segue.trainer.arrays import AnyFloats, Positions
+from segue.trainer.evaluation.wilson import wilson_interval
 
 _RESAMPLES = 2_000
 # For statistics that take longer than a mean.
@@ -32,14 +33,19 @@ class Interval(NamedTuple):
         return format(self)
 
     def __format__(self, spec: str) -> str:
-        if math.isnan(self.mean):
-            return "not measured"
+        if math.isnan(self.mean) or math.isnan(self.low):
+            return "not measured" if math.isnan(self.mean) else f"{self.mean:{spec or '.3f'}}"
         spec = spec or ".3f"
         return f"{self.mean:{spec}} [{self.low:{spec}}, {self.high:{spec}}]"
 
 
 class ArtistSample:
-    """The genres and artists of tracks, for means over the tracks and their intervals."""
+    """The genres and artists of tracks, for means over the tracks and their intervals.
+
+    The artists of each genre are drawn with replacement, one fewer than there are, and the share of each genre stays as
+    it is. With as many as there are, intervals of few artists would be too narrow (Rao and Wu 1988). A genre with one
+    artist has no spread that could be measured, so that intervals are NaN.
+    """
 
     def __init__(self, genres: Positions, artists: NDArray[np.str_]) -> None:
         """Counts the tracks of each artist.
@@ -52,34 +58,52 @@ class ArtistSample:
         self._artist = np.unique(artists, return_inverse=True)[1]
 
     def interval(self, values: AnyFloats, seed: int = 0) -> Interval:
-        """Computes the mean of values [n] over the tracks, and its 95 % interval.
-
-        The artists of each genre are drawn with replacement 2,000 times, and the share of each genre stays as it is
-        (a stratified cluster bootstrap; Davison and Hinkley 1997, section 3.8).
-        """
+        """Computes the mean of values [n] over the tracks, and its 95 % interval from 2,000 draws of artists."""
         random = np.random.default_rng(seed)
         means = sum(self._drawn_mean(values, genre, random) for genre in np.unique(self._genres))
         low, high = np.quantile(means, [0.025, 0.975])
         return Interval(float(values.mean()), float(low), float(high))
 
+    def share_interval(self, right: AnyFloats) -> Interval:
+        """Computes the share of tracks that are right, and its 95 % interval.
+
+        Where all tracks are right or all are wrong, draws have no spread. The interval is then Wilson's for as many
+        independent tracks as there are effective artists.
+        """
+        if right.min() < right.max():
+            return self.interval(right)
+        artists = max(1, round(sum(map(self.effective_artists, np.unique(self._genres)))))
+        return Interval(float(right.mean()), *wilson_interval(round(float(right.mean()) * artists), artists))
+
     def interval_of(self, statistic: Callable[[AnyFloats], float], seed: int = 0) -> Interval:
-        """Computes a statistic of the tracks, and its 95 % interval from 200 draws of artists as in ``interval``.
+        """Computes a statistic of the tracks, and its 95 % interval from 200 draws of artists.
 
         Args:
             statistic: receives how often each track counts, [n].
             seed: seed of the draws.
         """
-        random = np.random.default_rng(seed)
+        mean, random = statistic(np.ones(len(self._genres))), np.random.default_rng(seed)
+        if any(len(self._artists_of(genre)) == 1 for genre in np.unique(self._genres)):
+            return Interval(mean, math.nan, math.nan)
         low, high = np.quantile([statistic(self._draw(random)) for _ in range(_FEW_RESAMPLES)], [0.025, 0.975])
-        return Interval(statistic(np.ones(len(self._genres))), float(low), float(high))
+        return Interval(mean, float(low), float(high))
+
+    def effective_artists(self, genre: int) -> float:
+        """Computes the number of artists with equally many tracks that would be worth as much (Kish 1965)."""
+        sizes = np.unique(self._artist[self._genres == genre], return_counts=True)[1]
+        return float(sizes.sum() ** 2 / (sizes**2).sum())
+
+    def _artists_of(self, genre: int) -> Positions:
+        artists: Positions = np.unique(self._artist[self._genres == genre])
+        return artists
 
     def _draw(self, random: np.random.Generator) -> AnyFloats:
         """Draws artists within genres, and returns how often each track was drawn."""
         weights = np.zeros(len(self._genres))
         for genre in np.unique(self._genres):
-            artists = np.unique(self._artist[self._genres == genre])
-            drawn = np.bincount(random.choice(artists, len(artists)), minlength=self._artist.max() + 1)
-            weights += np.where(self._genres == genre, drawn[self._artist], 0)
+            artists, inside = self._artists_of(genre), self._genres == genre
+            drawn = np.bincount(random.choice(artists, len(artists) - 1), minlength=self._artist.max() + 1)
+            weights += np.where(inside, drawn[self._artist], 0)
         return weights
 
     def _drawn_mean(self, values: AnyFloats, genre: int, random: np.random.Generator) -> AnyFloats:
@@ -87,11 +111,10 @@ class ArtistSample:
         inside = self._genres == genre
         place = np.unique(self._artist[inside], return_inverse=True)[1]
         sums, sizes = np.bincount(place, values[inside]), np.bincount(place)
-        drawn = random.integers(0, len(sums), (_RESAMPLES, len(sums)))
-        means: AnyFloats = sums[drawn].sum(1) / sizes[drawn].sum(1) * inside.mean()
-        return means
-
-    def effective_artists(self, genre: int) -> float:
-        """Computes the number of artists with equally many tracks that would be worth as much (Kish 1965)."""
-        sizes = np.unique(self._artist[self._genres == genre], return_counts=True)[1]
-        return float(sizes.sum() ** 2 / (sizes**2).sum())
+        if len(sums) == 1:
+            return np.full(_RESAMPLES, math.nan)
+        # In one array, the draws of a genre with thousands of artists would need hundreds of megabytes.
+        drawn = (random.integers(0, len(sums), len(sums) - 1) for _ in range(_RESAMPLES))
+        means = np.array([sums[artists].sum() / sizes[artists].sum() for artists in drawn])
+        scaled: AnyFloats = means * inside.mean()
+        return scaled

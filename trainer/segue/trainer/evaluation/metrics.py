@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from scipy.stats import binomtest
 from sklearn.metrics import accuracy_score, f1_score, log_loss
 
 from segue.trainer.arrays import AnyFloats, Positions
 from segue.trainer.data.dataset import track_of
 from segue.trainer.evaluation.calibration import expected_calibration_error, reliability_bins
 from segue.trainer.evaluation.predictions import Predictions
+from segue.trainer.evaluation.wilson import wilson_interval
 
 K_VALUES = (5, 10)
 """Numbers of recommendations whose precision is measured."""
@@ -94,17 +94,6 @@ def precision_of_each(k: int, similarity: AnyFloats, genres: Positions, pool_gen
     nearest = np.argsort(-similarity, axis=1, kind="stable")[:, :k]
     shares: AnyFloats = (pool_genres[nearest] == genres[:, None]).mean(1)
     return shares
-
-
-def wilson_interval(right: int, total: int) -> tuple[float, float]:
-    """Computes the 95 % interval of a share (Wilson 1927).
-
-    Args:
-        right: number of successes, 0 to ``total``.
-        total: number of trials, 1 or above.
-    """
-    interval = binomtest(right, total).proportion_ci(confidence_level=0.95, method="wilson")
-    return float(interval.low), float(interval.high)
 
 
 def bootstrap_interval(values: AnyFloats, tracks: Sequence[str] = (), seed: int = 0) -> tuple[float, float]:

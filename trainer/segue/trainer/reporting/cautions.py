@@ -51,8 +51,10 @@ def caution_about_regression(figures: Mapping[str, float]) -> Iterator[str]:
     Args:
         figures: figures of the cross-validation, by name.
     """
-    accuracy, log_loss = figures["accuracy"], figures["log_loss_cross_fitted"]
-    linear_accuracy, linear_log_loss = figures["accuracy_of_linear_head"], figures["log_loss_of_linear_head"]
+    accuracy, log_loss, linear_accuracy, linear_log_loss = (
+        round(figures[name], 3)  # as it is printed
+        for name in ("accuracy", "log_loss_cross_fitted", "accuracy_of_linear_head", "log_loss_of_linear_head")
+    )
     if linear_accuracy > accuracy or linear_log_loss < log_loss:
         yield (
             "Plain logistic regression on the mean tags is better in one figure or both: its accuracy is "

@@ -15,15 +15,20 @@ from segue.trainer.evaluation.leakage import Leakage
 
 _TITLES = {
     "n": "tracks",
+    "artists": "artists with equally many tracks that would be worth as much",
     "accuracy": "accuracy per track",
-    "accuracy_low": "accuracy, 95 % interval from",
+    "accuracy_low": "  95 % interval, from",
     "accuracy_high": "  to",
+    "accuracy_of_linear_head": "  of logistic regression on mean tags",
     "log_loss": "log-loss, nats",
-    "log_loss_raw": "log-loss before the temperature",
-    "log_loss_cross_fitted": "log-loss, temperature fitted on other tracks",
+    "log_loss_raw": "  before the temperature",
+    "log_loss_cross_fitted": "  temperature fitted on other tracks",
+    "log_loss_low": "    95 % interval, from",
+    "log_loss_high": "    to",
+    "log_loss_of_linear_head": "    of logistic regression on mean tags",
     "ece": "expected calibration error",
-    "ece_raw": "calibration error before the temperature",
-    "ece_cross_fitted": "calibration error, temperature fitted on other tracks",
+    "ece_raw": "  before the temperature",
+    "ece_cross_fitted": "  temperature fitted on other tracks",
     "macro_f1": "macro-F1",
     "window_agreement": "windows whose first genre is their track's",
     "precision_at_5": "genre precision at 5",
@@ -31,19 +36,16 @@ _TITLES = {
     "precision_at_5_from_train": "genre precision at 5, training tracks recommended",
     "precision_at_10_from_train": "genre precision at 10, training tracks recommended",
     "precision_at_10_other_artists": "genre precision at 10, without the seed's artist",
-    "precision_at_10_of_mean_tags": "  the same by the cosine of mean tags",
-    "accuracy_of_linear_head": "accuracy of logistic regression on mean tags",
-    "log_loss_of_linear_head": "  its log-loss, nats",
-    "artists": "the tracks are worth so many artists with equally many tracks",
-    "log_loss_low": "log-loss, 95 % interval from",
-    "log_loss_high": "  to",
-    "precision_at_10_other_artists_low": "  95 % interval from",
+    "precision_at_10_other_artists_low": "  95 % interval, from",
     "precision_at_10_other_artists_high": "  to",
+    "precision_at_10_of_mean_tags": "  by the cosine of mean tags",
     "auroc_held_out_genre": "area under the ROC curve of novelty, each genre held out",
-    "auroc_held_out_genre_low": "  95 % interval from",
+    "auroc_held_out_genre_low": "  95 % interval, from",
     "auroc_held_out_genre_high": "  to",
     "cost": "processor time of a clip, relative to librosa's log-mel",
 }
+_ORDER = {name: place for place, name in enumerate(_TITLES)}
+_WHOLE_NUMBERS = ("n", "artists")
 _LEAKAGE = ("trained_on", "selected_on")
 
 
@@ -74,7 +76,7 @@ def figures_table(figures: Mapping[str, float | None], title: str) -> Table:
     """Builds a table of figures; None is a figure that needs more tracks."""
     lines = "\n".join(map(replace_control_characters, title.split("\n")))
     table = Table("figure", "value", title=Text(lines, "table.title", justify="center"))
-    for name, value in figures.items():
-        text = "too few tracks" if value is None else f"{value:.0f}" if name == "n" else f"{value:.3f}"
+    for name, value in sorted(figures.items(), key=lambda figure: _ORDER.get(figure[0], len(_ORDER))):
+        text = "too few tracks" if value is None else f"{value:{'.0f' if name in _WHOLE_NUMBERS else '.3f'}}"
         table.add_row(_TITLES.get(name, name), text)
     return table
