@@ -24,7 +24,7 @@ from segue.trainer.data.folder import AudioFile, list_folder
 TAGS = "musicnn_tags_train.npz"
 HOP = 61  # columns between the stored windows of a track
 NEAR_THE_SERVED = (0, 7, 14, 21, 27)
-CONFIDENT = 0.5
+CONFIDENT = 0.6
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +94,7 @@ def test_another_rate_in_stereo_has_the_same_genres(
 def test_a_long_track_keeps_the_genre_of_its_clip(
     model: Model, at_16_khz: list[Path], as_they_are: list[Prediction], tmp_path: Path
 ) -> None:
-    """A clip that is repeated for four minutes has other windows; a genre above 0.5 stays the first."""
+    """A clip that is repeated for four minutes has other windows; a genre above 0.6 stays the first."""
     pairs = zip(at_16_khz, as_they_are, strict=True)
     confident = [(path, prediction) for path, prediction in pairs if prediction.posterior.max() > CONFIDENT]
     assert 5 <= len(confident)
