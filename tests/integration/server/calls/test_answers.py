@@ -140,12 +140,15 @@ def test_an_unknown_genre(
 
 def test_tags_of_tracks(tagging_stubs: Stubs, ids: list[str], clips: list[Path]) -> None:
     """A track has the ten best tags of its clip, wherever it is returned."""
-    best = tagging_stubs.classify(clips[1].read_bytes(), read_mask=["tags"]).tags[:10]
+    tags = tagging_stubs.classify(clips[1].read_bytes(), read_mask=["tags"]).tags
+    scores = {tag.tag: tag.score for tag in tags}
     (found,) = tagging_stubs.batch_get_tracks([ids[1]]).tracks
     recommended = [item.track for item in tagging_stubs.recommend(ids[0]).recommendations]
 
-    assert [tag.tag for tag in best] == [tag.tag for tag in found.tags]
-    np.testing.assert_allclose([tag.score for tag in found.tags], [tag.score for tag in best], atol=0.005)
+    # Scores in the catalogue are rounded, so that nearly equal tags may have another order.
+    stored = [tag.score for tag in found.tags]
+    np.testing.assert_allclose(stored, [scores[tag.tag] for tag in found.tags], atol=0.005)
+    np.testing.assert_allclose(stored, [tag.score for tag in tags[:10]], atol=0.005)
     assert found in recommended
     assert found == tagging_stubs.get_track(ids[1]).track
 
