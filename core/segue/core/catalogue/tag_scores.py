@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ _DIGEST_BYTES = 4
 _STEPS = 255
 
 
-def pack_tag_scores(scores: NDArray[np.float32], names: Sequence[str]) -> str:
+def pack_tag_scores(scores: NDArray[np.float32], names: tuple[str, ...]) -> str:
     """Packs the scores of tags: base64 of a digest of their names, and one byte for each score.
 
     Args:
@@ -30,8 +30,13 @@ def pack_tag_scores(scores: NDArray[np.float32], names: Sequence[str]) -> str:
     return base64.b64encode(_digest(names) + steps.tobytes()).decode("ascii")
 
 
-def unpack_tag_scores(packed: str, names: Sequence[str]) -> dict[str, float]:
-    """Returns the score of each tag, to 1/510; empty if there are none, or if the tags had other names.
+def unpack_tag_scores(packed: str, names: tuple[str, ...], least: float = 0.0) -> dict[str, float]:
+    """Returns the scores of tags, to 1/510; empty if there are none, or if the tags had other names.
+
+    Args:
+        packed: the text.
+        names: the names of the model's tags.
+        least: the smallest score that is returned.
 
     Raises:
         ValueError: ``pack_tag_scores`` did not return the text.
@@ -39,7 +44,7 @@ def unpack_tag_scores(packed: str, names: Sequence[str]) -> dict[str, float]:
     digest, steps = _split(packed)
     if not names or digest != _digest(names) or len(steps) != len(names):
         return {}
-    return {name: step / _STEPS for name, step in zip(names, steps, strict=True)}
+    return {name: step / _STEPS for name, step in zip(names, steps, strict=True) if step >= least * _STEPS}
 
 
 def is_packed(packed: str) -> bool:
@@ -56,5 +61,6 @@ def _split(packed: str) -> tuple[bytes, bytes]:
     return raw[:_DIGEST_BYTES], raw[_DIGEST_BYTES:]
 
 
-def _digest(names: Sequence[str]) -> bytes:
+@lru_cache(maxsize=8)  # a page has a thousand tracks of one model
+def _digest(names: tuple[str, ...]) -> bytes:
     return hashlib.blake2b("\0".join(names).encode(), digest_size=_DIGEST_BYTES).digest()

@@ -51,7 +51,7 @@ class Predictor(Protocol):
         ...
 
     @property
-    def tags(self) -> Sequence[str]:
+    def tags(self) -> tuple[str, ...]:
         """Names of the tags, in the order of their scores; empty for a model that does not tag."""
         ...
 

@@ -26,8 +26,7 @@ class FairQueue(Generic[Item]):
         self._heap: list[tuple[float, int, Item]] = []
         self._arrivals = count()  # the order of items with equal tags
         self._tag = 0.0  # of the item that was served last
-        self._ends: dict[str, float] = {}  # of the last part of each caller
-        self._last_tags: dict[str, float] = {}  # of the last item of each caller
+        self._last: dict[str, tuple[float, float]] = {}  # end and tag of the last item of each caller
 
     def __len__(self) -> int:
         return len(self._heap)
@@ -40,28 +39,27 @@ class FairQueue(Generic[Item]):
             weight: share of the work that the item takes, above 0.
             item: the item.
         """
-        start = max(self._tag, self._ends.get(caller, 0.0))
-        self._ends[caller] = start + weight
+        end, last_tag = self._last.get(caller, (0.0, 0.0))
+        start = max(self._tag, end)
         # Not before the item before it, if ``charge`` has moved the end back.
-        tag = self._last_tags[caller] = max(start + weight / 2, self._last_tags.get(caller, 0.0))
+        tag = max(start + weight / 2, last_tag)
+        self._last[caller] = start + weight, tag
         heapq.heappush(self._heap, (tag, next(self._arrivals), item))
 
     def charge(self, caller: str, weight: float) -> None:
         """Moves the next items of a caller back, or forward by a negative weight; those in the queue stay."""
-        if caller in self._ends:
-            self._ends[caller] += weight
+        if caller in self._last:
+            end, tag = self._last[caller]
+            self._last[caller] = end + weight, tag
 
     def pop(self) -> Item:
         """Removes the next item and returns it; the queue is not empty."""
         self._tag, _, item = heapq.heappop(self._heap)
         if not self._heap:
             self._tag = 0.0
-            self._ends.clear()
-            self._last_tags.clear()
-        elif len(self._ends) > 2 * len(self._heap):  # some callers have left
-            left = [caller for caller, end in self._ends.items() if max(end, self._last_tags[caller]) <= self._tag]
-            for caller in left:
-                del self._ends[caller], self._last_tags[caller]
+            self._last.clear()
+        elif len(self._last) > 2 * len(self._heap):  # some callers have left
+            self._last = {caller: last for caller, last in self._last.items() if max(last) > self._tag}
         return item
 
 

@@ -196,9 +196,8 @@ def tag_scores(scores: Mapping[str, float]) -> list[tag_pb2.TagScore]:
     return [tag_pb2.TagScore(tag=name, score=score) for name, score in pairs]
 
 
-def _track_tags(track: Track, tag_names: Sequence[str]) -> list[tag_pb2.TagScore]:
-    scores = unpack_tag_scores(track.tag_scores, tag_names)
-    return tag_scores({name: score for name, score in scores.items() if score >= MIN_TRACK_TAG})[:MAX_TRACK_TAGS]
+def _track_tags(track: Track, tag_names: tuple[str, ...]) -> list[tag_pb2.TagScore]:
+    return tag_scores(unpack_tag_scores(track.tag_scores, tag_names, MIN_TRACK_TAG))[:MAX_TRACK_TAGS]
 
 
 def timeline(analyzed: AnalyzedClip, manifest: Manifest, top_k: int) -> list[classification_service_pb2.ScoredWindow]:
@@ -237,7 +236,7 @@ def duration(seconds: float) -> Duration:
     return value
 
 
-def track(track: Track, tag_names: Sequence[str]) -> track_pb2.Track:
+def track(track: Track, tag_names: tuple[str, ...]) -> track_pb2.Track:
     """Converts a track.
 
     Args:
@@ -269,7 +268,7 @@ def track(track: Track, tag_names: Sequence[str]) -> track_pb2.Track:
 
 
 def recommendation(
-    neighbour: Neighbour, metadata: Track, tag_names: Sequence[str]
+    neighbour: Neighbour, metadata: Track, tag_names: tuple[str, ...]
 ) -> recommendation_service_pb2.Recommendation:
     """Converts a neighbour and its metadata to a recommendation; see ``track``."""
     return recommendation_service_pb2.Recommendation(track=track(metadata, tag_names), similarity=neighbour.similarity)

@@ -124,20 +124,22 @@ def test_callers_are_forgotten() -> None:
     for number in range(1_000):
         queue.put(f"caller-{number}", 10, number)
         queue.pop()
-    assert 10 > len(vars(queue)["_ends"]) == len(vars(queue)["_last_tags"])
+    assert 10 > len(vars(queue)["_last"])
+
+
+async def occupy(slots: FairSlots, caller: str, order: list[str]) -> None:
+    """Waits for a slot, notes the caller, and frees the slot."""
+    await slots.acquire(caller, 30)
+    order.append(caller)
+    slots.release(caller, 30, 0.1)
 
 
 async def test_slots() -> None:
     """A slot that is freed goes to the callers in turn."""
     slots, order = FairSlots(1), list[str]()
 
-    async def occupy(caller: str) -> None:
-        await slots.acquire(caller, 30)
-        order.append(caller)
-        slots.release(caller, 30, 0.1)
-
     await slots.acquire("greedy", 30)
-    tasks = [asyncio.create_task(occupy(caller)) for caller in ("greedy",) * 5 + ("polite",)]
+    tasks = [asyncio.create_task(occupy(slots, caller, order)) for caller in ("greedy",) * 5 + ("polite",)]
     await asyncio.sleep(0)
     slots.release("greedy", 30, 0.1)
     await asyncio.gather(*tasks)
@@ -165,19 +167,14 @@ async def test_cancelled_waits_cost_no_turn() -> None:
     """A caller whose waits were cancelled gets the next slot but one at the latest."""
     slots, order = FairSlots(1), list[str]()
 
-    async def occupy(caller: str) -> None:
-        await slots.acquire(caller, 30)
-        order.append(caller)
-        slots.release(caller, 30, 0.1)
-
     await slots.acquire("greedy", 30)
-    tasks = [asyncio.create_task(occupy("greedy")) for _ in range(20)]
+    tasks = [asyncio.create_task(occupy(slots, "greedy", order)) for _ in range(20)]
     for _ in range(20):
         given_up = asyncio.create_task(slots.acquire("polite", 30))
         await asyncio.sleep(0)
         given_up.cancel()
         await asyncio.gather(given_up, return_exceptions=True)
-    tasks.append(asyncio.create_task(occupy("polite")))
+    tasks.append(asyncio.create_task(occupy(slots, "polite", order)))
     await asyncio.sleep(0)
     slots.release("greedy", 30, 0.1)
     await asyncio.gather(*tasks)

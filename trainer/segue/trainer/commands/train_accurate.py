@@ -77,16 +77,16 @@ def train_head_artifact(settings: TrainAccurateSettings, plan: HeadPlan) -> Mani
     def describe(fresh: Path) -> tuple[dict[str, float], str]:
         return _describe(fresh, plan, tracks, split, validated)
 
-    manifest = replace(
-        _manifest(settings.name, labels, network, temperature, split),
-        novelty_limit=novelty_limit(validated[JUDGES].novelty),
-    )
+    limit = novelty_limit(validated[JUDGES].novelty)
+    manifest = _manifest(settings.name, labels, network, temperature, limit, split)
     written = write_artifact(settings.output, network, manifest, describe)
     console.notify(f"written to {settings.output}")
     return written
 
 
-def _manifest(name: str, labels: tuple[str, ...], network: ServingGraph, temperature: float, split: Split) -> Manifest:
+def _manifest(
+    name: str, labels: tuple[str, ...], network: ServingGraph, temperature: float, limit: float, split: Split
+) -> Manifest:
     return Manifest(
         name=name,
         model_id="",
@@ -98,6 +98,7 @@ def _manifest(name: str, labels: tuple[str, ...], network: ServingGraph, tempera
         temperature=temperature,
         split_digest=split.digest,
         tags=TAG_NAMES,
+        novelty_limit=limit,
     )
 
 
