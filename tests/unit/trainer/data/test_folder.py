@@ -13,6 +13,7 @@ from segue.trainer.data.dataset import Clip
 from segue.trainer.data.folder import clip_decibels, extract_folder, list_folder, read_folder
 from segue.trainer.data.labelled_windows import cut_windows
 from segue.trainer.errors import DataUnusable
+from segue.trainer.training.recipes import RECIPES
 
 CONFIG = FeatureConfig()
 
@@ -108,3 +109,13 @@ def test_training_windows_are_the_served_windows(tmp_path: Path) -> None:
     served = extract(path, CONFIG, 10).windows
     assert pytest.approx(served.starts) == cut.starts
     np.testing.assert_allclose(cut.values, served.values, atol=1e-3)
+
+
+def test_clips_shorter_than_a_window_are_dropped(tmp_path: Path) -> None:
+    """The CNN-LSTM with windows of 30 s cannot be trained on a clip of 29 s, and the message says so."""
+    write(tmp_path / "rock" / "long.wav", 30.0)
+    write(tmp_path / "rock" / "short.wav", 29.0)
+    config = RECIPES["paper-cnn-lstm-30s"].front_end
+    dataset = read_folder(list_folder(tmp_path), config, lambda results, _total: results)
+    assert ["rock/long.wav"] == [clip.track for clip in dataset.clips]
+    assert {"rock/short.wav": "It lasts 29.00 s, less than one window of 29.9 s."} == dataset.dropped

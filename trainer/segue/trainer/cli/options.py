@@ -17,7 +17,10 @@ Command = Callable[..., Any]
 Option = Callable[[Command], Command]
 
 # The names in segue.trainer.training.recipes, which takes seconds to import; a test compares them.
-NETWORKS = ("segue-fast", "paper-cnn", "paper-cnn-lstm")
+NETWORKS = (
+    *("segue-fast", "paper-cnn", "paper-cnn-lstm"),
+    *("paper-cnn-lstm-6s", "paper-cnn-lstm-15s", "paper-cnn-lstm-30s"),
+)
 
 _FOLDER = click.Path(path_type=Path, file_okay=False)
 _FILE = click.Path(path_type=Path, dir_okay=False)
@@ -190,7 +193,7 @@ EPOCHS = click.option(
     metavar="N",
     type=click.IntRange(1, 1000),
     help="Maximum number of epochs. An epoch sees about ten windows of every clip.  "
-    "[default: 40 for segue-fast, 50 for paper-cnn, 150 for paper-cnn-lstm]",
+    "[default: 40 for segue-fast, 50 for paper-cnn, 150 for the others]",
 )
 TEACHER_TAGS = _tags(
     "Tags of the clips (npz) that `segue-trainer tag` wrote. segue-fast is then trained on a mix of each clip's "

@@ -31,4 +31,6 @@ def split(settings: SplitSettings) -> None:
 def _draw(spec: SplitSpec, settings: SplitSettings) -> Split:
     labelled = open_input(settings.source, FRONT_END)
     # The number of a clip's chunks is known only once it is decoded.
-    return spec.draw(read_clips(labelled, select_all, by_chunk=True).genres if spec.by_chunk else labelled.genres)
+    if spec.by_chunk:
+        return spec.draw(read_clips(labelled, select_all, FRONT_END, by_chunk=True).genres)
+    return spec.draw(labelled.genres)

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from segue.core.features.config import FeatureConfig
 from segue.core.model.artifact import Manifest
 from segue.trainer import console
 from segue.trainer.arrays import Floats
 from segue.trainer.data.dataset import Dataset, labels_of
 from segue.trainer.data.feature_cache import FeatureCache
-from segue.trainer.data.front_end import FRONT_END, MAX_WINDOWS
 from segue.trainer.data.inputs import LabelledInput, Selects, open_input, select_all
 from segue.trainer.data.tag_file import read_tag_file
 from segue.trainer.data.train_valid_split import TrainValidSplit
@@ -42,11 +42,12 @@ def train(settings: TrainSettings) -> None:
     saved = spec.load()
     teacher = read_tag_file(settings.tags) if settings.tags else None
     check_output(settings.output, resume=settings.resume or settings.finish)
-    labelled = open_input(settings.source, FRONT_END)
+    front_end = RECIPES[settings.network].front_end
+    labelled = open_input(settings.source, front_end)
     selects = _selects_run(saved)
-    _check_input(labelled, selects, settings.source)
+    _check_input(labelled, selects, settings.source, front_end)
     by_chunk = saved.leaky if saved else spec.by_chunk
-    dataset = read_clips(labelled, selects, FeatureCache(settings.cache, FRONT_END), by_chunk=by_chunk)
+    dataset = read_clips(labelled, selects, front_end, FeatureCache(settings.cache, front_end), by_chunk=by_chunk)
     _check_genres(labelled.genres, dataset)
     split = saved or spec.draw(dataset.genres, dataset.copies)
     data = _with_teacher(TrainValidSplit.of(dataset, split), teacher)
@@ -76,10 +77,10 @@ def _train(settings: TrainSettings, data: TrainValidSplit) -> Manifest:
         return run_resumable(settings.output, control, run, console.notify)
 
 
-def _check_input(labelled: LabelledInput, selects: Selects, source: Path) -> None:
+def _check_input(labelled: LabelledInput, selects: Selects, source: Path, front_end: FeatureConfig) -> None:
     """Checks that an input can be trained on, before its audio is decoded."""
     labels_of(labelled.genres.values())
-    check_memory(labelled.columns(selects), FRONT_END, MAX_WINDOWS, available_bytes())
+    check_memory(labelled.columns(selects), front_end, available_bytes())
     if source.is_dir():
         for difference in compare_with_gtzan(labelled.genres):
             console.notify(difference)

@@ -100,7 +100,8 @@ def read_folder(
 ) -> Dataset:
     """Decodes files whole, for training.
 
-    Files that do not decode, are silent or are shorter than ``MIN_SECONDS`` are dropped, with their reasons.
+    Files that do not decode, are silent or are shorter than ``MIN_SECONDS`` or than a window are dropped, with their
+    reasons.
 
     Args:
         files: files that ``list_folder`` listed.
@@ -134,15 +135,23 @@ def clip_decibels(path: Path, config: FeatureConfig) -> Floats:
     """Computes all columns of a file [bands, columns], in decibels relative to its loudest cell.
 
     Raises:
-        AudioError: it does not decode, is silent, or is shorter than ``MIN_SECONDS``.
+        AudioError: it does not decode, is silent, or is shorter than ``MIN_SECONDS`` or than a window.
     """
     samples = read_audio(path, config.sample_rate, lambda source: _read_whole(source, config))
     if np.sqrt(np.mean(np.square(samples))) < SILENCE_RMS:
         raise AudioSilent("It is silent.")
-    frames = config.grid.frames(0, config.column_count(len(samples)))
+    frames = config.grid.frames(0, _count_columns(samples, config))
     # In parts, since a frame holds 2,048 numbers and advances by 512 samples.
     power = [mel_power(samples, part, config) for part in np.array_split(frames, 1 + len(frames) // 500)]
     return log_scale(np.concatenate(power, axis=1), replace(config, floor_db=_NO_FLOOR_DB))
+
+
+def _count_columns(samples: Samples, config: FeatureConfig) -> int:
+    columns = config.column_count(len(samples))
+    if columns < config.columns:
+        seconds = len(samples) / config.sample_rate
+        raise AudioTooShort(f"It lasts {seconds:.2f} s, less than one window of {config.window_seconds:g} s.")
+    return columns
 
 
 def _read_whole(source: AudioSource, config: FeatureConfig) -> Samples:

@@ -12,6 +12,7 @@ from segue.core.features.log_mel import relative_decibels
 from segue.core.features.windows import Windows, spread_starts
 from segue.trainer.arrays import Floats
 from segue.trainer.data.dataset import Clip, Dataset
+from segue.trainer.data.front_end import windows_in_clip
 
 
 @dataclass(frozen=True)
@@ -48,9 +49,9 @@ def cut_window(decibels: Floats, start: int, config: FeatureConfig) -> Floats:
     return relative_decibels(decibels[:, start : start + config.columns], config.floor_db)
 
 
-def chunk_dataset(dataset: Dataset, config: FeatureConfig, max_windows: int) -> Dataset:
+def chunk_dataset(dataset: Dataset, config: FeatureConfig) -> Dataset:
     """Turns the windows of each clip into clips of their own, for a split by chunks."""
-    clips = (cut_windows(clip, config, max_windows) for clip in dataset.clips)
+    clips = (cut_windows(clip, config, windows_in_clip(config.columns)) for clip in dataset.clips)
     chunks = (Clip(chunk.track, chunk.genre, chunk.windows.values[0]) for clip in clips for chunk in chunks_of(clip))
     return Dataset(tuple(chunks), dataset.dropped)
 
@@ -66,21 +67,21 @@ def chunks_of(clip: LabelledWindows) -> list[LabelledWindows]:
     ]
 
 
-def served_windows(dataset: Dataset, config: FeatureConfig, max_windows: int) -> dict[str, NDArray[np.generic]]:
+def served_windows(dataset: Dataset, config: FeatureConfig) -> dict[str, NDArray[np.generic]]:
     """Cuts the windows of all clips into one array.
 
     Args:
         dataset: the clips.
         config: the front end.
-        max_windows: largest number of windows of a clip, 1 or above.
 
     Returns:
-        ``windows`` [clips, max_windows, bands, columns], and ``mask`` [clips, max_windows], true where a window is
-        present; absent windows come last.
+        ``windows`` [clips, w, bands, columns] for the w windows of a clip of 30 s, and ``mask`` [clips, w], true where
+        a window is present; absent windows come last.
     """
-    clips = [cut_windows(clip, config, max_windows).windows.values for clip in dataset.clips]
-    values = np.zeros((len(clips), max_windows, config.n_mels, config.columns), np.float32)
-    mask = np.zeros((len(clips), max_windows), bool)
+    most = windows_in_clip(config.columns)
+    clips = [cut_windows(clip, config, most).windows.values for clip in dataset.clips]
+    values = np.zeros((len(clips), most, config.n_mels, config.columns), np.float32)
+    mask = np.zeros((len(clips), most), bool)
     for row, windows in enumerate(clips):
         values[row, : len(windows)] = windows
         mask[row, : len(windows)] = True

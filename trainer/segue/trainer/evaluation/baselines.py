@@ -11,7 +11,7 @@ from sklearn.preprocessing import StandardScaler
 from segue.core.features.config import FeatureConfig
 from segue.trainer.arrays import AnyFloats
 from segue.trainer.data.dataset import Dataset
-from segue.trainer.data.front_end import MAX_WINDOWS
+from segue.trainer.data.front_end import windows_in_clip
 from segue.trainer.data.labelled_windows import cut_windows
 from segue.trainer.evaluation.calibration import log_softmax
 from segue.trainer.evaluation.predictions import Predictions
@@ -62,7 +62,7 @@ def chance(predictions: Predictions, pool: Predictions) -> dict[str, float]:
 
 
 def _statistics(side: Dataset, config: FeatureConfig) -> list[AnyFloats]:
-    clips = (cut_windows(clip, config, MAX_WINDOWS) for clip in side.clips)
+    clips = (cut_windows(clip, config, windows_in_clip(config.columns)) for clip in side.clips)
     return [band_statistics(clip.windows.values) for clip in clips]
 
 

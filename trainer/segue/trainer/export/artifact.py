@@ -15,7 +15,6 @@ from segue.core.features.config import FeatureConfig
 from segue.core.model.artifact import SAVED_MODEL, Manifest, write_manifest
 from segue.trainer.arrays import Floats
 from segue.trainer.data.dataset import Dataset
-from segue.trainer.data.front_end import MAX_WINDOWS
 from segue.trainer.data.labelled_windows import served_windows
 from segue.trainer.data.train_valid_split import TrainValidSplit
 from segue.trainer.evaluation.calibration import calibration_temperature
@@ -34,7 +33,7 @@ def calibrate(trained: AnyTrained, data: TrainValidSplit, config: FeatureConfig)
         The network as it is served, and the temperature in it: 1 where the validation clips cannot fit one.
     """
     uncalibrated = build_serving_graph(trained, np.zeros(trained.shape.width, np.float32), 1.0)
-    served = served_windows(data.train, config, MAX_WINDOWS)
+    served = served_windows(data.train, config)
     centre = trained.encoder.predict(served["windows"][served["mask"]], verbose=0).mean(0)
     posterior = _predict(uncalibrated, data.validation, config)
     genres = np.array([data.labels.index(clip.genre) for clip in data.validation.clips])
@@ -81,7 +80,7 @@ def _fix_fingerprint(path: Path) -> None:
 
 
 def _predict(network: ServingGraph, dataset: Dataset, config: FeatureConfig) -> Floats:
-    served = served_windows(dataset, config, MAX_WINDOWS)
+    served = served_windows(dataset, config)
     batches = np.array_split(np.arange(len(dataset.clips)), 1 + len(dataset.clips) // _BATCH)
     predicted = [network.both(served["windows"][rows], served["mask"][rows])["posterior"].numpy() for rows in batches]
     posterior: Floats = np.concatenate(predicted)

@@ -7,7 +7,7 @@ from abc import abstractmethod
 import tensorflow as tf
 
 from segue.trainer.arrays import Floats
-from segue.trainer.data.front_end import MAX_WINDOWS
+from segue.trainer.data.front_end import windows_in_clip
 from segue.trainer.networks.segue_fast import Shape
 from segue.trainer.networks.trained import AnyTrained, TrainedFast, TrainedPaper
 
@@ -142,4 +142,4 @@ def mean_over_windows(values: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
 
 def _sizes(shape: Shape) -> tuple[tuple[int, int], int, int]:
     """Returns cells, windows and feature width of a network whose features end in the logits of the genres."""
-    return (shape.bands, shape.columns), MAX_WINDOWS, shape.width + shape.genres
+    return (shape.bands, shape.columns), windows_in_clip(shape.columns), shape.width + shape.genres

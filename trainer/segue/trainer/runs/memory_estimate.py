@@ -8,6 +8,7 @@ from pathlib import Path
 from segue.core.features.config import FeatureConfig
 from segue.core.features.windows import spread_starts
 from segue.core.quantities import quantity
+from segue.trainer.data.front_end import windows_in_clip
 from segue.trainer.errors import TooLarge
 
 _FLOAT_BYTES = 4
@@ -20,15 +21,15 @@ _BATCH_BYTES = 500 * 2**20
 _COPIES = 4
 
 
-def estimate_bytes(columns: Sequence[int], config: FeatureConfig, max_windows: int) -> int:
+def estimate_bytes(columns: Sequence[int], config: FeatureConfig) -> int:
     """Estimates the peak memory of a run, in bytes.
 
     Args:
         columns: number of columns of each training and validation clip.
         config: the front end.
-        max_windows: largest number of windows of a clip.
     """
-    windows = sum(len(spread_starts(max(config.columns, count), config.columns, max_windows)) for count in columns)
+    most = windows_in_clip(config.columns)
+    windows = sum(len(spread_starts(max(config.columns, count), config.columns, most)) for count in columns)
     cells = config.n_mels * (sum(columns) + _COPIES * windows * config.columns)
     return _PROGRAM_BYTES + _BATCH_BYTES + cells * _FLOAT_BYTES
 
@@ -39,19 +40,18 @@ def available_bytes() -> int | None:
     return min((value for value in reported if value is not None), default=None)
 
 
-def check_memory(columns: Sequence[int], config: FeatureConfig, max_windows: int, available: int | None) -> None:
+def check_memory(columns: Sequence[int], config: FeatureConfig, available: int | None) -> None:
     """Checks that a run fits in memory.
 
     Args:
         columns: number of columns of each training and validation clip.
         config: the front end.
-        max_windows: largest number of windows of a clip.
         available: memory that can be used in bytes, or None where it is unknown.
 
     Raises:
         TooLarge: the run needs more memory.
     """
-    needed = estimate_bytes(columns, config, max_windows)
+    needed = estimate_bytes(columns, config)
     if available is not None and needed > available:
         raise TooLarge(
             f"Training on {quantity(len(columns), 'clip')} needs about {needed / 2**30:.1f} GiB of memory, and "

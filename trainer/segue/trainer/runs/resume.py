@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from segue.trainer.data.front_end import FRONT_END
 from segue.trainer.data.train_valid_split import TrainValidSplit
 from segue.trainer.errors import TrainingDiverged
 from segue.trainer.outputs import checkpoint_path
@@ -25,7 +24,7 @@ def run_identity(data: TrainValidSplit, recipe: Recipe, plan: AnyPlan) -> dict[s
         "genres": list(data.labels),
         "split": data.split.digest,
         "clips": data.digest,
-        "front end": FRONT_END.fingerprint,
+        "front end": recipe.front_end.fingerprint,
         **plan_to_dict(plan),
     }
 

@@ -9,7 +9,7 @@ import tensorflow as tf
 from segue.core.model.artifact import Manifest
 from segue.core.model.saved_model import Model
 from segue.core.quantities import quantity
-from segue.trainer.data.front_end import FRONT_END, MAX_WINDOWS
+from segue.trainer.data.front_end import windows_in_clip
 from segue.trainer.data.train_valid_split import TrainValidSplit
 from segue.trainer.errors import CheckpointError
 from segue.trainer.evaluation.analysis import analyze_predictions
@@ -57,9 +57,9 @@ def train_artifact(
         TrainingDiverged: the loss is no longer a number.
         CheckpointError: a checkpoint or the network cannot be written, or the one to resume from cannot be used.
     """
-    trained = recipe.train(data.train, data.validation, data.labels, FRONT_END, plan, control or RunControl())
-    network, temperature = calibrate(trained, data, FRONT_END)
-    manifest = _manifest(data, network, temperature, name)
+    trained = recipe.train(data.train, data.validation, data.labels, recipe.front_end, plan, control or RunControl())
+    network, temperature = calibrate(trained, data, recipe.front_end)
+    manifest = _manifest(data, recipe, network, temperature, name)
     context = _card_context(data, recipe, plan, trained, command)
 
     def describe(fresh: Path) -> tuple[dict[str, float], str]:
@@ -97,15 +97,15 @@ def evaluate_run(model: Model, folder: Path, data: TrainValidSplit, record: RunR
     return analysis.figures | {f"{name}_from_train": from_train[name] for name in names}
 
 
-def _manifest(data: TrainValidSplit, network: ServingGraph, temperature: float, name: str) -> Manifest:
+def _manifest(data: TrainValidSplit, recipe: Recipe, network: ServingGraph, temperature: float, name: str) -> Manifest:
     return Manifest(
         name=name,
         model_id="",
         labels=data.labels,
-        windows=MAX_WINDOWS,
+        windows=windows_in_clip(recipe.columns),
         feature_width=network.feature_width,
         embedding_width=network.embedding_width,
-        features=FRONT_END,
+        features=recipe.front_end,
         temperature=temperature,
         split_digest=data.split.digest,
     )

@@ -8,6 +8,7 @@ from typing import Any
 
 from segue.core.features.config import FeatureConfig
 from segue.trainer.data.dataset import Dataset
+from segue.trainer.data.front_end import FRONT_END
 from segue.trainer.networks.trained import AnyTrained
 from segue.trainer.training.fit import RunControl
 from segue.trainer.training.plans import AnyPlan
@@ -21,12 +22,13 @@ class Recipe:
     """A network that can be trained.
 
     Attributes:
-        name: name of the network.
+        name: name of the network, and of its input where that differs, such as "paper-cnn-lstm-6s".
         plan: default settings.
         train: trains the network.
         architecture: sentence on the architecture, for the model card.
         embedding: the layer that the embedding is, for cards and tables.
         method: sentences on the training, for the model card.
+        columns: number of columns in a window.
     """
 
     name: str
@@ -35,6 +37,12 @@ class Recipe:
     architecture: str
     embedding: str
     method: str
+    columns: int = FRONT_END.columns
+
+    @property
+    def front_end(self) -> FeatureConfig:
+        """The front end of the network."""
+        return replace(FRONT_END, columns=self.columns)
 
     def plan_for(self, seed: int, epochs: int | None) -> AnyPlan:
         """Returns the plan with a seed, and with a number of epochs where one is given."""

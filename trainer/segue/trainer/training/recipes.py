@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
+from segue.trainer.data.front_end import FRONT_END
 from segue.trainer.networks.paper import CNN, CNN_LSTM
 from segue.trainer.training.plans import FastPlan, PaperPlan
 from segue.trainer.training.recipe import Recipe
 from segue.trainer.training.train_fast import train_fast
 from segue.trainer.training.train_paper import train_paper
+
+LSTM_COLUMNS = (FRONT_END.columns, 78, 194, 387)
+"""Columns of the windows of the paper's CNN-LSTM: 3, 6, 15 and 30 s."""
 
 _PAPER_METHOD = (
     "Adam with categorical cross-entropy on single windows. The epoch with the lowest log-loss of the validation "
@@ -20,6 +25,23 @@ _FAST_METHOD = (
     "to 1 band, coloured by 1 dB, with noise of one 8-bit code and masked bars of bands and columns. The regression is "
     "fitted separately, on ten windows of every clip, with equal weight for each genre."
 )
+
+
+def _paper_cnn_lstm(columns: int) -> Recipe:
+    """Returns the recipe of the CNN-LSTM over windows of a number of columns."""
+    front_end = replace(FRONT_END, columns=columns)
+    name = CNN_LSTM if columns == FRONT_END.columns else f"{CNN_LSTM}-{front_end.window_seconds:.0f}s"
+    return Recipe(
+        name=name,
+        plan=PaperPlan(epochs=150),
+        train=partial(train_paper, CNN_LSTM),
+        architecture=f"The network is the paper's CNN over each window of {front_end.window_seconds:.0f} s, with two "
+        "LSTM layers over the columns of its maps. A clip's posterior is the mean of its windows' posteriors.",
+        embedding="last hidden layer, 32 wide, mean of the windows",
+        method=_PAPER_METHOD,
+        columns=columns,
+    )
+
 
 RECIPES = {
     recipe.name: recipe
@@ -42,14 +64,6 @@ RECIPES = {
             embedding="last hidden layer, 64 wide, mean of the windows",
             method=_PAPER_METHOD,
         ),
-        Recipe(
-            name=CNN_LSTM,
-            plan=PaperPlan(epochs=150),
-            train=partial(train_paper, CNN_LSTM),
-            architecture="The network is the paper's CNN over each window, with two LSTM layers over the columns of "
-            "its maps. A clip's posterior is the mean of its windows' posteriors.",
-            embedding="last hidden layer, 32 wide, mean of the windows",
-            method=_PAPER_METHOD,
-        ),
+        *map(_paper_cnn_lstm, LSTM_COLUMNS),
     )
 }

@@ -13,7 +13,6 @@ from sklearn.preprocessing import StandardScaler
 from segue.core.features.config import FeatureConfig
 from segue.trainer.arrays import Floats
 from segue.trainer.data.dataset import Dataset, one_hot
-from segue.trainer.data.front_end import MAX_WINDOWS
 from segue.trainer.data.labelled_windows import served_windows
 from segue.trainer.networks.segue_fast import (
     BandScale,
@@ -58,7 +57,7 @@ def train_fast(
     """
     keras.utils.set_random_seed(plan.seed)
     tf.config.experimental.enable_op_determinism()
-    served = served_windows(train, config, MAX_WINDOWS)
+    served = served_windows(train, config)
     windows = served["windows"][served["mask"]]
     scale = BandScale.of(windows)
     shape = Shape(config.n_mels, config.columns, len(labels))
@@ -153,5 +152,6 @@ def _metrics() -> list[keras.metrics.Metric]:
 
 
 def _validation(validation: Dataset, labels: tuple[str, ...], config: FeatureConfig) -> Validation:
-    inputs, targets = served_windows(validation, config, MAX_WINDOWS), one_hot(validation, labels)
-    return inputs, {"clip": targets, "window": np.repeat(targets[:, None], MAX_WINDOWS, axis=1)}
+    inputs, targets = served_windows(validation, config), one_hot(validation, labels)
+    windows = inputs["mask"].shape[1]
+    return inputs, {"clip": targets, "window": np.repeat(targets[:, None], windows, axis=1)}

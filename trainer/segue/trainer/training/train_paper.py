@@ -10,7 +10,6 @@ from keras import layers
 from segue.core.features.config import FeatureConfig
 from segue.trainer.arrays import Floats
 from segue.trainer.data.dataset import Dataset, one_hot
-from segue.trainer.data.front_end import MAX_WINDOWS
 from segue.trainer.data.labelled_windows import served_windows
 from segue.trainer.networks.paper import build_paper_encoder, hidden_width
 from segue.trainer.networks.segue_fast import Shape
@@ -107,7 +106,7 @@ def _compile(network: keras.Model, plan: PaperPlan) -> None:
 
 
 def _windows_and_targets(dataset: Dataset, labels: tuple[str, ...], config: FeatureConfig) -> tuple[Floats, Floats]:
-    served = served_windows(dataset, config, MAX_WINDOWS)
+    served = served_windows(dataset, config)
     mask = served["mask"]
     windows: Floats = served["windows"][mask]
     return windows, np.repeat(one_hot(dataset, labels), mask.sum(1), axis=0)
