@@ -35,7 +35,7 @@ from segue.trainer.data.dataset import labels_of
 from segue.trainer.data.tagged_track import TaggedTrack
 from segue.trainer.evaluation.metrics import classification_metrics
 from segue.trainer.labelling.ranking import margins_of, rank_clips
-from segue.trainer.splits.strategies import artist_groups
+from segue.trainer.splits.split import artist_groups
 
 BATCH = 20
 RANDOM_DRAWS = 4

@@ -62,7 +62,7 @@ def test_the_artifact_is_whole(artifact: Path) -> None:
 def test_the_card_has_the_figures_and_their_command(artifact: Path) -> None:
     """The accuracy has its interval."""
     card, metrics = (artifact / "model-card.md").read_text(), read_manifest(artifact).metrics
-    assert f"{metrics['accuracy']:.3f} (95 % interval: {metrics['accuracy_low']:.3f}" in card
+    assert f"{metrics['accuracy']:.3f} [{metrics['accuracy_low']:.3f}, {metrics['accuracy_high']:.3f}]" in card
     assert "segue-trainer evaluate --model" in card
 
 

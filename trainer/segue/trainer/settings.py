@@ -96,6 +96,7 @@ class CompareSettings:
     Attributes:
         source: folder of audio, or log-mel archive.
         runs: folder of the artifacts.
+        results: folder of the results of each run.
         output: file of the results page.
         train: train the networks that are missing.
         cache: folder of cached features.
@@ -103,6 +104,7 @@ class CompareSettings:
 
     source: Path
     runs: Path
+    results: Path
     output: Path
     train: bool
     cache: Path

@@ -3,7 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from segue.trainer.evaluation.artists import ArtistSample, Interval
+from segue.trainer.evaluation.artists import ArtistSample, Interval, wilson_interval
+from segue.trainer.evaluation.known_artists import sample_tracks
+from segue.trainer.splits.split import gtzan_artists
 
 
 def sample(*sizes: int) -> ArtistSample:
@@ -77,3 +79,27 @@ def test_unmeasured_values() -> None:
 def test_zero_is_excluded(interval: tuple[float, float], *, excludes: bool) -> None:
     """An interval on one side of 0 excludes it."""
     assert excludes == Interval(0.0, *interval).excludes_zero
+
+
+def test_chunks_of_one_artist_are_drawn_together() -> None:
+    """Two hundred chunks of twenty tracks of unknown artists have the interval of twenty values."""
+    values = np.repeat(np.arange(20) % 2, 10).astype(float)
+    chunks = [f"a.{number // 10:05}#{number % 10 * 3:02}s" for number in range(200)]
+    tracks, genres = chunks[::10], np.zeros(200, int)
+    whole = sample_tracks(tracks, genres[::10]).interval(values[::10])
+    assert pytest.approx(whole, abs=1e-9) == sample_tracks(chunks, genres).interval(values)
+    apart = sample_tracks([f"b.{number}" for number in range(200)], genres).interval(values)
+    assert whole.low < apart.low
+
+
+def test_tracks_of_one_of_gtzan_s_artists_are_drawn_together() -> None:
+    """The first reggae tracks are Bob Marley's."""
+    marley = [track for track, artist in gtzan_artists().items() if artist == "Bob Marley"][:20]
+    assert 1 == sample_tracks(marley, np.zeros(20, int)).effective_artists()
+
+
+def test_a_share_in_a_genre_with_one_artist() -> None:
+    """It has the interval of as many tracks as there are artists."""
+    right, genres = np.array([0.0, 1.0, 1.0]), np.array([0, 1, 1])
+    share = ArtistSample(genres, np.array(["a", "b", "c"])).share_interval(right)
+    assert pytest.approx([2 / 3, *wilson_interval(2, 3)]) == list(share)

@@ -22,7 +22,7 @@ def test_the_statistics_are_those_of_the_network() -> None:
 def test_the_regression_separates_simple_genres(noisy_dataset: Dataset) -> None:
     """Noise with different high bands is classified and recommended without an error."""
     predictions, pool = regression_on_bands(noisy_dataset, noisy_dataset, ("high", "low"), FeatureConfig())
-    measured = measures_of(predictions, pool, 1.0)
+    measured = measures_of(predictions, pool)
     assert 1.0 == measured["accuracy"].mean()
     assert pytest.approx(1.0, abs=1e-5) == np.linalg.norm(predictions.embedding[0])
     assert {"accuracy": 0.5, "log_loss": pytest.approx(np.log(2)), "precision": 0.5} == chance(predictions, pool)

@@ -7,17 +7,12 @@ import pytest
 from sklearn.metrics import accuracy_score, f1_score, log_loss
 from sklearn.neighbors import NearestNeighbors
 
+from segue.trainer.evaluation.artists import wilson_interval
 from segue.trainer.evaluation.calibration import (
     log_softmax,
 )
-from segue.trainer.evaluation.metrics import (
-    bootstrap_interval,
-    classification_metrics,
-    evaluation_metrics,
-    precision_at,
-    precision_leave_one_out,
-)
-from segue.trainer.evaluation.wilson import wilson_interval
+from segue.trainer.evaluation.metrics import classification_metrics, evaluation_metrics
+from segue.trainer.evaluation.precision import precision_at, precision_leave_one_out
 from tests.helpers.trainer.predictions import make_predictions
 
 random = np.random.default_rng(5)
@@ -66,22 +61,6 @@ def test_wilson_interval_of_a_known_case() -> None:
     assert pytest.approx((0.2366, 0.7634), abs=1e-4) == wilson_interval(5, 10)
     assert pytest.approx(0.0) == wilson_interval(0, 10)[0]
     assert pytest.approx(1.0) == wilson_interval(10, 10)[1]
-
-
-def test_the_bootstrap_covers_the_textbook_s_interval() -> None:
-    """For a mean of many values it is 1.96 standard errors on both sides."""
-    values = np.random.default_rng(1).standard_normal(400)
-    low, high = bootstrap_interval(values)
-    half = 1.96 * values.std() / 20
-    assert pytest.approx((values.mean() - half, values.mean() + half), abs=0.02) == (low, high)
-
-
-def test_chunks_of_one_track_are_drawn_together() -> None:
-    """Two hundred chunks of twenty tracks have the interval of twenty values."""
-    values = np.repeat(np.arange(20) % 2, 10).astype(float)
-    chunks = [f"a.{number // 10:05}#{number % 10 * 3:02}s" for number in range(200)]
-    assert pytest.approx(bootstrap_interval(values[::10]), abs=1e-9) == bootstrap_interval(values, chunks)
-    assert bootstrap_interval(values, chunks)[0] < bootstrap_interval(values)[0]
 
 
 def test_chunks_are_evaluated_by_their_tracks() -> None:

@@ -15,9 +15,9 @@ def test_recommendations_are_compared_with_random_ones() -> None:
     """Exact and approximate search agree on so few tracks; 19 of the 59 others have the genre."""
     rows = {(row.pool, row.k): row for row in precision_table(make_predictions(), None)}
     exact, approximate = rows["leave-one-out", 5], rows["leave-one-out, hnswlib's graph", 5]
-    assert pytest.approx(exact.mean) == approximate.mean
+    assert pytest.approx(exact.precision.mean) == approximate.precision.mean
     assert pytest.approx(19 / 59) == exact.random
-    assert exact.low < exact.mean < exact.high
+    assert exact.precision.low < exact.precision.mean < exact.precision.high
 
 
 @pytest.mark.parametrize(("count", "names"), [(5, []), (6, ["at_5"]), (11, ["at_5", "at_10"])])
@@ -37,7 +37,9 @@ def test_no_track_of_the_seed_s_artist_is_recommended() -> None:
     numbers = {name: number for number, name in enumerate(sorted(set(names)))}
     embedding = np.eye(len(numbers), dtype=np.float32)[[numbers[name] for name in names]]
     rows = {(row.pool, row.k): row for row in precision_table(replace(predictions, embedding=embedding), None)}
-    assert rows["leave-one-out, no track of the seed's artist", 5].mean < rows["leave-one-out", 5].mean
+    assert (
+        rows["leave-one-out, no track of the seed's artist", 5].precision.mean < rows["leave-one-out", 5].precision.mean
+    )
 
 
 def test_other_music_has_no_artists() -> None:

@@ -5,9 +5,8 @@ from collections import Counter
 import pytest
 
 from segue.trainer.errors import DataUnusable, SplitMismatch
-from segue.trainer.splits.split import gtzan_artists, known_duplicates
+from segue.trainer.splits.split import DRAWN, gtzan_artists, known_duplicates
 from segue.trainer.splits.strategies import (
-    DRAWN,
     SplitSpec,
     artist_grouped_split,
     chunk_random_split,

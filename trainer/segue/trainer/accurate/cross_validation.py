@@ -17,8 +17,8 @@ from segue.trainer.accurate.musicnn import TAGS
 from segue.trainer.arrays import Floats
 from segue.trainer.data.tagged_track import TaggedTrack
 from segue.trainer.errors import DataUnusable
-from segue.trainer.evaluation.metrics import K_VALUES, precision_of_each
-from segue.trainer.splits.strategies import artist_groups
+from segue.trainer.evaluation.precision import K_VALUES, precision_of_each
+from segue.trainer.splits.split import artist_groups
 
 FOLDS = 5
 _K = K_VALUES[-1]

@@ -75,7 +75,7 @@ def artist_figures(arrays: TagArrays, validated: CrossValidated) -> dict[str, fl
         tracks, precision_at_10_other_artists, its _low and its _high.
     """
     sample, scores = ArtistSample(arrays.genres, arrays.groups), Scores.of([validated])
-    figures = {"artists": sum(map(sample.effective_artists, np.unique(arrays.genres)))}
+    figures = {"artists": sample.effective_artists()}
     for name, interval in (
         ("accuracy", sample.share_interval(scores.right)),
         ("log_loss", sample.interval(scores.loss)),

@@ -45,7 +45,7 @@ class HeadTrial:
 
     def lines(self) -> Iterator[str]:
         """Yields the results as lines of Markdown."""
-        tracks, artists = len(self.arrays.genres), sum(map(self.sample.effective_artists, range(len(self.labels))))
+        tracks, artists = len(self.arrays.genres), self.sample.effective_artists()
         yield (
             f"{tracks:,} tracks, worth {artists:.0f} artists with equally many tracks; "
             f"{quantity(self.draws, 'draw')} of five folds that keep artists together. In brackets: 95 % intervals "

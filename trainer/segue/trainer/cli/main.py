@@ -95,15 +95,16 @@ def evaluate(settings: EvaluateSettings) -> None:
     CompareSettings,
     options.INPUT,
     options.RUNS,
+    options.RUN_RESULTS,
     options.PAGE_OUTPUT,
     options.TRAIN_MISSING,
     options.CACHE,
 )
 def compare(settings: CompareSettings) -> None:
-    """Compares the networks on the GTZAN data set.
+    """Compares the paper's networks on the GTZAN data set.
 
-    On the `fault-filtered` split, it measures three random seeds of each network; on `chunk-random`, one. The figures
-    on `chunk-random` are too good, because that split has windows of one track on several sides.
+    Measures three random seeds of each network on the splits `fault-filtered` and `chunk-random`. The figures on
+    `chunk-random` are too good, because that split has windows of one track on several sides.
     """
     with silenced_tensorflow():
         from segue.trainer.commands.compare import compare as run  # noqa: PLC0415 - importing TensorFlow takes seconds

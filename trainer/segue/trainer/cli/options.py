@@ -263,6 +263,12 @@ RUNS = click.option(
     required=True,
     help="Folder that holds the trained models in subfolders <split>/<network>-s<seed>.",
 )
+RUN_RESULTS = click.option(
+    "--results",
+    type=_FOLDER,
+    required=True,
+    help="Folder of the results of each run. A run that has results there is neither trained nor measured again.",
+)
 TRAIN_MISSING = click.option(
     "--train", is_flag=True, help="Train the missing networks, and continue interrupted runs; takes hours."
 )

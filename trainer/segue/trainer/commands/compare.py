@@ -2,70 +2,106 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import cache
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from segue.trainer import console
-from segue.trainer.comparison.measure import measure_networks, measure_regression
-from segue.trainer.comparison.results_page import Section, results_page
-from segue.trainer.comparison.rows import Run
-from segue.trainer.comparison.train_missing import train_missing
+from segue.trainer.comparison.baseline import measure_baselines
+from segue.trainer.comparison.compared_clips import ComparedClips, front_end_of
+from segue.trainer.comparison.measure import measure_run
+from segue.trainer.comparison.results_page import results_page
+from segue.trainer.comparison.rows import row_of
+from segue.trainer.comparison.run_results import RunResults, has_results, read_results
+from segue.trainer.comparison.runs import Run, planned_runs
+from segue.trainer.comparison.section import Section
+from segue.trainer.comparison.train_missing import has_model, train_missing
 from segue.trainer.data.feature_cache import FeatureCache
-from segue.trainer.data.front_end import FRONT_END, MAX_WINDOWS
 from segue.trainer.data.inputs import open_input, select_all
-from segue.trainer.data.labelled_windows import chunk_dataset
-from segue.trainer.data.train_valid_split import TrainValidSplit
-from segue.trainer.evaluation.baselines import chance
+from segue.trainer.networks.paper import CNN, CNN_LSTM
 from segue.trainer.outputs import check_writable, write_text
+from segue.trainer.reporting.figures import curves, save_figure
 from segue.trainer.settings import CompareSettings
-from segue.trainer.splits.strategies import SplitSpec
 from segue.trainer.training.fit import EpochCallback
 from segue.trainer.training.recipes import RECIPES
 
-# The seeds for each split: three where artists are separated, one where the split leaks.
-GRID: Mapping[str, tuple[int, ...]] = {"fault-filtered": (0, 1, 2), "chunk-random": (0,)}
+PICTURES = "images"
+"""Folder of the pictures, in that of the page."""
 
 
 def compare(settings: CompareSettings) -> None:
     """Compares the networks and writes the results page; trains missing networks where the settings ask for it.
 
     Raises:
-        SegueError: the input or an artifact cannot be used, or a training fails.
+        SegueError: the input, a model or results cannot be used, or a training fails.
     """
     check_writable(settings.output)
-    with console.progress_bar("reading clips") as progress:
-        feature_cache = FeatureCache(settings.cache, FRONT_END)
-        dataset = open_input(settings.source, FRONT_END).read(select_all, progress, feature_cache)
-
-    @cache
-    def data_of(split: str) -> TrainValidSplit:
-        spec = SplitSpec(split)
-        clips = chunk_dataset(dataset, FRONT_END, MAX_WINDOWS) if spec.by_chunk else dataset
-        return TrainValidSplit.of(clips, spec.load() or spec.draw(clips.genres))
-
-    planned = [Run(split, network, seed) for split, seeds in GRID.items() for network in RECIPES for seed in seeds]
-    for run in planned if settings.train else ():
-        train_missing(run, data_of(run.split), settings.runs, _epoch_notifier(run))
-    sections = [
-        _section(tuple(run for run in planned if run.split == split), data_of(split), settings) for split in GRID
-    ]
-    write_text(settings.output, results_page(sections, _command(settings)))
+    clips, planned = _read_clips(settings), planned_runs()
+    for run in (run for runs in planned.values() for run in runs):
+        _complete(run, clips, settings)
+    results = {split: _results(runs, clips, settings) for split, runs in planned.items()}
+    sections = [_section(planned[split], results[split], clips) for split in planned]
+    pictures = _draw_training(results, settings.output)
+    write_text(settings.output, results_page(sections, _command(settings), pictures))
     console.notify(f"written to {settings.output}")
 
 
-def _section(planned: tuple[Run, ...], data: TrainValidSplit, settings: CompareSettings) -> Section:
-    baselines, predictions, pool = measure_regression(data)
+def _read_clips(settings: CompareSettings) -> ComparedClips:
+    # Of all front ends, the one with the longest window drops the clips that are too short for any.
+    front_end = max((recipe.front_end for recipe in RECIPES.values()), key=lambda front_end: front_end.columns)
+    with console.progress_bar("reading clips") as progress:
+        cache = FeatureCache(settings.cache, front_end)
+        return ComparedClips(open_input(settings.source, front_end).read(select_all, progress, cache))
+
+
+def _complete(run: Run, clips: ComparedClips, settings: CompareSettings) -> None:
+    """Measures a run that has no results yet, and trains it before if the settings ask for it."""
+    if has_results(run, settings.results):
+        return
+    for member in run.members if settings.train else ():
+        train_missing(member, clips.of(member), settings.runs, _epoch_notifier(member))
+    if has_model(run, settings.runs):
+        measure_run(run, clips.of(run), settings.runs).save(settings.results)
+        console.notify(f"{run.folder(settings.results)}: measured")
+
+
+def _results(runs: Sequence[Run], clips: ComparedClips, settings: CompareSettings) -> list[RunResults]:
+    measured = [run for run in runs if has_results(run, settings.results)]
+    return [read_results(run, settings.results, clips.of(run)) for run in measured]
+
+
+def _section(planned: tuple[Run, ...], results: Sequence[RunResults], clips: ComparedClips) -> Section:
+    data = clips.of(planned[0])
+    baselines, by_chance = measure_baselines(data, front_end_of(planned[0]))
+    by_network: dict[str, list[RunResults]] = {}
+    for result in results:
+        by_network.setdefault(result.run.network, []).append(result)
     return Section(
         label=data.split.label,
-        digest=data.split.digest,
         leaky=data.split.leaky,
-        train=len(data.train.clips),
-        evaluated=len(data.validation.clips),
-        rows=tuple(measure_networks(planned, data, settings.runs)),
+        clips=clips.sets(planned),
+        rows=tuple(row_of(same, clips.sample(same[0].run)) for same in by_network.values()),
         baselines=baselines,
-        chance=chance(predictions, pool),
+        chance=by_chance,
         planned=planned,
     )
+
+
+def _draw_training(results: Mapping[str, Sequence[RunResults]], page: Path) -> dict[str, str]:
+    """Draws the training of the paper's networks into a folder next to the page.
+
+    Returns:
+        The paths of the pictures, relative to the page, by their titles; none for a page that is no file.
+    """
+    drawn: dict[str, str] = {}
+    for split, network in ((split, network) for split in results for network in (CNN, CNN_LSTM)):
+        records = [result.record for result in results[split] if result.run.network == network and result.record]
+        if not records or (page.exists() and not page.is_file()):
+            continue
+        title, path = f"{network} on {records[0].split}", f"{PICTURES}/training-{split}-{network}.png"
+        (page.parent / PICTURES).mkdir(parents=True, exist_ok=True)
+        save_figure(curves([record.history for record in records]), page.parent / path, title)
+        drawn[title] = path
+    return drawn
 
 
 def _epoch_notifier(run: Run) -> EpochCallback:
@@ -80,4 +116,4 @@ def _epoch_notifier(run: Run) -> EpochCallback:
 
 def _command(settings: CompareSettings) -> str:
     source = "FOLDER" if settings.source.is_dir() else "ARCHIVE"
-    return f"segue-trainer compare --train --input {source} --runs RUNS --output docs/results.md"
+    return f"segue-trainer compare --train --input {source} --runs RUNS --results docs/runs --output docs/results.md"

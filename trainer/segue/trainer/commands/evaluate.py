@@ -21,7 +21,8 @@ from segue.trainer.data.labelled_windows import LabelledWindows, chunks_of
 from segue.trainer.errors import DataUnusable
 from segue.trainer.evaluation.analysis import analyze_predictions
 from segue.trainer.evaluation.leakage import Leakage, count_leakage, training_split
-from segue.trainer.evaluation.metrics import K_VALUES, evaluation_metrics
+from segue.trainer.evaluation.metrics import evaluation_metrics
+from segue.trainer.evaluation.precision import K_VALUES
 from segue.trainer.evaluation.predict import predict
 from segue.trainer.evaluation.predictions import Predictions
 from segue.trainer.outputs import check_writable

@@ -1,83 +1,61 @@
-"""Measures several networks on the same clips and splits, with several seeds."""
+"""Measures the networks of a comparison on the same clips."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from segue.core.model.artifact import MANIFEST
 from segue.core.model.saved_model import Model
 from segue.core.quantities import quantity
 from segue.trainer.arrays import AnyFloats
-from segue.trainer.comparison.rows import BY_POSTERIOR, MEASURES, REGRESSION, Row, Run
-from segue.trainer.data.front_end import FRONT_END
+from segue.trainer.comparison.run_results import RunResults, check_record
+from segue.trainer.comparison.runs import Run
 from segue.trainer.data.train_valid_split import TrainValidSplit
 from segue.trainer.errors import DataUnusable, SplitMismatch
-from segue.trainer.evaluation.analysis import remove_temperature
-from segue.trainer.evaluation.baselines import regression_on_bands
-from segue.trainer.evaluation.calibration import cross_fitted, log_posterior
-from segue.trainer.evaluation.metrics import K_VALUES, precision_of_each
+from segue.trainer.evaluation.calibration import cross_fitted, log_posterior, log_softmax, remove_temperature
+from segue.trainer.evaluation.precision import K_VALUES, precision_of_each
 from segue.trainer.evaluation.predict import predict_dataset
 from segue.trainer.evaluation.predictions import Predictions
-from segue.trainer.reporting.run_record import RunRecord, read_record
-from segue.trainer.training.recipes import RECIPES
+from segue.trainer.reporting.run_record import read_record
+
+Sides = tuple[Predictions, Predictions]
+"""Predictions before a temperature, for the validation clips and for the training clips."""
 
 
-def measure_networks(runs: Sequence[Run], data: TrainValidSplit, folder: Path) -> list[Row]:
-    """Evaluates the artifacts of one split; a network without artifacts is left out.
+def measure_run(run: Run, data: TrainValidSplit, models: Path) -> RunResults:
+    """Evaluates the network of a run, or the networks that it joins.
+
+    Joined networks have the geometric mean of their posteriors, and their embeddings side by side.
 
     Args:
-        runs: the runs of the split.
-        data: the clips of the split.
-        folder: folder of all runs.
+        run: the run, whose members all have models.
+        data: the clips of its split.
+        models: folder of all models.
 
     Raises:
-        SplitMismatch: an artifact was trained on another split.
-        DataUnusable: an artifact has another network or another seed than the name of its folder.
-        ArtifactError: an artifact cannot be loaded.
+        SplitMismatch: a model was trained on another split.
+        DataUnusable: a model is that of another network or seed than the name of its folder.
+        ArtifactError: a model cannot be loaded.
     """
-    finished = [run for run in runs if (run.folder(folder) / MANIFEST).exists()]
-    networks = dict.fromkeys(run.network for run in finished)
-    return [_measure_network([run for run in finished if run.network == network], data, folder) for network in networks]
+    members = [_predict(member, data, models) for member in run.members]
+    validation, pool = (_join([sides[side] for sides in members]) for side in (0, 1))
+    record = read_record(run.folder(models)) if len(members) == 1 else None
+    return RunResults(run, record, validation.tracks, measures_of(validation, pool))
 
 
-def measure_regression(data: TrainValidSplit) -> tuple[tuple[Row, Row], Predictions, Predictions]:
-    """Evaluates logistic regression on band statistics.
-
-    Returns:
-        Its rows with the statistics and with its posterior as embedding, and its predictions for the validation clips
-        and for the training clips.
-    """
-    predictions, pool = regression_on_bands(data.train, data.validation, data.labels, FRONT_END)
-    by_posterior = measures_of(_embed_by_posterior(predictions), _embed_by_posterior(pool), 1.0)
-    measures = measures_of(predictions, pool, 1.0)
-    rows = (
-        Row(REGRESSION, (), predictions.tracks, measures, "the statistics themselves"),
-        Row(BY_POSTERIOR, (), predictions.tracks, by_posterior, "its posterior"),
-    )
-    return rows, predictions, pool
-
-
-def measures_of(predictions: Predictions, pool: Predictions, temperature: float) -> dict[str, AnyFloats]:
-    """Computes the measures [n] of each evaluated clip.
+def measures_of(predictions: Predictions, pool: Predictions) -> dict[str, AnyFloats]:
+    """Computes ``MEASURES`` of each evaluated clip [n].
 
     Args:
-        predictions: predictions for the evaluated clips, at the temperature.
+        predictions: predictions for the evaluated clips, before a temperature.
         pool: predictions for the clips to recommend.
-        temperature: temperature of the predictions, above 0.
-
-    Returns:
-        1 where the first genre is right and 0 where it is not, the log-loss before the temperature and at one that
-        other clips fitted, and the precision of the first 5 and 10 recommendations.
 
     Raises:
         DataUnusable: there are fewer than five clips.
     """
-    raw = remove_temperature(predictions, temperature)
-    fitted = cross_fitted(raw, predictions.genres)
+    fitted = cross_fitted(predictions.posterior, predictions.genres)
     if fitted is None:
         clips = quantity(len(predictions.tracks), "clip is", "clips are")
         raise DataUnusable(f"{clips} too few to compare networks. Use five or more.")
@@ -85,51 +63,32 @@ def measures_of(predictions: Predictions, pool: Predictions, temperature: float)
     each = np.arange(len(predictions.genres))
     return {
         "accuracy": (predictions.posterior.argmax(1) == predictions.genres).astype(np.float64),
-        "log_loss_raw": -log_posterior(raw)[each, predictions.genres],
+        "log_loss_raw": -log_posterior(predictions.posterior)[each, predictions.genres],
         "log_loss": -log_posterior(fitted)[each, predictions.genres],
         **{f"precision_at_{k}": precision_of_each(k, similarity, predictions.genres, pool.genres) for k in K_VALUES},
     }
 
 
-def _measure_network(runs: Sequence[Run], data: TrainValidSplit, folder: Path) -> Row:
-    # Artifacts are measured before their records are read, since loading one checks its files.
-    measured = [_measure_artifact(run.folder(folder), data) for run in runs]
-    records = [record for run in runs if (record := _record_of(run, folder))]
-    network = runs[0].network
-    return Row(
-        name=network,
-        seeds=tuple(run.seed for run in runs),
-        tracks=tuple(clip.track for clip in data.validation.clips),
-        clips={name: np.mean([clips[name] for clips in measured], axis=0) for name in MEASURES},
-        embedding=RECIPES[network].embedding,
-        epochs=tuple(record.epochs for record in records),
-        minutes=tuple(record.seconds and record.seconds / 60 for record in records),
-    )
-
-
-def _measure_artifact(folder: Path, data: TrainValidSplit) -> dict[str, AnyFloats]:
+def _predict(run: Run, data: TrainValidSplit, models: Path) -> Sides:
+    folder = run.folder(models)
     model = Model.load(folder)
-    manifest = model.manifest
-    if manifest.split_digest != data.split.digest:
+    # After the model, since loading it checks all files.
+    check_record(read_record(folder), run, folder)
+    if model.manifest.split_digest != data.split.digest:
         raise SplitMismatch(
-            f"{folder} was trained on the split with the digest {manifest.split_digest[:16]}, not on "
+            f"{folder} was trained on the split with the digest {model.manifest.split_digest[:16]}, not on "
             f"{data.split.label} ({data.split.digest[:16]}). Remove it, or compare on its own clips."
         )
+    temperature = model.manifest.temperature
     validation, train = (predict_dataset(model, side) for side in (data.validation, data.train))
-    return measures_of(validation, train, manifest.temperature)
+    return _before(validation, temperature), _before(train, temperature)
 
 
-def _record_of(run: Run, folder: Path) -> RunRecord | None:
-    """Reads the record of a run, or returns None where it has none."""
-    record = read_record(run.folder(folder))
-    if record and (record.network, record.plan["seed"]) != (run.network, run.seed):
-        raise DataUnusable(
-            f"{run.folder(folder)} holds {record.network} of seed {record.plan['seed']}, not {run.network} of seed "
-            f"{run.seed}. Move it to the folder of its own name, or remove it."
-        )
-    return record
+def _before(predictions: Predictions, temperature: float) -> Predictions:
+    return replace(predictions, posterior=remove_temperature(predictions.posterior, temperature))
 
 
-def _embed_by_posterior(predictions: Predictions) -> Predictions:
-    lengths = np.linalg.norm(predictions.posterior, axis=1, keepdims=True)
-    return replace(predictions, embedding=predictions.posterior / lengths)
+def _join(predictions: list[Predictions]) -> Predictions:
+    log_posteriors = np.mean([log_posterior(member.posterior) for member in predictions], axis=0)
+    embeddings = np.concatenate([member.embedding for member in predictions], axis=1) / np.sqrt(len(predictions))
+    return replace(predictions[0], posterior=np.exp(log_softmax(log_posteriors)), embedding=embeddings)

@@ -1,44 +1,15 @@
-"""The runs of a comparison, and the rows of its tables."""
+"""The rows of a comparison's tables: a network's results as means over clips and seeds."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+
+import numpy as np
 
 from segue.trainer.arrays import AnyFloats
-from segue.trainer.evaluation.metrics import bootstrap_interval
-
-REGRESSION = "logistic regression on band statistics"
-BY_POSTERIOR = "the same, recommending by its posterior"
-MEASURES = ("accuracy", "log_loss_raw", "log_loss", "precision_at_5", "precision_at_10")
-
-
-@dataclass(frozen=True)
-class Run:
-    """A network, the split that it is trained on, and its seed."""
-
-    split: str
-    network: str
-    seed: int
-
-    def folder(self, runs: Path) -> Path:
-        """Returns the folder of its artifact."""
-        return runs / self.split / f"{self.network}-s{self.seed}"
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A mean over clips and seeds, and its 95 % interval by resampling the tracks."""
-
-    mean: float
-    low: float
-    high: float
-
-    @classmethod
-    def of(cls, values: AnyFloats, tracks: Sequence[str]) -> Estimate:
-        """Estimates the mean of values [n] of the named clips or chunks [n]."""
-        return cls(float(values.mean()), *bootstrap_interval(values, tracks))
+from segue.trainer.comparison.run_results import MEASURES, RunResults
+from segue.trainer.evaluation.artists import ArtistSample, Interval
 
 
 @dataclass(frozen=True)
@@ -48,25 +19,51 @@ class Row:
     Attributes:
         name: name of the network.
         seeds: seeds of the measured runs.
-        tracks: names of the evaluated clips or chunks.
-        clips: measures of each clip by name, averaged over the seeds.
-        embedding: the layer that the embedding is.
-        epochs: number of epochs of each run that has a record.
-        minutes: training time of each run that has a record; None where part of it was not measured.
+        clips: names of the evaluated clips or chunks, [n].
+        sample: their genres and artists.
+        measures: measures of each clip [n] by name, averaged over the seeds.
+        embedding: the layer that the embedding is; empty for networks that are joined.
+        accuracies: accuracy of each seed.
+        epochs: number of epochs of each seed; none for networks that are joined.
+        minutes: training time of each seed; None where part of it was not measured.
     """
 
     name: str
     seeds: tuple[int, ...]
-    tracks: tuple[str, ...]
-    clips: dict[str, AnyFloats]
+    clips: tuple[str, ...]
+    sample: ArtistSample
+    measures: dict[str, AnyFloats]
     embedding: str
+    accuracies: tuple[float, ...] = ()
     epochs: tuple[int, ...] = ()
     minutes: tuple[float | None, ...] = ()
 
-    def estimate(self, measure: str) -> Estimate:
-        """Estimates one of ``MEASURES``."""
-        return Estimate.of(self.clips[measure], self.tracks)
+    def estimate(self, measure: str) -> Interval:
+        """Estimates the mean of one of ``MEASURES``, with its 95 % interval over artists."""
+        return self.sample.interval(self.measures[measure])
 
-    def gain(self, other: Row, measure: str) -> Estimate:
-        """Estimates how much higher a measure is than that of another network, clip by clip."""
-        return Estimate.of(self.clips[measure] - other.clips[measure], self.tracks)
+    def gain(self, other: Row, measure: str) -> Interval:
+        """Estimates how much better a measure is than that of another network on the same clips, clip by clip."""
+        sign = -1 if measure.startswith("log_loss") else 1
+        return self.sample.interval(sign * (self.measures[measure] - other.measures[measure]))
+
+
+def row_of(results: Sequence[RunResults], sample: ArtistSample) -> Row:
+    """Joins the results of one network with several seeds.
+
+    Args:
+        results: results of each seed, at least one.
+        sample: the evaluated clips or chunks.
+    """
+    records = [result.record for result in results if result.record]
+    return Row(
+        name=results[0].run.network,
+        seeds=tuple(result.run.seed for result in results),
+        clips=results[0].clips,
+        sample=sample,
+        measures={name: np.mean([result.measures[name] for result in results], axis=0) for name in MEASURES},
+        embedding=records[0].embedding if records else "",
+        accuracies=tuple(float(result.measures["accuracy"].mean()) for result in results),
+        epochs=tuple(record.epochs for record in records),
+        minutes=tuple(record.seconds and record.seconds / 60 for record in records),
+    )

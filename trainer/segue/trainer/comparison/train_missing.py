@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from segue.core.model.artifact import MANIFEST
-from segue.trainer.comparison.rows import Run
+from segue.trainer.comparison.runs import Run
 from segue.trainer.data.train_valid_split import TrainValidSplit
 from segue.trainer.outputs import checkpoint_path
 from segue.trainer.runs.resume import run_identity, run_resumable
@@ -14,22 +14,26 @@ from segue.trainer.training.fit import EpochCallback, RunControl
 from segue.trainer.training.recipes import RECIPES
 
 
-def train_missing(run: Run, data: TrainValidSplit, folder: Path, on_epoch: EpochCallback) -> None:
-    """Trains the network of a run unless it has an artifact; resumes an interrupted run.
+def has_model(run: Run, models: Path) -> bool:
+    """Returns True if the network of a run, or each one that it joins, was trained."""
+    return all((member.folder(models) / MANIFEST).exists() for member in run.members)
+
+
+def train_missing(run: Run, data: TrainValidSplit, models: Path, on_epoch: EpochCallback) -> None:
+    """Trains the network of a run with one member unless it has a model; resumes an interrupted run.
 
     Args:
         run: the run.
         data: the clips of its split.
-        folder: folder of all runs.
+        models: folder of all models.
         on_epoch: called after each epoch.
 
     Raises:
         TrainingError: the network cannot be trained.
     """
-    output = run.folder(folder)
-    if (output / MANIFEST).exists():
+    if has_model(run, models):
         return
-    recipe = RECIPES[run.network]
+    output, recipe = run.folder(models), RECIPES[run.network]
     plan = recipe.plan_for(run.seed, None)
     options = f"--split {run.split} --side valid --pool train"
     command = f"segue-trainer evaluate --model {output.name} --input INPUT {options}"

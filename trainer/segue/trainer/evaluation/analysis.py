@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
-from segue.trainer.arrays import AnyFloats
-from segue.trainer.evaluation.calibration import cross_fitted, log_posterior, log_softmax, reliability_bins
+from segue.trainer.evaluation.calibration import cross_fitted, reliability_bins, remove_temperature
 from segue.trainer.evaluation.metrics import classification_metrics, evaluation_metrics
 from segue.trainer.evaluation.predictions import Predictions
 from segue.trainer.evaluation.results import Analysis, GenreRow
@@ -24,7 +23,7 @@ def analyze_predictions(
         temperature: temperature of the predictions, above 0.
         refit: the temperature was fitted on evaluated clips, so that others must fit it to evaluate it.
     """
-    raw = remove_temperature(predictions, temperature)
+    raw = remove_temperature(predictions.posterior, temperature)
     fitted = cross_fitted(raw, predictions.genres) if refit else None
     figures = evaluation_metrics(predictions)
     for name, posterior in (("raw", raw), ("cross_fitted", fitted)):
@@ -41,11 +40,6 @@ def analyze_predictions(
         after=reliability_bins(predictions.posterior if fitted is None else fitted, predictions.genres),
         precisions=tuple(precision_table(predictions, pool)),
     )
-
-
-def remove_temperature(predictions: Predictions, temperature: float) -> AnyFloats:
-    """Returns the posterior [n, genres] before its temperature, in 64-bit floats."""
-    return np.exp(log_softmax(temperature * log_posterior(predictions.posterior)))
 
 
 def window_agreement(predictions: Predictions) -> float:

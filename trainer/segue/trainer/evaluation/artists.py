@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import binomtest
 
 from segue.trainer.arrays import AnyFloats, Positions
-from segue.trainer.evaluation.wilson import wilson_interval
 
 _RESAMPLES = 2_000
 # For statistics that take longer than a mean.
@@ -67,12 +67,13 @@ class ArtistSample:
     def share_interval(self, right: AnyFloats) -> Interval:
         """Computes the share of tracks that are right, and its 95 % interval.
 
-        Where all tracks are right or all are wrong, draws have no spread. The interval is then Wilson's for as many
-        independent tracks as there are effective artists.
+        Where all tracks are right or all are wrong, or a genre has one artist, draws have no spread that could be
+        measured. The interval is then Wilson's for as many independent tracks as there are effective artists.
         """
-        if right.min() < right.max():
-            return self.interval(right)
-        artists = max(1, round(sum(map(self.effective_artists, np.unique(self._genres)))))
+        drawn = self.interval(right)
+        if right.min() < right.max() and not math.isnan(drawn.low):
+            return drawn
+        artists = max(1, round(self.effective_artists()))
         return Interval(float(right.mean()), *wilson_interval(round(float(right.mean()) * artists), artists))
 
     def interval_of(self, statistic: Callable[[AnyFloats], float], seed: int = 0) -> Interval:
@@ -88,8 +89,14 @@ class ArtistSample:
         low, high = np.quantile([statistic(self._draw(random)) for _ in range(_FEW_RESAMPLES)], [0.025, 0.975])
         return Interval(mean, float(low), float(high))
 
-    def effective_artists(self, genre: int) -> float:
-        """Computes the number of artists with equally many tracks that would be worth as much (Kish 1965)."""
+    def effective_artists(self, genre: int | None = None) -> float:
+        """Computes the number of artists with equally many tracks that would be worth as much (Kish 1965).
+
+        Args:
+            genre: the genre, or None for the sum over all genres.
+        """
+        if genre is None:
+            return sum(map(self.effective_artists, np.unique(self._genres)))
         sizes = np.unique(self._artist[self._genres == genre], return_counts=True)[1]
         return float(sizes.sum() ** 2 / (sizes**2).sum())
 
@@ -118,3 +125,14 @@ class ArtistSample:
         means = np.array([sums[artists].sum() / sizes[artists].sum() for artists in drawn])
         scaled: AnyFloats = means * inside.mean()
         return scaled
+
+
+def wilson_interval(right: int, total: int) -> tuple[float, float]:
+    """Computes the 95 % interval of a share (Wilson 1927).
+
+    Args:
+        right: number of successes, 0 to ``total``.
+        total: number of trials, 1 or above.
+    """
+    interval = binomtest(right, total).proportion_ci(confidence_level=0.95, method="wilson")
+    return float(interval.low), float(interval.high)

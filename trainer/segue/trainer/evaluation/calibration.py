@@ -118,3 +118,9 @@ def log_posterior(posterior: AnyFloats) -> AnyFloats:
     """Computes the logarithm of a posterior in 64-bit floats; 0 counts as 1e-30."""
     logarithm: AnyFloats = np.log(np.maximum(posterior.astype(np.float64), 1e-30))
     return logarithm
+
+
+def remove_temperature(posterior: AnyFloats, temperature: float) -> AnyFloats:
+    """Returns a posterior [n, genres] as it was before its temperature, in 64-bit floats."""
+    before: AnyFloats = np.exp(log_softmax(temperature * log_posterior(posterior)))
+    return before

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from segue.trainer.evaluation.artists import Interval
 from segue.trainer.evaluation.calibration import ReliabilityBin
 from segue.trainer.evaluation.predictions import Predictions
 
@@ -18,17 +19,13 @@ class Precision:
     Attributes:
         pool: description of the pool and the search.
         k: number of recommendations.
-        mean: mean over the seeds, in [0, 1].
-        low: lower end of its 95 % interval, by resampling the seeds, or the tracks whose chunks they are.
-        high: upper end of the interval.
+        precision: mean over the seeds in [0, 1], with its interval over their artists.
         random: precision of recommending at random.
     """
 
     pool: str
     k: int
-    mean: float
-    low: float
-    high: float
+    precision: Interval
     random: float
 
 

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from segue.core.index.vector_index import HnswIndex
 from segue.trainer.arrays import AnyFloats
 from segue.trainer.data.dataset import track_of
-from segue.trainer.evaluation.metrics import K_VALUES, bootstrap_interval, precision_of_each
+from segue.trainer.evaluation.known_artists import sample_tracks
+from segue.trainer.evaluation.precision import K_VALUES, precision_of_each
 from segue.trainer.evaluation.predictions import Predictions
 from segue.trainer.evaluation.results import Precision
 from segue.trainer.splits.split import gtzan_artists
@@ -53,7 +54,7 @@ def _rows(
     by_chance = (same & allowed).sum(1) / np.maximum(allowed.sum(1), 1)
     candidates = int(allowed.sum(1).min())
     return [
-        _precision(description, k, seeds.tracks, precision_of_each(k, masked, seeds.genres, pool.genres), by_chance)
+        _precision(description, k, seeds, precision_of_each(k, masked, seeds.genres, pool.genres), by_chance)
         for k in K_VALUES
         if k <= candidates
     ]
@@ -70,7 +71,7 @@ def _approximate_rows(seeds: Predictions) -> list[Precision]:
             for track, vector in zip(seeds.tracks, seeds.embedding, strict=True)
         ]
         shares, by_chance = np.array([np.mean(row_hits) for row_hits in hits]), np.full(len(hits), row.random)
-        rows.append(_precision("leave-one-out, hnswlib's graph", row.k, seeds.tracks, shares, by_chance))
+        rows.append(_precision("leave-one-out, hnswlib's graph", row.k, seeds, shares, by_chance))
     return rows
 
 
@@ -96,5 +97,6 @@ def _artists(tracks: Sequence[str]) -> NDArray[np.str_] | None:
     return np.array([known[name].casefold().strip() or name for name in names])
 
 
-def _precision(pool: str, k: int, seeds: Sequence[str], each: AnyFloats, by_chance: AnyFloats) -> Precision:
-    return Precision(pool, k, float(each.mean()), *bootstrap_interval(each, seeds), float(by_chance.mean()))
+def _precision(pool: str, k: int, seeds: Predictions, each: AnyFloats, by_chance: AnyFloats) -> Precision:
+    interval = sample_tracks(seeds.tracks, seeds.genres).interval(each)
+    return Precision(pool, k, interval, float(by_chance.mean()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,9 @@ from sklearn.manifold import TSNE
 
 from segue.trainer.evaluation.calibration import ReliabilityBin
 from segue.trainer.evaluation.results import Analysis
+
+History = Mapping[str, Sequence[float]]
+"""Figures of each epoch, by name."""
 
 CURVES, CONFUSION, RELIABILITY, MAP = "curves.png", "confusion.png", "reliability.png", "map.png"
 _DPI = 110
@@ -37,28 +41,37 @@ def draw_all(folder: Path, analysis: Analysis, history: dict[str, list[float]] |
     folder.mkdir(parents=True, exist_ok=True)
     drawn = {CONFUSION: confusion(analysis), RELIABILITY: reliability(analysis), MAP: embedding_map(analysis)}
     if history:
-        drawn = {CURVES: curves(history)} | drawn
+        drawn = {CURVES: curves([history])} | drawn
     for name, figure in drawn.items():
-        figure.suptitle(title, fontsize=11)
-        figure.savefig(folder / name, dpi=_DPI, metadata={"Software": ""})
+        save_figure(figure, folder / name, title)
     return list(drawn)
 
 
-def curves(history: dict[str, list[float]]) -> Figure:
-    """Draws loss and accuracy of training and validation by epoch, as in the paper's figures 9 and 10."""
+def curves(histories: Sequence[History]) -> Figure:
+    """Draws loss and accuracy of training and validation by epoch, as in the paper's figures 9 and 10.
+
+    Args:
+        histories: figures of each epoch, by name, of one run or of several with other seeds.
+    """
     figure = Figure((9, 4), layout="constrained")
-    best = 1 + int(np.argmin(history["val_log_loss"]))
     for axes, name, label in zip(
         figure.subplots(1, 2), ("log_loss", "accuracy"), ("log-loss, nats", "accuracy"), strict=True
     ):
-        epochs = np.arange(1, len(history[name]) + 1)
-        axes.plot(epochs, history[name], label="training, augmented")
-        axes.plot(epochs, history[f"val_{name}"], label="validation")
-        axes.axvline(best, color="grey", linestyle=":", label=f"kept: epoch {best}")
+        for history in histories:
+            _draw_history(axes, history, name)
         axes.set(xlabel="epoch", ylabel=label)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    handles, labels = axes.get_legend_handles_labels()
+    # The lines of several seeds share their labels.
+    legend = dict(zip(labels, handles, strict=True))
+    figure.legend(legend.values(), legend.keys(), loc="outside lower center", ncols=3)
     return figure
+
+
+def save_figure(figure: Figure, path: Path, title: str) -> None:
+    """Writes a figure with its title (PNG)."""
+    figure.suptitle(title, fontsize=11)
+    figure.savefig(path, dpi=_DPI, metadata={"Software": ""})
 
 
 def confusion(analysis: Analysis) -> Figure:
@@ -111,6 +124,14 @@ def embedding_map(analysis: Analysis) -> Figure:
     axes.set_title(f"{len(points)} embeddings by {method}; only near distances are meaningful", fontsize=10)
     axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
     return figure
+
+
+def _draw_history(axes: Any, history: History, name: str) -> None:  # noqa: ANN401 - matplotlib's axes
+    best = 1 + int(np.argmin(history["val_log_loss"]))
+    epochs = np.arange(1, len(history[name]) + 1)
+    axes.plot(epochs, history[name], color="tab:blue", label="training, augmented")
+    axes.plot(epochs, history[f"val_{name}"], color="tab:orange", label="validation")
+    axes.axvline(best, color="grey", linestyle=":", label="kept epoch")
 
 
 def _draw_bins(axes: Any, bins: tuple[ReliabilityBin, ...]) -> None:  # noqa: ANN401 - matplotlib's axes

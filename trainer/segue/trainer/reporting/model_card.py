@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from segue.core.model.artifact import Manifest
 from segue.core.quantities import quantity
-from segue.trainer.evaluation.metrics import K_VALUES
+from segue.trainer.evaluation.precision import K_VALUES
 from segue.trainer.reporting.cautions import UNCALIBRATED
+from segue.trainer.reporting.report import describe_intervals
 from segue.trainer.splits.split import Split
 from segue.trainer.training.plans import AnyPlan
 from segue.trainer.training.recipe import Recipe
@@ -110,7 +111,7 @@ def _head(manifest: Manifest, context: CardContext) -> list[str]:
 def _figures(figures: Mapping[str, float], context: CardContext) -> list[str]:
     low, high = figures["accuracy_low"], figures["accuracy_high"]
     rows = [
-        ("accuracy per clip", f"{figures['accuracy']:.3f} (95 % interval: {low:.3f} to {high:.3f})"),
+        ("accuracy per clip", f"{figures['accuracy']:.3f} [{low:.3f}, {high:.3f}]"),
         ("log-loss, nats", f"{figures['log_loss']:.3f}"),
         ("log-loss at a temperature fitted on other clips", format_figure(figures.get("log_loss_cross_fitted"))),
         ("expected calibration error", f"{figures['ece']:.3f}"),
@@ -126,7 +127,7 @@ def _figures(figures: Mapping[str, float], context: CardContext) -> list[str]:
         "|---|---|",
         *(f"| {name} | {value} |" for name, value in rows),
         "",
-        "This command reproduces them:",
+        f"{describe_intervals(figures)} This command reproduces the figures:",
         "",
         "```",
         context.command,

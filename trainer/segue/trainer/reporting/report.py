@@ -67,6 +67,14 @@ def format_minutes(seconds: float | None) -> str:
     return "not recorded" if seconds is None else f"{seconds / 60:.1f} minutes"
 
 
+def describe_intervals(figures: Mapping[str, float]) -> str:
+    """Returns sentences on the intervals of figures."""
+    return (
+        "In brackets: 95 % intervals over artists, drawn within genres. The clips are worth "
+        f"{figures['artists']:.0f} artists with equally many clips; a clip of unknown artist counts as one."
+    )
+
+
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     """Builds a Markdown table, line by line."""
     return [f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows)]
@@ -95,7 +103,7 @@ def _figures(analysis: Analysis) -> list[str]:
         if key in figures
     ]
     rows = [
-        ("accuracy", f"{figures['accuracy']:.3f} (95 % interval: {low:.3f} to {high:.3f})"),
+        ("accuracy", f"{figures['accuracy']:.3f} [{low:.3f}, {high:.3f}]"),
         ("macro-F1", f"{figures['macro_f1']:.3f}"),
         ("log-loss, nats, as served", f"{figures['log_loss']:.3f}"),
         ("log-loss before the temperature", f"{figures['log_loss_raw']:.3f}"),
@@ -104,7 +112,7 @@ def _figures(analysis: Analysis) -> list[str]:
         *fitted,
         ("windows whose first genre is their clip's", f"{figures['window_agreement']:.3f}"),
     ]
-    return ["## Figures", "", *table(("figure", "value"), rows)]
+    return ["## Figures", "", *table(("figure", "value"), rows), "", describe_intervals(figures)]
 
 
 def _genres(analysis: Analysis) -> list[str]:
@@ -116,16 +124,13 @@ def _genres(analysis: Analysis) -> list[str]:
 
 
 def _precisions(analysis: Analysis) -> list[str]:
-    rows = [
-        (row.pool, str(row.k), f"{row.mean:.3f}", f"{row.low:.3f} to {row.high:.3f}", f"{row.random:.3f}")
-        for row in analysis.precisions
-    ]
+    rows = [(row.pool, str(row.k), str(row.precision), f"{row.random:.3f}") for row in analysis.precisions]
     return [
         "## Recommendations",
         "",
         "The share of the first k recommendations that have the seed's genre, by exact search unless stated otherwise.",
         "",
-        *table(("recommended", "k", "precision", "95 % by bootstrap", "random"), rows),
+        *table(("recommended", "k", "precision", "random"), rows),
     ]
 
 

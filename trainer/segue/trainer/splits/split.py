@@ -14,8 +14,10 @@ from typing import Literal
 
 from segue.trainer.errors import DataUnusable, SplitMismatch
 from segue.trainer.outputs import write_text
+from segue.trainer.splits.connected_tracks import connect
 
 SHIPPED = ("fault-filtered",)
+RANDOM, PAPER, CHUNKS, ARTISTS = DRAWN = ("random-tracks", "paper", "chunk-random", "artist-grouped")
 SAVED = "split.tsv"
 """Name of a split's file in the folder of the artifact that was trained on it."""
 
@@ -157,9 +159,26 @@ def gtzan_artists() -> Mapping[str, str]:
     return {row["track"]: row["artist"] for row in _packaged_rows("fault-filtered.tsv")}
 
 
+def artist_groups(tracks: Iterable[str]) -> dict[str, str]:
+    """Returns for each track the first of those that stay together: of one artist, or the same recording.
+
+    A track whose artist is not in GTZAN's index is a group of its own.
+    """
+    listed, artists = sorted(tracks), gtzan_artists()
+    known = [track for track in listed if track in artists]
+    return connect(listed, [*known_duplicates(), *_same_artist(known, artists)])
+
+
 def _is_undecodable(name: str) -> bool:
     """Returns True for a name with bytes that are not UTF-8, which Python keeps as lone surrogates."""
     return any("\ud800" <= letter <= "\udfff" for letter in name)
+
+
+def _same_artist(tracks: Iterable[str], artists: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Returns pairs that connect each track with the first of its artist."""
+    first: dict[str, str] = {}
+    known = [(track, artists[track].casefold().strip()) for track in tracks if artists[track].strip()]
+    return [(first.setdefault(artist, track), track) for track, artist in known]
 
 
 def _check_digest(split: Split, saved: str, path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,22 +11,25 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 from segue.core.quantities import quantity
 from segue.trainer.errors import DataUnusable, SplitMismatch
+from segue.trainer.splits.connected_tracks import Pairs, connect
 from segue.trainer.splits.split import (
+    ARTISTS,
+    CHUNKS,
+    DRAWN,
+    PAPER,
+    RANDOM,
     SHIPPED,
     TEST,
     TRAIN,
     VALID,
     Split,
+    artist_groups,
     check_duplicates,
     check_names,
     gtzan_artists,
     known_duplicates,
     load_split,
 )
-
-RANDOM, PAPER, CHUNKS, ARTISTS = DRAWN = ("random-tracks", "paper", "chunk-random", "artist-grouped")
-Pairs = Iterable[tuple[str, str]]
-"""Pairs of tracks that are the same recording."""
 
 # The paper's shares: one in ten for testing, and one in ten of the rest for validation.
 _TEST_SHARE, _VALID_SHARE = 0.1, 0.09
@@ -159,16 +162,6 @@ def artist_grouped_split(genres: Mapping[str, str], seed: int, folds: int, fold:
     return _checked(Split(f"{ARTISTS}-{fold}-of-{folds}", sides))
 
 
-def artist_groups(tracks: Iterable[str]) -> dict[str, str]:
-    """Returns for each track the first of those that stay together: of one artist, or the same recording.
-
-    A track whose artist is not in GTZAN's index is a group of its own.
-    """
-    listed, artists = sorted(tracks), gtzan_artists()
-    known = [track for track in listed if track in artists]
-    return _components(listed, [*known_duplicates(), *_same_artist(known, artists)])
-
-
 def _artist_folds(tracks: list[str], genres: Mapping[str, str], seed: int, folds: int) -> list[NDArray[np.int64]]:
     """Returns the rows of the tracks in each fold."""
     groups = artist_groups(tracks)
@@ -185,7 +178,7 @@ def _artist_folds(tracks: list[str], genres: Mapping[str, str], seed: int, folds
 def _draw(name: str, genres: Mapping[str, str], seed: int, shares: Mapping[str, float], copies: Pairs = ()) -> Split:
     """Draws shares of each genre, in units of copies of one recording; the rest is the training side."""
     random = np.random.default_rng(seed)
-    unit = _components(genres, [*known_duplicates(), *copies])
+    unit = connect(genres, [*known_duplicates(), *copies])
     sides: dict[str, str] = {}
     for genre in sorted(set(genres.values())):
         tracks = sorted(track for track in genres if genres[track] == genre)
@@ -201,29 +194,6 @@ def _draw(name: str, genres: Mapping[str, str], seed: int, shares: Mapping[str, 
             sides |= dict.fromkeys(drawn, side)
             left = [track for track in left if track not in drawn]
     return _checked(Split(name, {track: sides.get(unit[track], TRAIN) for track in genres}))
-
-
-def _components(tracks: Iterable[str], pairs: Pairs) -> dict[str, str]:
-    """Returns for each track the first of those that pairs connect it with, directly or through others."""
-    first = {track: track for track in sorted(tracks)}
-
-    def root(track: str) -> str:
-        while first[track] != track:
-            track = first[track]
-        return track
-
-    for one, other in pairs:
-        if one in first and other in first:
-            low, high = sorted((root(one), root(other)))
-            first[high] = low
-    return {track: root(track) for track in first}
-
-
-def _same_artist(tracks: Iterable[str], artists: Mapping[str, str]) -> list[tuple[str, str]]:
-    """Returns pairs that connect each track with the first of its artist."""
-    first: dict[str, str] = {}
-    known = [(track, artists[track].casefold().strip()) for track in tracks if artists[track].strip()]
-    return [(first.setdefault(artist, track), track) for track, artist in known]
 
 
 def _checked(split: Split) -> Split:

@@ -1,0 +1,24 @@
+"""Finds the artists of evaluated tracks in GTZAN's index."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from segue.trainer.arrays import Positions
+from segue.trainer.data.dataset import track_of
+from segue.trainer.evaluation.artists import ArtistSample
+from segue.trainer.splits.split import artist_groups
+
+
+def sample_tracks(tracks: Sequence[str], genres: Positions) -> ArtistSample:
+    """Finds the artists of tracks; a track that is not in GTZAN's index is an artist of its own.
+
+    Args:
+        tracks: names of the tracks, or of chunks of them, [n].
+        genres: genre of each [n], as a number from 0.
+    """
+    names = [track_of(track) for track in tracks]
+    groups = artist_groups(set(names))
+    return ArtistSample(genres, np.array([groups[name] for name in names]))
