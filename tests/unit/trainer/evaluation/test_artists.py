@@ -98,8 +98,18 @@ def test_tracks_of_one_of_gtzan_s_artists_are_drawn_together() -> None:
     assert 1 == sample_tracks(marley, np.zeros(20, int)).effective_artists()
 
 
-def test_a_share_in_a_genre_with_one_artist() -> None:
-    """It has the interval of as many tracks as there are artists."""
-    right, genres = np.array([0.0, 1.0, 1.0]), np.array([0, 1, 1])
-    share = ArtistSample(genres, np.array(["a", "b", "c"])).share_interval(right)
-    assert pytest.approx([2 / 3, *wilson_interval(2, 3)]) == list(share)
+def test_a_genre_with_one_artist_is_joined_with_another() -> None:
+    """Its tracks are drawn with those of the genre with the fewest other artists, so that there is an interval."""
+    genres = np.repeat([0, 1, 2], [3, 4, 8])
+    artists = np.repeat(["a", "b", "c", *"defghijk"], [3, 2, 2, *[1] * 8])
+    values = np.array([1.0] * 3 + [0.0] * 4 + [1.0] * 8)
+    joined = ArtistSample(genres, artists).interval(values)
+    two = ArtistSample(np.repeat([0, 1], [7, 8]), artists).interval(values)
+    assert two == joined
+    assert joined.low < joined.mean < joined.high
+
+
+def test_one_artist_in_all() -> None:
+    """The share has the interval of one track."""
+    right = np.array([0.0, 1.0, 1.0])
+    assert pytest.approx([2 / 3, *wilson_interval(1, 1)]) == list(sample(3).share_interval(right))

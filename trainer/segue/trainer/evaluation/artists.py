@@ -44,7 +44,8 @@ class ArtistSample:
 
     The artists of each genre are drawn with replacement, one fewer than there are, and the share of each genre stays as
     it is. With as many as there are, intervals of few artists would be too narrow (Rao and Wu 1988). A genre with one
-    artist has no spread that could be measured, so that intervals are NaN.
+    artist has no spread that could be measured, so it is joined with the genre that has the fewest other artists
+    (collapsed strata, Wolter 2007). With one artist in all, intervals are NaN.
     """
 
     def __init__(self, genres: Positions, artists: NDArray[np.str_]) -> None:
@@ -56,18 +57,19 @@ class ArtistSample:
         """
         self._genres = genres
         self._artist = np.unique(artists, return_inverse=True)[1]
+        self._strata = _collapse(genres, self._artist)
 
     def interval(self, values: AnyFloats, seed: int = 0) -> Interval:
         """Computes the mean of values [n] over the tracks, and its 95 % interval from 2,000 draws of artists."""
         random = np.random.default_rng(seed)
-        means = sum(self._drawn_mean(values, genre, random) for genre in np.unique(self._genres))
+        means = sum(self._drawn_mean(values, stratum, random) for stratum in np.unique(self._strata))
         low, high = np.quantile(means, [0.025, 0.975])
         return Interval(float(values.mean()), float(low), float(high))
 
     def share_interval(self, right: AnyFloats) -> Interval:
         """Computes the share of tracks that are right, and its 95 % interval.
 
-        Where all tracks are right or all are wrong, or a genre has one artist, draws have no spread that could be
+        Where all tracks are right or all are wrong, or there is one artist, draws have no spread that could be
         measured. The interval is then Wilson's for as many independent tracks as there are effective artists.
         """
         drawn = self.interval(right)
@@ -84,7 +86,7 @@ class ArtistSample:
             seed: seed of the draws.
         """
         mean, random = statistic(np.ones(len(self._genres))), np.random.default_rng(seed)
-        if any(len(self._artists_of(genre)) == 1 for genre in np.unique(self._genres)):
+        if any(len(self._artists_of(stratum)) == 1 for stratum in np.unique(self._strata)):
             return Interval(mean, math.nan, math.nan)
         low, high = np.quantile([statistic(self._draw(random)) for _ in range(_FEW_RESAMPLES)], [0.025, 0.975])
         return Interval(mean, float(low), float(high))
@@ -100,22 +102,22 @@ class ArtistSample:
         sizes = np.unique(self._artist[self._genres == genre], return_counts=True)[1]
         return float(sizes.sum() ** 2 / (sizes**2).sum())
 
-    def _artists_of(self, genre: int) -> Positions:
-        artists: Positions = np.unique(self._artist[self._genres == genre])
+    def _artists_of(self, stratum: int) -> Positions:
+        artists: Positions = np.unique(self._artist[self._strata == stratum])
         return artists
 
     def _draw(self, random: np.random.Generator) -> AnyFloats:
-        """Draws artists within genres, and returns how often each track was drawn."""
-        weights = np.zeros(len(self._genres))
-        for genre in np.unique(self._genres):
-            artists, inside = self._artists_of(genre), self._genres == genre
+        """Draws artists within strata, and returns how often each track was drawn."""
+        weights = np.zeros(len(self._strata))
+        for stratum in np.unique(self._strata):
+            artists, inside = self._artists_of(stratum), self._strata == stratum
             drawn = np.bincount(random.choice(artists, len(artists) - 1), minlength=self._artist.max() + 1)
             weights += np.where(inside, drawn[self._artist], 0)
         return weights
 
-    def _drawn_mean(self, values: AnyFloats, genre: int, random: np.random.Generator) -> AnyFloats:
-        """Returns the mean of a genre's values in each draw, times the share of the genre."""
-        inside = self._genres == genre
+    def _drawn_mean(self, values: AnyFloats, stratum: int, random: np.random.Generator) -> AnyFloats:
+        """Returns the mean of a stratum's values in each draw, times the share of the stratum."""
+        inside = self._strata == stratum
         place = np.unique(self._artist[inside], return_inverse=True)[1]
         sums, sizes = np.bincount(place, values[inside]), np.bincount(place)
         if len(sums) == 1:
@@ -125,6 +127,25 @@ class ArtistSample:
         means = np.array([sums[artists].sum() / sizes[artists].sum() for artists in drawn])
         scaled: AnyFloats = means * inside.mean()
         return scaled
+
+
+def _collapse(genres: Positions, artist: Positions) -> Positions:
+    """Joins genres until each has two artists or more: the one with the fewest with the one that has the next fewest.
+
+    Args:
+        genres: genre of each track [n], as a number from 0.
+        artist: artist of each track [n], as a number from 0.
+
+    Returns:
+        The stratum of each track [n], numbered as one of its genres.
+    """
+    strata = genres.copy()
+    while True:
+        sizes = {int(stratum): len(np.unique(artist[strata == stratum])) for stratum in np.unique(strata)}
+        fewest, *others = sorted(sizes, key=lambda stratum: sizes[stratum])
+        if sizes[fewest] > 1 or not others:
+            return strata
+        strata[strata == fewest] = others[0]
 
 
 def wilson_interval(right: int, total: int) -> tuple[float, float]:
