@@ -77,6 +77,50 @@ def test_the_artifact_predicts_like_any_other(artifact: Path, folder: Path) -> N
         assert (model.manifest.embedding_width,) == prediction.embedding.shape
 
 
+def test_unlabelled_music_is_taught(artifact: Path, folder: Path, tmp_path: Path) -> None:
+    """Another network predicts its genres, and what cannot be used is named."""
+    music = tmp_path / "music"
+    music.mkdir()
+    soundfile.write(music / "new.wav", render_clip(1, 28.5, seed=9), 22_050, subtype="PCM_16")
+    soundfile.write(music / "brief.wav", render_clip(1, 9, seed=9), 22_050, subtype="PCM_16")
+    (music / "copy.wav").write_bytes((folder / "calm" / "calm.00000.wav").read_bytes())
+    options = ("--epochs", "1", "--seed", "4", "--cache", tmp_path / "cache", "--output", tmp_path / "taught")
+    result = run("train", "--input", folder, "--unlabelled", music, "--teacher", artifact, *options)
+    assert 0 == result.exit_code, result.stderr
+    model_id = read_manifest(artifact).model_id
+    assert (
+        f"1 unlabelled clip with the genres that {model_id} predicts; 1 copy of other clips left out" in result.stderr
+    )
+    assert "left out unlabelled: brief.wav: It lasts 9.0 s" in result.stderr
+    assert "1 more clip had no labels" in (tmp_path / "taught" / "model-card.md").read_text()
+    assert 9 == json.loads((tmp_path / "taught" / "run.json").read_text())["learnt"]
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (("--unlabelled", "music"), "--unlabelled and --teacher need each other"),
+        (("--teacher", "segue-accurate"), "--unlabelled and --teacher need each other"),
+        (("--unlabelled", "music", "--teacher", "segue-fast", "--network", "paper-cnn"), "labelled clips alone"),
+        (("--unlabelled", "music", "--teacher", "segue-fast"), "The teacher has the genres blues"),
+        (("--unlabelled", "music", "--teacher", "segue-fast", "--split", "chunk-random"), "Choose another --split"),
+        (("--unlabelled", "nowhere", "--teacher", "segue-fast"), "nowhere is not a folder"),
+    ],
+)
+def test_unlabelled_music_that_cannot_be_used(
+    options: tuple[str, ...], sentence: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The message says what to do, and nothing is written."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "music").mkdir()
+    soundfile.write(tmp_path / "music" / "new.wav", render_clip(1, 28.5, seed=9), 22_050, subtype="PCM_16")
+    arguments = ("train", "--input", folder, *options, "--cache", folder.parent / "cache", "--output", tmp_path / "out")
+    result = CliRunner().invoke(main, [*map(str, arguments)])
+    assert result.exit_code in (1, 2)
+    assert sentence in " ".join(result.stderr.split())
+    assert not (tmp_path / "out").exists()
+
+
 def test_rendered_styles_are_learned(artifact: Path) -> None:
     """Styles that differ clearly are classified better than by chance, a third."""
     assert read_manifest(artifact).metrics["accuracy"] > 0.5

@@ -21,6 +21,8 @@ class TrainSettings:
         name: name of the network, or None for that of the recipe.
         epochs: largest number of epochs, or None for that of the recipe.
         tags: file of a teacher's tags, or None.
+        unlabelled: folder of unlabelled music, or None.
+        teacher: folder of the artifact that predicts its genres, or None without such music.
         cache: folder of cached features.
         resume: continue from the checkpoint of an interrupted run.
         finish: write the best epoch of that checkpoint without further training.
@@ -36,6 +38,8 @@ class TrainSettings:
     name: str | None
     epochs: int | None
     tags: Path | None
+    unlabelled: Path | None
+    teacher: Path | None
     cache: Path
     resume: bool
     finish: bool

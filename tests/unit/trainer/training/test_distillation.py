@@ -68,6 +68,16 @@ def test_clips_without_tags_have_their_genre_as_target(tagged: Dataset, noisy_da
             assert np.array_equal([np.eye(2)[LABELS.index(clip.genre)]], target)
 
 
+def test_a_clip_without_a_label_has_its_teacher_s_posterior(tagged: Dataset) -> None:
+    """The targets of the other clips are the same as without it."""
+    posterior = np.array([[0.2, 0.8], [0.4, 0.6]], np.float32)
+    taught = replace(tagged.clips[0], track="unlabelled", tags=None, posterior=posterior)
+    *others, last = soft_targets(Dataset((*tagged.clips, taught)), LABELS, 0.6)
+    assert np.array_equal(posterior, last)
+    for expected, target in zip(soft_targets(tagged, LABELS, 0.6), others, strict=True):
+        assert np.array_equal(expected, target)
+
+
 def test_batches_have_the_targets_of_the_nearest_patches(noisy_dataset: Dataset) -> None:
     """A clip's target is the mean of its patches, and the windows are those of a run without a teacher."""
     config, means = FeatureConfig(), np.full(128, -30, np.float32)

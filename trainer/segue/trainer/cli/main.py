@@ -41,6 +41,8 @@ def main() -> None:
     options.NAME,
     options.EPOCHS,
     options.TEACHER_TAGS,
+    options.UNLABELLED,
+    options.TEACHER,
     options.CACHE,
     options.RESUME,
     options.FINISH,
@@ -49,6 +51,10 @@ def train(settings: TrainSettings) -> None:
     """Trains a network and writes its best epoch as a model."""
     if settings.tags and settings.network != options.NETWORKS[0]:
         raise click.UsageError(f"--tags: {settings.network} trains on genres alone, as in the paper. Leave it out.")
+    if (settings.unlabelled is None) != (settings.teacher is None):
+        raise click.UsageError("--unlabelled and --teacher need each other: name both, or neither.")
+    if settings.unlabelled and settings.network != options.NETWORKS[0]:
+        raise click.UsageError(f"--unlabelled: {settings.network} trains on labelled clips alone. Leave it out.")
     with silenced_tensorflow():
         from segue.trainer.commands.train import train as run  # noqa: PLC0415 - importing TensorFlow takes seconds
 

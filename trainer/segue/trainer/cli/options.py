@@ -199,6 +199,18 @@ TEACHER_TAGS = _tags(
     "Tags of the clips (npz) that `segue-trainer tag` wrote. segue-fast is then trained on a mix of each clip's "
     "genre and the genre that its tags predict."
 )
+UNLABELLED = click.option(
+    "--unlabelled",
+    type=_FOLDER,
+    help="Folder of unlabelled music, in any layout. segue-fast is also trained on it, with the genres that --teacher "
+    "predicts.",
+)
+TEACHER = click.option(
+    "--teacher",
+    type=resolve_model,
+    metavar="NAME|DIR",
+    help="Model that predicts the genres of --unlabelled: a folder, or the name of a model that ships with Segue.",
+)
 EVALUATED_TAGS = _tags("Evaluate only the network's head, on tags (npz) that `segue-trainer tag` wrote.")
 TRAINING_TAGS = _tags("Tags to train on (npz), which `segue-trainer tag` wrote.", required=True)
 CACHE = click.option(

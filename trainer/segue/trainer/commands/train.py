@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from segue.core.features.config import FeatureConfig
 from segue.core.model.artifact import Manifest
+from segue.core.model.known_models import require_model
+from segue.core.model.saved_model import Model
+from segue.core.quantities import quantity
 from segue.trainer import console
 from segue.trainer.arrays import Floats
 from segue.trainer.data.dataset import Dataset, labels_of
 from segue.trainer.data.feature_cache import FeatureCache
+from segue.trainer.data.folder import seconds_of
 from segue.trainer.data.inputs import LabelledInput, Selects, open_input, select_all
 from segue.trainer.data.tag_file import read_tag_file
 from segue.trainer.data.train_valid_split import TrainValidSplit
 from segue.trainer.errors import DataUnusable
+from segue.trainer.labelling.music import MusicFile, list_music
+from segue.trainer.labelling.taught_clips import add_taught_clips, read_taught_clips
 from segue.trainer.outputs import check_output
 from segue.trainer.reporting.cautions import caution_about_calibration, caution_before_training
 from segue.trainer.reporting.figures_table import print_figures
@@ -52,6 +58,7 @@ def train(settings: TrainSettings) -> None:
     split = saved or spec.draw(dataset.genres, dataset.copies)
     data = _with_teacher(TrainValidSplit.of(dataset, split), teacher)
     _notify_sizes(data)
+    data = _with_unlabelled(data, settings)
     manifest = _train(settings, data)
     print_figures({"model_id": manifest.model_id, "split": split.label, "side": VALID, **manifest.metrics})
     for sentence in caution_about_calibration(manifest):
@@ -102,6 +109,37 @@ def _with_teacher(data: TrainValidSplit, teacher: Mapping[str, Floats] | None) -
     train = attach_teacher_tags(data.train, teacher)
     console.notify(f"{count_tagged(train)} of the training clips have tags of a teacher")
     return replace(data, train=train)
+
+
+def _with_unlabelled(data: TrainValidSplit, settings: TrainSettings) -> TrainValidSplit:
+    """Adds unlabelled music to the training clips, with the genres that a teacher predicts for it."""
+    if settings.unlabelled is None or settings.teacher is None:
+        return data
+    if data.split.leaky:
+        raise DataUnusable(f"Unlabelled clips cannot be divided by {data.split.label}. Choose another --split.")
+    teacher = Model.load(require_model(settings.teacher))
+    files, unreachable = list_music(settings.unlabelled)
+    front_end = RECIPES[settings.network].front_end
+    _check_memory_of_all(data, files, front_end)
+    with console.progress_bar("reading unlabelled clips") as progress:
+        cache = FeatureCache(settings.cache, front_end)
+        taught = read_taught_clips(files, settings.unlabelled, teacher, front_end, progress, cache)
+    console.notify_dropped({str(path): reason for path, reason in unreachable.items()} | taught.dropped)
+    together = add_taught_clips(data, taught, teacher.manifest.labels)
+    added, copies = len(together.taught.clips), len(taught.clips) - len(together.taught.clips)
+    console.notify(
+        f"{quantity(added, 'unlabelled clip')} with the genres that {teacher.manifest.model_id} predicts"
+        + (f"; {quantity(copies, 'copy', 'copies')} of other clips left out" if copies else "")
+    )
+    return together
+
+
+def _check_memory_of_all(data: TrainValidSplit, files: Sequence[MusicFile], front_end: FeatureConfig) -> None:
+    """Checks that a run on labelled and unlabelled clips fits in memory, before the latter are decoded."""
+    columns = [clip.decibels.shape[1] for clip in data.train.clips + data.validation.clips]
+    seconds = (seconds_of(file.path) for file in files)
+    columns += [front_end.column_count(round(duration * front_end.sample_rate)) for duration in seconds]
+    check_memory(columns, front_end, available_bytes())
 
 
 def _notify_sizes(data: TrainValidSplit) -> None:

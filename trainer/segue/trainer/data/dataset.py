@@ -28,12 +28,15 @@ class Clip:
         decibels: log-mel [bands, columns] relative to the clip's loudest cell, with columns for one window or more.
         tags: a teacher's tags [patches, tags] in [0, 1] of patches spread evenly over the clip, or None without a
             teacher.
+        posterior: a teacher's posterior [patches, genres] of patches spread evenly over a clip without a label, whose
+            ``genre`` is then the likeliest; None for a labelled clip.
     """
 
     track: str
     genre: str
     decibels: Floats
     tags: Floats | None = None
+    posterior: Floats | None = None
 
 
 @dataclass(frozen=True)
@@ -55,13 +58,14 @@ class Dataset:
 
     @property
     def digest(self) -> str:
-        """The SHA-256 of all names, genres, columns and tags, in hexadecimal."""
+        """The SHA-256 of all names, genres, columns, tags and posteriors, in hexadecimal."""
         whole = hashlib.sha256()
         for clip in self.clips:
             whole.update(f"{clip.track}\t{clip.genre}\n".encode())
             whole.update(clip.decibels.tobytes())
-            if clip.tags is not None:
-                whole.update(clip.tags.tobytes())
+            for taught in (clip.tags, clip.posterior):
+                if taught is not None:
+                    whole.update(taught.tobytes())
         return whole.hexdigest()
 
     @property

@@ -87,10 +87,10 @@ def list_folder(folder: Path) -> list[AudioFile]:
     return sorted(files, key=lambda file: file.track)
 
 
-def seconds_of(file: AudioFile) -> float:
+def seconds_of(path: Path) -> float:
     """Returns the duration of a file by its header, or that of a usual clip where libsndfile cannot read it."""
     try:
-        return float(soundfile.info(file.path).duration)
+        return float(soundfile.info(path).duration)
     except (soundfile.LibsndfileError, OSError):
         return _USUAL_SECONDS
 
@@ -146,6 +146,21 @@ def clip_decibels(path: Path, config: FeatureConfig) -> Floats:
     return log_scale(np.concatenate(power, axis=1), replace(config, floor_db=_NO_FLOOR_DB))
 
 
+def cached_decibels(path: Path, config: FeatureConfig, cache: FeatureCache | None) -> Floats:
+    """Returns what ``clip_decibels`` returns, from a cache where it is there; stores it if it is not.
+
+    Raises:
+        AudioError: the file does not decode, is silent, or is too short.
+    """
+    found = cache.find(path) if cache else None
+    if found is not None:
+        return found
+    decibels = clip_decibels(path, config)
+    if cache:
+        cache.store(path, decibels)
+    return decibels
+
+
 def _count_columns(samples: Samples, config: FeatureConfig) -> int:
     columns = config.column_count(len(samples))
     if columns < config.columns:
@@ -163,12 +178,7 @@ def _read_whole(source: AudioSource, config: FeatureConfig) -> Samples:
 
 def _read_clip(file: AudioFile, config: FeatureConfig, cache: FeatureCache | None) -> Clip | AudioError:
     try:
-        decibels = cache.find(file.path) if cache else None
-        if decibels is None:
-            decibels = clip_decibels(file.path, config)
-            if cache:
-                cache.store(file.path, decibels)
-        return Clip(file.track, file.genre, decibels)
+        return Clip(file.track, file.genre, cached_decibels(file.path, config, cache))
     except AudioError as error:
         return error
 

@@ -95,7 +95,7 @@ class FolderInput:
     def columns(self, selects: Selects) -> list[int]:
         """Returns the number of columns of each selected clip, by the duration in its header."""
         rate = self.config.sample_rate
-        return [self.config.column_count(round(seconds_of(file) * rate)) for file in self._select(selects)]
+        return [self.config.column_count(round(seconds_of(file.path) * rate)) for file in self._select(selects)]
 
     def read(self, selects: Selects, progress: Progress, cache: FeatureCache | None = None) -> Dataset:
         """Decodes the selected clips whole, for training."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -21,12 +21,14 @@ class TrainValidSplit:
         validation: clips that select the epoch and fit the temperature.
         labels: the genres, in the order of the posterior.
         split: the split that divides them.
+        taught: clips without labels that the network is trained on, too, with a teacher's posteriors.
     """
 
     train: Dataset
     validation: Dataset
     labels: tuple[str, ...]
     split: Split
+    taught: Dataset = field(default_factory=lambda: Dataset(()))
 
     @classmethod
     def of(cls, dataset: Dataset, split: Split) -> TrainValidSplit:
@@ -57,9 +59,15 @@ class TrainValidSplit:
         return cls(train, validation, labels, split)
 
     @property
+    def learned(self) -> Dataset:
+        """All clips that the network is trained on: the training clips, and those without labels."""
+        return Dataset(self.train.clips + self.taught.clips)
+
+    @property
     def digest(self) -> str:
         """The SHA-256 of all clips, in hexadecimal."""
-        return hashlib.sha256(f"{self.train.digest}{self.validation.digest}".encode()).hexdigest()
+        sides = (self.train, self.validation, *([self.taught] if self.taught.clips else []))
+        return hashlib.sha256("".join(side.digest for side in sides).encode()).hexdigest()
 
 
 def _check_copies(train: Dataset, validation: Dataset, split: Split) -> None:

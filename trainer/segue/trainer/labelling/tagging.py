@@ -73,7 +73,7 @@ def _tagged(files: Sequence[MusicFile], model: Model, cache: TagCache) -> Iterat
     """Yields each file with its tags, or with the reason why it has none."""
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for number, batch in enumerate(batched(files, _BATCH), 1):
-            clips = list(pool.map(lambda file: _extract(file.path, model.manifest), batch))
+            clips = list(pool.map(lambda file: extract_windows(file.path, model.manifest), batch))
             tags = iter(_encode([clip for clip in clips if isinstance(clip, Windows)], model))
             for file, clip in zip(batch, clips, strict=True):
                 yield file, clip if isinstance(clip, str) else next(tags)
@@ -81,8 +81,8 @@ def _tagged(files: Sequence[MusicFile], model: Model, cache: TagCache) -> Iterat
                 cache.save()
 
 
-def _extract(path: Path, manifest: Manifest) -> Windows | str:
-    """Returns the windows of a file, or the reason why it has none."""
+def extract_windows(path: Path, manifest: Manifest) -> Windows | str:
+    """Returns the windows that a network takes of a file, or the reason why it has none."""
     try:
         return extract(path, manifest.features, manifest.windows).windows
     except AudioError as error:

@@ -34,6 +34,7 @@ class CardContext:
         split: split of the run.
         train: number of training clips.
         tagged: number of training clips with a teacher's tags.
+        taught: number of clips without labels.
         validation: number of validation clips.
         recipe: recipe of the network.
         plan: settings of the training.
@@ -46,6 +47,7 @@ class CardContext:
     split: Split
     train: int
     tagged: int
+    taught: int
     validation: int
     recipe: Recipe
     plan: AnyPlan
@@ -166,13 +168,16 @@ def _duration(context: CardContext) -> str:
 
 
 def _teacher(context: CardContext) -> str:
-    """Returns a sentence on the teacher, followed by a space; nothing where there was none."""
-    if not context.tagged:
-        return ""
-    return (
+    """Returns sentences on teachers, each followed by a space; nothing where there was none."""
+    tagged = (
         f"{quantity(context.tagged, 'clip')} had tags of another network. Part of the target was then the genre that a "
         "logistic regression, fitted without the clip, predicts from the tags of each window. "
     )
+    taught = (
+        f"{quantity(context.taught, 'more clip')} had no labels; the targets were the genres that another network "
+        "predicts for their windows. "
+    )
+    return (tagged if context.tagged else "") + (taught if context.taught else "")
 
 
 def describe_calibration(manifest: Manifest) -> str:

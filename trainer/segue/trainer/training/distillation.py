@@ -63,7 +63,7 @@ def soft_targets(dataset: Dataset, labels: tuple[str, ...], distillation_weight:
 
     A logistic regression from tags to genres predicts each clip from folds without it, so that it cannot repeat the
     clip's own label. A clip without tags has its genre alone as target, and so has every clip where a genre has fewer
-    than two clips with tags.
+    than two clips with tags. A clip without a label has the posterior of its teacher as target.
 
     Args:
         dataset: the clips.
@@ -71,7 +71,9 @@ def soft_targets(dataset: Dataset, labels: tuple[str, ...], distillation_weight:
         distillation_weight: share of a target that the prediction replaces, in [0, 1].
     """
     own = np.eye(len(labels), dtype=np.float32)[[labels.index(clip.genre) for clip in dataset.clips]][:, None]
-    targets = list(own)
+    targets = [
+        genre if clip.posterior is None else clip.posterior for clip, genre in zip(dataset.clips, own, strict=True)
+    ]
     tagged = [place for place, clip in enumerate(dataset.clips) if clip.tags is not None]
     genres = own[tagged, 0].argmax(1)
     folds = min([_FOLDS, *np.unique(genres, return_counts=True)[1]])
