@@ -37,6 +37,7 @@ from tests.corpus.embeddings.scores import (
     verdict,
 )
 from tests.corpus.embeddings.similarities import FOLDS, Head, artist_folds, similarities
+from tests.corpus.embeddings.trial import Trial
 
 NO_HEAD = HeadOutput(np.zeros((0, 0), np.float32), np.zeros((0, 0), np.float32))
 
@@ -187,6 +188,38 @@ def test_folds_keep_artists_together() -> None:
     folds = artist_folds(clips)
     assert set(range(FOLDS)) == set(folds.tolist())
     assert 12 == len({(clip.group, fold) for clip, fold in zip(clips, folds.tolist(), strict=True)})
+
+
+def test_better_candidates_are_listed_by_size() -> None:
+    """A perfect embedding is better than noise, the smallest one is named first, and the larger ones are compared."""
+    trial = made_up_trial()
+    assert ["small", "large"] == [candidate.name for candidate in trial.better()]
+    lines = list(trial.lines())
+    assert any(line.startswith("| gain over small |") for line in lines)
+    assert any(
+        line.startswith("| large |") and line.endswith("| no: not clearly better in anything |") for line in lines
+    )
+
+
+def test_selected_clips_are_the_whole_catalogue() -> None:
+    """The scores of some clips are those of a trial without the others."""
+    trial, rows = made_up_trial(), np.arange(0, 36, 2)
+    cosines = {name: values[np.ix_([0, 1], rows, rows)] for name, values in trial.cosines.items()}
+    expected = Trial.of([trial.clips[row] for row in rows.tolist()], trial.candidates, cosines)
+    for name, scores in trial.select(rows).scores.items():
+        for key, values in scores.items():
+            np.testing.assert_array_equal(expected.scores[name][key], values, f"{name}, {key}")
+
+
+def made_up_trial() -> Trial:
+    """Returns a trial with noise as today's embedding, and two perfect ones that are equal."""
+    clips = made_up_clips(36, 12)
+    relations = Relations.of(clips)
+    perfect = relations.same_clip + 2.0 * relations.same_artist + relations.same_genre + 0.01 * noise(36, 36)
+    cosines = {"noise": noise(2, 36, 36), "large": np.stack([perfect, perfect]), "small": np.stack([perfect, perfect])}
+    sizes = {"noise": 1, "large": 9, "small": 3}
+    compared = [Candidate(name, width, plain(PENULTIMATE)) for name, width in sizes.items()]
+    return Trial.of(clips, compared, {name: values.astype(np.float32) for name, values in cosines.items()})
 
 
 @pytest.mark.parametrize(
