@@ -4,8 +4,8 @@
 
 GTZAN is a folder of GTZAN's clips. FMA is a folder of clips with a MANIFEST.tsv, whose columns are file, genre, artist
 and more. Prints tables of Markdown: with heads that were trained without the artists of the clips, for all clips and
-for those of GTZAN, and with the shipped model, for the clips by artists that it was not trained on. Needs ffmpeg on
-the PATH.
+for those of GTZAN; with the shipped model, for the clips by artists that it was not trained on; and for the training
+tracks, by their tags alone. Needs ffmpeg on the PATH.
 """
 
 from __future__ import annotations
@@ -18,15 +18,19 @@ import numpy as np
 
 from segue.core.model.saved_model import Model
 from segue.core.paths import default_model
+from segue.trainer.accurate.cross_validation import pad_tags
 from segue.trainer.accurate.head import HeadPlan
 from segue.trainer.accurate.tags import training_tracks
 from segue.trainer.accurate.weights import read_backbone
 from segue.trainer.data.dataset import labels_of
+from segue.trainer.data.tagged_track import TaggedTrack
+from segue.trainer.reporting.report import table
 from segue.trainer.splits.split import SAVED, TRAIN, gtzan_artists, load_split
 from segue.trainer.splits.strategies import artist_groups
 from tests.corpus.embeddings.candidates import candidates
 from tests.corpus.embeddings.clips import GTZAN, Clip, fma_clips, gtzan_clips
-from tests.corpus.embeddings.layers import Layers, compute_layers, read_layers, save_layers
+from tests.corpus.embeddings.layers import TAGS, Layers, compute_layers, read_layers, save_layers
+from tests.corpus.embeddings.scores import ARTIST_K, GENRE_K, Relations, interval, precisions
 from tests.corpus.embeddings.similarities import HeadFor, shipped_head, similarities, trained_heads
 from tests.corpus.embeddings.trial import Trial
 
@@ -35,6 +39,19 @@ def run(clips: Sequence[Clip], renditions: Mapping[str, Layers], head_for: HeadF
     """Compares all candidates on clips."""
     compared = candidates(genres)
     return Trial.of(clips, compared, similarities(clips, list(renditions.values()), compared, head_for, _notify))
+
+
+def tag_table(tracks: Sequence[TaggedTrack], head_for: HeadFor, genres: int) -> list[str]:
+    """Compares today's embedding with the mean tags on tracks that have tags alone, and returns a table."""
+    groups, (tags, mask) = artist_groups(gtzan_artists()), pad_tags(tracks)
+    clips = [Clip(Path(x.track), x.genre, groups.get(x.track, x.track), GTZAN) for x in tracks]
+    cosines = similarities(clips, [Layers({TAGS: tags}, mask)], candidates(genres)[:2], head_for, _notify)
+    relations = Relations.of(clips)
+    rows = [
+        (name, *(str(interval(key, x, clips)) for key, x in precisions(values[0], relations).items()))
+        for name, values in cosines.items()
+    ]
+    return table(("embedding", *GENRE_K, *ARTIST_K), rows)
 
 
 def unknown_rows(clips: Sequence[Clip], trained_on: Path) -> list[int]:
@@ -73,7 +90,8 @@ def main(gtzan: Path, fma: Path, backbone: Path, tags: Path, kept: Path | None) 
     renditions = _load(clips, backbone, kept)
     tracks = training_tracks(tags, None)
     labels = labels_of(track.genre for track in tracks)
-    trial = run(clips, renditions, trained_heads(tracks, labels, HeadPlan()), len(labels))
+    head_for = trained_heads(tracks, labels, HeadPlan())
+    trial = run(clips, renditions, head_for, len(labels))
     _print("All clips, with heads that were trained without their artists", trial)
     of_gtzan = np.flatnonzero([clip.collection == GTZAN for clip in clips])
     _print("The same, with the clips of the head's genres alone", trial.select(of_gtzan))
@@ -82,6 +100,8 @@ def main(gtzan: Path, fma: Path, backbone: Path, tags: Path, kept: Path | None) 
     model = Model.load(default_model())
     shipped = run([clips[row] for row in rows], unknown, shipped_head(model), len(model.manifest.labels))
     _print("Clips by artists that the shipped model was not trained on, with that model", shipped)
+    click.echo(f"## The {len(tracks)} training tracks, with heads that were trained without their artists\n")
+    click.echo("\n".join(tag_table(tracks, head_for, len(labels))))
 
 
 def _print(title: str, trial: Trial) -> None:

@@ -15,6 +15,9 @@ from tests.corpus.embeddings.clips import Clip
 GENRE_5, GENRE_10 = "genre P@5", "genre P@10"
 ARTIST_5, ARTIST_FIRST = "same artist P@5", "same artist P@1"
 OVERLAP, OWN_FIRST = "overlap@10", "own clip first"
+GENRE_K = {GENRE_5: 5, GENRE_10: 10}
+ARTIST_K = {ARTIST_5: 5, ARTIST_FIRST: 1}
+"""Number of neighbours of each precision."""
 MAX_LOSS = 0.05
 """Largest loss of genre precision that a better embedding may have."""
 
@@ -56,15 +59,24 @@ def score(cosines: AnyFloats, relations: Relations) -> Scores:
         cosines: cosines [renditions, n, n] from a rendition of one clip to another clip; the first is the clip itself.
         relations: relations between the clips.
     """
-    same_clip, same_artist, same_genre = relations
-    original, others = cosines[0], ~same_clip
+    own = [rendition.argmax(1) == np.arange(len(rendition)) for rendition in cosines[1:]]
+    return {**precisions(cosines[0], relations), OVERLAP: overlaps(cosines).mean(0), OWN_FIRST: np.mean(own, 0)}
+
+
+def precisions(cosines: AnyFloats, relations: Relations) -> Scores:
+    """Computes the precisions of an embedding.
+
+    Args:
+        cosines: cosines [n, n] of the clips.
+        relations: relations between them.
+    """
+    others = ~relations.same_clip
     return {
-        GENRE_5: capped_precision(5, original, same_genre, ~same_artist),
-        GENRE_10: capped_precision(10, original, same_genre, ~same_artist),
-        ARTIST_5: capped_precision(5, original, same_artist, others),
-        ARTIST_FIRST: capped_precision(1, original, same_artist, others),
-        OVERLAP: overlaps(cosines).mean(0),
-        OWN_FIRST: np.mean([rendition.argmax(1) == np.arange(len(rendition)) for rendition in cosines[1:]], 0),
+        **{
+            name: capped_precision(k, cosines, relations.same_genre, ~relations.same_artist)
+            for name, k in GENRE_K.items()
+        },
+        **{name: capped_precision(k, cosines, relations.same_artist, others) for name, k in ARTIST_K.items()},
     }
 
 
@@ -108,7 +120,7 @@ def interval(name: str, values: AnyFloats, clips: Sequence[Clip]) -> Interval:
     Artists are drawn within genres for genre precision, and else within collections.
     """
     rows = np.flatnonzero(~np.isnan(values)).tolist()
-    strata = [clips[row].genre if name in {GENRE_5, GENRE_10} else clips[row].collection for row in rows]
+    strata = [clips[row].genre if name in GENRE_K else clips[row].collection for row in rows]
     artists = np.array([clips[row].group for row in rows])
     return ArtistSample(np.unique(strata, return_inverse=True)[1], artists).interval(values[rows])
 

@@ -204,8 +204,8 @@ def test_better_candidates_are_listed_by_size() -> None:
 def test_selected_clips_are_the_whole_catalogue() -> None:
     """The scores of some clips are those of a trial without the others."""
     trial, rows = made_up_trial(), np.arange(0, 36, 2)
-    cosines = {name: values[np.ix_([0, 1], rows, rows)] for name, values in trial.cosines.items()}
-    expected = Trial.of([trial.clips[row] for row in rows.tolist()], trial.candidates, cosines)
+    cosines = {name: np.stack([matrix[::2, ::2] for matrix in values]) for name, values in trial.cosines.items()}
+    expected = Trial.of(trial.clips[::2], trial.candidates, cosines)
     for name, scores in trial.select(rows).scores.items():
         for key, values in scores.items():
             np.testing.assert_array_equal(expected.scores[name][key], values, f"{name}, {key}")
