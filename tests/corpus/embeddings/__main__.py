@@ -1,6 +1,6 @@
 """Compares embeddings for recommendations on real clips (docs/adr/0053).
 
-``python -m tests.corpus.embeddings GTZAN FMA --backbone FILE --tags FILE [--layers FILE]``
+``python -m tests.corpus.embeddings GTZAN FMA --backbone FILE --tags FILE [--layers FILE] [--seed N]``
 
 GTZAN is a folder of GTZAN's clips. FMA is a folder of clips with a MANIFEST.tsv, whose columns are file, genre, artist
 and more. Prints tables of Markdown: with heads that were trained without the artists of the clips, for all clips and
@@ -35,10 +35,10 @@ from tests.corpus.embeddings.similarities import HeadFor, shipped_head, similari
 from tests.corpus.embeddings.trial import Trial
 
 
-def run(clips: Sequence[Clip], renditions: Mapping[str, Layers], head_for: HeadFor, genres: int) -> Trial:
+def run(clips: Sequence[Clip], renditions: Mapping[str, Layers], head_for: HeadFor, genres: int, seed: int) -> Trial:
     """Compares all candidates on clips."""
     compared = candidates(genres)
-    return Trial.of(clips, compared, similarities(clips, list(renditions.values()), compared, head_for, _notify))
+    return Trial.of(clips, compared, similarities(clips, list(renditions.values()), compared, head_for, _notify, seed))
 
 
 def tag_table(tracks: Sequence[TaggedTrack], head_for: HeadFor, genres: int) -> list[str]:
@@ -84,21 +84,22 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option("--backbone", type=_FILE, required=True, help="MusiCNN's weights, by segue-trainer import-backbone.")
 @click.option("--tags", type=_FILE, required=True, help="MusiCNN's tags of GTZAN's training tracks.")
 @click.option("--layers", "kept", type=click.Path(path_type=Path), help="File that keeps the layers for other runs.")
-def main(gtzan: Path, fma: Path, backbone: Path, tags: Path, kept: Path | None) -> None:
+@click.option("--seed", default=0, show_default=True, help="Seed of the folds and the heads.")
+def main(gtzan: Path, fma: Path, backbone: Path, tags: Path, kept: Path | None, seed: int) -> None:
     """Prints the tables."""
     clips = [*gtzan_clips(gtzan), *fma_clips(fma)]
     renditions = _load(clips, backbone, kept)
     tracks = training_tracks(tags, None)
     labels = labels_of(track.genre for track in tracks)
-    head_for = trained_heads(tracks, labels, HeadPlan())
-    trial = run(clips, renditions, head_for, len(labels))
+    head_for = trained_heads(tracks, labels, HeadPlan(seed=seed))
+    trial = run(clips, renditions, head_for, len(labels), seed)
     _print("All clips, with heads that were trained without their artists", trial)
     of_gtzan = np.flatnonzero([clip.collection == GTZAN for clip in clips])
     _print("The same, with the clips of the head's genres alone", trial.select(of_gtzan))
     rows = unknown_rows(clips, default_model() / SAVED)
     unknown = {name: layers.select(np.array(rows)) for name, layers in renditions.items()}
     model = Model.load(default_model())
-    shipped = run([clips[row] for row in rows], unknown, shipped_head(model), len(model.manifest.labels))
+    shipped = run([clips[row] for row in rows], unknown, shipped_head(model), len(model.manifest.labels), seed)
     _print("Clips by artists that the shipped model was not trained on, with that model", shipped)
     click.echo(f"## The {len(tracks)} training tracks, with heads that were trained without their artists\n")
     click.echo("\n".join(tag_table(tracks, head_for, len(labels))))

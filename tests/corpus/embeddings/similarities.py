@@ -80,6 +80,7 @@ def similarities(
     candidates: Sequence[Candidate],
     head_for: HeadFor,
     report: Callable[[str], None],
+    seed: int = 0,
 ) -> Mapping[str, Floats]:
     """Computes the cosines between renditions and clips.
 
@@ -89,11 +90,12 @@ def similarities(
         candidates: the embeddings.
         head_for: heads for the candidates.
         report: called before each pair of folds with its name.
+        seed: seed of the folds.
 
     Returns:
         The cosines [renditions, n, n] of each candidate by its name, from a rendition of one clip to another clip.
     """
-    folds = artist_folds(clips)
+    folds = artist_folds(clips, seed)
     cosines = {
         candidate.name: np.zeros((len(renditions), len(clips), len(clips)), np.float32) for candidate in candidates
     }
