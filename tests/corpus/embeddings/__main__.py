@@ -26,7 +26,7 @@ from segue.trainer.data.dataset import labels_of
 from segue.trainer.data.tagged_track import TaggedTrack
 from segue.trainer.reporting.report import table
 from segue.trainer.splits.split import SAVED, TRAIN, gtzan_artists, load_split
-from segue.trainer.splits.strategies import artist_groups
+from segue.trainer.splits.split import artist_groups
 from tests.corpus.embeddings.candidates import candidates
 from tests.corpus.embeddings.clips import GTZAN, Clip, fma_clips, gtzan_clips
 from tests.corpus.embeddings.layers import TAGS, Layers, compute_layers, read_layers, save_layers

@@ -15,10 +15,10 @@ _CHANCE = {"accuracy": 0.5, "log_loss": 0.693, "precision": 0.5}
 
 def make_row(name: str, right: float, seeds: tuple[int, ...] = (0,), unit: str = "a") -> Row:
     """Makes the row of a network whose share of right clips is ``right``; all its measures are the same."""
-    clips = (np.arange(200) < 200 * right).astype(float)
+    clips = np.tile(np.arange(200) < 200 * right, (max(1, len(seeds)), 1)).astype(float)
     tracks = tuple(f"{unit}.{number:05}" for number in range(200))
     sample = sample_tracks(tracks, np.zeros(200, int))
-    return Row(name, seeds, tracks, sample, dict.fromkeys(MEASURES, clips), "some layer", (right,), (12,), (7.4,))
+    return Row(name, seeds, tracks, sample, dict.fromkeys(MEASURES, clips), "some layer", (12,), (7.4,))
 
 
 def make_section(*rows: Row, label: str = "fault-filtered", leaky: bool = False) -> Section:

@@ -24,22 +24,32 @@ def test_a_missing_run_is_unmeasured() -> None:
     both, lstm = lines_of(text, "paper-cnn-lstm")
     assert (3, 6) == (both.count("UNMEASURED"), lstm.count("UNMEASURED"))
     assert "| 0 (1 UNMEASURED) | 0.600 [" in lines_of(text, "paper-cnn")[1]
-    assert "paper-cnn-lstm above paper-cnn, accuracy: UNMEASURED" in text
+    assert "| fault-filtered | paper-cnn-lstm above paper-cnn | UNMEASURED | UNMEASURED | UNMEASURED |" in text
 
 
 @pytest.mark.parametrize(
     ("right", "outcome"),
-    [(0.9, "accuracy: holds, a gain of +0.300"), (0.2, "accuracy: does not hold"), (0.6, "accuracy: undecided")],
+    [(0.9, "holds: +0.300 ["), (0.2, "reversed: -0.400 ["), (0.6, "undecided: +0.000 [")],
 )
 def test_the_paper_s_claim_is_checked(right: float, outcome: str) -> None:
     """The interval of the difference, clip by clip, decides."""
-    assert outcome in write_page(make_section(make_row("paper-cnn", 0.6), make_row("paper-cnn-lstm", right)))
+    text = write_page(make_section(make_row("paper-cnn", 0.6), make_row("paper-cnn-lstm", right)))
+    assert f"| paper-cnn-lstm above paper-cnn | {outcome}" in text
 
 
 def test_a_lower_loss_is_better() -> None:
     """A network with a higher log-loss is not above another."""
     section = make_section(make_row("paper-cnn", 0.6), make_row("paper-cnn-lstm", 0.9))
-    assert "log-loss: does not hold" in write_page(section)
+    (claim,) = [line for line in write_page(section).splitlines() if "paper-cnn-lstm above paper-cnn" in line]
+    assert ["holds", "reversed", "holds"] == [cell.split(":")[0].strip() for cell in claim.split("|")[3:6]]
+
+
+def test_only_common_seeds_are_compared() -> None:
+    """Networks without a seed in common are not compared, since seeds differ as much as networks."""
+    rows = (make_row("paper-cnn", 0.6, (0, 1)), make_row("paper-cnn-lstm", 0.9, (1,)))
+    assert "paper-cnn-lstm above paper-cnn | holds: +0.300" in write_page(make_section(*rows))
+    apart = (make_row("paper-cnn", 0.6, (0,)), make_row("paper-cnn-lstm", 0.9, (1,)))
+    assert "paper-cnn-lstm above paper-cnn | UNMEASURED" in write_page(make_section(*apart))
 
 
 def test_networks_on_unlike_chunks_are_not_compared() -> None:

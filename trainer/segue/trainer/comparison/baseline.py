@@ -31,9 +31,12 @@ def measure_baselines(data: TrainValidSplit, config: FeatureConfig) -> tuple[tup
     """
     predictions, pool = regression_on_bands(data.train, data.validation, data.labels, config)
     sample = sample_tracks(predictions.tracks, predictions.genres)
-    by_posterior = measures_of(_embed_by_posterior(predictions), _embed_by_posterior(pool))
+    both = ((predictions, pool), (_embed_by_posterior(predictions), _embed_by_posterior(pool)))
+    by_statistics, by_posterior = (
+        {name: values[None] for name, values in measures_of(*sides).items()} for sides in both
+    )
     rows = (
-        Row(REGRESSION, (), predictions.tracks, sample, measures_of(predictions, pool), "the statistics themselves"),
+        Row(REGRESSION, (), predictions.tracks, sample, by_statistics, "the statistics themselves"),
         Row(BY_POSTERIOR, (), predictions.tracks, sample, by_posterior, "its posterior"),
     )
     return rows, chance(predictions, pool)

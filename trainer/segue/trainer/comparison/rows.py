@@ -21,9 +21,8 @@ class Row:
         seeds: seeds of the measured runs.
         clips: names of the evaluated clips or chunks, [n].
         sample: their genres and artists.
-        measures: measures of each clip [n] by name, averaged over the seeds.
+        measures: measures of each clip [seeds, n] by name; those of a baseline have one row.
         embedding: the layer that the embedding is; empty for networks that are joined.
-        accuracies: accuracy of each seed.
         epochs: number of epochs of each seed; none for networks that are joined.
         minutes: training time of each seed; None where part of it was not measured.
     """
@@ -34,18 +33,28 @@ class Row:
     sample: ArtistSample
     measures: dict[str, AnyFloats]
     embedding: str
-    accuracies: tuple[float, ...] = ()
     epochs: tuple[int, ...] = ()
     minutes: tuple[float | None, ...] = ()
 
+    @property
+    def accuracies(self) -> tuple[float, ...]:
+        """The accuracy of each seed."""
+        return tuple(float(share) for share in self.measures["accuracy"].mean(1)) if self.seeds else ()
+
     def estimate(self, measure: str) -> Interval:
         """Estimates the mean of one of ``MEASURES``, with its 95 % interval over artists."""
-        return self.sample.interval(self.measures[measure])
+        return self.sample.interval(self.measures[measure].mean(0))
+
+    def common_seeds(self, other: Row) -> list[int]:
+        """Returns the seeds that another network was measured with, too."""
+        return [seed for seed in self.seeds if seed in other.seeds]
 
     def gain(self, other: Row, measure: str) -> Interval:
-        """Estimates how much better a measure is than that of another network on the same clips, clip by clip."""
+        """Estimates how much better a measure is than that of another network, clip by clip over their common seeds."""
         sign = -1 if measure.startswith("log_loss") else 1
-        return self.sample.interval(sign * (self.measures[measure] - other.measures[measure]))
+        seeds = self.common_seeds(other)
+        means = (row.measures[measure][[row.seeds.index(seed) for seed in seeds]].mean(0) for row in (self, other))
+        return self.sample.interval(sign * np.subtract(*means))
 
 
 def row_of(results: Sequence[RunResults], sample: ArtistSample) -> Row:
@@ -61,9 +70,8 @@ def row_of(results: Sequence[RunResults], sample: ArtistSample) -> Row:
         seeds=tuple(result.run.seed for result in results),
         clips=results[0].clips,
         sample=sample,
-        measures={name: np.mean([result.measures[name] for result in results], axis=0) for name in MEASURES},
+        measures={name: np.stack([result.measures[name] for result in results]) for name in MEASURES},
         embedding=records[0].embedding if records else "",
-        accuracies=tuple(float(result.measures["accuracy"].mean()) for result in results),
         epochs=tuple(record.epochs for record in records),
         minutes=tuple(record.seconds and record.seconds / 60 for record in records),
     )
