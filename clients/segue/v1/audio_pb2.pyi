@@ -55,7 +55,7 @@ class _QualityFlagEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_QualityFl
     QUALITY_FLAG_UNSPECIFIED: _QualityFlag.ValueType  # 0
     """Never returned."""
     QUALITY_FLAG_SHORT: _QualityFlag.ValueType  # 1
-    """The clip has only one window of the model (3 s)."""
+    """The clip has room for only one window of the model (3 s)."""
     QUALITY_FLAG_CLIPPED: _QualityFlag.ValueType  # 2
     """At least 2 in 1,000 of the decoded samples are at full scale."""
     QUALITY_FLAG_MOSTLY_SILENT: _QualityFlag.ValueType  # 3
@@ -92,7 +92,7 @@ class QualityFlag(_QualityFlag, metaclass=_QualityFlagEnumTypeWrapper):
 QUALITY_FLAG_UNSPECIFIED: QualityFlag.ValueType  # 0
 """Never returned."""
 QUALITY_FLAG_SHORT: QualityFlag.ValueType  # 1
-"""The clip has only one window of the model (3 s)."""
+"""The clip has room for only one window of the model (3 s)."""
 QUALITY_FLAG_CLIPPED: QualityFlag.ValueType  # 2
 """At least 2 in 1,000 of the decoded samples are at full scale."""
 QUALITY_FLAG_MOSTLY_SILENT: QualityFlag.ValueType  # 3

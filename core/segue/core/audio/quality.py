@@ -20,7 +20,7 @@ class Flag(StrEnum):
     """A reason to trust a prediction less."""
 
     SHORT = "SHORT"
-    """The audio has only one window."""
+    """The audio has room for only one window."""
     CLIPPED = "CLIPPED"
     """The share of samples at full scale is ``CLIPPED_SHARE`` or above."""
     MOSTLY_SILENT = "MOSTLY_SILENT"
@@ -65,6 +65,7 @@ class Quality:
         model_rate: sample rate of the model in Hz.
         windows: number of windows, at least 1.
         silent_windows: number of silent windows, which were left out.
+        short: True if the clip has no room for a second window.
         clipped: share of the decoded samples at full scale, [0, 1].
         flaws: flaws of its file.
     """
@@ -73,6 +74,7 @@ class Quality:
     model_rate: int
     windows: int
     silent_windows: int
+    short: bool
     clipped: float
     flaws: FileFlaws = FileFlaws()
 
@@ -80,7 +82,7 @@ class Quality:
     def flags(self) -> tuple[Flag, ...]:
         """The flags that apply, in the order of ``Flag``."""
         applies = {
-            Flag.SHORT: self.windows == 1,
+            Flag.SHORT: self.short,
             Flag.CLIPPED: self.clipped >= CLIPPED_SHARE,
             Flag.MOSTLY_SILENT: 2 * self.silent_windows > self.windows,
             Flag.LOW_RATE: self.source_rate < self.model_rate,

@@ -51,6 +51,7 @@ def _quality(info: SourceInfo, windows: Windows, rate: int) -> Quality:
         model_rate=rate,
         windows=len(windows.values) + windows.silent,
         silent_windows=windows.silent,
+        short=windows.short,
         clipped=info.meter.clipped,
         flaws=info.flaws,
     )

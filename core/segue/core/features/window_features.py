@@ -58,10 +58,14 @@ def extract_windows(source: AudioSource, config: FeatureConfig, max_windows: int
     firsts = spread_starts(columns, config.columns, max_windows)
     starts = np.array([part.start + config.grid.frame(int(first)) * config.hop for first in firsts])
     windows = [window_power(part, config, int(first)) for first in firsts]
-    return _levelled(windows, starts / config.sample_rate, config)
+    # A network that takes one window of any track does not make a long track short.
+    short = len(spread_starts(columns, config.columns, 2)) == 1
+    return _levelled(windows, starts / config.sample_rate, config, short=short)
 
 
-def _levelled(windows: list[WindowPower], starts: NDArray[np.float64], config: FeatureConfig) -> Windows:
+def _levelled(
+    windows: list[WindowPower], starts: NDArray[np.float64], config: FeatureConfig, *, short: bool
+) -> Windows:
     """Brings the windows of a clip to its level, and leaves out silent ones."""
     loudness = Loudness.of([window.rms for window in windows], config)
     audible = [index for index, window in enumerate(windows) if not is_silent(window.rms, loudness.loudest, config)]
@@ -72,6 +76,7 @@ def _levelled(windows: list[WindowPower], starts: NDArray[np.float64], config: F
         values=np.stack([windows[index].scaled(gain, config) for index in audible]),
         starts=starts[audible],
         silent=len(windows) - len(audible),
+        short=short,
     )
 
 

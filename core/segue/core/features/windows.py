@@ -16,11 +16,13 @@ class Windows:
         values: log-mel [w, bands, columns] on the network's scale, in the order of time, without silent windows.
         starts: start of each window [w] in seconds from the start of the track.
         silent: number of silent windows, which were left out.
+        short: True if the track has no room for a second window.
     """
 
     values: NDArray[np.float32]
     starts: NDArray[np.float64]
     silent: int = 0
+    short: bool = False
 
 
 def spread_starts(columns: int, width: int, max_windows: int) -> NDArray[np.int64]:

@@ -56,6 +56,12 @@ CLIPS = {
 }
 
 
+def test_a_network_of_one_window_makes_no_clip_short() -> None:
+    """A clip is short if it has no room for a second window, however many the network takes."""
+    long, short = (extract(encode(render_clip(0, seconds)), FeatureConfig(), 1).quality for seconds in (30.0, 3.5))
+    assert ((), (Flag.SHORT,)) == (long.flags, short.flags)
+
+
 @pytest.mark.parametrize("name", CLIPS)
 def test_flags(name: str) -> None:
     """Each fault of the signal has its flag, and a signal without fault has none."""
