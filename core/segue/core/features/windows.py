@@ -41,5 +41,16 @@ def spread_starts(columns: int, width: int, max_windows: int) -> NDArray[np.int6
     """
     # Rounded to the nearest: 387 columns are 9.92 windows, and the paper divides a clip into 10.
     count = min(max_windows, max(1, (2 * columns + width) // (2 * width)))
-    margin = max(0.0, columns / (2 * count) - width)
-    return np.round(np.linspace(margin, columns - width - margin, count)).astype(np.int64)
+    return np.round(spread_positions(columns, width, count)).astype(np.int64)
+
+
+def spread_positions(length: float, width: float, count: int) -> NDArray[np.float64]:
+    """Returns the starts [count] of windows that are spread as by ``spread_starts``, in the unit of the length.
+
+    Args:
+        length: length of the track, at least the width.
+        width: length of a window.
+        count: number of windows, at least 1.
+    """
+    margin = max(0.0, length / (2 * count) - width)
+    return np.linspace(margin, length - width - margin, count)

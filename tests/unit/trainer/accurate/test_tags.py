@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from segue.core.features.windows import spread_starts
 from segue.trainer.accurate.tags import genre_of, read_tags, save_tags
 from segue.trainer.data.tagged_track import TaggedTrack
 from segue.trainer.errors import DataUnusable
@@ -54,12 +55,26 @@ def test_windows_of_tracks_may_alternate(write_tags: Write) -> None:
 
 @pytest.mark.parametrize(
     ("windows", "max_windows", "selected"),
-    [(29, 5, [0, 7, 14, 21, 28]), (10, 5, [0, 2, 4, 7, 9]), (5, 5, [0, 1, 2, 3, 4]), (2, 5, [0, 1]), (4, 1, [0])],
+    [(29, 5, [0, 7, 14, 21, 28]), (10, 5, [0, 2, 4, 7, 9]), (5, 5, [0, 1, 2, 3, 4]), (2, 5, [0, 1]), (1, 3, [0])],
 )
 def test_windows_are_spread_over_the_clip(windows: int, max_windows: int, selected: list[int]) -> None:
-    """The first and the last window are selected, and none twice."""
-    track = TaggedTrack("a.0", "a", np.repeat(np.arange(windows, dtype=np.float32)[:, None], 50, 1))
-    assert selected == track.spread(max_windows)[:, 0].tolist()
+    """Of five, the first and the last window are selected, and none twice."""
+    assert selected == numbered(windows).spread(max_windows)[:, 0].tolist()
+
+
+@pytest.mark.parametrize("max_windows", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("hop", [187, 61], ids=["side by side", "a second apart"])
+def test_the_windows_are_those_of_the_server(hop: int, max_windows: int) -> None:
+    """None is more than half a hop from the window that is extracted from the audio of the same clip of 30 s."""
+    columns = 10 * 187
+    selected = hop * numbered((columns - 187) // hop + 1).spread(max_windows)[:, 0]
+    # A clip of a whole number of windows ends up to one hop after the last of them.
+    np.testing.assert_allclose(spread_starts(columns, 187, max_windows), selected, atol=hop / 2 + 36)
+
+
+def numbered(windows: int) -> TaggedTrack:
+    """A track whose tags are the numbers of its windows."""
+    return TaggedTrack("a.0", "a", np.repeat(np.arange(windows, dtype=np.float32)[:, None], 50, 1))
 
 
 @pytest.mark.parametrize(

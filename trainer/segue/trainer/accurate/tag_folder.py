@@ -9,10 +9,10 @@ import keras
 from segue.core.features.config import FeatureConfig
 from segue.trainer.accurate.musicnn import FEATURES
 from segue.trainer.data.folder import Progress, extract_folder, list_folder
-from segue.trainer.data.tagged_track import TaggedTrack
+from segue.trainer.data.tagged_track import MAX_SIDE_BY_SIDE, TaggedTrack
 from segue.trainer.errors import DataUnusable
 
-MAX_TAGGED_WINDOWS = 10
+MAX_TAGGED_WINDOWS = MAX_SIDE_BY_SIDE
 """Largest number of windows of a track that are tagged: twice those that are served, so that epochs differ."""
 
 _BATCH = 16

@@ -6,7 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from segue.core.features.windows import spread_positions
 from segue.trainer.arrays import Floats
+
+MAX_SIDE_BY_SIDE = 10
+"""Largest number of windows of a track that do not overlap; those of a track with more do, in a clip of 30 s."""
 
 
 @dataclass(frozen=True)
@@ -24,11 +28,17 @@ class TaggedTrack:
     tags: Floats
 
     def spread(self, max_windows: int) -> Floats:
-        """Returns the tags [w, 50] of at most ``max_windows`` windows, spread over the clip from first to last.
+        """Returns the tags [w, 50] of at most ``max_windows`` windows, spread over the clip.
 
-        The windows of a clip that is extracted from audio are spread in the same way
-        (``segue.core.features.windows.spread_starts``).
+        They are the windows nearest to those that would be extracted from the clip's audio
+        (``segue.core.features.windows.spread_starts``): five reach from the first to the last, one is near the middle.
+
+        Args:
+            max_windows: largest number of windows, at least 1.
         """
-        count = min(max_windows, len(self.tags))
-        selected: Floats = self.tags[np.round(np.linspace(0, len(self.tags) - 1, count)).astype(int)]
+        length = min(len(self.tags), MAX_SIDE_BY_SIDE)
+        places = spread_positions(length, 1, min(max_windows, length))
+        if len(self.tags) > length:
+            places = places * (len(self.tags) - 1) / (length - 1)
+        selected: Floats = self.tags[np.round(places).astype(int)]
         return selected
