@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -49,6 +51,14 @@ def test_every_track_is_predicted_once_from_its_own_windows() -> None:
     assert not np.allclose(two, three)
 
 
+def test_heads_are_evaluated_with_the_windows_that_are_served() -> None:
+    """A track is predicted from as many of its windows as the plan has."""
+    tracks = tagged([f"{genre}.x{number}" for number in range(8) for genre in "ab"])
+    result = cross_validate(tracks, ("a", "b"), replace(PLAN, windows=2), (DESIGN,))[DESIGN]
+    assert [(2, 2)] * 16 == [windows.shape for windows in result.window_posteriors]
+    assert [0, 1] * 8 == result.posterior.argmax(1).tolist()
+
+
 def test_no_track_of_the_seeds_artist_is_recommended() -> None:
     """The seeds of an artist with most tracks of a genre get only the four tracks of other artists."""
     blues = of_one_artist("blues")[:12]
@@ -57,7 +67,7 @@ def test_no_track_of_the_seeds_artist_is_recommended() -> None:
     tracks = tagged([*blues, *alone, *others])
     result = cross_validate(tracks, ("blues", "rock"), PLAN, (DESIGN,))[DESIGN]
     assert (result.precision[:12] <= 0.4).all()
-    assert (precision_of_mean_tags(TagArrays.of(tracks, ("blues", "rock")))[:12] <= 0.4).all()
+    assert (precision_of_mean_tags(TagArrays.of(tracks, ("blues", "rock"), 5))[:12] <= 0.4).all()
     assert (result.precision[12:16] >= 0.9).all()
 
 
@@ -65,7 +75,7 @@ def test_too_few_tracks_of_other_artists_have_no_precision() -> None:
     """Ten recommendations need ten tracks, and those of the seed's own artist do not count."""
     tracks = tagged([f"{genre}.x{number}" for number in range(5) for genre in "ab"])
     assert np.isnan(cross_validate(tracks, ("a", "b"), PLAN, (DESIGN,))[DESIGN].precision).all()
-    assert np.isnan(precision_of_mean_tags(TagArrays.of(tracks, ("a", "b")))).all()
+    assert np.isnan(precision_of_mean_tags(TagArrays.of(tracks, ("a", "b"), 5))).all()
 
 
 @pytest.mark.filterwarnings("error")

@@ -16,6 +16,7 @@ from click.testing import CliRunner, Result
 from segue.core.features.extract import extract
 from segue.core.model.artifact import Manifest, read_manifest
 from segue.core.model.saved_model import Model
+from segue.core.quantities import quantity
 from segue.core.testing.synthetic_clips import STYLES, render_clip
 from segue.trainer.accurate.head import HeadPlan
 from segue.trainer.accurate.musicnn import TAG_NAMES
@@ -23,9 +24,10 @@ from segue.trainer.accurate.tags import read_tags, save_tags
 from segue.trainer.cli.main import main
 from segue.trainer.commands.train_accurate import train_head_artifact
 from segue.trainer.errors import SplitMismatch
+from segue.trainer.export.artifact import CARD
 from segue.trainer.settings import TrainAccurateSettings
 
-PLAN = HeadPlan(seed=3, networks=1, steps=30)
+PLAN = HeadPlan(networks=1, steps=30)
 GENRES = tuple(style.name for style in STYLES[:2])
 
 
@@ -78,9 +80,9 @@ def train_in_a_process(tags: Path, backbone: Path, output: Path) -> None:
     assert "WARNING:tensorflow" not in ended.stderr
 
 
-def train(tags: Path, backbone: Path, output: Path, split: str | None = None) -> Manifest:
+def train(tags: Path, backbone: Path, output: Path, split: str | None = None, windows: int = 5) -> Manifest:
     """Trains a small head."""
-    return train_head_artifact(TrainAccurateSettings(tags, backbone, split, output, "small", PLAN.seed), PLAN)
+    return train_head_artifact(TrainAccurateSettings(tags, backbone, split, output, "small", windows, seed=3), PLAN)
 
 
 def test_a_clip_has_the_tags_of_ten_windows_at_most(tags: Path) -> None:
@@ -103,6 +105,32 @@ def test_the_artifact_is_whole_and_predicts(artifact: Path, folder: Path) -> Non
     assert pytest.approx(1, abs=1e-5) == np.linalg.norm(prediction.embedding)
     assert (5, 2) == prediction.window_posterior.shape
     np.testing.assert_allclose(prediction.tag_scores, model.encode(clip.windows.values).mean(0), atol=1e-6)
+
+
+@pytest.mark.parametrize("windows", [1, 3])
+def test_fewer_windows(tags: Path, backbone_file: Path, folder: Path, tmp_path: Path, windows: int) -> None:
+    """Manifest, model card and figures are those of the number of windows, and so is what the server extracts."""
+    manifest = train(tags, backbone_file, tmp_path / "small", windows=windows)
+    model = Model.load(tmp_path / "small")
+    assert windows == manifest.windows == model.manifest.windows
+    assert f"A clip has at most {quantity(windows, 'window')} of 3 s" in (tmp_path / "small" / CARD).read_text()
+    model.warm_up(max_batch=8)
+    clips = [extract(folder / "blues" / f"blues.x{seed}.wav", manifest.features, windows) for seed in range(7)]
+    predictions = model.predict([clip.windows for clip in clips])
+    # The shortest clip has room for one window, each other one for one more.
+    expected = [min(windows, room) for room in range(1, 8)]
+    assert expected == [len(prediction.window_posterior) for prediction in predictions]
+    figures = json.loads(run("evaluate", "--model", tmp_path / "small", "--tags", tags, "--json").stdout)
+    assert 14 == figures["n"]
+
+
+@pytest.mark.parametrize("windows", ["0", "6", "2.5", "many"])
+def test_a_number_of_windows_that_cannot_be_served_is_refused(tags: Path, tmp_path: Path, windows: str) -> None:
+    """The message names the option; the head of the command's help has the limits."""
+    refused = run("train-accurate", "--tags", tags, "--output", tmp_path / "out", "--windows", windows)
+    assert 2 == refused.exit_code
+    assert "--windows" in refused.stderr
+    assert not (tmp_path / "out").exists()
 
 
 def test_the_same_seed_gives_the_same_model_id(artifact: Path, tags: Path, backbone_file: Path, tmp_path: Path) -> None:

@@ -152,6 +152,7 @@ class TrainAccurateSettings:
         split: name of a shipped split or path of a saved one, whose training side is used; None to use all tracks.
         output: folder of the artifact.
         name: name of the network.
+        windows: largest number of windows of a clip, from 1 to 5.
         seed: seed of the head.
     """
 
@@ -160,6 +161,7 @@ class TrainAccurateSettings:
     split: str | None
     output: Path
     name: str
+    windows: int
     seed: int
 
 

@@ -11,7 +11,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedGroupKFold
 
-from segue.trainer.accurate.head import JUDGES, MIN_TRACKS, SERVED_WINDOWS, HeadPlan, train_head
+from segue.trainer.accurate.head import JUDGES, MIN_TRACKS, HeadPlan, train_head
 from segue.trainer.accurate.head_graph import HeadGraph
 from segue.trainer.accurate.musicnn import TAGS
 from segue.trainer.arrays import Floats
@@ -75,7 +75,7 @@ def cross_validate(
     Raises:
         DataUnusable: a genre has too few artists for five folds.
     """
-    arrays = TagArrays.of(tracks, labels)
+    arrays = TagArrays.of(tracks, labels, plan.windows)
     results: dict[Design, dict[int, _TrackResult]] = {design: {} for design in designs}
     for fold, (train, held_out) in enumerate(artist_folds(arrays, labels, plan.seed)):
         report(fold)
@@ -88,22 +88,22 @@ def cross_validate(
 
 def precision_of_mean_tags(arrays: TagArrays) -> NDArray[np.float64]:
     """Computes the precision at 10 of each track [n] by the cosine of the mean tags; see ``CrossValidated``."""
-    return _precision(arrays, np.arange(len(arrays.genres)), arrays.means)
+    return other_artists_precision(arrays.genres, arrays.groups, arrays.means)
 
 
-def pad_tags(tracks: Sequence[TaggedTrack]) -> tuple[Floats, NDArray[np.bool_]]:
-    """Returns the tags [n, 5, 50] of the served windows, and a mask [n, 5] that is true where one is present."""
-    tags = np.zeros((len(tracks), SERVED_WINDOWS, TAGS), np.float32)
-    mask = np.zeros((len(tracks), SERVED_WINDOWS), bool)
+def pad_tags(tracks: Sequence[TaggedTrack], windows: int) -> tuple[Floats, NDArray[np.bool_]]:
+    """Returns the tags [n, windows, 50] of the served windows, and a mask [n, windows], true where one is present."""
+    tags = np.zeros((len(tracks), windows, TAGS), np.float32)
+    mask = np.zeros((len(tracks), windows), bool)
     for row, track in enumerate(tracks):
-        served = track.spread(SERVED_WINDOWS)
+        served = track.spread(windows)
         tags[row, : len(served)], mask[row, : len(served)] = served, True
     return tags, mask
 
 
 @dataclass(frozen=True)
 class TagArrays:
-    """Tracks as arrays: genres and groups [n], tags [n, 5, 50], mask [n, 5] and mean tags [n, 50]."""
+    """Tracks as arrays: genres and groups [n], tags [n, w, 50], mask [n, w] and mean tags [n, 50]."""
 
     genres: Rows
     groups: NDArray[np.str_]
@@ -112,9 +112,9 @@ class TagArrays:
     means: Floats
 
     @classmethod
-    def of(cls, tracks: Sequence[TaggedTrack], labels: tuple[str, ...]) -> TagArrays:
-        """Collects the arrays of tracks."""
-        tags, mask = pad_tags(tracks)
+    def of(cls, tracks: Sequence[TaggedTrack], labels: tuple[str, ...], windows: int) -> TagArrays:
+        """Collects the arrays of tracks, with at most ``windows`` windows of each."""
+        tags, mask = pad_tags(tracks, windows)
         groups = artist_groups(track.track for track in tracks)
         return cls(
             genres=np.array([labels.index(track.genre) for track in tracks]),
@@ -154,7 +154,7 @@ def _collect(genres: Rows, results: dict[int, _TrackResult]) -> CrossValidated:
 
 
 def _evaluate_fold(arrays: TagArrays, held_out: Rows, predicted: dict[str, Floats]) -> list[_TrackResult]:
-    precision = _precision(arrays, held_out, predicted["embedding"])
+    precision = other_artists_precision(arrays.genres, arrays.groups, predicted["embedding"], held_out)
     return [
         _TrackResult(
             posterior=predicted["posterior"][row],
@@ -206,14 +206,24 @@ def _check_counts(arrays: TagArrays, labels: tuple[str, ...]) -> None:
         raise DataUnusable(f"There are too few artists for {FOLDS} folds. {_REMEDY}")
 
 
-def _precision(arrays: TagArrays, seeds: Rows, vectors: Floats) -> NDArray[np.float64]:
-    """Computes the precision at 10 of seeds [seeds], without tracks of the seed's artist.
+def other_artists_precision(
+    genres: Rows, groups: NDArray[np.str_], vectors: Floats, seeds: Rows | None = None
+) -> NDArray[np.float64]:
+    """Computes the precision at 10 of seeds [seeds] by the cosine of vectors, without tracks of the seed's artist.
 
-    It is NaN where there are fewer than 10 tracks of other artists.
+    Args:
+        genres: genre of each track [n].
+        groups: artist of each track [n].
+        vectors: [n, e].
+        seeds: rows of the seeds, or None for all.
+
+    Returns:
+        The precision of each seed; NaN where there are fewer than 10 tracks of other artists.
     """
+    seeds = np.arange(len(genres)) if seeds is None else seeds
     unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
     cosine = unit[seeds] @ unit.T
-    own = arrays.groups[seeds][:, None] == arrays.groups
+    own = groups[seeds][:, None] == groups
     cosine[own] = -np.inf
-    shares = precision_of_each(_K, cosine, arrays.genres[seeds], arrays.genres)
+    shares = precision_of_each(_K, cosine, genres[seeds], genres)
     return np.where((~own).sum(1) < _K, np.nan, shares)

@@ -26,7 +26,7 @@ from segue.trainer.data.tagged_track import TaggedTrack
 from segue.trainer.networks.segue_fast import Shape, build_decider
 
 SERVED_WINDOWS = 5
-"""Largest number of windows of a track that are served."""
+"""Largest number of windows of a track that can be served."""
 
 MIN_TRACKS = 2
 """Smallest number of tracks of a genre, since one track has no spread."""
@@ -47,6 +47,7 @@ class HeadPlan:
 
     Attributes:
         seed: the same seed gives the same head on the same machine.
+        windows: largest number of windows of a track that are served, from 1 to ``SERVED_WINDOWS``.
         networks: number of networks that are trained from different seeds and averaged.
         memory: units of each LSTM.
         steps: steps of Adam, each on other windows of every track.
@@ -60,6 +61,7 @@ class HeadPlan:
     """
 
     seed: int = 0
+    windows: int = SERVED_WINDOWS
     networks: int = 3
     memory: int = 16
     steps: int = 300
@@ -108,6 +110,7 @@ class Head:
     """A trained head.
 
     Attributes:
+        windows: largest number of windows of a track that are served.
         scale: scale of the logits of the tags.
         discriminants: classifier of the mean of the standardised logits.
         networks: networks that ``segue.trainer.networks.segue_fast.build_decider`` built, for standardised logits
@@ -116,6 +119,7 @@ class Head:
         novelty: measures how unlike all genres the mean of the tags is.
     """
 
+    windows: int
     scale: TagScale
     discriminants: Linear
     networks: tuple[keras.Model, ...]
@@ -139,13 +143,14 @@ def train_head(tracks: Sequence[TaggedTrack], labels: tuple[str, ...], plan: Hea
         plan: settings of the head.
     """
     genres = np.array([labels.index(track.genre) for track in tracks])
-    served = [track.spread(SERVED_WINDOWS) for track in tracks]
+    served = [track.spread(plan.windows) for track in tracks]
     logits = np.stack([logits_of(tags).mean(0) for tags in served])
     scale = TagScale(logits.mean(0), np.maximum(logits.std(0), 1e-3))
     pool = _WindowPool.of([scale(track.tags) for track in tracks])
     seeds = range(plan.seed * plan.networks, (plan.seed + 1) * plan.networks)
     means = np.stack([tags.mean(0) for tags in served])
     return Head(
+        plan.windows,
         scale,
         discriminants=_fit_discriminants((logits - scale.mean) / scale.spread, genres, plan),
         networks=tuple(_train_network(pool, genres, len(labels), plan, seed) for seed in seeds),
@@ -181,9 +186,9 @@ class _WindowPool:
             windows[row, : len(track)] = track
         return cls(windows, counts)
 
-    def draw(self, random: np.random.Generator) -> Floats:
-        """Draws one window from each fifth of each track, [tracks, 5, 50]."""
-        shares = (np.arange(SERVED_WINDOWS) + random.random((len(self.counts), SERVED_WINDOWS))) / SERVED_WINDOWS
+    def draw(self, count: int, random: np.random.Generator) -> Floats:
+        """Divides each track into ``count`` equal parts, and draws one window from each, [tracks, count, 50]."""
+        shares = (np.arange(count) + random.random((len(self.counts), count))) / count
         places = np.minimum((shares * self.counts[:, None]).astype(int), self.counts[:, None] - 1)
         drawn: Floats = self.windows[np.arange(len(self.counts))[:, None], places]
         return drawn
@@ -193,14 +198,14 @@ def _train_network(pool: _WindowPool, genres: Genres, count: int, plan: HeadPlan
     keras.utils.set_random_seed(seed)
     random = np.random.default_rng(seed)
     shape = Shape(bands=0, columns=0, genres=count, width=TAGS, memory=plan.memory, dropout=0.0)
-    network = build_decider(shape, SERVED_WINDOWS)
+    network = build_decider(shape, plan.windows)
     schedule = keras.optimizers.schedules.CosineDecay(plan.learning_rate, plan.steps)
     step = _training_step(network, keras.optimizers.Adam(schedule), plan)
     # A genre with fewer tracks gets the same total weight as any other.
     shares = np.bincount(genres, minlength=count)
     targets = np.eye(count, dtype=np.float32)[genres] * (len(genres) / count / shares[genres])[:, None]
     for _ in range(plan.steps):
-        step(*_mix(pool.draw(random), targets.astype(np.float32), plan.mixup, random))
+        step(*_mix(pool.draw(plan.windows, random), targets.astype(np.float32), plan.mixup, random))
     return network
 
 

@@ -115,7 +115,7 @@ def compare_heads(
         for draw in range(draws)
     ]
     scores = {design: Scores.of([draw[design] for draw in validated]) for design in DESIGNS}
-    return HeadTrial(labels, draws, TagArrays.of(tracks, labels), scores)
+    return HeadTrial(labels, draws, TagArrays.of(tracks, labels, plan.windows), scores)
 
 
 def _reporter(report: Callable[[int, int], None], draw: int) -> Callable[[int], None]:

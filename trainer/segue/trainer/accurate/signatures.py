@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 import tensorflow as tf
 
-from segue.trainer.accurate.head import SERVED_WINDOWS, Head
+from segue.trainer.accurate.head import Head
 from segue.trainer.accurate.head_graph import HeadGraph
 from segue.trainer.accurate.musicnn import FEATURES, TAGS
 from segue.trainer.export.signatures import ServingGraph
@@ -26,7 +26,7 @@ class AccurateServingGraph(ServingGraph):
             temperature: divisor of the log-posterior, above 0.
         """
         genres = len(head.discriminants.bias)
-        super().__init__((FEATURES.n_mels, FEATURES.columns), SERVED_WINDOWS, TAGS, genres + TAGS)
+        super().__init__((FEATURES.n_mels, FEATURES.columns), head.windows, TAGS, genres + TAGS)
         self._backbone, self._head = backbone, HeadGraph(head, temperature)
 
     def _encode(self, windows: tf.Tensor) -> dict[str, tf.Tensor]:

@@ -153,6 +153,7 @@ def tag(settings: TagSettings) -> None:
     options.TRAINING_SPLIT,
     options.ARTIFACT_OUTPUT,
     options.ACCURATE_NAME,
+    options.WINDOWS,
     options.ACCURATE_SEED,
 )
 def train_accurate(settings: TrainAccurateSettings) -> None:

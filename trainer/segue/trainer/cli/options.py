@@ -21,6 +21,8 @@ NETWORKS = (
     *("segue-fast", "paper-cnn", "paper-cnn-lstm"),
     *("paper-cnn-lstm-6s", "paper-cnn-lstm-15s", "paper-cnn-lstm-30s"),
 )
+# The number in segue.trainer.accurate.head, which takes seconds to import; a test compares them.
+SERVED_WINDOWS = 5
 
 _FOLDER = click.Path(path_type=Path, file_okay=False)
 _FILE = click.Path(path_type=Path, dir_okay=False)
@@ -185,6 +187,13 @@ NETWORK = click.option("--network", type=click.Choice(NETWORKS), default=NETWORK
 NAME = _name(None, "  [default: the value of --network]")
 ACCURATE_NAME = _name("segue-accurate")
 ACCURATE_SEED = _seed(2**20, "Random seed of the head; the same seed gives the same network on the same machine.")
+WINDOWS = click.option(
+    "--windows",
+    metavar="N",
+    type=click.IntRange(1, SERVED_WINDOWS),
+    default=SERVED_WINDOWS,
+    help="Largest number of windows of a clip. Fewer cost less time for each clip, and some accuracy.",
+)
 DRAWS = click.option(
     "--draws", metavar="N", type=click.IntRange(1, 100), default=4, help="Number of draws of the folds."
 )

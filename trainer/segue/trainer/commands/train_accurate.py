@@ -13,7 +13,7 @@ from segue.core.model.saved_model import Model
 from segue.trainer import console
 from segue.trainer.accurate.cross_validation import FOLDS, CrossValidated, Design, TagArrays, cross_validate
 from segue.trainer.accurate.figures import BASELINE, artist_figures, baseline_figures, novelty_figures
-from segue.trainer.accurate.head import JUDGES, SERVED_WINDOWS, HeadPlan, train_head
+from segue.trainer.accurate.head import JUDGES, HeadPlan, train_head
 from segue.trainer.accurate.model_card import write_card
 from segue.trainer.accurate.musicnn import FEATURES, TAG_NAMES
 from segue.trainer.accurate.novelty import novelty_limit
@@ -43,7 +43,7 @@ def train_accurate(settings: TrainAccurateSettings) -> None:
     Raises:
         SegueError: the tags, the backbone, the split or the output cannot be used.
     """
-    manifest = train_head_artifact(settings, HeadPlan(seed=settings.seed))
+    manifest = train_head_artifact(settings, HeadPlan())
     print_figures({"model_id": manifest.model_id, **manifest.metrics})
     for sentence in (*caution_about_regression(manifest.metrics), *caution_about_calibration(manifest)):
         console.notify(sentence)
@@ -54,7 +54,7 @@ def train_head_artifact(settings: TrainAccurateSettings, plan: HeadPlan) -> Mani
 
     Args:
         settings: settings of the command.
-        plan: settings of the head.
+        plan: settings of the head; its seed and its windows are those of the command.
 
     Returns:
         The manifest as written, with the figures of the cross-validation.
@@ -63,6 +63,7 @@ def train_head_artifact(settings: TrainAccurateSettings, plan: HeadPlan) -> Mani
         SegueError: the tags, the backbone, the split or the output cannot be used.
     """
     check_output(settings.output, resume=False)
+    plan = replace(plan, seed=settings.seed, windows=settings.windows)
     backbone = read_backbone(settings.backbone)
     tracks = training_tracks(settings.tags, settings.split)
     labels = labels_of(track.genre for track in tracks)
@@ -91,7 +92,7 @@ def _manifest(
         name=name,
         model_id="",
         labels=labels,
-        windows=SERVED_WINDOWS,
+        windows=network.windows,
         feature_width=network.feature_width,
         embedding_width=network.embedding_width,
         features=FEATURES,
@@ -114,7 +115,7 @@ def _describe(
     manifest = model.manifest
     split.save(fresh / SAVED)
     analysis = analyze_predictions(_predictions(manifest, tracks, validated[JUDGES]), None, manifest.temperature)
-    arrays = TagArrays.of(tracks, manifest.labels)
+    arrays = TagArrays.of(tracks, manifest.labels, manifest.windows)
     evaluated_on = f"{len(tracks):,} tracks, each by a head that was trained without its artist ({FOLDS} folds)"
     figures = (
         analysis.figures
