@@ -1,0 +1,219 @@
+r"""Measures accuracy against cost: segue-accurate with one to five windows of a clip, and segue-fast.
+
+    OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python benchmarks/pareto.py --tags tags.npz --backbone musicnn.npz \
+        --clips CLIP... [--archive log_mel.npz] [--draws 4]
+
+The heads of segue-accurate are cross-validated over artists on the tags, in several draws of the folds; the tracks and
+the folds of a draw are the same for all numbers of windows. With the log-mel archive, segue-fast is measured on the
+validation side of the fault-filtered split, which is another set of tracks. Intervals are those of artists.
+
+The time is that of one clip, decoded, extracted and predicted on one core: the median over rounds in which the models
+take turns. Prints Markdown, and on standard error how far it is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segue.core.features.extract import extract
+from segue.core.model.artifact import Manifest
+from segue.core.model.saved_model import Model
+from segue.core.paths import resolve_model
+from segue.trainer import console
+from segue.trainer.accurate.cross_validation import CrossValidated, TagArrays, cross_validate, other_artists_precision
+from segue.trainer.accurate.figures import Scores
+from segue.trainer.accurate.head import JUDGES, SERVED_WINDOWS, HeadPlan, train_head
+from segue.trainer.accurate.head_trial import judgement
+from segue.trainer.accurate.musicnn import FEATURES
+from segue.trainer.accurate.signatures import AccurateServingGraph
+from segue.trainer.accurate.tags import read_tags
+from segue.trainer.accurate.weights import read_backbone
+from segue.trainer.data.dataset import labels_of
+from segue.trainer.data.inputs import open_input
+from segue.trainer.data.tagged_track import TaggedTrack
+from segue.trainer.evaluation.artists import ArtistSample
+from segue.trainer.evaluation.predict import predict
+from segue.trainer.export.artifact import write_artifact
+from segue.trainer.reporting.report import table
+from segue.trainer.splits.split import VALID, load_split
+from segue.trainer.splits.strategies import artist_groups
+
+FAST = "segue-fast"
+ROUNDS = 7
+NUMBERS = tuple(range(1, SERVED_WINDOWS + 1))
+PLAN = HeadPlan()
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The scores of a model, and the genres and artists of the tracks that it was measured on."""
+
+    scores: Scores
+    sample: ArtistSample
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """Returns accuracy, log-loss and precision at 10 with their intervals."""
+        scores = self.scores
+        return tuple(str(self.sample.interval(values)) for values in (scores.right, scores.loss, scores.precision))
+
+
+def measure_heads(tracks: Sequence[TaggedTrack], draws: int) -> dict[int, Measured]:
+    """Cross-validates heads for each number of windows."""
+    labels = labels_of(track.genre for track in tracks)
+    arrays = TagArrays.of(tracks, labels, SERVED_WINDOWS)
+    sample = ArtistSample(arrays.genres, arrays.groups)
+    validated: dict[int, list[CrossValidated]] = {number: [] for number in NUMBERS}
+    for draw in range(draws):
+        for number, results in validated.items():
+            plan = replace(PLAN, seed=draw, windows=number)
+            results.append(cross_validate(tracks, labels, plan)[JUDGES])
+            print(f"draw {draw + 1} of {draws}, {number} of {SERVED_WINDOWS} windows", file=sys.stderr, flush=True)
+    return {number: Measured(Scores.of(results), sample) for number, results in validated.items()}
+
+
+def measure_fast(archive: Path) -> Measured:
+    """Measures segue-fast on the validation side of the fault-filtered split."""
+    model, split = Model.load(resolve_model(FAST)), load_split("fault-filtered")
+    with console.progress_bar("extracting windows") as progress:
+        clips, _ = open_input(archive, model.manifest.features).extract(
+            model.manifest.windows, lambda track: split.side(track) == VALID, progress
+        )
+    predicted = predict(model, clips)
+    groups = artist_groups(predicted.tracks)
+    artists = np.array([groups[track] for track in predicted.tracks])
+    precision = other_artists_precision(predicted.genres, artists, predicted.embedding)
+    novelty = np.zeros(len(artists), np.float32)
+    validated = CrossValidated(
+        predicted.genres, predicted.posterior, predicted.embedding, predicted.window_posteriors, novelty, precision
+    )
+    return Measured(Scores.of([validated]), ArtistSample(predicted.genres, artists))
+
+
+def measure_cost(clips: Sequence[Path], models: Mapping[str, Model]) -> dict[str, NDArray[np.float64]]:
+    """Measures the processor seconds of a clip in each round [rounds], all threads of this process together."""
+    rounds = [[_seconds(model, clips) for model in models.values()] for _ in range(ROUNDS + 1)]
+    # The first round includes what is loaded and compiled once.
+    return dict(zip(models, np.array(rounds[1:]).T, strict=True))
+
+
+def _seconds(model: Model, clips: Sequence[Path]) -> float:
+    start = time.process_time()
+    for clip in clips:
+        model.predict([extract(clip, model.manifest.features, model.manifest.windows).windows])
+    return (time.process_time() - start) / len(clips)
+
+
+def models_of(tracks: Sequence[TaggedTrack], backbone: Path, folder: Path) -> Iterator[tuple[str, Model]]:
+    """Yields a model for each number of windows, hardly trained: the time does not depend on the weights."""
+    network, labels = read_backbone(backbone), labels_of(track.genre for track in tracks)
+    for number in NUMBERS:
+        head = train_head(tracks, labels, replace(PLAN, windows=number, steps=1))
+        graph = AccurateServingGraph(network, head, 1.0)
+        manifest = Manifest(
+            name="pareto",
+            model_id="",
+            labels=labels,
+            windows=number,
+            feature_width=graph.feature_width,
+            embedding_width=graph.embedding_width,
+            features=FEATURES,
+            temperature=1.0,
+            split_digest="",
+            novelty_limit=0.0,
+        )
+        write_artifact(folder / str(number), graph, manifest, lambda _: ({}, ""))
+        yield _name(number), Model.load(folder / str(number))
+    yield FAST, Model.load(resolve_model(FAST))
+
+
+def _name(number: int) -> str:
+    return f"segue-accurate, {number} window{'s' if number > 1 else ''}"
+
+
+def main() -> None:
+    """Prints the tables."""
+    options = parse_options()
+    tracks = read_tags(options.tags)
+    with tempfile.TemporaryDirectory() as folder:
+        costs = measure_cost(options.clips, dict(models_of(tracks, options.backbone, Path(folder))))
+    print_lines(cost_lines(costs))
+    heads = measure_heads(tracks, options.draws)
+    measured = {_name(number): heads[number] for number in reversed(NUMBERS)}
+    if options.archive:
+        measured[FAST] = measure_fast(options.archive)
+    print_lines(accuracy_lines(measured, costs))
+    print_lines(gain_lines(heads))
+
+
+def cost_lines(costs: Mapping[str, NDArray[np.float64]]) -> Iterator[str]:
+    """Yields the table of times, relative to the most windows in the same round."""
+    head = ("model", "ms a clip", "relative", "lowest and highest round")
+    shares = {name: seconds / costs[_name(SERVED_WINDOWS)] for name, seconds in costs.items()}
+    yield from table(
+        head,
+        (
+            (name, f"{1000 * np.median(costs[name]):.1f}", f"{np.median(x):.2f}", f"{x.min():.2f} to {x.max():.2f}")
+            for name, x in shares.items()
+        ),
+    )
+
+
+def accuracy_lines(measured: Mapping[str, Measured], costs: Mapping[str, NDArray[np.float64]]) -> Iterator[str]:
+    """Yields the table of models."""
+    full = costs[_name(SERVED_WINDOWS)]
+    head = ("model", "accuracy", "log-loss", "P@10, other artists", "ms a clip", "relative")
+    yield from table(
+        head,
+        (
+            (name, *row.cells, f"{1000 * np.median(costs[name]):.1f}", f"{np.median(costs[name] / full):.2f}")
+            for name, row in measured.items()
+        ),
+    )
+
+
+def gain_lines(heads: Mapping[int, Measured]) -> Iterator[str]:
+    """Yields by how much fewer windows are better or worse than five, on the same tracks."""
+    full = heads[SERVED_WINDOWS]
+
+    def row(number: int) -> tuple[str, ...]:
+        gains = heads[number].scores.gains(full.scores)
+        intervals = {name: full.sample.interval(values) for name, values in gains.items()}
+        cells = (f"{intervals[name]:+.3f}" for name in ("accuracy", "log-loss", "P@10"))
+        return _name(number), *cells, judgement(intervals["log-loss"])
+
+    head = (f"gain over {SERVED_WINDOWS} windows", "accuracy", "log-loss", "P@10", "result by log-loss")
+    yield from table(head, (row(number) for number in reversed(NUMBERS[:-1])))
+
+
+def print_lines(lines: Iterator[str]) -> None:
+    """Prints lines and an empty one."""
+    print(*lines, "", sep="\n", flush=True)
+
+
+def parse_options() -> argparse.Namespace:
+    """Reads the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--tags", type=Path, required=True, help="tags of the tracks (npz)")
+    parser.add_argument("--backbone", type=Path, required=True, help="MusiCNN's weights (npz)")
+    parser.add_argument("--clips", type=Path, nargs="+", required=True, help="clips on which the time is measured")
+    parser.add_argument("--archive", type=Path, help="log-mel archive (npz) on which segue-fast is evaluated")
+    parser.add_argument("--draws", type=int, default=4, help="number of draws of the folds")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
