@@ -48,8 +48,7 @@ from segue.trainer.evaluation.artists import ArtistSample
 from segue.trainer.evaluation.predict import predict
 from segue.trainer.export.artifact import write_artifact
 from segue.trainer.reporting.report import table
-from segue.trainer.splits.split import VALID, load_split
-from segue.trainer.splits.strategies import artist_groups
+from segue.trainer.splits.split import VALID, artist_groups, load_split
 
 FAST = "segue-fast"
 ROUNDS = 7

@@ -19,14 +19,13 @@ import numpy as np
 from segue.core.model.saved_model import Model
 from segue.core.paths import default_model
 from segue.trainer.accurate.cross_validation import pad_tags
-from segue.trainer.accurate.head import HeadPlan
+from segue.trainer.accurate.head import SERVED_WINDOWS, HeadPlan
 from segue.trainer.accurate.tags import training_tracks
 from segue.trainer.accurate.weights import read_backbone
 from segue.trainer.data.dataset import labels_of
 from segue.trainer.data.tagged_track import TaggedTrack
 from segue.trainer.reporting.report import table
-from segue.trainer.splits.split import SAVED, TRAIN, gtzan_artists, load_split
-from segue.trainer.splits.split import artist_groups
+from segue.trainer.splits.split import SAVED, TRAIN, artist_groups, gtzan_artists, load_split
 from tests.corpus.embeddings.candidates import candidates
 from tests.corpus.embeddings.clips import GTZAN, Clip, fma_clips, gtzan_clips
 from tests.corpus.embeddings.layers import TAGS, Layers, compute_layers, read_layers, save_layers
@@ -43,7 +42,7 @@ def run(clips: Sequence[Clip], renditions: Mapping[str, Layers], head_for: HeadF
 
 def tag_table(tracks: Sequence[TaggedTrack], head_for: HeadFor, genres: int) -> list[str]:
     """Compares today's embedding with the mean tags on tracks that have tags alone, and returns a table."""
-    groups, (tags, mask) = artist_groups(gtzan_artists()), pad_tags(tracks)
+    groups, (tags, mask) = artist_groups(gtzan_artists()), pad_tags(tracks, SERVED_WINDOWS)
     clips = [Clip(Path(x.track), x.genre, groups.get(x.track, x.track), GTZAN) for x in tracks]
     cosines = similarities(clips, [Layers({TAGS: tags}, mask)], candidates(genres)[:2], head_for, _notify)
     relations = Relations.of(clips)

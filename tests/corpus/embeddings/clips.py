@@ -11,8 +11,7 @@ from typing import NamedTuple
 import soundfile
 
 from segue.core.audio.samples import Samples
-from segue.trainer.splits.split import gtzan_artists
-from segue.trainer.splits.split import artist_groups
+from segue.trainer.splits.split import artist_groups, gtzan_artists
 from tests.corpus.copies import Copy
 from tests.corpus.recipes import Recipe
 from tests.corpus.rendering import write_rendition

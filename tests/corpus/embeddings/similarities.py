@@ -16,8 +16,7 @@ from segue.trainer.accurate.head import HeadPlan, train_head
 from segue.trainer.accurate.head_graph import HeadGraph
 from segue.trainer.arrays import Floats, Positions
 from segue.trainer.data.tagged_track import TaggedTrack
-from segue.trainer.splits.split import gtzan_artists
-from segue.trainer.splits.split import artist_groups
+from segue.trainer.splits.split import artist_groups, gtzan_artists
 from tests.corpus.embeddings.candidates import Candidate, HeadOutput
 from tests.corpus.embeddings.clips import Clip
 from tests.corpus.embeddings.layers import TAGS, Layers

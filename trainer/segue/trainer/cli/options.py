@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -10,7 +9,8 @@ from typing import Any, TypeVar
 
 import click
 
-from segue.core.paths import DEFAULT_MODEL, default_data_folder, default_model, resolve_model
+from segue.core.paths import DEFAULT_MODEL, default_model, resolve_model
+from segue.trainer.cli.option_values import check_name, check_tsv, default_backbone, default_cache, default_tag_cache
 
 Settings = TypeVar("Settings")
 Command = Callable[..., Any]
@@ -51,46 +51,6 @@ def gathered(kind: Callable[..., Settings], *options: Option) -> Callable[[Calla
     return declare
 
 
-def _default_backbone() -> Path:
-    data = default_data_folder()
-    if data is None:
-        raise click.UsageError("This user has no home folder for MusiCNN's weights. Name their file with --backbone.")
-    return data / "msd-musicnn.npz"
-
-
-def _default_cache() -> Path:
-    from segue.trainer.data.feature_cache import default_cache  # noqa: PLC0415 - imports NumPy, and --help does without
-
-    cache = default_cache()
-    if cache is None:
-        raise click.UsageError("This user has no home folder for the cache. Name one with --cache or SEGUE_CACHE.")
-    return cache
-
-
-def _default_tag_cache() -> Path:
-    from segue.trainer.data.feature_cache import default_cache  # noqa: PLC0415 - imports NumPy, and --help does without
-
-    cache = default_cache()
-    if cache is None:
-        raise click.UsageError("This user has no home folder for the cache. Name a file with --tag-cache.")
-    return cache.parent / "tags.npz"
-
-
-def _check_name(_context: click.Context, _option: click.Parameter, name: str | None) -> str | None:
-    """Checks that a name can be part of a model id, which names folders, logs and catalogues."""
-    if name is not None and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name):
-        raise click.BadParameter(
-            "use up to 64 letters, digits, dots, dashes and underscores; begin with a letter or digit."
-        )
-    return name
-
-
-def _check_tsv(_context: click.Context, _option: click.Parameter, path: Path) -> Path:
-    if path.suffix != ".tsv":
-        raise click.BadParameter(f"the file of a split ends in .tsv, and {path} does not.")
-    return path
-
-
 def _input(*, required: bool) -> Option:
     return click.option(
         "--input",
@@ -114,7 +74,7 @@ def _name(default: str | None, default_help: str = "") -> Option:
         "--name",
         metavar="NAME",
         default=default,
-        callback=_check_name,
+        callback=check_name,
         help=f"Name of the network; its model id begins with it.{default_help}",
     )
 
@@ -134,7 +94,7 @@ MUSIC_INPUT = click.option(
 )
 
 ARTIFACT_OUTPUT = _output(_FOLDER, "Folder of the trained model; an older one there is replaced.")
-SPLIT_OUTPUT = _output(_FILE, "File of the split (tsv).", _check_tsv)
+SPLIT_OUTPUT = _output(_FILE, "File of the split (tsv).", check_tsv)
 TAGS_OUTPUT = _output(_FILE, "File of the tags (npz).")
 PAGE_OUTPUT = _output(_FILE, "File of the results page (Markdown).")
 
@@ -225,7 +185,7 @@ TRAINING_TAGS = _tags("Tags to train on (npz), which `segue-trainer tag` wrote."
 CACHE = click.option(
     "--cache",
     type=_FOLDER,
-    default=_default_cache,
+    default=default_cache,
     show_default="~/.cache/segue/features",
     envvar="SEGUE_CACHE",
     help="Folder of cached features.",
@@ -258,7 +218,7 @@ LIMIT = click.option(
 TAG_CACHE = click.option(
     "--tag-cache",
     type=_FILE,
-    default=_default_tag_cache,
+    default=default_tag_cache,
     show_default="~/.cache/segue/tags.npz",
     help="File of cached tags (npz), so that later runs only decode new and changed files.",
 )
@@ -297,7 +257,7 @@ TRAIN_MISSING = click.option(
 BACKBONE = click.option(
     "--backbone",
     type=_FILE,
-    default=_default_backbone,
+    default=default_backbone,
     show_default="~/.local/share/segue/msd-musicnn.npz",
     help="File of MusiCNN's weights (npz), which import-backbone writes.",
 )
