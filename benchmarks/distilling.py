@@ -1,4 +1,4 @@
-"""Measures what unlabelled clips are worth to segue-fast when segue-accurate labels them.
+"""Measures what unlabelled clips are worth to segue-fast when a teacher labels them.
 
     python benchmarks/distilling.py --input log_mel.npz --tags tags.npz --labelled 10 --draws 2
 

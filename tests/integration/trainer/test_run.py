@@ -77,23 +77,25 @@ def test_the_artifact_predicts_like_any_other(artifact: Path, folder: Path) -> N
         assert (model.manifest.embedding_width,) == prediction.embedding.shape
 
 
-def test_unlabelled_music_is_taught(artifact: Path, folder: Path, tmp_path: Path) -> None:
+def test_unlabelled_music_is_learned(artifact: Path, folder: Path, tmp_path: Path) -> None:
     """Another network predicts its genres, and what cannot be used is named."""
     music = tmp_path / "music"
     music.mkdir()
     soundfile.write(music / "new.wav", render_clip(1, 28.5, seed=9), 22_050, subtype="PCM_16")
     soundfile.write(music / "brief.wav", render_clip(1, 9, seed=9), 22_050, subtype="PCM_16")
     (music / "copy.wav").write_bytes((folder / "calm" / "calm.00000.wav").read_bytes())
-    options = ("--epochs", "1", "--seed", "4", "--cache", tmp_path / "cache", "--output", tmp_path / "taught")
+    options = ("--epochs", "1", "--seed", "4", "--cache", tmp_path / "cache", "--output", tmp_path / "out")
     result = run("train", "--input", folder, "--unlabelled", music, "--teacher", artifact, *options)
     assert 0 == result.exit_code, result.stderr
     model_id = read_manifest(artifact).model_id
-    assert (
-        f"1 unlabelled clip with the genres that {model_id} predicts; 1 copy of other clips left out" in result.stderr
-    )
+    assert "left out 1 unlabelled file that the labelled clips include" in result.stderr
+    assert f"1 unlabelled clip with the genres that {model_id} predicts" in result.stderr
     assert "left out unlabelled: brief.wav: It lasts 9.0 s" in result.stderr
-    assert "1 more clip had no labels" in (tmp_path / "taught" / "model-card.md").read_text()
-    assert 9 == json.loads((tmp_path / "taught" / "run.json").read_text())["learnt"]
+    assert f"Warning: {model_id} was trained on" not in result.stderr
+    card = (tmp_path / "out" / "model-card.md").read_text()
+    assert f"1 more clip had no labels; the targets were the genres that {model_id} predicts" in card
+    record = json.loads((tmp_path / "out" / "run.json").read_text())
+    assert (9, 1, model_id) == (record["learnt"], record["pseudo_labelled"], record["teacher"])
 
 
 @pytest.mark.parametrize(

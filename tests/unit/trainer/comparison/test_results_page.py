@@ -10,7 +10,7 @@ from tests.helpers.trainer.comparison import make_row, make_section
 
 def write_page(*sections: Section) -> str:
     """Writes a page without pictures."""
-    return results_page(sections, "segue-trainer compare --train", {})
+    return results_page(sections, "segue-trainer compare --train", "kept", {})
 
 
 def lines_of(text: str, name: str) -> list[str]:
@@ -56,14 +56,21 @@ def test_networks_on_unlike_chunks_are_not_compared() -> None:
     """Chunks of 6 s are not those of 3 s, so that a difference clip by clip does not exist."""
     rows = (make_row("paper-cnn-lstm", 0.9), make_row("paper-cnn-lstm-6s", 0.9, unit="b"))
     assert "paper-cnn-lstm-6s above" not in write_page(make_section(*rows, label="chunk-random (LEAKY)", leaky=True))
-    assert "paper-cnn-lstm-6s above" in write_page(make_section(make_row("paper-cnn-lstm", 0.9)))
+    assert "paper-cnn-lstm-6s above" in write_page(make_section(*rows[:1]))
+    assert "paper-cnn-lstm-6s above" not in write_page(make_section(label="chunk-random (LEAKY)", leaky=True))
 
 
 def test_a_leaky_split_and_the_paper_s_figures_are_on_the_page() -> None:
     """A warning comes before the table of a leaky split, and the page has the paper's figures."""
     text = write_page(make_section(label="chunk-random (LEAKY)", leaky=True))
     assert "**LEAKY**" in text
-    for part in ("| CNN, split not stated | 0.62 | 2.413 |", "0.68 | 1.77", "segue-trainer compare --train", "chance"):
+    for part in (
+        "| CNN, split not stated | 0.62 | 2.413 |",
+        "0.68 | 1.77",
+        "segue-trainer compare --train",
+        "chance",
+        "[kept](kept)",
+    ):
         assert part in text
 
 
@@ -79,7 +86,7 @@ def test_both_splits_are_side_by_side() -> None:
 
 def test_pictures_of_the_training_are_shown() -> None:
     """Each is shown with its title."""
-    text = results_page([make_section()], "command", {"paper-cnn on fault-filtered": "images/a.png"})
+    text = results_page([make_section()], "command", "kept", {"paper-cnn on fault-filtered": "images/a.png"})
     assert "![paper-cnn on fault-filtered](images/a.png)" in text
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +27,7 @@ def make_data(*validation: str) -> TrainValidSplit:
 def save(folder: Path) -> RunResults:
     """Saves the results of joined networks for two clips."""
     measures = {name: np.array([place / 3, 1.0]) for place, name in enumerate(MEASURES)}
-    results = RunResults(RUN, None, ("a.1", "b.1"), measures)
+    results = RunResults(RUN, make_data("a.1", "b.1").split.digest, None, ("a.1", "b.1"), measures)
     results.save(folder)
     return results
 
@@ -45,7 +46,7 @@ def test_results_are_read_as_they_were_saved(tmp_path: Path) -> None:
 def test_results_of_other_clips_are_refused(tmp_path: Path) -> None:
     """Figures of other clips would be compared as if they were of the same."""
     save(tmp_path)
-    with pytest.raises(SplitMismatch, match="of other clips"):
+    with pytest.raises(SplitMismatch, match="that are not the 2 of drawn"):
         read_results(RUN, tmp_path, make_data("a.1", "a.2"))
 
 
@@ -56,6 +57,30 @@ def test_damaged_results_are_named(text: str, tmp_path: Path) -> None:
     (RUN.folder(tmp_path) / CLIPS).write_text(text)
     with pytest.raises((DataUnusable, SplitMismatch), match="paper-cnn"):
         read_results(RUN, tmp_path, make_data("a.1", "b.1"))
+
+
+@pytest.mark.parametrize("number", ["nan", "inf"])
+def test_figures_that_are_not_finite_are_refused(number: str, tmp_path: Path) -> None:
+    """A mean over them would be no number."""
+    save(tmp_path)
+    path = RUN.folder(tmp_path) / CLIPS
+    path.write_text(path.read_text().replace("\t1\t", f"\t{number}\t", 1))
+    with pytest.raises(DataUnusable, match="not finite"):
+        read_results(RUN, tmp_path, make_data("a.1", "b.1"))
+
+
+def test_results_that_were_moved_are_refused(tmp_path: Path) -> None:
+    """Joined networks have no record, but their results say which seed and which split they are of."""
+    save(tmp_path)
+    other = replace(RUN, seed=1)
+    RUN.folder(tmp_path).rename(other.folder(tmp_path))
+    with pytest.raises(DataUnusable, match="of another network, seed or split"):
+        read_results(other, tmp_path, make_data("a.1", "b.1"))
+    save(tmp_path)
+    data = make_data("a.1", "b.1")
+    data = replace(data, split=Split("drawn", {**data.split.sides, "a.9": TRAIN}))
+    with pytest.raises(DataUnusable, match="of another network, seed or split"):
+        read_results(RUN, tmp_path, data)
 
 
 def test_a_single_network_needs_its_record(tmp_path: Path) -> None:

@@ -109,6 +109,24 @@ def test_a_genre_with_one_artist_is_joined_with_another() -> None:
     assert joined.low < joined.mean < joined.high
 
 
+@pytest.mark.parametrize(
+    ("sizes", "right"),
+    [((10, 10), [1.0] * 10 + [0.0] * 10), ((3, 3, 3), [1.0] * 6 + [0.0] * 3)],
+)
+def test_a_share_whose_draws_have_no_spread(sizes: tuple[int, ...], right: list[float]) -> None:
+    """A genre that is all right and one that is all wrong give the same mean in each draw."""
+    genres = np.repeat(np.arange(len(sizes)), sizes)
+    artists = np.array([f"artist {number}" for number in range(len(genres))])
+    share = ArtistSample(genres, artists).share_interval(np.array(right))
+    assert share.low < share.mean < share.high
+
+
+def test_a_statistic_of_each_genre_needs_two_artists_in_each() -> None:
+    """A draw without a genre has no such statistic, so there is no interval and no warning."""
+    genres, artists = np.array([0, 0, 1, 1]), np.array(["a", "a", "b", "c"])
+    assert np.isnan(ArtistSample(genres, artists).interval_of(lambda weights: float(weights.sum())).low)
+
+
 def test_one_artist_in_all() -> None:
     """The share has the interval of one track."""
     right = np.array([0.0, 1.0, 1.0])

@@ -17,10 +17,7 @@ Command = Callable[..., Any]
 Option = Callable[[Command], Command]
 
 # The names in segue.trainer.training.recipes, which takes seconds to import; a test compares them.
-NETWORKS = (
-    *("segue-fast", "paper-cnn", "paper-cnn-lstm"),
-    *("paper-cnn-lstm-6s", "paper-cnn-lstm-15s", "paper-cnn-lstm-30s"),
-)
+NETWORKS = ("segue-fast", "paper-cnn", "paper-cnn-lstm", *(f"paper-cnn-lstm-{seconds}s" for seconds in (6, 15, 30)))
 # The number in segue.trainer.accurate.head, which takes seconds to import; a test compares them.
 SERVED_WINDOWS = 5
 
@@ -161,7 +158,7 @@ EPOCHS = click.option(
     "--epochs",
     metavar="N",
     type=click.IntRange(1, 1000),
-    help="Maximum number of epochs. An epoch sees about ten windows of every clip.  "
+    help="Maximum number of epochs. An epoch sees about 30 s of every clip.  "
     "[default: 40 for segue-fast, 50 for paper-cnn, 150 for the others]",
 )
 TEACHER_TAGS = _tags(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from segue.trainer.data.inputs import open_input, select_all
 from segue.trainer.networks.paper import CNN, CNN_LSTM
 from segue.trainer.outputs import check_writable, write_text
 from segue.trainer.reporting.figures import curves, save_figure
+from segue.trainer.runs.read_clips import read_clips
 from segue.trainer.settings import CompareSettings
 from segue.trainer.training.fit import EpochCallback
 from segue.trainer.training.recipes import RECIPES
@@ -34,31 +36,40 @@ def compare(settings: CompareSettings) -> None:
     Raises:
         SegueError: the input, a model or results cannot be used, or a training fails.
     """
-    check_writable(settings.output)
+    for output in (settings.output, settings.output.parent / PICTURES / "any", settings.results / "any"):
+        check_writable(output)
     clips, planned = _read_clips(settings), planned_runs()
+    for runs in planned.values():
+        # Results that cannot be used are refused before hours of training.
+        _results(runs, clips, settings)
     for run in (run for runs in planned.values() for run in runs):
         _complete(run, clips, settings)
     results = {split: _results(runs, clips, settings) for split, runs in planned.items()}
     sections = [_section(planned[split], results[split], clips) for split in planned]
     pictures = _draw_training(results, settings.output)
-    write_text(settings.output, results_page(sections, _command(settings), pictures))
+    kept = os.path.relpath(settings.results, settings.output.parent)
+    write_text(settings.output, results_page(sections, _command(settings), kept, pictures))
     console.notify(f"written to {settings.output}")
 
 
 def _read_clips(settings: CompareSettings) -> ComparedClips:
     # Of all front ends, the one with the longest window drops the clips that are too short for any.
     front_end = max((recipe.front_end for recipe in RECIPES.values()), key=lambda front_end: front_end.columns)
-    with console.progress_bar("reading clips") as progress:
-        cache = FeatureCache(settings.cache, front_end)
-        return ComparedClips(open_input(settings.source, front_end).read(select_all, progress, cache))
+    cache = FeatureCache(settings.cache, front_end)
+    return ComparedClips(
+        read_clips(open_input(settings.source, front_end), select_all, front_end, cache, by_chunk=False)
+    )
 
 
 def _complete(run: Run, clips: ComparedClips, settings: CompareSettings) -> None:
-    """Measures a run that has no results yet, and trains it before if the settings ask for it."""
+    """Measures a run that has no results yet, and trains it before if the settings ask for it.
+
+    Joined networks are never trained for themselves: their row would be that of other networks than the rows of each.
+    """
     if has_results(run, settings.results):
         return
-    for member in run.members if settings.train else ():
-        train_missing(member, clips.of(member), settings.runs, _epoch_notifier(member))
+    if settings.train and run.members == (run,):
+        train_missing(run, clips.of(run), settings.runs, _epoch_notifier(run))
     if has_model(run, settings.runs):
         measure_run(run, clips.of(run), settings.runs).save(settings.results)
         console.notify(f"{run.folder(settings.results)}: measured")
@@ -116,4 +127,5 @@ def _epoch_notifier(run: Run) -> EpochCallback:
 
 def _command(settings: CompareSettings) -> str:
     source = "FOLDER" if settings.source.is_dir() else "ARCHIVE"
-    return f"segue-trainer compare --train --input {source} --runs RUNS --results docs/runs --output docs/results.md"
+    folders = f"--runs RUNS --results {settings.results} --output {settings.output}"
+    return f"segue-trainer compare --train --input {source} {folders}"

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from segue.core.features.config import FeatureConfig
 from segue.core.model.artifact import Manifest
-from segue.core.model.known_models import require_model
-from segue.core.model.saved_model import Model
 from segue.core.quantities import quantity
 from segue.trainer import console
 from segue.trainer.arrays import Floats
 from segue.trainer.data.dataset import Dataset, labels_of
 from segue.trainer.data.feature_cache import FeatureCache
-from segue.trainer.data.folder import seconds_of
 from segue.trainer.data.inputs import LabelledInput, Selects, open_input, select_all
 from segue.trainer.data.tag_file import read_tag_file
 from segue.trainer.data.train_valid_split import TrainValidSplit
 from segue.trainer.errors import DataUnusable
-from segue.trainer.labelling.music import MusicFile, list_music
-from segue.trainer.labelling.taught_clips import add_taught_clips, read_taught_clips
+from segue.trainer.evaluation.leakage import count_leakage, training_split
+from segue.trainer.labelling.pseudo_labels import UnlabelledMusic, add_pseudo_labelled
 from segue.trainer.outputs import check_output
 from segue.trainer.reporting.cautions import caution_about_calibration, caution_before_training
 from segue.trainer.reporting.figures_table import print_figures
@@ -31,7 +27,7 @@ from segue.trainer.runs.resume import run_identity, run_resumable
 from segue.trainer.runs.train_run import train_artifact
 from segue.trainer.settings import TrainSettings
 from segue.trainer.splits.gtzan import compare_with_gtzan
-from segue.trainer.splits.split import SAVED, SHIPPED, TRAIN, VALID, Split
+from segue.trainer.splits.split import CHUNKS, LEAKY, SAVED, SHIPPED, TRAIN, VALID, Split
 from segue.trainer.splits.strategies import SplitSpec
 from segue.trainer.training.distillation import attach_teacher_tags, count_tagged
 from segue.trainer.training.fit import RunControl
@@ -51,14 +47,17 @@ def train(settings: TrainSettings) -> None:
     front_end = RECIPES[settings.network].front_end
     labelled = open_input(settings.source, front_end)
     selects = _selects_run(saved)
-    _check_input(labelled, selects, settings.source, front_end)
-    by_chunk = saved.leaky if saved else spec.by_chunk
-    dataset = read_clips(labelled, selects, front_end, FeatureCache(settings.cache, front_end), by_chunk=by_chunk)
+    by_chunk, cache = saved.leaky if saved else spec.by_chunk, FeatureCache(settings.cache, front_end)
+    unlabelled = _open_unlabelled(settings, labelled, selects, by_chunk=by_chunk)
+    _check_input(labelled, settings.source)
+    columns = labelled.columns(selects) + (unlabelled.columns(front_end) if unlabelled else [])
+    check_memory(columns, front_end, available_bytes())
+    dataset = read_clips(labelled, selects, front_end, cache, by_chunk=by_chunk)
     _check_genres(labelled.genres, dataset)
     split = saved or spec.draw(dataset.genres, dataset.copies)
     data = _with_teacher(TrainValidSplit.of(dataset, split), teacher)
     _notify_sizes(data)
-    data = _with_unlabelled(data, settings)
+    data = _with_unlabelled(data, unlabelled, cache)
     manifest = _train(settings, data)
     print_figures({"model_id": manifest.model_id, "split": split.label, "side": VALID, **manifest.metrics})
     for sentence in caution_about_calibration(manifest):
@@ -84,10 +83,9 @@ def _train(settings: TrainSettings, data: TrainValidSplit) -> Manifest:
         return run_resumable(settings.output, control, run, console.notify)
 
 
-def _check_input(labelled: LabelledInput, selects: Selects, source: Path, front_end: FeatureConfig) -> None:
+def _check_input(labelled: LabelledInput, source: Path) -> None:
     """Checks that an input can be trained on, before its audio is decoded."""
     labels_of(labelled.genres.values())
-    check_memory(labelled.columns(selects), front_end, available_bytes())
     if source.is_dir():
         for difference in compare_with_gtzan(labelled.genres):
             console.notify(difference)
@@ -111,35 +109,48 @@ def _with_teacher(data: TrainValidSplit, teacher: Mapping[str, Floats] | None) -
     return replace(data, train=train)
 
 
-def _with_unlabelled(data: TrainValidSplit, settings: TrainSettings) -> TrainValidSplit:
-    """Adds unlabelled music to the training clips, with the genres that a teacher predicts for it."""
+def _open_unlabelled(
+    settings: TrainSettings, labelled: LabelledInput, selects: Selects, *, by_chunk: bool
+) -> UnlabelledMusic | None:
+    """Lists unlabelled music and loads its teacher, before any audio is decoded."""
     if settings.unlabelled is None or settings.teacher is None:
+        return None
+    if by_chunk:
+        raise DataUnusable(f"Unlabelled clips cannot be divided by {CHUNKS} ({LEAKY}). Choose another --split.")
+    genres = {genre for track, genre in labelled.genres.items() if selects(track)}
+    music = UnlabelledMusic.open(settings.unlabelled, settings.teacher, genres, labelled.paths)
+    if music.copies:
+        console.notify(f"left out {quantity(music.copies, 'unlabelled file')} that the labelled clips include")
+    if not labelled.paths:
+        console.notify(
+            f"Warning: {settings.source} has no audio, so copies of its clips in {settings.unlabelled} are not "
+            "recognized. If clips to evaluate are there, the figures are too good."
+        )
+    return music
+
+
+def _with_unlabelled(data: TrainValidSplit, music: UnlabelledMusic | None, cache: FeatureCache) -> TrainValidSplit:
+    """Adds unlabelled music to the clips of a run, with the genres that its teacher predicts."""
+    if music is None:
         return data
-    if data.split.leaky:
-        raise DataUnusable(f"Unlabelled clips cannot be divided by {data.split.label}. Choose another --split.")
-    teacher = Model.load(require_model(settings.teacher))
-    files, unreachable = list_music(settings.unlabelled)
-    front_end = RECIPES[settings.network].front_end
-    _check_memory_of_all(data, files, front_end)
     with console.progress_bar("reading unlabelled clips") as progress:
-        cache = FeatureCache(settings.cache, front_end)
-        taught = read_taught_clips(files, settings.unlabelled, teacher, front_end, progress, cache)
-    console.notify_dropped({str(path): reason for path, reason in unreachable.items()} | taught.dropped)
-    together = add_taught_clips(data, taught, teacher.manifest.labels)
-    added, copies = len(together.taught.clips), len(taught.clips) - len(together.taught.clips)
+        clips = music.read(cache.config, progress, cache)
+    console.notify_dropped(clips.dropped)
+    teacher = music.teacher.manifest
+    together = add_pseudo_labelled(data, clips, teacher.labels, teacher.model_id)
+    added = len(together.pseudo_labelled.clips)
+    copies = len(clips.clips) - added
     console.notify(
-        f"{quantity(added, 'unlabelled clip')} with the genres that {teacher.manifest.model_id} predicts"
+        f"{quantity(added, 'unlabelled clip')} with the genres that {teacher.model_id} predicts"
         + (f"; {quantity(copies, 'copy', 'copies')} of other clips left out" if copies else "")
     )
+    known = count_leakage(training_split(music.teacher_folder, teacher), data.validation.genres)
+    if known.trained_on:
+        console.notify(
+            f"Warning: {teacher.model_id} was trained on {quantity(known.trained_on, 'validation clip')}: the figures "
+            "are too good."
+        )
     return together
-
-
-def _check_memory_of_all(data: TrainValidSplit, files: Sequence[MusicFile], front_end: FeatureConfig) -> None:
-    """Checks that a run on labelled and unlabelled clips fits in memory, before the latter are decoded."""
-    columns = [clip.decibels.shape[1] for clip in data.train.clips + data.validation.clips]
-    seconds = (seconds_of(file.path) for file in files)
-    columns += [front_end.column_count(round(duration * front_end.sample_rate)) for duration in seconds]
-    check_memory(columns, front_end, available_bytes())
 
 
 def _notify_sizes(data: TrainValidSplit) -> None:

@@ -42,7 +42,7 @@ def measure_run(run: Run, data: TrainValidSplit, models: Path) -> RunResults:
     members = [_predict(member, data, models) for member in run.members]
     validation, pool = (_join([sides[side] for sides in members]) for side in (0, 1))
     record = read_record(run.folder(models)) if len(members) == 1 else None
-    return RunResults(run, record, validation.tracks, measures_of(validation, pool))
+    return RunResults(run, data.split.digest, record, validation.tracks, measures_of(validation, pool))
 
 
 def measures_of(predictions: Predictions, pool: Predictions) -> dict[str, AnyFloats]:

@@ -26,15 +26,16 @@ _TRAINING_HEAD = ("", "epochs run", "minutes", "embedding")
 _CLIPS_HEAD = ("", "trained on", "evaluated", "effective artists evaluated", "split digest")
 
 
-def results_page(sections: Sequence[Section], command: str, pictures: Mapping[str, str]) -> str:
+def results_page(sections: Sequence[Section], command: str, results: str, pictures: Mapping[str, str]) -> str:
     """Writes the whole page as Markdown.
 
     Args:
         sections: the results of each split, the honest one first.
         command: command that makes the page.
+        results: path of the folder of results, relative to the page.
         pictures: path of the picture of a network's training, relative to the page, by its title.
     """
-    parts = [_introduction(command), _both_splits(sections), *map(_section, sections), _claims(sections)]
+    parts = [_introduction(command, results), _both_splits(sections), *map(_section, sections), _claims(sections)]
     if pictures:
         parts.append(_training(pictures))
     return "\n".join(line for part in parts for line in [*part, ""]).rstrip() + "\n"
@@ -47,7 +48,7 @@ def verdict(gain: Interval) -> str:
     return "holds" if gain.mean > 0 else "reversed"
 
 
-def _introduction(command: str) -> list[str]:
+def _introduction(command: str, results: str) -> list[str]:
     return [
         "# Results",
         "",
@@ -57,17 +58,20 @@ def _introduction(command: str) -> list[str]:
         "",
         "Every network gets the same columns of the same clips, in windows of 3 s, or of the length in its name. A run "
         f"uses the validation clips only to select the epoch. `{COMBINED}` joins both networks of a seed by the "
-        "geometric mean of their posteriors. [ADR 0010](adr/0010-interpretation-of-the-paper.md) explains the reading "
+        "geometric mean of their posteriors. A network with longer windows sees as much of each clip in an epoch, but "
+        "in fewer windows, so it takes fewer steps until ten epochs without a better one end a run. "
+        "[ADR 0010](adr/0010-interpretation-of-the-paper.md) explains the reading "
         "of the paper.",
         "",
         "Figures are means over clips and seeds. The 95 % interval in brackets comes from drawing the artists of each "
-        "genre 2,000 times, since clips of one artist tend to be right or wrong together; it is that of a cell, not of "
-        "a difference. Log-loss is in nats: raw, and at a temperature that other clips fitted (five folds). P@5 and "
+        "genre 2,000 times, one fewer than there are, since clips of one artist tend to be right or wrong together. A "
+        "genre with fewer than three artists is drawn together with another. The interval is that of a cell, not of a "
+        "difference. Log-loss is in nats: raw, and at a temperature that other clips fitted (five folds). P@5 and "
         "P@10 are the share of the first recommendations that have the clip's genre, when the training clips are "
         "recommended.",
         "",
         "This command trains missing networks, resumes interrupted runs and writes this page. The results of each run "
-        "are kept in [runs](runs); a run that has them is neither trained nor measured again:",
+        f"are kept in [{results}]({results}); a run that has them is neither trained nor measured again:",
         "",
         "```",
         command,
@@ -165,9 +169,9 @@ def _claims(sections: Sequence[Section]) -> list[str]:
 
 
 def _comparable(section: Section, name: str, other: str) -> bool:
-    """Returns whether two networks are planned, and no measured pair was evaluated on unlike chunks."""
-    rows = [section.measured[network].clips for network in (name, other) if network in section.measured]
-    return len(set(rows)) < 2 and {name, other} <= {run.network for run in section.planned}
+    """Returns whether two networks are planned on the same clips; chunks of other lengths are other chunks."""
+    planned = {run.network for run in section.planned}
+    return {name, other} <= planned and not (section.leaky and name in LONGER)
 
 
 def _claim(section: Section, name: str, other: str, measure: str) -> str:

@@ -43,7 +43,8 @@ class Row:
 
     def estimate(self, measure: str) -> Interval:
         """Estimates the mean of one of ``MEASURES``, with its 95 % interval over artists."""
-        return self.sample.interval(self.measures[measure].mean(0))
+        values = self.measures[measure].mean(0)
+        return self.sample.interval(values) if measure.startswith("log_loss") else self.sample.share_interval(values)
 
     def common_seeds(self, other: Row) -> list[int]:
         """Returns the seeds that another network was measured with, too."""

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from segue.core.quantities import quantity
 from segue.trainer.arrays import AnyFloats
 from segue.trainer.comparison.runs import Run
 from segue.trainer.data.train_valid_split import TrainValidSplit
@@ -29,12 +30,14 @@ class RunResults:
 
     Attributes:
         run: the run.
+        split_digest: digest of the split's sides.
         record: how its network was trained; None for networks that are joined.
         clips: names of the evaluated clips or chunks, [n].
         measures: ``MEASURES`` of each clip [n], by name.
     """
 
     run: Run
+    split_digest: str
     record: RunRecord | None
     clips: tuple[str, ...]
     measures: dict[str, AnyFloats]
@@ -45,7 +48,7 @@ class RunResults:
         folder.mkdir(parents=True, exist_ok=True)
         if self.record:
             self.record.save(folder)
-        write_text(folder / CLIPS, _to_table(self.clips, self.measures))
+        write_text(folder / CLIPS, _head(self.run, self.split_digest) + _to_table(self.clips, self.measures))
 
 
 def has_results(run: Run, parent: Path) -> bool:
@@ -69,10 +72,16 @@ def read_results(run: Run, parent: Path, data: TrainValidSplit) -> RunResults:
     record = read_record(folder)
     if len(run.members) == 1:
         check_record(record, run, folder)
-    names, measures = _from_table(folder / CLIPS)
+    text = _read_text(folder / CLIPS)
+    names, measures = _from_table(text, folder / CLIPS)
     if names != tuple(clip.track for clip in data.validation.clips):
-        raise SplitMismatch(f"{folder} has the results of other clips than those of {data.split.label}. Remove it.")
-    return RunResults(run, record, names, measures)
+        raise SplitMismatch(
+            f"{folder} has results of {quantity(len(names), 'clip')} that are not the "
+            f"{len(data.validation.clips)} of {data.split.label} in this input. Name the same --input, or remove it."
+        )
+    if not text.startswith(_head(run, data.split.digest)):
+        raise DataUnusable(f"{folder / CLIPS} has the results of another network, seed or split. Remove its folder.")
+    return RunResults(run, data.split.digest, record, names, measures)
 
 
 def check_record(record: RunRecord | None, run: Run, folder: Path) -> None:
@@ -83,11 +92,16 @@ def check_record(record: RunRecord | None, run: Run, folder: Path) -> None:
     """
     if record is None:
         raise DataUnusable(f"{folder} has no record of its run. Remove it, and train the network again.")
-    if (record.network, record.plan["seed"]) != (run.network, run.seed):
+    seed = record.plan.get("seed")
+    if (record.network, seed) != (run.network, run.seed):
         raise DataUnusable(
-            f"{folder} holds {record.network} of seed {record.plan['seed']}, not {run.network} of seed {run.seed}. "
-            "Move it to the folder of its own name, or remove it."
+            f"{folder} holds {record.network} of seed {seed}, not {run.network} of seed {run.seed}. Move it to the "
+            "folder of its own name, or remove it."
         )
+
+
+def _head(run: Run, split_digest: str) -> str:
+    return f"# network {run.network}\n# seed {run.seed}\n# split {split_digest}\n"
 
 
 def _to_table(clips: Sequence[str], measures: dict[str, AnyFloats]) -> str:
@@ -98,10 +112,21 @@ def _to_table(clips: Sequence[str], measures: dict[str, AnyFloats]) -> str:
     return text.getvalue()
 
 
-def _from_table(path: Path) -> tuple[tuple[str, ...], dict[str, AnyFloats]]:
+def _read_text(path: Path) -> str:
     try:
-        rows = list(csv.DictReader(path.read_text(encoding="utf-8").splitlines(), delimiter="\t"))
+        return path.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise DataUnusable(f"{path} cannot be read: {error}. Remove its folder.") from error
+
+
+def _from_table(text: str, path: Path) -> tuple[tuple[str, ...], dict[str, AnyFloats]]:
+    try:
+        lines = (line for line in io.StringIO(text) if not line.startswith("# "))
+        rows = list(csv.DictReader(lines, delimiter="\t"))
         measures = {name: np.array([float(row[name]) for row in rows]) for name in MEASURES}
-        return tuple(row["clip"] for row in rows), measures
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        names = tuple(row["clip"] for row in rows)
+    except (ValueError, KeyError, TypeError) as error:
         raise DataUnusable(f"{path} is not a table of results, or it is damaged. Remove its folder.") from error
+    if not all(np.isfinite(values).all() for values in measures.values()):
+        raise DataUnusable(f"{path} has figures that are not finite numbers. Remove its folder.")
+    return names, measures

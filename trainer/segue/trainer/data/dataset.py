@@ -61,11 +61,12 @@ class Dataset:
         """The SHA-256 of all names, genres, columns, tags and posteriors, in hexadecimal."""
         whole = hashlib.sha256()
         for clip in self.clips:
-            whole.update(f"{clip.track}\t{clip.genre}\n".encode())
+            # Names of files need not be UTF-8.
+            whole.update(f"{clip.track}\t{clip.genre}\n".encode("utf-8", "surrogateescape"))
             whole.update(clip.decibels.tobytes())
-            for taught in (clip.tags, clip.posterior):
-                if taught is not None:
-                    whole.update(taught.tobytes())
+            for predicted in (clip.tags, clip.posterior):
+                if predicted is not None:
+                    whole.update(predicted.tobytes())
         return whole.hexdigest()
 
     @property

@@ -35,6 +35,10 @@ class LabelledInput(Protocol):
     def genres(self) -> dict[str, str]:
         """The genre of each track."""
 
+    @property
+    def paths(self) -> list[Path]:
+        """The files of all clips; none for an archive."""
+
     def columns(self, selects: Selects) -> list[int]:
         """Returns the number of columns of each selected clip; for audio, from the duration in its header."""
 
@@ -92,6 +96,11 @@ class FolderInput:
         """The genre of each track."""
         return {file.track: file.genre for file in self.files}
 
+    @property
+    def paths(self) -> list[Path]:
+        """The files of all clips."""
+        return [file.path for file in self.files]
+
     def columns(self, selects: Selects) -> list[int]:
         """Returns the number of columns of each selected clip, by the duration in its header."""
         rate = self.config.sample_rate
@@ -122,6 +131,11 @@ class ArchiveInput:
     def genres(self) -> dict[str, str]:
         """The genre of each track."""
         return self.dataset.genres
+
+    @property
+    def paths(self) -> list[Path]:
+        """No files: an archive has no audio."""
+        return []
 
     def columns(self, selects: Selects) -> list[int]:
         """Returns the number of columns of each selected clip."""

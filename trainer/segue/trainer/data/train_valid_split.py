@@ -21,14 +21,16 @@ class TrainValidSplit:
         validation: clips that select the epoch and fit the temperature.
         labels: the genres, in the order of the posterior.
         split: the split that divides them.
-        taught: clips without labels that the network is trained on, too, with a teacher's posteriors.
+        pseudo_labelled: clips without labels that the network is trained on, too, with a teacher's posteriors.
+        teacher: model id of that teacher, empty without such clips.
     """
 
     train: Dataset
     validation: Dataset
     labels: tuple[str, ...]
     split: Split
-    taught: Dataset = field(default_factory=lambda: Dataset(()))
+    pseudo_labelled: Dataset = field(default_factory=lambda: Dataset(()))
+    teacher: str = ""
 
     @classmethod
     def of(cls, dataset: Dataset, split: Split) -> TrainValidSplit:
@@ -59,14 +61,14 @@ class TrainValidSplit:
         return cls(train, validation, labels, split)
 
     @property
-    def learned(self) -> Dataset:
+    def training_set(self) -> Dataset:
         """All clips that the network is trained on: the training clips, and those without labels."""
-        return Dataset(self.train.clips + self.taught.clips)
+        return Dataset(self.train.clips + self.pseudo_labelled.clips)
 
     @property
     def digest(self) -> str:
         """The SHA-256 of all clips, in hexadecimal."""
-        sides = (self.train, self.validation, *([self.taught] if self.taught.clips else []))
+        sides = (self.train, self.validation, *([self.pseudo_labelled] if self.pseudo_labelled.clips else []))
         return hashlib.sha256("".join(side.digest for side in sides).encode()).hexdigest()
 
 

@@ -13,6 +13,8 @@ from scipy.stats import binomtest
 from segue.trainer.arrays import AnyFloats, Positions
 
 _RESAMPLES = 2_000
+# Intervals of genres with two artists would cover the true mean in 65 to 80 % of trials.
+_MIN_ARTISTS = 3
 # For statistics that take longer than a mean.
 _FEW_RESAMPLES = 200
 
@@ -43,9 +45,9 @@ class ArtistSample:
     """The genres and artists of tracks, for means over the tracks and their intervals.
 
     The artists of each genre are drawn with replacement, one fewer than there are, and the share of each genre stays as
-    it is. With as many as there are, intervals of few artists would be too narrow (Rao and Wu 1988). A genre with one
-    artist has no spread that could be measured, so it is joined with the genre that has the fewest other artists
-    (collapsed strata, Wolter 2007). With one artist in all, intervals are NaN.
+    it is. With as many as there are, intervals of few artists would be too narrow (Rao and Wu 1988). The spread of a
+    genre with one or two artists can hardly be measured, so it is drawn together with the genre that has the fewest
+    other artists (collapsed strata, Wolter 2007). With one artist in all, intervals are NaN.
     """
 
     def __init__(self, genres: Positions, artists: NDArray[np.str_]) -> None:
@@ -67,13 +69,13 @@ class ArtistSample:
         return Interval(float(values.mean()), float(low), float(high))
 
     def share_interval(self, right: AnyFloats) -> Interval:
-        """Computes the share of tracks that are right, and its 95 % interval.
+        """Computes a mean of values [n] in [0, 1], such as the share of tracks that are right, and its 95 % interval.
 
-        Where all tracks are right or all are wrong, or there is one artist, draws have no spread that could be
-        measured. The interval is then Wilson's for as many independent tracks as there are effective artists.
+        Where draws have no spread, as with tracks that are all right or all wrong, or with one artist, the interval is
+        Wilson's for as many independent tracks as there are effective artists.
         """
         drawn = self.interval(right)
-        if right.min() < right.max() and not math.isnan(drawn.low):
+        if drawn.low < drawn.high:
             return drawn
         artists = max(1, round(self.effective_artists()))
         return Interval(float(right.mean()), *wilson_interval(round(float(right.mean()) * artists), artists))
@@ -86,7 +88,8 @@ class ArtistSample:
             seed: seed of the draws.
         """
         mean, random = statistic(np.ones(len(self._genres))), np.random.default_rng(seed)
-        if any(len(self._artists_of(stratum)) == 1 for stratum in np.unique(self._strata)):
+        # A draw without any track of a genre has no such statistic.
+        if any(len(np.unique(self._artist[self._genres == genre])) == 1 for genre in np.unique(self._genres)):
             return Interval(mean, math.nan, math.nan)
         low, high = np.quantile([statistic(self._draw(random)) for _ in range(_FEW_RESAMPLES)], [0.025, 0.975])
         return Interval(mean, float(low), float(high))
@@ -130,7 +133,7 @@ class ArtistSample:
 
 
 def _collapse(genres: Positions, artist: Positions) -> Positions:
-    """Joins genres until each has two artists or more: the one with the fewest with the one that has the next fewest.
+    """Joins genres until each has enough artists: the one with the fewest with the one that has the next fewest.
 
     Args:
         genres: genre of each track [n], as a number from 0.
@@ -143,7 +146,7 @@ def _collapse(genres: Positions, artist: Positions) -> Positions:
     while True:
         sizes = {int(stratum): len(np.unique(artist[strata == stratum])) for stratum in np.unique(strata)}
         fewest, *others = sorted(sizes, key=lambda stratum: sizes[stratum])
-        if sizes[fewest] > 1 or not others:
+        if sizes[fewest] >= _MIN_ARTISTS or not others:
             return strata
         strata[strata == fewest] = others[0]
 

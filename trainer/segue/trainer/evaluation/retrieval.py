@@ -98,5 +98,5 @@ def _artists(tracks: Sequence[str]) -> NDArray[np.str_] | None:
 
 
 def _precision(pool: str, k: int, seeds: Predictions, each: AnyFloats, by_chance: AnyFloats) -> Precision:
-    interval = sample_tracks(seeds.tracks, seeds.genres).interval(each)
+    interval = sample_tracks(seeds.tracks, seeds.genres).share_interval(each)
     return Precision(pool, k, interval, float(by_chance.mean()))

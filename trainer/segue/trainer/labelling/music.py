@@ -41,7 +41,7 @@ def list_music(folder: Path) -> tuple[list[MusicFile], dict[Path, str]]:
         DataUnusable: there is no such folder, or no music in it.
     """
     if not folder.is_dir():
-        raise DataUnusable(f"{folder} is not a folder. Name a folder of music with --input.")
+        raise DataUnusable(f"{folder} is not a folder. Name a folder of music.")
     unreachable: dict[Path, str] = {}
     files = []
     for path in sorted(_walk(folder, unreachable)):

@@ -34,7 +34,8 @@ class CardContext:
         split: split of the run.
         train: number of training clips.
         tagged: number of training clips with a teacher's tags.
-        taught: number of clips without labels.
+        pseudo_labelled: number of clips without labels.
+        teacher: model id of the network that predicted their genres, or empty.
         validation: number of validation clips.
         recipe: recipe of the network.
         plan: settings of the training.
@@ -47,7 +48,8 @@ class CardContext:
     split: Split
     train: int
     tagged: int
-    taught: int
+    pseudo_labelled: int
+    teacher: str
     validation: int
     recipe: Recipe
     plan: AnyPlan
@@ -173,11 +175,12 @@ def _teacher(context: CardContext) -> str:
         f"{quantity(context.tagged, 'clip')} had tags of another network. Part of the target was then the genre that a "
         "logistic regression, fitted without the clip, predicts from the tags of each window. "
     )
-    taught = (
-        f"{quantity(context.taught, 'more clip')} had no labels; the targets were the genres that another network "
-        "predicts for their windows. "
+    pseudo_labelled = (
+        f"{quantity(context.pseudo_labelled, 'more clip')} had no labels; the targets were the genres that "
+        f"{context.teacher} predicts for their windows. If that network was trained on the validation clips, the "
+        "figures are too good. "
     )
-    return (tagged if context.tagged else "") + (taught if context.taught else "")
+    return (tagged if context.tagged else "") + (pseudo_labelled if context.pseudo_labelled else "")
 
 
 def describe_calibration(manifest: Manifest) -> str:

@@ -36,6 +36,8 @@ class RunRecord:
         seconds: wall time of all epochs, or None where part of it was not measured.
         versions: versions of Python and of the packages that the figures depend on.
         history: figures of each epoch, by name.
+        pseudo_labelled: number of clips without labels that it was trained on.
+        teacher: model id of the network that predicted their genres, empty without such clips.
     """
 
     network: str
@@ -51,6 +53,8 @@ class RunRecord:
     seconds: float | None
     versions: dict[str, str]
     history: dict[str, list[float]]
+    pseudo_labelled: int = 0
+    teacher: str = ""
 
     def save(self, folder: Path) -> None:
         """Writes the record into an artifact's folder."""
@@ -72,7 +76,9 @@ def read_record(folder: Path) -> RunRecord | None:
         fields = json.loads(path.read_text(encoding="utf-8"))
         return RunRecord(**{names.get(name, name): value for name, value in fields.items()})
     except (ValueError, TypeError, AttributeError, OSError) as error:
-        raise DataUnusable(f"{path} is not the record of a run: {error}. Train the network again.") from error
+        raise DataUnusable(
+            f"{path} is not the record of a run: {error}. Remove its folder, and train the network again."
+        ) from error
 
 
 def installed_versions() -> dict[str, str]:

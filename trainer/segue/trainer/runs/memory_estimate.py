@@ -8,13 +8,13 @@ from pathlib import Path
 from segue.core.features.config import FeatureConfig
 from segue.core.features.windows import spread_starts
 from segue.core.quantities import quantity
-from segue.trainer.data.front_end import windows_in_clip
+from segue.trainer.data.front_end import FRONT_END, windows_in_clip
 from segue.trainer.errors import TooLarge
 
 _FLOAT_BYTES = 4
 # TensorFlow, librosa and scikit-learn without any data.
 _PROGRAM_BYTES = 900 * 2**20
-# A batch of about a hundred windows with its gradients, in the largest of the networks.
+# A batch of about a hundred windows of 3 s with its gradients, in the largest of the networks.
 _BATCH_BYTES = 500 * 2**20
 # Windows are cut, selected, measured, and cut again into chunks or shuffled: 2.0 GB at the peak for 640 clips by
 # chunks, as measured.
@@ -31,7 +31,8 @@ def estimate_bytes(columns: Sequence[int], config: FeatureConfig) -> int:
     most = windows_in_clip(config.columns)
     windows = sum(len(spread_starts(max(config.columns, count), config.columns, most)) for count in columns)
     cells = config.n_mels * (sum(columns) + _COPIES * windows * config.columns)
-    return _PROGRAM_BYTES + _BATCH_BYTES + cells * _FLOAT_BYTES
+    batch = _BATCH_BYTES * config.columns // FRONT_END.columns
+    return _PROGRAM_BYTES + batch + cells * _FLOAT_BYTES
 
 
 def available_bytes() -> int | None:

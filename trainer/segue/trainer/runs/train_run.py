@@ -57,7 +57,9 @@ def train_artifact(
         TrainingDiverged: the loss is no longer a number.
         CheckpointError: a checkpoint or the network cannot be written, or the one to resume from cannot be used.
     """
-    trained = recipe.train(data.learned, data.validation, data.labels, recipe.front_end, plan, control or RunControl())
+    trained = recipe.train(
+        data.training_set, data.validation, data.labels, recipe.front_end, plan, control or RunControl()
+    )
     network, temperature = calibrate(trained, data, recipe.front_end)
     manifest = _manifest(data, recipe, network, temperature, name)
     context = _card_context(data, recipe, plan, trained, command)
@@ -118,7 +120,8 @@ def _card_context(
         split=data.split,
         train=len(data.train.clips),
         tagged=count_tagged(data.train),
-        taught=len(data.taught.clips),
+        pseudo_labelled=len(data.pseudo_labelled.clips),
+        teacher=data.teacher,
         validation=len(data.validation.clips),
         recipe=recipe,
         plan=plan,
@@ -144,6 +147,8 @@ def _run_record(data: TrainValidSplit, recipe: Recipe, plan: AnyPlan, trained: A
         seconds=trained.seconds,
         versions=installed_versions(),
         history=trained.history,
+        pseudo_labelled=len(data.pseudo_labelled.clips),
+        teacher=data.teacher,
     )
 
 

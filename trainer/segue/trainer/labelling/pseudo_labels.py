@@ -1,0 +1,205 @@
+"""Pseudo-labels (Lee 2013): unlabelled music for training, with the genres that a teacher predicts for it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from segue.core.batching import batched
+from segue.core.errors import AudioError
+from segue.core.features.config import FeatureConfig
+from segue.core.features.windows import Windows
+from segue.core.files import sha256_of
+from segue.core.model.known_models import require_model
+from segue.core.model.saved_model import Model
+from segue.trainer.arrays import AnyFloats, Floats, Positions
+from segue.trainer.data.dataset import Clip, Dataset
+from segue.trainer.data.feature_cache import FeatureCache
+from segue.trainer.data.folder import Progress, cached_decibels, seconds_of
+from segue.trainer.data.train_valid_split import TrainValidSplit
+from segue.trainer.errors import DataUnusable
+from segue.trainer.labelling.music import MusicFile, list_music
+from segue.trainer.labelling.tagging import extract_windows
+
+# Bounds the memory of the teacher's windows, 0.4 MB for each file.
+_BATCH = 32
+_PATCHES = 10
+"""Number of patches of a clip whose posteriors are kept, as many as segue-fast has windows of 30 s."""
+
+Read = tuple[Floats, Windows]
+"""The columns of a file, and the windows that the teacher gets of it."""
+
+
+@dataclass(frozen=True)
+class UnlabelledMusic:
+    """A folder of unlabelled music that was listed, and the teacher that predicts its genres.
+
+    Attributes:
+        folder: the folder.
+        files: its files, without copies of labelled ones.
+        copies: number of files that are copies, byte by byte, of labelled files.
+        unreachable: the reason why a folder or a file cannot be reached, by its path.
+        teacher: the network that predicts the genres.
+        teacher_folder: folder of its artifact.
+    """
+
+    folder: Path
+    files: Sequence[MusicFile]
+    copies: int
+    unreachable: dict[str, str]
+    teacher: Model
+    teacher_folder: Path
+
+    @classmethod
+    def open(
+        cls, folder: Path, teacher_folder: Path, genres: Collection[str], labelled: Iterable[Path]
+    ) -> UnlabelledMusic:
+        """Lists a folder and loads a teacher.
+
+        Args:
+            folder: the folder.
+            teacher_folder: folder of the teacher's artifact.
+            genres: genres of the labelled clips.
+            labelled: files of all labelled clips, whatever their side.
+
+        Raises:
+            DataUnusable: the folder has no music that is not labelled, or the teacher has other genres.
+            ArtifactError: the teacher cannot be loaded.
+        """
+        files, unreachable = list_music(folder)
+        teacher = Model.load(require_model(teacher_folder))
+        _check_genres(teacher.manifest.labels, genres)
+        others = _without_copies(files, labelled)
+        if not others:
+            raise DataUnusable(f"All music in {folder} is labelled already. Name another folder with --unlabelled.")
+        reasons = {str(path): reason for path, reason in unreachable.items()}
+        return cls(folder, others, len(files) - len(others), reasons, teacher, teacher_folder)
+
+    def columns(self, config: FeatureConfig) -> list[int]:
+        """Returns the number of columns of each file, from the duration in its header."""
+        return [config.column_count(round(seconds_of(file.path) * config.sample_rate)) for file in self.files]
+
+    def read(self, config: FeatureConfig, progress: Progress, cache: FeatureCache | None = None) -> Dataset:
+        """Reads the files whole, and predicts the genres of their windows.
+
+        Args:
+            config: the front end of the network to train.
+            progress: shows how many are done.
+            cache: columns that were computed before; new ones are stored in it.
+
+        Returns:
+            The clips by their names "unlabelled: <path>", with the reasons why others were left out. A posterior is in
+            the order of the teacher's labels.
+        """
+        clips: list[Clip] = []
+        dropped = dict(self.unreachable)
+        for file, result in progress(self._read_all(config, cache), len(self.files)):
+            track = f"unlabelled: {file.path.relative_to(self.folder).as_posix()}"
+            if isinstance(result, str):
+                dropped[track] = result
+            else:
+                decibels, posterior = result
+                genre = self.teacher.manifest.labels[int(posterior.mean(0).argmax())]
+                clips.append(Clip(track, genre, decibels, posterior=posterior))
+        return Dataset(tuple(clips), dropped)
+
+    def _read_all(
+        self, config: FeatureConfig, cache: FeatureCache | None
+    ) -> Iterator[tuple[MusicFile, tuple[Floats, Floats] | str]]:
+        """Yields each file with its columns and the posteriors of its patches, or with the reason why it has none."""
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            for batch in batched(self.files, _BATCH):
+                results = list(pool.map(lambda file: self._read_file(file.path, config, cache), batch))
+                windows = [result[1] for result in results if not isinstance(result, str)]
+                predictions = iter(self.teacher.predict(windows))
+                for file, result in zip(batch, results, strict=True):
+                    yield (
+                        file,
+                        result
+                        if isinstance(result, str)
+                        else (
+                            result[0],
+                            self._spread(
+                                next(predictions).window_posterior, result[1].starts, result[0].shape[1], config
+                            ),
+                        ),
+                    )
+
+    def _read_file(self, path: Path, config: FeatureConfig, cache: FeatureCache | None) -> Read | str:
+        try:
+            decibels = cached_decibels(path, config, cache)
+        except AudioError as error:
+            return str(error)
+        except OSError as error:
+            return f"It cannot be read: {error.strerror or error}."
+        windows = extract_windows(path, self.teacher.manifest)
+        return windows if isinstance(windows, str) else (decibels, windows)
+
+    def _spread(self, posterior: Floats, starts: AnyFloats, columns: int, config: FeatureConfig) -> Floats:
+        """Returns the posteriors [patches, genres] of the windows nearest to places that are evenly spread.
+
+        Silent windows are left out, so that windows alone are not spread evenly.
+        """
+        seconds = config.grid.frame(columns) * config.hop / config.sample_rate
+        last = max(0.0, seconds - self.teacher.manifest.features.window_seconds)
+        spread: Floats = posterior[nearest_windows(starts, np.linspace(0, last, _PATCHES))]
+        return spread
+
+
+def nearest_windows(starts: AnyFloats, places: AnyFloats) -> Positions:
+    """Returns the number of the window that starts nearest to each place [p], of windows at ``starts`` [w], in s."""
+    nearest: Positions = np.abs(starts[None] - places[:, None]).argmin(1)
+    return nearest
+
+
+def add_pseudo_labelled(
+    data: TrainValidSplit, unlabelled: Dataset, labels: Sequence[str], teacher: str
+) -> TrainValidSplit:
+    """Adds pseudo-labelled clips to those of a run, without copies of labelled clips and of each other.
+
+    Args:
+        data: the labelled clips, divided by track.
+        unlabelled: the clips with the teacher's posteriors.
+        labels: the teacher's genres, in the order of its posteriors.
+        teacher: its model id.
+
+    Raises:
+        DataUnusable: the teacher's genres are not those of the labelled clips, or no clip is left.
+    """
+    _check_genres(labels, data.labels)
+    copies = {copy for _, copy in Dataset(data.train.clips + data.validation.clips + unlabelled.clips).copies}
+    order = [labels.index(label) for label in data.labels]
+    new = tuple(
+        replace(clip, posterior=clip.posterior[:, order])
+        for clip in unlabelled.clips
+        if clip.track not in copies and clip.posterior is not None
+    )
+    if not new:
+        raise DataUnusable("No unlabelled clip can be used. Name another folder with --unlabelled, or leave it out.")
+    return replace(data, pseudo_labelled=Dataset(new), teacher=teacher)
+
+
+def _check_genres(labels: Sequence[str], genres: Collection[str]) -> None:
+    if set(labels) != set(genres):
+        raise DataUnusable(
+            f"The teacher has the genres {', '.join(labels)}, and the labelled clips have "
+            f"{', '.join(sorted(set(genres)))}. Name a teacher that was trained on these genres."
+        )
+
+
+def _without_copies(files: Sequence[MusicFile], labelled: Iterable[Path]) -> list[MusicFile]:
+    """Leaves out files that are copies of labelled ones, byte by byte; only files of one size are read."""
+    by_size: dict[int, list[Path]] = {}
+    for path in labelled:
+        by_size.setdefault(path.stat().st_size, []).append(path)
+
+    def is_copy(file: MusicFile) -> bool:
+        alike = by_size.get(file.size, [])
+        return bool(alike) and sha256_of(file.path) in {sha256_of(path) for path in alike}
+
+    return [file for file in files if not is_copy(file)]
