@@ -10,7 +10,7 @@ import soxr
 
 from segue.core.audio.decode import read_audio
 from segue.core.audio.quality import SignalMeter, SourceInfo
-from segue.core.audio.sources import mono_blocks, resample_blocks
+from segue.core.audio.sources import average_channels, mono_blocks, resample_blocks
 from segue.core.features.config import FeatureConfig
 from segue.core.features.window_features import extract_windows
 from segue.core.testing.synthetic_clips import render_clip
@@ -57,3 +57,13 @@ def test_a_decompression_bomb(whole_seconds: float) -> None:
     finally:
         tracemalloc.stop()
     assert peak < 20 * 2**20
+
+
+@pytest.mark.parametrize("channels", range(1, 9))
+def test_the_mean_of_channels(channels: int) -> None:
+    """It is NumPy's, bit for bit in stereo, and does not change with the block, which is read into again."""
+    block = np.random.default_rng(channels).uniform(-1, 1, (4_096, channels)).astype(np.float32)
+    expected, mono = block.mean(axis=1, dtype=np.float32), average_channels(block)
+    block[:] = 0
+    np.testing.assert_allclose(expected, mono, rtol=0, atol=0 if channels <= 2 else 1e-6)
+    assert 0 == len(average_channels(block[:0]))
