@@ -115,20 +115,18 @@ class UnlabelledMusic:
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             for batch in batched(self.files, _BATCH):
                 results = list(pool.map(lambda file: self._read_file(file.path, config, cache), batch))
-                windows = [result[1] for result in results if not isinstance(result, str)]
-                predictions = iter(self.teacher.predict(windows))
-                for file, result in zip(batch, results, strict=True):
-                    yield (
-                        file,
-                        result
-                        if isinstance(result, str)
-                        else (
-                            result[0],
-                            self._spread(
-                                next(predictions).window_posterior, result[1].starts, result[0].shape[1], config
-                            ),
-                        ),
-                    )
+                yield from zip(batch, self._predict(results, config), strict=True)
+
+    def _predict(self, results: Sequence[Read | str], config: FeatureConfig) -> Iterator[tuple[Floats, Floats] | str]:
+        """Yields the columns of each file with the posteriors of its patches, or the reason why it has none."""
+        predictions = iter(self.teacher.predict([result[1] for result in results if not isinstance(result, str)]))
+        for result in results:
+            if isinstance(result, str):
+                yield result
+            else:
+                decibels, windows = result
+                posterior = next(predictions).window_posterior
+                yield decibels, self._spread(posterior, windows.starts, decibels.shape[1], config)
 
     def _read_file(self, path: Path, config: FeatureConfig, cache: FeatureCache | None) -> Read | str:
         try:
