@@ -30,7 +30,7 @@ from segue.trainer.data.front_end import FRONT_END
 from segue.trainer.data.labelled_windows import served_windows
 from segue.trainer.data.log_mel_archive import read_archive
 from segue.trainer.evaluation.artists import ArtistSample
-from segue.trainer.evaluation.calibration import cross_fitted, log_posterior
+from segue.trainer.evaluation.calibration import cross_fitted, log_posterior, log_softmax
 from segue.trainer.networks.segue_fast import BandScale, Shape
 from segue.trainer.networks.window_statistics import build_statistics
 from segue.trainer.splits.split import artist_groups
@@ -81,24 +81,22 @@ def predict_student(tracks: Tracks, rows: Rows, targets: Floats, test: Rows) -> 
     windows = tracks.statistics.shape[1]
     linear = fit_linear(np.concatenate(tracks.statistics[rows]), np.repeat(targets, windows, axis=0), FastPlan())
     logits = linear.predict(np.concatenate(tracks.statistics[test]), verbose=0).reshape(len(test), windows, -1)
-    joined = np.exp(logits - np.logaddexp.reduce(logits, axis=-1, keepdims=True))
-    joint = np.exp(log_posterior(joined).mean(1))
-    posterior: AnyFloats = joint / joint.sum(1, keepdims=True)
+    posterior: AnyFloats = np.exp(log_softmax(log_softmax(logits).mean(1)))
     return posterior
 
 
 def predict_fold(tracks: Tracks, train: Rows, test: Rows, count: int, random: np.random.Generator) -> list[AnyFloats]:
-    """Predicts a fold by the student on labelled, taught and true genres, and by the teacher."""
+    """Predicts a fold by the student on labelled, predicted and true genres, and by the teacher."""
     labelled = draw_labelled(tracks, train, count, random)
     others = np.setdiff1d(train, labelled)
     teacher = LogisticRegression(C=10, class_weight="balanced", max_iter=5_000)
     teacher.fit(tracks.tags[labelled], tracks.genres[labelled])
     true = np.eye(len(tracks.labels), dtype=np.float32)[tracks.genres]
-    taught = np.concatenate([true[labelled], teacher.predict_proba(tracks.tags[others]).astype(np.float32)])
+    predicted = np.concatenate([true[labelled], teacher.predict_proba(tracks.tags[others]).astype(np.float32)])
     both = np.concatenate([labelled, others])
     return [
         predict_student(tracks, labelled, true[labelled], test),
-        predict_student(tracks, both, taught, test),
+        predict_student(tracks, both, predicted, test),
         predict_student(tracks, both, true[both], test),
         teacher.predict_proba(tracks.tags[test]),
     ]

@@ -10,11 +10,14 @@ from segue.trainer.arrays import Floats
 from segue.trainer.data.dataset import Clip, Dataset
 from segue.trainer.data.train_valid_split import TrainValidSplit
 from segue.trainer.errors import DataUnusable
-from segue.trainer.labelling.pseudo_labels import UnlabelledMusic, add_pseudo_labelled, nearest_windows
+from segue.trainer.labelling.music import MusicFile
+from segue.trainer.labelling.pseudo_labels import UnlabelledMusic, add_pseudo_labelled, nearest_windows, without_copies
 from segue.trainer.splits.split import TEST, TRAIN, VALID, Split
+from tests.helpers.machine.file_opens import count_opens
 
 POSTERIOR = np.array([[0.9, 0.1]], np.float32)
 FAST = shipped_models() / "segue-fast"
+GENRES = ("blues", "classical", "country", "disco", "hiphop", "jazz", "metal", "pop", "reggae", "rock")
 
 
 def make_clip(track: str, seed: int, posterior: Floats | None = None) -> Clip:
@@ -70,11 +73,29 @@ def test_labelled_files_are_left_out_whatever_their_side(tmp_path: Path) -> None
     ):
         folder.mkdir(exist_ok=True)
         (folder / name).write_bytes(content)
-    genres = ("blues", "classical", "country", "disco", "hiphop", "jazz", "metal", "pop", "reggae", "rock")
-    opened = UnlabelledMusic.open(music, FAST, genres, [labelled / "test.wav"])
+    opened = UnlabelledMusic.open(music, FAST, GENRES, [labelled / "test.wav"])
     assert ([music / "a.wav"], 1) == ([file.path for file in opened.files], opened.copies)
     with pytest.raises(DataUnusable, match="is labelled already"):
-        UnlabelledMusic.open(labelled, FAST, genres, [labelled / "test.wav"])
+        UnlabelledMusic.open(labelled, FAST, GENRES, [labelled / "test.wav"])
+
+
+def test_a_labelled_file_is_read_once(tmp_path: Path) -> None:
+    """WAV files of 30 s all have one size, so that it would be read again for each unlabelled file otherwise."""
+    labelled, music = tmp_path / "labelled.wav", tmp_path / "music"
+    labelled.write_bytes(b"0003")
+    music.mkdir()
+    for number in range(20):
+        (music / f"{number}.wav").write_bytes(b"%04d" % number)
+    with count_opens(labelled) as opens:
+        opened = UnlabelledMusic.open(music, FAST, GENRES, [labelled])
+    assert (19, 1, 1) == (len(opened.files), opened.copies, opens.count)
+
+
+def test_a_file_that_cannot_be_read_is_left_to_the_decoder(tmp_path: Path) -> None:
+    """Its reason is reported with those of other files, and the run goes on."""
+    gone = MusicFile(tmp_path / "gone.wav", 4, 0)
+    (tmp_path / "labelled.wav").write_bytes(b"1234")
+    assert [gone] == without_copies([gone], [tmp_path / "labelled.wav"])
 
 
 def test_places_get_the_nearest_window() -> None:

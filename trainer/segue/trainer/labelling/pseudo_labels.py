@@ -74,7 +74,7 @@ class UnlabelledMusic:
         files, unreachable = list_music(folder)
         teacher = Model.load(require_model(teacher_folder))
         _check_genres(teacher.manifest.labels, genres)
-        others = _without_copies(files, labelled)
+        others = without_copies(files, labelled)
         if not others:
             raise DataUnusable(f"All music in {folder} is labelled already. Name another folder with --unlabelled.")
         reasons = {str(path): reason for path, reason in unreachable.items()}
@@ -190,14 +190,24 @@ def _check_genres(labels: Sequence[str], genres: Collection[str]) -> None:
         )
 
 
-def _without_copies(files: Sequence[MusicFile], labelled: Iterable[Path]) -> list[MusicFile]:
-    """Leaves out files that are copies of labelled ones, byte by byte; only files of one size are read."""
-    by_size: dict[int, list[Path]] = {}
-    for path in labelled:
-        by_size.setdefault(path.stat().st_size, []).append(path)
+def without_copies(files: Sequence[MusicFile], labelled: Iterable[Path]) -> list[MusicFile]:
+    """Leaves out files that are copies of labelled ones, byte by byte.
 
-    def is_copy(file: MusicFile) -> bool:
-        alike = by_size.get(file.size, [])
-        return bool(alike) and sha256_of(file.path) in {sha256_of(path) for path in alike}
+    Each file is read at most once, and only if there is one of its size on the other side.
 
-    return [file for file in files if not is_copy(file)]
+    Args:
+        files: the files.
+        labelled: the labelled files.
+    """
+    sizes = {file.size for file in files}
+    alike = [path for path in labelled if path.stat().st_size in sizes]
+    alike_sizes, digests = {path.stat().st_size for path in alike}, set(map(sha256_of, alike))
+    return [file for file in files if file.size not in alike_sizes or _digest(file.path) not in digests]
+
+
+def _digest(path: Path) -> str | None:
+    """Returns the SHA-256 of a file, or None where it cannot be read; the reason is reported when it is decoded."""
+    try:
+        return sha256_of(path)
+    except OSError:
+        return None

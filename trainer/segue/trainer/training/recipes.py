@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
-from segue.trainer.data.front_end import FRONT_END
+from segue.trainer.data.front_end import CLIP_COLUMNS, FRONT_END
 from segue.trainer.networks.paper import CNN, CNN_LSTM
 from segue.trainer.training.plans import FastPlan, PaperPlan
 from segue.trainer.training.recipe import Recipe
 from segue.trainer.training.train_fast import train_fast
 from segue.trainer.training.train_paper import train_paper
 
-LSTM_COLUMNS = (FRONT_END.columns, 78, 194, 387)
+LSTM_COLUMNS = (FRONT_END.columns, 78, 194, CLIP_COLUMNS)
 """Columns of the windows of the paper's CNN-LSTM: 3, 6, 15 and 30 s."""
 
 _PAPER_METHOD = (
