@@ -32,7 +32,7 @@ def test_metrics_are_served() -> None:
     assert "_created" not in text
 
 
-def test_idle_connections_are_closed(capfd: pytest.CaptureFixture[str]) -> None:
+def test_idle_connections_are_closed(capsys: pytest.CaptureFixture[str]) -> None:
     """A connection that sends nothing is closed with its thread and without a traceback, and others are served."""
     with serve_metrics(Metrics().registry, "127.0.0.1:0", idle_seconds=0.3) as address:
         threads = threading.active_count()
@@ -42,7 +42,7 @@ def test_idle_connections_are_closed(capfd: pytest.CaptureFixture[str]) -> None:
             assert b"" == idle.recv(1)
         assert read(address)
         wait_until(lambda: threads == threading.active_count())
-    assert "" == capfd.readouterr().err
+    assert "" == capsys.readouterr().err
 
 
 def connect(address: str | None) -> socket.socket:
@@ -63,14 +63,14 @@ def is_closed_by_server(connection: socket.socket) -> bool:
     return True
 
 
-def test_a_request_that_arrives_slowly(capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_request_that_arrives_slowly(capsys: pytest.CaptureFixture[str]) -> None:
     """The limit counts from the connection's start: a caller that sends a byte now and then does not keep a thread."""
     with serve_metrics(Metrics().registry, "127.0.0.1:0", idle_seconds=1.0) as address:
         threads = threading.active_count()
         with connect(address) as trickling:
             wait_until(lambda: not sends_a_byte(trickling))
             wait_until(lambda: threads == threading.active_count())
-    assert "" == capfd.readouterr().err
+    assert "" == capsys.readouterr().err
 
 
 def sends_a_byte(connection: socket.socket) -> bool:
@@ -82,7 +82,7 @@ def sends_a_byte(connection: socket.socket) -> bool:
     return True
 
 
-def test_a_page_that_is_read_slowly(capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_page_that_is_read_slowly(capsys: pytest.CaptureFixture[str]) -> None:
     """A caller that does not read the page is cut off without a traceback."""
     registry = CollectorRegistry()
     Gauge("large", "x" * 20_000_000, registry=registry)
@@ -92,7 +92,7 @@ def test_a_page_that_is_read_slowly(capfd: pytest.CaptureFixture[str]) -> None:
             connection.sendall(b"GET /metrics HTTP/1.0\r\n\r\n")
             wait_until(lambda: threads < threading.active_count())
             wait_until(lambda: threads == threading.active_count())
-    assert "" == capfd.readouterr().err
+    assert "" == capsys.readouterr().err
 
 
 def test_many_idle_connections(caplog: pytest.LogCaptureFixture) -> None:
