@@ -84,15 +84,13 @@ class PrivateProcess:
         Raises:
             StoreUnavailable: there is no server program, or it does not start.
         """
-        with self._server_lock() as lock:
-            if lock.try_exclusive():
-                self._launch(lock)
-            elif not self._find_socket():
-                self._terminate()
-                if not lock.try_exclusive(STOP_SECONDS):
-                    raise StoreUnavailable(self.message("does not stop"))
-                self._launch(lock)
-        self._wait_until_ready()
+        launched = False
+        while not launched:
+            launched = self._launch_unless_running()
+            if self._becomes_ready():
+                return
+            # A server that this call did not start may have been killed a moment ago, and had not ended yet.
+        raise StoreUnavailable(f"{self.message('stopped while it started')} {self._log_end()}")
 
     def stop(self) -> None:
         """Stops the server and waits until its data is on disk. A server that does not answer is left running.
@@ -181,6 +179,18 @@ class PrivateProcess:
             return int((self._folder / _PID).read_bytes())
         return None
 
+    def _launch_unless_running(self) -> bool:
+        """Starts the server if none runs, or one without its socket, and returns whether it did."""
+        with self._server_lock() as lock:
+            if not lock.try_exclusive():
+                if self._find_socket():
+                    return False
+                self._terminate()
+                if not lock.try_exclusive(STOP_SECONDS):
+                    raise StoreUnavailable(self.message("does not stop"))
+            self._launch(lock)
+        return True
+
     def _launch(self, lock: FileLock) -> None:
         previous = self._recorded_socket()
         self._socket = socket_path(self._folder, previous)
@@ -206,18 +216,19 @@ class PrivateProcess:
         if launched.returncode != 0:
             raise StoreUnavailable(f"{self.message('does not start')}\n{launched.stdout}{launched.stderr}".rstrip())
 
-    def _wait_until_ready(self) -> None:
-        """Waits while the server loads its data, however long that takes."""
+    def _becomes_ready(self) -> bool:
+        """Waits while the server loads its data, however long that takes, and returns False if it ends meanwhile."""
         last_sign_of_life = time.monotonic()
         with self.client() as client:
             while (state := _state(client)) != "ready":
                 if not self.is_running():
-                    raise StoreUnavailable(f"{self.message('stopped while it started')} {self._log_end()}")
+                    return False
                 if state == "loading":
                     last_sign_of_life = time.monotonic()
                 if time.monotonic() - last_sign_of_life > _START_SECONDS:
                     raise StoreUnavailable(f"{self.message('runs, but does not answer')} {self._log_end()}")
                 time.sleep(0.01)
+        return True
 
     def _request_shutdown(self) -> None:
         # A Redis client would first wait for a reply. A suspended server must find the request when it resumes.

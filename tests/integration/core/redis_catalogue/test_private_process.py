@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import stat
+import threading
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from segue.core.errors import StoreUnavailable
+from segue.core.file_lock import FileLock
 from segue.core.redis_catalogue.client import translating_errors
 from segue.core.redis_catalogue.private_locations import find_server
 from segue.core.redis_catalogue.private_server import open_private_redis
@@ -58,6 +60,18 @@ def test_a_killed_server_is_started_again(folder: Path) -> None:
         with open_private_redis(folder) as again, connected(again.url) as client_again:
             assert b"value" == client_again.get("key")
             assert server_pid(again.url) not in {None, killed}
+
+
+def test_a_killed_server_that_has_not_ended_yet(folder: Path) -> None:
+    """A server that was killed a moment ago still has its lock, and its socket remains: it is started again."""
+    folder.mkdir()
+    (folder / "socket-path").write_bytes(os.fsencode(folder / "redis.sock"))
+    (folder / "redis.sock").touch()
+    ending = FileLock(folder / "server.lock", folder)
+    assert ending.try_exclusive()
+    threading.Timer(0.3, ending.close).start()
+    with open_private_redis(folder) as redis:
+        assert server_pid(redis.url) is not None
 
 
 def test_a_log_cut_off_by_a_crash(folder: Path) -> None:
