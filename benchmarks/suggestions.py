@@ -5,8 +5,8 @@
 For each seed, a quarter of the tracks is for test; no artist is on both sides. The others are unlabelled, except some
 tracks of each genre. In each round, a rule chooses 20 tracks, they get the genres in their names, and the head is
 trained again. The head is a quick one on the standardised mean logits of the tags, each genre with the same weight: a
-logistic regression, or with --head discriminants those that are one of three judges of segue-accurate. The embedding is
-composed as that of segue-accurate.
+logistic regression, or with --head discriminants those that are one of three judges of segue-accurate. Distances are
+those of the mean tags.
 
 It prints accuracy and log-loss after each round, and the difference to tracks at random with its standard error over
 the seeds. Random is the mean of four draws.
@@ -29,7 +29,6 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold
 
 from segue.trainer.accurate.head import SERVED_WINDOWS, HeadPlan, logits_of
-from segue.trainer.accurate.head_graph import TAGS_SHARE
 from segue.trainer.accurate.tags import read_tags
 from segue.trainer.data.dataset import labels_of
 from segue.trainer.data.tagged_track import TaggedTrack
@@ -45,43 +44,43 @@ PLAN = HeadPlan()
 Rows = NDArray[np.int64]
 Floats = NDArray[np.float32]
 Rule = Callable[[Floats, Floats, np.random.Generator], Sequence[int]]
-"""Chooses rows by their posterior [n, genres] and their embedding [n, e]."""
+"""Chooses rows by their posterior [n, genres] and their mean tags [n, 50], of length 1."""
 
 
-def suggested(posterior: Floats, embedding: Floats, _random: np.random.Generator) -> Sequence[int]:
+def suggested(posterior: Floats, tags: Floats, _random: np.random.Generator) -> Sequence[int]:
     """Chooses as ``segue-trainer suggest`` does."""
-    return [chosen.row for chosen in rank_clips(posterior, embedding, BATCH)]
+    return [chosen.row for chosen in rank_clips(posterior, tags, BATCH)]
 
 
-def smallest_margin(posterior: Floats, _embedding: Floats, _random: np.random.Generator) -> Sequence[int]:
+def smallest_margin(posterior: Floats, _tags: Floats, _random: np.random.Generator) -> Sequence[int]:
     """Chooses the least certain tracks, however similar they are."""
     return _by_margin(posterior)[:BATCH]
 
 
-def highest_entropy(posterior: Floats, _embedding: Floats, _random: np.random.Generator) -> Sequence[int]:
+def highest_entropy(posterior: Floats, _tags: Floats, _random: np.random.Generator) -> Sequence[int]:
     """Chooses the tracks with the highest entropy, however similar they are."""
     entropy = -(posterior * np.log(np.maximum(posterior, 1e-12))).sum(1)
     return [int(row) for row in np.argsort(-entropy, kind="stable")[:BATCH]]
 
 
-def k_centre(posterior: Floats, embedding: Floats, _random: np.random.Generator) -> Sequence[int]:
+def k_centre(posterior: Floats, tags: Floats, _random: np.random.Generator) -> Sequence[int]:
     """Chooses by farthest-first traversal from the least certain track, however certain the others are."""
-    return _farthest_first(embedding, _by_margin(posterior)[0], np.ones(len(posterior)))
+    return _farthest_first(tags, _by_margin(posterior)[0], np.ones(len(posterior)))
 
 
-def product(posterior: Floats, embedding: Floats, _random: np.random.Generator) -> Sequence[int]:
+def product(posterior: Floats, tags: Floats, _random: np.random.Generator) -> Sequence[int]:
     """Chooses by the largest product of the distance to the nearest chosen track and the root of 1 - margin."""
-    return _farthest_first(embedding, _by_margin(posterior)[0], np.sqrt(1 - margins_of(posterior)))
+    return _farthest_first(tags, _by_margin(posterior)[0], np.sqrt(1 - margins_of(posterior)))
 
 
-def medoids(_posterior: Floats, embedding: Floats, _random: np.random.Generator) -> Sequence[int]:
+def medoids(_posterior: Floats, tags: Floats, _random: np.random.Generator) -> Sequence[int]:
     """Chooses the track nearest to each centre of k-means."""
-    clusters = KMeans(BATCH, n_init=3, random_state=0).fit(embedding)
-    distance = clusters.transform(embedding)
+    clusters = KMeans(BATCH, n_init=3, random_state=0).fit(tags)
+    distance = clusters.transform(tags)
     return [int(np.where(clusters.labels_ == n, distance[:, n], np.inf).argmin()) for n in range(BATCH)]
 
 
-def at_random(posterior: Floats, _embedding: Floats, random: np.random.Generator) -> Sequence[int]:
+def at_random(posterior: Floats, _tags: Floats, random: np.random.Generator) -> Sequence[int]:
     """Chooses tracks at random."""
     return [int(row) for row in random.permutation(len(posterior))[:BATCH]]
 
@@ -96,10 +95,10 @@ RULES: dict[str, Rule] = {
 }
 
 
-def _farthest_first(embedding: Floats, first: int, weights: NDArray[np.floating[Any]]) -> list[int]:
-    chosen, distance = [first], np.full(len(embedding), np.inf)
+def _farthest_first(tags: Floats, first: int, weights: NDArray[np.floating[Any]]) -> list[int]:
+    chosen, distance = [first], np.full(len(tags), np.inf)
     while len(chosen) < BATCH:
-        distance = np.minimum(distance, 1 - embedding @ embedding[chosen[-1]])
+        distance = np.minimum(distance, 1 - tags @ tags[chosen[-1]])
         score = np.maximum(distance, 0) * weights
         score[chosen] = -1
         chosen.append(int(score.argmax()))
@@ -112,9 +111,10 @@ def _by_margin(posterior: Floats) -> list[int]:
 
 @dataclass(frozen=True)
 class Tracks:
-    """Mean logits [n, 50], genres [n] and groups of artists [n] of the tracks."""
+    """Mean logits and mean tags [n, 50], the tags of length 1, genres [n] and groups of artists [n] of the tracks."""
 
     logits: Floats
+    tags: Floats
     genres: Rows
     groups: NDArray[np.str_]
 
@@ -123,8 +123,11 @@ class Tracks:
         """Computes the arrays of tagged tracks."""
         labels = labels_of(track.genre for track in tracks)
         groups = artist_groups(track.track for track in tracks)
+        served = [track.spread(SERVED_WINDOWS).tags for track in tracks]
+        means = np.stack([tags.mean(0) for tags in served])
         return cls(
-            np.stack([logits_of(track.spread(SERVED_WINDOWS)).mean(0) for track in tracks]),
+            np.stack([logits_of(tags).mean(0) for tags in served]),
+            means / np.linalg.norm(means, axis=1, keepdims=True),
             np.array([labels.index(track.genre) for track in tracks]),
             np.array([groups[track.track] for track in tracks]),
         )
@@ -169,11 +172,6 @@ class QuickHead:
         posterior: Floats = self._classifier.predict_proba(self._scale(rows))
         return posterior
 
-    def embedding(self, rows: Rows) -> Floats:
-        """Computes embeddings [rows, e] of length 1."""
-        parts = [_unit(self.posterior(rows)), TAGS_SHARE * _unit(self._scale(rows))]
-        return _unit(np.concatenate(parts, axis=1))
-
     def measure(self, rows: Rows) -> tuple[float, float]:
         """Computes accuracy and log-loss in nats."""
         figures = classification_metrics(self.posterior(rows), self._tracks.genres[rows])
@@ -182,11 +180,6 @@ class QuickHead:
     def _scale(self, rows: Rows) -> Floats:
         scaled: Floats = (self._tracks.logits[rows] - self._mean) / self._spread
         return scaled
-
-
-def _unit(vectors: Floats) -> Floats:
-    unit: Floats = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-    return unit
 
 
 @dataclass(frozen=True)
@@ -220,7 +213,7 @@ class Trial:
         head = QuickHead(self.tracks, labelled, options.head)
         figures = [head.measure(self.test)]
         for _ in range(options.rounds):
-            chosen = unlabelled[rule(head.posterior(unlabelled), head.embedding(unlabelled), random)]
+            chosen = unlabelled[rule(head.posterior(unlabelled), self.tracks.tags[unlabelled], random)]
             labelled, unlabelled = np.concatenate([labelled, chosen]), np.setdiff1d(unlabelled, chosen)
             head = QuickHead(self.tracks, labelled, options.head)
             figures.append(head.measure(self.test))

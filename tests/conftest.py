@@ -79,9 +79,9 @@ def tagging_model(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) ->
 
 @pytest.fixture(scope="session")
 def random_weights() -> Fields:
-    """Variables of MusiCNN by their names in the checkpoint, with fewer filters and random values."""
+    """Variables of MusiCNN by their names in the checkpoint, with fewer filters of its CNN, and random values."""
     random = np.random.default_rng(11)
-    timbre, tempo, middle, dense = 8, 4, 6, 12
+    timbre, tempo, middle, dense = 8, 4, 6, 200
     front = 2 * timbre + 3 * tempo
     pooled = 2 * (front + 3 * middle)
     kernels = {

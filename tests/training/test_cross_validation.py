@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from segue.trainer.accurate.cross_validation import TagArrays, cross_validate, precision_of_mean_tags
+from segue.trainer.accurate.cross_validation import TagArrays, cross_validate
+from segue.trainer.accurate.figures import precision_figures
 from segue.trainer.accurate.head import DISCRIMINANTS, JUDGES, REGRESSION, HeadPlan
 from segue.trainer.data.tagged_track import TaggedTrack
 from segue.trainer.errors import DataUnusable
@@ -45,7 +46,7 @@ def test_every_track_is_predicted_once_from_its_own_windows() -> None:
     for result in results.values():
         assert [0, 1] * 8 == result.genres.tolist() == result.posterior.argmax(1).tolist()
         assert [(3, 2)] * 16 == [windows.shape for windows in result.window_posteriors]
-        assert (16,) == result.precision.shape
+        assert (16,) == result.novelty.shape
     one, two, three = (result.posterior for result in results.values())
     assert not np.allclose(one, two)
     assert not np.allclose(two, three)
@@ -60,22 +61,41 @@ def test_heads_are_evaluated_with_the_windows_that_are_served() -> None:
 
 
 def test_no_track_of_the_seeds_artist_is_recommended() -> None:
-    """The seeds of an artist with most tracks of a genre get only the four tracks of other artists."""
+    """Precision is that of the layer, and tracks of the seed's artist are never recommended."""
     blues = of_one_artist("blues")[:12]
     others = [f"rock.x{number}" for number in range(12)]
     alone = [f"blues.x{number}" for number in range(4)]
-    tracks = tagged([*blues, *alone, *others])
-    result = cross_validate(tracks, ("blues", "rock"), PLAN, (DESIGN,))[DESIGN]
-    assert (result.precision[:12] <= 0.4).all()
-    assert (precision_of_mean_tags(TagArrays.of(tracks, ("blues", "rock"), 5))[:12] <= 0.4).all()
-    assert (result.precision[12:16] >= 0.9).all()
+    arrays = arrays_of([*blues, *alone, *others], ("blues", "rock"))
+    figures = precision_figures(arrays)
+    # Of ten, the twelve tracks of the artist get the four of others, those get ten, and so do the tracks of rock.
+    expected = (12 * 0.4 + 4 * 1 + 12 * 1) / 28
+    assert pytest.approx(expected) == figures["precision_at_10_other_artists"]
+    assert figures["precision_at_10_of_mean_tags"] < expected
+    assert figures["precision_at_10_other_artists_low"] <= expected <= figures["precision_at_10_other_artists_high"]
 
 
 def test_too_few_tracks_of_other_artists_have_no_precision() -> None:
     """Ten recommendations need ten tracks, and those of the seed's own artist do not count."""
-    tracks = tagged([f"{genre}.x{number}" for number in range(5) for genre in "ab"])
-    assert np.isnan(cross_validate(tracks, ("a", "b"), PLAN, (DESIGN,))[DESIGN].precision).all()
-    assert np.isnan(precision_of_mean_tags(TagArrays.of(tracks, ("a", "b"), 5))).all()
+    assert {} == precision_figures(
+        arrays_of([f"{genre}.x{number}" for number in range(5) for genre in "ab"], ("a", "b"))
+    )
+
+
+def test_tags_alone_have_no_precision() -> None:
+    """The embedding is another layer, so the precision of recommendations is not known without it."""
+    tracks = tagged([f"{genre}.x{number}" for number in range(8) for genre in "ab"])
+    assert {} == precision_figures(TagArrays.of(tracks, ("a", "b"), 5))
+
+
+def arrays_of(names: list[str], labels: tuple[str, ...]) -> TagArrays:
+    """The arrays of tracks with tags at random, and with a layer that has a direction for each genre."""
+    random, tracks = np.random.default_rng(1), []
+    for name in names:
+        genre = name.split(".")[0]
+        layer = 0.1 * random.random((3, 200), np.float32)
+        layer[:, labels.index(genre)] += 5
+        tracks.append(TaggedTrack(name, genre, random.random((3, 50), np.float32), layer))
+    return TagArrays.of(tracks, labels, 5)
 
 
 @pytest.mark.filterwarnings("error")

@@ -9,7 +9,10 @@ from numpy.typing import NDArray
 
 from segue.trainer.accurate.head import DISCRIMINANTS, JUDGES, NETWORKS, REGRESSION, Head, HeadPlan, train_head
 from segue.trainer.accurate.head_graph import HeadGraph
+from segue.trainer.accurate.musicnn import build_backbone
+from segue.trainer.accurate.signatures import AccurateServingGraph
 from segue.trainer.arrays import Floats
+from segue.trainer.data.npz import Fields
 from segue.trainer.data.tagged_track import TaggedTrack
 
 LABELS = ("a", "b", "c")
@@ -50,7 +53,7 @@ def decide(
 
 def served_tags(tracks: list[TaggedTrack]) -> Floats:
     """The tags of five windows of each track."""
-    return np.stack([track.spread(5) for track in tracks])
+    return np.stack([track.spread(5).tags for track in tracks])
 
 
 def test_genres_of_unequal_counts_are_classified(head: Head) -> None:
@@ -94,7 +97,7 @@ def test_absent_windows_do_not_matter(head: Head, absent: float) -> None:
     for name in expected:
         assert np.array_equal(expected[name], actual[name]), name
     assert (actual["window_posterior"][:, 2:] == 0).all()
-    assert not np.allclose(actual["embedding"], decide(head, tags)["embedding"], atol=1e-4)
+    assert not np.allclose(actual["novelty"], decide(head, tags)["novelty"], atol=1e-4)
 
 
 def test_clips_of_a_batch_are_independent(head: Head) -> None:
@@ -108,14 +111,25 @@ def test_clips_of_a_batch_are_independent(head: Head) -> None:
 
 
 def test_outputs_are_those_of_the_contract(head: Head) -> None:
-    """Posteriors of clips and windows sum to 1 and embeddings have length 1, also at the ends of the tags' range."""
+    """Posteriors of clips and windows sum to 1, also at the ends of the tags' range."""
     random = np.random.default_rng(5).random((4, 5, 50), np.float32)
     tags = np.concatenate([random, np.zeros((1, 5, 50)), np.ones((1, 5, 50))]).astype(np.float32)
     outputs = decide(head, tags)
     np.testing.assert_allclose(1, outputs["posterior"].sum(1), atol=1e-5)
     np.testing.assert_allclose(1, outputs["window_posterior"].sum(2), atol=1e-5)
-    np.testing.assert_allclose(1, np.linalg.norm(outputs["embedding"], axis=1), atol=1e-5)
-    assert (6, 3 + 50) == outputs["embedding"].shape
+    assert ((6, 3), (6, 5, 3)) == (outputs["posterior"].shape, outputs["window_posterior"].shape)
+
+
+def test_the_embedding_is_the_mean_of_the_layer(head: Head, random_weights: Fields) -> None:
+    """Absent windows, even of NaN, have no part in it, and neither have the tags."""
+    graph = AccurateServingGraph(build_backbone(random_weights.__getitem__), head, temperature=1.0)
+    features = np.random.default_rng(6).random((2, 5, 250), np.float32)
+    mask = np.array([[True] * 5, [True, True, False, False, False]])
+    features[1, 2:] = np.nan
+    actual = graph.decide(tf.constant(features), tf.constant(mask))["embedding"].numpy()
+    for row, windows in enumerate((features[0], features[1, :2])):
+        mean = windows[:, 50:].mean(0)
+        np.testing.assert_allclose(mean / np.linalg.norm(mean), actual[row], atol=1e-6)
 
 
 def test_the_temperature_flattens_the_posterior(head: Head) -> None:

@@ -16,7 +16,7 @@ from segue.core.features.windows import Windows
 from segue.core.model.artifact import read_manifest
 from segue.core.model.saved_model import Model
 from segue.trainer.cli.main import main
-from segue.trainer.data.tag_file import write_tag_file
+from segue.trainer.data.tag_file import WindowTags, write_tag_file
 from segue.trainer.networks.paper import CNN
 from segue.trainer.reporting.run_record import read_record
 from tests.helpers.machine.file_opens import count_opens
@@ -80,7 +80,7 @@ def test_a_run_with_a_teacher_serves_the_same_widths(write_archive: Callable[...
     """The card counts the clips with tags, and the features are as wide as those of a run without a teacher."""
     tracks = [f"{genre}.{number:05}" for genre in ("blues", "rock") for number in range(3)]
     tags = np.random.default_rng(0).random((2, 5), np.float32)
-    write_tag_file(tmp_path / "tags.npz", dict.fromkeys(tracks, tags))
+    write_tag_file(tmp_path / "tags.npz", dict.fromkeys(tracks, WindowTags(tags)))
     options = ["--input", str(write_archive()), "--tags", str(tmp_path / "tags.npz"), "--epochs", "1"]
     trained = CliRunner().invoke(main, ["train", *options, "--output", str(tmp_path / "out")], catch_exceptions=False)
     assert 0 == trained.exit_code, trained.stderr

@@ -8,16 +8,18 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.covariance import ledoit_wolf_shrinkage
 
-from segue.trainer.accurate.head_graph import TAGS_SHARE
 from segue.trainer.arrays import Floats
 from tests.corpus.embeddings.layers import NORMALISED, PENULTIMATE, POOLED, TAGS, WIDTHS, Layers
 
+SHARE = 0.7
+"""Weight of an embedding that is joined with the posterior; docs/adr/0013 explains the value."""
+
 
 class HeadOutput(NamedTuple):
-    """The posterior [n, genres] of clips by a head, and their embedding [n, e] as it ships."""
+    """The posterior [n, genres] of clips by a head, and the mean of the standardised logits of their tags [n, 50]."""
 
     posterior: Floats
-    embedding: Floats
+    logits: Floats
 
 
 Embed = Callable[[Layers, HeadOutput], Floats]
@@ -100,17 +102,17 @@ def joined(inner: Fit) -> Fit:
 
     def fit(others: Layers) -> Embed:
         embed = inner(others)
-        return lambda layers, head: unit(np.hstack([unit(head.posterior), TAGS_SHARE * embed(layers, head)]))
+        return lambda layers, head: unit(np.hstack([unit(head.posterior), SHARE * embed(layers, head)]))
 
     return fit
 
 
-def _today(others: Layers) -> Embed:
-    return lambda layers, head: head.embedding
+def _logits(others: Layers) -> Embed:
+    return lambda layers, head: unit(head.logits)
 
 
 def candidates(genres: int) -> tuple[Candidate, ...]:
-    """Returns all candidates; the first is the embedding that ships today, the second the mean tags.
+    """Returns all candidates; the first is the embedding that shipped before the trial, the second the mean tags.
 
     Args:
         genres: number of genres of the head.
@@ -125,5 +127,5 @@ def candidates(genres: int) -> tuple[Candidate, ...]:
         ),
     ]
     both = [Candidate(f"posterior + {name}", genres + width, joined(fit)) for name, width, fit in alone]
-    today = Candidate("today's", genres + WIDTHS[TAGS], _today)
-    return (today, Candidate("tags, plain", WIDTHS[TAGS], plain(TAGS)), *alone, *both)
+    former = Candidate("posterior + logits", genres + WIDTHS[TAGS], joined(_logits))
+    return (former, Candidate("tags, plain", WIDTHS[TAGS], plain(TAGS)), *alone, *both)

@@ -53,7 +53,8 @@ class Layers:
 def layers_model(backbone: keras.Model) -> keras.Model:
     """Returns MusiCNN with all of ``LAYERS`` as outputs, in their order."""
     pooled, penultimate = backbone.get_layer("batch_normalization_9"), backbone.get_layer("batch_normalization_10")
-    return keras.Model(backbone.input, [backbone.output, penultimate.output, pooled.input, pooled.output])
+    tags = backbone.get_layer("dense_1")
+    return keras.Model(backbone.input, [tags.output, penultimate.output, pooled.input, pooled.output])
 
 
 def compute_layers(clips: Sequence[Clip], backbone: keras.Model, report: Callable[[int], None]) -> Mapping[str, Layers]:

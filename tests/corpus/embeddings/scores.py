@@ -126,7 +126,7 @@ def interval(name: str, values: AnyFloats, clips: Sequence[Clip]) -> Interval:
 
 
 def verdict(gains: Mapping[str, Interval]) -> str:
-    """Returns the result of the rule for the gains of a candidate over today's embedding."""
+    """Returns the result of the rule for the gains of a candidate over the former embedding."""
     if min(gains[GENRE_5].low, gains[GENRE_10].low) <= -MAX_LOSS:
         return f"no: a loss of {MAX_LOSS} in genre precision is not excluded"
     if worse := [name for name in (ARTIST_5, OVERLAP) if gains[name].high < 0]:

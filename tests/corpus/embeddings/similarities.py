@@ -11,7 +11,6 @@ import tensorflow as tf
 from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedGroupKFold
 
-from segue.core.model.saved_model import Model
 from segue.trainer.accurate.head import HeadPlan, train_head
 from segue.trainer.accurate.head_graph import HeadGraph
 from segue.trainer.arrays import Floats, Positions
@@ -24,7 +23,7 @@ from tests.corpus.embeddings.layers import TAGS, Layers
 FOLDS = 5
 
 Head = Callable[[Layers], HeadOutput]
-"""Computes the posterior and today's embedding of clips."""
+"""Computes the output of a head for clips."""
 
 HeadFor = Callable[[frozenset[str]], Head]
 """Returns a head that was trained without some groups of tracks."""
@@ -36,29 +35,17 @@ def trained_heads(tracks: Sequence[TaggedTrack], labels: tuple[str, ...], plan: 
 
     def head_for(excluded: frozenset[str]) -> Head:
         known = [track for track in tracks if groups.get(track.track, track.track) not in excluded]
-        graph = HeadGraph(train_head(known, labels, plan))
+        trained = train_head(known, labels, plan)
+        graph = HeadGraph(trained)
 
         def head(layers: Layers) -> HeadOutput:
             outputs = graph(tf.constant(layers.values[TAGS]), tf.constant(layers.mask))
-            return HeadOutput(outputs["posterior"].numpy(), outputs["embedding"].numpy())
+            logits = Layers({TAGS: trained.scale(layers.values[TAGS]) * layers.mask[..., None]}, layers.mask)
+            return HeadOutput(outputs["posterior"].numpy(), logits.mean(TAGS))
 
         return head
 
     return head_for
-
-
-def shipped_head(model: Model) -> HeadFor:
-    """Returns the head of an artifact, whatever the groups are."""
-
-    def head(layers: Layers) -> HeadOutput:
-        tags = [values[mask] for values, mask in zip(layers.values[TAGS], layers.mask, strict=True)]
-        predictions = model.decide(tags)
-        return HeadOutput(
-            np.stack([prediction.posterior for prediction in predictions]),
-            np.stack([prediction.embedding for prediction in predictions]),
-        )
-
-    return lambda excluded: head
 
 
 def artist_folds(clips: Sequence[Clip], seed: int = 0) -> Positions:

@@ -65,8 +65,8 @@ class Trial:
 
     def better(self) -> list[Candidate]:
         """Returns the candidates that the rule calls better than the first one, the smallest first."""
-        today, *rest = self.candidates
-        found = [candidate for candidate in rest if verdict(self.gains(candidate, today)).startswith("better")]
+        former, *rest = self.candidates
+        found = [candidate for candidate in rest if verdict(self.gains(candidate, former)).startswith("better")]
         return sorted(found, key=lambda candidate: candidate.width)
 
     def lines(self) -> Iterator[str]:

@@ -23,6 +23,7 @@ from segue.trainer.accurate.musicnn import TAG_NAMES
 from segue.trainer.accurate.tags import read_tags, save_tags
 from segue.trainer.cli.main import main
 from segue.trainer.commands.train_accurate import train_head_artifact
+from segue.trainer.data.tagged_track import TaggedTrack
 from segue.trainer.errors import SplitMismatch
 from segue.trainer.export.artifact import CARD
 from segue.trainer.settings import TrainAccurateSettings
@@ -104,7 +105,7 @@ def test_the_artifact_is_whole_and_predicts(artifact: Path, folder: Path) -> Non
     assert pytest.approx(1, abs=1e-5) == prediction.posterior.sum()
     assert pytest.approx(1, abs=1e-5) == np.linalg.norm(prediction.embedding)
     assert (5, 2) == prediction.window_posterior.shape
-    np.testing.assert_allclose(prediction.tag_scores, model.encode(clip.windows.values).mean(0), atol=1e-6)
+    np.testing.assert_allclose(prediction.tag_scores, model.encode(clip.windows.values)[:, :50].mean(0), atol=1e-6)
 
 
 @pytest.mark.parametrize("windows", [1, 3])
@@ -155,10 +156,35 @@ def test_an_artifact_is_evaluated_on_tags(artifact: Path, tags: Path, tmp_path: 
         assert {"track", "genres", "posterior", "embedding"} == set(fields.files)
         assert [track.track for track in read_tags(tags)] == fields["track"].tolist()
         assert list(GENRES) == fields["genres"].tolist()
-        assert ((14, 2), (14, 52)) == (fields["posterior"].shape, fields["embedding"].shape)
+        assert ((14, 2), (14, 200)) == (fields["posterior"].shape, fields["embedding"].shape)
         np.testing.assert_allclose(1, fields["posterior"].sum(1), atol=1e-5)
+        first = fields["embedding"][0]
+    (track, *_) = read_tags(tags)
+    served = track.spread(5)
+    assert served.layer is not None
+    (prediction,) = Model.load(artifact).decide([np.hstack([served.tags, served.layer])])
+    np.testing.assert_allclose(prediction.embedding, first, atol=1e-6)
     table = run("evaluate", "--model", artifact, "--tags", tags).stdout
     assert "14 of them on the TRAINING SIDE" in " ".join(table.split())
+
+
+def test_tags_without_the_layer(artifact: Path, tags: Path, backbone_file: Path, tmp_path: Path) -> None:
+    """The genres are evaluated as before; recommendations are not, and the card and the report do not name them."""
+    bare = tmp_path / "bare.npz"
+    save_tags(bare, [TaggedTrack(track.track, track.genre, track.tags) for track in read_tags(tags)])
+    options = ("--model", artifact, "--tags", bare, "--report", tmp_path / "report")
+    results = [run("evaluate", "--model", artifact, "--tags", path, "--json") for path in (bare, tags)]
+    assert [True, False] == ["recommendations are not evaluated" in result.stderr for result in results]
+    figures, whole = (json.loads(result.stdout) for result in results)
+    assert (None, None) == (figures["precision_at_5"], figures["precision_at_10"])
+    assert whole["log_loss"] == figures["log_loss"]
+    for path in (tags, bare):
+        assert 0 == run(*("evaluate", *options[:2], "--tags", path, *options[4:])).exit_code
+    assert "Recommendations" not in (tmp_path / "report" / "report.md").read_text()
+    assert not (tmp_path / "report" / "figures" / "map.png").exists()
+    metrics = train(bare, backbone_file, tmp_path / "small").metrics
+    assert not [name for name in metrics if name.startswith("precision_at")]
+    assert "precision at 10" not in (tmp_path / "small" / CARD).read_text()
 
 
 def test_an_artifact_suggests_clips_to_label(artifact: Path, folder: Path, tmp_path: Path) -> None:

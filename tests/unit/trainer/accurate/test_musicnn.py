@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from segue.core.features.log_mel import log_scale, mel_power
 from segue.core.testing.synthetic_clips import render_clip
-from segue.trainer.accurate.musicnn import FEATURES, TAG_NAMES, build_backbone
+from segue.trainer.accurate.musicnn import FEATURES, LAYER, TAG_NAMES, build_backbone
 from segue.trainer.data.npz import Fields
 
 
@@ -27,16 +27,24 @@ def windows(count: int) -> NDArray[np.float32]:
 
 
 def test_tags_are_in_their_range(network: keras.Model) -> None:
-    """Each window has 50 tags in [0, 1], which differ between windows."""
-    tags = network.predict(windows(4), verbose=0)
-    assert (4, 50) == tags.shape
-    assert ((tags >= 0) & (tags <= 1)).all()
-    assert (tags.std(0) > 1e-6).any()
+    """Each window has 50 tags in [0, 1] and then a layer of 200 numbers, which differ between windows."""
+    features = network.predict(windows(4), verbose=0)
+    assert (4, 250) == features.shape
+    assert ((features[:, :50] >= 0) & (features[:, :50] <= 1)).all()
+    assert (features.std(0) > 1e-6)[[*range(50)]].any()
+    assert (features.std(0) > 1e-6)[50:].any()
+
+
+def test_tags_come_from_the_layer(network: keras.Model) -> None:
+    """The tags are those of the last dense layer on the other 200 numbers."""
+    features = network.predict(windows(2), verbose=0)
+    tags = network.get_layer("dense_1")(features[:, 50:])
+    np.testing.assert_allclose(features[:, :50], tags, atol=1e-6)
 
 
 def test_each_tag_has_a_name(network: keras.Model) -> None:
     """There is one name for each output, and the ends of the list are those of the published one."""
-    assert (len(TAG_NAMES),) == network.output_shape[1:]
+    assert (len(TAG_NAMES) + LAYER,) == network.output_shape[1:]
     assert len(TAG_NAMES) == len(set(TAG_NAMES))
     assert ("rock", "pop", "House", "happy") == (*TAG_NAMES[:2], *TAG_NAMES[-2:])
 

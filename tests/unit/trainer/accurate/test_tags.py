@@ -59,7 +59,7 @@ def test_windows_of_tracks_may_alternate(write_tags: Write) -> None:
 )
 def test_windows_are_spread_over_the_clip(windows: int, max_windows: int, selected: list[int]) -> None:
     """Of five, the first and the last window are selected, and none twice."""
-    assert selected == numbered(windows).spread(max_windows)[:, 0].tolist()
+    assert selected == numbered(windows).spread(max_windows).tags[:, 0].tolist()
 
 
 @pytest.mark.parametrize("max_windows", [1, 2, 3, 4, 5])
@@ -67,9 +67,29 @@ def test_windows_are_spread_over_the_clip(windows: int, max_windows: int, select
 def test_the_windows_are_those_of_the_server(hop: int, max_windows: int) -> None:
     """None is more than half a hop from the window that is extracted from the audio of the same clip of 30 s."""
     columns = 10 * 187
-    selected = hop * numbered((columns - 187) // hop + 1).spread(max_windows)[:, 0]
+    selected = hop * numbered((columns - 187) // hop + 1).spread(max_windows).tags[:, 0]
     # A clip of a whole number of windows ends up to one hop after the last of them.
     np.testing.assert_allclose(spread_starts(columns, 187, max_windows), selected, atol=hop / 2 + 36)
+
+
+def test_the_layer_is_spread_as_the_tags(tmp_path: Path) -> None:
+    """A track's layer has the same windows as its tags, also when it comes from a file."""
+    tags = np.linspace(0, 1, 500, dtype=np.float32).reshape(10, 50)
+    layer = np.repeat(np.arange(10, dtype=np.float32)[:, None], 200, 1)
+    tracks = [TaggedTrack("rock.0", "rock", tags, layer), TaggedTrack("a.0", "a", tags, -layer)]
+    save_tags(tmp_path / "tags.npz", tracks)
+    for track, sign in zip(read_tags(tmp_path / "tags.npz"), (-1, 1), strict=True):
+        spread = track.spread(3)
+        assert spread.layer is not None
+        assert [sign, 4 * sign, 8 * sign] == spread.layer[:, 199].tolist()
+        assert np.array_equal(tags[[1, 4, 8]], spread.tags)
+
+
+def test_a_file_has_the_layer_of_all_tracks_or_of_none(tmp_path: Path) -> None:
+    """Where the layer of one track is not known, all tracks have tags alone."""
+    with_layer = TaggedTrack("b.0", "b", np.zeros((1, 50), np.float32), np.ones((1, 200), np.float32))
+    save_tags(tmp_path / "tags.npz", [with_layer, numbered(1)])
+    assert [None, None] == [track.layer for track in read_tags(tmp_path / "tags.npz")]
 
 
 def numbered(windows: int) -> TaggedTrack:
@@ -102,6 +122,11 @@ def test_the_genre_in_a_name(track: str, genre: str) -> None:
         ({"tags": np.full((8, 50), np.nan, np.float32)}, r"not numbers in \[0, 1\]"),
         ({"tags": np.full((8, 50), 1.01, np.float32)}, r"not numbers in \[0, 1\]"),
         ({"tags": np.full((8, 50), -0.01, np.float32)}, r"not numbers in \[0, 1\]"),
+        ({"layer": np.zeros((8, 199), np.float32)}, "a layer of 199 numbers, not 200"),
+        ({"layer": np.zeros((7, 200), np.float32)}, "shape"),
+        ({"layer": np.zeros((8, 200), np.int64)}, "shape"),
+        ({"layer": np.zeros(8, np.float32)}, "shape"),
+        ({"layer": np.full((8, 200), np.inf, np.float32)}, "not of finite numbers"),
         ({"track": np.array(["rock\t1.00001"] * 8)}, "a tab"),
         ({"track": np.array([""] * 8)}, "is empty"),
         ({"track": np.array([".00001"] * 8)}, "without a genre"),

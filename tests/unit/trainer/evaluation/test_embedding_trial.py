@@ -94,7 +94,7 @@ def test_whitened_embedding_has_its_width() -> None:
 def test_posterior_is_joined_with_a_weight() -> None:
     """The cosine of joined embeddings is that of the posteriors and 0.49 times that of the rest, over 1.49."""
     layers = made_up_layers(np.array([[[1, 0]], [[0, 1]]]))
-    head = HeadOutput(np.array([[0.5, 0.5], [0.5, 0.5]], np.float32), NO_HEAD.embedding)
+    head = HeadOutput(np.array([[0.5, 0.5], [0.5, 0.5]], np.float32), NO_HEAD.logits)
     vectors = joined(plain(PENULTIMATE))(layers)(layers, head)
     assert pytest.approx(1 / 1.49) == vectors[0] @ vectors[1]
 
@@ -103,7 +103,7 @@ def test_widths_of_candidates_are_true() -> None:
     """Each candidate has as many numbers as the tables say."""
     values = {TAGS: noise(30, 5, 50), PENULTIMATE: noise(30, 5, 200), POOLED: noise(30, 5, 1_506)}
     layers = Layers({**values, NORMALISED: values[POOLED]}, np.ones((30, 5), bool))
-    head = HeadOutput(np.full((30, 10), 0.1, np.float32), noise(30, 60))
+    head = HeadOutput(np.full((30, 10), 0.1, np.float32), noise(30, 50))
     for name, width, fit in candidates(10):
         assert (30, width) == fit(layers)(layers, head).shape, name
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from segue.trainer.data.npz import read_npz, write_npz
-from segue.trainer.data.tag_file import write_tag_file
+from segue.trainer.data.tag_file import WindowTags, write_tag_file
 from segue.trainer.errors import DataUnusable
 from segue.trainer.labelling.music import MusicFile
 from segue.trainer.labelling.tag_cache import TagCache
@@ -91,7 +91,7 @@ def test_a_file_of_another_kind_is_refused(tmp_path: Path, content: bytes) -> No
 
 def test_tags_of_labelled_clips_are_refused(tmp_path: Path) -> None:
     """A file that ``segue-trainer tag`` wrote is not overwritten."""
-    write_tag_file(tmp_path / "tags.npz", {"rock/a.mp3": np.zeros((1, 50), np.float32)})
+    write_tag_file(tmp_path / "tags.npz", {"rock/a.mp3": WindowTags(np.zeros((1, 50), np.float32))})
     with pytest.raises(DataUnusable, match="is not a cache of tags"):
         TagCache.open(tmp_path / "tags.npz", RECIPE)
 

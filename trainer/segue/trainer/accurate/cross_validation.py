@@ -17,12 +17,13 @@ from segue.trainer.accurate.musicnn import TAGS
 from segue.trainer.arrays import Floats
 from segue.trainer.data.tagged_track import TaggedTrack
 from segue.trainer.errors import DataUnusable
-from segue.trainer.evaluation.precision import K_VALUES, precision_of_each
 from segue.trainer.splits.split import artist_groups
 
 FOLDS = 5
-_K = K_VALUES[-1]
 _REMEDY = "Give it tracks of more artists; a track that is not in GTZAN's index counts as an artist of its own."
+
+# As in TensorFlow's l2_normalize.
+_MIN_LENGTH = 1e-6
 
 Design = tuple[str, ...]
 """The judges of a head that count; see ``segue.trainer.accurate.head.JUDGES``."""
@@ -38,19 +39,14 @@ class CrossValidated:
     Attributes:
         genres: true genres [n], as positions among the labels.
         posterior: [n, genres], each row by the head that was trained without the track's artist.
-        embedding: [n, e], by the same heads.
         window_posteriors: posteriors [w, genres] of each track's windows.
         novelty: novelty of each track [n], by the same heads.
-        precision: precision at 10 of each track [n], with the tracks of all other artists recommended by the same
-            head; NaN where there are fewer than 10.
     """
 
     genres: Rows
     posterior: Floats
-    embedding: Floats
     window_posteriors: tuple[Floats, ...]
     novelty: Floats
-    precision: NDArray[np.float64]
 
 
 def cross_validate(
@@ -82,13 +78,8 @@ def cross_validate(
         head = train_head([tracks[row] for row in train], labels, plan)
         for design, by_row in results.items():
             predicted = _predict(HeadGraph(head, judges=design), arrays)
-            by_row |= dict(zip(held_out.tolist(), _evaluate_fold(arrays, held_out, predicted), strict=True))
+            by_row |= {row: _result(arrays, row, predicted) for row in held_out.tolist()}
     return {design: _collect(arrays.genres, by_row) for design, by_row in results.items()}
-
-
-def precision_of_mean_tags(arrays: TagArrays) -> NDArray[np.float64]:
-    """Computes the precision at 10 of each track [n] by the cosine of the mean tags; see ``CrossValidated``."""
-    return other_artists_precision(arrays.genres, arrays.groups, arrays.means)
 
 
 def pad_tags(tracks: Sequence[TaggedTrack], windows: int) -> tuple[Floats, NDArray[np.bool_]]:
@@ -96,20 +87,30 @@ def pad_tags(tracks: Sequence[TaggedTrack], windows: int) -> tuple[Floats, NDArr
     tags = np.zeros((len(tracks), windows, TAGS), np.float32)
     mask = np.zeros((len(tracks), windows), bool)
     for row, track in enumerate(tracks):
-        served = track.spread(windows)
+        served = track.spread(windows).tags
         tags[row, : len(served)], mask[row, : len(served)] = served, True
     return tags, mask
 
 
 @dataclass(frozen=True)
 class TagArrays:
-    """Tracks as arrays: genres and groups [n], tags [n, w, 50], mask [n, w] and mean tags [n, 50]."""
+    """Tracks as arrays.
+
+    Attributes:
+        genres: genres [n], as positions among the labels.
+        groups: artists [n].
+        tags: tags [n, w, 50].
+        mask: [n, w], true where a window is present.
+        means: mean tags [n, 50].
+        embedding: see ``embed``.
+    """
 
     genres: Rows
     groups: NDArray[np.str_]
     tags: Floats
     mask: NDArray[np.bool_]
     means: Floats
+    embedding: Floats
 
     @classmethod
     def of(cls, tracks: Sequence[TaggedTrack], labels: tuple[str, ...], windows: int) -> TagArrays:
@@ -122,7 +123,26 @@ class TagArrays:
             tags=tags,
             mask=mask,
             means=(tags.sum(1) / mask.sum(1, keepdims=True)).astype(np.float32),
+            embedding=embed(tracks, windows),
         )
+
+
+def embed(tracks: Sequence[TaggedTrack], windows: int) -> Floats:
+    """Computes the embeddings of tracks as ``segue-accurate`` does.
+
+    Args:
+        tracks: the tracks.
+        windows: largest number of windows of a track that are served.
+
+    Returns:
+        The embeddings [n, 200], each of length 1; [n, 0] where the layer of a track is not known.
+    """
+    layers = [layer for track in tracks if (layer := track.spread(windows).layer) is not None]
+    if len(layers) < len(tracks):
+        return np.zeros((len(tracks), 0), np.float32)
+    means = np.stack([layer.mean(0) for layer in layers])
+    embedding: Floats = means / np.maximum(np.linalg.norm(means, axis=1, keepdims=True), _MIN_LENGTH)
+    return embedding
 
 
 @dataclass(frozen=True)
@@ -130,10 +150,8 @@ class _TrackResult:
     """Predictions for one track by the head that was trained without its artist."""
 
     posterior: Floats
-    embedding: Floats
     windows: Floats
     novelty: float
-    precision: float
 
 
 def _predict(graph: HeadGraph, arrays: TagArrays) -> dict[str, Floats]:
@@ -146,25 +164,17 @@ def _collect(genres: Rows, results: dict[int, _TrackResult]) -> CrossValidated:
     return CrossValidated(
         genres=genres,
         posterior=np.stack([result.posterior for result in ordered]),
-        embedding=np.stack([result.embedding for result in ordered]),
         window_posteriors=tuple(result.windows for result in ordered),
         novelty=np.array([result.novelty for result in ordered], np.float32),
-        precision=np.array([result.precision for result in ordered]),
     )
 
 
-def _evaluate_fold(arrays: TagArrays, held_out: Rows, predicted: dict[str, Floats]) -> list[_TrackResult]:
-    precision = other_artists_precision(arrays.genres, arrays.groups, predicted["embedding"], held_out)
-    return [
-        _TrackResult(
-            posterior=predicted["posterior"][row],
-            embedding=predicted["embedding"][row],
-            windows=predicted["window_posterior"][row][arrays.mask[row]],
-            novelty=float(predicted["novelty"][row]),
-            precision=float(precision[place]),
-        )
-        for place, row in enumerate(held_out)
-    ]
+def _result(arrays: TagArrays, row: int, predicted: dict[str, Floats]) -> _TrackResult:
+    return _TrackResult(
+        posterior=predicted["posterior"][row],
+        windows=predicted["window_posterior"][row][arrays.mask[row]],
+        novelty=float(predicted["novelty"][row]),
+    )
 
 
 def artist_folds(arrays: TagArrays, labels: tuple[str, ...], seed: int) -> list[tuple[Rows, Rows]]:
@@ -204,26 +214,3 @@ def _check_counts(arrays: TagArrays, labels: tuple[str, ...]) -> None:
         raise DataUnusable(f"Every genre has fewer than {FOLDS} tracks. {_REMEDY}")
     if len(np.unique(arrays.groups)) < FOLDS:
         raise DataUnusable(f"There are too few artists for {FOLDS} folds. {_REMEDY}")
-
-
-def other_artists_precision(
-    genres: Rows, groups: NDArray[np.str_], vectors: Floats, seeds: Rows | None = None
-) -> NDArray[np.float64]:
-    """Computes the precision at 10 of seeds [seeds] by the cosine of vectors, without tracks of the seed's artist.
-
-    Args:
-        genres: genre of each track [n].
-        groups: artist of each track [n].
-        vectors: [n, e].
-        seeds: rows of the seeds, or None for all.
-
-    Returns:
-        The precision of each seed; NaN where there are fewer than 10 tracks of other artists.
-    """
-    seeds = np.arange(len(genres)) if seeds is None else seeds
-    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-    cosine = unit[seeds] @ unit.T
-    own = groups[seeds][:, None] == groups
-    cosine[own] = -np.inf
-    shares = precision_of_each(_K, cosine, genres[seeds], genres)
-    return np.where((~own).sum(1) < _K, np.nan, shares)

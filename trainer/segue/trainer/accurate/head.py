@@ -143,7 +143,7 @@ def train_head(tracks: Sequence[TaggedTrack], labels: tuple[str, ...], plan: Hea
         plan: settings of the head.
     """
     genres = np.array([labels.index(track.genre) for track in tracks])
-    served = [track.spread(plan.windows) for track in tracks]
+    served = [track.spread(plan.windows).tags for track in tracks]
     logits = np.stack([logits_of(tags).mean(0) for tags in served])
     scale = TagScale(logits.mean(0), np.maximum(logits.std(0), 1e-3))
     pool = _WindowPool.of([scale(track.tags) for track in tracks])

@@ -1,4 +1,4 @@
-"""The head of ``segue-accurate`` as a graph: from the tags of a clip's windows to its posterior and embedding."""
+"""The head of ``segue-accurate`` as a graph: from the tags of a clip's windows to its posterior."""
 
 from __future__ import annotations
 
@@ -9,16 +9,9 @@ import tensorflow as tf
 from segue.trainer.accurate.head import DISCRIMINANTS, JUDGES, MIN_TAG, NETWORKS, REGRESSION, Head, Linear
 from segue.trainer.export.signatures import mean_over_windows
 
-TAGS_SHARE = 0.7
-"""Weight of the tags relative to the posterior in an embedding; docs/adr/0013 explains the value."""
-
 
 class HeadGraph(tf.Module):  # type: ignore[misc]  # TensorFlow ships no types
-    """A head at a temperature.
-
-    A clip's embedding joins two vectors of length 1: its posterior, and the mean of the standardised logits of its
-    tags.
-    """
+    """A head at a temperature."""
 
     def __init__(self, head: Head, temperature: float = 1.0, judges: Collection[str] = JUDGES) -> None:
         """Converts a head.
@@ -43,8 +36,7 @@ class HeadGraph(tf.Module):  # type: ignore[misc]  # TensorFlow ships no types
             mask: [clips, w], false where a window is absent.
 
         Returns:
-            By name: posterior [clips, genres], embedding [clips, genres + 50], window_posterior [clips, w, genres] and
-            novelty [clips].
+            By name: posterior [clips, genres], window_posterior [clips, w, genres] and novelty [clips].
         """
         # Keeps the content of absent windows, even NaN, out of the sums.
         tags = tf.where(mask[..., None], tags, 0.0)
@@ -53,11 +45,8 @@ class HeadGraph(tf.Module):  # type: ignore[misc]  # TensorFlow ships no types
         outputs = [network([logits, mask], training=False) for network in self._networks]
         clip = self._log_posterior(mean, [clip for clip, _ in outputs], mean_tags)
         window = tf.nn.softmax(self._log_posterior(logits, [window for _, window in outputs], tags))
-        posterior = tf.nn.softmax(clip)
-        joined = tf.concat([tf.math.l2_normalize(posterior, -1), TAGS_SHARE * tf.math.l2_normalize(mean, -1)], -1)
         return {
-            "posterior": posterior,
-            "embedding": tf.math.l2_normalize(joined, -1),
+            "posterior": tf.nn.softmax(clip),
             "window_posterior": tf.where(mask[..., None], window, 0.0),
             "novelty": self._novelty(mean_tags),
         }

@@ -52,9 +52,9 @@ class HeadTrial:
             "over artists, drawn within genres. Log-loss is in nats, at temperatures that other tracks fitted."
         )
         yield ""
-        yield from table(("design", "log-loss", "accuracy", "P@10, other artists"), map(self._row, self.scores))
+        yield from table(("design", "log-loss", "accuracy"), map(self._row, self.scores))
         yield ""
-        head = (f"gain over {_name(FORMER)}", "log-loss", "accuracy", "P@10", "result")
+        head = (f"gain over {_name(FORMER)}", "log-loss", "accuracy", "result")
         yield from table(head, (self._gain_row(design) for design in self.scores if design != FORMER))
         yield ""
         yield from table(
@@ -69,7 +69,7 @@ class HeadTrial:
 
     def _row(self, design: Design) -> tuple[str, ...]:
         scores = self.scores[design]
-        return (_name(design), *(str(self.sample.interval(x)) for x in (scores.loss, scores.right, scores.precision)))
+        return _name(design), *(str(self.sample.interval(values)) for values in (scores.loss, scores.right))
 
     def _gain_row(self, design: Design) -> tuple[str, ...]:
         gains = self.gain(design)

@@ -48,6 +48,9 @@ TAG_NAMES = (
 TAGS = len(TAG_NAMES)
 """Number of tags, each in [0, 1]."""
 
+LAYER = 200
+"""Width of the layer before the tags, after its batch normalisation; its values have no fixed range."""
+
 _TIMBRE = (("conv2d", "batch_normalization_1", 38), ("conv2d_1", "batch_normalization_2", 67))
 _TEMPO = (
     ("conv2d_2", "batch_normalization_3", 128),
@@ -71,7 +74,9 @@ Weights = Callable[[str], Floats]
 
 
 def build_backbone(weights: Weights) -> keras.Model:
-    """Builds the frozen network: windows [n, 96, 187] of ``FEATURES`` in, tags [n, 50] in [0, 1] out.
+    """Builds the frozen network: windows [n, 96, 187] of ``FEATURES`` in, their features [n, 250] out.
+
+    The features of a window are its tags, in [0, 1], and then the layer before the tags.
 
     Args:
         weights: the variables of the checkpoint ``MSD_musicnn``.
@@ -95,7 +100,8 @@ def build_backbone(weights: Weights) -> keras.Model:
     pooled = ops.reshape(ops.stack([ops.max(every, 1), ops.mean(every, 1)], -1), (-1, 2 * every.shape[-1]))
     pooled = build.norm("batch_normalization_9", pooled)
     penultimate = build.norm("batch_normalization_10", build.dense("dense", pooled, "relu"))
-    model = keras.Model(windows, build.dense("dense_1", penultimate, "sigmoid"), name="musicnn")
+    tags = build.dense("dense_1", penultimate, "sigmoid")
+    model = keras.Model(windows, ops.concatenate([tags, penultimate], -1), name="musicnn")
     build.load(model)
     return model
 

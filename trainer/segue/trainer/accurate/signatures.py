@@ -1,4 +1,8 @@
-"""The serving graph of ``segue-accurate``: MusiCNN tags each window, and the head classifies a clip by its tags."""
+"""The serving graph of ``segue-accurate``: MusiCNN computes the features of each window, and the head classifies.
+
+A clip's embedding is the mean of MusiCNN's layer before the tags over its windows, of length 1. docs/adr/0053 compares
+it with others.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +11,14 @@ import tensorflow as tf
 
 from segue.trainer.accurate.head import Head
 from segue.trainer.accurate.head_graph import HeadGraph
-from segue.trainer.accurate.musicnn import FEATURES, TAGS
-from segue.trainer.export.signatures import ServingGraph
+from segue.trainer.accurate.musicnn import FEATURES, LAYER, TAGS
+from segue.trainer.export.signatures import ServingGraph, mean_over_windows
 
 
 class AccurateServingGraph(ServingGraph):
     """The network of ``segue-accurate``.
 
-    A window's feature vector is its 50 tags, each in [0, 1].
+    A window's feature vector is its 50 tags, each in [0, 1], and then the layer before them.
     """
 
     def __init__(self, backbone: keras.Model, head: Head, temperature: float) -> None:
@@ -25,12 +29,14 @@ class AccurateServingGraph(ServingGraph):
             head: head over its tags.
             temperature: divisor of the log-posterior, above 0.
         """
-        genres = len(head.discriminants.bias)
-        super().__init__((FEATURES.n_mels, FEATURES.columns), head.windows, TAGS, genres + TAGS)
+        super().__init__((FEATURES.n_mels, FEATURES.columns), head.windows, TAGS + LAYER, LAYER)
         self._backbone, self._head = backbone, HeadGraph(head, temperature)
 
     def _encode(self, windows: tf.Tensor) -> dict[str, tf.Tensor]:
         return {"features": self._backbone(windows, training=False)}
 
     def _decide(self, features: tf.Tensor, mask: tf.Tensor) -> dict[str, tf.Tensor]:
-        return self._head(features, mask)
+        outputs = self._head(features[..., :TAGS], mask)
+        # Keeps the content of absent windows, even NaN, out of the sums.
+        layer = mean_over_windows(tf.where(mask[..., None], features[..., TAGS:], 0.0), mask)
+        return {**outputs, "embedding": tf.math.l2_normalize(layer, -1)}

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import keras
+import numpy as np
 
 from segue.core.features.config import FeatureConfig
-from segue.trainer.accurate.musicnn import FEATURES
+from segue.trainer.accurate.musicnn import FEATURES, TAGS
 from segue.trainer.data.folder import Progress, extract_folder, list_folder
 from segue.trainer.data.tagged_track import MAX_SIDE_BY_SIDE, TaggedTrack
 from segue.trainer.errors import DataUnusable
@@ -38,8 +39,8 @@ def tag_folder(
     clips, dropped = extract_folder(list_folder(folder), features, MAX_TAGGED_WINDOWS, progress)
     if not clips:
         raise DataUnusable(f"No file in {folder} can be used: {next(iter(dropped.values()))} Name another folder.")
-    tagged = (
-        TaggedTrack(clip.track, clip.genre, backbone.predict(clip.windows.values, batch_size=_BATCH, verbose=0))
-        for clip in clips
-    )
+    tagged = []
+    for clip in clips:
+        tags, layer = np.split(backbone.predict(clip.windows.values, batch_size=_BATCH, verbose=0), [TAGS], axis=1)
+        tagged.append(TaggedTrack(clip.track, clip.genre, tags, layer))
     return tuple(tagged), dropped

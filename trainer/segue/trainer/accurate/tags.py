@@ -5,11 +5,11 @@ They are saved as a file of tags (``segue.trainer.data.tag_file``); the genre is
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from segue.trainer.accurate.musicnn import TAGS
-from segue.trainer.data.tag_file import REMEDY, read_tag_file, write_tag_file
+from segue.trainer.accurate.musicnn import LAYER, TAGS
+from segue.trainer.data.tag_file import REMEDY, WindowTags, read_tag_file, write_tag_file
 from segue.trainer.data.tagged_track import TaggedTrack
 from segue.trainer.errors import DataUnusable, SplitMismatch
 from segue.trainer.splits.split import TRAIN, load_split
@@ -21,10 +21,12 @@ def read_tags(path: Path) -> tuple[TaggedTrack, ...]:
     Raises:
         DataUnusable: it is missing or damaged, it has other tags, or a track's name has no genre.
     """
-    tracks = tuple(TaggedTrack(track, genre_of(track), tags) for track, tags in read_tag_file(path).items())
+    tracks = tuple(TaggedTrack(name, genre_of(name), *track) for name, track in read_tag_file(path).items())
     for track in tracks:
         if track.tags.shape[1] != TAGS:
             raise DataUnusable(f"{path} has {track.tags.shape[1]} tags for each window, not {TAGS}. {REMEDY}")
+        if track.layer is not None and track.layer.shape[1] != LAYER:
+            raise DataUnusable(f"{path} has a layer of {track.layer.shape[1]} numbers, not {LAYER}. {REMEDY}")
         if not track.genre:
             raise DataUnusable(f"{path} has the track {track.track!r}, a name without a genre. {REMEDY}")
     return tracks
@@ -54,7 +56,16 @@ def save_tags(path: Path, tracks: Iterable[TaggedTrack]) -> None:
     Raises:
         OSError: it cannot be written.
     """
-    write_tag_file(path, {track.track: track.tags for track in tracks})
+    write_tag_file(path, {track.track: WindowTags(track.tags, track.layer) for track in tracks})
+
+
+def caution_about_layer(path: Path, tracks: Iterable[TaggedTrack]) -> Iterator[str]:
+    """Yields a sentence if the embeddings of the tracks of a file are not known."""
+    if any(track.layer is None for track in tracks):
+        yield (
+            f"{path} has tags alone, without the layer before them, so recommendations are not evaluated. "
+            "segue-trainer tag writes both."
+        )
 
 
 def genre_of(track: str) -> str:

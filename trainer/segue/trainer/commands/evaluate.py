@@ -15,7 +15,7 @@ from segue.core.model.saved_model import Model
 from segue.core.quantities import quantity
 from segue.trainer import console
 from segue.trainer.accurate.predict import predict_tagged
-from segue.trainer.accurate.tags import read_tags
+from segue.trainer.accurate.tags import caution_about_layer, read_tags
 from segue.trainer.data.inputs import Selects, choose_side, open_input, select_all
 from segue.trainer.data.labelled_windows import LabelledWindows, chunks_of
 from segue.trainer.errors import DataUnusable
@@ -149,6 +149,8 @@ class _TaggedTracks:
 
     def __init__(self, path: Path, model: Model) -> None:
         self._tracks, self._model = read_tags(path), model
+        for sentence in caution_about_layer(path, self._tracks):
+            console.notify(sentence)
 
     @property
     def genres(self) -> dict[str, str]:

@@ -11,7 +11,7 @@ from segue.core.model.known_models import require_model
 from segue.core.model.saved_model import Model
 from segue.core.quantities import quantity
 from segue.trainer import console
-from segue.trainer.accurate.predict import require_tag_network
+from segue.trainer.accurate.predict import decide_by_tags, require_tag_network
 from segue.trainer.arrays import Floats
 from segue.trainer.labelling.music import MusicFile, list_music
 from segue.trainer.labelling.output import SuggestedClip, print_json, print_paths, print_table
@@ -54,9 +54,8 @@ def _tag(files: Sequence[MusicFile], model: Model, path: Path) -> tuple[dict[Mus
 
 
 def _choose(model: Model, tagged: Mapping[MusicFile, Floats], limit: int) -> list[SuggestedClip]:
-    predictions = model.decide(list(tagged.values()))
-    posterior = np.stack([prediction.posterior for prediction in predictions])
-    embedding = np.stack([prediction.embedding for prediction in predictions])
+    posterior = np.stack([prediction.posterior for prediction in decide_by_tags(model, list(tagged.values()))])
+    means = np.stack([tags.mean(0) for tags in tagged.values()])
     files, labels = list(tagged), model.manifest.labels
     best = np.argsort(-posterior, axis=1, kind="stable")[:, :2]
     return [
@@ -66,7 +65,7 @@ def _choose(model: Model, tagged: Mapping[MusicFile, Floats], limit: int) -> lis
             margin=chosen.margin,
             similarity=chosen.similarity,
         )
-        for chosen in rank_clips(posterior, embedding, limit)
+        for chosen in rank_clips(posterior, means, limit)
     ]
 
 

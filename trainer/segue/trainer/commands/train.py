@@ -42,7 +42,7 @@ def train(settings: TrainSettings) -> None:
     """
     spec = SplitSpec(settings.split, settings.seed, settings.folds, settings.fold)
     saved = spec.load()
-    teacher = read_tag_file(settings.tags) if settings.tags else None
+    teacher = _read_teacher(settings.tags) if settings.tags else None
     check_output(settings.output, resume=settings.resume or settings.finish)
     front_end = RECIPES[settings.network].front_end
     labelled = open_input(settings.source, front_end)
@@ -63,6 +63,10 @@ def train(settings: TrainSettings) -> None:
     for sentence in caution_about_calibration(manifest):
         console.notify(sentence)
     console.notify(f"written to {settings.output}")
+
+
+def _read_teacher(path: Path) -> dict[str, Floats]:
+    return {name: track.tags for name, track in read_tag_file(path).items()}
 
 
 def _train(settings: TrainSettings, data: TrainValidSplit) -> Manifest:

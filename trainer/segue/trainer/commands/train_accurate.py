@@ -12,13 +12,19 @@ from segue.core.model.artifact import Manifest
 from segue.core.model.saved_model import Model
 from segue.trainer import console
 from segue.trainer.accurate.cross_validation import FOLDS, CrossValidated, Design, TagArrays, cross_validate
-from segue.trainer.accurate.figures import BASELINE, artist_figures, baseline_figures, novelty_figures
+from segue.trainer.accurate.figures import (
+    BASELINE,
+    artist_figures,
+    baseline_figures,
+    novelty_figures,
+    precision_figures,
+)
 from segue.trainer.accurate.head import JUDGES, HeadPlan, train_head
 from segue.trainer.accurate.model_card import write_card
 from segue.trainer.accurate.musicnn import FEATURES, TAG_NAMES
 from segue.trainer.accurate.novelty import novelty_limit
 from segue.trainer.accurate.signatures import AccurateServingGraph
-from segue.trainer.accurate.tags import training_tracks
+from segue.trainer.accurate.tags import caution_about_layer, training_tracks
 from segue.trainer.accurate.weights import read_backbone
 from segue.trainer.arrays import Floats
 from segue.trainer.data.dataset import labels_of
@@ -67,6 +73,8 @@ def train_head_artifact(settings: TrainAccurateSettings, plan: HeadPlan) -> Mani
     backbone = read_backbone(settings.backbone)
     tracks = training_tracks(settings.tags, settings.split)
     labels = labels_of(track.genre for track in tracks)
+    for sentence in caution_about_layer(settings.tags, tracks):
+        console.notify(sentence)
     console.notify(f"{len(tracks):,} training tracks; {FOLDS} folds over their artists evaluate the head first")
     validated = cross_validate(
         tracks, labels, plan, (JUDGES, BASELINE), lambda fold: console.notify(f"fold {fold + 1} of {FOLDS}")
@@ -114,13 +122,15 @@ def _describe(
     model = Model.load(fresh)
     manifest = model.manifest
     split.save(fresh / SAVED)
-    analysis = analyze_predictions(_predictions(manifest, tracks, validated[JUDGES]), None, manifest.temperature)
     arrays = TagArrays.of(tracks, manifest.labels, manifest.windows)
+    predictions = _predictions(manifest, tracks, validated[JUDGES], arrays.embedding)
+    analysis = analyze_predictions(predictions, None, manifest.temperature)
     evaluated_on = f"{len(tracks):,} tracks, each by a head that was trained without its artist ({FOLDS} folds)"
     figures = (
         analysis.figures
         | artist_figures(arrays, validated[JUDGES])
-        | baseline_figures(arrays, validated[BASELINE])
+        | baseline_figures(validated[BASELINE])
+        | precision_figures(arrays)
         | novelty_figures(arrays, manifest.labels, plan.seed)
         | {"cost": relative_cost(model)}
     )
@@ -128,14 +138,16 @@ def _describe(
     return figures, write_card(manifest, figures, len(tracks), asdict(plan))
 
 
-def _predictions(manifest: Manifest, tracks: tuple[TaggedTrack, ...], validated: CrossValidated) -> Predictions:
+def _predictions(
+    manifest: Manifest, tracks: tuple[TaggedTrack, ...], validated: CrossValidated, embedding: Floats
+) -> Predictions:
     """Returns the predictions of the folds at the temperature of the artifact."""
     return Predictions(
         tracks=tuple(track.track for track in tracks),
         genres=validated.genres,
         labels=manifest.labels,
         posterior=_apply_temperature(validated.posterior, manifest.temperature),
-        embedding=validated.embedding,
+        embedding=embedding,
         window_posteriors=tuple(
             _apply_temperature(windows, manifest.temperature) for windows in validated.window_posteriors
         ),

@@ -1,13 +1,15 @@
 """Reads and writes files of tags, which one network gives the windows of tracks and another one is trained on.
 
-Each is an npz of ``tags`` float [windows, tags] in [0, 1] and ``track`` [windows], the name of each window's track. The
-windows of a track are in the order of time and spread evenly over it.
+Each is an npz of ``tags`` float [windows, tags] in [0, 1], ``track`` [windows], the name of each window's track, and
+perhaps ``layer`` float [windows, d], the network's layer before the tags. The windows of a track are in the order of
+time and spread evenly over it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,11 +18,20 @@ from segue.trainer.data.npz import Fields, read_npz, write_npz
 from segue.trainer.errors import DataUnusable
 from segue.trainer.splits.split import check_names
 
+_VALUES = ("tags", "layer")
+
 REMEDY = "Make the file with segue-trainer tag, and name it with --tags."
 
 
-def read_tag_file(path: Path) -> dict[str, Floats]:
-    """Reads the tags [windows, tags] of each track, in the order of the tracks' names.
+class WindowTags(NamedTuple):
+    """The tags [windows, tags] of a track, each in [0, 1], and the layer before them [windows, d] where it is known."""
+
+    tags: Floats
+    layer: Floats | None = None
+
+
+def read_tag_file(path: Path) -> dict[str, WindowTags]:
+    """Reads the tags of each track, in the order of the tracks' names.
 
     Raises:
         DataUnusable: the file is missing or damaged, or its fields do not match each other.
@@ -34,22 +45,24 @@ def read_tag_file(path: Path) -> dict[str, Floats]:
     order = np.argsort(fields["track"], kind="stable")
     names, starts = np.unique(fields["track"][order], return_index=True)
     check_names(names.tolist())
-    tags = fields["tags"][order].astype(np.float32)
-    return dict(zip(names.tolist(), np.split(tags, starts[1:]), strict=True))
+    columns = (np.split(fields[name][order].astype(np.float32), starts[1:]) for name in _VALUES if name in fields)
+    return {name: WindowTags(*values) for name, *values in zip(names.tolist(), *columns, strict=True)}
 
 
-def write_tag_file(path: Path, tracks: Mapping[str, Floats]) -> None:
+def write_tag_file(path: Path, tracks: Mapping[str, WindowTags]) -> None:
     """Writes a file that ``read_tag_file`` reads.
 
     Args:
         path: the file; an older one stays until the new one is whole.
-        tracks: the tags [windows, tags] of each track, at least one.
+        tracks: the tags of each track, at least one; the file has their layers if all of them are known.
 
     Raises:
         OSError: it cannot be written.
     """
-    names = np.repeat(list(tracks), [len(tags) for tags in tracks.values()])
-    write_npz(path, {"tags": np.concatenate(list(tracks.values())), "track": names})
+    names = np.repeat(list(tracks), [len(track.tags) for track in tracks.values()])
+    layers = [track.layer for track in tracks.values() if track.layer is not None]
+    fields = {"tags": np.concatenate([track.tags for track in tracks.values()]), "track": names}
+    write_npz(path, fields | ({"layer": np.concatenate(layers)} if len(layers) == len(tracks) else {}))
 
 
 def _problems(fields: Fields) -> Iterator[str]:
@@ -66,3 +79,8 @@ def _problems(fields: Fields) -> Iterator[str]:
     # NaN is in no range.
     if not ((tags >= 0) & (tags <= 1)).all():
         yield "has tags that are not numbers in [0, 1]"
+    if (layer := fields.get("layer")) is not None:
+        if layer.ndim != 2 or layer.dtype.kind != "f" or len(layer) != len(names):
+            yield f"has a layer of the shape {layer.shape}, not numbers [windows, d]"
+        if not np.isfinite(layer).all():
+            yield "has a layer that is not of finite numbers"

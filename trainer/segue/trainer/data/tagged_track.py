@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -21,14 +21,16 @@ class TaggedTrack:
         track: name of the track.
         genre: the track's genre.
         tags: tags [w, 50] in [0, 1] of its windows, in the order of time.
+        layer: the layer before the tags [w, 200] of the same windows, or None where it is not known.
     """
 
     track: str
     genre: str
     tags: Floats
+    layer: Floats | None = None
 
-    def spread(self, max_windows: int) -> Floats:
-        """Returns the tags [w, 50] of at most ``max_windows`` windows, spread over the clip.
+    def spread(self, max_windows: int) -> TaggedTrack:
+        """Returns the track with at most ``max_windows`` windows, spread over the clip.
 
         They are the windows nearest to those that would be extracted from the clip's audio
         (``segue.core.features.windows.spread_starts``): five reach from the first to the last, one is near the middle.
@@ -40,5 +42,5 @@ class TaggedTrack:
         places = spread_positions(length, 1, min(max_windows, length))
         if len(self.tags) > length:
             places = places * (len(self.tags) - 1) / (length - 1)
-        selected: Floats = self.tags[np.round(places).astype(int)]
-        return selected
+        rows = np.round(places).astype(int)
+        return replace(self, tags=self.tags[rows], layer=None if self.layer is None else self.layer[rows])

@@ -22,13 +22,13 @@ def evaluation_metrics(predictions: Predictions, pool: Predictions | None = None
     Returns:
         By name: n, artists (the number of artists with equally many tracks that would be worth as much; a track of
         unknown artist counts as one), accuracy, accuracy_low and accuracy_high (the 95 % interval over artists),
-        log_loss (nats), ece, macro_f1, and precision_at_5 and precision_at_10 where there are as many tracks to
-        recommend.
+        log_loss (nats), ece, macro_f1, and precision_at_5 and precision_at_10 where the embeddings are known and there
+        are as many tracks to recommend.
     """
     count = len(predictions.tracks)
     sample = sample_tracks(predictions.tracks, predictions.genres)
     accuracy = sample.share_interval((predictions.posterior.argmax(1) == predictions.genres).astype(np.float64))
-    choice = len(pool.tracks) if pool else count - 1
+    choice = (len(pool.tracks) if pool else count - 1) if predictions.has_embeddings else 0
     return {
         "n": count,
         "artists": sample.effective_artists(),

@@ -21,7 +21,7 @@ class Predictions:
         genres: true genres [n], as positions among the labels.
         labels: the genres in the order of the posterior.
         posterior: [n, genres]; each row sums to 1.
-        embedding: [n, e], each of length 1.
+        embedding: [n, e], each of length 1; e is 0 where the embeddings are not known.
         window_posteriors: posteriors [w, genres] of each track's windows.
     """
 
@@ -31,6 +31,11 @@ class Predictions:
     posterior: Floats
     embedding: Floats
     window_posteriors: tuple[Floats, ...]
+
+    @property
+    def has_embeddings(self) -> bool:
+        """Returns whether the embeddings are known."""
+        return bool(self.embedding.shape[1])
 
     def save(self, path: Path) -> None:
         """Writes ``track`` [n], ``genres`` [genres], ``posterior`` [n, genres] and ``embedding`` [n, e] as npz."""

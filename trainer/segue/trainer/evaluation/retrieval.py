@@ -28,8 +28,10 @@ def precision_table(seeds: Predictions, pool: Predictions | None) -> list[Precis
     Returns:
         Rows for leave-one-out by exact search, by hnswlib where it is installed, and without tracks of the seed's
         artist where all artists are known; for the pool likewise. A row with fewer than k candidates for a seed is
-        left out.
+        left out. There are no rows where the embeddings are not known.
     """
+    if not seeds.has_embeddings:
+        return []
     rows = []
     if len(seeds.tracks) > 1:
         similarity = seeds.embedding @ seeds.embedding.T

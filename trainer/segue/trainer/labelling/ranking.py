@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from sklearn.preprocessing import normalize
 
 from segue.trainer.arrays import AnyFloats, Floats
 
@@ -22,7 +23,8 @@ class Suggestion:
     Attributes:
         row: row of the clip.
         margin: difference between its two highest probabilities, in [0, 1]; the network is unsure where it is small.
-        similarity: cosine with the most similar clip that was chosen before, in [-1, 1]; None for the first.
+        similarity: cosine of its mean tags with those of the most similar clip that was chosen before, in [0, 1]; None
+            for the first.
     """
 
     row: int
@@ -30,7 +32,7 @@ class Suggestion:
     similarity: float | None
 
 
-def rank_clips(posterior: Floats, embedding: Floats, limit: int) -> list[Suggestion]:
+def rank_clips(posterior: Floats, tags: Floats, limit: int) -> list[Suggestion]:
     """Chooses clips to label: the one with the smallest margin, then those that are uncertain and unlike the others.
 
     Each further clip is the one of the less certain half, by margin, whose distance to the nearest chosen clip, 1 -
@@ -39,18 +41,18 @@ def rank_clips(posterior: Floats, embedding: Floats, limit: int) -> list[Suggest
 
     Args:
         posterior: probabilities [n, genres] of two or more genres, n of 1 or above.
-        embedding: embeddings [n, e] of length 1.
+        tags: mean tags [n, 50] of the clips.
         limit: largest number of clips, 1 or above.
 
     Returns:
         The clips; fewer than ``limit`` where there are fewer, copies not counted.
     """
-    margins, embedding = margins_of(posterior), embedding.astype(np.float64)
+    margins, unit = margins_of(posterior), normalize(tags.astype(np.float64))
     chosen = [Suggestion(int(margins.argmin()), float(margins.min()), None)]
     distance = np.full(len(margins), np.inf)
     unsure = np.isin(np.arange(len(margins)), np.argsort(margins, kind="stable")[: len(margins) // 2])
     while len(chosen) < limit:
-        distance = np.minimum(distance, 1 - embedding @ embedding[chosen[-1].row])
+        distance = np.minimum(distance, 1 - unit @ unit[chosen[-1].row])
         score = np.where(distance > _COPY_DISTANCE, distance + _MAX_DISTANCE * unsure, -1)
         row = int(score.argmax())
         if score[row] < 0:

@@ -15,6 +15,7 @@ from segue.core.features.extract import extract
 from segue.core.features.windows import Windows
 from segue.core.model.artifact import Manifest
 from segue.core.model.saved_model import Model
+from segue.trainer.accurate.musicnn import TAGS
 from segue.trainer.arrays import Floats
 from segue.trainer.data.folder import Progress
 from segue.trainer.errors import DataUnusable
@@ -94,5 +95,5 @@ def extract_windows(path: Path, manifest: Manifest) -> Windows | str:
 def _encode(clips: Sequence[Windows], model: Model) -> list[Floats]:
     if not clips:
         return []
-    tags = model.encode(np.concatenate([clip.values for clip in clips]))
+    tags = model.encode(np.concatenate([clip.values for clip in clips]))[:, :TAGS]
     return np.split(tags, np.cumsum([len(clip.values) for clip in clips])[:-1])

@@ -39,7 +39,9 @@ def draw_all(folder: Path, analysis: Analysis, history: dict[str, list[float]] |
         The names of the files.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    drawn = {CONFUSION: confusion(analysis), RELIABILITY: reliability(analysis), MAP: embedding_map(analysis)}
+    drawn = {CONFUSION: confusion(analysis), RELIABILITY: reliability(analysis)}
+    if analysis.predictions.has_embeddings:
+        drawn[MAP] = embedding_map(analysis)
     if history:
         drawn = {CURVES: curves([history])} | drawn
     for name, figure in drawn.items():

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from segue.trainer.console import replace_control_characters
 from segue.trainer.evaluation.leakage import Leakage
+from segue.trainer.evaluation.precision import K_VALUES
 
 _TITLES = {
     "n": "tracks",
@@ -53,14 +54,13 @@ def print_figures(figures: Mapping[str, Any]) -> None:
     """Prints figures as a table on standard output.
 
     Args:
-        figures: numbers by name, None for those that need more tracks; also ``model_id`` and, where there are any, the
+        figures: numbers by name, None for those that were not measured; also ``model_id`` and, where there are any, the
             split, its side, the pool, and how many tracks the network has seen.
     """
     side = f", {figures['side'] or 'all'} of {figures['split']}" if "split" in figures else ""
-    pool = f"the side {figures['pool']}" if figures.get("pool") else "the evaluated tracks, without the seed itself"
     seen = {name: figures[name] for name in _LEAKAGE if name in figures}
     remarks = Leakage(**seen).sentences() if seen else []
-    title = "\n".join([f"{figures['model_id']}{side}", *remarks, f"recommended from: {pool}"])
+    title = "\n".join([f"{figures['model_id']}{side}", *remarks, *_recommended_from(figures)])
     numbers = {
         name: value
         for name, value in figures.items()
@@ -72,11 +72,18 @@ def print_figures(figures: Mapping[str, Any]) -> None:
     click.echo(text.get(), nl=False)
 
 
+def _recommended_from(figures: Mapping[str, Any]) -> list[str]:
+    if all(figures.get(f"precision_at_{k}") is None for k in K_VALUES):
+        return []
+    pool = f"the side {figures['pool']}" if figures.get("pool") else "the evaluated tracks, without the seed itself"
+    return [f"recommended from: {pool}"]
+
+
 def figures_table(figures: Mapping[str, float | None], title: str) -> Table:
-    """Builds a table of figures; None is a figure that needs more tracks."""
+    """Builds a table of figures; None is a figure that was not measured."""
     lines = "\n".join(map(replace_control_characters, title.split("\n")))
     table = Table("figure", "value", title=Text(lines, "table.title", justify="center"))
     for name, value in sorted(figures.items(), key=lambda figure: _ORDER.get(figure[0], len(_ORDER))):
-        text = "too few tracks" if value is None else f"{value:{'.0f' if name in _WHOLE_NUMBERS else '.3f'}}"
+        text = "not measured" if value is None else f"{value:{'.0f' if name in _WHOLE_NUMBERS else '.3f'}}"
         table.add_row(_TITLES.get(name, name), text)
     return table

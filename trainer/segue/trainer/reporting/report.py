@@ -10,17 +10,17 @@ from segue.core.model.artifact import Manifest
 from segue.trainer.evaluation.leakage import TRAINING_SIDE
 from segue.trainer.evaluation.results import Analysis
 from segue.trainer.outputs import write_text
-from segue.trainer.reporting.figures import CURVES, draw_all
+from segue.trainer.reporting.figures import CONFUSION, CURVES, MAP, RELIABILITY, draw_all
 from segue.trainer.reporting.run_record import RunRecord
 from segue.trainer.splits.split import LEAKY
 
 REPORT, FIGURES = "report.md", "figures"
 
 _CAPTIONS = {
-    "curves.png": "Training and validation by epoch.",
-    "confusion.png": "Confusion matrix; rows are the true genres.",
-    "reliability.png": "Reliability before and after the temperature, which other clips fitted where that is possible.",
-    "map.png": "The embeddings in two dimensions, coloured by genre.",
+    CURVES: "Training and validation by epoch.",
+    CONFUSION: "Confusion matrix; rows are the true genres.",
+    RELIABILITY: "Reliability before and after the temperature, which other clips fitted where that is possible.",
+    MAP: "The embeddings in two dimensions, coloured by genre.",
 }
 
 
@@ -47,8 +47,8 @@ def write_report(
     """
     title = f"{manifest.model_id}: {evaluated_on}"
     drawn = draw_all(folder / FIGURES, analysis, record.history if record else None, title)
-    if not record:
-        (folder / FIGURES / CURVES).unlink(missing_ok=True)
+    for name in _CAPTIONS.keys() - set(drawn):
+        (folder / FIGURES / name).unlink(missing_ok=True)
     parts = [
         [f"# {manifest.model_id}", "", f"Evaluated on {evaluated_on}."],
         _warning(leaky=leaky, trained_on=trained_on),
@@ -124,6 +124,8 @@ def _genres(analysis: Analysis) -> list[str]:
 
 
 def _precisions(analysis: Analysis) -> list[str]:
+    if not analysis.precisions:
+        return []
     rows = [(row.pool, str(row.k), str(row.precision), f"{row.random:.3f}") for row in analysis.precisions]
     return [
         "## Recommendations",
