@@ -86,7 +86,7 @@ def test_the_layer_is_spread_as_the_tags(tmp_path: Path) -> None:
 
 
 def test_a_file_has_the_layer_of_all_tracks_or_of_none(tmp_path: Path) -> None:
-    """Where the layer of one track is not known, all tracks have tags alone."""
+    """If the layer of one track is not known, all tracks have tags alone."""
     with_layer = TaggedTrack("b.0", "b", np.zeros((1, 50), np.float32), np.ones((1, 200), np.float32))
     save_tags(tmp_path / "tags.npz", [with_layer, numbered(1)])
     assert [None, None] == [track.layer for track in read_tags(tmp_path / "tags.npz")]
