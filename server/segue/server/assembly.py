@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
 from contextlib import ExitStack
 from pathlib import Path
 
+from segue.core.catalogue.records import Track
 from segue.core.errors import CatalogueLost, SegueError, StoreUnavailable
 from segue.core.model.artifact import Manifest
 from segue.core.model.known_models import require_model
@@ -25,6 +27,7 @@ from segue.server.live_catalogue.catalogue import LiveCatalogue
 from segue.server.live_catalogue.remembered_model import remembered_model
 from segue.server.live_catalogue.successor import has_model
 from segue.server.live_catalogue.text_search import TextSearch
+from segue.server.live_catalogue.track_metadata import TrackMetadata
 from segue.server.observability.metrics import Metrics
 from segue.server.security.exposure import exposure_warnings
 from segue.server.security.tls import Tls, tls_files, watch_balancer
@@ -36,6 +39,9 @@ _READER_THREADS, _MAX_PENDING_READS = 16, 512
 _MIB = 2**20
 # Two searches at once would not be quicker than one after the other, and would slow down all other calls.
 _MAX_PENDING_SEARCHES = 64
+
+EncodeTrack = Callable[[Track, tuple[str, ...]], bytes]
+"""Encodes a track, given the names of the model's tags."""
 
 _log = logging.getLogger(__name__)
 
@@ -62,11 +68,14 @@ def _warm_up(workers: ProcessPool[DecodeTask, DecodedClip], manifest: Manifest) 
     return [workers.submit(task) for _ in range(workers.jobs)]
 
 
-def _create_catalogue(settings: Settings, manifest: Manifest, metrics: Metrics) -> LiveCatalogue:
+def _create_catalogue(
+    settings: Settings, manifest: Manifest, metrics: Metrics, encode_track: EncodeTrack
+) -> LiveCatalogue:
     return LiveCatalogue(
         settings.data,
         manifest,
         lambda: open_store(settings.data, settings.redis, SERVER_TIMEOUTS),
+        TrackMetadata(settings.metadata_mib * _MIB, lambda track: encode_track(track, manifest.tags)),
         metrics,
         has_successor=lambda identity: has_model(identity, settings.model, settings.data),
     )
@@ -79,6 +88,7 @@ def _show_metrics(components: Components, metrics: Metrics) -> None:
     components.engine.show_metrics()
     metrics.spool_bytes.set_function(lambda: spool.used_bytes)
     metrics.follow_view(lambda: catalogue.view)
+    metrics.metadata_bytes.set_function(lambda: catalogue.metadata.used_bytes)
     metrics.store_up.set_function(lambda: _is_up(catalogue.problem))
     metrics.catalogue_damaged.set_function(lambda: catalogue.is_damaged)
     metrics.damaged_records.set_function(lambda: catalogue.damaged_records)
@@ -91,13 +101,15 @@ def _is_up(problem: SegueError | None) -> bool:
 class Assembly:
     """Builds the components in a thread that can be abandoned, and closes them."""
 
-    def __init__(self, settings: Settings, metrics: Metrics) -> None:
+    def __init__(self, settings: Settings, metrics: Metrics, encode_track: EncodeTrack) -> None:
         """Builds nothing yet.
 
         Args:
             settings: settings of the server.
             metrics: metrics of the components.
+            encode_track: encodes a track and the tags of the model as callers get them.
         """
+        self._encode_track = encode_track
         self._settings = settings
         self._metrics = metrics
         self._resources = ExitStack()
@@ -161,7 +173,7 @@ class Assembly:
         with self._catalogue_lock:
             if self._abandoned:
                 raise CancelledError
-            self._catalogue = _create_catalogue(self._settings, manifest, self._metrics)
+            self._catalogue = _create_catalogue(self._settings, manifest, self._metrics, self._encode_track)
             self._resources.callback(self._catalogue.close)
             self._catalogue.start()
             self._first_store.close()

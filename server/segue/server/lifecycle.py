@@ -17,6 +17,7 @@ from segue.server.process.service_manager import notify_ready, notify_stopping
 from segue.server.process.signals import stop_signals
 from segue.server.rpc.health import Health
 from segue.server.rpc.service_names import CATALOG, CLASSIFICATION, RECOMMENDATION
+from segue.server.rpc.track_messages import encode_track
 from segue.server.settings import Settings
 
 # Time in which cancelled calls must end.
@@ -53,7 +54,7 @@ async def serve(
     deferred = DeferredComponents()
     ports = Ports(settings, metrics, security, deferred)
     stop = _stop_event()
-    models = Models(lambda: Assembly(settings, metrics), deferred)
+    models = Models(lambda: Assembly(settings, metrics, encode_track), deferred)
     try:
         await ports.open_health()
         address = None if settings.listen_when_ready else await ports.open()

@@ -29,6 +29,7 @@ class Settings:
         spool: folder for the clips of streams, or None for the system's temporary folder.
         receive_mib: memory for messages that are arriving, in MiB, [128, 1,000,000], or None for an eighth of the
             machine's.
+        metadata_mib: memory for the metadata of tracks, in MiB, [1, 1,000,000].
         spool_mib: disk space for the clips of all streams, in MiB, [1, 1,000,000].
         queue_seconds: seconds of audio that may be queued or in progress, [1, 1,000,000].
         grace: seconds that calls may take to finish after a stop signal and ``drain``, [0, 3600].
@@ -55,6 +56,7 @@ class Settings:
     stream_mib: int
     spool: Path | None
     receive_mib: int | None
+    metadata_mib: int
     spool_mib: int
     queue_seconds: float
     grace: float

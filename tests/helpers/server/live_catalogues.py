@@ -17,7 +17,8 @@ from segue.core.index.vector_index import ExactIndex, Vectors
 from segue.core.model.artifact import Manifest
 from segue.core.testing.memory_store import MemoryStore
 from segue.server.live_catalogue.catalogue import LiveCatalogue
-from segue.server.live_catalogue.metadata_cache import MAX_TRACKS
+from segue.server.live_catalogue.nearest_tracks import NearestTracks
+from segue.server.live_catalogue.track_metadata import TrackMetadata
 
 WIDTH = 8
 MANIFEST = Manifest(
@@ -49,6 +50,22 @@ class SwitchableStore:
         if self.away and callable(getattr(TrackStore, name, None)):
             raise StoreUnavailable("it is away")
         return getattr(self.target, name)
+
+
+class CountedStore(SwitchableStore):
+    """A store that counts the uses of its methods.
+
+    Attributes:
+        used: the names of the methods, in the order of their use.
+    """
+
+    def __init__(self, target: MemoryStore) -> None:
+        super().__init__(target)
+        self.used: list[str] = []
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - any attribute of a store
+        self.used += [name] * callable(getattr(TrackStore, name, None))
+        return super().__getattr__(name)
 
 
 def name(number: int) -> str:
@@ -90,6 +107,17 @@ def store_of(*numbers: int) -> MemoryStore:
     return store
 
 
+def metadata(max_bytes: int = 2**20) -> TrackMetadata:
+    """The metadata of tracks; callers get only their titles."""
+    return TrackMetadata(max_bytes, lambda track: track.title.encode())
+
+
+def nearest(catalogue: LiveCatalogue, query: Vectors, k: int, seed: str) -> NearestTracks:
+    """The nearest tracks, as a call finds them."""
+    found = catalogue.search(query, k, seed)
+    return catalogue.described_from_memory(found) or catalogue.described(found)
+
+
 def store_of_another_model() -> MemoryStore:
     """A store that another model has begun to fill."""
     store = MemoryStore()
@@ -99,16 +127,14 @@ def store_of_another_model() -> MemoryStore:
 
 
 @contextmanager
-def following(
-    data: Path, store: MemoryStore | SwitchableStore, max_cached_tracks: int = MAX_TRACKS
-) -> Iterator[LiveCatalogue]:
+def following(data: Path, store: MemoryStore | SwitchableStore, max_bytes: int = 2**20) -> Iterator[LiveCatalogue]:
     """A catalogue that has polled a store once, and polls it again only at ``refresh``."""
 
     @contextmanager
     def opened() -> Iterator[TrackStore]:
         yield cast("TrackStore", store)
 
-    catalogue = LiveCatalogue(data, MANIFEST, opened, max_cached_tracks=max_cached_tracks)
+    catalogue = LiveCatalogue(data, MANIFEST, opened, metadata(max_bytes))
     try:
         catalogue.refresh()
         yield catalogue

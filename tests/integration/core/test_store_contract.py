@@ -254,6 +254,24 @@ def test_texts(any_store: WritableStore) -> None:
     assert [] == any_store.texts([])
 
 
+def test_the_last_write(any_store: WritableStore) -> None:
+    """It changes with every write, also one without an event, and with nothing else."""
+    with any_store.writer(*MODEL) as writer:
+        writes = [any_store.state().last_write]
+        for title in ("Old", "New"):
+            writer.add([addition(1, "/music/b", title=title)])
+            writes.append(any_store.state().last_write)
+        writer.add([addition(1, "/music/a", title="New")])
+        writes.append(any_store.state().last_write)
+        writer.forget(["/music/a"])
+        writes.append(any_store.state().last_write)
+        writer.remove([track_id(1)])
+        writes.append(any_store.state().last_write)
+    assert [2] == [any_store.state().revision]
+    assert len(writes) == len({*writes})
+    assert any_store.state().last_write == any_store.state().last_write
+
+
 def test_the_write_mark(any_store: WritableStore) -> None:
     """The mark changes when a writer begins and when it ends, and not in between two writers."""
     marks = [any_store.write_mark()]

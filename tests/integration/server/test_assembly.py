@@ -10,6 +10,7 @@ from segue.core.errors import EnvironmentUnusable
 from segue.server import assembly as assemblies
 from segue.server.assembly import Assembly
 from segue.server.observability.metrics import Metrics
+from segue.server.rpc.track_messages import encode_track
 from tests.helpers.server.settings import parsed_settings
 
 
@@ -24,7 +25,8 @@ def test_the_metrics_of_a_model_that_does_not_load(
     metrics = Metrics()
     metrics.set_model("serves")
     monkeypatch.setattr(assemblies, "open_spool", fail)
-    assembly = Assembly(parsed_settings("--data", str(tmp_path), "--model", str(tiny_model)), metrics)
+    settings = parsed_settings("--data", str(tmp_path), "--model", str(tiny_model))
+    assembly = Assembly(settings, metrics, encode_track)
     with pytest.raises(EnvironmentUnusable):
         assembly.build()
     assembly.close()

@@ -58,7 +58,9 @@ def test_calls_of_every_kind(tmp_path: Path, tiny_model: Path, fill: Fill, clips
         stubs.recommend(ids[0])
         stubs.recommend(clips[5].read_bytes())
         stages = {stage: running.metrics()[f'segue_stage_seconds_count{{stage="{stage}"}}'] for stage in STAGES}
-        assert dict.fromkeys(STAGES, 1) | {"search": 2, "metadata": 2} == stages
+        del stages["metadata"]  # it was in memory, unless the machine was busy
+        assert dict.fromkeys(stages, 1) | {"search": 2} == stages
+        assert 3 * 200 < running.metrics()["segue_metadata_bytes"]
         assert 0 < running.metrics()["segue_redis_seconds_count"]
         assert 10_000_000 < running.metrics()["process_resident_memory_bytes"]
 

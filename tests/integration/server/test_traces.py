@@ -91,7 +91,7 @@ def stages_of(receiver: TraceReceiver, parent: ReceivedSpan) -> list[ReceivedSpa
     return sorted(below, key=lambda received: received.span.start_time_unix_nano)
 
 
-def test_one_trace_from_the_client_to_redis(receiver: TraceReceiver, traced: RunningServer, clips: list[Path]) -> None:
+def test_one_trace_from_client_to_index(receiver: TraceReceiver, traced: RunningServer, clips: list[Path]) -> None:
     """`segue recommend` and the server make one trace, in which each stage is inside the span of the call."""
     ended = call(traced, "recommend", str(clips[0]))
     assert 0 == ended.returncode, ended.stderr
@@ -99,7 +99,8 @@ def test_one_trace_from_the_client_to_redis(receiver: TraceReceiver, traced: Run
     assert ("segue", "segue-server") == (client.service, server.service)
     assert client.span.span_id == server.span.parent_span_id
     stages = stages_of(receiver, server)
-    assert [*CLIP_STAGES, "search", "metadata"] == [received.span.name for received in stages]
+    names = [received.span.name for received in stages]
+    assert [*CLIP_STAGES, "search"] == [name for name in names if name != "metadata"]  # which is mostly in memory
     assert {client.span.trace_id} == {received.span.trace_id for received in receiver.spans}
     times = [(received.span.start_time_unix_nano, received.span.end_time_unix_nano) for received in stages]
     millisecond = 1_000_000  # the clocks are read one after the other

@@ -180,6 +180,8 @@ class CatalogueState:
         revision: revision of the newest event, or 0 if there is none.
         tracks: number of tracks.
         mark: mark of the newest event, or 0 if there is none.
+        last_write: text that differs after each transaction of a writer, including those without an event, as of new
+            titles; None if the store does not know.
     """
 
     identity: Identity | None
@@ -187,6 +189,7 @@ class CatalogueState:
     revision: int
     tracks: int
     mark: int = field(default=0, compare=False)
+    last_write: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)

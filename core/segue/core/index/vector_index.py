@@ -56,6 +56,14 @@ class VectorIndex(Protocol):
         """Returns the embeddings [e] of these tracks, with None for unknown ids."""
         ...
 
+    def comparisons(self, exclude: int) -> int:
+        """Returns the number of tracks that an exact search compares; 0 if a search with a graph suffices.
+
+        Args:
+            exclude: number of tracks to leave out.
+        """
+        ...
+
 
 class ExactIndex:
     """An index that compares the query with every track; the reference for every other index."""
@@ -88,6 +96,10 @@ class ExactIndex:
         """Returns the embeddings [e] of these tracks; see ``VectorIndex``."""
         rows = [self._rows.get(track_id) for track_id in track_ids]
         return [None if row is None else self._vectors[row] for row in rows]
+
+    def comparisons(self, exclude: int) -> int:
+        """Returns the number of tracks; see ``VectorIndex``."""
+        return len(self)
 
     @cached_property
     def _rows(self) -> dict[str, int]:
@@ -170,6 +182,10 @@ class HnswIndex:
             for row, distance in zip(rows[0], distances[0], strict=True)
         ]
         return ranked(neighbours, k, exclude)
+
+    def comparisons(self, exclude: int) -> int:
+        """Returns 0, or the number of tracks if so many are left out that search is exact; see ``VectorIndex``."""
+        return len(self) if exclude > _MAX_GRAPH_EXCLUSIONS else 0
 
     def vectors(self, track_ids: Sequence[str]) -> list[Vectors | None]:
         """Returns the embeddings [e] of these tracks; see ``VectorIndex``."""

@@ -234,15 +234,22 @@ def read_state(client: Redis, live: LiveKeys) -> CatalogueState:
     pipe.get(keys.live)
     pipe.hgetall(keys.identity)
     pipe.zcard(keys.track_ids)
+    pipe.hmget(keys.writer, [b"number", b"commit"])
     request_bounds(pipe, keys)
-    number, raw, tracks, *bounds = pipe.execute(raise_on_error=False)
+    number, raw, tracks, write, *bounds = pipe.execute(raise_on_error=False)
     for reply in (number, raw, tracks):
         if isinstance(reply, Exception):
             raise reply
     if live.follow(number).generation != keys.generation:
         return read_state(client, live)
     oldest, newest, mark = bounds_from(*bounds)
-    return CatalogueState(identity_from_hash(raw) if raw else None, oldest, newest, int(tracks), mark)
+    identity = identity_from_hash(raw) if raw else None
+    return CatalogueState(identity, oldest, newest, int(tracks), mark, _last_write(write))
+
+
+def _last_write(reply: Any) -> str | None:  # noqa: ANN401 - a reply of Redis
+    """Returns the number of the last writer and the mark of its last transaction, or None if the key is damaged."""
+    return None if isinstance(reply, Exception) else " ".join(to_text(value or b"") for value in reply)
 
 
 def stream_bounds(client: Redis, keys: RedisKeys) -> tuple[int, int, int]:

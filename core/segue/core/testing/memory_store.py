@@ -48,6 +48,7 @@ class MemoryStore:
         self._trimmed = 0
         self._newest_mark = 0
         self._write_mark = 0
+        self._writes = 0
         self._lock = threading.Lock()
 
     def ping(self) -> None:
@@ -58,7 +59,8 @@ class MemoryStore:
 
     def state(self) -> CatalogueState:
         """Returns the state of the catalogue."""
-        return CatalogueState(self._identity, self._trimmed + 1, self.revision(), len(self._tracks), self._newest_mark)
+        counts = (self._trimmed + 1, self.revision(), len(self._tracks))
+        return CatalogueState(self._identity, *counts, self._newest_mark, str(self._writes))
 
     def identity(self) -> Identity | None:
         """Returns the identity of the catalogue, or None before the first writer."""
@@ -150,6 +152,7 @@ class MemoryStore:
             self._update_paths(previous.track_id)
         if track_id in self._tracks and path != self._paths(track_id)[0]:
             return
+        self._writes += 1
         self._tracks[track_id] = addition.track
         if self._embeddings.get(track_id) != embedding:
             self._embeddings[track_id] = embedding
@@ -159,6 +162,7 @@ class MemoryStore:
         """Removes a track with all its data, if it exists."""
         if self._tracks.pop(track_id, None) is None:
             return
+        self._writes += 1
         del self._embeddings[track_id]
         self._files = {path: file for path, file in self._files.items() if file.track_id != track_id}
         self._event("remove", track_id)
@@ -190,6 +194,7 @@ class MemoryStore:
         """Updates a track that lost a file, and removes it with its last file."""
         paths = self._paths(track_id)
         if paths:
+            self._writes += 1
             self._tracks[track_id] = replace(self._tracks[track_id], path=paths[0])
         else:
             self.drop(track_id)

@@ -101,6 +101,14 @@ _OPTIONS = (
         "of the machine's]",
     ),
     click.option(
+        "--metadata-mib",
+        metavar="MIB",
+        cls=SettingOption,
+        type=CountRange(1, 1_000_000),
+        default=128,
+        help="Memory for the metadata of tracks, in MiB; that of other tracks is read from Redis for each call.",
+    ),
+    click.option(
         "--spool",
         cls=SettingOption,
         type=_FOLDER,

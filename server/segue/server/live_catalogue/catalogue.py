@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
@@ -27,10 +28,10 @@ from segue.core.index.vector_index import Vectors
 from segue.core.model.artifact import Manifest
 from segue.server.live_catalogue.compaction import Compactor
 from segue.server.live_catalogue.loading import load_view, updated
-from segue.server.live_catalogue.lost_keys import LOST, LostKeys
-from segue.server.live_catalogue.metadata_cache import MAX_TRACKS, MetadataCache
-from segue.server.live_catalogue.nearest_tracks import NearestTracks, with_cached_metadata
+from segue.server.live_catalogue.lost_keys import LOST
+from segue.server.live_catalogue.nearest_tracks import SPARE, FoundNeighbours, NearestTracks
 from segue.server.live_catalogue.successor import CatalogueReplaced, check_model
+from segue.server.live_catalogue.track_metadata import TrackMetadata
 from segue.server.live_catalogue.view import View
 from segue.server.observability.metrics import Metrics
 
@@ -38,23 +39,24 @@ POLL_SECONDS = 0.5
 """Pause between two polls of the store, which an idle server spends most of its time on."""
 
 _CLOSE_SECONDS = 20.0
-_TRACKS_PER_READ = 1_000
-# Extra neighbours, for tracks that are removed between the search and the reading of their metadata.
-_SPARE = 10
 
 _log = logging.getLogger(__name__)
 
 
 class LiveCatalogue:
-    """A copy of a store's catalogue in memory; ``start`` begins to follow the store, ``close`` ends it."""
+    """A copy of a store's catalogue in memory; ``start`` begins to follow the store, ``close`` ends it.
+
+    Attributes:
+        metadata: the metadata of the tracks.
+    """
 
     def __init__(
         self,
         data: Path,
         manifest: Manifest,
         open_store: Callable[[], AbstractContextManager[TrackStore]],
+        metadata: TrackMetadata,
         metrics: Metrics | None = None,
-        max_cached_tracks: int = MAX_TRACKS,
         has_successor: Callable[[Identity], bool] = lambda _: False,
     ) -> None:
         """Creates an empty catalogue; opens nothing.
@@ -63,25 +65,19 @@ class LiveCatalogue:
             data: folder with the snapshots.
             manifest: manifest of the model that must have built the catalogue.
             open_store: opens the store.
+            metadata: the metadata of the tracks, still empty.
             metrics: receives the durations of searches and of the first read of each poll.
-            max_cached_tracks: largest number of tracks whose metadata is kept in memory.
             has_successor: returns whether the server has the other model that has built a catalogue.
         """
         self._has_successor = has_successor
-        self._metrics = metrics or Metrics()
-        self._max_cached_tracks = max_cached_tracks
-        self._metadata = MetadataCache(max_cached_tracks)
-        self._filled_view: View | None = None  # the last view whose metadata was cached, as far as it fits
-        self._is_all_cached = True  # of that view
+        self._metrics, self.metadata = metrics or Metrics(), metadata
         self._compactor = Compactor(View.compacted)
-        self._data = data
-        self._manifest = manifest
+        self._data, self._manifest = data, manifest
         self._open_store = open_store
         self._resources = ExitStack()
         self._store: TrackStore | None = None
         self._view = View()
         self._loaded_snapshot = 0
-        self._lost_keys = LostKeys()
         self._problem: SegueError | None = None
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="catalogue", daemon=True)
@@ -112,7 +108,7 @@ class LiveCatalogue:
     @property
     def is_damaged(self) -> bool:
         """True if Redis has lost keys of the catalogue."""
-        return isinstance(self._problem, CatalogueLost) or self._lost_keys.tracks > 0
+        return isinstance(self._problem, CatalogueLost) or self.metadata.lost_keys.tracks > 0
 
     @property
     def damaged_records(self) -> int:
@@ -162,7 +158,7 @@ class LiveCatalogue:
     def can_recommend(self) -> bool:
         """True if every recommendation can be served, from the store or from memory."""
         if self.stale:
-            return len(self._view) > 0 and self._view is self._filled_view and self._is_all_cached
+            return len(self._view) > 0 and self.metadata.is_complete(self._view)
         return not isinstance(self._problem, CatalogueMismatch)
 
     def embedding(self, track_id: str) -> Vectors:
@@ -179,54 +175,58 @@ class LiveCatalogue:
             raise TrackNotFound(track_id)
         return embedding
 
-    def nearest(self, query: Vectors, k: int, seed: str, skip: int = 0) -> NearestTracks:
+    def searches_quickly(self, k: int) -> bool:
+        """Returns whether ``search`` for ``k`` tracks, the skipped ones included, takes less than a millisecond."""
+        return self._view.is_quick(k + SPARE + len(self._damaged_tracks()), exclude=1)
+
+    def search(self, query: Vectors, k: int, seed: str, skip: int = 0) -> FoundNeighbours:
         """Returns the ``k`` tracks nearest to an embedding [e], after the ``skip`` nearest; without the seed.
 
         Raises:
             CatalogueMismatch: another model has replaced the catalogue.
-            StoreUnavailable: the store does not answer, and a track of the result is not cached.
+            StoreUnavailable: the store has not answered yet.
             CatalogueEmpty: the catalogue has no track.
         """
         view, damaged = self.searchable_view(), self._damaged_tracks()
         with self._metrics.time_stage("search"):
-            found = view.search(query, skip + k + _SPARE + len(damaged), {seed})
+            found = view.search(query, skip + k + SPARE + len(damaged), {seed})
             neighbours = [neighbour for neighbour in found if neighbour.track_id not in damaged][skip:]
+        if neighbours and not skip:
+            self._metrics.drift.found_first(neighbours[0].similarity)
+        return FoundNeighbours(neighbours, k, view.revision)
+
+    def described_from_memory(self, found: FoundNeighbours) -> NearestTracks | None:
+        """Returns the found tracks with their metadata, or None if some of it has to be read from the store.
+
+        Raises:
+            StoreUnavailable: the store does not answer, and a track of the result is not in memory.
+        """
+        problem = self._problem
+        if isinstance(problem, StoreUnavailable):
+            return self._remembered(found, problem)
+        tracks = self.metadata.fresh(found.neighbours)
+        return None if tracks is None else NearestTracks(tracks[: found.k], found.revision, self.is_replaced)
+
+    def described(self, found: FoundNeighbours) -> NearestTracks:
+        """Returns the found tracks with their metadata, from the store as far as it is not in memory.
+
+        Raises:
+            StoreUnavailable: the store does not answer, and a track of the result is not in memory.
+        """
         try:
             with self._metrics.time_stage("metadata"):
-                tracks = self._lost_keys.with_metadata(neighbours, self.store, view.revision)
+                tracks = self.metadata.read(found.neighbours, self.store, found.revision)
         except StoreUnavailable as error:
             self._set_problem(error)
-            return NearestTracks(with_cached_metadata(neighbours[:k], self._metadata, error), view.revision, stale=True)
-        self._metadata.put(track for _, track in tracks)
-        if tracks and not skip:
-            self._metrics.drift.found_first(tracks[0][0].similarity)
-        return NearestTracks(tracks[:k], view.revision, stale=self.is_replaced)
+            return self._remembered(found, error)
+        return NearestTracks(tracks[: found.k], found.revision, self.is_replaced)
+
+    def _remembered(self, found: FoundNeighbours, error: StoreUnavailable) -> NearestTracks:
+        tracks = self.metadata.remembered(found.neighbours[: found.k], error.with_traceback(None))
+        return NearestTracks(tracks, found.revision, stale=True)
 
     def _damaged_tracks(self) -> set[str]:
         return set(self._store.damaged.names("track")) if self._store else set()
-
-    def _fill_cache(self, store: TrackStore) -> None:
-        """Reads metadata that is not cached yet, a part of it at each poll."""
-        view = self._view
-        if view is self._filled_view:
-            return
-        missing = self._metadata.retain(view.track_ids())
-        if missing:
-            tracks = self._lost_keys.read_metadata(missing[:_TRACKS_PER_READ], store)
-            self._metadata.put(track for track in tracks if track is not None)
-        if len(missing) <= _TRACKS_PER_READ:
-            self._filled_view = view
-            damaged = self._damaged_tracks().intersection(view.track_ids())  # they are in no result
-            self._set_all_cached(len(view) - len(damaged) <= len(self._metadata))
-
-    def _set_all_cached(self, is_all_cached: bool) -> None:
-        if self._is_all_cached and not is_all_cached:
-            _log.warning(
-                "The metadata of %d of %d tracks is in memory: while Redis is away, Recommend fails for the others.",
-                len(self._metadata),
-                len(self._view),
-            )
-        self._is_all_cached = is_all_cached
 
     def _follow(self) -> None:
         while not self._stop.wait(POLL_SECONDS):
@@ -252,13 +252,13 @@ class LiveCatalogue:
             self._store.ping()
         # In this order: a snapshot that is published by now has no event that the store's newest revision lacks.
         published = snapshot.newest_revision(self._data)
+        begun = time.monotonic()
         with self._metrics.redis_seconds.time():
             state = self._store.state()
-        self._catch_up(self._store, state, published)
-        self._fill_cache(self._store)
+        self._catch_up(self._store, state, published, begun)
+        self.metadata.follow(self._view, state, self._store)
         if self.damaged_records:
             self._store.recheck_damaged()
-        self._lost_keys.check(self._view, state, self._store)
 
     def _set_problem(self, problem: SegueError, cause: Exception | None = None) -> None:
         """Sets the problem, and logs it if it is new."""
@@ -266,7 +266,7 @@ class LiveCatalogue:
             _log.warning("%s", problem, exc_info=cause)
         self._problem = problem
 
-    def _catch_up(self, store: TrackStore, state: CatalogueState, published: int) -> None:
+    def _catch_up(self, store: TrackStore, state: CatalogueState, published: int, begun: float) -> None:
         identity = state.identity
         if identity is None:
             if self._view.identity or state.tracks:
@@ -275,24 +275,24 @@ class LiveCatalogue:
         try:
             check_model(identity, self._manifest, self._has_successor)
         except CatalogueMismatch:
-            self._forget_metadata()  # nothing is recommended from memory either, if Redis goes away
+            self.metadata.forget()  # nothing is recommended from memory either, if Redis goes away
             raise
         if identity != self._view.identity:
-            self._forget_metadata()
+            self.metadata.forget()
         if not state.revision and state.tracks:
             raise CatalogueLost(LOST)
         view = updated(self._compacted(self._view), store, state) if identity == self._view.identity else None
         if view is None and identity == self._view.identity:
             _log.warning("Redis has lost the last events of the catalogue, which is read again")
-            self._forget_metadata()
+            self.metadata.forget()
         if view is None or published != self._loaded_snapshot:
             view = load_view(self._data, store, identity, state)
             self._loaded_snapshot = published
+        view.prepare()
+        # First, so that no answer has older metadata than its revision.
+        self.metadata.confirm(state.last_write if view.revision == state.revision else None, begun)
         self._view = view
         self._compactor.start_if_due(view)
-
-    def _forget_metadata(self) -> None:
-        self._metadata, self._filled_view, self._is_all_cached = MetadataCache(self._max_cached_tracks), None, True
 
     def _compacted(self, view: View) -> View:
         """Returns the compacted form of an earlier view with the same index if it is ready, else the view itself."""

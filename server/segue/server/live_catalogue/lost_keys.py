@@ -4,19 +4,35 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from typing import Protocol
 
-from segue.core.catalogue.records import CatalogueState, Track
+from segue.core.catalogue.records import CatalogueState, Track, Vector
 from segue.core.catalogue.store import TrackStore
 from segue.core.errors import CatalogueLost
-from segue.core.index.vector_index import Neighbour
 from segue.core.quantities import quantity
-from segue.server.live_catalogue.view import View
 
 _MAX_SUSPECTS = 100
 LOST = "Redis has lost the catalogue or its main keys. Restore a backup, or index the music again."
 """Message of CatalogueLost."""
 
 _log = logging.getLogger(__name__)
+
+
+class SearchedView(Protocol):
+    """The tracks that are searched; ``View`` has them."""
+
+    @property
+    def revision(self) -> int:
+        """The last event in the view."""
+
+    def __len__(self) -> int:
+        """Returns the number of tracks."""
+
+    def track_ids(self) -> list[str]:
+        """Returns the ids of the tracks."""
+
+    def embeddings(self, track_ids: Sequence[str]) -> Sequence[Vector | None]:
+        """Returns the embeddings [e] of these tracks, None for each that is not in the view."""
 
 
 class LostKeys:
@@ -38,27 +54,21 @@ class LostKeys:
                 self._suspects[track_id] = None
         return tracks
 
-    def with_metadata(
-        self, neighbours: Sequence[Neighbour], store: TrackStore, revision: int
-    ) -> list[tuple[Neighbour, Track]]:
-        """Returns the neighbours with their tracks, without those whose track is missing or damaged.
+    def check_removed(self, track_ids: Sequence[str], store: TrackStore, revision: int) -> None:
+        """Checks that tracks of a view without metadata are damaged, or were removed a moment ago.
 
         Args:
-            neighbours: tracks of a view.
+            track_ids: ids of the tracks.
             store: the store.
             revision: revision of the view.
 
         Raises:
-            CatalogueLost: all tracks are missing, not damaged, and the store has no later event that removed them.
+            CatalogueLost: one is not damaged, and the store has no later event that removed it.
         """
-        track_ids = [neighbour.track_id for neighbour in neighbours]
-        tracks = self.read_metadata(track_ids, store)
-        found = [(neighbour, track) for neighbour, track in zip(neighbours, tracks, strict=True) if track is not None]
-        if not found and _missing(track_ids, tracks, store) and store.revision() <= revision:
+        if _missing(track_ids, [None] * len(track_ids), store) and store.revision() <= revision:
             raise CatalogueLost(LOST)
-        return found
 
-    def check(self, view: View, state: CatalogueState, store: TrackStore) -> None:
+    def check(self, view: SearchedView, state: CatalogueState, store: TrackStore) -> None:
         """Compares the store with a view of it, unless the store has changed since; logs it if more are lost."""
         if state.revision != view.revision:
             return
@@ -74,7 +84,7 @@ class LostKeys:
             )
         self.tracks = lost
 
-    def _without_metadata(self, view: View, store: TrackStore) -> int:
+    def _without_metadata(self, view: SearchedView, store: TrackStore) -> int:
         suspects = list(self._suspects)
         if not suspects:
             return 0

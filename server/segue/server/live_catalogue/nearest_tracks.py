@@ -1,40 +1,38 @@
-"""The result of a search."""
+"""The results of a search."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
-from segue.core.catalogue.records import Track
-from segue.core.errors import StoreUnavailable
 from segue.core.index.vector_index import Neighbour
-from segue.server.live_catalogue.metadata_cache import MetadataCache
+
+SPARE = 10
+"""Extra neighbours, for tracks that are removed between the search and the reading of their metadata."""
+
+
+class FoundNeighbours(NamedTuple):
+    """The tracks that a search finds, before their metadata is known.
+
+    Attributes:
+        neighbours: the nearest first; some more than requested, since some may have been removed a moment ago.
+        k: number of tracks that are requested.
+        revision: revision of the catalogue that was searched.
+    """
+
+    neighbours: list[Neighbour]
+    k: int
+    revision: int
 
 
 class NearestTracks(NamedTuple):
     """The result of a search.
 
     Attributes:
-        tracks: the nearest first.
+        tracks: the nearest first, each with its encoded metadata.
         revision: revision of the catalogue that was searched.
         stale: True if the store did not answer, so that the result comes from memory.
     """
 
-    tracks: list[tuple[Neighbour, Track]]
+    tracks: list[tuple[Neighbour, bytes]]
     revision: int
     stale: bool
-
-
-def with_cached_metadata(
-    neighbours: Sequence[Neighbour], metadata: MetadataCache, error: StoreUnavailable
-) -> list[tuple[Neighbour, Track]]:
-    """Returns the neighbours with their tracks from memory.
-
-    Raises:
-        StoreUnavailable: ``error``, since a track is not in memory.
-    """
-    cached = metadata.get([neighbour.track_id for neighbour in neighbours])
-    pairs = [(neighbour, track) for neighbour, track in zip(neighbours, cached, strict=True) if track is not None]
-    if len(pairs) < len(neighbours):
-        raise error
-    return pairs

@@ -12,6 +12,9 @@ from segue.core.catalogue.records import Event, Identity
 from segue.core.catalogue.store import TrackStore
 from segue.core.index.vector_index import ExactIndex, HnswIndex, Neighbour, VectorIndex, Vectors, ranked
 
+# Up to here a search takes less than a millisecond, and does not have to leave the event loop.
+_QUICK_NEIGHBOURS, _QUICK_COMPARISONS = 256, 5_000
+
 EMPTY_INDEX = ExactIndex([], np.zeros((0, 1), np.float32))
 
 
@@ -74,6 +77,21 @@ class View:
         """Returns the ``k`` nearest tracks; see ``VectorIndex``."""
         hidden = self.removed.union(exclude)
         return ranked([*self.base.search(query, k, hidden), *self.added_index.search(query, k, exclude)], k)
+
+    def prepare(self) -> None:
+        """Builds what the first search would have to wait for."""
+        self.embeddings([""])
+        _ = self.added_index
+
+    def is_quick(self, k: int, exclude: int) -> bool:
+        """Returns whether a search takes less than a millisecond, in a view that is prepared.
+
+        Args:
+            k: number of tracks to find.
+            exclude: number of tracks to leave out.
+        """
+        compared = len(self.added) + self.base.comparisons(exclude + len(self.removed))
+        return k <= _QUICK_NEIGHBOURS and compared <= _QUICK_COMPARISONS
 
     def apply(self, events: Sequence[Event], store: TrackStore) -> View:
         """Returns the view after further events, at least one."""

@@ -54,6 +54,7 @@ class Metrics:
         redis_seconds: response times of Redis in seconds.
         certificate_expires: end of the certificate that clients see, as a Unix time in seconds; 0 without one.
         damaged_records: number of damaged records that are left out; the composition root sets its source.
+        metadata_bytes: memory of the metadata of tracks; the composition root sets its source.
         store_up: 1 while Redis answers, else 0; the composition root sets its source.
     """
 
@@ -129,6 +130,7 @@ class Metrics:
         self._tombstones = Gauge(
             "segue_index_tombstones", "Removed or replaced tracks of the snapshot.", registry=self.registry
         )
+        self.metadata_bytes = Gauge("segue_metadata_bytes", "Memory of the metadata of tracks.", registry=self.registry)
         self.store_up = Gauge("segue_store_up", "1 while Redis answers, else 0.", registry=self.registry)
         self.catalogue_damaged = Gauge(
             "segue_catalogue_damaged", "1 if Redis has lost keys that nothing removed, else 0.", registry=self.registry

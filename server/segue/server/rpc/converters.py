@@ -5,37 +5,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Literal, TypeAlias
-
-from google.protobuf.duration_pb2 import Duration
 
 from segue.core.audio.limits import MAX_CHANNELS, MAX_RATE, MIN_RATE
 from segue.core.audio.pcm import PcmForm
 from segue.core.audio.quality import Quality
-from segue.core.catalogue.display_path import raw_path
-from segue.core.catalogue.records import Track
-from segue.core.catalogue.tag_scores import unpack_tag_scores
 from segue.core.errors import AudioTooLong, MalformedRequest
-from segue.core.index.vector_index import Neighbour
 from segue.core.model.artifact import Manifest
 from segue.core.model.saved_model import Floats, Prediction
 from segue.server.inference.engine import AnalyzedClip
+from segue.server.rpc.track_messages import duration
 from segue.v1 import (
     audio_pb2,
     classification_service_pb2,
     recommendation_service_pb2,
     revision_pb2,
-    tag_pb2,
-    track_pb2,
 )
 
 DEFAULT_LIMIT, MAX_LIMIT = 10, 100
 # hnswlib's search takes time and memory in proportion to the number of neighbours, above the ef of 256.
 MAX_NEIGHBOURS = 1_000
 MAX_ITEM_ID = 128
-# The tags that describe a track: with lower scores they rarely apply.
-MIN_TRACK_TAG, MAX_TRACK_TAGS = 0.1, 10
 _ENCODINGS = {audio_pb2.SAMPLE_ENCODING_INT16: False, audio_pb2.SAMPLE_ENCODING_FLOAT32: True}
 
 
@@ -190,16 +181,6 @@ def genre_unknown(prediction: Prediction, manifest: Manifest) -> bool:
     return limit is not None and novelty is not None and novelty > limit
 
 
-def tag_scores(scores: Mapping[str, float]) -> list[tag_pb2.TagScore]:
-    """Returns tags with their scores, the best first; equal scores are ordered by name."""
-    pairs = sorted(scores.items(), key=lambda pair: (-pair[1], pair[0]))
-    return [tag_pb2.TagScore(tag=name, score=score) for name, score in pairs]
-
-
-def _track_tags(track: Track, tag_names: tuple[str, ...]) -> list[tag_pb2.TagScore]:
-    return tag_scores(unpack_tag_scores(track.tag_scores, tag_names, MIN_TRACK_TAG))[:MAX_TRACK_TAGS]
-
-
 def timeline(analyzed: AnalyzedClip, manifest: Manifest, top_k: int) -> list[classification_service_pb2.ScoredWindow]:
     """Returns the windows of a clip in the order of time, each with its ``top_k`` best genres."""
     pairs = zip(analyzed.clip.windows.starts.tolist(), analyzed.prediction.window_posterior, strict=True)
@@ -227,51 +208,6 @@ def scored_window(
 def quality_flags(quality: Quality) -> list[audio_pb2.QualityFlag.ValueType]:
     """Returns the flags for the sound quality of a clip."""
     return [audio_pb2.QualityFlag.Value(f"QUALITY_FLAG_{flag}") for flag in quality.flags]
-
-
-def duration(seconds: float) -> Duration:
-    """Converts seconds to a duration, to the millisecond."""
-    value = Duration()
-    value.FromMilliseconds(round(seconds * 1000))
-    return value
-
-
-def track(track: Track, tag_names: tuple[str, ...]) -> track_pb2.Track:
-    """Converts a track.
-
-    Args:
-        track: the track.
-        tag_names: the tags of the model; a track of a model with other tags has none.
-    """
-    return track_pb2.Track(
-        track_id=track.track_id,
-        title=track.title,
-        artist=track.artist,
-        album=track.album,
-        genre=track.genre,
-        duration=duration(track.seconds),
-        tagged_genre=track.tagged_genre,
-        path=track.path,
-        year=int(track.year or 0),
-        artists=track.artists,
-        tagged_genres=track.tagged_genres,
-        album_artist=track.album_artist,
-        track_number=track.track_number,
-        disc_number=track.disc_number,
-        isrc=track.isrc,
-        musicbrainz_recording_id=track.musicbrainz_recording_id,
-        musicbrainz_release_id=track.musicbrainz_release_id,
-        musicbrainz_artist_ids=track.musicbrainz_artist_ids,
-        raw_path=raw_path(track.path),
-        tags=_track_tags(track, tag_names),
-    )
-
-
-def recommendation(
-    neighbour: Neighbour, metadata: Track, tag_names: tuple[str, ...]
-) -> recommendation_service_pb2.Recommendation:
-    """Converts a neighbour and its metadata to a recommendation; see ``track``."""
-    return recommendation_service_pb2.Recommendation(track=track(metadata, tag_names), similarity=neighbour.similarity)
 
 
 def revision(model_id: str, catalogue_revision: int, stale: bool) -> revision_pb2.Revision:

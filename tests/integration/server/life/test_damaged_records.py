@@ -126,6 +126,7 @@ def test_records_that_are_damaged_under_a_running_server(ids: list[str], tmp_pat
         stubs = Stubs(running.address)
         wait_until(lambda: TRACKS == running.metrics()["segue_index_tracks"])
         damage_some(tmp_path, ids)
+        wait_until(lambda: TRACKS - len(UNREADABLE) == len(stubs.recommend(wav(5), TRACKS).recommendations))
         for _ in range(3):
             assert_serves(stubs, ids)
         wait_until(lambda: finds(stubs, ids))

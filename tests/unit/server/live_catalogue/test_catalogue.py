@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from segue.core.catalogue.store import TrackStore
 from segue.core.errors import CatalogueEmpty, CatalogueMismatch
 from segue.core.index.snapshot import publish
 from segue.core.testing.memory_store import MemoryStore
 from tests.helpers.server.live_catalogues import (
+    CountedStore,
     SwitchableStore,
     add,
     assert_is_the_store,
@@ -20,22 +19,6 @@ from tests.helpers.server.live_catalogues import (
     store_of,
     store_of_another_model,
 )
-
-
-class CountedStore(SwitchableStore):
-    """A store that counts the uses of its methods.
-
-    Attributes:
-        used: the names of the methods, in the order of their use.
-    """
-
-    def __init__(self, target: MemoryStore) -> None:
-        super().__init__(target)
-        self.used: list[str] = []
-
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - any attribute of a store
-        self.used += [name] * callable(getattr(TrackStore, name, None))
-        return super().__getattr__(name)
 
 
 def test_an_unchanged_catalogue_costs_one_read(tmp_path: Path) -> None:

@@ -21,7 +21,9 @@ from tests.helpers.server.live_catalogues import (
     assert_is_the_store,
     embedding,
     following,
+    metadata,
     name,
+    nearest,
     remove,
     store_of,
     store_of_another_model,
@@ -30,13 +32,13 @@ from tests.helpers.server.live_catalogues import (
 
 def neighbours(catalogue: LiveCatalogue, number: int, k: int) -> tuple[list[str], bool]:
     """The tracks that are recommended for a track, and True if they are stale."""
-    nearest = catalogue.nearest(catalogue.embedding(name(number)), k, name(number))
-    return [track.track_id for _, track in nearest.tracks], nearest.stale
+    result = nearest(catalogue, catalogue.embedding(name(number)), k, name(number))
+    return [neighbour.track_id for neighbour, _ in result.tracks], result.stale
 
 
 def titles(catalogue: LiveCatalogue) -> list[str]:
     """The titles of the tracks that are recommended for the first track."""
-    return [track.title for _, track in catalogue.nearest(embedding(1), 1, name(1)).tracks]
+    return [title.decode() for _, title in nearest(catalogue, embedding(1), 1, name(1)).tracks]
 
 
 def test_a_store_that_opens_late(tmp_path: Path) -> None:
@@ -50,7 +52,7 @@ def test_a_store_that_opens_late(tmp_path: Path) -> None:
             raise StoreUnavailable("not yet")
         yield store
 
-    catalogue = LiveCatalogue(tmp_path, MANIFEST, opened)
+    catalogue = LiveCatalogue(tmp_path, MANIFEST, opened, metadata())
     catalogue.refresh()
     with pytest.raises(StoreUnavailable, match="not yet"):
         catalogue.searchable_view()
@@ -68,7 +70,7 @@ def test_an_unforeseen_error(tmp_path: Path) -> None:
         raise ValueError("unforeseen")
         yield MemoryStore()
 
-    catalogue = LiveCatalogue(tmp_path, MANIFEST, opened)
+    catalogue = LiveCatalogue(tmp_path, MANIFEST, opened, metadata())
     catalogue.refresh()
     catalogue.refresh()
     assert isinstance(catalogue.problem, StoreUnavailable)
@@ -88,6 +90,7 @@ def test_recommendations_from_memory(tmp_path: Path, in_snapshot: int) -> None:
         before = neighbours(catalogue, 3, 4)
         assert (4, False) == (len(before[0]), before[1])
         store.away = True
+        catalogue.refresh()
         assert (before[0], True) == neighbours(catalogue, 3, 4)
         assert catalogue.stale
         assert catalogue.can_recommend
@@ -114,7 +117,7 @@ def test_a_problem_that_is_raised_often(tmp_path: Path, access: Callable[[LiveCa
 def test_tracks_that_are_not_cached(tmp_path: Path) -> None:
     """A recommendation with a track that is not cached fails while the store is away."""
     store = SwitchableStore(store_of(*range(3)))
-    with following(tmp_path, store, max_cached_tracks=1) as catalogue:
+    with following(tmp_path, store, max_bytes=800) as catalogue:
         store.away = True
         with pytest.raises(StoreUnavailable, match="away"):
             neighbours(catalogue, 1, 2)
@@ -163,7 +166,7 @@ def test_a_catalogue_that_another_model_replaced(tmp_path: Path) -> None:
 
 def test_a_catalogue_that_does_not_fit_in_memory(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """It is logged once, not at every poll, that an outage will make some recommendations fail."""
-    with following(tmp_path, SwitchableStore(store_of(*range(3))), max_cached_tracks=1) as catalogue:
+    with following(tmp_path, SwitchableStore(store_of(*range(3))), max_bytes=800) as catalogue:
         for _ in range(3):
             catalogue.refresh()
     assert 1 == caplog.text.count("The metadata of 1 of 3 tracks is in memory")

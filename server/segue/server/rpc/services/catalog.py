@@ -12,6 +12,7 @@ from segue.server.components import ComponentsUser
 from segue.server.rpc import catalogue_requests, converters
 from segue.server.rpc.error_status import public_message
 from segue.server.rpc.handlers import Context
+from segue.server.rpc.track_messages import track_message
 from segue.v1 import (
     catalog_service_pb2,
     catalog_service_pb2_grpc,
@@ -85,7 +86,7 @@ class CatalogService(ComponentsUser, catalog_service_pb2_grpc.CatalogServiceServ
         )
 
     def _message(self, track: Track) -> track_pb2.Track:
-        return converters.track(track, self._components.manifest.tags)
+        return track_message(track, self._components.manifest.tags)
 
     def _revision(self) -> revision_pb2.Revision:
         return converters.revision(self._components.model_id, *self._components.catalogue_state)

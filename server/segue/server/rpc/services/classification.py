@@ -13,6 +13,7 @@ from segue.server.rpc.concurrency_limit import ConcurrencyLimit
 from segue.server.rpc.field_masks import apply_mask, requested_fields
 from segue.server.rpc.handlers import Context
 from segue.server.rpc.streams import MAX_STREAMS, chunk_errors, with_idle_timeout, with_progress, write_timeout
+from segue.server.rpc.track_messages import tag_scores
 from segue.v1 import (
     classification_service_pb2,
     classification_service_pb2_grpc,
@@ -86,7 +87,7 @@ class ClassificationService(ComponentsUser, classification_service_pb2_grpc.Clas
             embedding=analyzed.prediction.embedding.tolist(),
             missing_seconds=analyzed.clip.quality.flaws.missing_seconds,
             genre_unknown=converters.genre_unknown(analyzed.prediction, manifest),
-            tags=converters.tag_scores(dict(zip(manifest.tags, analyzed.prediction.tag_scores.tolist(), strict=True))),
+            tags=tag_scores(dict(zip(manifest.tags, analyzed.prediction.tag_scores.tolist(), strict=True))),
         )
 
 

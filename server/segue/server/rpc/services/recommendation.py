@@ -14,6 +14,7 @@ from segue.server.callers.caller import current_caller
 from segue.server.components import ComponentsUser
 from segue.server.inference.arriving_audio import ArrivingAudio
 from segue.server.inference.engine import AnalyzedClip
+from segue.server.live_catalogue.nearest_tracks import NearestTracks
 from segue.server.rpc import catalogue_requests, converters
 from segue.server.rpc.concurrency_limit import ConcurrencyLimit
 from segue.server.rpc.error_status import item_status
@@ -27,6 +28,7 @@ from segue.server.rpc.streams import (
     with_progress,
     write_timeout,
 )
+from segue.server.rpc.track_messages import response_of
 from segue.v1 import (
     recommendation_service_pb2,
     recommendation_service_pb2_grpc,
@@ -89,18 +91,24 @@ class RecommendationService(ComponentsUser, recommendation_service_pb2_grpc.Reco
         components = self._components
         components.catalogue.searchable_view()  # fails before a clip is decoded in vain
         seed = await find_seed()
-        nearest = await components.readers.run(components.catalogue.nearest, seed.embedding, limit, seed.track_id, skip)
-        tags = components.manifest.tags
-        response = RecommendResponse(
-            recommendations=[converters.recommendation(neighbour, track, tags) for neighbour, track in nearest.tracks],
-            revision=converters.revision(components.model_id, nearest.revision, nearest.stale),
-            embedding=seed.embedding.tolist(),
-        )
+        nearest = await self._nearest(seed, limit, skip)
+        response = response_of(nearest.tracks)
+        response.revision.CopyFrom(converters.revision(components.model_id, nearest.revision, nearest.stale))
+        if "embedding" in fields:
+            response.embedding.extend(seed.embedding.tolist())
         if seed.analyzed:
             response.quality_flags.extend(converters.quality_flags(seed.analyzed.clip.quality))
             response.missing_seconds = seed.analyzed.clip.quality.flaws.missing_seconds
             response.timeline.extend(converters.timeline(seed.analyzed, components.manifest, converters.DEFAULT_LIMIT))
         return apply_mask(response, fields)
+
+    async def _nearest(self, seed: _Seed, limit: int, skip: int) -> NearestTracks:
+        """Searches at once what takes less than a millisecond, and the rest in a thread."""
+        catalogue, readers = self._components.catalogue, self._components.readers
+        search = partial(catalogue.search, seed.embedding, limit, seed.track_id, skip)
+        found = search() if catalogue.searches_quickly(skip + limit) else await readers.run(search)
+        nearest = catalogue.described_from_memory(found)
+        return nearest if nearest is not None else await readers.run(catalogue.described, found)
 
     async def StreamingRecommend(  # noqa: N802 - the contract's name
         self, request_iterator: AsyncIterator[StreamingRecommendRequest], context: Context
@@ -130,10 +138,14 @@ class RecommendationService(ComponentsUser, recommendation_service_pb2_grpc.Reco
         seconds_left: float | None,
     ) -> _Seed:
         if kind == "track_id":
-            track_id = catalogue_requests.track_id(request.track_id)
-            return _Seed(track_id, await self._components.readers.run(self._components.catalogue.embedding, track_id))
+            return await self._track_seed(catalogue_requests.track_id(request.track_id))
         audio = converters.audio_bytes(request.audio, "audio", self._components.clip_bytes)
         return await self._clip_seed(audio, seconds_left)
+
+    async def _track_seed(self, track_id: str) -> _Seed:
+        catalogue, readers = self._components.catalogue, self._components.readers
+        (known,) = catalogue.view.embeddings([track_id])
+        return _Seed(track_id, await readers.run(catalogue.embedding, track_id) if known is None else known)
 
     async def _uploaded_seed(
         self, requests: AsyncIterator[RecommendUploadRequest], form: PcmForm | None, context: Context

@@ -14,13 +14,15 @@ from segue.client import path_of
 from segue.core.catalogue.display_path import display_path
 from segue.core.catalogue.records import Track
 from segue.core.catalogue.tag_scores import pack_tag_scores
-from segue.server.rpc.converters import tag_scores, track
+from segue.core.index.vector_index import Neighbour
+from segue.server.rpc.track_messages import encode_track, response_of, tag_scores, track_message
+from segue.v1.recommendation_service_pb2 import RecommendResponse
 
 
 def test_every_field_of_a_track_is_sent() -> None:
     """Only the posterior stays in the catalogue; the duration and the tags have other types."""
     values = {field.name: _value(field.name) for field in fields(Track)}
-    message = track(
+    message = track_message(
         Track.from_json({**values, "tag_scores": pack_tag_scores(np.array([0.5], np.float32), ("sad",))}), ("sad",)
     )
 
@@ -49,12 +51,12 @@ def test_the_best_tags_of_a_track() -> None:
 
     assert ["tag 07", "tag 03"] == best(few, names)
     assert [*names[:10]] == best(many, names)
-    assert [] == [*track(Track("0" * 32, "", tag_scores=pack_tag_scores(many, names)), names[::-1]).tags]
+    assert [] == [*track_message(Track("0" * 32, "", tag_scores=pack_tag_scores(many, names)), names[::-1]).tags]
 
 
 def best(scores: NDArray[np.float32], names: tuple[str, ...]) -> list[str]:
     """Returns the tags that are sent of a track with scores."""
-    message = track(Track("0" * 32, "", tag_scores=pack_tag_scores(scores, names)), names)
+    message = track_message(Track("0" * 32, "", tag_scores=pack_tag_scores(scores, names)), names)
     return [tag.tag for tag in message.tags]
 
 
@@ -62,7 +64,19 @@ def best(scores: NDArray[np.float32], names: tuple[str, ...]) -> list[str]:
 def test_the_file_of_a_track_can_be_opened(raw: bytes) -> None:
     """The path that the client returns has the bytes of the file's name, be they UTF-8 or not."""
     path = Path(os.fsdecode(raw))
-    message = track(Track("0" * 32, "", path=display_path(path)), ())
+    message = track_message(Track("0" * 32, "", path=display_path(path)), ())
 
     assert path == path_of(message)
     assert (b"" if raw == message.path.encode() else raw) == message.raw_path
+
+
+def test_encoded_tracks_make_a_response() -> None:
+    """A response of encoded tracks is the one that is made of their messages, whatever the similarities."""
+    tracks = [Track(f"{number:032x}", f"Träck {number}" * number, seconds=0.1 * number) for number in range(4)]
+    similarities = [1.0, 0.5, 0.0, -0.25]
+    neighbours = [Neighbour(track.track_id, value) for track, value in zip(tracks, similarities, strict=True)]
+    response = response_of((near, encode_track(track, ())) for near, track in zip(neighbours, tracks, strict=True))
+
+    assert [track_message(track, ()) for track in tracks] == [each.track for each in response.recommendations]
+    assert similarities == [each.similarity for each in response.recommendations]
+    assert RecommendResponse() == response_of([])

@@ -1,0 +1,117 @@
+"""Recommendations are described from memory, and by no metadata that has changed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from segue.core.index.snapshot import publish
+from segue.core.testing.memory_store import MemoryStore
+from segue.server.live_catalogue.catalogue import LiveCatalogue
+from tests.helpers.server.live_catalogues import (
+    CountedStore,
+    add,
+    embedding,
+    following,
+    name,
+    nearest,
+    remove,
+    store_of,
+)
+
+
+def titles(catalogue: LiveCatalogue) -> set[str]:
+    """The titles of all tracks but the first."""
+    return {title.decode() for _, title in nearest(catalogue, embedding(1), 9, name(1)).tracks}
+
+
+def from_memory(catalogue: LiveCatalogue) -> bool:
+    """Returns whether an answer needs no store."""
+    return catalogue.described_from_memory(catalogue.search(embedding(1), 9, name(1))) is not None
+
+
+def test_an_answer_from_memory(tmp_path: Path) -> None:
+    """Searching and describing use no method of the store."""
+    store = CountedStore(store_of(*range(6)))
+    publish(tmp_path, store.target)
+    with following(tmp_path, store) as catalogue:
+        store.used.clear()
+        assert {"track 0", "track 2", "track 3", "track 4", "track 5"} == titles(catalogue)
+        assert catalogue.searches_quickly(10)
+        assert [] == store.used
+
+
+def test_a_new_title_without_an_event(tmp_path: Path) -> None:
+    """A title that changes alone is answered from the next poll on, and all tracks are in memory again soon."""
+    store = store_of(*range(4))
+    with following(tmp_path, store) as catalogue:
+        assert from_memory(catalogue)
+        revision = store.revision()
+        add(store, 2, title="new title")
+        assert revision == store.revision()
+        catalogue.refresh()
+        assert {"track 0", "new title 2", "track 3"} == titles(catalogue)
+        catalogue.refresh()
+        assert from_memory(catalogue)
+        assert {"track 0", "new title 2", "track 3"} == titles(catalogue)
+
+
+def test_tracks_of_an_earlier_epoch_are_read_again(tmp_path: Path) -> None:
+    """After a write the tracks that no call asks for are read again as well, once the writer is done."""
+    store = CountedStore(store_of(*range(4)))
+    with following(tmp_path, store) as catalogue:
+        add(store.target, 2, title="new title")
+        store.used.clear()
+        catalogue.refresh()
+        assert "get" not in store.used  # the writer may be at work still
+        catalogue.refresh()
+        assert 1 == store.used.count("get")
+        assert from_memory(catalogue)
+
+
+def test_a_removed_track_is_not_returned(tmp_path: Path) -> None:
+    """After the poll that finds a removal, the track is in no answer, also if it was in memory."""
+    store = store_of(*range(4))
+    publish(tmp_path, store)
+    with following(tmp_path, store) as catalogue:
+        assert "track 2" in titles(catalogue)
+        remove(store, 2)
+        catalogue.refresh()
+        for _ in range(3):
+            assert {"track 0", "track 3"} == titles(catalogue)
+            catalogue.refresh()
+        add(store, 2, title="back")
+        catalogue.refresh()
+        assert {"track 0", "back 2", "track 3"} == titles(catalogue)
+
+
+def test_a_write_during_a_poll(tmp_path: Path) -> None:
+    """A view of events that came after the state of the store was read has no older metadata than its revision."""
+
+    class Racing(MemoryStore):
+        armed = False
+
+        def embeddings(self, track_ids: list[str]) -> list[object]:  # type: ignore[override]
+            if self.armed and track_ids:
+                self.armed = False
+                add(self, 3, version=1, title="new title")
+            return super().embeddings(track_ids)  # type: ignore[return-value]
+
+    store = Racing()
+    add(store, *range(4))
+    with following(tmp_path, store) as catalogue:
+        store.armed = True
+        add(store, 7)
+        catalogue.refresh()
+        catalogue.refresh()
+        assert (store.revision(), True) == (catalogue.view.revision, "new title 3" in titles(catalogue))
+
+
+def test_a_lost_track_is_noticed(tmp_path: Path) -> None:
+    """Keys that vanish without a write are noticed by the poll after an answer that had the track."""
+    store = store_of(*range(4))
+    with following(tmp_path, store) as catalogue:
+        del store._tracks[name(2)]
+        assert "track 2" in titles(catalogue)
+        catalogue.refresh()
+        assert {"track 0", "track 3"} == titles(catalogue)
+        assert catalogue.is_damaged
