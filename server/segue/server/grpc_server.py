@@ -6,7 +6,6 @@ import asyncio
 import logging
 import os
 from pathlib import Path
-from typing import Any
 
 import grpc
 from grpc_health.v1 import health_pb2_grpc
@@ -27,6 +26,7 @@ from segue.server.observability.metrics import Metrics
 from segue.server.process.system_memory import total_memory
 from segue.server.rpc import health
 from segue.server.rpc.channel_options import HEALTH_OPTIONS, MAX_CONNECTIONS, channel_options, max_message_bytes
+from segue.server.rpc.handlers import HandlerInterceptor, JoinedInterceptors
 from segue.server.rpc.health import Health
 from segue.server.rpc.reflection import add_reflection
 from segue.server.rpc.service_names import SERVICES
@@ -104,7 +104,7 @@ def _create_server(
     budget = ReceiveBudget(_max_messages(settings))
     metrics.messages_arriving.set_function(lambda: budget.arriving)
     return grpc.aio.server(
-        interceptors=_interceptors(metrics, security, components, budget),
+        interceptors=[_interceptors(metrics, security, components, budget)],
         options=channel_options(settings.clip_mib * 2**20, settings.max_connection_age),
         # Clips are rejected with a typed error long before this limit. Above it gRPC rejects every call, even health,
         # with a bare error.
@@ -120,15 +120,15 @@ def _max_messages(settings: Settings) -> int:
 
 def _interceptors(
     metrics: Metrics, security: ListenerSecurity, components: DeferredComponents, budget: ReceiveBudget
-) -> list[grpc.aio.ServerInterceptor[Any, Any]]:
+) -> HandlerInterceptor:
     """Returns the interceptors, the outermost first: metrics and log see every way in which a call ends."""
-    return [
+    return JoinedInterceptors(
         CallObserverInterceptor([metrics, CallLogger()], metrics.spans),
         ErrorStatusInterceptor(),
         CallerInterceptor(security.tokens),
         ReadinessInterceptor(components),
         ReceivingInterceptor(Reading(budget, MESSAGE_SECONDS)),
-    ]
+    )
 
 
 def _add_services(server: grpc.aio.Server, health_service: Health) -> None:

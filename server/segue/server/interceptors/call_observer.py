@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import aclosing, contextmanager
-from typing import Any
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import grpc
 from google.rpc import error_details_pb2, status_pb2
 
 from segue.server.observability.call_record import CLOCK_SKEW_SECONDS, CallObserver, CallRecord
 from segue.server.observability.spans import Spans
-from segue.server.rpc.handlers import Context, Handler, HandlerInterceptor, Method, wrap_handler
+from segue.server.rpc.handlers import Context, Handler, HandlerInterceptor, wrap_handler
 from segue.server.rpc.service_names import SERVICES, service_of
+
+_STATUS_CODES = {code.value[0]: code for code in grpc.StatusCode}
 
 
 class CallObserverInterceptor(HandlerInterceptor):
@@ -27,35 +28,27 @@ class CallObserverInterceptor(HandlerInterceptor):
             observers: receive the start and the record of each call.
             spans: makes a span of each call of Segue's own services, or None.
         """
+        super().__init__()
         self._observers, self._spans = observers, spans
 
     def wrapped(self, handler: Handler, name: str) -> Handler:
         """Makes the observers see each call of the method."""
         spans = self._spans if service_of(name) in SERVICES else None
-        return wrap_handler(handler, lambda method: observe_calls(method, name, self._observers, spans))
-
-
-def observe_calls(method: Method, name: str, observers: Sequence[CallObserver], spans: Spans | None = None) -> Method:
-    """Wraps a stream-stream method so that observers see each of its calls.
-
-    Args:
-        method: the method.
-        name: full name of the method.
-        observers: receive the start and the record of each call.
-        spans: makes a span of each call, or None.
-    """
-
-    async def stream(requests: Any, context: Context) -> AsyncIterator[Any]:  # noqa: ANN401 - any method's messages
-        with _observed(name, context, observers, spans):
-            async with aclosing(method(requests, context)) as responses:
-                async for response in responses:
-                    yield response
-
-    return stream
+        return wrap_handler(handler, lambda context: observed(name, context, self._observers, spans))
 
 
 @contextmanager
-def _observed(method: str, context: Context, observers: Sequence[CallObserver], spans: Spans | None) -> Iterator[None]:
+def observed(
+    method: str, context: Context, observers: Sequence[CallObserver], spans: Spans | None = None
+) -> Iterator[None]:
+    """Makes observers see the call in the block.
+
+    Args:
+        method: full name of its method.
+        context: context of the call.
+        observers: receive the start and the record of the call.
+        spans: makes a span of the call, or None.
+    """
     start = time.perf_counter()
     span = spans and spans.begin_call(method, context.invocation_metadata() or ())
     code = grpc.StatusCode.UNKNOWN  # the status that gRPC sends for an exception without one
@@ -92,7 +85,7 @@ def _cancellation_code(context: Context) -> grpc.StatusCode:
 def _status_code(context: Context) -> grpc.StatusCode:
     """Returns the status that the method has set; gRPC keeps it as an enum, as a number, or not at all."""
     code = context.code() or 0
-    return next(known for known in grpc.StatusCode if code in {known, known.value[0]})
+    return code if isinstance(code, grpc.StatusCode) else _STATUS_CODES[code]
 
 
 def _call_record(method: str, code: grpc.StatusCode, seconds: float, context: Context) -> CallRecord:
@@ -104,6 +97,8 @@ def _call_record(method: str, code: grpc.StatusCode, seconds: float, context: Co
 
 def _reason(details: bytes | str, code: grpc.StatusCode) -> str:
     """Returns the reason of a call's status, or "" if the caller left before a status with another code was sent."""
+    if not details:
+        return ""
     status = status_pb2.Status.FromString(details if isinstance(details, bytes) else b"")
     info = error_details_pb2.ErrorInfo()
     for detail in status.details:

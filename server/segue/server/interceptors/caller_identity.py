@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import aclosing
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from segue.server.callers.caller import Caller, machine_of, set_current_caller
 from segue.server.rpc import health
-from segue.server.rpc.handlers import Context, Handler, HandlerInterceptor, Method, wrap_handler
+from segue.server.rpc.handlers import Context, Handler, HandlerInterceptor, wrap_handler
 from segue.server.rpc.service_names import service_of
 from segue.server.security.tokens import Tokens
 
@@ -22,22 +21,20 @@ class CallerInterceptor(HandlerInterceptor):
     """
 
     def __init__(self, tokens: Tokens | None) -> None:
+        super().__init__()
         self._tokens = tokens
 
     def wrapped(self, handler: Handler, name: str) -> Handler:
         """Sets the caller of each call of the method."""
-        return wrap_handler(handler, lambda method: self._with_caller(method, service_of(name)))
+        service = service_of(name)
+        return wrap_handler(handler, lambda context: self._with_caller(context, service))
 
-    def _with_caller(self, method: Method, service: str) -> Method:
-        async def stream(requests: Any, context: Context) -> AsyncIterator[Any]:  # noqa: ANN401 - any method's messages
-            caller = self._caller(context, service)
-            set_current_caller(caller)
-            with caller.meter.call():
-                async with aclosing(method(requests, context)) as responses:
-                    async for response in responses:
-                        yield response
-
-        return stream
+    @contextmanager
+    def _with_caller(self, context: Context, service: str) -> Iterator[None]:
+        caller = self._caller(context, service)
+        set_current_caller(caller)
+        with caller.meter.call():
+            yield
 
     def _caller(self, context: Context, service: str) -> Caller:
         if self._tokens is None or service == health.SERVICE:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
@@ -14,7 +14,7 @@ from google.protobuf.message import DecodeError
 
 from segue.core import errors
 from segue.server.rpc.error_status import REQUEST_ID, convert_and_log, retry_seconds
-from segue.server.rpc.handlers import Context, Handler, HandlerInterceptor, Method, wrap_handler
+from segue.server.rpc.handlers import Context, Handler, HandlerInterceptor, Method, replace_method
 
 # gRPC's own retries read this header, in every language; RetryInfo is for people and their programs.
 _PUSHBACK = "grpc-retry-pushback-ms"
@@ -34,11 +34,11 @@ class ErrorStatusInterceptor(HandlerInterceptor):
 
     def wrapped(self, handler: Handler, name: str) -> Handler:
         """Converts the exceptions of the method."""
-        return wrap_handler(_with_typed_errors(handler), _with_status)
+        return replace_method(handler, _with_status, _stream_with_status, _with_typed_errors(handler))
 
 
-def _with_typed_errors(handler: Handler) -> Handler:
-    """Makes a handler raise MalformedRequest for bytes that are not a message of its type."""
+def _with_typed_errors(handler: Handler) -> Callable[[bytes], Any]:
+    """Returns a deserializer that raises MalformedRequest for bytes that are not a message of the method."""
 
     def deserialize(content: bytes) -> Any:  # noqa: ANN401 - any method's messages
         try:
@@ -48,16 +48,24 @@ def _with_typed_errors(handler: Handler) -> Handler:
                 "request", "The bytes are not a message of this method. Encode it as the files in proto/ define it."
             ) from None
 
-    return wrap_handler(handler, lambda method: method, deserialize)
+    return deserialize
 
 
 def _with_status(method: Method) -> Method:
-    async def stream(requests: Any, context: Context) -> AsyncIterator[Any]:  # noqa: ANN401 - any method's messages
+    async def respond(requests: Any, context: Context) -> Any:  # noqa: ANN401 - any method's messages
+        async with _converting_errors(context):
+            return await method(requests, context)
+
+    return respond
+
+
+def _stream_with_status(method: Method) -> Method:
+    async def respond(requests: Any, context: Context) -> AsyncIterator[Any]:  # noqa: ANN401 - any method's messages
         async with _converting_errors(context), aclosing(method(requests, context)) as responses:
             async for response in responses:
                 yield response
 
-    return stream
+    return respond
 
 
 @asynccontextmanager

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import aclosing
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from segue.server.components import DeferredComponents
-from segue.server.rpc.handlers import Context, Handler, HandlerInterceptor, Method, wrap_handler
+from segue.server.rpc.handlers import Handler, HandlerInterceptor, wrap_handler
 from segue.server.rpc.service_names import CLASSIFICATION, SERVICES, service_of
 
 
@@ -19,6 +18,7 @@ class ReadinessInterceptor(HandlerInterceptor):
     """
 
     def __init__(self, components: DeferredComponents) -> None:
+        super().__init__()
         self._components = components
 
     def wrapped(self, handler: Handler, name: str) -> Handler:
@@ -26,15 +26,11 @@ class ReadinessInterceptor(HandlerInterceptor):
         service = service_of(name)
         if service not in SERVICES:
             return handler
-        return wrap_handler(handler, lambda method: self._with_check(method, service))
+        return wrap_handler(handler, lambda _: self._with_check(service))
 
-    def _with_check(self, method: Method, service: str) -> Method:
-        async def stream(requests: Any, context: Context) -> AsyncIterator[Any]:  # noqa: ANN401 - any method's messages
-            with self._components.using() as components:
-                if service == CLASSIFICATION:
-                    components.engine.check_admission()
-                async with aclosing(method(requests, context)) as responses:
-                    async for response in responses:
-                        yield response
-
-        return stream
+    @contextmanager
+    def _with_check(self, service: str) -> Iterator[None]:
+        with self._components.using() as components:
+            if service == CLASSIFICATION:
+                components.engine.check_admission()
+            yield

@@ -17,7 +17,7 @@ import grpc
 from segue.core.errors import MalformedRequest, StreamStalled
 from segue.server.callers.receive_budget import ReceiveBudget
 from segue.server.rpc import health
-from segue.server.rpc.handlers import Context, Handler, HandlerInterceptor, Method, close_reader, wrap_handler
+from segue.server.rpc.handlers import Context, Handler, HandlerInterceptor, wrap_handler
 from segue.server.rpc.service_names import service_of
 
 MESSAGE_SECONDS = 300.0
@@ -28,6 +28,8 @@ HEALTH_SECONDS = 5.0
 
 HEALTH_MESSAGES = 8
 """Largest number of messages of health that may arrive at once. They need no token, and a hostile one may be large."""
+
+_EOF: Any = grpc.aio.EOF  # type: ignore[attr-defined] # the stubs lack it
 
 
 class Reading(NamedTuple):
@@ -45,7 +47,7 @@ class Reading(NamedTuple):
 class ReceivingInterceptor(HandlerInterceptor):
     """Ends a call whose messages do not arrive, or find no memory; must be the innermost interceptor.
 
-    It makes every handler one of streams, so that the others need to wrap only that kind.
+    It makes every handler one that reads a stream, so that the others need to wrap only those two kinds.
     """
 
     def __init__(self, reading: Reading) -> None:
@@ -54,6 +56,7 @@ class ReceivingInterceptor(HandlerInterceptor):
         Args:
             reading: limits for all services but health.
         """
+        super().__init__()
         self._reading = reading
         self._health = Reading(ReceiveBudget(HEALTH_MESSAGES), HEALTH_SECONDS)
 
@@ -62,11 +65,10 @@ class ReceivingInterceptor(HandlerInterceptor):
         reading = self._health if service_of(name) == health.SERVICE else self._reading
         if not handler.request_streaming:
             return _streaming(handler, reading)
-        streaming = handler if handler.response_streaming else _with_one_response(handler)
-        return wrap_handler(streaming, lambda method: _within_budget(method, reading.budget))
+        return wrap_handler(handler, lambda _: reading.budget.receiving())
 
 
-async def _read(requests: AsyncIterator[Any], reading: Reading) -> Any:  # noqa: ANN401 - any method's message
+async def _read(context: Context, reading: Reading) -> Any:  # noqa: ANN401 - any method's message
     """Returns the only message of a call.
 
     Raises:
@@ -77,54 +79,32 @@ async def _read(requests: AsyncIterator[Any], reading: Reading) -> Any:  # noqa:
     try:
         with reading.budget.receiving():
             async with asyncio.timeout(reading.seconds):
-                return await anext(requests)
-    except StopAsyncIteration:
-        cause = "The call ended without a message. Send one, even if it is empty."
-        raise MalformedRequest("request", cause) from None
+                message = await context.read()
     except TimeoutError:
         text = f"The message did not arrive within {reading.seconds:g} s. Send it without pauses."
         raise StreamStalled(text) from None
-    finally:
-        await close_reader(requests)
-
-
-def _within_budget(method: Method, budget: ReceiveBudget) -> Method:
-    async def respond(requests: AsyncIterator[Any], context: Context) -> AsyncIterator[Any]:
-        with budget.receiving():
-            async with aclosing(method(requests, context)) as responses:
-                async for response in responses:
-                    yield response
-
-    return respond
-
-
-def _with_one_response(handler: Handler) -> Handler:
-    respond_once = cast("Any", handler.stream_unary)
-
-    async def respond(requests: AsyncIterator[Any], context: Context) -> AsyncIterator[Any]:
-        yield await respond_once(requests, context)
-
-    return grpc.stream_stream_rpc_method_handler(
-        respond,
-        request_deserializer=handler.request_deserializer,
-        response_serializer=handler.response_serializer,
-    )
+    if message is _EOF:
+        raise MalformedRequest("request", "The call ended without a message. Send one, even if it is empty.")
+    return message
 
 
 def _streaming(handler: Handler, reading: Reading) -> Handler:
+    """Makes a handler of one message one of streams: to a caller, it behaves like any other kind."""
     unary, stream = cast("tuple[Any, Any]", (handler.unary_unary, handler.unary_stream))
 
-    async def respond(requests: AsyncIterator[Any], context: Context) -> AsyncIterator[Any]:
-        yield await unary(await _read(requests, reading), context)
+    async def respond(_: AsyncIterator[Any], context: Context) -> Any:  # noqa: ANN401 - any method's messages
+        return await unary(await _read(context, reading), context)
 
-    async def respond_many(requests: AsyncIterator[Any], context: Context) -> AsyncIterator[Any]:
-        async with aclosing(stream(await _read(requests, reading), context)) as responses:
+    async def respond_many(_: AsyncIterator[Any], context: Context) -> AsyncIterator[Any]:
+        async with aclosing(stream(await _read(context, reading), context)) as responses:
             async for response in responses:
                 yield response
 
-    # To a caller, a stream-stream handler behaves like any other kind.
-    return grpc.stream_stream_rpc_method_handler(
-        respond if unary else respond_many,
-        request_deserializer=handler.request_deserializer,
-        response_serializer=handler.response_serializer,
-    )
+    serializers = {
+        "request_deserializer": handler.request_deserializer,
+        "response_serializer": handler.response_serializer,
+    }
+    if handler.response_streaming:
+        return grpc.stream_stream_rpc_method_handler(respond_many, **serializers)
+    # The only response leaves together with the status, in one step of gRPC and not in three.
+    return grpc.stream_unary_rpc_method_handler(respond, **serializers)

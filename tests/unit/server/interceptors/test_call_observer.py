@@ -1,13 +1,12 @@
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import grpc
 import pytest
 
 from segue.core.errors import Overloaded
-from segue.server.interceptors.call_observer import observe_calls
+from segue.server.interceptors.call_observer import observed
 from segue.server.observability.call_record import CallRecord
 from segue.server.rpc.error_status import to_status
 
@@ -52,12 +51,6 @@ class Recorder:
         self.calls.append(call)
 
 
-async def reject(_requests: object, context: RejectedCall) -> AsyncIterator[bytes]:
-    """A method that rejects every call."""
-    raise Overloaded("Try again.") if context.done() else grpc.aio.AbortError
-    yield b""
-
-
 @pytest.mark.parametrize(
     ("left", "remaining", "expected"),
     [
@@ -66,11 +59,11 @@ async def reject(_requests: object, context: RejectedCall) -> AsyncIterator[byte
         (True, 9.0, ("CANCELLED", "")),
     ],
 )
-async def test_the_reason_of_a_call_whose_caller_left(left: bool, remaining: float, expected: tuple[str, str]) -> None:
+def test_the_reason_of_a_call_whose_caller_left(left: bool, remaining: float, expected: tuple[str, str]) -> None:
     """A reason is recorded only if it was sent; the record of a caller who left says how the caller left."""
     recorder = Recorder()
     context: Any = RejectedCall(left=left, remaining=remaining)
-    with pytest.raises((Overloaded, grpc.aio.AbortError)):
-        await anext(observe_calls(reject, "/a.B/C", [recorder])(None, context))
+    with pytest.raises((Overloaded, grpc.aio.AbortError)), observed("/a.B/C", context, [recorder]):
+        raise Overloaded("Try again.") if left else grpc.aio.AbortError
     (call,) = recorder.calls
     assert (*expected, "id-1") == (call.code, call.reason, call.request_id)
