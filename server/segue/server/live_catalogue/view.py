@@ -71,12 +71,19 @@ class View:
         ids = sorted(self.track_ids())
         vectors = np.stack([vector for vector in self.embeddings(ids) if vector is not None])
         index = HnswIndex.build(ids, vectors, threads=1)
+        index.choose_ef(vectors)
         return View(self.identity, self.revision, index, frozenset(ids), mark=self.mark)
 
-    def search(self, query: Vectors, k: int, exclude: Collection[str] = ()) -> list[Neighbour]:
+    def search(
+        self, query: Vectors, k: int, exclude: Collection[str] = (), *, is_track: bool = False
+    ) -> list[Neighbour]:
         """Returns the ``k`` nearest tracks; see ``VectorIndex``."""
+        if not self.changes:
+            return self.base.search(query, k, exclude, is_track=is_track)
         hidden = self.removed.union(exclude)
-        return ranked([*self.base.search(query, k, hidden), *self.added_index.search(query, k, exclude)], k)
+        return ranked(
+            [*self.base.search(query, k, hidden, is_track=is_track), *self.added_index.search(query, k, exclude)], k
+        )
 
     def prepare(self) -> None:
         """Builds what the first search would have to wait for."""
