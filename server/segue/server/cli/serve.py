@@ -17,6 +17,7 @@ from segue.core.model.tensorflow_stderr import end_silence
 from segue.core.paths import use_data_folder
 from segue.core.settings.options import settings_line
 from segue.core.settings.tracing import start_tracing
+from segue.server.process.event_loop import new_event_loop
 from segue.server.process.signals import stop_signals
 from segue.server.settings import Settings
 
@@ -60,7 +61,8 @@ def _serve_until_stopped(settings: Settings, on_ready: OnReady | None) -> bool:
     security = read_listener_security(settings, metrics)
     with serve_metrics(metrics.registry, settings.metrics_listen):
         try:
-            return asyncio.run(lifecycle.serve(settings, metrics, security, on_ready))
+            with asyncio.Runner(loop_factory=new_event_loop) as runner:
+                return runner.run(lifecycle.serve(settings, metrics, security, on_ready))
         finally:
             _ignore_stop_signals()
 
