@@ -204,8 +204,8 @@ class LiveCatalogue:
         problem = self._problem
         if isinstance(problem, StoreUnavailable):
             return self._remembered(found, problem)
-        tracks = self.metadata.fresh(found.neighbours)
-        return None if tracks is None else NearestTracks(tracks[: found.k], found.revision, self.is_replaced)
+        tracks = self.metadata.fresh(found.neighbours[: found.k])
+        return None if tracks is None else NearestTracks(tracks, found.revision, self.is_replaced)
 
     def described(self, found: FoundNeighbours) -> NearestTracks:
         """Returns the found tracks with their metadata, from the store as far as it is not in memory.
@@ -226,7 +226,7 @@ class LiveCatalogue:
         return NearestTracks(tracks, found.revision, stale=True)
 
     def _damaged_tracks(self) -> set[str]:
-        return set(self._store.damaged.names("track")) if self._store else set()
+        return set(self._store.damaged.names("track")) if self.damaged_records and self._store else set()
 
     def _follow(self) -> None:
         while not self._stop.wait(POLL_SECONDS):

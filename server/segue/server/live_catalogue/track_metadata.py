@@ -17,7 +17,7 @@ DescribedTracks = list[tuple[Neighbour, bytes]]
 
 _TRACKS_PER_READ = 1_000
 # So many of the tracks that were answered from memory are compared with the store at each poll.
-_CHECKED_PER_POLL = 100
+_CHECKED_PER_POLL = 20
 
 _log = logging.getLogger(__name__)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TypeVar
 
 from google.protobuf.field_mask_pb2 import FieldMask
@@ -34,18 +35,23 @@ def requested_fields(mask: FieldMask, response: type[Message], name: str = "read
     Raises:
         MalformedRequest: a path is no field of the response.
     """
+    return _requested_fields(tuple(mask.paths), response, name)  # type: ignore[arg-type] # a class has a hash
+
+
+@lru_cache(maxsize=256)  # callers use few masks
+def _requested_fields(paths: tuple[str, ...], response: type[Message], name: str) -> frozenset[str]:
     known = frozenset(response.DESCRIPTOR.fields_by_name)
-    if unknown := sorted(set(mask.paths) - known - {ALL_FIELDS}):
+    if unknown := sorted(set(paths) - known - {ALL_FIELDS}):
         names = ", ".join(sorted(known))
         raise MalformedRequest(name, f"{name} has the path {unknown[0][:64]!r}; use {names}, or * for all fields.")
-    if ALL_FIELDS in mask.paths:
+    if ALL_FIELDS in paths:
         return known
-    return frozenset(mask.paths) or _DEFAULT_FIELDS[response]
+    return frozenset(paths) or _DEFAULT_FIELDS[response]
 
 
 def apply_mask(response: Response, fields: frozenset[str]) -> Response:
     """Clears the fields that were not requested, except the revision, and returns the response."""
-    for name in response.DESCRIPTOR.fields_by_name:
-        if name not in fields and name != _ALWAYS:
-            response.ClearField(name)
+    for field, _ in response.ListFields():
+        if field.name not in fields and field.name != _ALWAYS:
+            response.ClearField(field.name)
     return response
