@@ -215,11 +215,11 @@ class LiveCatalogue:
         """
         try:
             with self._metrics.time_stage("metadata"):
-                tracks = self.metadata.read(found.neighbours, self.store, found.revision)
+                tracks = self.metadata.read(found.neighbours, found.k, self.store, found.revision)
         except StoreUnavailable as error:
             self._set_problem(error)
             return self._remembered(found, error)
-        return NearestTracks(tracks[: found.k], found.revision, self.is_replaced)
+        return NearestTracks(tracks, found.revision, self.is_replaced)
 
     def _remembered(self, found: FoundNeighbours, error: StoreUnavailable) -> NearestTracks:
         tracks = self.metadata.remembered(found.neighbours[: found.k], error.with_traceback(None))

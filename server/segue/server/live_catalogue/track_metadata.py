@@ -81,13 +81,14 @@ class TrackMetadata:
             raise error
         return [(neighbour, encoded) for neighbour, encoded in zip(neighbours, found, strict=True) if encoded]
 
-    def read(self, neighbours: Sequence[Neighbour], store: TrackStore, revision: int) -> DescribedTracks:
-        """Returns the neighbours with their tracks, and reads those that are not fresh in one round trip.
+    def read(self, neighbours: Sequence[Neighbour], k: int, store: TrackStore, revision: int) -> DescribedTracks:
+        """Returns the first ``k`` neighbours with their tracks, and reads those that are not fresh in one round trip.
 
-        Neighbours whose track is missing or damaged are left out.
+        Neighbours whose track is missing or damaged are left out. Only for them another round trip reads further ones.
 
         Args:
             neighbours: tracks of a view.
+            k: largest number of tracks to return.
             store: the store.
             revision: revision of the view.
 
@@ -95,13 +96,18 @@ class TrackMetadata:
             CatalogueLost: all tracks are missing, not damaged, and the store has no later event that removed them.
         """
         track_ids = [neighbour.track_id for neighbour in neighbours]
-        fresh = self._cache.get_fresh(track_ids)
-        found = {track_id: encoded for track_id, encoded in zip(track_ids, fresh, strict=True) if encoded is not None}
-        missing = [track_id for track_id in track_ids if track_id not in found]
-        found |= self._read(missing, store)
+        found = self._find(track_ids[:k], store)
+        if len(found) < k:
+            found |= self._find(track_ids[k:], store)
         if not found:
             self.lost_keys.check_removed(track_ids, store, revision)
-        return [(neighbour, found[neighbour.track_id]) for neighbour in neighbours if neighbour.track_id in found]
+        return [(neighbour, found[neighbour.track_id]) for neighbour in neighbours if neighbour.track_id in found][:k]
+
+    def _find(self, track_ids: Sequence[str], store: TrackStore) -> dict[str, bytes]:
+        """Returns the tracks that are fresh or can be read, by id."""
+        fresh = self._cache.get_fresh(track_ids)
+        found = {track_id: encoded for track_id, encoded in zip(track_ids, fresh, strict=True) if encoded is not None}
+        return found | self._read([track_id for track_id in track_ids if track_id not in found], store)
 
     def _read(self, track_ids: Sequence[str], store: TrackStore) -> dict[str, bytes]:
         """Reads tracks into memory, and returns those that are not damaged, lost or removed."""
