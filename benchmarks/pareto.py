@@ -36,20 +36,20 @@ from segue.core.model.artifact import Manifest
 from segue.core.model.saved_model import Model
 from segue.core.paths import resolve_model
 from segue.trainer import console
-from segue.trainer.accurate.cross_validation import CrossValidated, TagArrays, cross_validate
-from segue.trainer.accurate.figures import Scores
+from segue.trainer.accurate.cross_validation import TagArrays, cross_validate
 from segue.trainer.accurate.head import JUDGES, SERVED_WINDOWS, HeadPlan, train_head
 from segue.trainer.accurate.head_trial import judgement
 from segue.trainer.accurate.musicnn import FEATURES
 from segue.trainer.accurate.signatures import AccurateServingGraph
 from segue.trainer.accurate.tags import genre_of, read_tags
 from segue.trainer.accurate.weights import read_backbone
+from segue.trainer.cross_validation.scores import CrossValidated, Scores, other_artists_precision
 from segue.trainer.data.dataset import labels_of
 from segue.trainer.data.inputs import open_input
 from segue.trainer.data.tagged_track import TaggedTrack
 from segue.trainer.evaluation.artists import ArtistSample, Interval
 from segue.trainer.evaluation.known_artists import sample_tracks
-from segue.trainer.evaluation.precision import other_artists_precision
+from segue.trainer.evaluation.leakage import count_leakage, training_split
 from segue.trainer.evaluation.predict import predict
 from segue.trainer.export.artifact import write_artifact
 from segue.trainer.reporting.report import table
@@ -58,7 +58,6 @@ from segue.trainer.splits.split import VALID, artist_groups, load_split
 FAST = "segue-fast"
 ROUNDS = 7
 TIMED_CLIPS = 13
-K = 10
 NUMBERS = tuple(range(1, SERVED_WINDOWS + 1))
 PLAN = HeadPlan()
 
@@ -98,10 +97,12 @@ def measure_fast(archive: Path) -> Measured:
             model.manifest.windows, lambda track: split.side(track) == VALID, progress
         )
     predicted = predict(model, clips)
+    if count_leakage(training_split(resolve_model(FAST), model.manifest), predicted.tracks).trained_on:
+        raise SystemExit(f"{FAST} was trained on the validation clips: its card has figures of networks that were not.")
     groups = artist_groups(predicted.tracks)
     artists = np.array([groups[track] for track in predicted.tracks])
-    novelty = np.zeros(len(artists), np.float32)
-    validated = CrossValidated(predicted.genres, predicted.posterior, predicted.window_posteriors, novelty)
+    unmeasured = np.full(len(artists), np.nan)
+    validated = CrossValidated(predicted.genres, predicted.posterior, predicted.window_posteriors, unmeasured)
     return Measured(Scores.of([validated]), ArtistSample(predicted.genres, artists))
 
 
@@ -112,7 +113,7 @@ def measure_precision(clips: Sequence[Path], model: Model) -> Interval:
     groups = artist_groups(names)
     predictions = model.predict([_extract(clip, model) for clip in clips])
     embedding = np.stack([prediction.embedding for prediction in predictions])
-    precision = other_artists_precision(K, embedding, genres, np.array([groups[name] for name in names]))
+    precision = other_artists_precision(genres, np.array([groups[name] for name in names]), embedding)
     return sample_tracks(names, genres).interval(precision)
 
 
@@ -211,8 +212,8 @@ def gain_lines(heads: Mapping[int, Measured]) -> Iterator[str]:
 
     def row(number: int) -> tuple[str, ...]:
         gains = heads[number].scores.gains(full.scores)
-        intervals = {name: full.sample.interval(values) for name, values in gains.items()}
-        cells = (f"{intervals[name]:+.3f}" for name in ("accuracy", "log-loss"))
+        intervals = {name: full.sample.interval(gains[name]) for name in ("accuracy", "log-loss")}
+        cells = (f"{interval:+.3f}" for interval in intervals.values())
         return _name(number), *cells, judgement(intervals["log-loss"])
 
     head = (f"gain over {SERVED_WINDOWS} windows", "accuracy", "log-loss", "result by log-loss")

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from segue.trainer.accurate.cross_validation import TagArrays, cross_validate
-from segue.trainer.accurate.figures import precision_figures
+from segue.trainer.accurate.figures import BASELINE, baseline_figures
 from segue.trainer.accurate.head import DISCRIMINANTS, JUDGES, REGRESSION, HeadPlan
+from segue.trainer.cross_validation.scores import artist_figures
 from segue.trainer.data.tagged_track import TaggedTrack
 from segue.trainer.errors import DataUnusable
 from segue.trainer.splits.split import gtzan_artists
@@ -65,8 +66,7 @@ def test_no_track_of_the_seeds_artist_is_recommended() -> None:
     blues = of_one_artist("blues")[:12]
     others = [f"rock.x{number}" for number in range(12)]
     alone = [f"blues.x{number}" for number in range(4)]
-    arrays = arrays_of([*blues, *alone, *others], ("blues", "rock"))
-    figures = precision_figures(arrays)
+    figures = figures_of(with_layer([*blues, *alone, *others]), ("blues", "rock"))
     # Of ten, the twelve tracks of the artist get the four of others, those get ten, and so do the tracks of rock.
     expected = (12 * 0.4 + 4 * 1 + 12 * 1) / 28
     assert pytest.approx(expected) == figures["precision_at_10_other_artists"]
@@ -76,26 +76,31 @@ def test_no_track_of_the_seeds_artist_is_recommended() -> None:
 
 def test_too_few_tracks_of_other_artists_have_no_precision() -> None:
     """Ten recommendations need ten tracks, and those of the seed's own artist do not count."""
-    assert {} == precision_figures(
-        arrays_of([f"{genre}.x{number}" for number in range(5) for genre in "ab"], ("a", "b"))
-    )
+    tracks = with_layer([f"{genre}.x{number}" for number in range(5) for genre in "ab"])
+    assert not [name for name in figures_of(tracks, ("a", "b")) if "precision" in name]
 
 
 def test_tags_alone_have_no_precision() -> None:
     """The embedding is another layer, so the precision of recommendations is not known without it."""
     tracks = tagged([f"{genre}.x{number}" for number in range(8) for genre in "ab"])
-    assert {} == precision_figures(TagArrays.of(tracks, ("a", "b"), 5))
+    assert not [name for name in figures_of(tracks, ("a", "b")) if "precision" in name]
 
 
-def arrays_of(names: list[str], labels: tuple[str, ...]) -> TagArrays:
-    """The arrays of tracks with tags at random, and with a layer that has a direction for each genre."""
-    random, tracks = np.random.default_rng(1), []
+def figures_of(tracks: list[TaggedTrack], labels: tuple[str, ...]) -> dict[str, float]:
+    """The figures of the baseline and of its predictions."""
+    arrays, validated = TagArrays.of(tracks, labels, 5), cross_validate(tracks, labels, PLAN, (BASELINE,))[BASELINE]
+    return artist_figures(arrays.sample, validated) | baseline_figures(arrays, validated)
+
+
+def with_layer(names: list[str]) -> list[TaggedTrack]:
+    """Tracks with tags at random, and with a layer that has a direction for each genre."""
+    random, tracks, genres = np.random.default_rng(1), [], sorted({name.split(".")[0] for name in names})
     for name in names:
         genre = name.split(".")[0]
         layer = 0.1 * random.random((3, 200), np.float32)
-        layer[:, labels.index(genre)] += 5
+        layer[:, genres.index(genre)] += 5
         tracks.append(TaggedTrack(name, genre, random.random((3, 50), np.float32), layer))
-    return TagArrays.of(tracks, labels, 5)
+    return tracks
 
 
 @pytest.mark.filterwarnings("error")

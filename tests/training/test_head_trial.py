@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from segue.trainer.accurate.figures import Scores
 from segue.trainer.accurate.head import JUDGES, HeadPlan
 from segue.trainer.accurate.head_trial import DESIGNS, FORMER, compare_heads, judgement
+from segue.trainer.cross_validation.scores import Scores
 from segue.trainer.evaluation.artists import Interval
 from tests.training.test_cross_validation import tagged
 
@@ -30,10 +30,10 @@ def test_a_trial_compares_all_designs() -> None:
 
 
 def test_gains_have_the_sign_of_what_is_better() -> None:
-    """A lower log-loss and a higher accuracy are gains."""
-    worse = Scores(np.array([1.0]), np.array([0.5]))
-    better = Scores(np.array([0.8]), np.array([0.75]))
-    assert {"log-loss": 0.2, "accuracy": 0.25} == {
+    """A lower log-loss, a higher accuracy and a higher precision are gains."""
+    worse = Scores(np.array([1.0]), np.array([0.5]), np.array([0.3]))
+    better = Scores(np.array([0.8]), np.array([0.75]), np.array([0.4]))
+    assert {"log-loss": 0.2, "accuracy": 0.25, "P@10": 0.1} == {
         name: pytest.approx(float(gain[0]), abs=1e-12) for name, gain in better.gains(worse).items()
     }
 

@@ -30,8 +30,8 @@ def write_noise_archive(path: Path, settings: dict[str, Any] | None = None, **fi
     return path
 
 
-def make_noise_dataset() -> Dataset:
-    """Makes six clips of noise in two genres that differ in their high bands."""
+def make_noise_dataset(of_each: int = 3) -> Dataset:
+    """Makes clips of noise, some of each of two genres that differ in their high bands."""
     random = np.random.default_rng(0)
     slopes = {"low": -40.0, "high": 0.0}
     clips = [
@@ -41,6 +41,6 @@ def make_noise_dataset() -> Dataset:
             (np.linspace(-5, slope, 128)[:, None] - 10 * random.random((128, 387))).astype(np.float32),
         )
         for genre, slope in slopes.items()
-        for number in range(3)
+        for number in range(of_each)
     ]
     return Dataset(tuple(clips))

@@ -46,6 +46,7 @@ def artifact(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     result = run("train", "--input", folder, "--output", output, *options)
     assert 0 == result.exit_code
     assert "left out calm.00009" in result.stderr
+    assert "No cross-validation, the validation clips evaluate the network instead" in result.stderr
     return output
 
 

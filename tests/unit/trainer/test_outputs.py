@@ -6,7 +6,14 @@ from pathlib import Path
 import pytest
 
 from segue.trainer.errors import CheckpointError, DataUnusable
-from segue.trainer.outputs import check_output, replace_folder, write_text
+from segue.trainer.outputs import (
+    check_output,
+    checkpoint_path,
+    existing_checkpoints,
+    fold_path,
+    replace_folder,
+    write_text,
+)
 from tests.helpers.machine.disk import full_disk
 
 
@@ -23,6 +30,16 @@ def test_an_interrupted_run_is_not_started_again_by_mistake(tmp_path: Path) -> N
     with pytest.raises(CheckpointError, match="--resume"):
         check_output(tmp_path / "out", resume=False)
     check_output(tmp_path / "out", resume=True)
+
+
+def test_an_interrupted_cross_validation_is_not_started_again_by_mistake(tmp_path: Path) -> None:
+    """The checkpoint of a fold is found, too, and that of an output with a similar name is not."""
+    (tmp_path / "out-2.fold-1.checkpoint.npz").touch()
+    check_output(tmp_path / "out", resume=False)
+    fold_path(checkpoint_path(tmp_path / "out"), 1).touch()
+    with pytest.raises(CheckpointError, match=r"out\.fold-2\.checkpoint\.npz"):
+        check_output(tmp_path / "out", resume=False)
+    assert [tmp_path / "out.fold-2.checkpoint.npz"] == existing_checkpoints(tmp_path / "out")
 
 
 @pytest.mark.parametrize("name", ["song.mp3", "manifest.json"])

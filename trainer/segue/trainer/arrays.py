@@ -14,4 +14,7 @@ AnyFloats = NDArray[np.floating[Any]]
 """Floats of any width, where figures are computed."""
 
 Positions = NDArray[np.integer[Any]]
-"""Genres as positions among the labels."""
+"""Genres as positions among the labels, or rows of tracks."""
+
+Fold = tuple[Positions, Positions]
+"""The rows to train on, and the rows that are held out."""

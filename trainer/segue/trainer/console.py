@@ -61,13 +61,25 @@ class EpochBar:
         self._task = progress.add_task("training", total=epochs)
         self._epochs = epochs
         self._finished = 0
+        self._later, self._label = 0, ""
         self._began = time.monotonic()
+
+    def begin(self, number: int, trainings: int) -> None:
+        """Shows that a training of a cross-validation begins; the last one is that on all clips.
+
+        Args:
+            number: number of the training, from 0.
+            trainings: number of trainings.
+        """
+        self._later = trainings - number - 1
+        self._label = f"fold {number + 1} of {trainings - 1}, " if self._later else "all clips, "
 
     def __call__(self, epoch: int, figures: Mapping[str, float]) -> None:
         """Shows the figures of an epoch, counted from 1."""
         self._finished += 1
-        left = (time.monotonic() - self._began) / self._finished * (self._epochs - epoch)
-        text = describe_epoch(epoch, self._epochs, figures)
+        epochs = self._epochs - epoch + self._later * self._epochs
+        left = (time.monotonic() - self._began) / self._finished * epochs
+        text = self._label + describe_epoch(epoch, self._epochs, figures)
         self._progress.update(self._task, completed=epoch, description=text)
         if not self._progress.console.is_terminal:
             notify(f"{text}, at most {left / 60:.0f} min left")
@@ -81,11 +93,11 @@ def epoch_bar(epochs: int) -> Iterator[EpochBar]:
 
 
 def describe_epoch(epoch: int, epochs: int, figures: Mapping[str, float]) -> str:
-    """Returns the figures of an epoch in one line."""
-    return (
-        f"epoch {epoch}/{epochs}: loss {figures['loss']:.3f}, validation log-loss {figures['val_log_loss']:.3f}, "
-        f"accuracy {figures['val_accuracy']:.3f}"
-    )
+    """Returns the figures of an epoch in one line; those of validation only where there are any."""
+    text = f"epoch {epoch}/{epochs}: loss {figures['loss']:.3f}"
+    if "val_log_loss" not in figures:
+        return text
+    return f"{text}, validation log-loss {figures['val_log_loss']:.3f}, accuracy {figures['val_accuracy']:.3f}"
 
 
 def _stderr() -> Console:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from glob import escape
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -9,10 +10,28 @@ from segue.core.files import atomic_write, rename_synced
 from segue.core.model.artifact import MANIFEST, SAVED_MODEL
 from segue.trainer.errors import CheckpointError, DataUnusable
 
+_ENDING = ".checkpoint.npz"
+
 
 def checkpoint_path(output: Path) -> Path:
     """Returns the path of an artifact's checkpoint, next to the folder that the artifact will get."""
-    return output.parent / f"{output.name}.checkpoint.npz"
+    return output.parent / f"{output.name}{_ENDING}"
+
+
+def fold_path(checkpoint: Path, fold: int) -> Path:
+    """Returns the path of the checkpoint of a fold, next to that of the run.
+
+    Args:
+        checkpoint: checkpoint of the run.
+        fold: number of the fold, from 0.
+    """
+    return checkpoint.with_name(f"{checkpoint.name.removesuffix(_ENDING)}.fold-{fold + 1}{_ENDING}")
+
+
+def existing_checkpoints(output: Path) -> list[Path]:
+    """Returns the checkpoints of an artifact that exist: those of folds, and that of the run at the end."""
+    folds = output.parent.glob(f"{escape(output.name)}.fold-[0-9]*{_ENDING}")
+    return [*sorted(folds), *filter(Path.exists, [checkpoint_path(output)])]
 
 
 def check_output(output: Path, *, resume: bool) -> None:
@@ -35,10 +54,11 @@ def check_output(output: Path, *, resume: bool) -> None:
     is_artifact = (output / MANIFEST).is_file() and (output / SAVED_MODEL).is_dir()
     if output.is_dir() and any(output.iterdir()) and not is_artifact:
         raise DataUnusable(f"{output} holds something that is not an artifact. Name another folder with --output.")
-    if checkpoint_path(output).exists() and not resume:
+    if (paths := existing_checkpoints(output)) and not resume:
+        files = ", ".join(map(str, paths))
         raise CheckpointError(
-            f"A run was interrupted, and {checkpoint_path(output)} has its best epoch. Continue it with --resume, or "
-            "remove that file to start again."
+            f"A run was interrupted; its state is in {files}. Continue it with --resume, or remove {files} to start "
+            "again."
         )
 
 

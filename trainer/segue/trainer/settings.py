@@ -26,6 +26,8 @@ class TrainSettings:
         cache: folder of cached features.
         resume: continue from the checkpoint of an interrupted run.
         finish: write the best epoch of that checkpoint without further training.
+        hold_out: train on the training side alone, and evaluate on the validation side, where a cross-validation over
+            all clips is the default.
     """
 
     source: Path
@@ -43,6 +45,7 @@ class TrainSettings:
     cache: Path
     resume: bool
     finish: bool
+    hold_out: bool
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,25 @@ def test_a_recording_on_two_sides_is_refused(dataset: Dataset) -> None:
     assert 2 == len(TrainValidSplit.of(copied, Split("mine", SIDES, "chunk")).validation.clips)
 
 
+def test_clips_with_folds_are_all_trained_on(dataset: Dataset) -> None:
+    """The validation side joins the training side, and a fold has sides of its own."""
+    folds = ((np.array([0, 1]), np.array([2, 3])), (np.array([2, 3]), np.array([0, 1])))
+    data = TrainValidSplit.of_folds(dataset, Split("mine", SIDES | {"e": "test"}), folds)
+    assert (dataset.clips, (), dataset) == (data.train.clips, data.validation.clips, data.evaluated)
+    assert {"a": "train", "b": "train", "c": "train", "d": "train", "e": "test"} == data.split.sides
+    fold = data.fold(0)
+    assert (["a", "b"], ["c", "d"]) == (list(fold.train.genres), list(fold.validation.genres))
+    assert ["c", "d"] == list(fold.evaluated.genres)
+
+
+def test_clips_with_folds_have_finite_features(dataset: Dataset) -> None:
+    """The message names the clip."""
+    first, *others = dataset.clips
+    damaged = Dataset((replace(first, decibels=first.decibels * np.float32(np.nan)), *others))
+    with pytest.raises(DataUnusable, match="a holds features that are not finite"):
+        TrainValidSplit.of_folds(damaged, Split("mine", SIDES), [])
+
+
 def test_features_that_are_not_numbers_are_refused(dataset: Dataset) -> None:
     """The message names the clip, before anything is trained on it."""
     first, *others = dataset.clips

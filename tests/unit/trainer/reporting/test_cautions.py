@@ -2,11 +2,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from segue.core.model.artifact import read_manifest
 from segue.trainer.evaluation.calibration import MIN_CALIBRATION_CLIPS
 from segue.trainer.reporting.cautions import (
     FEW_CLIPS,
     caution_about_calibration,
+    caution_about_epochs,
     caution_about_regression,
     caution_before_training,
 )
@@ -62,3 +65,13 @@ def test_the_shipped_network_is_better_than_regression() -> None:
     """Its manifest has the figures of both, and its temperature was fitted."""
     manifest = read_manifest(MODELS / "segue-accurate")
     assert [] == [*caution_about_regression(manifest.metrics), *caution_about_calibration(manifest)]
+
+
+@pytest.mark.parametrize(
+    ("losses", "epoch"), [([1.5, 1.2, 1.23], 2), ([1.5, 1.2, 1.21], None), ([1.5, 1.3, 1.2], None)]
+)
+def test_an_earlier_epoch_that_was_better_is_named(losses: list[float], epoch: int | None) -> None:
+    """A rise of the held-out clips' log-loss by 0.03 or more is clear."""
+    sentences = list(caution_about_epochs({"val_log_loss": losses}))
+    named = [f"lowest after epoch {epoch}: 1.200, and 1.230 after the last one" in sentence for sentence in sentences]
+    assert ([True] if epoch else []) == named

@@ -58,6 +58,22 @@ def test_a_diverged_run_keeps_its_best_epoch(tmp_path: Path) -> None:
     assert [] == list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("validates", [True, False])
+def test_the_last_epoch_can_be_kept(validates: bool) -> None:
+    """It is kept although an earlier one was better, and validation data are not needed."""
+    keras.utils.set_random_seed(0)
+    network = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2, kernel_initializer="zeros")])
+    metrics = [keras.metrics.CategoricalCrossentropy(name="log_loss", from_logits=True)]
+    network.compile(keras.optimizers.SGD(1e-5), keras.losses.CategoricalCrossentropy(from_logits=True), metrics=metrics)
+    # Targets that are wrong for the training, so that the validation loss rises with every epoch.
+    validation = (Batches.inputs, Batches.targets[::-1]) if validates else None
+    result = fit(network, Batches(1), validation, EpochLimits(epochs=3), RunControl(keep_last=True))
+    assert 3 == result.best_epoch == len(result.history["log_loss"])
+    if validates:
+        losses = result.history["val_log_loss"]
+        assert losses == sorted(losses)
+
+
 def test_a_loss_that_is_not_a_number_ends_the_run(tmp_path: Path) -> None:
     """The run ends at the first such batch: no epoch is recorded, so no network of NaN is kept."""
     path = tmp_path / "run.npz"

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
-from sklearn.model_selection import StratifiedGroupKFold
 
-from segue.trainer.accurate.head import JUDGES, MIN_TRACKS, HeadPlan, train_head
+from segue.trainer.accurate.head import JUDGES, HeadPlan, train_head
 from segue.trainer.accurate.head_graph import HeadGraph
 from segue.trainer.accurate.musicnn import TAGS
-from segue.trainer.arrays import Floats
+from segue.trainer.arrays import Floats, Positions
+from segue.trainer.cross_validation.folds import artist_folds
+from segue.trainer.cross_validation.scores import CrossValidated, other_artists_precision
 from segue.trainer.data.tagged_track import TaggedTrack
-from segue.trainer.errors import DataUnusable
+from segue.trainer.evaluation.artists import ArtistSample
 from segue.trainer.splits.split import artist_groups
-
-FOLDS = 5
-_REMEDY = "Give it tracks of more artists; a track that is not in GTZAN's index counts as an artist of its own."
 
 # As in TensorFlow's l2_normalize.
 _MIN_LENGTH = 1e-6
@@ -28,24 +25,15 @@ _MIN_LENGTH = 1e-6
 Design = tuple[str, ...]
 """The judges of a head that count; see ``segue.trainer.accurate.head.JUDGES``."""
 
-Rows = NDArray[np.int64]
-"""Rows of tracks."""
-
 
 @dataclass(frozen=True)
-class CrossValidated:
+class CrossValidatedHead(CrossValidated):
     """Predictions for tracks by heads that were trained without their artists.
 
     Attributes:
-        genres: true genres [n], as positions among the labels.
-        posterior: [n, genres], each row by the head that was trained without the track's artist.
-        window_posteriors: posteriors [w, genres] of each track's windows.
         novelty: novelty of each track [n], by the same heads.
     """
 
-    genres: Rows
-    posterior: Floats
-    window_posteriors: tuple[Floats, ...]
     novelty: Floats
 
 
@@ -55,7 +43,7 @@ def cross_validate(
     plan: HeadPlan,
     designs: Sequence[Design] = (JUDGES,),
     report: Callable[[int], None] = lambda fold: None,
-) -> dict[Design, CrossValidated]:
+) -> dict[Design, CrossValidatedHead]:
     """Trains a head for each of five folds that keep the tracks of an artist together.
 
     Args:
@@ -73,13 +61,13 @@ def cross_validate(
     """
     arrays = TagArrays.of(tracks, labels, plan.windows)
     results: dict[Design, dict[int, _TrackResult]] = {design: {} for design in designs}
-    for fold, (train, held_out) in enumerate(artist_folds(arrays, labels, plan.seed)):
+    for fold, (train, held_out) in enumerate(artist_folds(arrays.genres, arrays.groups, labels, plan.seed)):
         report(fold)
         head = train_head([tracks[row] for row in train], labels, plan)
         for design, by_row in results.items():
             predicted = _predict(HeadGraph(head, judges=design), arrays)
             by_row |= {row: _result(arrays, row, predicted) for row in held_out.tolist()}
-    return {design: _collect(arrays.genres, by_row) for design, by_row in results.items()}
+    return {design: _collect(arrays, by_row) for design, by_row in results.items()}
 
 
 def pad_tags(tracks: Sequence[TaggedTrack], windows: int) -> tuple[Floats, NDArray[np.bool_]]:
@@ -105,7 +93,7 @@ class TagArrays:
         embedding: see ``embed``.
     """
 
-    genres: Rows
+    genres: Positions
     groups: NDArray[np.str_]
     tags: Floats
     mask: NDArray[np.bool_]
@@ -125,6 +113,11 @@ class TagArrays:
             means=(tags.sum(1) / mask.sum(1, keepdims=True)).astype(np.float32),
             embedding=embed(tracks, windows),
         )
+
+    @property
+    def sample(self) -> ArtistSample:
+        """The genres and artists of the tracks."""
+        return ArtistSample(self.genres, self.groups)
 
 
 def embed(tracks: Sequence[TaggedTrack], windows: int) -> Floats:
@@ -159,12 +152,13 @@ def _predict(graph: HeadGraph, arrays: TagArrays) -> dict[str, Floats]:
     return {name: value.numpy() for name, value in predicted.items()}
 
 
-def _collect(genres: Rows, results: dict[int, _TrackResult]) -> CrossValidated:
-    ordered = [results[row] for row in range(len(genres))]
-    return CrossValidated(
-        genres=genres,
+def _collect(arrays: TagArrays, results: dict[int, _TrackResult]) -> CrossValidatedHead:
+    ordered = [results[row] for row in range(len(arrays.genres))]
+    return CrossValidatedHead(
+        genres=arrays.genres,
         posterior=np.stack([result.posterior for result in ordered]),
         window_posteriors=tuple(result.windows for result in ordered),
+        precision=other_artists_precision(arrays.genres, arrays.groups, arrays.embedding),
         novelty=np.array([result.novelty for result in ordered], np.float32),
     )
 
@@ -175,42 +169,3 @@ def _result(arrays: TagArrays, row: int, predicted: dict[str, Floats]) -> _Track
         windows=predicted["window_posterior"][row][arrays.mask[row]],
         novelty=float(predicted["novelty"][row]),
     )
-
-
-def artist_folds(arrays: TagArrays, labels: tuple[str, ...], seed: int) -> list[tuple[Rows, Rows]]:
-    """Draws five folds that keep the tracks of an artist together.
-
-    Args:
-        arrays: the tracks.
-        labels: the genres.
-        seed: seed of the draw.
-
-    Returns:
-        The training rows and the held-out rows of each fold.
-
-    Raises:
-        DataUnusable: a genre has too few artists for five folds.
-    """
-    _check_counts(arrays, labels)
-    splitter = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed)
-    with warnings.catch_warnings():
-        # It warns of a genre with fewer tracks than folds. That is no problem: the folds are checked below.
-        warnings.simplefilter("ignore", UserWarning)
-        folds = list(splitter.split(arrays.genres, arrays.genres, arrays.groups))
-    for train, held_out in folds:
-        counts = np.bincount(arrays.genres[train], minlength=len(labels))
-        if lost := [label for label, count in zip(labels, counts, strict=True) if count < MIN_TRACKS]:
-            raise DataUnusable(f"A fold has too few tracks of {', '.join(lost)} to train on. {_REMEDY}")
-        if not len(held_out):
-            raise DataUnusable(f"There are too few artists for {FOLDS} folds. {_REMEDY}")
-    return folds
-
-
-def _check_counts(arrays: TagArrays, labels: tuple[str, ...]) -> None:
-    for genre, label in enumerate(labels):
-        if len(np.unique(arrays.groups[arrays.genres == genre])) < MIN_TRACKS:
-            raise DataUnusable(f"All tracks of {label} are of one artist, so none can be held out. {_REMEDY}")
-    if np.bincount(arrays.genres).max() < FOLDS:
-        raise DataUnusable(f"Every genre has fewer than {FOLDS} tracks. {_REMEDY}")
-    if len(np.unique(arrays.groups)) < FOLDS:
-        raise DataUnusable(f"There are too few artists for {FOLDS} folds. {_REMEDY}")

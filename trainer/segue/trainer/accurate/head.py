@@ -28,9 +28,6 @@ from segue.trainer.networks.segue_fast import Shape, build_decider
 SERVED_WINDOWS = 5
 """Largest number of windows of a track that can be served."""
 
-MIN_TRACKS = 2
-"""Smallest number of tracks of a genre, since one track has no spread."""
-
 MIN_TAG = 1e-3
 """Tags are clipped to this distance from 0 and 1, which keeps their logits in [-6.9, 6.9]."""
 
@@ -138,7 +135,7 @@ def train_head(tracks: Sequence[TaggedTrack], labels: tuple[str, ...], plan: Hea
     """Trains a head on tracks of two or more genres.
 
     Args:
-        tracks: training tracks, at least ``MIN_TRACKS`` of every genre.
+        tracks: training tracks, two or more of every genre.
         labels: the genres, in the order of the posterior.
         plan: settings of the head.
     """

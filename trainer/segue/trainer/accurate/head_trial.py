@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 from segue.core.quantities import quantity
 from segue.trainer.accurate.cross_validation import Design, TagArrays, cross_validate
-from segue.trainer.accurate.figures import Scores
 from segue.trainer.accurate.head import DISCRIMINANTS, JUDGES, NETWORKS, REGRESSION, HeadPlan
+from segue.trainer.cross_validation.scores import Scores
 from segue.trainer.data.tagged_track import TaggedTrack
 from segue.trainer.evaluation.artists import ArtistSample, Interval
 from segue.trainer.reporting.report import table
@@ -17,6 +17,9 @@ FORMER: Design = (DISCRIMINANTS, NETWORKS)
 """The design that the others are compared with."""
 
 DESIGNS: tuple[Design, ...] = (FORMER, JUDGES, (DISCRIMINANTS,), (NETWORKS,), (REGRESSION,))
+
+# A head has no part in the embedding, and so none in the precision of recommendations.
+_COMPARED = ("log-loss", "accuracy")
 
 NEGLIGIBLE = 0.03
 """Differences below this are negligible, whatever their interval: another 443 tracks would move them more."""
@@ -41,7 +44,7 @@ class HeadTrial:
     @property
     def sample(self) -> ArtistSample:
         """Returns the genres and artists of the tracks."""
-        return ArtistSample(self.arrays.genres, self.arrays.groups)
+        return self.arrays.sample
 
     def lines(self) -> Iterator[str]:
         """Yields the results as lines of Markdown."""
@@ -52,9 +55,9 @@ class HeadTrial:
             "over artists, drawn within genres. Log-loss is in nats, at temperatures that other tracks fitted."
         )
         yield ""
-        yield from table(("design", "log-loss", "accuracy"), map(self._row, self.scores))
+        yield from table(("design", *_COMPARED), map(self._row, self.scores))
         yield ""
-        head = (f"gain over {_name(FORMER)}", "log-loss", "accuracy", "result")
+        head = (f"gain over {_name(FORMER)}", *_COMPARED, "result")
         yield from table(head, (self._gain_row(design) for design in self.scores if design != FORMER))
         yield ""
         yield from table(
@@ -65,7 +68,7 @@ class HeadTrial:
     def gain(self, design: Design) -> dict[str, Interval]:
         """Computes by how much a design is better than the former one, by the name of the score."""
         gains = self.scores[design].gains(self.scores[FORMER])
-        return {name: self.sample.interval(values) for name, values in gains.items()}
+        return {name: self.sample.interval(gains[name]) for name in _COMPARED}
 
     def _row(self, design: Design) -> tuple[str, ...]:
         scores = self.scores[design]

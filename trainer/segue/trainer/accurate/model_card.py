@@ -8,7 +8,6 @@ from typing import Any
 
 from segue.core.model.artifact import Manifest
 from segue.core.quantities import quantity
-from segue.trainer.evaluation.artists import Interval
 from segue.trainer.reporting.cautions import caution_about_regression
 from segue.trainer.reporting.model_card import (
     PROXY_LIMIT,
@@ -18,6 +17,7 @@ from segue.trainer.reporting.model_card import (
     describe_outputs,
     describe_windows,
     format_figure,
+    format_interval,
 )
 from segue.trainer.reporting.report import table
 
@@ -62,16 +62,20 @@ def _head(manifest: Manifest) -> list[str]:
 
 def _figures(figures: Mapping[str, float], tracks: int) -> list[str]:
     rows = [
-        ("accuracy per clip", _interval(figures, "accuracy"), f"{figures['accuracy_of_linear_head']:.3f}"),
+        ("accuracy per clip", format_interval(figures, "accuracy"), f"{figures['accuracy_of_linear_head']:.3f}"),
         (
             "log-loss, nats, at a temperature fitted on other clips",
-            _interval(figures, "log_loss", "log_loss_cross_fitted"),
+            format_interval(figures, "log_loss", "log_loss_cross_fitted"),
             f"{figures['log_loss_of_linear_head']:.3f}",
         ),
         ("expected calibration error at the same temperature", f"{figures['ece_cross_fitted']:.3f}", ""),
         ("macro-F1", f"{figures['macro_f1']:.3f}", ""),
         *_precision_row(figures),
-        ("area under the ROC curve of novelty, each genre held out", _interval(figures, "auroc_held_out_genre"), ""),
+        (
+            "area under the ROC curve of novelty, each genre held out",
+            format_interval(figures, "auroc_held_out_genre"),
+            "",
+        ),
     ]
     return [
         "",
@@ -93,14 +97,7 @@ def _precision_row(figures: Mapping[str, float]) -> list[tuple[str, str, str]]:
     if name not in figures:
         return []
     baseline = format_figure(figures["precision_at_10_of_mean_tags"])
-    return [("genre precision at 10, tracks of other artists recommended", _interval(figures, name), baseline)]
-
-
-def _interval(figures: Mapping[str, float], name: str, mean: str = "") -> str:
-    """Formats a figure and its interval; the mean may have another name than its interval."""
-    if f"{name}_low" not in figures:
-        return format_figure(figures.get(mean or name))
-    return str(Interval(figures[mean or name], figures[f"{name}_low"], figures[f"{name}_high"]))
+    return [("genre precision at 10, tracks of other artists recommended", format_interval(figures, name), baseline)]
 
 
 def _training(manifest: Manifest, tracks: int, plan: Mapping[str, Any]) -> list[str]:

@@ -46,6 +46,7 @@ def main() -> None:
     options.CACHE,
     options.RESUME,
     options.FINISH,
+    options.HOLD_OUT,
 )
 def train(settings: TrainSettings) -> None:
     """Trains a network and writes its best epoch as a model."""

@@ -192,6 +192,14 @@ FINISH = click.option(
     "--finish", is_flag=True, help="Write the best epoch of an interrupted run, without further training."
 )
 
+HOLD_OUT = click.option(
+    "--hold-out",
+    is_flag=True,
+    help="Train segue-fast on the training side of --split alone, as the paper's networks are, and let the validation "
+    "side select the epoch, fit the temperature and give the figures. Without it, a cross-validation over the artists "
+    "of both sides gives them, and the network is then trained on both; this takes six times as long.",
+)
+
 MODEL = click.option(
     "--model",
     type=resolve_model,

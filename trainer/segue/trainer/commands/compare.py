@@ -110,7 +110,7 @@ def _draw_training(results: Mapping[str, Sequence[RunResults]], page: Path) -> d
             continue
         title, path = f"{network} on {records[0].split}", f"{PICTURES}/training-{split}-{network}.png"
         (page.parent / PICTURES).mkdir(parents=True, exist_ok=True)
-        save_figure(curves([record.history for record in records]), page.parent / path, title)
+        save_figure(curves(records), page.parent / path, title)
         drawn[title] = path
     return drawn
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import click
 
 from segue.trainer import console
-from segue.trainer.accurate.cross_validation import FOLDS
 from segue.trainer.accurate.head import HeadPlan
 from segue.trainer.accurate.head_trial import compare_heads as run
 from segue.trainer.accurate.tags import training_tracks
+from segue.trainer.cross_validation.folds import FOLDS
 from segue.trainer.data.dataset import labels_of
 from segue.trainer.settings import CompareHeadsSettings
 

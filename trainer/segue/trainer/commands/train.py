@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,17 +10,19 @@ from segue.core.model.artifact import Manifest
 from segue.core.quantities import quantity
 from segue.trainer import console
 from segue.trainer.arrays import Floats
+from segue.trainer.cross_validation.folds import draw_folds
 from segue.trainer.data.dataset import Dataset, labels_of
 from segue.trainer.data.feature_cache import FeatureCache
 from segue.trainer.data.inputs import LabelledInput, Selects, open_input, select_all
-from segue.trainer.data.tag_file import read_tag_file
+from segue.trainer.data.tag_file import read_plain_tags
 from segue.trainer.data.train_valid_split import TrainValidSplit
 from segue.trainer.errors import DataUnusable
 from segue.trainer.evaluation.leakage import count_leakage, training_split
 from segue.trainer.labelling.pseudo_labels import UnlabelledMusic, add_pseudo_labelled
 from segue.trainer.outputs import check_output
-from segue.trainer.reporting.cautions import caution_about_calibration, caution_before_training
+from segue.trainer.reporting.cautions import caution_about_calibration, caution_about_epochs, caution_before_training
 from segue.trainer.reporting.figures_table import print_figures
+from segue.trainer.reporting.run_record import read_record
 from segue.trainer.runs.memory_estimate import available_bytes, check_memory
 from segue.trainer.runs.read_clips import read_clips
 from segue.trainer.runs.resume import run_identity, run_resumable
@@ -42,7 +44,7 @@ def train(settings: TrainSettings) -> None:
     """
     spec = SplitSpec(settings.split, settings.seed, settings.folds, settings.fold)
     saved = spec.load()
-    teacher = _read_teacher(settings.tags) if settings.tags else None
+    teacher = read_plain_tags(settings.tags) if settings.tags else None
     check_output(settings.output, resume=settings.resume or settings.finish)
     front_end = RECIPES[settings.network].front_end
     labelled = open_input(settings.source, front_end)
@@ -55,18 +57,39 @@ def train(settings: TrainSettings) -> None:
     dataset = read_clips(labelled, selects, front_end, cache, by_chunk=by_chunk)
     _check_genres(labelled.genres, dataset)
     split = saved or spec.draw(dataset.genres, dataset.copies)
-    data = _with_teacher(TrainValidSplit.of(dataset, split), teacher)
+    data = _with_teacher(divide(settings, dataset, split), teacher)
     _notify_sizes(data)
     data = _with_unlabelled(data, unlabelled, cache)
     manifest = _train(settings, data)
-    print_figures({"model_id": manifest.model_id, "split": split.label, "side": VALID, **manifest.metrics})
-    for sentence in caution_about_calibration(manifest):
+    where = {} if data.folds else {"split": split.label, "side": VALID}
+    print_figures({"model_id": manifest.model_id, **where, **manifest.metrics})
+    for sentence in (*_caution_about_epochs(settings.output, data), *caution_about_calibration(manifest)):
         console.notify(sentence)
     console.notify(f"written to {settings.output}")
 
 
-def _read_teacher(path: Path) -> dict[str, Floats]:
-    return {name: track.tags for name, track in read_tag_file(path).items()}
+def divide(settings: TrainSettings, dataset: Dataset, split: Split) -> TrainValidSplit:
+    """Divides the clips into folds, or by the sides of the split where folds are not wanted or not possible.
+
+    Raises:
+        DataUnusable: the clips cannot be trained on.
+        SplitMismatch: a recording is on two sides.
+    """
+    if not RECIPES[settings.network].by_folds or settings.hold_out or split.leaky:
+        return TrainValidSplit.of(dataset, split)
+    labelled = dataset.select(lambda track: split.side(track) in (TRAIN, VALID))
+    try:
+        folds = draw_folds(labelled, settings.seed)
+    except DataUnusable as error:
+        console.notify(f"No cross-validation, the validation clips evaluate the network instead: {error}")
+        return TrainValidSplit.of(dataset, split)
+    return TrainValidSplit.of_folds(labelled, split, folds)
+
+
+def _caution_about_epochs(output: Path, data: TrainValidSplit) -> Iterator[str]:
+    record = read_record(output)
+    if data.folds and record:
+        yield from caution_about_epochs(record.history)
 
 
 def _train(settings: TrainSettings, data: TrainValidSplit) -> Manifest:
@@ -80,6 +103,7 @@ def _train(settings: TrainSettings, data: TrainValidSplit) -> Manifest:
     with console.epoch_bar(plan.epochs) as epoch_bar:
         control = RunControl(
             epoch_bar,
+            epoch_bar.begin,
             resume=settings.resume or settings.finish,
             identity=run_identity(data, recipe, plan),
             finish=settings.finish,
@@ -148,22 +172,24 @@ def _with_unlabelled(data: TrainValidSplit, music: UnlabelledMusic | None, cache
         f"{quantity(added, 'unlabelled clip')} with the genres that {teacher.model_id} predicts"
         + (f"; {quantity(copies, 'copy', 'copies')} of other clips left out" if copies else "")
     )
-    known = count_leakage(training_split(music.teacher_folder, teacher), data.validation.genres)
+    known = count_leakage(training_split(music.teacher_folder, teacher), data.evaluated.genres)
     if known.trained_on:
         console.notify(
-            f"Warning: {teacher.model_id} was trained on {quantity(known.trained_on, 'validation clip')}: the figures "
+            f"Warning: {teacher.model_id} was trained on {quantity(known.trained_on, 'evaluated clip')}: the figures "
             "are too good."
         )
     return together
 
 
 def _notify_sizes(data: TrainValidSplit) -> None:
-    unit = "chunks" if data.split.leaky else "clips"
-    console.notify(
-        f"{len(data.train.clips)} training {unit}, {len(data.validation.clips)} validation {unit}, split "
-        f"{data.split.label}"
-    )
-    for sentence in caution_before_training(data.train.genres.values(), len(data.validation.clips)):
+    unit, clips = "chunks" if data.split.leaky else "clips", len(data.train.clips)
+    if data.folds:
+        text = f"{clips} training {unit}; {len(data.folds)} folds over their artists evaluate the network first"
+    else:
+        validation = len(data.validation.clips)
+        text = f"{clips} training {unit}, {validation} validation {unit}, split {data.split.label}"
+    console.notify(text)
+    for sentence in caution_before_training(data.train.genres.values(), len(data.evaluated.clips)):
         console.notify(sentence)
 
 

@@ -6,19 +6,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 
-import numpy as np
-
 from segue.core.model.artifact import Manifest
 from segue.core.model.saved_model import Model
 from segue.trainer import console
-from segue.trainer.accurate.cross_validation import FOLDS, CrossValidated, Design, TagArrays, cross_validate
-from segue.trainer.accurate.figures import (
-    BASELINE,
-    artist_figures,
-    baseline_figures,
-    novelty_figures,
-    precision_figures,
-)
+from segue.trainer.accurate.cross_validation import CrossValidatedHead, Design, TagArrays, cross_validate
+from segue.trainer.accurate.figures import BASELINE, baseline_figures, novelty_figures
 from segue.trainer.accurate.head import JUDGES, HeadPlan, train_head
 from segue.trainer.accurate.model_card import write_card
 from segue.trainer.accurate.musicnn import FEATURES, TAG_NAMES
@@ -26,13 +18,13 @@ from segue.trainer.accurate.novelty import novelty_limit
 from segue.trainer.accurate.signatures import AccurateServingGraph
 from segue.trainer.accurate.tags import caution_about_layer, training_tracks
 from segue.trainer.accurate.weights import read_backbone
-from segue.trainer.arrays import Floats
+from segue.trainer.cross_validation.folds import FOLDS
+from segue.trainer.cross_validation.scores import artist_figures
 from segue.trainer.data.dataset import labels_of
 from segue.trainer.data.tagged_track import TaggedTrack
 from segue.trainer.evaluation.analysis import analyze_predictions
 from segue.trainer.evaluation.calibration import calibration_temperature
 from segue.trainer.evaluation.cost import relative_cost
-from segue.trainer.evaluation.predictions import Predictions
 from segue.trainer.export.artifact import write_artifact
 from segue.trainer.export.signatures import ServingGraph
 from segue.trainer.outputs import check_output
@@ -116,45 +108,23 @@ def _describe(
     plan: HeadPlan,
     tracks: tuple[TaggedTrack, ...],
     split: Split,
-    validated: Mapping[Design, CrossValidated],
+    validated: Mapping[Design, CrossValidatedHead],
 ) -> tuple[dict[str, float], str]:
     """Writes the report and the split into the new artifact, and returns its figures and its card."""
     model = Model.load(fresh)
     manifest = model.manifest
     split.save(fresh / SAVED)
     arrays = TagArrays.of(tracks, manifest.labels, manifest.windows)
-    predictions = _predictions(manifest, tracks, validated[JUDGES], arrays.embedding)
+    predictions = validated[JUDGES].at(manifest.temperature, (track.track for track in tracks), manifest.labels)
+    predictions = replace(predictions, embedding=arrays.embedding)
     analysis = analyze_predictions(predictions, None, manifest.temperature)
     evaluated_on = f"{len(tracks):,} tracks, each by a head that was trained without its artist ({FOLDS} folds)"
     figures = (
         analysis.figures
-        | artist_figures(arrays, validated[JUDGES])
-        | baseline_figures(validated[BASELINE])
-        | precision_figures(arrays)
+        | artist_figures(arrays.sample, validated[JUDGES])
+        | baseline_figures(arrays, validated[BASELINE])
         | novelty_figures(arrays, manifest.labels, plan.seed)
         | {"cost": relative_cost(model)}
     )
     write_report(fresh, manifest, replace(analysis, figures=figures), None, evaluated_on)
     return figures, write_card(manifest, figures, len(tracks), asdict(plan))
-
-
-def _predictions(
-    manifest: Manifest, tracks: tuple[TaggedTrack, ...], validated: CrossValidated, embedding: Floats
-) -> Predictions:
-    """Returns the predictions of the folds at the temperature of the artifact."""
-    return Predictions(
-        tracks=tuple(track.track for track in tracks),
-        genres=validated.genres,
-        labels=manifest.labels,
-        posterior=_apply_temperature(validated.posterior, manifest.temperature),
-        embedding=embedding,
-        window_posteriors=tuple(
-            _apply_temperature(windows, manifest.temperature) for windows in validated.window_posteriors
-        ),
-    )
-
-
-def _apply_temperature(posterior: Floats, temperature: float) -> Floats:
-    powers = np.maximum(posterior, 1e-30).astype(np.float64) ** (1 / temperature)
-    tempered: Floats = (powers / powers.sum(-1, keepdims=True)).astype(np.float32)
-    return tempered

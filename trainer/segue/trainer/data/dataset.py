@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from segue.trainer.arrays import Floats
+from segue.trainer.arrays import Floats, Positions
 from segue.trainer.errors import DataUnusable
 
 _CHUNK_START = re.compile(r"#\d{2,}s$")
@@ -101,10 +101,14 @@ def labels_of(genres: Iterable[str]) -> tuple[str, ...]:
     return labels
 
 
+def genres_of(dataset: Dataset, labels: tuple[str, ...]) -> Positions:
+    """Returns the genres of the clips [clips], as positions among the labels."""
+    return np.array([labels.index(clip.genre) for clip in dataset.clips])
+
+
 def one_hot(dataset: Dataset, labels: tuple[str, ...]) -> Floats:
     """Returns the genres of the clips as [clips, genres]."""
-    positions = [labels.index(clip.genre) for clip in dataset.clips]
-    return np.eye(len(labels), dtype=np.float32)[positions]
+    return np.eye(len(labels), dtype=np.float32)[genres_of(dataset, labels)]
 
 
 def _content(clip: Clip) -> bytes:

@@ -49,6 +49,11 @@ def read_tag_file(path: Path) -> dict[str, WindowTags]:
     return {name: WindowTags(*values) for name, *values in zip(names.tolist(), *columns, strict=True)}
 
 
+def read_plain_tags(path: Path) -> dict[str, Floats]:
+    """Reads the tags [windows, tags] of each track alone; see ``read_tag_file``."""
+    return {name: track.tags for name, track in read_tag_file(path).items()}
+
+
 def write_tag_file(path: Path, tracks: Mapping[str, WindowTags]) -> None:
     """Writes a file that ``read_tag_file`` reads.
 

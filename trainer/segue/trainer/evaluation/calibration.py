@@ -11,7 +11,7 @@ from scipy import special
 from scipy.optimize import minimize_scalar
 from sklearn.model_selection import KFold, StratifiedKFold
 
-from segue.trainer.arrays import AnyFloats, Positions
+from segue.trainer.arrays import AnyFloats, Floats, Positions
 
 MIN_CALIBRATION_CLIPS = 20
 """Smallest number of clips that a temperature is fitted on: with fewer it often makes other clips worse."""
@@ -118,6 +118,13 @@ def log_posterior(posterior: AnyFloats) -> AnyFloats:
     """Computes the logarithm of a posterior in 64-bit floats; 0 counts as 1e-30."""
     logarithm: AnyFloats = np.log(np.maximum(posterior.astype(np.float64), 1e-30))
     return logarithm
+
+
+def apply_temperature(posterior: AnyFloats, temperature: float) -> Floats:
+    """Returns a posterior [n, genres] at a temperature."""
+    powers = np.maximum(posterior, 1e-30).astype(np.float64) ** (1 / temperature)
+    tempered: Floats = (powers / powers.sum(-1, keepdims=True)).astype(np.float32)
+    return tempered
 
 
 def remove_temperature(posterior: AnyFloats, temperature: float) -> AnyFloats:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from segue.trainer.arrays import AnyFloats, Positions
 
@@ -43,22 +42,3 @@ def precision_of_each(k: int, similarity: AnyFloats, genres: Positions, pool_gen
     nearest = np.argsort(-similarity, axis=1, kind="stable")[:, :k]
     shares: AnyFloats = (pool_genres[nearest] == genres[:, None]).mean(1)
     return shares
-
-
-def other_artists_precision(
-    k: int, embedding: AnyFloats, genres: Positions, artists: NDArray[np.str_]
-) -> NDArray[np.float64]:
-    """Computes the share [n] of the k nearest tracks by other artists that have the genre of each track.
-
-    Args:
-        k: number of neighbours, 1 or above.
-        embedding: embeddings of the tracks [n, e], each of length 1.
-        genres: genre of each, [n].
-        artists: artist of each, [n].
-
-    Returns:
-        The share of each track; NaN where there are fewer than k tracks by other artists.
-    """
-    own = artists[:, None] == artists
-    shares = precision_of_each(k, np.where(own, -np.inf, embedding @ embedding.T), genres, genres)
-    return np.where((~own).sum(1) < k, np.nan, shares)

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from segue.trainer.arrays import Floats
+from segue.trainer.arrays import Floats, Positions
 from segue.trainer.data.npz import write_npz
 
 
@@ -26,7 +25,7 @@ class Predictions:
     """
 
     tracks: tuple[str, ...]
-    genres: NDArray[np.int64]
+    genres: Positions
     labels: tuple[str, ...]
     posterior: Floats
     embedding: Floats

@@ -32,7 +32,7 @@ def precision_table(seeds: Predictions, pool: Predictions | None) -> list[Precis
     """
     if not seeds.has_embeddings:
         return []
-    rows = []
+    rows: list[Precision] = []
     if len(seeds.tracks) > 1:
         similarity = seeds.embedding @ seeds.embedding.T
         others = ~np.eye(len(similarity), dtype=bool)

@@ -14,7 +14,7 @@ from tensorflow.core.protobuf.fingerprint_pb2 import FingerprintDef
 from segue.core.features.config import FeatureConfig
 from segue.core.model.artifact import SAVED_MODEL, Manifest, write_manifest
 from segue.trainer.arrays import Floats
-from segue.trainer.data.dataset import Dataset
+from segue.trainer.data.dataset import Dataset, genres_of
 from segue.trainer.data.labelled_windows import served_windows
 from segue.trainer.data.train_valid_split import TrainValidSplit
 from segue.trainer.evaluation.calibration import calibration_temperature
@@ -26,18 +26,22 @@ CARD = "model-card.md"
 _BATCH = 32
 
 
+def centre_of(trained: AnyTrained, train: Dataset, config: FeatureConfig) -> Floats:
+    """Computes the centre of the embeddings: the mean of the encoder's features over the training clips."""
+    served = served_windows(train, config)
+    centre: Floats = trained.encoder.predict(served["windows"][served["mask"]], verbose=0).mean(0)
+    return centre
+
+
 def calibrate(trained: AnyTrained, data: TrainValidSplit, config: FeatureConfig) -> tuple[ServingGraph, float]:
     """Measures the centre of the embeddings on the training clips, and fits the temperature on the validation clips.
 
     Returns:
         The network as it is served, and the temperature in it: 1 where the validation clips cannot fit one.
     """
-    uncalibrated = build_serving_graph(trained, np.zeros(trained.shape.width, np.float32), 1.0)
-    served = served_windows(data.train, config)
-    centre = trained.encoder.predict(served["windows"][served["mask"]], verbose=0).mean(0)
-    posterior = _predict(uncalibrated, data.validation, config)
-    genres = np.array([data.labels.index(clip.genre) for clip in data.validation.clips])
-    temperature = calibration_temperature(posterior, genres)
+    centre = centre_of(trained, data.train, config)
+    posterior = predict_served(build_serving_graph(trained, centre, 1.0), data.validation, config)["posterior"]
+    temperature = calibration_temperature(posterior, genres_of(data.validation, data.labels))
     return build_serving_graph(trained, centre, temperature), temperature
 
 
@@ -79,9 +83,14 @@ def _fix_fingerprint(path: Path) -> None:
     path.write_bytes(fingerprint.SerializeToString(deterministic=True))
 
 
-def _predict(network: ServingGraph, dataset: Dataset, config: FeatureConfig) -> Floats:
+def predict_served(network: ServingGraph, dataset: Dataset, config: FeatureConfig) -> dict[str, Floats]:
+    """Predicts clips as the artifact will.
+
+    Returns:
+        By name: posterior [clips, genres], embedding [clips, e] and window_posterior [clips, w, genres], which is 0 for
+        windows that are absent.
+    """
     served = served_windows(dataset, config)
     batches = np.array_split(np.arange(len(dataset.clips)), 1 + len(dataset.clips) // _BATCH)
-    predicted = [network.both(served["windows"][rows], served["mask"][rows])["posterior"].numpy() for rows in batches]
-    posterior: Floats = np.concatenate(predicted)
-    return posterior
+    predicted = [network.both(served["windows"][rows], served["mask"][rows]) for rows in batches]
+    return {name: np.concatenate([batch[name].numpy() for batch in predicted]) for name in predicted[0]}

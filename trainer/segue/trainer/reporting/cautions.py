@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from segue.core.model.artifact import Manifest
 from segue.core.quantities import quantity
@@ -11,6 +11,9 @@ from segue.trainer.evaluation.calibration import MIN_CALIBRATION_CLIPS
 
 FEW_CLIPS = 50
 """Clips of each genre below which ``train`` names ``train-accurate``."""
+
+CLEAR_LOSS = 0.03
+"""Smallest rise of the log-loss after its best epoch that ``train`` names, in nats."""
 
 UNCALIBRATED = (
     f"The scores are not calibrated: a temperature needs {MIN_CALIBRATION_CLIPS} evaluated clips or more, and not all "
@@ -43,6 +46,21 @@ def caution_about_calibration(manifest: Manifest) -> Iterator[str]:
     """Yields a sentence if the scores of a trained network are not probabilities."""
     if manifest.temperature == 1.0:
         yield UNCALIBRATED
+
+
+def caution_about_epochs(history: Mapping[str, Sequence[float]]) -> Iterator[str]:
+    """Yields a sentence if the networks of the folds were clearly better for other artists before the last epoch.
+
+    Args:
+        history: figures of each epoch by name, mean over the folds.
+    """
+    losses = history["val_log_loss"]
+    best = min(losses)
+    if losses[-1] - best >= CLEAR_LOSS:
+        yield (
+            f"The log-loss of the held-out clips was lowest after epoch {losses.index(best) + 1}: {best:.3f}, and "
+            f"{losses[-1]:.3f} after the last one, both without the regression. Fewer --epochs may be better."
+        )
 
 
 def caution_about_regression(figures: Mapping[str, float]) -> Iterator[str]:

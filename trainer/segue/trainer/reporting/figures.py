@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,7 @@ from sklearn.manifold import TSNE
 
 from segue.trainer.evaluation.calibration import ReliabilityBin
 from segue.trainer.evaluation.results import Analysis
-
-History = Mapping[str, Sequence[float]]
-"""Figures of each epoch, by name."""
+from segue.trainer.reporting.run_record import RunRecord
 
 CURVES, CONFUSION, RELIABILITY, MAP = "curves.png", "confusion.png", "reliability.png", "map.png"
 _DPI = 110
@@ -26,13 +24,13 @@ _DPI = 110
 _MIN_TSNE_POINTS = 12
 
 
-def draw_all(folder: Path, analysis: Analysis, history: dict[str, list[float]] | None, title: str) -> list[str]:
-    """Draws all figures into a folder.
+def draw_all(folder: Path, analysis: Analysis, record: RunRecord | None, title: str) -> list[str]:
+    """Draws all figures into a folder; a map only where the embeddings can be compared.
 
     Args:
         folder: the folder, which is created if it is missing.
         analysis: results of the evaluation.
-        history: figures of each epoch by name, or None without a record of the run.
+        record: record of the run that trained the network, or None without one.
         title: title of each figure.
 
     Returns:
@@ -42,25 +40,25 @@ def draw_all(folder: Path, analysis: Analysis, history: dict[str, list[float]] |
     drawn = {CONFUSION: confusion(analysis), RELIABILITY: reliability(analysis)}
     if analysis.predictions.has_embeddings:
         drawn[MAP] = embedding_map(analysis)
-    if history:
-        drawn = {CURVES: curves([history])} | drawn
+    if record:
+        drawn = {CURVES: curves([record])} | drawn
     for name, figure in drawn.items():
         save_figure(figure, folder / name, title)
     return list(drawn)
 
 
-def curves(histories: Sequence[History]) -> Figure:
+def curves(records: Sequence[RunRecord]) -> Figure:
     """Draws loss and accuracy of training and validation by epoch, as in the paper's figures 9 and 10.
 
     Args:
-        histories: figures of each epoch, by name, of one run or of several with other seeds.
+        records: records of one run or of several with other seeds.
     """
     figure = Figure((9, 4), layout="constrained")
     for axes, name, label in zip(
         figure.subplots(1, 2), ("log_loss", "accuracy"), ("log-loss, nats", "accuracy"), strict=True
     ):
-        for history in histories:
-            _draw_history(axes, history, name)
+        for record in records:
+            _draw_history(axes, record, name)
         axes.set(xlabel="epoch", ylabel=label)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     handles, labels = axes.get_legend_handles_labels()
@@ -128,12 +126,12 @@ def embedding_map(analysis: Analysis) -> Figure:
     return figure
 
 
-def _draw_history(axes: Any, history: History, name: str) -> None:  # noqa: ANN401 - matplotlib's axes
-    best = 1 + int(np.argmin(history["val_log_loss"]))
+def _draw_history(axes: Any, record: RunRecord, name: str) -> None:  # noqa: ANN401 - matplotlib's axes
+    history = record.history
     epochs = np.arange(1, len(history[name]) + 1)
     axes.plot(epochs, history[name], color="tab:blue", label="training, augmented")
     axes.plot(epochs, history[f"val_{name}"], color="tab:orange", label="validation")
-    axes.axvline(best, color="grey", linestyle=":", label="kept epoch")
+    axes.axvline(record.best_epoch, color="grey", linestyle=":", label="kept epoch")
 
 
 def _draw_bins(axes: Any, bins: tuple[ReliabilityBin, ...]) -> None:  # noqa: ANN401 - matplotlib's axes

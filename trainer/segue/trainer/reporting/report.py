@@ -46,20 +46,26 @@ def write_report(
         trained_on: the network was trained on some of the evaluated tracks.
     """
     title = f"{manifest.model_id}: {evaluated_on}"
-    drawn = draw_all(folder / FIGURES, analysis, record.history if record else None, title)
+    drawn = draw_all(folder / FIGURES, analysis, record, title)
     for name in _CAPTIONS.keys() - set(drawn):
         (folder / FIGURES / name).unlink(missing_ok=True)
     parts = [
         [f"# {manifest.model_id}", "", f"Evaluated on {evaluated_on}."],
         _warning(leaky=leaky, trained_on=trained_on),
         _figures(analysis),
-        *([f"![{_CAPTIONS[name]}]({FIGURES}/{name})", "", _CAPTIONS[name]] for name in drawn),
+        *([f"![{_caption(name, record)}]({FIGURES}/{name})", "", _caption(name, record)] for name in drawn),
         _genres(analysis),
         _precisions(analysis),
         _run(manifest, record),
     ]
     text = "\n".join(line for part in parts if part for line in [*part, ""])
     write_text(folder / REPORT, text)
+
+
+def _caption(name: str, record: RunRecord | None) -> str:
+    if name == CURVES and record and record.folds:
+        return "Training and held-out clips by epoch, mean over the folds."
+    return _CAPTIONS[name]
 
 
 def format_minutes(seconds: float | None) -> str:
@@ -144,7 +150,7 @@ def _run(manifest: Manifest, record: RunRecord | None) -> list[str]:
         ("network", record.network),
         ("embedding", record.embedding),
         ("split", f"{record.split}, digest {record.split_digest}"),
-        ("training and validation clips", f"{record.train}, {record.validation}"),
+        _clips(record),
         ("digest of the clips", record.data_digest),
         ("seed", str(record.plan["seed"])),
         ("epochs: run, at most, kept", f"{record.epochs}, {record.plan['epochs']}, {record.best_epoch}"),
@@ -153,6 +159,12 @@ def _run(manifest: Manifest, record: RunRecord | None) -> list[str]:
     ]
     settings = ["```json", json.dumps(record.plan, indent=2), "```"]
     return ["## The run", "", front_end, "", *table(("", ""), rows), "", "All settings:", "", *settings]
+
+
+def _clips(record: RunRecord) -> tuple[str, str]:
+    if record.folds:
+        return "training clips, and folds that evaluate", f"{record.train}, {record.folds}"
+    return "training and validation clips", f"{record.train}, {record.validation}"
 
 
 def _format_versions(versions: Mapping[str, str]) -> str:

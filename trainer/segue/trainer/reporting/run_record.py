@@ -36,6 +36,8 @@ class RunRecord:
         seconds: wall time of all epochs, or None where part of it was not measured.
         versions: versions of Python and of the packages that the figures depend on.
         history: figures of each epoch, by name.
+        folds: number of folds of the cross-validation that evaluated it, 0 where validation clips did. The history is
+            the mean over the clips that they hold out.
         pseudo_labelled: number of clips without labels that it was trained on.
         teacher: model id of the network that predicted their genres, empty without such clips.
     """
@@ -53,6 +55,7 @@ class RunRecord:
     seconds: float | None
     versions: dict[str, str]
     history: dict[str, list[float]]
+    folds: int = 0
     pseudo_labelled: int = 0
     teacher: str = ""
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from segue.trainer.data.train_valid_split import TrainValidSplit
 from segue.trainer.errors import TrainingDiverged
-from segue.trainer.outputs import checkpoint_path
+from segue.trainer.outputs import checkpoint_path, existing_checkpoints
 from segue.trainer.training.fit import EpochCallback, RunControl
 from segue.trainer.training.plans import AnyPlan, plan_to_dict
 from segue.trainer.training.recipe import Recipe
@@ -32,7 +32,7 @@ def run_identity(data: TrainValidSplit, recipe: Recipe, plan: AnyPlan) -> dict[s
 def run_resumable(
     output: Path, control: RunControl, run: Callable[[RunControl], T], notify: Callable[[str], None]
 ) -> T:
-    """Runs with a checkpoint next to the output, which is removed when the run is done.
+    """Runs with checkpoints next to the output, which are removed when the run is done.
 
     Args:
         output: folder of the artifact.
@@ -49,16 +49,23 @@ def run_resumable(
     try:
         result = run(replace(control, checkpoint=path, on_epoch=last))
     except (KeyboardInterrupt, TrainingDiverged) as interruption:
-        options = "Continue with --resume, or write" if isinstance(interruption, KeyboardInterrupt) else "Write"
-        notify(
-            f"stopped after epoch {last.epoch}; {path} has this epoch and the best one. {options} the best one with "
-            "--finish."
-            if path.exists()
-            else "stopped before the end of the first epoch; nothing was written."
-        )
+        notify(_describe_stop(output, last.epoch, can_resume=isinstance(interruption, KeyboardInterrupt)))
         raise
-    path.unlink(missing_ok=True)
+    for checkpoint in existing_checkpoints(output):
+        checkpoint.unlink()
     return result
+
+
+def _describe_stop(output: Path, epoch: int | str, *, can_resume: bool) -> str:
+    path, paths = checkpoint_path(output), existing_checkpoints(output)
+    if not paths:
+        return "stopped before the end of the first epoch; nothing was written."
+    if path not in paths:
+        state = f"stopped in the cross-validation after epoch {epoch} of a fold; "
+        files = ", ".join(map(str, paths))
+        return state + (f"{files}: continue with --resume." if can_resume else f"remove {files} to start again.")
+    options = "Continue with --resume, or write" if can_resume else "Write"
+    return f"stopped after epoch {epoch}; {path} has this epoch and the best one. {options} the best one with --finish."
 
 
 class _LastEpoch:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import tensorflow as tf
@@ -9,19 +10,22 @@ import tensorflow as tf
 from segue.core.model.artifact import Manifest
 from segue.core.model.saved_model import Model
 from segue.core.quantities import quantity
+from segue.trainer.cross_validation.scores import artist_figures
 from segue.trainer.data.front_end import windows_in_clip
 from segue.trainer.data.train_valid_split import TrainValidSplit
 from segue.trainer.errors import CheckpointError
 from segue.trainer.evaluation.analysis import analyze_predictions
+from segue.trainer.evaluation.calibration import calibration_temperature
 from segue.trainer.evaluation.cost import relative_cost
 from segue.trainer.evaluation.metrics import evaluation_metrics
 from segue.trainer.evaluation.predict import predict_dataset
-from segue.trainer.export.artifact import calibrate, write_artifact
-from segue.trainer.export.signatures import ServingGraph
+from segue.trainer.export.artifact import calibrate, centre_of, write_artifact
+from segue.trainer.export.signatures import ServingGraph, build_serving_graph
 from segue.trainer.networks.trained import AnyTrained
 from segue.trainer.reporting.model_card import CardContext, write_card
 from segue.trainer.reporting.report import write_report
 from segue.trainer.reporting.run_record import RunRecord, installed_versions
+from segue.trainer.runs.cross_validated_run import ValidatedRun, cross_validate, train_on_all
 from segue.trainer.splits.split import SAVED, SHIPPED, VALID
 from segue.trainer.training.distillation import count_tagged
 from segue.trainer.training.fit import RunControl
@@ -51,16 +55,21 @@ def train_artifact(
         control: reports and checkpoints of the run; None for neither.
 
     Returns:
-        The manifest as written, with the figures on the validation clips.
+        The manifest as written, with the figures of the cross-validation, or those on the validation clips.
 
     Raises:
         TrainingDiverged: the loss is no longer a number.
         CheckpointError: a checkpoint or the network cannot be written, or the one to resume from cannot be used.
     """
-    trained = recipe.train(
-        data.training_set, data.validation, data.labels, recipe.front_end, plan, control or RunControl()
-    )
-    network, temperature = calibrate(trained, data, recipe.front_end)
+    control, validated = control or RunControl(), None
+    if data.folds:
+        validated = cross_validate(data, recipe, plan, control)
+        trained = train_on_all(data, validated, recipe, plan, control)
+        temperature = calibration_temperature(validated.predictions.posterior, validated.predictions.genres)
+        network = build_serving_graph(trained, centre_of(trained, data.train, recipe.front_end), temperature)
+    else:
+        trained = recipe.train(data.training_set, data.validation, data.labels, recipe.front_end, plan, control)
+        network, temperature = calibrate(trained, data, recipe.front_end)
     manifest = _manifest(data, recipe, network, temperature, name)
     context = _card_context(data, recipe, plan, trained, command)
 
@@ -69,7 +78,11 @@ def train_artifact(
         model = Model.load(fresh)
         record = _run_record(data, recipe, plan, trained)
         record.save(fresh)
-        figures = evaluate_run(model, fresh, data, record) | {"cost": relative_cost(model)}
+        figures = (
+            report_folds(model.manifest, fresh, data, validated, record)
+            if validated
+            else evaluate_run(model, fresh, data, record)
+        ) | {"cost": relative_cost(model)}
         if data.split.name not in SHIPPED:
             data.split.save(fresh / SAVED)
         return figures, write_card(model.manifest, figures, context)
@@ -99,6 +112,27 @@ def evaluate_run(model: Model, folder: Path, data: TrainValidSplit, record: RunR
     return analysis.figures | {f"{name}_from_train": from_train[name] for name in names}
 
 
+def report_folds(
+    manifest: Manifest, folder: Path, data: TrainValidSplit, validated: ValidatedRun, record: RunRecord
+) -> dict[str, float]:
+    """Writes the report on the networks of the folds into the folder of an artifact.
+
+    Returns:
+        The figures of ``analyze_predictions`` without those of recommendations, and those of ``artist_figures``.
+    """
+    found, tracks = validated.predictions, (clip.track for clip in data.train.clips)
+    predictions = found.at(manifest.temperature, tracks, manifest.labels)
+    analysis = analyze_predictions(predictions, None, manifest.temperature)
+    figures = analysis.figures | artist_figures(validated.sample, found)
+    write_report(folder, manifest, replace(analysis, figures=figures), record, _describe_folds(data))
+    return figures
+
+
+def _describe_folds(data: TrainValidSplit) -> str:
+    clips, folds = quantity(len(data.train.clips), "clip"), len(data.folds)
+    return f"{clips}, each by a network that was trained without its artist ({folds} folds)"
+
+
 def _manifest(data: TrainValidSplit, recipe: Recipe, network: ServingGraph, temperature: float, name: str) -> Manifest:
     return Manifest(
         name=name,
@@ -125,10 +159,11 @@ def _card_context(
         validation=len(data.validation.clips),
         recipe=recipe,
         plan=plan,
-        epochs=len(trained.history["loss"]),
+        epochs=_epochs(data, trained),
         best_epoch=trained.best_epoch,
         seconds=trained.seconds,
         command=command,
+        folds=len(data.folds),
     )
 
 
@@ -142,14 +177,20 @@ def _run_record(data: TrainValidSplit, recipe: Recipe, plan: AnyPlan, trained: A
         train=len(data.train.clips),
         validation=len(data.validation.clips),
         plan=plan_to_dict(plan),
-        epochs=len(trained.history["loss"]),
+        epochs=_epochs(data, trained),
         best_epoch=trained.best_epoch,
         seconds=trained.seconds,
         versions=installed_versions(),
         history=trained.history,
+        folds=len(data.folds),
         pseudo_labelled=len(data.pseudo_labelled.clips),
         teacher=data.teacher,
     )
+
+
+def _epochs(data: TrainValidSplit, trained: AnyTrained) -> int:
+    """Returns the number of epochs that were run; the history of folds is not that of the network."""
+    return trained.best_epoch if data.folds else len(trained.history["loss"])
 
 
 def tensorflow_reason(error: tf.errors.OpError) -> str:

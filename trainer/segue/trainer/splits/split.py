@@ -14,7 +14,7 @@ from typing import Literal
 
 from segue.trainer.errors import DataUnusable, SplitMismatch
 from segue.trainer.outputs import write_text
-from segue.trainer.splits.connected_tracks import connect
+from segue.trainer.splits.connected_tracks import Pairs, connect
 
 SHIPPED = ("fault-filtered",)
 RANDOM, PAPER, CHUNKS, ARTISTS = DRAWN = ("random-tracks", "paper", "chunk-random", "artist-grouped")
@@ -61,6 +61,13 @@ class Split:
     def side(self, track: str) -> str:
         """Returns the side of a track, "unused" for one that is not in the split."""
         return self.sides.get(track, UNUSED)
+
+    def joined(self) -> Split:
+        """Returns the split with its validation tracks, if it has any, on the training side."""
+        if VALID not in self.sides.values():
+            return self
+        sides = {track: TRAIN if side == VALID else side for track, side in self.sides.items()}
+        return Split(f"{self.name}-joined", sides, self.kind)
 
     def save(self, path: Path) -> None:
         """Writes a table of the tracks and their sides, headed by name and digest, which ``load_split`` reads.
@@ -159,14 +166,18 @@ def gtzan_artists() -> Mapping[str, str]:
     return {row["track"]: row["artist"] for row in _packaged_rows("fault-filtered.tsv")}
 
 
-def artist_groups(tracks: Iterable[str]) -> dict[str, str]:
+def artist_groups(tracks: Iterable[str], copies: Pairs = ()) -> dict[str, str]:
     """Returns for each track the first of those that stay together: of one artist, or the same recording.
 
     A track whose artist is not in GTZAN's index is a group of its own.
+
+    Args:
+        tracks: names of the tracks.
+        copies: pairs of tracks that are one recording, in addition to GTZAN's known duplicates.
     """
     listed, artists = sorted(tracks), gtzan_artists()
     known = [track for track in listed if track in artists]
-    return connect(listed, [*known_duplicates(), *_same_artist(known, artists)])
+    return connect(listed, [*known_duplicates(), *copies, *_same_artist(known, artists)])
 
 
 def _is_undecodable(name: str) -> bool:

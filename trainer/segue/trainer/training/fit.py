@@ -28,6 +28,14 @@ EpochCallback = Callable[[int, Mapping[str, float]], None]
 """Called after each epoch with its number, from 1, and its figures by name."""
 
 
+TrainingCallback = Callable[[int, int], None]
+"""Called before each training of a run with its number, from 0, and the number of trainings."""
+
+
+def ignore_training(number: int, trainings: int) -> None:
+    """Ignores that a training begins."""
+
+
 def ignore_epoch(epoch: int, figures: Mapping[str, float]) -> None:
     """Ignores an epoch, for runs that report none."""
 
@@ -38,17 +46,21 @@ class RunControl:
 
     Attributes:
         on_epoch: called after each epoch.
+        on_training: called before each training; a cross-validation has several.
         checkpoint: file that is written after each epoch, or None for none.
         resume: continue from that file.
         identity: what identifies the run, by name; the checkpoint of another run is refused.
-        finish: end the run with the best epoch of that file, without further training.
+        finish: end the run with the epoch that is kept in that file, without further training.
+        keep_last: keep the last epoch, rather than the one with the lowest validation log-loss.
     """
 
     on_epoch: EpochCallback = ignore_epoch
+    on_training: TrainingCallback = ignore_training
     checkpoint: Path | None = None
     resume: bool = False
     identity: Mapping[str, Any] = field(default_factory=dict)
     finish: bool = False
+    keep_last: bool = False
 
     def load_checkpoint(self) -> Checkpoint | None:
         """Loads the checkpoint to resume from, or returns None for a new run.
@@ -78,7 +90,7 @@ class FitResult:
 
     Attributes:
         history: figures of each epoch, by name.
-        best_epoch: the epoch that the network's weights are from, from 1.
+        best_epoch: the epoch that is kept and that the network's weights are from, from 1.
         seconds: wall time of all epochs, including those before a resume; None where it is unknown.
     """
 
@@ -90,16 +102,16 @@ class FitResult:
 def fit(
     network: keras.Model,
     batches: keras.utils.PyDataset,
-    validation: tuple[Any, Any],
+    validation: tuple[Any, Any] | None,
     limits: EpochLimits,
     control: RunControl,
 ) -> FitResult:
-    """Trains a compiled network, and leaves it with the weights of its best epoch.
+    """Trains a compiled network, and leaves it with the weights of the epoch that is kept.
 
     Args:
         network: compiled, with metrics "accuracy" and "log_loss" of the clips or the windows.
         batches: training batches; their ``epoch`` is set when a run resumes.
-        validation: inputs and targets.
+        validation: inputs and targets; None for none, where the last epoch is kept.
         limits: limits of the run.
         control: reports and checkpoints of the run.
 
@@ -159,6 +171,10 @@ class CheckpointCallback(keras.callbacks.Callback):  # type: ignore[misc]  # ker
         return None if self._earlier_seconds is None else self._earlier_seconds + time.monotonic() - self._began
 
     @property
+    def _best_loss(self) -> float:
+        return self.history[f"val_{LOG_LOSS}"][self.best_epoch - 1]
+
+    @property
     def is_done(self) -> bool:
         """True where the limits allow no further epoch."""
         waited = self.epoch - self.best_epoch
@@ -185,13 +201,13 @@ class CheckpointCallback(keras.callbacks.Callback):  # type: ignore[misc]  # ker
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float]) -> None:
         """Records an epoch; ends the run where its validation loss is not a number."""
         figures = {_metric_name(name): float(value) for name, value in logs.items()}
-        if not math.isfinite(figures[f"val_{LOG_LOSS}"]):
+        loss = figures.get(f"val_{LOG_LOSS}", 0.0)
+        if not math.isfinite(loss):
             raise TrainingDiverged(f"The validation loss is no longer a number in epoch {epoch + 1}. {_REMEDY}")
         for name, value in figures.items():
             self.history.setdefault(name, []).append(value)
         self.epoch = epoch + 1
-        losses = self.history[f"val_{LOG_LOSS}"]
-        if not self.best_epoch or losses[-1] < losses[self.best_epoch - 1]:
+        if self._control.keep_last or not self.best_epoch or loss < self._best_loss:
             self.best_epoch, self.best = self.epoch, self.model.get_weights()
         if self._control.checkpoint:
             write_checkpoint(self._control.checkpoint, self._checkpoint(), self._control.identity)

@@ -29,6 +29,7 @@ class Recipe:
         embedding: the layer that the embedding is, for cards and tables.
         method: sentences on the training, for the model card.
         columns: number of columns in a window.
+        by_folds: a cross-validation evaluates the network, which is then trained on all clips.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Recipe:
     embedding: str
     method: str
     columns: int = FRONT_END.columns
+    by_folds: bool = False
 
     @property
     def front_end(self) -> FeatureConfig:

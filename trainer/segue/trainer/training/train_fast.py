@@ -1,4 +1,4 @@
-"""Trains ``segue-fast``, and keeps the epoch with the lowest validation log-loss."""
+"""Trains ``segue-fast``."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def train_fast(
 
     Args:
         train: training clips.
-        validation: clips that select the epoch; nothing else of them is used.
+        validation: clips that select the epoch, unless the last one is kept; none are needed then.
         labels: the genres, in the order of the posterior.
         config: the front end.
         plan: settings of the training.
@@ -80,8 +80,8 @@ def train_fast(
         seed=plan.seed,
     )
     _compile(network, plan, len(batches))
-    limits = EpochLimits(plan.epochs)
-    result = fit(network, batches, _validation(validation, labels, config), limits, control or RunControl())
+    validates = _validation(validation, labels, config) if validation.clips else None
+    result = fit(network, batches, validates, EpochLimits(plan.epochs), control or RunControl())
     return TrainedFast(network.encoder, network.decider, statistics, linear, shape, scale, **vars(result))
 
 
