@@ -14,11 +14,10 @@ LEVELS = (Copy(-30), Copy(6))
 SILENCE = (Copy(before=1.2), Copy(after=3), Copy(-20, 3, 1.5))
 
 
-# segue-fast does not leave out silence around a clip yet.
-@pytest.mark.parametrize(("name", "copies"), [("segue-accurate", LEVELS + SILENCE), ("segue-fast", LEVELS)])
-def test_a_copy_sounds_like_its_clip(name: str, copies: tuple[Copy, ...], clips: list[Path]) -> None:
+@pytest.mark.parametrize("name", ["segue-accurate", "segue-fast"])
+def test_a_copy_sounds_like_its_clip(name: str, clips: list[Path]) -> None:
     """Neither the level of a recording nor silence around it changes the genre or the embedding."""
     model = Model.load(resolve_model(name))
-    for outcome in (outcome for clip in clips[:6:2] for outcome in compare(clip, model, copies)):
+    for outcome in (outcome for clip in clips[:6:2] for outcome in compare(clip, model, LEVELS + SILENCE)):
         assert outcome.is_same_genre, outcome
         assert outcome.cosine > LEAST_COSINE, outcome

@@ -189,6 +189,7 @@ def _precisions(figures: Mapping[str, float], pool: str = "") -> str:
 def _training(manifest: Manifest, context: CardContext) -> list[str]:
     unit = "chunk" if context.split.leaky else "clip"
     config = manifest.features
+    trimmed = "" if config.trim_db is None else ", without the silence around a track"
     return [
         "",
         "## Training",
@@ -199,7 +200,7 @@ def _training(manifest: Manifest, context: CardContext) -> list[str]:
         f"{_validation(manifest, context)}{_duration(context)}{REPRODUCIBLE}",
         "",
         f"Front end: {config.sample_rate} Hz, decibels relative to a window's loudest cell, floor "
-        f"{config.floor_db:g} dB; fingerprint {config.fingerprint}.",
+        f"{config.floor_db:g} dB{trimmed}; fingerprint {config.fingerprint}.",
     ]
 
 

@@ -29,6 +29,7 @@ class Recipe:
         embedding: the layer that the embedding is, for cards and tables.
         method: sentences on the training, for the model card.
         columns: number of columns in a window.
+        trim_db: level of the silence around a track that is left out; see ``FeatureConfig``.
         by_folds: a cross-validation evaluates the network, which is then trained on all clips.
     """
 
@@ -39,12 +40,13 @@ class Recipe:
     embedding: str
     method: str
     columns: int = FRONT_END.columns
+    trim_db: float | None = None
     by_folds: bool = False
 
     @property
     def front_end(self) -> FeatureConfig:
         """The front end of the network."""
-        return replace(FRONT_END, columns=self.columns)
+        return replace(FRONT_END, columns=self.columns, trim_db=self.trim_db)
 
     def plan_for(self, seed: int, epochs: int | None) -> AnyPlan:
         """Returns the plan with a seed, and with a number of epochs where one is given."""

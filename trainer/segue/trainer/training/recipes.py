@@ -54,6 +54,7 @@ RECIPES = {
             "regression on statistics of bands, cepstra and peaks.",
             embedding="mean of the CNN's 96 features and log-posterior",
             method=_FAST_METHOD,
+            trim_db=-60.0,
             by_folds=True,
         ),
         Recipe(
