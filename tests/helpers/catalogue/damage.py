@@ -67,6 +67,7 @@ METADATA: dict[str, Damage] = {
     "tag scores without scores": set_tags({"tag_scores": "AAAAAA=="}),
     "huge track number": set_tags({"track_number": 10**30}),
     "title that is not UTF-8": set_fields(title=b"caf\xe9"),
+    "path that is not UTF-8": set_fields(path=b"/caf\xe9.mp3"),
     "year of text": set_fields(year="then"),
     "metadata of another type": replace_by_list("track"),
 }

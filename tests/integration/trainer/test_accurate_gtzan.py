@@ -75,7 +75,7 @@ def correlation(model: Model, file: AudioFile, stored: Floats) -> float:
         config.sample_rate,
         lambda source: [window_power(source, config, HOP * place) for place in NEAR_THE_SERVED],
     )
-    tags = model.encode(np.stack([window.scaled(1.0, config) for window in windows]))
+    tags = model.encode(np.stack([window.scaled(1.0, config) for window in windows]))[:, : len(model.manifest.tags)]
     return float(np.corrcoef(tags.mean(0), stored[list(NEAR_THE_SERVED)].mean(0))[0, 1])
 
 

@@ -180,6 +180,6 @@ _TYPE_CHECKS: dict[str, Callable[[str, object], object]] = {
 _TRACK_CHECKS: dict[str, Callable[[str, object], object]] = {
     "year": lambda name, value: _match(_YEAR, name, value),
     # Empty for a track whose metadata lacks it; then it is repaired from its files.
-    "path": lambda name, value: value == "" or _path(name, value),
+    "path": lambda name, value: value == "" or _path(name, _text(name, value)),
     "tag_scores": _packed,
 }

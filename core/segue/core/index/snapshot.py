@@ -31,7 +31,7 @@ from segue.core.errors import CatalogueEmpty, CatalogueLocked, SnapshotDamaged, 
 from segue.core.failpoints import Failpoint, reach
 from segue.core.files import rename_synced, sha256_of
 from segue.core.index.snapshot_header import HEADER, INDEX, TRACK_IDS, SnapshotHeader
-from segue.core.index.vector_index import EF_SEARCH, HnswIndex
+from segue.core.index.vector_index import HnswIndex
 
 # The newest snapshot, and the one before it for the case that the newest is damaged.
 KEPT_SNAPSHOTS = 2
@@ -75,7 +75,6 @@ def publish(data: Path, store: TrackStore, check_lock: Callable[[], None] = lamb
         raise CatalogueEmpty("There is no catalogue yet. Run segue-indexer add FOLDER first.")
     track_ids, vectors = _read_embeddings(store, identity.width)
     index = HnswIndex.build(track_ids, vectors)
-    index.choose_ef(vectors)
     folder = data / "snapshots"
     try:
         return _write(folder, identity, state, track_ids, index, check_lock)
@@ -161,12 +160,7 @@ def _write(
         (unfinished / TRACK_IDS).write_text("".join(f"{track_id}\n" for track_id in track_ids), encoding="ascii")
         files = {file: sha256_of(unfinished / file) for file in (INDEX, TRACK_IDS)}
         header = SnapshotHeader(
-            **asdict(identity),
-            revision=state.revision,
-            tracks=len(track_ids),
-            files=files,
-            mark=state.mark,
-            ef=index.ef,
+            **asdict(identity), revision=state.revision, tracks=len(track_ids), files=files, mark=state.mark
         )
         (unfinished / HEADER).write_text(header.to_json(), encoding="ascii")
         reach(Failpoint.BEFORE_RENAME)
@@ -202,7 +196,7 @@ def load(folder: Path, identity: Identity, since: int, until: int | None) -> Sna
         track_ids = (folder / TRACK_IDS).read_text(encoding="ascii").splitlines()
         if len(track_ids) != header.tracks:
             raise SnapshotDamaged(f"it has {len(track_ids)} track ids, but {header.tracks} tracks by its header")
-        return Snapshot(header, HnswIndex.load(folder / INDEX, track_ids, header.width, header.ef or EF_SEARCH))
+        return Snapshot(header, HnswIndex.load(folder / INDEX, track_ids, header.width))
     except (OSError, UnicodeDecodeError) as error:
         raise SnapshotDamaged(f"it cannot be read ({error})") from error
 

@@ -28,7 +28,6 @@ class SnapshotHeader:
         files: SHA-256 of each other file of the snapshot, by name.
         format_version: version of the folder's format.
         mark: mark of the event with this revision; see ``Event``.
-        ef: ``HnswIndex.ef``, or 0 in snapshots of earlier versions.
     """
 
     uuid: str
@@ -40,7 +39,6 @@ class SnapshotHeader:
     files: dict[str, str]
     format_version: int = FORMAT_VERSION
     mark: int = 0
-    ef: int = 0
 
     def to_json(self) -> str:
         """Returns the content of the header's file, with a digest of itself."""
@@ -80,5 +78,6 @@ class SnapshotHeader:
         return hashlib.sha256(json.dumps(self._fields(), sort_keys=True).encode()).hexdigest()
 
     def _fields(self) -> dict[str, Any]:
-        """Returns the fields as they are stored; earlier versions had neither mark nor ef."""
-        return {name: value for name, value in asdict(self).items() if value or name not in {"mark", "ef"}}
+        """Returns the fields as they are stored; earlier versions had no mark."""
+        fields = asdict(self)
+        return fields if self.mark else {name: value for name, value in fields.items() if name != "mark"}

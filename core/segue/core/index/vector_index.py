@@ -19,14 +19,6 @@ Vectors = NDArray[np.float32]
 GRAPH_DEGREE = 16
 EF_CONSTRUCTION = 200
 EF_SEARCH = 256
-LEAST_RECALL = 0.995
-"""The share of the ten nearest tracks that a search finds; ``HnswIndex.choose_ef`` holds it."""
-
-# For few neighbours of a track, a smaller ef may do; each index finds out for itself.
-_SMALLER_EFS = (32, 48, 64, 96, 128, 192)
-_FEW = 32
-# The recall is measured with so many tracks, to 0.001. So that much more is required of the sample.
-_QUERIES, _K, _MARGIN = 500, 10, 0.001
 # The graph cannot exclude tracks, only return more of them. With more exclusions than this, exact search is faster.
 _MAX_GRAPH_EXCLUSIONS = 64
 # hnswlib returns 1,000 embeddings in some 10 ms, during which no other thread of Python runs.
@@ -47,17 +39,13 @@ class VectorIndex(Protocol):
         """Returns the number of tracks."""
         ...
 
-    def search(
-        self, query: Vectors, k: int, exclude: Collection[str] = (), *, is_track: bool = False
-    ) -> list[Neighbour]:
+    def search(self, query: Vectors, k: int, exclude: Collection[str] = ()) -> list[Neighbour]:
         """Returns the ``k`` nearest tracks.
 
         Args:
             query: an embedding [e] of length 1.
             k: number of tracks, at least 1; fewer are returned if the index has fewer.
             exclude: ids of tracks to leave out.
-            is_track: True if the query is the embedding of a track of the index, which is found with less work than
-                one that is far from all tracks.
 
         Returns:
             The nearest first; equal similarities in the order of their ids.
@@ -93,9 +81,7 @@ class ExactIndex:
     def __len__(self) -> int:
         return len(self._track_ids)
 
-    def search(
-        self, query: Vectors, k: int, exclude: Collection[str] = (), *, is_track: bool = False
-    ) -> list[Neighbour]:
+    def search(self, query: Vectors, k: int, exclude: Collection[str] = ()) -> list[Neighbour]:
         """Returns the ``k`` nearest tracks; see ``VectorIndex``."""
         if not self._track_ids:
             return []
@@ -123,40 +109,10 @@ class ExactIndex:
 class HnswIndex:
     """An index by hnswlib's navigable small-world graph (Malkov and Yashunin 2016)."""
 
-    def __init__(self, track_ids: Sequence[str], graph: Any, ef: int = EF_SEARCH) -> None:  # noqa: ANN401 - no types
+    def __init__(self, track_ids: Sequence[str], graph: Any) -> None:  # noqa: ANN401 - hnswlib ships no types
         self.track_ids = track_ids
         self._graph = graph
-        self._set_ef(ef)
-
-    @property
-    def ef(self) -> int:
-        """The number of candidates of a search for few neighbours of a track, [32, 256]; not saved with the graph."""
-        return self._ef
-
-    def _set_ef(self, ef: int) -> None:
-        self._ef = ef
-        self._graph.set_ef(ef)
-
-    def choose_ef(self, vectors: Vectors) -> None:
-        """Chooses the smallest ef that finds as many of the ten tracks nearest to a track as ``LEAST_RECALL``.
-
-        Not thread-safe.
-
-        Args:
-            vectors: the embeddings [n, e] of the tracks, of length 1.
-        """
-        if len(self) <= _K:
-            return
-        queries = vectors[np.random.default_rng(len(self)).integers(len(self), size=_QUERIES)]
-        exact = ExactIndex([str(row) for row in range(len(self))], vectors)
-        nearest = [{int(row) for row, _ in exact.search(query, _K)} for query in queries]
-        for ef in _SMALLER_EFS:
-            self._set_ef(ef)
-            rows, _ = self._graph.knn_query(queries, k=_K, num_threads=1)
-            hits = sum(len(some.intersection(found)) for some, found in zip(nearest, rows.tolist(), strict=True))
-            if hits >= (LEAST_RECALL + _MARGIN) * _K * len(queries):
-                return
-        self._set_ef(EF_SEARCH)
+        graph.set_ef(EF_SEARCH)  # not saved with the graph
 
     @classmethod
     def build(cls, track_ids: Sequence[str], vectors: Vectors, threads: int = -1) -> HnswIndex:
@@ -176,14 +132,8 @@ class HnswIndex:
         return cls(track_ids, graph)
 
     @classmethod
-    def load(cls, path: Path, track_ids: Sequence[str], width: int, ef: int = EF_SEARCH) -> HnswIndex:
+    def load(cls, path: Path, track_ids: Sequence[str], width: int) -> HnswIndex:
         """Loads a graph that ``save`` wrote. Check the file's digest first: hnswlib does not check what it reads.
-
-        Args:
-            path: the file.
-            track_ids: ids [n] of its rows.
-            width: width of an embedding.
-            ef: the ``ef`` of the saved index.
 
         Raises:
             SnapshotDamaged: hnswlib cannot load the file, or it has another number of tracks.
@@ -199,7 +149,7 @@ class HnswIndex:
             raise SnapshotDamaged(
                 f"{path} has {graph.get_current_count()} tracks, not {len(track_ids)}. Run segue-indexer again."
             )
-        return cls(track_ids, graph, ef)
+        return cls(track_ids, graph)
 
     def save(self, path: Path) -> None:
         """Writes the graph without the ids.
@@ -216,9 +166,7 @@ class HnswIndex:
     def __len__(self) -> int:
         return len(self.track_ids)
 
-    def search(
-        self, query: Vectors, k: int, exclude: Collection[str] = (), *, is_track: bool = False
-    ) -> list[Neighbour]:
+    def search(self, query: Vectors, k: int, exclude: Collection[str] = ()) -> list[Neighbour]:
         """Returns the ``k`` nearest tracks; see ``VectorIndex``."""
         count = min(len(self), k + len(exclude))
         if count == 0:
@@ -226,9 +174,7 @@ class HnswIndex:
         if len(exclude) > _MAX_GRAPH_EXCLUSIONS:
             return self._exact.search(query, k, exclude)
         try:
-            # hnswlib's ef is at least k: asking for more neighbours makes it larger for this search alone.
-            wanted = count if is_track and count <= _FEW else max(count, min(len(self), EF_SEARCH))
-            rows, distances = self._graph.knn_query(query, k=wanted, num_threads=1)
+            rows, distances = self._graph.knn_query(query, k=count, num_threads=1)
         except RuntimeError:  # the search in the graph reached fewer tracks than requested
             return self._exact.search(query, k, exclude)
         return ranked(_neighbours(self.track_ids, rows[0], 1 - distances[0]), k, exclude)

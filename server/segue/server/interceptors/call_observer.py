@@ -56,7 +56,7 @@ def observed(
         observer.call_started(method)
     try:
         yield
-        code = _status_code(context)
+        code = _code_at_end(context)
     except grpc.aio.AbortError:
         code = _status_code(context)
         raise
@@ -80,6 +80,13 @@ def _cancellation_code(context: Context) -> grpc.StatusCode:
     remaining = context.time_remaining()
     late = remaining is not None and remaining < CLOCK_SKEW_SECONDS
     return grpc.StatusCode.DEADLINE_EXCEEDED if late else grpc.StatusCode.CANCELLED
+
+
+def _code_at_end(context: Context) -> grpc.StatusCode:
+    """Returns the status of a method that has ended; a caller whose deadline has passed gets no response any more."""
+    code, remaining = _status_code(context), context.time_remaining()
+    is_late = code is grpc.StatusCode.OK and remaining is not None and remaining <= 0
+    return grpc.StatusCode.DEADLINE_EXCEEDED if is_late else code
 
 
 def _status_code(context: Context) -> grpc.StatusCode:

@@ -189,7 +189,7 @@ class LiveCatalogue:
         """
         view, damaged = self.searchable_view(), self._damaged_tracks()
         with self._metrics.time_stage("search"):
-            found = view.search(query, skip + k + SPARE + len(damaged), {seed}, is_track=seed in view.base_ids)
+            found = view.search(query, skip + k + SPARE + len(damaged), {seed})
             neighbours = [neighbour for neighbour in found if neighbour.track_id not in damaged][skip:]
         if neighbours and not skip:
             self._metrics.drift.found_first(neighbours[0].similarity)

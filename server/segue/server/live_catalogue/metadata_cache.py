@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import NamedTuple
 
 FRESH_SECONDS = 1.0
-"""Time for which a cached track may be sent without another look at the store."""
+"""The usual ``fresh_seconds`` of a cache."""
 
 # Of Python's objects for a track, in addition to its bytes. Measured: 120, and 80 for an id that the index may share.
 _OVERHEAD_BYTES = 200
@@ -32,19 +33,23 @@ class MetadataCache:
 
     The cache is right as long as nothing was written since a track was read. So each look at the store says what was
     written last. If that is new, a new epoch begins, and what was read in earlier ones is not fresh. Without a look
-    for ``FRESH_SECONDS``, nothing is fresh.
+    for ``fresh_seconds``, nothing is fresh.
     """
 
-    def __init__(self, max_bytes: int, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, max_bytes: int, fresh_seconds: float = FRESH_SECONDS, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         """Creates an empty cache.
 
         Args:
             max_bytes: largest memory of the cache; the track that was read longest ago is evicted first.
+            fresh_seconds: time for which a cached track may be sent without another look at the store.
             clock: returns the time in seconds.
         """
         self._max_bytes = max_bytes
+        self._fresh_seconds = fresh_seconds
         self._clock = clock
-        self._entries: dict[str, _Entry] = {}
+        self._entries: OrderedDict[str, _Entry] = OrderedDict()
         self._bytes = 0
         self._epoch = 0
         self._last_write: str | None = None
@@ -75,7 +80,7 @@ class MetadataCache:
             is_new = last_write is None or last_write != self._last_write
             self._epoch += is_new
             self._last_write = last_write
-            self._fresh_until = seen + FRESH_SECONDS
+            self._fresh_until = seen + self._fresh_seconds
         return is_new
 
     def put(self, epoch: int, tracks: Mapping[str, bytes | None]) -> None:
@@ -87,12 +92,15 @@ class MetadataCache:
                     self._entries[track_id] = _Entry(epoch, encoded)
                     self._bytes += _OVERHEAD_BYTES + len(encoded)
             while self._bytes > self._max_bytes:
-                self._drop(next(iter(self._entries)))
+                self._count_off(self._entries.popitem(last=False)[1])
 
     def _drop(self, track_id: str) -> None:
         entry = self._entries.pop(track_id, None)
         if entry is not None:
-            self._bytes -= _OVERHEAD_BYTES + len(entry.encoded)
+            self._count_off(entry)
+
+    def _count_off(self, entry: _Entry) -> None:
+        self._bytes -= _OVERHEAD_BYTES + len(entry.encoded)
 
     def get(self, track_ids: Sequence[str]) -> list[bytes | None]:
         """Returns the tracks with these ids, however old, None for each that is not cached."""

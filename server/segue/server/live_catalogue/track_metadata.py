@@ -10,7 +10,7 @@ from segue.core.catalogue.store import TrackStore
 from segue.core.errors import StoreUnavailable
 from segue.core.index.vector_index import Neighbour
 from segue.server.live_catalogue.lost_keys import LostKeys, SearchedView
-from segue.server.live_catalogue.metadata_cache import MetadataCache
+from segue.server.live_catalogue.metadata_cache import FRESH_SECONDS, MetadataCache
 
 DescribedTracks = list[tuple[Neighbour, bytes]]
 """Neighbours with their encoded metadata."""
@@ -29,27 +29,30 @@ class TrackMetadata:
         lost_keys: the tracks that have lost a key in the store.
     """
 
-    def __init__(self, max_bytes: int, encode: Callable[[Track], bytes]) -> None:
+    def __init__(self, max_bytes: int, encode: Callable[[Track], bytes], fresh_seconds: float = FRESH_SECONDS) -> None:
         """Reads nothing yet.
 
         Args:
             max_bytes: largest memory of the cached tracks.
             encode: encodes a track as callers get it.
+            fresh_seconds: time for which a track may be sent without another look at the store.
         """
         self.lost_keys = LostKeys()
         self._max_bytes = max_bytes
         self._encode = encode
-        self._was_cached = True
+        self._fresh_seconds = fresh_seconds
+        self._is_warned = False
         self.forget()
 
     def forget(self) -> None:
         """Forgets all tracks, as those of another catalogue."""
-        self._cache = MetadataCache(self._max_bytes)
+        self._cache = MetadataCache(self._max_bytes, self._fresh_seconds)
         self._filled_view: SearchedView | None = None  # the last view whose tracks were read, as far as they fit
         self._pending: list[str] = []  # ids of tracks to read, the next ones at the end
         self._planned_view: SearchedView | None = None  # the view for which they were found out, since the last write
         self._is_written = False  # since the poll before the last one
-        self._is_all_cached = True  # of the filled view
+        self._wanted = 0  # number of tracks of the filled view that can be in memory
+        self._planned_from = 0  # number of tracks in memory when the last view was planned
         self._answered: set[str] = set()  # a part of the tracks that were answered from memory since the last poll
 
     @property
@@ -59,7 +62,7 @@ class TrackMetadata:
 
     def is_complete(self, view: SearchedView) -> bool:
         """Returns whether all tracks of a view are in memory."""
-        return view is self._filled_view and self._is_all_cached
+        return view is self._filled_view and len(self._cache) >= self._wanted
 
     def fresh(self, neighbours: Sequence[Neighbour]) -> DescribedTracks | None:
         """Returns the neighbours with their tracks, if all are in memory and none of them can have changed."""
@@ -140,28 +143,38 @@ class TrackMetadata:
 
     def _fill(self, view: SearchedView, store: TrackStore) -> None:
         self._plan(view)
-        page, self._pending = self._pending[-_TRACKS_PER_READ:], self._pending[:-_TRACKS_PER_READ]
-        self._read(page, store)
-        if not self._pending and view is not self._filled_view:
+        self._read(self._pending[-_TRACKS_PER_READ:], store)
+        del self._pending[-_TRACKS_PER_READ:]  # not before they are read: the store may be away
+        if self._pending or view is self._filled_view:
+            return
+        if len(self._cache) > self._planned_from:
+            self._plan_view(view)  # the room was estimated from the tracks that were in memory then
+        if not self._pending:
             self._filled_view, self._planned_view = view, None
             damaged = set(store.damaged.names("track")).intersection(view.track_ids())  # they are in no result
-            self._set_all_cached(view, len(view) - len(damaged) <= len(self._cache))
+            self._wanted = len(view) - len(damaged)
+            self._warn(view)
 
     def _plan(self, view: SearchedView) -> None:
         """Finds out what to read: the tracks that are new in the view, then those that may have changed."""
         if view is self._planned_view:
             return
         if view is not self._filled_view:
-            self._pending, self._planned_view = self._cache.retain(view.track_ids()), view
+            self._plan_view(view)
         elif not self._is_written:  # while a writer is at work, they would have changed again at the next poll
             self._pending, self._planned_view = self._cache.outdated(), view
 
-    def _set_all_cached(self, view: SearchedView, is_all_cached: bool) -> None:
-        if self._was_cached and not is_all_cached:
+    def _plan_view(self, view: SearchedView) -> None:
+        self._planned_from = len(self._cache)
+        self._pending, self._planned_view = self._cache.retain(view.track_ids()), view
+
+    def _warn(self, view: SearchedView) -> None:
+        """Logs once that some tracks are not in memory, until all are."""
+        was_warned, self._is_warned = self._is_warned, not self.is_complete(view)
+        if self._is_warned and not was_warned:
             _log.warning(
                 "The metadata of %d of %d tracks is in memory: while Redis is away, Recommend fails for the others. "
                 "Raise --metadata-mib if there is memory.",
                 len(self._cache),
                 len(view),
             )
-        self._is_all_cached = self._was_cached = is_all_cached

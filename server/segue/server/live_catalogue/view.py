@@ -12,8 +12,8 @@ from segue.core.catalogue.records import Event, Identity
 from segue.core.catalogue.store import TrackStore
 from segue.core.index.vector_index import ExactIndex, HnswIndex, Neighbour, VectorIndex, Vectors, ranked
 
-# Up to here a search takes less than a millisecond, and does not have to leave the event loop.
-_QUICK_NEIGHBOURS, _QUICK_COMPARISONS = 256, 5_000
+# Up to here a search takes about a millisecond at most, and does not have to leave the event loop.
+_QUICK_NEIGHBOURS, _QUICK_COMPARISONS = 256, 2_500
 
 EMPTY_INDEX = ExactIndex([], np.zeros((0, 1), np.float32))
 
@@ -71,19 +71,12 @@ class View:
         ids = sorted(self.track_ids())
         vectors = np.stack([vector for vector in self.embeddings(ids) if vector is not None])
         index = HnswIndex.build(ids, vectors, threads=1)
-        index.choose_ef(vectors)
         return View(self.identity, self.revision, index, frozenset(ids), mark=self.mark)
 
-    def search(
-        self, query: Vectors, k: int, exclude: Collection[str] = (), *, is_track: bool = False
-    ) -> list[Neighbour]:
+    def search(self, query: Vectors, k: int, exclude: Collection[str] = ()) -> list[Neighbour]:
         """Returns the ``k`` nearest tracks; see ``VectorIndex``."""
-        if not self.changes:
-            return self.base.search(query, k, exclude, is_track=is_track)
         hidden = self.removed.union(exclude)
-        return ranked(
-            [*self.base.search(query, k, hidden, is_track=is_track), *self.added_index.search(query, k, exclude)], k
-        )
+        return ranked([*self.base.search(query, k, hidden), *self.added_index.search(query, k, exclude)], k)
 
     def prepare(self) -> None:
         """Builds what the first search would have to wait for."""
@@ -91,7 +84,7 @@ class View:
         _ = self.added_index
 
     def is_quick(self, k: int, exclude: int) -> bool:
-        """Returns whether a search takes less than a millisecond, in a view that is prepared.
+        """Returns whether a search takes about a millisecond at most, in a view that is prepared.
 
         Args:
             k: number of tracks to find.

@@ -35,18 +35,19 @@ def requested_fields(mask: FieldMask, response: type[Message], name: str = "read
     Raises:
         MalformedRequest: a path is no field of the response.
     """
-    return _requested_fields(tuple(mask.paths), response, name)  # type: ignore[arg-type] # a class has a hash
+    # A mask may have a path many times, and the cache keeps what it is called with.
+    return _requested_fields(frozenset(mask.paths), response, name)  # type: ignore[arg-type] # a class has a hash
 
 
 @lru_cache(maxsize=256)  # callers use few masks
-def _requested_fields(paths: tuple[str, ...], response: type[Message], name: str) -> frozenset[str]:
+def _requested_fields(paths: frozenset[str], response: type[Message], name: str) -> frozenset[str]:
     known = frozenset(response.DESCRIPTOR.fields_by_name)
-    if unknown := sorted(set(paths) - known - {ALL_FIELDS}):
+    if unknown := sorted(paths - known - {ALL_FIELDS}):
         names = ", ".join(sorted(known))
         raise MalformedRequest(name, f"{name} has the path {unknown[0][:64]!r}; use {names}, or * for all fields.")
     if ALL_FIELDS in paths:
         return known
-    return frozenset(paths) or _DEFAULT_FIELDS[response]
+    return paths or _DEFAULT_FIELDS[response]
 
 
 def apply_mask(response: Response, fields: frozenset[str]) -> Response:

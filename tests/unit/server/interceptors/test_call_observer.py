@@ -67,3 +67,25 @@ def test_the_reason_of_a_call_whose_caller_left(left: bool, remaining: float, ex
         raise Overloaded("Try again.") if left else grpc.aio.AbortError
     (call,) = recorder.calls
     assert (*expected, "id-1") == (call.code, call.reason, call.request_id)
+
+
+@pytest.mark.parametrize(("remaining", "code"), [(0.0, "DEADLINE_EXCEEDED"), (-1.0, "DEADLINE_EXCEEDED"), (0.5, "OK")])
+def test_a_response_after_the_deadline(remaining: float, code: str) -> None:
+    """A method that ends after its caller's deadline has not answered anyone."""
+    recorder = Recorder()
+    context: Any = EndedCall(left=False, remaining=remaining)
+    with observed("/a.B/C", context, [recorder]):
+        pass
+    assert [code] == [call.code for call in recorder.calls]
+
+
+class EndedCall(RejectedCall):
+    """The context of a call that ends without an error."""
+
+    def code(self) -> int:
+        """No code was set."""
+        return 0
+
+    def trailing_metadata(self) -> tuple[tuple[str, str | bytes], ...]:
+        """Nothing was set."""
+        return ()

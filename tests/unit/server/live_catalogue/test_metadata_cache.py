@@ -49,7 +49,7 @@ def test_tracks_that_left_the_catalogue_make_room() -> None:
 def test_a_write_outdates_all_tracks() -> None:
     """After a write a track is not fresh until it is read again, and is still there for an outage."""
     clock = Clock()
-    cache = MetadataCache(10_000, clock)
+    cache = MetadataCache(10_000, clock=clock)
     assert cache.confirm("1", clock.now)
     cache.put(cache.epoch, {"a": b"old", "b": b"old"})
     assert not cache.confirm("1", clock.now)
@@ -64,7 +64,7 @@ def test_a_write_outdates_all_tracks() -> None:
 def test_a_track_that_was_read_before_a_write() -> None:
     """A track that was read in an earlier epoch is not fresh, even if it is stored later."""
     clock = Clock()
-    cache = MetadataCache(10_000, clock)
+    cache = MetadataCache(10_000, clock=clock)
     cache.confirm("1", clock.now)
     epoch = cache.epoch
     cache.confirm("2", clock.now)
@@ -75,7 +75,7 @@ def test_a_track_that_was_read_before_a_write() -> None:
 def test_an_unknown_write_outdates_all_tracks() -> None:
     """A store that does not know what was written last makes everything outdated, every time."""
     clock = Clock()
-    cache = MetadataCache(10_000, clock)
+    cache = MetadataCache(10_000, clock=clock)
     for _ in range(3):
         assert cache.confirm(None, clock.now)
     assert cache.confirm("1", clock.now)
@@ -84,7 +84,7 @@ def test_an_unknown_write_outdates_all_tracks() -> None:
 def test_without_a_look_at_the_store_nothing_is_fresh() -> None:
     """A second after the store was last asked, a track may have changed; the time counts from the question."""
     clock = Clock()
-    cache = MetadataCache(10_000, clock)
+    cache = MetadataCache(10_000, clock=clock)
     cache.put(cache.epoch, {"a": b"a"})
     assert [None] == cache.get_fresh(["a"])
     asked, clock.now = clock.now, clock.now + FRESH_SECONDS - 0.1

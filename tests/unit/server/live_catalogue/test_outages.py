@@ -166,10 +166,10 @@ def test_a_catalogue_that_another_model_replaced(tmp_path: Path) -> None:
 
 def test_a_catalogue_that_does_not_fit_in_memory(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """It is logged once, not at every poll, that an outage will make some recommendations fail."""
-    with following(tmp_path, SwitchableStore(store_of(*range(3))), max_bytes=800) as catalogue:
+    with following(tmp_path, SwitchableStore(store_of(*range(4))), max_bytes=800) as catalogue:
         for _ in range(3):
             catalogue.refresh()
-    assert 1 == caplog.text.count("The metadata of 1 of 3 tracks is in memory")
+    assert 1 == caplog.text.count("The metadata of 3 of 4 tracks is in memory")
 
 
 class DamagedStore(SwitchableStore):

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from segue.core.index.snapshot import publish
+from segue.core.index.vector_index import ExactIndex
 from segue.core.testing.memory_store import MemoryStore
 from segue.server.live_catalogue.catalogue import LiveCatalogue
 from tests.helpers.server.live_catalogues import (
     CountedStore,
+    SwitchableStore,
     add,
     embedding,
     following,
@@ -115,3 +120,47 @@ def test_a_lost_track_is_noticed(tmp_path: Path) -> None:
         catalogue.refresh()
         assert {"track 0", "track 3"} == titles(catalogue)
         assert catalogue.is_damaged
+
+
+def test_a_read_that_fails_is_made_up_for(tmp_path: Path) -> None:
+    """Redis may be away while tracks are read into memory; they are read at a later poll."""
+    store = SwitchableStore(store_of(*range(1_500)))
+    with following(tmp_path, store) as catalogue:
+        store.away = True
+        catalogue.refresh()
+        store.away = False
+        for _ in range(3):
+            catalogue.refresh()
+        assert catalogue.metadata.is_complete(catalogue.view)
+
+
+def test_memory_is_filled_as_far_as_it_goes(tmp_path: Path) -> None:
+    """Tracks that take less memory than usual are all read."""
+    with following(tmp_path, store_of(*range(1_000)), max_bytes=240_000) as catalogue:
+        for _ in range(4):
+            catalogue.refresh()
+        assert catalogue.metadata.is_complete(catalogue.view)
+
+
+def test_tracks_that_grow_out_of_memory(tmp_path: Path) -> None:
+    """If new titles evict tracks, not all are in memory any more."""
+    store = store_of(*range(6))
+    with following(tmp_path, store, max_bytes=6 * 300) as catalogue:
+        for _ in range(3):
+            catalogue.refresh()
+        assert catalogue.metadata.is_complete(catalogue.view)
+        add(store, *range(6), title="t" * 300)
+        for _ in range(3):
+            catalogue.refresh()
+        assert not catalogue.metadata.is_complete(catalogue.view)
+
+
+def test_long_searches_leave_the_event_loop(tmp_path: Path) -> None:
+    """Searches for many neighbours, and those that compare many tracks one by one, are not quick."""
+    store = store_of(*range(4))
+    publish(tmp_path, store)
+    with following(tmp_path, store) as catalogue:
+        view = catalogue.view
+        assert (True, True, False) == (view.is_quick(10, 0), view.is_quick(256, 0), view.is_quick(257, 0))
+        many = ExactIndex([str(number) for number in range(2_501)], np.zeros((2_501, 1), np.float32))
+        assert not replace(view, base=many).is_quick(10, 0)
