@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from segue.core.catalogue.display_path import display_path
 from segue.core.catalogue.records import Addition, CatalogueState, Event, ModelKey, PathRecord, Track, Vector
 from segue.core.catalogue.store import TrackStore, WritableStore, all_track_ids
 from segue.core.errors import CatalogueLocked, CatalogueMismatch, EmbeddingUnusable
@@ -40,7 +42,7 @@ def test_a_new_catalogue_is_empty(any_store: WritableStore) -> None:
 
 def test_an_added_track(any_store: WritableStore) -> None:
     """Metadata, embedding and file are read as they were written, to the last bit and with any byte in a path."""
-    path = "/music/caf\udce9 / \n \u266b.flac"
+    path = display_path(Path("/music/caf\udce9 / \n \u266b.flac"))
     track = Track(
         track_id(1),
         title="Träume & \u266b",
