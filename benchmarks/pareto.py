@@ -98,7 +98,10 @@ def measure_fast(archive: Path) -> Measured:
         )
     predicted = predict(model, clips)
     if count_leakage(training_split(resolve_model(FAST), model.manifest), predicted.tracks).trained_on:
-        raise SystemExit(f"{FAST} was trained on the validation clips: its card has figures of networks that were not.")
+        raise SystemExit(
+            f"{FAST} was trained on the validation clips, so its figures would be too good. Leave out --archive: its "
+            "card has those of networks that were not."
+        )
     groups = artist_groups(predicted.tracks)
     artists = np.array([groups[track] for track in predicted.tracks])
     unmeasured = np.full(len(artists), np.nan)

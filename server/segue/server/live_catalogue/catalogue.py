@@ -176,7 +176,7 @@ class LiveCatalogue:
         return embedding
 
     def searches_quickly(self, k: int) -> bool:
-        """Returns whether ``search`` for ``k`` tracks, the skipped ones included, takes less than a millisecond."""
+        """Returns whether ``search`` for ``k`` tracks, the skipped ones included, takes about 1 ms at most."""
         return self._view.is_quick(k + SPARE + len(self._damaged_tracks()), exclude=1)
 
     def search(self, query: Vectors, k: int, seed: str, skip: int = 0) -> FoundNeighbours:

@@ -159,12 +159,9 @@ class Metrics:
         """Times a stage, even if it raises, and adds its span to the current call."""
         begun = time.monotonic()
         try:
-            yield
-        except Exception as error:
-            self._trace(stage, begun, time.monotonic(), type(error).__name__)
-            raise
-        else:
-            self._trace(stage, begun, time.monotonic())
+            with self.trace_failure(stage):
+                yield
+                self._trace(stage, begun, time.monotonic())
         finally:
             self._stages.labels(stage).observe(time.monotonic() - begun)
 

@@ -67,7 +67,9 @@ def cross_validate(
         for design, by_row in results.items():
             predicted = _predict(HeadGraph(head, judges=design), arrays)
             by_row |= {row: _result(arrays, row, predicted) for row in held_out.tolist()}
-    return {design: _collect(arrays, by_row) for design, by_row in results.items()}
+    # The heads have no part in the embeddings, so that it is the same for all designs.
+    precision = other_artists_precision(arrays.genres, arrays.groups, arrays.embedding)
+    return {design: _collect(arrays.genres, by_row, precision) for design, by_row in results.items()}
 
 
 def pad_tags(tracks: Sequence[TaggedTrack], windows: int) -> tuple[Floats, NDArray[np.bool_]]:
@@ -152,13 +154,13 @@ def _predict(graph: HeadGraph, arrays: TagArrays) -> dict[str, Floats]:
     return {name: value.numpy() for name, value in predicted.items()}
 
 
-def _collect(arrays: TagArrays, results: dict[int, _TrackResult]) -> CrossValidatedHead:
-    ordered = [results[row] for row in range(len(arrays.genres))]
+def _collect(genres: Positions, results: dict[int, _TrackResult], precision: NDArray[np.float64]) -> CrossValidatedHead:
+    ordered = [results[row] for row in range(len(genres))]
     return CrossValidatedHead(
-        genres=arrays.genres,
+        genres=genres,
         posterior=np.stack([result.posterior for result in ordered]),
         window_posteriors=tuple(result.windows for result in ordered),
-        precision=other_artists_precision(arrays.genres, arrays.groups, arrays.embedding),
+        precision=precision,
         novelty=np.array([result.novelty for result in ordered], np.float32),
     )
 

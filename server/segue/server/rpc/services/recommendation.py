@@ -103,7 +103,7 @@ class RecommendationService(ComponentsUser, recommendation_service_pb2_grpc.Reco
         return apply_mask(response, fields)
 
     async def _nearest(self, seed: _Seed, limit: int, skip: int) -> NearestTracks:
-        """Searches at once what takes less than a millisecond, and the rest in a thread."""
+        """Searches at once what takes about a millisecond at most, and the rest in a thread."""
         catalogue, readers = self._components.catalogue, self._components.readers
         search = partial(catalogue.search, seed.embedding, limit, seed.track_id, skip)
         found = search() if catalogue.searches_quickly(skip + limit) else await readers.run(search)
