@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from segue.core.model.tensorflow_import import enable_onednn
 from segue.core.model.tensorflow_stderr import silenced_tensorflow
 from segue.core.optional_dependencies import require_extra
 from segue.trainer.cli import options
@@ -29,6 +30,7 @@ from segue.trainer.settings import (
 def main() -> None:
     """Trains networks that classify music by genre, and evaluates them on labelled tracks."""
     require_extra("trainer", "keras", "matplotlib", "rich", "sklearn", "tensorflow")
+    enable_onednn()
 
 
 @main.command("train", epilog=options.SPLITS)
