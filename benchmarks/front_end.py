@@ -23,7 +23,7 @@ import numpy as np
 import soundfile
 
 from segue.core.features.extract import extract
-from segue.core.model.saved_model import Model
+from segue.core.model.load_model import load_model
 from segue.core.paths import default_model, resolve_model
 
 ROUNDS = 5
@@ -54,7 +54,7 @@ def main() -> None:
     clips = [Path(name) for name in sys.argv[1:]]
     if not clips:
         sys.exit(__doc__)
-    model = Model.load(resolve_model(os.environ.get("SEGUE_MODEL", default_model())))
+    model = load_model(resolve_model(os.environ.get("SEGUE_MODEL", default_model())))
     config, max_windows = model.manifest.features, model.manifest.windows
     reference = cost(librosa_log_mel, clips)
     windows = cost(lambda clip: extract(clip, config, max_windows), clips)

@@ -30,16 +30,17 @@ import numpy as np  # noqa: E402 - it reads the environment
 import soundfile  # noqa: E402 - likewise
 
 from segue.core.features.extract import extract  # noqa: E402 - likewise
-from segue.core.model.saved_model import Model  # noqa: E402 - likewise
+from segue.core.model.load_model import load_model  # noqa: E402 - likewise
+from segue.core.model.network import MAX_BATCH  # noqa: E402 - likewise
+from segue.core.model.trained_model import Model  # noqa: E402 - likewise
 from segue.core.paths import DEFAULT_MODEL, resolve_model  # noqa: E402 - likewise
 from segue.core.testing.synthetic_clips import render_clip  # noqa: E402 - likewise
-from segue.indexer.pipeline.pipeline import BATCH  # noqa: E402 - likewise
 from segue.indexer.pipeline.scan import find_music  # noqa: E402 - likewise
 
 TICKS = os.sysconf("SC_CLK_TCK")
 BARE_FILES = 160
 # Enough for batches of every size that a longer run has.
-START_FILES = 2 * BATCH + 1
+START_FILES = 2 * MAX_BATCH + 1
 MODEL = resolve_model(os.environ.get("SEGUE_MODEL") or DEFAULT_MODEL)
 
 
@@ -118,8 +119,8 @@ def bare_work(files: Sequence[Path], model: Model) -> float:
     """Returns the processor time of the bare work per file, in seconds."""
     config, max_windows = model.manifest.features, model.manifest.windows
     start = time.process_time()
-    for first in range(0, len(files), BATCH):
-        model.predict([extract(path, config, max_windows).windows for path in files[first : first + BATCH]])
+    for first in range(0, len(files), MAX_BATCH):
+        model.predict([extract(path, config, max_windows).windows for path in files[first : first + MAX_BATCH]])
     return (time.process_time() - start) / len(files)
 
 
@@ -127,8 +128,8 @@ def rate(folder: Path) -> None:
     """Prints the indexer's processor time and that of the bare work."""
     files = [path for path in find_music([folder]) if isinstance(path, Path)]
     bare_files = files[:: max(1, len(files) // BARE_FILES)][:BARE_FILES]
-    model = Model.load(MODEL)
-    bare_work(bare_files[: 2 * BATCH], model)
+    model = load_model(MODEL)
+    bare_work(bare_files[: 2 * MAX_BATCH], model)
     with tempfile.TemporaryDirectory() as scratch:
         before = bare_work(bare_files, model)
         start = index(files[:START_FILES], Path(scratch) / "start")

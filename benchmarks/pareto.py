@@ -33,7 +33,8 @@ from numpy.typing import NDArray
 from segue.core.features.extract import extract
 from segue.core.features.windows import Windows
 from segue.core.model.artifact import Manifest
-from segue.core.model.saved_model import Model
+from segue.core.model.load_model import load_model
+from segue.core.model.trained_model import Model
 from segue.core.paths import resolve_model
 from segue.trainer import console
 from segue.trainer.accurate.cross_validation import TagArrays, cross_validate
@@ -91,7 +92,7 @@ def measure_heads(tracks: Sequence[TaggedTrack], draws: int) -> dict[int, Measur
 
 def measure_fast(archive: Path) -> Measured:
     """Measures segue-fast on the validation side of the fault-filtered split."""
-    model, split = Model.load(resolve_model(FAST)), load_split("fault-filtered")
+    model, split = load_model(resolve_model(FAST)), load_split("fault-filtered")
     with console.progress_bar("extracting windows") as progress:
         clips, _ = open_input(archive, model.manifest.features).extract(
             model.manifest.windows, lambda track: split.side(track) == VALID, progress
@@ -157,8 +158,8 @@ def models_of(tracks: Sequence[TaggedTrack], backbone: Path, folder: Path) -> It
             novelty_limit=0.0,
         )
         write_artifact(folder / str(number), graph, manifest, lambda _: ({}, ""))
-        yield _name(number), Model.load(folder / str(number))
-    yield FAST, Model.load(resolve_model(FAST))
+        yield _name(number), load_model(folder / str(number))
+    yield FAST, load_model(resolve_model(FAST))
 
 
 def _name(number: int) -> str:

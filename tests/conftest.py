@@ -65,6 +65,7 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
         features=config,
         temperature=1.0,
     )
+    _write_twin(folder, manifest)
     write_manifest(folder, manifest)
     return folder
 
@@ -109,6 +110,12 @@ def backbone_file(tmp_path_factory: pytest.TempPathFactory, random_weights: Fiel
     path = tmp_path_factory.mktemp("backbone") / "weights.npz"
     write_npz(path, random_weights)
     return path
+
+
+def _write_twin(folder: Path, manifest: Manifest) -> None:
+    from segue.trainer.export.onnx_twin import write_twin  # noqa: PLC0415 - it imports TensorFlow
+
+    write_twin(folder, manifest)
 
 
 def _save_tiny_network(folder: Path, config: FeatureConfig) -> None:

@@ -18,7 +18,8 @@ import soundfile
 
 from segue.core.audio.samples import Samples
 from segue.core.features.extract import extract
-from segue.core.model.saved_model import Model, Prediction
+from segue.core.model.load_model import load_model
+from segue.core.model.trained_model import Model, Prediction
 from segue.core.paths import default_model, shipped_models
 from tests.corpus.renditions import choose_clips
 
@@ -113,7 +114,7 @@ def _predict(copies: list[bytes], model: Model) -> list[Prediction]:
 @click.option("--model", "name", metavar="NAME", help="A model that ships with Segue.  [default: the default one]")
 def main(folder: Path, count: int, name: str | None) -> None:
     """Prints the report, and exits with 1 if it is bad."""
-    model = Model.load(shipped_models() / name if name else default_model())
+    model = load_model(shipped_models() / name if name else default_model())
     clips = choose_clips(folder, count)
     if not clips:
         raise click.ClickException(f"{folder} has no clips. Name a folder of WAV, FLAC, AIFF or MP3 files.")

@@ -17,7 +17,8 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from segue.core.features.extract import extract
-from segue.core.model.saved_model import Model
+from segue.core.model.load_model import load_model
+from segue.core.model.trained_model import Model
 from segue.core.paths import default_model
 from segue.trainer.evaluation.artists import ArtistSample
 from segue.trainer.splits.split import SAVED, TRAIN, gtzan_artists, load_split
@@ -61,7 +62,7 @@ def measure(clips: list[Clip], model: Model) -> list[float]:
 @click.option("--genre", "genres", multiple=True, default=_GENRES, show_default=True, help="Genre of foreign clips.")
 def main(known: Path, foreign: Path, genres: tuple[str, ...]) -> None:
     """Prints the figures, and exits with 1 if the area is too small."""
-    model = Model.load(default_model())
+    model = load_model(default_model())
     if (limit := model.manifest.novelty_limit) is None:
         raise click.ClickException("The default model measures no novelty.")
     groups = (known_clips(known, default_model() / SAVED), foreign_clips(foreign, genres))

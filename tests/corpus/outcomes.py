@@ -14,7 +14,7 @@ import numpy as np
 from segue.core.audio.quality import Flag
 from segue.core.errors import AudioError
 from segue.core.features.extract import extract
-from segue.core.model.saved_model import Model
+from segue.core.model.trained_model import Model
 from segue.indexer.pipeline.tags import read_tags
 from tests.corpus.recipes import Recipe
 from tests.corpus.rendering import TITLE, write_cover, write_rendition

@@ -17,7 +17,8 @@ import click
 
 from segue.core.audio.fidelity import LEAST_BITS, LEAST_KBITS
 from segue.core.errors import AudioError
-from segue.core.model.saved_model import Model
+from segue.core.model.load_model import load_model
+from segue.core.model.trained_model import Model
 from segue.core.paths import default_model
 from tests.corpus.outcomes import Outcome, analyze_renditions, refusals_without_ffmpeg
 from tests.corpus.recipes import LEAST_RATE, RECIPES, Recipe
@@ -91,7 +92,7 @@ def main(folder: Path, count: int) -> None:
     clips = choose_clips(folder, count)
     if not clips:
         raise click.ClickException(f"{folder} has no {', '.join(sorted(_ENDINGS))} files. Name a folder of clips.")
-    model = Model.load(default_model())
+    model = load_model(default_model())
     outcomes = measure(clips, model)
     refusals = list(refusals_without_ffmpeg(clips[0], RECIPES, model))
     lines = [*report(outcomes), *_list("refused without ffmpeg", refusals)]

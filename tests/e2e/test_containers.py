@@ -52,7 +52,7 @@ def test_every_setting_is_documented() -> None:
     read_by_tests = re.findall(r"environ[^\n]*\"(SEGUE_[A-Z_]+)", code)
     read_by_compose = re.findall(r"\$\{(SEGUE_[A-Z_]+)| (SEGUE_[A-Z_]+):$", COMPOSE, re.MULTILINE)
     names = {*read_by_tests, *(first or second for first, second in read_by_compose)}
-    assert {"SEGUE_ENGINE", "SEGUE_CA", "SEGUE_MODEL"} <= names
+    assert {"SEGUE_DOCKER_ENGINE", "SEGUE_CA", "SEGUE_MODEL"} <= names
     assert [] == sorted(name for name in names if f"`{name}" not in page)
 
 

@@ -9,7 +9,7 @@ from segue.core.audio.track_id import track_id
 from segue.core.catalogue.records import Addition, PathRecord, Track
 from segue.core.catalogue.tag_scores import pack_tag_scores
 from segue.core.features.extract import extract
-from segue.core.model.saved_model import Model
+from segue.core.model.trained_model import Model
 from segue.core.testing.synthetic_clips import render_clip
 from tests.helpers.audio import encode
 

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from segue.core.features.windows import Windows
 from segue.core.model.artifact import read_manifest
-from segue.core.model.saved_model import Model
+from segue.core.model.load_model import load_model
 from segue.trainer.cli.main import main
 from segue.trainer.data.tag_file import WindowTags, write_tag_file
 from segue.trainer.networks.paper import CNN
@@ -46,7 +46,7 @@ def test_a_paper_network_is_served_like_any_other(trained: Trained) -> None:
     """One command makes an artifact that the server's loader accepts; the card names the layer of the embedding."""
     assert read_manifest(trained.artifact).model_id.startswith("paper-cnn-")
     windows = Windows(np.zeros((3, 128, 39), np.float32), np.zeros(3))
-    (prediction,) = Model.load(trained.artifact).predict([windows])
+    (prediction,) = load_model(trained.artifact).predict([windows])
     assert (64,) == prediction.embedding.shape
     record = read_record(trained.artifact)
     assert record
@@ -73,7 +73,7 @@ def test_the_same_seed_gives_the_same_model_id(write_archive: Callable[..., Path
         for manifest in (one, other)
     ]
     assert networks[0] == networks[1]
-    assert one.model_id == Model.load(outputs[0]).manifest.model_id
+    assert one.model_id == load_model(outputs[0]).manifest.model_id
 
 
 def test_a_run_with_a_teacher_serves_the_same_widths(write_archive: Callable[..., Path], tmp_path: Path) -> None:

@@ -106,7 +106,9 @@ def shipped_models() -> Path:
 
 def shipped_model_names() -> list[str]:
     """Returns the names of the artifacts of ``shipped_models`` in order."""
-    return sorted(entry.name for entry in shipped_models().iterdir() if entry.is_dir())
+    return sorted(
+        entry.name for entry in shipped_models().iterdir() if entry.is_dir() and not entry.name.startswith(".")
+    )
 
 
 def resolve_model(name: str | Path) -> Path:

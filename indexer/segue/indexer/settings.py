@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from segue.core.model.engine import EngineChoice
+
 
 @dataclass(frozen=True)
 class CatalogueSettings:
@@ -25,6 +27,7 @@ class Settings(CatalogueSettings):
 
     Attributes:
         model: folder of the artifact, or None for the model that built the catalogue, else the default one.
+        engine: engine that runs the network.
         jobs: number of files that are decoded at once, at least 1.
         file_seconds: time limit for decoding one file, in seconds.
         file_memory: memory limit for decoding one file, in MiB.
@@ -32,6 +35,7 @@ class Settings(CatalogueSettings):
     """
 
     model: Path | None
+    engine: EngineChoice
     jobs: int
     file_seconds: float
     file_memory: int

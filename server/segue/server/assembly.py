@@ -13,7 +13,7 @@ from segue.core.catalogue.records import Track
 from segue.core.errors import CatalogueLost, SegueError, StoreUnavailable
 from segue.core.model.artifact import Manifest
 from segue.core.model.known_models import require_model
-from segue.core.model.saved_model import Model
+from segue.core.model.load_model import load_model
 from segue.core.process_pool import ProcessPool
 from segue.core.redis_catalogue.client import SERVER_TIMEOUTS, connect
 from segue.core.redis_catalogue.open import open_store
@@ -134,7 +134,7 @@ class Assembly:
         if self._settings.redis:
             connect(self._settings.redis).close()
         named = self._settings.model
-        model = Model.load(require_model(named) if named else self._remembered_model())
+        model = load_model(require_model(named) if named else self._remembered_model(), self._settings.engine)
         workers = self._resources.enter_context(create_workers(model.manifest, self._settings.workers))
         warm_ups = _warm_up(workers, model.manifest)
         catalogue = self._start_catalogue(model.manifest)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from segue.core.model.engine import EngineChoice
+
 LogFormat = Literal["text", "json"]
 LOG_FORMATS: tuple[LogFormat, ...] = ("text", "json")
 LOG_LEVELS = ("debug", "info", "warning", "error")
@@ -23,6 +25,7 @@ class Settings:
         data: folder where Segue keeps its state.
         redis: URL of the Redis server, or None for a private one in ``data``.
         model: folder of the model artifact, or None for the model that built the catalogue, else the default one.
+        engine: engine that runs the network.
         workers: number of decoding processes, [1, 256].
         clip_mib: largest clip in one message, in MiB, [1, 256].
         stream_mib: largest clip in a stream, in MiB, [1, 4000].
@@ -51,6 +54,7 @@ class Settings:
     data: Path
     redis: str | None
     model: Path | None
+    engine: EngineChoice
     workers: int
     clip_mib: int
     stream_mib: int

@@ -69,7 +69,7 @@ def docker(scratch: Path) -> Iterator[Docker]:
             # As Ctrl-C does: pytest ends every fixture, so nothing is left running.
             signal.signal(number, signal.default_int_handler)
     try:
-        with docker_engine(Path(os.environ.get("SEGUE_ENGINE") or scratch / "engine").absolute()) as docker:
+        with docker_engine(Path(os.environ.get("SEGUE_DOCKER_ENGINE") or scratch / "engine").absolute()) as docker:
             yield docker
     except EngineMissingError as error:
         pytest.skip(f"containers were not run: {error}")

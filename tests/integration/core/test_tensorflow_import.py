@@ -23,7 +23,7 @@ with suppress(SystemExit):
 @pytest.mark.skipif(platform.machine() not in {"x86_64", "AMD64"}, reason="TensorFlow decides on other processors")
 @pytest.mark.parametrize("program", [_ENGINE, _TRAINER], ids=["engine", "trainer"])
 @pytest.mark.parametrize(("choice", "expected"), [({}, "True"), ({"TF_ENABLE_ONEDNN_OPTS": "0"}, "False")])
-def test_tensorflow_uses_onednn_unless_told_otherwise(program: str, choice: dict[str, str], expected: str) -> None:
+def test_tensorflow_uses_onednn_unless_it_is_turned_off(program: str, choice: dict[str, str], expected: str) -> None:
     """The engine and the trainer choose oneDNN before the import, and leave a choice of the user."""
     environment = {name: value for name, value in os.environ.items() if name != "TF_ENABLE_ONEDNN_OPTS"} | choice
     done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)

@@ -17,7 +17,7 @@ from segue.core.catalogue.store import all_track_ids
 from segue.core.catalogue.tag_scores import unpack_tag_scores
 from segue.core.features.extract import extract
 from segue.core.model.artifact import read_manifest
-from segue.core.model.saved_model import Model
+from segue.core.model.load_model import load_model
 from segue.core.redis_catalogue.open import open_store
 from segue.core.testing.synthetic_clips import render_clip
 from tests.helpers.indexer import run
@@ -86,7 +86,7 @@ def test_tags_of_the_model(music: Path, tmp_path: Path, tagging_model: Path) -> 
     edit(music / "a.flac", OLD, NEW)
     assert 0 == run("sync", music, *where).exit_code
 
-    after, model = tracks(tmp_path / "data"), Model.load(tagging_model)
+    after, model = tracks(tmp_path / "data"), load_model(tagging_model)
     windows = extract(music / "a.flac", model.manifest.features, model.manifest.windows).windows
     (prediction,) = model.predict([windows])
     scores = unpack_tag_scores(after["a.flac"].tag_scores, model.manifest.tags)

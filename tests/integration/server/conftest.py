@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from segue.core.index.snapshot import publish
-from segue.core.model.saved_model import Model
+from segue.core.model.load_model import load_model
+from segue.core.model.trained_model import Model
 from segue.core.redis_catalogue.open import open_store
 from tests.helpers.clips import Fill, clip_addition
 from tests.helpers.server.servers import RunningServer, running_server
@@ -18,7 +19,7 @@ from tests.helpers.server.stubs import Stubs
 @pytest.fixture(scope="session")
 def loaded_tiny_model(tiny_model: Path) -> Model:
     """The tiny model, loaded once."""
-    return Model.load(tiny_model)
+    return load_model(tiny_model)
 
 
 @pytest.fixture(scope="session")

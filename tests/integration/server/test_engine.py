@@ -19,7 +19,7 @@ from segue.core.audio.track_id import track_id
 from segue.core.errors import AudioTooShort, AudioUndecodable, DeadlinePassed, EnvironmentUnusable, Overloaded
 from segue.core.features.extract import extract
 from segue.core.features.level import Loudness
-from segue.core.model.saved_model import Model
+from segue.core.model.trained_model import Model
 from segue.core.process_pool import ProcessPool
 from segue.server.inference.decode_task import DecodedClip, DecodeTask, StreamRange
 from segue.server.inference.decode_worker import DECODE_LIMITS, PRELOADED, DecodeWorker

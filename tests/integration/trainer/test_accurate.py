@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 
 from segue.core.features.extract import extract
 from segue.core.model.artifact import Manifest, read_manifest
-from segue.core.model.saved_model import Model
+from segue.core.model.load_model import load_model
 from segue.core.quantities import quantity
 from segue.core.testing.synthetic_clips import STYLES, render_clip
 from segue.trainer.accurate.head import HeadPlan
@@ -95,7 +95,7 @@ def test_a_clip_has_the_tags_of_ten_windows_at_most(tags: Path) -> None:
 
 def test_the_artifact_is_whole_and_predicts(artifact: Path, folder: Path) -> None:
     """The server's loader accepts it, and its predictions from audio have the shapes of the contract."""
-    model = Model.load(artifact)
+    model = load_model(artifact)
     assert GENRES == model.manifest.labels
     assert model.manifest.model_id.startswith("small-")
     assert TAG_NAMES == model.manifest.tags
@@ -112,7 +112,7 @@ def test_the_artifact_is_whole_and_predicts(artifact: Path, folder: Path) -> Non
 def test_fewer_windows(tags: Path, backbone_file: Path, folder: Path, tmp_path: Path, windows: int) -> None:
     """Manifest, model card and figures are those of the number of windows, and so is what the server extracts."""
     manifest = train(tags, backbone_file, tmp_path / "small", windows=windows)
-    model = Model.load(tmp_path / "small")
+    model = load_model(tmp_path / "small")
     assert windows == manifest.windows == model.manifest.windows
     assert f"A clip has at most {quantity(windows, 'window')} of 3 s" in (tmp_path / "small" / CARD).read_text()
     model.warm_up(max_batch=8)
@@ -140,7 +140,7 @@ def test_the_same_seed_gives_the_same_model_id(artifact: Path, tags: Path, backb
     (copy / "saved_model" / "saved_model.pb").write_bytes(b"older")
     train_in_a_process(tags, backbone_file, copy)
     assert read_manifest(artifact).model_id == read_manifest(copy).model_id
-    Model.load(copy)
+    load_model(copy)
     assert [copy] == list(tmp_path.iterdir())
 
 
@@ -162,7 +162,7 @@ def test_an_artifact_is_evaluated_on_tags(artifact: Path, tags: Path, tmp_path: 
     (track, *_) = read_tags(tags)
     served = track.spread(5)
     assert served.layer is not None
-    (prediction,) = Model.load(artifact).decide([np.hstack([served.tags, served.layer])])
+    (prediction,) = load_model(artifact).decide([np.hstack([served.tags, served.layer])])
     np.testing.assert_allclose(prediction.embedding, first, atol=1e-6)
     table = run("evaluate", "--model", artifact, "--tags", tags).stdout
     assert "14 of them on the TRAINING SIDE" in " ".join(table.split())

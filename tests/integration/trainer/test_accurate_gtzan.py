@@ -14,7 +14,8 @@ from click.testing import CliRunner
 from segue.core.audio.decode import read_audio
 from segue.core.features.extract import extract
 from segue.core.features.window_features import window_power
-from segue.core.model.saved_model import Model, Prediction
+from segue.core.model.load_model import load_model
+from segue.core.model.trained_model import Model, Prediction
 from segue.core.paths import resolve_model
 from segue.trainer.accurate.tags import read_tags
 from segue.trainer.arrays import Floats
@@ -30,7 +31,7 @@ CONFIDENT = 0.6
 @pytest.fixture(scope="module")
 def model() -> Model:
     """The network that ships."""
-    return Model.load(resolve_model("segue-accurate"))
+    return load_model(resolve_model("segue-accurate"))
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 from segue.core.features.extract import extract
 from segue.core.features.windows import Windows
 from segue.core.model.artifact import read_manifest
-from segue.core.model.saved_model import Model
+from segue.core.model.load_model import load_model
 from segue.core.testing.synthetic_clips import render_clip
 from segue.trainer.cli.main import main
 
@@ -69,7 +69,7 @@ def test_the_card_has_the_figures_and_their_command(artifact: Path) -> None:
 
 def test_the_artifact_predicts_like_any_other(artifact: Path, folder: Path) -> None:
     """The server's loader accepts it, and it predicts clips of one window and of ten."""
-    model = Model.load(artifact)
+    model = load_model(artifact)
     windows = extract(folder / "calm" / "calm.00000.wav", model.manifest.features, model.manifest.windows).windows
     for count in (1, len(windows.values)):
         (prediction,) = model.predict([Windows(windows.values[:count], windows.starts[:count])])

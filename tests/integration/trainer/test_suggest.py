@@ -12,7 +12,7 @@ import pytest
 import soundfile
 from click.testing import CliRunner, Result
 
-from segue.core.model.saved_model import Model
+from segue.core.model.load_model import load_model
 from segue.core.paths import resolve_model
 from segue.core.testing.synthetic_clips import STYLES, render_clip
 from segue.trainer.cli.main import main
@@ -117,7 +117,7 @@ def test_a_moved_file_is_no_longer_suggested(folder: Path) -> None:
 
 def test_an_interrupted_run_keeps_its_tags(folder: Path) -> None:
     """The next run goes on where it ended."""
-    model = Model.load(resolve_model(MODEL))
+    model = load_model(resolve_model(MODEL))
     cache = TagCache.open(folder.parent / "tags.npz", tag_recipe(model.manifest))
     files, _ = list_music(folder)
 
@@ -135,7 +135,7 @@ def test_an_interrupted_run_keeps_its_tags(folder: Path) -> None:
 
 def test_a_file_that_vanishes_is_named(folder: Path) -> None:
     """It may be removed after it was listed."""
-    model = Model.load(resolve_model(MODEL))
+    model = load_model(resolve_model(MODEL))
     cache = TagCache.open(folder.parent / "tags.npz", tag_recipe(model.manifest))
     files, _ = list_music(folder)
     gone = MusicFile(folder / "gone.wav", 1, 1)

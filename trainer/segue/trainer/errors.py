@@ -10,6 +10,7 @@
         ├── TrainingDiverged    the loss is no longer a number
         ├── BackboneUnusable    MusiCNN's weights cannot be downloaded or used
         ├── TooLarge            the run does not fit in memory
+        ├── TwinFailed          the networks of a model cannot be converted to ONNX
         └── CheckpointError     the state of a run cannot be saved or restored
             └── CheckpointMismatch  there is no checkpoint of this run
 """
@@ -51,6 +52,12 @@ class BackboneUnusable(TrainingError):
     """MusiCNN's weights cannot be downloaded, or are not the known ones."""
 
     reason = "BACKBONE_UNUSABLE"
+
+
+class TwinFailed(TrainingError):
+    """The networks of a model cannot be converted to ONNX."""
+
+    reason = "TWIN_FAILED"
 
 
 class TooLarge(TrainingError):

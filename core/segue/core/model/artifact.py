@@ -3,6 +3,7 @@
 ::
 
     saved_model/     the TensorFlow SavedModel
+    onnx/            its twin for ONNX Runtime, encode.onnx and decide.onnx; older artifacts have none
     manifest.json    the properties of the network, and the digests of all files
     model-card.md    the origin and the quality of the network
 
@@ -28,6 +29,7 @@ from segue.core.files import sha256_of
 FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
 SAVED_MODEL = "saved_model"
+ONNX = "onnx"
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from typing import Any
 import click
 
 NAME = "segue.toml"
-SHARED = ("data", "redis", "model")
+SHARED = ("data", "redis", "model", "engine")
 """The settings that server and indexer share."""
 
 SECTIONS = ("server", "indexer", "client")

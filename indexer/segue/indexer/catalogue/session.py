@@ -14,8 +14,10 @@ from segue.core.catalogue.store import WritableStore
 from segue.core.errors import CatalogueEmpty, CatalogueMismatch
 from segue.core.features.windows import Windows
 from segue.core.model.artifact import Manifest, read_manifest
+from segue.core.model.engine import EngineChoice
 from segue.core.model.known_models import find_model, remember_model, require_model
-from segue.core.model.saved_model import Model, Prediction
+from segue.core.model.load_model import choose_engine, load_model
+from segue.core.model.trained_model import Model, Prediction
 from segue.core.process_pool import ProcessPool
 from segue.core.quantities import quantity
 from segue.core.redis_catalogue.open import open_store
@@ -37,8 +39,8 @@ _MIB = 2**20
 class LazyModel:
     """A model that is loaded at the first prediction: most runs over a library find no new file."""
 
-    def __init__(self, folder: Path, manifest: Manifest) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, manifest: Manifest, engine: EngineChoice) -> None:
+        self._folder, self._engine = folder, engine
         self._model: Model | None = None
         self.model_id = manifest.model_id
         self.labels = manifest.labels
@@ -47,7 +49,7 @@ class LazyModel:
     def predict(self, clips: Sequence[Windows]) -> list[Prediction]:
         """Returns the prediction for each clip, in order."""
         if self._model is None:
-            self._model = Model.load(self._folder)
+            self._model = load_model(self._folder, self._engine)
         return self._model.predict(clips)
 
 
@@ -80,6 +82,7 @@ def open_session(settings: Settings) -> Iterator[Session]:
 
     Raises:
         ArtifactError: the model cannot be used.
+        EnvironmentUnusable: the engine of the settings is not installed.
         CatalogueLocked: another indexer writes the catalogue.
         CatalogueMismatch: another model or front end built the catalogue.
         StoreUnavailable: Redis does not answer.
@@ -100,13 +103,21 @@ def open_with_model(settings: Settings) -> Iterator[tuple[RedisStore, Path, Mani
 
     Raises:
         ArtifactError: the model cannot be used. One that is named is checked before Redis is started.
+        EnvironmentUnusable: the engine of the settings is not installed.
         CatalogueMismatch: no model is named, and there are tracks without a record of the model that built them.
         StoreUnavailable: Redis does not answer.
     """
-    named = read_manifest(require_model(settings.model)) if settings.model else None
+    named = _read_usable(require_model(settings.model), settings.engine) if settings.model else None
     with open_store(settings.data, settings.redis_url) as store:
         folder = settings.model or find_model(current_identity(store), settings.data)
-        yield store, folder, named or read_manifest(folder)
+        yield store, folder, named or _read_usable(folder, settings.engine)
+
+
+def _read_usable(folder: Path, engine: EngineChoice) -> Manifest:
+    """Reads the manifest of a model, and checks that there is an engine for it."""
+    manifest = read_manifest(folder)
+    choose_engine(folder, manifest, engine)
+    return manifest
 
 
 @contextmanager
@@ -120,6 +131,7 @@ def open_staging_session(settings: Settings) -> Iterator[tuple[RedisStore, Redis
 
     Raises:
         ArtifactError: the model cannot be used.
+        EnvironmentUnusable: the engine of the settings is not installed.
         CatalogueEmpty: there is no live catalogue.
         CatalogueLocked: another indexer writes the catalogue.
         StoreUnavailable: Redis does not answer.
@@ -150,7 +162,7 @@ def _session_over(store: RedisStore, settings: Settings, folder: Path, manifest:
         # Only now: a private Redis that was started for this run may be shared with a server.
         os.nice(settings.nice)
         remember_model(settings.data, folder, manifest.model_id)
-        yield Session(store, writer, workers, LazyModel(folder, manifest))
+        yield Session(store, writer, workers, LazyModel(folder, manifest, settings.engine))
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from segue.indexer.settings import CatalogueSettings, OutputOptions, Settings
 @click.version_option(package_name="segue")
 def main() -> None:
     """Indexes a music library into Segue's catalogue, from which tracks are recommended."""
-    require_extra("indexer", "hnswlib", "redis", "tensorflow", "tinytag")
+    require_extra("indexer", "hnswlib", "redis", "onnxruntime", "tinytag")
 
 
 @main.command()

@@ -15,13 +15,12 @@ from segue.core.catalogue.tag_scores import pack_tag_scores
 from segue.core.errors import EmbeddingUnusable, WorkerDied, WorkerError
 from segue.core.failpoints import Failpoint, reach
 from segue.core.features.windows import Windows
-from segue.core.model.saved_model import BATCH_SIZES, Prediction
+from segue.core.model.network import MAX_BATCH
+from segue.core.model.trained_model import Prediction
 from segue.indexer.pipeline.records import Examined, Failure, Missing, MusicFile, SameAudio, Source
 from segue.indexer.pipeline.run_counts import RunCounts, Show
 from segue.indexer.pipeline.tag_updates import TagUpdates, with_tags
 
-# The largest batch of the model; one transaction holds as many tracks.
-BATCH = BATCH_SIZES[-1]
 # Files in flight: enough that a long track does not leave the other workers idle; 200 kB of windows each.
 _MIN_IN_FLIGHT, _IN_FLIGHT_PER_JOB = 32, 2
 
@@ -107,7 +106,7 @@ class Pipeline:
         batch: list[tuple[MusicFile, Examined]] = []
         for examined in self._examine(sources, stopped):
             batch.append(examined)
-            if len(batch) == BATCH:
+            if len(batch) == MAX_BATCH:
                 self._commit(batch)
                 batch = []
         if batch:
@@ -152,7 +151,7 @@ class Pipeline:
                 yield from self._collect(file, self._examiner.submit(file), stopped)
         elif isinstance(result, Failure):
             self._fail(file, result)
-            self._write_failures(at_least=BATCH)
+            self._write_failures(at_least=MAX_BATCH)
         else:
             self._counts.decoded += 1
             self._show(self._counts)
@@ -164,7 +163,7 @@ class Pipeline:
         is_changed = self._tag_updates.add(file, found.tags)
         if is_changed is None:
             return False
-        self._tag_updates.write(at_least=BATCH)
+        self._tag_updates.write(at_least=MAX_BATCH)
         self._counts.count_rechecked(is_changed)
         self._show(self._counts)
         return True

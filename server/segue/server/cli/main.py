@@ -42,7 +42,7 @@ def main(ctx: click.Context, /, **values: Any) -> None:  # noqa: ANN401 - the fi
         "server",
         "hnswlib",
         "redis",
-        "tensorflow",
+        "onnxruntime",
         "grpc_health",
         "grpc_reflection",
         "prometheus_client",

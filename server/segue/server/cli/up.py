@@ -54,7 +54,9 @@ def _check_port(settings: Settings) -> None:
 
 def _index(folders: Sequence[Path], settings: Settings, config: Path | None) -> None:
     """Runs ``segue-indexer add`` to its end; exits as it does if it fails."""
-    options = {"--data": settings.data, "--model": settings.model}
+    # The indexer may have an engine of its own in the file of settings.
+    engine = settings.engine if settings.engine != "auto" else None
+    options = {"--data": settings.data, "--model": settings.model, "--engine": engine}
     given = [str(part) for pair in options.items() if pair[1] for part in pair]
     command = [sys.executable, "-m", "segue.indexer", "add", *given, "--", *map(str, folders)]
     # Other users of the machine can see command lines, and the URL of Redis may have a password.

@@ -9,12 +9,12 @@ from contextvars import Context, copy_context
 from dataclasses import dataclass, field
 
 from segue.core.features.windows import Windows
-from segue.core.model.saved_model import BATCH_SIZES, Model, Prediction
+from segue.core.model.network import MAX_BATCH
+from segue.core.model.trained_model import Model, Prediction
 from segue.server.callers.caller import current_caller
 from segue.server.inference.fair_queue import FairQueue
 from segue.server.observability.metrics import Metrics
 
-_MAX_BATCH = BATCH_SIZES[-1]
 # A clip that becomes ready waits for the running batch, so a batch has only the clips that take about this long.
 _BATCH_SECONDS = 0.05
 
@@ -47,7 +47,7 @@ class Batcher:
         self._pending: FairQueue[_PendingRequest] = FairQueue()
         self._clip_seconds = _BATCH_SECONDS  # in the last batch, for each of its clips
         self._running: asyncio.Task[None] | None = None
-        # TensorFlow uses threads of its own for a batch; two batches at once would only slow each other down.
+        # The engine uses threads of its own for a batch; two batches at once would only slow each other down.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="network")
 
     async def predict(self, windows: Windows) -> Prediction:
@@ -73,7 +73,7 @@ class Batcher:
 
     def _next_batch(self) -> list[_PendingRequest]:
         batch: list[_PendingRequest] = []
-        size = min(_MAX_BATCH, max(1, int(_BATCH_SECONDS / self._clip_seconds)))
+        size = min(MAX_BATCH, max(1, int(_BATCH_SECONDS / self._clip_seconds)))
         while self._pending and len(batch) < size:
             request = self._pending.pop()
             if request.prediction.cancelled():

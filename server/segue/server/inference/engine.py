@@ -28,7 +28,8 @@ from segue.core.errors import (
 from segue.core.features.clips import ExtractedClip, PartialWindows
 from segue.core.features.level import Loudness
 from segue.core.features.windows import Windows
-from segue.core.model.saved_model import Floats, Model, Prediction
+from segue.core.model.network import Floats
+from segue.core.model.trained_model import Model, Prediction
 from segue.core.process_pool import ProcessPool
 from segue.server.callers.caller import current_caller
 from segue.server.inference.admission import MIN_CLIP_SECONDS, Admission, Ticket, weight

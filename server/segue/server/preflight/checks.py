@@ -21,7 +21,7 @@ def run_checks(settings: Settings) -> Iterator[CheckResult]:
     yield check_versions()
     yield check_temporary_folder(settings.data, settings.clip_mib * 2**20)
     yield check_spool(settings.spool, settings.stream_mib * 2**20)
-    processor = check_processor()
+    processor = check_processor(settings.engine)
     yield processor
     result, model = check_model(settings, processor)
     yield result

@@ -11,9 +11,11 @@ from importlib.metadata import version
 from pathlib import Path
 
 from segue.core.audio.decoders.confinement import confinement
-from segue.core.errors import SegueError
+from segue.core.errors import EnvironmentUnusable, SegueError
+from segue.core.model.engine import ENGINE_NAMES, EngineChoice
 from segue.core.model.known_models import require_model
-from segue.core.model.saved_model import Model
+from segue.core.model.load_model import load_model
+from segue.core.model.trained_model import Model
 from segue.core.quantities import quantity
 from segue.core.redis_catalogue.client import SERVER_TIMEOUTS
 from segue.core.redis_catalogue.open import open_store
@@ -21,7 +23,7 @@ from segue.server.live_catalogue.remembered_model import remembered_model
 from segue.server.preflight.check_result import CheckResult
 from segue.server.settings import Settings
 
-_PACKAGES = ("segue", "grpcio", "protobuf", "tensorflow-cpu", "tensorflow", "numpy", "hnswlib", "redis")
+_PACKAGES = ("segue", "grpcio", "protobuf", "onnxruntime", "tensorflow-cpu", "tensorflow", "numpy", "hnswlib", "redis")
 
 
 def check_versions() -> CheckResult:
@@ -37,17 +39,21 @@ def _is_installed(name: str) -> bool:
         return False
 
 
-def check_processor() -> CheckResult:
-    """Checks for AVX: TensorFlow's wheels for x86 use it unchecked, and die with SIGILL without it."""
+def check_processor(engine: EngineChoice) -> CheckResult:
+    """Checks for AVX: TensorFlow's wheels for x86 use it unchecked, and die with SIGILL without it.
+
+    Args:
+        engine: the engine of the settings.
+    """
     cpuinfo = Path("/proc/cpuinfo")
     if platform.machine() != "x86_64" or not cpuinfo.exists():
         return CheckResult("processor", "ok", f"{platform.machine()}, {os.cpu_count()} cores")
     flags = set(cpuinfo.read_text(encoding="utf-8", errors="replace").partition("flags")[2].partition("\n")[0].split())
-    if "avx" not in flags:
-        advice = "Run on, or emulate, a processor with AVX."
+    if "avx" not in flags and engine != "onnx":
+        advice = "Run on, or emulate, a processor with AVX, or name --engine onnx."
         return CheckResult("processor", "fail", "it has no AVX, which TensorFlow needs", advice)
     known = [flag for flag in ("avx", "avx2", "fma", "avx512f") if flag in flags]
-    return CheckResult("processor", "ok", f"{os.cpu_count()} cores with {', '.join(known)}")
+    return CheckResult("processor", "ok", f"{os.cpu_count()} cores with {', '.join(known) or 'no AVX'}")
 
 
 def check_model(settings: Settings, processor: CheckResult) -> tuple[CheckResult, Model | None]:
@@ -60,12 +66,15 @@ def check_model(settings: Settings, processor: CheckResult) -> tuple[CheckResult
         return CheckResult("model", "warn", "not loaded, since TensorFlow cannot run here"), None
     try:
         folder = require_model(settings.model) if settings.model else _remembered_model(settings)
-        model = Model.load(folder)
+        model = load_model(folder, settings.engine)
+    except EnvironmentUnusable as error:
+        return CheckResult("model", "fail", str(error)), None
     except SegueError as error:
         advice = "Give --model the name or the folder of one that `segue-server models` lists."
         return CheckResult("model", "fail", str(error), advice), None
     manifest = model.manifest
-    text = f"{manifest.model_id} with {quantity(len(manifest.labels), 'genre')}, from {folder}"
+    genres, engine = quantity(len(manifest.labels), "genre"), ENGINE_NAMES[model.engine]
+    text = f"{manifest.model_id} with {genres}, by {engine}, from {folder}"
     return CheckResult("model", "ok", text), model
 
 

@@ -10,9 +10,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
+import numpy as np
+
 from segue.core.errors import SegueError
 from segue.core.features.clips import ExtractedClip
-from segue.core.model.saved_model import Model
+from segue.core.model.trained_model import Model
 from segue.core.process_pool import ProcessPool
 from segue.core.quantities import quantity
 from segue.server.inference.decode_task import DecodedClip, DecodeTask
@@ -51,6 +53,10 @@ def _decode_and_predict(model: Model, pool: ProcessPool[DecodeTask, DecodedClip]
     clip = cast("ExtractedClip", pool.submit(task).result().clip)
     model.warm_up()
     model.predict([clip.windows])
+    # The memory of ONNX Runtime grows with each number of windows that it meets.
+    for count in range(1, manifest.windows + 1):
+        config = manifest.features
+        model.encode(np.zeros((count, config.n_mels, config.columns), np.float32))
     return clip.seconds
 
 

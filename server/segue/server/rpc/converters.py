@@ -13,7 +13,8 @@ from segue.core.audio.pcm import PcmForm
 from segue.core.audio.quality import Quality
 from segue.core.errors import AudioTooLong, MalformedRequest
 from segue.core.model.artifact import Manifest
-from segue.core.model.saved_model import Floats, Prediction
+from segue.core.model.network import Floats
+from segue.core.model.trained_model import Prediction
 from segue.server.inference.engine import AnalyzedClip
 from segue.server.rpc.track_messages import duration
 from segue.v1 import (

@@ -14,7 +14,8 @@ from google.protobuf.message import Message
 
 from segue.core.features.extract import extract
 from segue.core.model.artifact import read_manifest, write_manifest
-from segue.core.model.saved_model import Model
+from segue.core.model.load_model import load_model
+from segue.core.model.trained_model import Model
 from segue.core.redis_catalogue.open import open_store
 from segue.v1.audio_pb2 import QUALITY_FLAG_LOW_RATE, QUALITY_FLAG_SHORT, QUALITY_FLAG_TRUNCATED
 from tests.helpers.clips import clip_addition, wav
@@ -100,7 +101,7 @@ def test_the_timeline(stubs: Stubs, clips: list[Path], loaded_tiny_model: Model)
 @pytest.fixture(scope="module")
 def tagging_stubs(tmp_path_factory: pytest.TempPathFactory, clips: list[Path], tagging_model: Path) -> Iterator[Stubs]:
     """Calls to a server over three clips, whose model tags."""
-    data, model = tmp_path_factory.mktemp("tagged"), Model.load(tagging_model)
+    data, model = tmp_path_factory.mktemp("tagged"), load_model(tagging_model)
     with open_store(data) as store, store.writer(*model.manifest.key) as writer:
         writer.add([clip_addition(model, clip) for clip in clips[:3]])
     with running_server("--data", str(data), "--model", str(tagging_model)) as running:
@@ -109,7 +110,7 @@ def tagging_stubs(tmp_path_factory: pytest.TempPathFactory, clips: list[Path], t
 
 def test_tags(tagging_stubs: Stubs, clips: list[Path], tagging_model: Path) -> None:
     """The response has every tag of the model with the mean score of the windows, the best first, if requested."""
-    model, audio = Model.load(tagging_model), clips[0].read_bytes()
+    model, audio = load_model(tagging_model), clips[0].read_bytes()
     windows = extract(clips[0], model.manifest.features, model.manifest.windows).windows
     scores = model.encode(windows.values).mean(0)[:20]
     best_first = [model.manifest.tags[index] for index in np.argsort(-scores)]
@@ -126,7 +127,7 @@ def test_an_unknown_genre(
 ) -> None:
     """A clip whose novelty is above the limit of the model is flagged, by default; the others are not."""
     assert ids
-    model, audio = Model.load(tiny_model), [clip.read_bytes() for clip in clips[:4]]
+    model, audio = load_model(tiny_model), [clip.read_bytes() for clip in clips[:4]]
     windows = [extract(clip, model.manifest.features, model.manifest.windows).windows for clip in clips[:4]]
     novelty = [float(model.encode(clip.values).mean(0)[0]) for clip in windows]
     limit = float(np.median(novelty))

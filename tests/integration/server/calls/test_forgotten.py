@@ -13,7 +13,7 @@ import grpc
 import pytest
 
 from segue.core.errors import AudioUndecodable
-from segue.core.model.saved_model import Model
+from segue.core.model.trained_model import Model
 from segue.core.process_pool import ProcessPool
 from segue.server.callers.receive_budget import ReceiveBudget
 from segue.server.inference.decode_task import DecodeTask

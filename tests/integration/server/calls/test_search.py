@@ -9,7 +9,7 @@ from pathlib import Path
 import grpc
 import pytest
 
-from segue.core.model.saved_model import Model
+from segue.core.model.trained_model import Model
 from segue.core.redis_catalogue.open import open_store
 from segue.v1.catalog_service_pb2 import SearchTracksResponse
 from tests.helpers.catalogue.tracks import addition, track_id

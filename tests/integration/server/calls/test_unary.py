@@ -9,7 +9,7 @@ import soundfile
 from grpc_health.v1 import health_pb2
 
 from segue.core.catalogue.records import Track
-from segue.core.model.saved_model import Model
+from segue.core.model.trained_model import Model
 from segue.core.redis_catalogue.open import open_store
 from segue.core.testing.synthetic_clips import render_clip
 from segue.v1 import (

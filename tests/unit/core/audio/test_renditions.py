@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import soundfile
 
-from segue.core.model.saved_model import Model
+from segue.core.model.load_model import load_model
+from segue.core.model.trained_model import Model
 from segue.core.paths import resolve_model
 from segue.core.testing.synthetic_clips import render_clip
 from tests.corpus.outcomes import refusals_without_ffmpeg
@@ -25,7 +26,7 @@ _SOME = tuple(next(recipe for recipe in RECIPES[::-1] if recipe.suffix == suffix
 @pytest.fixture(scope="module")
 def model() -> Model:
     """The smaller model."""
-    return Model.load(resolve_model("segue-fast"))
+    return load_model(resolve_model("segue-fast"))
 
 
 @pytest.fixture(scope="module")

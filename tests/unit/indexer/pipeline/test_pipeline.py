@@ -11,7 +11,7 @@ import numpy as np
 from segue.core.catalogue.records import Track
 from segue.core.catalogue.tag_scores import pack_tag_scores
 from segue.core.features.windows import Windows
-from segue.core.model.saved_model import Prediction
+from segue.core.model.trained_model import Prediction
 from segue.core.testing.memory_store import MemoryStore
 from segue.indexer.pipeline.pipeline import Pipeline, Result
 from segue.indexer.pipeline.records import Examined, Failure, Missing, MusicFile, SameAudio, Source, Tags, Unchanged

@@ -99,7 +99,10 @@ def test_sections(file: Path) -> None:
     ("text", "message"),
     [
         ("worker = 3", "has an unknown name, worker. Did you mean workers?"),
-        ("x = 3", "has an unknown name, x. Only data, redis, model are for all programs; write the settings of one"),
+        (
+            "x = 3",
+            "has an unknown name, x. Only data, redis, model, engine are for all programs; write the settings of one",
+        ),
         ("[server]\nworker = 3", "has an unknown name in its section server, worker. Did you mean workers?"),
         ("[servers]\nworkers = 3", "has an unknown section, servers. Did you mean server?"),
         ("[zebra]", "has an unknown section, zebra. The sections are server, indexer, client."),

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from segue.core.model.artifact import Manifest
-from segue.core.model.saved_model import Model, Prediction
+from segue.core.model.trained_model import Model, Prediction
 from segue.trainer.accurate.cross_validation import embed
 from segue.trainer.accurate.musicnn import FEATURES, LAYER, TAGS
 from segue.trainer.arrays import Floats

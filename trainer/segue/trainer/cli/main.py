@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from segue.core.model.tensorflow_import import enable_onednn
@@ -29,7 +31,7 @@ from segue.trainer.settings import (
 @click.version_option(package_name="segue")
 def main() -> None:
     """Trains networks that classify music by genre, and evaluates them on labelled tracks."""
-    require_extra("trainer", "keras", "matplotlib", "rich", "sklearn", "tensorflow")
+    require_extra("trainer", "keras", "matplotlib", "onnx", "rich", "sklearn", "tensorflow", "tf2onnx")
     enable_onednn()
 
 
@@ -185,6 +187,21 @@ def compare_heads(settings: CompareHeadsSettings) -> None:
         from segue.trainer.commands.compare_heads import compare_heads as run  # noqa: PLC0415 - TensorFlow
 
     run(settings)
+
+
+@main.command("export")
+@options.ARTIFACT
+def export(folder: Path) -> None:
+    """Adds the ONNX twin to a trained model, or replaces it.
+
+    The twin is the same network for ONNX Runtime, so that server and indexer need no TensorFlow. MODEL is the folder of
+    a model that an earlier version of Segue trained: models that are trained now have a twin. Model id and catalogues
+    stay as they are. Do not run it while a server or an indexer starts with this model.
+    """
+    with silenced_tensorflow():
+        from segue.trainer.commands.export import export as run  # noqa: PLC0415 - importing TensorFlow takes seconds
+
+    run(folder)
 
 
 @main.command("suggest")

@@ -200,6 +200,8 @@ HOLD_OUT = click.option(
     "of both sides gives them, and the network is then trained on both; this takes six times as long.",
 )
 
+ARTIFACT = click.argument("folder", type=click.Path(path_type=Path, file_okay=False, exists=True), metavar="MODEL")
+
 MODEL = click.option(
     "--model",
     type=resolve_model,

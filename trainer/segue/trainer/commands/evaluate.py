@@ -11,7 +11,8 @@ from typing import Any, Protocol
 import click
 
 from segue.core.model.known_models import require_model
-from segue.core.model.saved_model import Model
+from segue.core.model.load_model import load_model
+from segue.core.model.trained_model import Model
 from segue.core.quantities import quantity
 from segue.trainer import console
 from segue.trainer.accurate.predict import predict_tagged
@@ -88,7 +89,7 @@ def _check_outputs(settings: EvaluateSettings) -> None:
 
 
 def _evaluate(settings: EvaluateSettings) -> _Evaluation:
-    model = Model.load(require_model(settings.model))
+    model = load_model(require_model(settings.model))
     split = load_split(settings.split) if settings.split else None
     tracks = _open_tracks(settings, model)
     side = _choose_side(settings, split, tracks.genres) if split else None

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from segue.core.model.known_models import require_model
-from segue.core.model.saved_model import Model
+from segue.core.model.load_model import load_model
+from segue.core.model.trained_model import Model
 from segue.core.quantities import quantity
 from segue.trainer import console
 from segue.trainer.accurate.predict import decide_by_tags, require_tag_network
@@ -29,7 +30,7 @@ def suggest(settings: SuggestSettings) -> None:
     Raises:
         SegueError: the model, the folder or the cache of tags cannot be used.
     """
-    model = Model.load(require_model(settings.model))
+    model = load_model(require_model(settings.model))
     require_tag_network(model.manifest, _REMEDY)
     files, unreachable = list_music(settings.source)
     tagged, undecoded = _tag(files, model, settings.tag_cache)

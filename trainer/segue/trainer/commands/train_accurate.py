@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from segue.core.model.artifact import Manifest
-from segue.core.model.saved_model import Model
+from segue.core.model.load_model import load_model
 from segue.trainer import console
 from segue.trainer.accurate.cross_validation import CrossValidatedHead, Design, TagArrays, cross_validate
 from segue.trainer.accurate.figures import BASELINE, baseline_figures, novelty_figures
@@ -111,7 +111,7 @@ def _describe(
     validated: Mapping[Design, CrossValidatedHead],
 ) -> tuple[dict[str, float], str]:
     """Writes the report and the split into the new artifact, and returns its figures and its card."""
-    model = Model.load(fresh)
+    model = load_model(fresh)
     manifest = model.manifest
     split.save(fresh / SAVED)
     arrays = TagArrays.of(tracks, manifest.labels, manifest.windows)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from segue.core.model.saved_model import Model
+from segue.core.model.load_model import load_model
 from segue.core.quantities import quantity
 from segue.trainer.arrays import AnyFloats
 from segue.trainer.comparison.run_results import RunResults, check_record
@@ -71,7 +71,7 @@ def measures_of(predictions: Predictions, pool: Predictions) -> dict[str, AnyFlo
 
 def _predict(run: Run, data: TrainValidSplit, models: Path) -> Sides:
     folder = run.folder(models)
-    model = Model.load(folder)
+    model = load_model(folder)
     # After the model, since loading it checks all files.
     check_record(read_record(folder), run, folder)
     if model.manifest.split_digest != data.split.digest:

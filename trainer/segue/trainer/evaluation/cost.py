@@ -16,7 +16,7 @@ import numpy as np
 import soundfile
 
 from segue.core.features.extract import extract
-from segue.core.model.saved_model import Model
+from segue.core.model.trained_model import Model
 from segue.core.testing.synthetic_clips import render_clip
 
 _ROUNDS = 5

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from segue.core.model.saved_model import Model, Prediction
+from segue.core.model.trained_model import Model, Prediction
 from segue.trainer.data.dataset import Dataset
 from segue.trainer.data.labelled_windows import LabelledWindows, cut_windows
 from segue.trainer.errors import DataUnusable

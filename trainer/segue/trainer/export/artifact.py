@@ -1,4 +1,4 @@
-"""Writes a network as an artifact: one SavedModel with three signatures, its manifest and its model card."""
+"""Writes a network as an artifact: a SavedModel with three signatures, its ONNX twin, manifest and model card."""
 
 from __future__ import annotations
 
@@ -13,11 +13,14 @@ from tensorflow.core.protobuf.fingerprint_pb2 import FingerprintDef
 
 from segue.core.features.config import FeatureConfig
 from segue.core.model.artifact import SAVED_MODEL, Manifest, write_manifest
+from segue.trainer import console
 from segue.trainer.arrays import Floats
 from segue.trainer.data.dataset import Dataset, genres_of
 from segue.trainer.data.labelled_windows import served_windows
 from segue.trainer.data.train_valid_split import TrainValidSplit
+from segue.trainer.errors import TwinFailed
 from segue.trainer.evaluation.calibration import calibration_temperature
+from segue.trainer.export.onnx_twin import write_twin
 from segue.trainer.export.signatures import ServingGraph, build_serving_graph
 from segue.trainer.networks.trained import AnyTrained
 from segue.trainer.outputs import replace_folder, write_text
@@ -69,11 +72,20 @@ def write_artifact(
         tf.saved_model.save(network, str(fresh / SAVED_MODEL), signatures=signatures)
         _fix_fingerprint(fresh / SAVED_MODEL / "fingerprint.pb")
         first = write_manifest(fresh, manifest)
+        _add_twin(fresh, first)
         metrics, card = describe(fresh)
         write_text(fresh / CARD, card)
         written = write_manifest(fresh, replace(first, metrics=metrics))
         replace_folder(fresh, folder, Path(scratch) / "older")
     return written
+
+
+def _add_twin(folder: Path, manifest: Manifest) -> None:
+    """Adds the ONNX twin; a model that cannot be converted has none, since a finished training is worth more."""
+    try:
+        write_twin(folder, manifest)
+    except TwinFailed as error:
+        console.notify(f"Warning: {error}")
 
 
 def _fix_fingerprint(path: Path) -> None:

@@ -16,7 +16,8 @@ from segue.core.features.config import FeatureConfig
 from segue.core.features.windows import Windows
 from segue.core.files import sha256_of
 from segue.core.model.known_models import require_model
-from segue.core.model.saved_model import Model
+from segue.core.model.load_model import load_model
+from segue.core.model.trained_model import Model
 from segue.trainer.arrays import AnyFloats, Floats, Positions
 from segue.trainer.data.dataset import Clip, Dataset
 from segue.trainer.data.feature_cache import FeatureCache
@@ -72,7 +73,7 @@ class UnlabelledMusic:
             ArtifactError: the teacher cannot be loaded.
         """
         files, unreachable = list_music(folder)
-        teacher = Model.load(require_model(teacher_folder))
+        teacher = load_model(require_model(teacher_folder))
         _check_genres(teacher.manifest.labels, genres)
         others = without_copies(files, labelled)
         if not others:

@@ -14,7 +14,7 @@ from segue.core.errors import AudioError
 from segue.core.features.extract import extract
 from segue.core.features.windows import Windows
 from segue.core.model.artifact import Manifest
-from segue.core.model.saved_model import Model
+from segue.core.model.trained_model import Model
 from segue.trainer.accurate.musicnn import TAGS
 from segue.trainer.arrays import Floats
 from segue.trainer.data.folder import Progress

@@ -13,7 +13,18 @@ from segue.trainer.errors import DataUnusable
 from segue.trainer.outputs import write_text
 
 RECORD = "run.json"
-_PACKAGES = ("segue", "tensorflow", "tensorflow-cpu", "keras", "numpy", "scikit-learn", "librosa", "soundfile")
+_PACKAGES = (
+    "segue",
+    "tensorflow",
+    "tensorflow-cpu",
+    "keras",
+    "onnxruntime",
+    "tf2onnx",
+    "numpy",
+    "scikit-learn",
+    "librosa",
+    "soundfile",
+)
 # Names of fields in the file, where they differ from the fields' own: artifacts that exist have these.
 _SAVED_NAMES = {"train": "learnt", "validation": "valid"}
 

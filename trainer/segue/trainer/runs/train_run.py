@@ -8,7 +8,8 @@ from pathlib import Path
 import tensorflow as tf
 
 from segue.core.model.artifact import Manifest
-from segue.core.model.saved_model import Model
+from segue.core.model.load_model import load_model
+from segue.core.model.trained_model import Model
 from segue.core.quantities import quantity
 from segue.trainer.cross_validation.scores import artist_figures
 from segue.trainer.data.front_end import windows_in_clip
@@ -75,7 +76,7 @@ def train_artifact(
 
     def describe(fresh: Path) -> tuple[dict[str, float], str]:
         # The model is loaded first, since the first manifest does not name the files that are added from here on.
-        model = Model.load(fresh)
+        model = load_model(fresh)
         record = _run_record(data, recipe, plan, trained)
         record.save(fresh)
         figures = (

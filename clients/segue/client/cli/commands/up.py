@@ -9,7 +9,7 @@ from importlib.util import find_spec
 import click
 
 # One module of each extra that the server and the indexer need.
-_MODULES = ("tensorflow", "redis", "hnswlib", "grpc_health", "tinytag")
+_MODULES = ("onnxruntime", "redis", "hnswlib", "grpc_health", "tinytag")
 
 
 @click.command(context_settings={"ignore_unknown_options": True})

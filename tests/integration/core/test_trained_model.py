@@ -11,7 +11,9 @@ import pytest
 from segue.core.errors import ArtifactDamaged
 from segue.core.features.extract import extract
 from segue.core.model.artifact import read_manifest, write_manifest
-from segue.core.model.saved_model import Model, Prediction
+from segue.core.model.engine import EngineChoice
+from segue.core.model.load_model import load_model
+from segue.core.model.trained_model import Model, Prediction
 from segue.core.paths import shipped_models
 from tests.helpers.machine.commands import output_of
 
@@ -19,8 +21,8 @@ from tests.helpers.machine.commands import output_of
 LOAD = """
 import os, sys
 from pathlib import Path
-from segue.core.model.saved_model import Model
-Model.load(Path(sys.argv[1]))
+from segue.core.model.load_model import load_model
+load_model(Path(sys.argv[1]), "tensorflow")
 print(os.environ.get("TF_USE_LEGACY_KERAS"), "keras" in sys.modules)
 import keras
 import tensorflow as tf
@@ -28,10 +30,10 @@ print(keras.version().split(".")[0], tf.keras.Model is keras.Model)
 """
 
 
-@pytest.fixture(scope="module")
-def model(tiny_model: Path) -> Model:
-    """A loaded network."""
-    return Model.load(tiny_model)
+@pytest.fixture(scope="module", params=["onnx", "tensorflow"])
+def model(tiny_model: Path, request: pytest.FixtureRequest) -> Model:
+    """A loaded network, by each engine."""
+    return load_model(tiny_model, request.param)
 
 
 def test_a_prediction(model: Model, clips: list[Path]) -> None:
@@ -46,7 +48,7 @@ def test_a_prediction(model: Model, clips: list[Path]) -> None:
 
 def test_tags(tagging_model: Path, clips: list[Path]) -> None:
     """The tags of a clip are the means of its windows' first features, whatever the other clips of its batch are."""
-    model = Model.load(tagging_model)
+    model = load_model(tagging_model)
     windows = [extract(clip, model.manifest.features, 10 - number).windows for number, clip in enumerate(clips[:3])]
     for clip, prediction in zip(windows, model.predict(windows), strict=True):
         expected = model.encode(clip.values).mean(0)[: len(model.manifest.tags)]
@@ -81,25 +83,38 @@ def test_no_clips(model: Model) -> None:
     assert [] == model.predict([])
 
 
-def test_a_network_that_cannot_be_loaded(tiny_model: Path, tmp_path: Path) -> None:
-    """An artifact with correct digests that TensorFlow cannot load is refused."""
+@pytest.mark.parametrize(
+    ("engine", "file", "message"),
+    [
+        ("tensorflow", "saved_model/saved_model.pb", "TensorFlow cannot load"),
+        ("onnx", "onnx/encode.onnx", "ONNX Runtime cannot load .*encode.onnx"),
+        ("onnx", "onnx/decide.onnx", "ONNX Runtime cannot load .*decide.onnx"),
+    ],
+)
+def test_a_network_that_cannot_be_loaded(
+    tiny_model: Path, tmp_path: Path, engine: EngineChoice, file: str, message: str
+) -> None:
+    """An artifact with correct digests whose network its engine cannot load is refused."""
     broken = shutil.copytree(tiny_model, tmp_path / "broken")
     manifest = read_manifest(broken)
-    (broken / "saved_model" / "saved_model.pb").write_bytes(b"nonsense")
+    (broken / file).write_bytes(b"nonsense")
     write_manifest(broken, manifest)
-    with pytest.raises(ArtifactDamaged, match="TensorFlow cannot load"):
-        Model.load(broken)
+    with pytest.raises(ArtifactDamaged, match=message):
+        load_model(broken, engine)
 
 
+@pytest.mark.parametrize("engine", ["onnx", "tensorflow"])
 @pytest.mark.parametrize(
     ("name", "value"), [("labels", ("blues", "jazz")), ("embedding_width", 64), ("feature_width", 64), ("windows", 5)]
 )
-def test_a_graph_with_other_shapes(tiny_model: Path, tmp_path: Path, name: str, value: object) -> None:
+def test_a_graph_with_other_shapes(
+    tiny_model: Path, tmp_path: Path, name: str, value: object, engine: EngineChoice
+) -> None:
     """An artifact with correct digests whose graph has other widths or labels is refused before it is run."""
     other = shutil.copytree(tiny_model, tmp_path / "other")
     write_manifest(other, replace(read_manifest(other), **{name: value}))  # type: ignore[arg-type]  # one of four types
     with pytest.raises(ArtifactDamaged, match="does not match its manifest"):
-        Model.load(other)
+        load_model(other, engine)
 
 
 def test_novelty(tiny_model: Path, tmp_path: Path, clips: list[Path]) -> None:
@@ -107,7 +122,7 @@ def test_novelty(tiny_model: Path, tmp_path: Path, clips: list[Path]) -> None:
     folder = shutil.copytree(tiny_model, tmp_path / "model")
     write_manifest(folder, replace(read_manifest(folder), novelty_limit=0.5))
     for path, expected in ((tiny_model, False), (folder, True)):
-        model = Model.load(path)
+        model = load_model(path)
         windows = [extract(clip, model.manifest.features, 10).windows for clip in clips[:2]]
         novelty = [prediction.novelty for prediction in model.predict(windows)]
         assert [expected] * 2 == [value is not None for value in novelty]
@@ -119,4 +134,4 @@ def test_a_network_that_measures_no_novelty(tmp_path: Path) -> None:
     folder = shutil.copytree(shipped_models() / "segue-fast", tmp_path / "model")
     write_manifest(folder, replace(read_manifest(folder), novelty_limit=0.5))
     with pytest.raises(ArtifactDamaged, match="novelty of decide is missing"):
-        Model.load(folder)
+        load_model(folder)
