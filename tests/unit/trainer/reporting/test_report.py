@@ -86,7 +86,7 @@ def test_the_record_of_the_shipped_network_is_read() -> None:
     """Its fields have the names of the version that wrote it."""
     record = read_record(resolve_model("segue-fast"))
     assert record
-    assert (443, 197, 0.6) == (record.train, record.validation, record.plan["trust"])
+    assert (640, 0, 0.6) == (record.train, record.validation, record.plan["trust"])
 
 
 @pytest.mark.parametrize("content", ["", "{}", "[]", '{"network": "paper-cnn"}'])

@@ -71,8 +71,8 @@ def write_artifact(
         signatures = {"encode": network.encode, "decide": network.decide, "serving_default": network.both}
         tf.saved_model.save(network, str(fresh / SAVED_MODEL), signatures=signatures)
         _fix_fingerprint(fresh / SAVED_MODEL / "fingerprint.pb")
+        _add_twin(fresh, manifest)
         first = write_manifest(fresh, manifest)
-        _add_twin(fresh, first)
         metrics, card = describe(fresh)
         write_text(fresh / CARD, card)
         written = write_manifest(fresh, replace(first, metrics=metrics))
