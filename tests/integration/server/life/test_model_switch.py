@@ -15,6 +15,7 @@ import pytest
 from segue.client import Client, SegueError
 from segue.core.model.artifact import read_manifest
 from segue.core.paths import shipped_models
+from segue.core.redis_catalogue.open import open_store
 from tests.helpers.clips import wav
 from tests.helpers.indexer import PROGRAM
 from tests.helpers.machine.waiting import PATIENCE_SECONDS, wait_until
@@ -104,13 +105,19 @@ def is_served(address: str, model_id: str) -> bool:
     return model_id == Stubs(address).status().revision.model_id
 
 
+def is_begun(data: Path) -> bool:
+    """True as soon as a reindex has a catalogue of its own next to the one that is served."""
+    with open_store(data) as store, store.staging() as staging:
+        return staging.identity() is not None
+
+
 def test_a_switch_and_back(tmp_path: Path, tiny_model: Path, clips: list[Path]) -> None:
     """A server goes over to the model of the catalogue and back, and no call fails, even if the indexer is killed."""
     add(tmp_path, tiny_model, clips[:6])
     tiny, fast = read_manifest(tiny_model).model_id, read_manifest(FAST).model_id
     with running_server("--data", str(tmp_path)) as server, loading(server.address) as load:
         killed = reindex(tmp_path, "segue-fast")
-        time.sleep(4)
+        wait_until(partial(is_begun, tmp_path))
         killed.kill()
         killed.communicate()
         assert is_served(server.address, tiny)
