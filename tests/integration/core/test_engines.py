@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -81,6 +82,13 @@ def test_loading_a_twin_prints_nothing(tiny_model: Path) -> None:
     """ONNX Runtime's warnings would be in the middle of tables and of JSON logs."""
     command = [sys.executable, "-c", PREDICT, str(tiny_model)]
     assert "" == subprocess.run(command, capture_output=True, text=True, check=True).stderr
+
+
+def test_loading_a_twin_reports_nothing(tiny_model: Path, tmp_path: Path) -> None:
+    """ONNX Runtime's telemetry, which keeps a file in the temporary folder, is off."""
+    environment = os.environ | {"TMPDIR": str(tmp_path), "ORT_DISABLE_TELEMETRY": "0"}
+    subprocess.run([sys.executable, "-c", PREDICT, str(tiny_model)], env=environment, capture_output=True, check=True)
+    assert [] == list(tmp_path.iterdir())
 
 
 def test_an_artifact_without_a_twin(without_twin: Path) -> None:

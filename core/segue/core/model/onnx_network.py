@@ -58,6 +58,8 @@ class OnnxNetwork:
 
 
 def _open_session(path: Path) -> Any:  # noqa: ANN401 - ONNX Runtime ships no types
+    # Its wheels for Linux report to their maker otherwise, and keep a file in the temporary folder for that.
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     import onnxruntime  # noqa: PLC0415 - only programs that run networks need it
 
     options = onnxruntime.SessionOptions()
