@@ -7,12 +7,12 @@ from collections.abc import Callable
 from dataclasses import fields
 from functools import reduce, wraps
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar
 
 import click
 
 from segue.core.catalogue.display_path import file_path
-from segue.core.model.engine import EngineChoice
+from segue.core.model.engine_option import engine_option
 from segue.core.paths import DEFAULT_MODEL, NO_DATA_FOLDER, default_data_folder, resolve_model
 from segue.core.settings.options import SettingOption, config_option
 from segue.core.settings.visible_secrets import warn_of_visible_password
@@ -58,13 +58,7 @@ _INDEXING = (
         help="Name of a model that ships with Segue, or folder of a trained model.  [default: the model that built the "
         f"catalogue, else {DEFAULT_MODEL}]",
     ),
-    click.option(
-        "--engine",
-        cls=SettingOption,
-        type=click.Choice(get_args(EngineChoice)),
-        default="auto",
-        help="EngineChoice that runs the network: ONNX Runtime, TensorFlow, or with auto the first of these that can.",
-    ),
+    engine_option,
     click.option(
         "--jobs",
         cls=SettingOption,

@@ -54,8 +54,8 @@ def _decode_and_predict(model: Model, pool: ProcessPool[DecodeTask, DecodedClip]
     model.warm_up()
     model.predict([clip.windows])
     # The memory of ONNX Runtime grows with each number of windows that it meets.
+    config = manifest.features
     for count in range(1, manifest.windows + 1):
-        config = manifest.features
         model.encode(np.zeros((count, config.n_mels, config.columns), np.float32))
     return clip.seconds
 
