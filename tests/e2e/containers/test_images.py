@@ -14,6 +14,7 @@ from typing import cast
 
 import pytest
 
+from segue.core.settings.version import VERSION
 from tests.e2e.containers.compose import Compose
 from tests.e2e.containers.conftest import IMAGES, LOAD_IMAGE
 from tests.e2e.containers.docker_engine import Docker
@@ -78,7 +79,7 @@ def test_the_tests_pass_in_their_image(docker: Docker) -> None:
 @pytest.mark.usefixtures("images")
 def test_the_trainer_starts(docker: Docker) -> None:
     """The trainer needs no network and writes to /tmp only."""
-    assert f"segue-trainer, version {PROJECT['version']}\n" == docker.output(*READ_ONLY, "segue-trainer", "--version")
+    assert f"segue-trainer, version {VERSION}\n" == docker.output(*READ_ONLY, "segue-trainer", "--version")
 
 
 @pytest.mark.usefixtures("images")

@@ -15,11 +15,12 @@ from segue.client.cli.commands.up import up
 from segue.client.cli.errors import ErrorReportingGroup
 from segue.client.cli.options import shared_options
 from segue.core.settings.tracing import start_tracing
+from segue.core.settings.version import VERSION
 
 
 @click.group(cls=ErrorReportingGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @shared_options
-@click.version_option(package_name="segue", prog_name="segue")
+@click.version_option(VERSION, prog_name="segue")
 def main() -> None:
     """Asks a Segue server for the genres of music and for similar tracks."""
     logger = logging.getLogger("segue.client")

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import os
 from importlib import import_module
-from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 import click
+
+from segue.core.settings.version import VERSION
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
@@ -34,7 +35,7 @@ def start_tracing(service: str) -> TracerProvider | None:
         The source of tracers, which is also OpenTelemetry's global one; None if the environment names no receiver.
 
     Raises:
-        click.ClickException: the packages of the extra "tracing" are not installed, or the protocol is unknown.
+        click.ClickException: OpenTelemetry is not installed, or the protocol is unknown.
     """
     if not _is_wanted():
         return None
@@ -47,7 +48,7 @@ def start_tracing(service: str) -> TracerProvider | None:
     except ModuleNotFoundError as error:
         raise click.ClickException(
             f"{_ENDPOINTS[0]} is set, but traces need {error.name}, not installed here. "
-            "Run: pip install 'segue[tracing]'"
+            "Run: pip install opentelemetry-exporter-otlp"
         ) from None
 
 
@@ -63,7 +64,7 @@ def _start(service: str, exporter: str) -> TracerProvider:
     from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415 - likewise
     from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415 - likewise
 
-    own = Resource.create({"service.name": service, "service.version": version("segue")})
+    own = Resource.create({"service.name": service, "service.version": VERSION})
     # The names in the environment override those of the program.
     provider = TracerProvider(resource=own.merge(OTELResourceDetector().detect()))
     provider.add_span_processor(BatchSpanProcessor(import_module(exporter).OTLPSpanExporter()))

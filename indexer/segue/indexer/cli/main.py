@@ -11,6 +11,7 @@ import click
 from segue.core.catalogue.display_path import display_path
 from segue.core.optional_dependencies import require_extra
 from segue.core.program import Program
+from segue.core.settings.version import VERSION
 from segue.indexer.cli import options
 from segue.indexer.settings import CatalogueSettings, OutputOptions, Settings
 
@@ -19,7 +20,7 @@ from segue.indexer.settings import CatalogueSettings, OutputOptions, Settings
     cls=Program,
     context_settings={"help_option_names": ["-h", "--help"], "show_default": True, "max_content_width": 120},
 )
-@click.version_option(package_name="segue")
+@click.version_option(VERSION)
 def main() -> None:
     """Indexes a music library into Segue's catalogue, from which tracks are recommended."""
     require_extra("indexer", "hnswlib", "redis", "onnxruntime", "tinytag")

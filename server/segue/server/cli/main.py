@@ -11,6 +11,7 @@ from click.core import ParameterSource
 
 from segue.core.optional_dependencies import require_extra
 from segue.core.settings.options import settings_file
+from segue.core.settings.version import VERSION
 from segue.server.cli.doctor import doctor
 from segue.server.cli.errors import ErrorReportingGroup
 from segue.server.cli.models import models
@@ -29,7 +30,7 @@ _SHOWN_BY_UP = {"config", "listen", "data", "redis", "model"}
     context_settings={"help_option_names": ["-h", "--help"], "show_default": True, "max_content_width": 120},
 )
 @server_options
-@click.version_option(package_name="segue")
+@click.version_option(VERSION)
 @click.pass_context
 def main(ctx: click.Context, /, **values: Any) -> None:  # noqa: ANN401 - the fields of Settings
     """Classifies music by genre and recommends similar tracks, over gRPC.

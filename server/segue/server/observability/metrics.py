@@ -6,11 +6,11 @@ import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import Context
-from importlib.metadata import version
 from typing import Literal, Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector
 
+from segue.core.settings.version import VERSION
 from segue.server.observability.call_record import CallRecord
 from segue.server.observability.drift import Drift
 from segue.server.observability.spans import Spans
@@ -63,7 +63,7 @@ class Metrics:
         self.spans = spans
         self.drift = Drift(self.registry)
         ProcessCollector(registry=self.registry)
-        Info("segue_server", "Version of Segue.", registry=self.registry).info({"version": version("segue")})
+        Info("segue_server", "Version of Segue.", registry=self.registry).info({"version": VERSION})
         self._model = Info("segue_model", "Model that serves.", registry=self.registry)
         self._create_call_metrics()
         self._create_stage_metrics()

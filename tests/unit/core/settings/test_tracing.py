@@ -52,7 +52,7 @@ def test_missing_packages() -> None:
     """With the variable but without the packages, one sentence says what to install."""
     expected = (
         "OTEL_EXPORTER_OTLP_ENDPOINT is set, but traces need opentelemetry, not installed here. "
-        "Run: pip install 'segue[tracing]'"
+        "Run: pip install opentelemetry-exporter-otlp"
     )
     for program in ("client", "server"):
         arguments = "['segue', 'status']" if program == "client" else "['segue-server', '--listen', '127.0.0.1:0']"

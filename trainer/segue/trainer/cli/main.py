@@ -9,6 +9,7 @@ import click
 from segue.core.model.tensorflow_import import enable_onednn
 from segue.core.model.tensorflow_stderr import silenced_tensorflow
 from segue.core.optional_dependencies import require_extra
+from segue.core.settings.version import VERSION
 from segue.trainer.cli import options
 from segue.trainer.cli.errors import ErrorReportingGroup
 from segue.trainer.settings import (
@@ -28,7 +29,7 @@ from segue.trainer.settings import (
     cls=ErrorReportingGroup,
     context_settings={"help_option_names": ["-h", "--help"], "show_default": True, "max_content_width": 120},
 )
-@click.version_option(package_name="segue")
+@click.version_option(VERSION)
 def main() -> None:
     """Trains networks that classify music by genre, and evaluates them on labelled tracks."""
     require_extra("trainer", "keras", "matplotlib", "onnx", "rich", "sklearn", "tensorflow", "tf2onnx")

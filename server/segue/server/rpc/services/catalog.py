@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib.metadata import version
 
 from segue.core.catalogue.records import Track
 from segue.core.catalogue.store import TrackStore
 from segue.core.errors import SegueError, TrackNotFound
+from segue.core.settings.version import VERSION
 from segue.server.components import ComponentsUser
 from segue.server.rpc import catalogue_requests, converters
 from segue.server.rpc.error_status import public_message
@@ -81,7 +81,7 @@ class CatalogService(ComponentsUser, catalog_service_pb2_grpc.CatalogServiceServ
             revision=self._revision(),
             track_count=len(self._components.catalogue.view),
             genres=sorted(self._components.manifest.labels),
-            server_version=version("segue"),
+            server_version=VERSION,
             catalogue_problem=self._catalogue_problem(),
         )
 
