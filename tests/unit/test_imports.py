@@ -1,4 +1,4 @@
-"""How many modules the programs import before they do anything: imports are most of the time of a short command."""
+"""The number of modules that programs import before they do anything: most of the time of a short command."""
 
 from __future__ import annotations
 

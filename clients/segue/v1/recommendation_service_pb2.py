@@ -22,6 +22,7 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
 from google.rpc import status_pb2 as google_dot_rpc_dot_status__pb2
 from segue.v1 import audio_pb2 as segue_dot_v1_dot_audio__pb2
@@ -30,7 +31,7 @@ from segue.v1 import revision_pb2 as segue_dot_v1_dot_revision__pb2
 from segue.v1 import track_pb2 as segue_dot_v1_dot_track__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%segue/v1/recommendation_service.proto\x12\x08segue.v1\x1a google/protobuf/field_mask.proto\x1a\x17google/rpc/status.proto\x1a\x14segue/v1/audio.proto\x1a%segue/v1/classification_service.proto\x1a\x17segue/v1/revision.proto\x1a\x14segue/v1/track.proto\"d\n\x16RecommendUploadRequest\x12\x31\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x1f.segue.v1.RecommendUploadConfigH\x00\x12\x0f\n\x05\x63hunk\x18\x02 \x01(\x0cH\x00\x42\x06\n\x04part\"f\n\x15RecommendUploadConfig\x12+\n\x07request\x18\x01 \x01(\x0b\x32\x1a.segue.v1.RecommendRequest\x12 \n\x03pcm\x18\x02 \x01(\x0b\x32\x13.segue.v1.PcmFormat\"H\n\x17RecommendUploadResponse\x12-\n\x08response\x18\x01 \x01(\x0b\x32\x1b.segue.v1.RecommendResponse\"\xbd\x01\n\x10RecommendRequest\x12 \n\x05\x61udio\x18\x01 \x01(\x0b\x32\x0f.segue.v1.AudioH\x00\x12\x12\n\x08track_id\x18\x02 \x01(\tH\x00\x12\x12\n\x05limit\x18\x03 \x01(\x05H\x01\x88\x01\x01\x12-\n\tread_mask\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x13\n\x06offset\x18\x05 \x01(\x05H\x02\x88\x01\x01\x42\x06\n\x04seedB\x08\n\x06_limitB\t\n\x07_offset\"Y\n\x19StreamingRecommendRequest\x12\x0f\n\x07item_id\x18\x01 \x01(\t\x12+\n\x07request\x18\x02 \x01(\x0b\x32\x1a.segue.v1.RecommendRequest\"\x8f\x01\n\x1aStreamingRecommendResponse\x12\x0f\n\x07item_id\x18\x01 \x01(\t\x12/\n\x08response\x18\x02 \x01(\x0b\x32\x1b.segue.v1.RecommendResponseH\x00\x12$\n\x06status\x18\x03 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x42\t\n\x07outcome\"\xf0\x01\n\x11RecommendResponse\x12\x31\n\x0frecommendations\x18\x01 \x03(\x0b\x32\x18.segue.v1.Recommendation\x12$\n\x08revision\x18\x02 \x01(\x0b\x32\x12.segue.v1.Revision\x12,\n\rquality_flags\x18\x03 \x03(\x0e\x32\x15.segue.v1.QualityFlag\x12(\n\x08timeline\x18\x04 \x03(\x0b\x32\x16.segue.v1.ScoredWindow\x12\x11\n\tembedding\x18\x05 \x03(\x02\x12\x17\n\x0fmissing_seconds\x18\x06 \x01(\x02\"D\n\x0eRecommendation\x12\x1e\n\x05track\x18\x01 \x01(\x0b\x32\x0f.segue.v1.Track\x12\x12\n\nsimilarity\x18\x02 \x01(\x02\x32\x9c\x02\n\x15RecommendationService\x12\x44\n\tRecommend\x12\x1a.segue.v1.RecommendRequest\x1a\x1b.segue.v1.RecommendResponse\x12X\n\x0fRecommendUpload\x12 .segue.v1.RecommendUploadRequest\x1a!.segue.v1.RecommendUploadResponse(\x01\x12\x63\n\x12StreamingRecommend\x12#.segue.v1.StreamingRecommendRequest\x1a$.segue.v1.StreamingRecommendResponse(\x01\x30\x01\x42 Z\x1esegue.example/segue/v1;seguev1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%segue/v1/recommendation_service.proto\x12\x08segue.v1\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x17google/rpc/status.proto\x1a\x14segue/v1/audio.proto\x1a%segue/v1/classification_service.proto\x1a\x17segue/v1/revision.proto\x1a\x14segue/v1/track.proto\"d\n\x16RecommendUploadRequest\x12\x31\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x1f.segue.v1.RecommendUploadConfigH\x00\x12\x0f\n\x05\x63hunk\x18\x02 \x01(\x0cH\x00\x42\x06\n\x04part\"f\n\x15RecommendUploadConfig\x12+\n\x07request\x18\x01 \x01(\x0b\x32\x1a.segue.v1.RecommendRequest\x12 \n\x03pcm\x18\x02 \x01(\x0b\x32\x13.segue.v1.PcmFormat\"H\n\x17RecommendUploadResponse\x12-\n\x08response\x18\x01 \x01(\x0b\x32\x1b.segue.v1.RecommendResponse\"\xa7\x02\n\x10RecommendRequest\x12 \n\x05\x61udio\x18\x01 \x01(\x0b\x32\x0f.segue.v1.AudioH\x00\x12\x12\n\x08track_id\x18\x02 \x01(\tH\x00\x12\x12\n\x05limit\x18\x03 \x01(\x05H\x01\x88\x01\x01\x12-\n\tread_mask\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x13\n\x06offset\x18\x05 \x01(\x05H\x02\x88\x01\x01\x12\x1d\n\x05seeds\x18\x06 \x03(\x0b\x32\x0e.segue.v1.Seed\x12%\n\x06\x66ilter\x18\x07 \x01(\x0b\x32\x15.segue.v1.TrackFilter\x12\"\n\x07variety\x18\x08 \x01(\x0b\x32\x11.segue.v1.VarietyB\x06\n\x04seedB\x08\n\x06_limitB\t\n\x07_offset\"\xa1\x01\n\x04Seed\x12 \n\x05\x61udio\x18\x01 \x01(\x0b\x32\x0f.segue.v1.AudioH\x00\x12\x12\n\x08track_id\x18\x02 \x01(\tH\x00\x12(\n\tembedding\x18\x03 \x01(\x0b\x32\x13.segue.v1.EmbeddingH\x00\x12\x0f\n\x05genre\x18\x04 \x01(\tH\x00\x12\x13\n\x06weight\x18\x05 \x01(\x02H\x01\x88\x01\x01\x42\x08\n\x06sourceB\t\n\x07_weight\"-\n\tEmbedding\x12\x0e\n\x06values\x18\x01 \x03(\x02\x12\x10\n\x08model_id\x18\x02 \x01(\t\"\xe7\x02\n\x0bTrackFilter\x12\x0e\n\x06genres\x18\x01 \x03(\t\x12\x0f\n\x07\x61rtists\x18\x02 \x03(\t\x12\x0e\n\x06\x61lbums\x18\x03 \x03(\t\x12\x15\n\x08min_year\x18\x04 \x01(\x05H\x00\x88\x01\x01\x12\x15\n\x08max_year\x18\x05 \x01(\x05H\x01\x88\x01\x01\x12/\n\x0cmin_duration\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\x12/\n\x0cmax_duration\x18\x07 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0f\n\x07\x66olders\x18\x08 \x03(\t\x12\x11\n\ttrack_ids\x18\t \x03(\t\x12\x1b\n\x0emin_similarity\x18\n \x01(\x02H\x02\x88\x01\x01\x12)\n\x07\x65xclude\x18\x0b \x01(\x0b\x32\x18.segue.v1.TrackExclusionB\x0b\n\t_min_yearB\x0b\n\t_max_yearB\x11\n\x0f_min_similarity\"e\n\x0eTrackExclusion\x12\x0e\n\x06genres\x18\x01 \x03(\t\x12\x0f\n\x07\x61rtists\x18\x02 \x03(\t\x12\x0e\n\x06\x61lbums\x18\x03 \x03(\t\x12\x0f\n\x07\x66olders\x18\x04 \x03(\t\x12\x11\n\ttrack_ids\x18\x05 \x03(\t\"\x8d\x01\n\x07Variety\x12\x1b\n\x0emax_per_artist\x18\x01 \x01(\x05H\x00\x88\x01\x01\x12\x1a\n\rmax_per_album\x18\x02 \x01(\x05H\x01\x88\x01\x01\x12\x16\n\tdiversity\x18\x03 \x01(\x02H\x02\x88\x01\x01\x42\x11\n\x0f_max_per_artistB\x10\n\x0e_max_per_albumB\x0c\n\n_diversity\"Y\n\x19StreamingRecommendRequest\x12\x0f\n\x07item_id\x18\x01 \x01(\t\x12+\n\x07request\x18\x02 \x01(\x0b\x32\x1a.segue.v1.RecommendRequest\"\x8f\x01\n\x1aStreamingRecommendResponse\x12\x0f\n\x07item_id\x18\x01 \x01(\t\x12/\n\x08response\x18\x02 \x01(\x0b\x32\x1b.segue.v1.RecommendResponseH\x00\x12$\n\x06status\x18\x03 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x42\t\n\x07outcome\"\x84\x02\n\x11RecommendResponse\x12\x31\n\x0frecommendations\x18\x01 \x03(\x0b\x32\x18.segue.v1.Recommendation\x12$\n\x08revision\x18\x02 \x01(\x0b\x32\x12.segue.v1.Revision\x12,\n\rquality_flags\x18\x03 \x03(\x0e\x32\x15.segue.v1.QualityFlag\x12(\n\x08timeline\x18\x04 \x03(\x0b\x32\x16.segue.v1.ScoredWindow\x12\x11\n\tembedding\x18\x05 \x03(\x02\x12\x17\n\x0fmissing_seconds\x18\x06 \x01(\x02\x12\x12\n\nemptied_by\x18\x07 \x01(\t\"D\n\x0eRecommendation\x12\x1e\n\x05track\x18\x01 \x01(\x0b\x32\x0f.segue.v1.Track\x12\x12\n\nsimilarity\x18\x02 \x01(\x02\x32\x9c\x02\n\x15RecommendationService\x12\x44\n\tRecommend\x12\x1a.segue.v1.RecommendRequest\x1a\x1b.segue.v1.RecommendResponse\x12X\n\x0fRecommendUpload\x12 .segue.v1.RecommendUploadRequest\x1a!.segue.v1.RecommendUploadResponse(\x01\x12\x63\n\x12StreamingRecommend\x12#.segue.v1.StreamingRecommendRequest\x1a$.segue.v1.StreamingRecommendResponse(\x01\x30\x01\x42 Z\x1esegue.example/segue/v1;seguev1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,22 +39,32 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'segue.v1.recommendation_ser
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'Z\036segue.example/segue/v1;seguev1'
-  _globals['_RECOMMENDUPLOADREQUEST']._serialized_start=218
-  _globals['_RECOMMENDUPLOADREQUEST']._serialized_end=318
-  _globals['_RECOMMENDUPLOADCONFIG']._serialized_start=320
-  _globals['_RECOMMENDUPLOADCONFIG']._serialized_end=422
-  _globals['_RECOMMENDUPLOADRESPONSE']._serialized_start=424
-  _globals['_RECOMMENDUPLOADRESPONSE']._serialized_end=496
-  _globals['_RECOMMENDREQUEST']._serialized_start=499
-  _globals['_RECOMMENDREQUEST']._serialized_end=688
-  _globals['_STREAMINGRECOMMENDREQUEST']._serialized_start=690
-  _globals['_STREAMINGRECOMMENDREQUEST']._serialized_end=779
-  _globals['_STREAMINGRECOMMENDRESPONSE']._serialized_start=782
-  _globals['_STREAMINGRECOMMENDRESPONSE']._serialized_end=925
-  _globals['_RECOMMENDRESPONSE']._serialized_start=928
-  _globals['_RECOMMENDRESPONSE']._serialized_end=1168
-  _globals['_RECOMMENDATION']._serialized_start=1170
-  _globals['_RECOMMENDATION']._serialized_end=1238
-  _globals['_RECOMMENDATIONSERVICE']._serialized_start=1241
-  _globals['_RECOMMENDATIONSERVICE']._serialized_end=1525
+  _globals['_RECOMMENDUPLOADREQUEST']._serialized_start=250
+  _globals['_RECOMMENDUPLOADREQUEST']._serialized_end=350
+  _globals['_RECOMMENDUPLOADCONFIG']._serialized_start=352
+  _globals['_RECOMMENDUPLOADCONFIG']._serialized_end=454
+  _globals['_RECOMMENDUPLOADRESPONSE']._serialized_start=456
+  _globals['_RECOMMENDUPLOADRESPONSE']._serialized_end=528
+  _globals['_RECOMMENDREQUEST']._serialized_start=531
+  _globals['_RECOMMENDREQUEST']._serialized_end=826
+  _globals['_SEED']._serialized_start=829
+  _globals['_SEED']._serialized_end=990
+  _globals['_EMBEDDING']._serialized_start=992
+  _globals['_EMBEDDING']._serialized_end=1037
+  _globals['_TRACKFILTER']._serialized_start=1040
+  _globals['_TRACKFILTER']._serialized_end=1399
+  _globals['_TRACKEXCLUSION']._serialized_start=1401
+  _globals['_TRACKEXCLUSION']._serialized_end=1502
+  _globals['_VARIETY']._serialized_start=1505
+  _globals['_VARIETY']._serialized_end=1646
+  _globals['_STREAMINGRECOMMENDREQUEST']._serialized_start=1648
+  _globals['_STREAMINGRECOMMENDREQUEST']._serialized_end=1737
+  _globals['_STREAMINGRECOMMENDRESPONSE']._serialized_start=1740
+  _globals['_STREAMINGRECOMMENDRESPONSE']._serialized_end=1883
+  _globals['_RECOMMENDRESPONSE']._serialized_start=1886
+  _globals['_RECOMMENDRESPONSE']._serialized_end=2146
+  _globals['_RECOMMENDATION']._serialized_start=2148
+  _globals['_RECOMMENDATION']._serialized_end=2216
+  _globals['_RECOMMENDATIONSERVICE']._serialized_start=2219
+  _globals['_RECOMMENDATIONSERVICE']._serialized_end=2503
 # @@protoc_insertion_point(module_scope)

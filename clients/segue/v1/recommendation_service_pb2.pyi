@@ -5,6 +5,7 @@ isort:skip_file
 
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
+from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
@@ -119,6 +120,9 @@ class RecommendRequest(_message.Message):
     LIMIT_FIELD_NUMBER: _builtins.int
     READ_MASK_FIELD_NUMBER: _builtins.int
     OFFSET_FIELD_NUMBER: _builtins.int
+    SEEDS_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
+    VARIETY_FIELD_NUMBER: _builtins.int
     track_id: _builtins.str
     """A track of the catalogue, by its id."""
     limit: _builtins.int
@@ -140,6 +144,24 @@ class RecommendRequest(_message.Message):
         other path is MALFORMED_REQUEST.
         """
 
+    @_builtins.property
+    def seeds(self) -> _containers.RepeatedCompositeFieldContainer[Global___Seed]:
+        """Several seeds with weights, [1, 100] of them, in place of the one seed; both are MALFORMED_REQUEST. Tracks are compared
+        with the sum of the seeds' embeddings, each times its weight, which is brought to length 1 (Rocchio 1971). Seeds that
+        are tracks of the catalogue are left out, whatever their weight.
+        """
+
+    @_builtins.property
+    def filter(self) -> Global___TrackFilter:
+        """The tracks that may be recommended. Unset is all. The response has as many tracks as requested whenever so many meet
+        the filter. Until the server has read the properties of all tracks, which it begins when it starts, the call fails
+        with STARTING. Changed tags are considered within a minute in a catalogue of 100,000 tracks.
+        """
+
+    @_builtins.property
+    def variety(self) -> Global___Variety:
+        """How much the tracks differ from each other. Unset is the default of each field."""
+
     def __init__(
         self,
         *,
@@ -148,10 +170,13 @@ class RecommendRequest(_message.Message):
         limit: _builtins.int | None = ...,
         read_mask: _field_mask_pb2.FieldMask | None = ...,
         offset: _builtins.int | None = ...,
+        seeds: _abc.Iterable[Global___Seed] | None = ...,
+        filter: Global___TrackFilter | None = ...,
+        variety: Global___Variety | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_limit", b"_limit", "_offset", b"_offset", "audio", b"audio", "limit", b"limit", "offset", b"offset", "read_mask", b"read_mask", "seed", b"seed", "track_id", b"track_id"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_limit", b"_limit", "_offset", b"_offset", "audio", b"audio", "filter", b"filter", "limit", b"limit", "offset", b"offset", "read_mask", b"read_mask", "seed", b"seed", "track_id", b"track_id", "variety", b"variety"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_limit", b"_limit", "_offset", b"_offset", "audio", b"audio", "limit", b"limit", "offset", b"offset", "read_mask", b"read_mask", "seed", b"seed", "track_id", b"track_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_limit", b"_limit", "_offset", b"_offset", "audio", b"audio", "filter", b"filter", "limit", b"limit", "offset", b"offset", "read_mask", b"read_mask", "seed", b"seed", "seeds", b"seeds", "track_id", b"track_id", "variety", b"variety"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__limit: _TypeAlias = _typing.Literal["limit"]  # noqa: Y015
     _WhichOneofArgType__limit: _TypeAlias = _typing.Literal["_limit", b"_limit"]  # noqa: Y015
@@ -167,6 +192,274 @@ class RecommendRequest(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType_seed) -> _WhichOneofReturnType_seed | None: ...
 
 Global___RecommendRequest: _TypeAlias = RecommendRequest  # noqa: Y015
+
+@_typing.final
+class Seed(_message.Message):
+    """A seed of several."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AUDIO_FIELD_NUMBER: _builtins.int
+    TRACK_ID_FIELD_NUMBER: _builtins.int
+    EMBEDDING_FIELD_NUMBER: _builtins.int
+    GENRE_FIELD_NUMBER: _builtins.int
+    WEIGHT_FIELD_NUMBER: _builtins.int
+    track_id: _builtins.str
+    """A track of the catalogue, by its id."""
+    genre: _builtins.str
+    """A genre of the model: the mean of the catalogue's tracks whose predicted genre it is. Without such a track it is
+    MALFORMED_REQUEST.
+    """
+    weight: _builtins.float
+    """Weight of the seed, [-100, 100] without 0. Unset is 1. Tracks that are similar to a seed with a negative weight come
+    later; at least one seed needs a positive one.
+    """
+    @_builtins.property
+    def audio(self) -> _audio_pb2.Audio:
+        """A clip, in the catalogue or not."""
+
+    @_builtins.property
+    def embedding(self) -> Global___Embedding:
+        """An embedding that a response of the same model has returned."""
+
+    def __init__(
+        self,
+        *,
+        audio: _audio_pb2.Audio | None = ...,
+        track_id: _builtins.str = ...,
+        embedding: Global___Embedding | None = ...,
+        genre: _builtins.str = ...,
+        weight: _builtins.float | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_weight", b"_weight", "audio", b"audio", "embedding", b"embedding", "genre", b"genre", "source", b"source", "track_id", b"track_id", "weight", b"weight"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_weight", b"_weight", "audio", b"audio", "embedding", b"embedding", "genre", b"genre", "source", b"source", "track_id", b"track_id", "weight", b"weight"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__weight: _TypeAlias = _typing.Literal["weight"]  # noqa: Y015
+    _WhichOneofArgType__weight: _TypeAlias = _typing.Literal["_weight", b"_weight"]  # noqa: Y015
+    _WhichOneofReturnType_source: _TypeAlias = _typing.Literal["audio", "track_id", "embedding", "genre"]  # noqa: Y015
+    _WhichOneofArgType_source: _TypeAlias = _typing.Literal["source", b"source"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__weight) -> _WhichOneofReturnType__weight | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_source) -> _WhichOneofReturnType_source | None: ...
+
+Global___Seed: _TypeAlias = Seed  # noqa: Y015
+
+@_typing.final
+class Embedding(_message.Message):
+    """An embedding of a clip or a track."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VALUES_FIELD_NUMBER: _builtins.int
+    MODEL_ID_FIELD_NUMBER: _builtins.int
+    model_id: _builtins.str
+    """The model that made it, as in Revision. If it is set, another model than the server's is MALFORMED_REQUEST."""
+    @_builtins.property
+    def values(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """The embedding, of the model's width and not 0; its length does not matter. Required."""
+
+    def __init__(
+        self,
+        *,
+        values: _abc.Iterable[_builtins.float] | None = ...,
+        model_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["model_id", b"model_id", "values", b"values"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Embedding: _TypeAlias = Embedding  # noqa: Y015
+
+@_typing.final
+class TrackFilter(_message.Message):
+    """Conditions that recommended tracks meet, all of them. A condition without values allows all tracks."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    GENRES_FIELD_NUMBER: _builtins.int
+    ARTISTS_FIELD_NUMBER: _builtins.int
+    ALBUMS_FIELD_NUMBER: _builtins.int
+    MIN_YEAR_FIELD_NUMBER: _builtins.int
+    MAX_YEAR_FIELD_NUMBER: _builtins.int
+    MIN_DURATION_FIELD_NUMBER: _builtins.int
+    MAX_DURATION_FIELD_NUMBER: _builtins.int
+    FOLDERS_FIELD_NUMBER: _builtins.int
+    TRACK_IDS_FIELD_NUMBER: _builtins.int
+    MIN_SIMILARITY_FIELD_NUMBER: _builtins.int
+    EXCLUDE_FIELD_NUMBER: _builtins.int
+    min_year: _builtins.int
+    """Least year, [1, 9999]. Tracks without a year are left out."""
+    max_year: _builtins.int
+    """Greatest year, [1, 9999]. Tracks without a year are left out."""
+    min_similarity: _builtins.float
+    """Least similarity, [-1, 1]."""
+    @_builtins.property
+    def genres(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The predicted genre is one of these. A genre that the model does not have is MALFORMED_REQUEST."""
+
+    @_builtins.property
+    def artists(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """One of the track's artists is one of these. Case and accents do not matter, here and for albums."""
+
+    @_builtins.property
+    def albums(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The album is one of these."""
+
+    @_builtins.property
+    def min_duration(self) -> _duration_pb2.Duration:
+        """Least duration."""
+
+    @_builtins.property
+    def max_duration(self) -> _duration_pb2.Duration:
+        """Greatest duration."""
+
+    @_builtins.property
+    def folders(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The file lies in one of these folders of the indexer's machine, or below."""
+
+    @_builtins.property
+    def track_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The track is one of these."""
+
+    @_builtins.property
+    def exclude(self) -> Global___TrackExclusion:
+        """Tracks that meet one of these conditions are left out."""
+
+    def __init__(
+        self,
+        *,
+        genres: _abc.Iterable[_builtins.str] | None = ...,
+        artists: _abc.Iterable[_builtins.str] | None = ...,
+        albums: _abc.Iterable[_builtins.str] | None = ...,
+        min_year: _builtins.int | None = ...,
+        max_year: _builtins.int | None = ...,
+        min_duration: _duration_pb2.Duration | None = ...,
+        max_duration: _duration_pb2.Duration | None = ...,
+        folders: _abc.Iterable[_builtins.str] | None = ...,
+        track_ids: _abc.Iterable[_builtins.str] | None = ...,
+        min_similarity: _builtins.float | None = ...,
+        exclude: Global___TrackExclusion | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_max_year", b"_max_year", "_min_similarity", b"_min_similarity", "_min_year", b"_min_year", "exclude", b"exclude", "max_duration", b"max_duration", "max_year", b"max_year", "min_duration", b"min_duration", "min_similarity", b"min_similarity", "min_year", b"min_year"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_year", b"_max_year", "_min_similarity", b"_min_similarity", "_min_year", b"_min_year", "albums", b"albums", "artists", b"artists", "exclude", b"exclude", "folders", b"folders", "genres", b"genres", "max_duration", b"max_duration", "max_year", b"max_year", "min_duration", b"min_duration", "min_similarity", b"min_similarity", "min_year", b"min_year", "track_ids", b"track_ids"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__max_year: _TypeAlias = _typing.Literal["max_year"]  # noqa: Y015
+    _WhichOneofArgType__max_year: _TypeAlias = _typing.Literal["_max_year", b"_max_year"]  # noqa: Y015
+    _WhichOneofReturnType__min_similarity: _TypeAlias = _typing.Literal["min_similarity"]  # noqa: Y015
+    _WhichOneofArgType__min_similarity: _TypeAlias = _typing.Literal["_min_similarity", b"_min_similarity"]  # noqa: Y015
+    _WhichOneofReturnType__min_year: _TypeAlias = _typing.Literal["min_year"]  # noqa: Y015
+    _WhichOneofArgType__min_year: _TypeAlias = _typing.Literal["_min_year", b"_min_year"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__max_year) -> _WhichOneofReturnType__max_year | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__min_similarity) -> _WhichOneofReturnType__min_similarity | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__min_year) -> _WhichOneofReturnType__min_year | None: ...
+
+Global___TrackFilter: _TypeAlias = TrackFilter  # noqa: Y015
+
+@_typing.final
+class TrackExclusion(_message.Message):
+    """Conditions that leave out tracks, each by itself. The fields mean the same as those of TrackFilter."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    GENRES_FIELD_NUMBER: _builtins.int
+    ARTISTS_FIELD_NUMBER: _builtins.int
+    ALBUMS_FIELD_NUMBER: _builtins.int
+    FOLDERS_FIELD_NUMBER: _builtins.int
+    TRACK_IDS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def genres(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The predicted genre is one of these."""
+
+    @_builtins.property
+    def artists(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """One of the track's artists is one of these."""
+
+    @_builtins.property
+    def albums(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The album is one of these."""
+
+    @_builtins.property
+    def folders(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The file lies in one of these folders, or below."""
+
+    @_builtins.property
+    def track_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The track is one of these."""
+
+    def __init__(
+        self,
+        *,
+        genres: _abc.Iterable[_builtins.str] | None = ...,
+        artists: _abc.Iterable[_builtins.str] | None = ...,
+        albums: _abc.Iterable[_builtins.str] | None = ...,
+        folders: _abc.Iterable[_builtins.str] | None = ...,
+        track_ids: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["albums", b"albums", "artists", b"artists", "folders", b"folders", "genres", b"genres", "track_ids", b"track_ids"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TrackExclusion: _TypeAlias = TrackExclusion  # noqa: Y015
+
+@_typing.final
+class Variety(_message.Message):
+    """How much recommended tracks differ from each other."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MAX_PER_ARTIST_FIELD_NUMBER: _builtins.int
+    MAX_PER_ALBUM_FIELD_NUMBER: _builtins.int
+    DIVERSITY_FIELD_NUMBER: _builtins.int
+    max_per_artist: _builtins.int
+    """Largest number of tracks by one artist, [0, 100]; 0 is no limit. Unset is 2. The artist is the first one in the tags,
+    whatever case and accents. Tracks without an artist are not limited. The response has fewer tracks than requested if
+    the catalogue has too few artists.
+    """
+    max_per_album: _builtins.int
+    """Largest number of tracks of one album, [0, 100]; 0 is no limit. Unset is 0. Albums of the same title by different
+    artists, or album artists where the tags have them, are different albums.
+    """
+    diversity: _builtins.float
+    """Weight of the difference between the tracks, [0, 0.99]. Unset is 0, the order of similarity. Else, of the 200 most
+    similar tracks, the next one is always the track with the greatest (1 - d) a - d b, where d is this weight, a the
+    similarity to the seed and b the greatest similarity to a track before it (maximal marginal relevance, Carbonell and
+    Goldstein 1998). offset + limit is at most 200 then.
+    """
+    def __init__(
+        self,
+        *,
+        max_per_artist: _builtins.int | None = ...,
+        max_per_album: _builtins.int | None = ...,
+        diversity: _builtins.float | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_diversity", b"_diversity", "_max_per_album", b"_max_per_album", "_max_per_artist", b"_max_per_artist", "diversity", b"diversity", "max_per_album", b"max_per_album", "max_per_artist", b"max_per_artist"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_diversity", b"_diversity", "_max_per_album", b"_max_per_album", "_max_per_artist", b"_max_per_artist", "diversity", b"diversity", "max_per_album", b"max_per_album", "max_per_artist", b"max_per_artist"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__diversity: _TypeAlias = _typing.Literal["diversity"]  # noqa: Y015
+    _WhichOneofArgType__diversity: _TypeAlias = _typing.Literal["_diversity", b"_diversity"]  # noqa: Y015
+    _WhichOneofReturnType__max_per_album: _TypeAlias = _typing.Literal["max_per_album"]  # noqa: Y015
+    _WhichOneofArgType__max_per_album: _TypeAlias = _typing.Literal["_max_per_album", b"_max_per_album"]  # noqa: Y015
+    _WhichOneofReturnType__max_per_artist: _TypeAlias = _typing.Literal["max_per_artist"]  # noqa: Y015
+    _WhichOneofArgType__max_per_artist: _TypeAlias = _typing.Literal["_max_per_artist", b"_max_per_artist"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__diversity) -> _WhichOneofReturnType__diversity | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__max_per_album) -> _WhichOneofReturnType__max_per_album | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__max_per_artist) -> _WhichOneofReturnType__max_per_artist | None: ...
+
+Global___Variety: _TypeAlias = Variety  # noqa: Y015
 
 @_typing.final
 class StreamingRecommendRequest(_message.Message):
@@ -246,8 +539,13 @@ class RecommendResponse(_message.Message):
     TIMELINE_FIELD_NUMBER: _builtins.int
     EMBEDDING_FIELD_NUMBER: _builtins.int
     MISSING_SECONDS_FIELD_NUMBER: _builtins.int
+    EMPTIED_BY_FIELD_NUMBER: _builtins.int
     missing_seconds: _builtins.float
     """Seconds that are missing in a seed that is a clip, as in ClassifyResponse."""
+    emptied_by: _builtins.str
+    """The field of the request's filter that left no track, such as "filter.genres", or empty. The conditions apply one
+    after the other: track_ids, genres, artists, albums, folders, years, durations, those of exclude, min_similarity.
+    """
     @_builtins.property
     def recommendations(self) -> _containers.RepeatedCompositeFieldContainer[Global___Recommendation]:
         """The most similar tracks first; equal similarities in the order of their track ids. Fewer than requested if the
@@ -281,10 +579,11 @@ class RecommendResponse(_message.Message):
         timeline: _abc.Iterable[_classification_service_pb2.ScoredWindow] | None = ...,
         embedding: _abc.Iterable[_builtins.float] | None = ...,
         missing_seconds: _builtins.float = ...,
+        emptied_by: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["revision", b"revision"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["embedding", b"embedding", "missing_seconds", b"missing_seconds", "quality_flags", b"quality_flags", "recommendations", b"recommendations", "revision", b"revision", "timeline", b"timeline"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["embedding", b"embedding", "emptied_by", b"emptied_by", "missing_seconds", b"missing_seconds", "quality_flags", b"quality_flags", "recommendations", b"recommendations", "revision", b"revision", "timeline", b"timeline"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

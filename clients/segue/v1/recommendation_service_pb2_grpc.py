@@ -59,8 +59,8 @@ class RecommendationServiceServicer(object):
     def Recommend(self, request, context):
         """Finds the tracks of the catalogue that sound most similar to a seed. The seed itself is left out.
 
-        Errors: MALFORMED_REQUEST (INVALID_ARGUMENT), and those of Classify for a clip; TRACK_NOT_FOUND (NOT_FOUND) for an
-        unknown id; CATALOGUE_EMPTY and CATALOGUE_MISMATCH (FAILED_PRECONDITION); STORE_UNAVAILABLE and
+        Errors: MALFORMED_REQUEST (INVALID_ARGUMENT), and those of Classify for a clip; TRACK_NOT_FOUND (NOT_FOUND) for
+        unknown ids; STARTING (UNAVAILABLE) for a filter or a genre as a seed while the server reads its tracks; CATALOGUE_EMPTY and CATALOGUE_MISMATCH (FAILED_PRECONDITION); STORE_UNAVAILABLE and
         WORKER_KILLED (UNAVAILABLE); OVERLOADED (RESOURCE_EXHAUSTED).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

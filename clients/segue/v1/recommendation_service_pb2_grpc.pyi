@@ -36,8 +36,8 @@ class RecommendationServiceStub:
     Recommend: _grpc.UnaryUnaryMultiCallable[_recommendation_service_pb2.RecommendRequest, _recommendation_service_pb2.RecommendResponse]
     """Finds the tracks of the catalogue that sound most similar to a seed. The seed itself is left out.
 
-    Errors: MALFORMED_REQUEST (INVALID_ARGUMENT), and those of Classify for a clip; TRACK_NOT_FOUND (NOT_FOUND) for an
-    unknown id; CATALOGUE_EMPTY and CATALOGUE_MISMATCH (FAILED_PRECONDITION); STORE_UNAVAILABLE and
+    Errors: MALFORMED_REQUEST (INVALID_ARGUMENT), and those of Classify for a clip; TRACK_NOT_FOUND (NOT_FOUND) for
+    unknown ids; STARTING (UNAVAILABLE) for a filter or a genre as a seed while the server reads its tracks; CATALOGUE_EMPTY and CATALOGUE_MISMATCH (FAILED_PRECONDITION); STORE_UNAVAILABLE and
     WORKER_KILLED (UNAVAILABLE); OVERLOADED (RESOURCE_EXHAUSTED).
     """
     RecommendUpload: _grpc.StreamUnaryMultiCallable[_recommendation_service_pb2.RecommendUploadRequest, _recommendation_service_pb2.RecommendUploadResponse]
@@ -70,8 +70,8 @@ class RecommendationServiceAsyncStub(RecommendationServiceStub):
     Recommend: _aio.UnaryUnaryMultiCallable[_recommendation_service_pb2.RecommendRequest, _recommendation_service_pb2.RecommendResponse]  # type: ignore[assignment]
     """Finds the tracks of the catalogue that sound most similar to a seed. The seed itself is left out.
 
-    Errors: MALFORMED_REQUEST (INVALID_ARGUMENT), and those of Classify for a clip; TRACK_NOT_FOUND (NOT_FOUND) for an
-    unknown id; CATALOGUE_EMPTY and CATALOGUE_MISMATCH (FAILED_PRECONDITION); STORE_UNAVAILABLE and
+    Errors: MALFORMED_REQUEST (INVALID_ARGUMENT), and those of Classify for a clip; TRACK_NOT_FOUND (NOT_FOUND) for
+    unknown ids; STARTING (UNAVAILABLE) for a filter or a genre as a seed while the server reads its tracks; CATALOGUE_EMPTY and CATALOGUE_MISMATCH (FAILED_PRECONDITION); STORE_UNAVAILABLE and
     WORKER_KILLED (UNAVAILABLE); OVERLOADED (RESOURCE_EXHAUSTED).
     """
     RecommendUpload: _aio.StreamUnaryMultiCallable[_recommendation_service_pb2.RecommendUploadRequest, _recommendation_service_pb2.RecommendUploadResponse]  # type: ignore[assignment]
@@ -107,8 +107,8 @@ class RecommendationServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_recommendation_service_pb2.RecommendResponse, _abc.Awaitable[_recommendation_service_pb2.RecommendResponse]]:
         """Finds the tracks of the catalogue that sound most similar to a seed. The seed itself is left out.
 
-        Errors: MALFORMED_REQUEST (INVALID_ARGUMENT), and those of Classify for a clip; TRACK_NOT_FOUND (NOT_FOUND) for an
-        unknown id; CATALOGUE_EMPTY and CATALOGUE_MISMATCH (FAILED_PRECONDITION); STORE_UNAVAILABLE and
+        Errors: MALFORMED_REQUEST (INVALID_ARGUMENT), and those of Classify for a clip; TRACK_NOT_FOUND (NOT_FOUND) for
+        unknown ids; STARTING (UNAVAILABLE) for a filter or a genre as a seed while the server reads its tracks; CATALOGUE_EMPTY and CATALOGUE_MISMATCH (FAILED_PRECONDITION); STORE_UNAVAILABLE and
         WORKER_KILLED (UNAVAILABLE); OVERLOADED (RESOURCE_EXHAUSTED).
         """
 

@@ -99,13 +99,13 @@ class MalformedRequest(SegueError):
 
 
 class TrackNotFound(SegueError):
-    """The catalogue has no track with the id or path ``name``, which is cut to 300 characters."""
+    """The catalogue has no track with these ids or paths, whose text ``name`` is cut to 300 characters."""
 
     reason = "TRACK_NOT_FOUND"
 
-    def __init__(self, name: str, kind: str = "track") -> None:
-        self.name = name[:300]
-        super().__init__(f"The catalogue has no {kind} {self.name!r}. List or search its tracks, or index the file.")
+    def __init__(self, *names: str, kind: str = "track") -> None:
+        self.name, kinds = ", ".join(names)[:300], kind + "s" * (len(names) > 1)
+        super().__init__(f"The catalogue has no {kinds} {self.name!r}. List or search its tracks, or index the file.")
 
 
 class CatalogueError(SegueError):

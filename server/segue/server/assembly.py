@@ -24,6 +24,7 @@ from segue.server.inference.decode_worker import DecodeWorker, create_workers
 from segue.server.inference.engine import Engine
 from segue.server.inference.open_spool import open_spool
 from segue.server.live_catalogue.catalogue import LiveCatalogue
+from segue.server.live_catalogue.catalogue_search import CatalogueSearch
 from segue.server.live_catalogue.remembered_model import remembered_model
 from segue.server.live_catalogue.successor import has_model
 from segue.server.live_catalogue.text_search import TextSearch
@@ -150,7 +151,16 @@ class Assembly:
         search.start()
         search.wait_until_complete(search_seconds)
         searchers = self._create_executor("search", 1, _MAX_PENDING_SEARCHES)
-        components = Components(engine, catalogue, readers, spool, self._settings.clip_mib * _MIB, search, searchers)
+        components = Components(
+            engine,
+            catalogue,
+            CatalogueSearch(catalogue, self._metrics),
+            readers,
+            spool,
+            self._settings.clip_mib * _MIB,
+            search,
+            searchers,
+        )
         # Not before: the model may not load, or take a minute, and until then another one serves.
         _show_metrics(components, self._metrics)
         return components

@@ -14,6 +14,7 @@ from segue.server.inference.bounded_executor import BoundedExecutor
 from segue.server.inference.engine import Engine
 from segue.server.inference.spool import Spool
 from segue.server.live_catalogue.catalogue import LiveCatalogue
+from segue.server.live_catalogue.catalogue_search import CatalogueSearch
 from segue.server.live_catalogue.text_search import TextSearch
 from segue.server.security.tls import Tls
 from segue.server.security.tokens import Tokens
@@ -47,7 +48,8 @@ class Components:
 
     Attributes:
         engine: analyzes clips.
-        catalogue: searches the catalogue.
+        catalogue: follows the catalogue.
+        nearest: finds the tracks to recommend.
         readers: threads that wait for the store.
         spool: disk space for the clips of streams.
         clip_bytes: largest clip in one message.
@@ -58,6 +60,7 @@ class Components:
 
     engine: Engine
     catalogue: LiveCatalogue
+    nearest: CatalogueSearch
     readers: BoundedExecutor
     spool: Spool
     clip_bytes: int

@@ -17,8 +17,11 @@ from segue.core.index.vector_index import ExactIndex, Vectors
 from segue.core.model.artifact import Manifest
 from segue.core.testing.memory_store import MemoryStore
 from segue.server.live_catalogue.catalogue import LiveCatalogue
-from segue.server.live_catalogue.nearest_tracks import NearestTracks
+from segue.server.live_catalogue.catalogue_search import CatalogueSearch
+from segue.server.live_catalogue.selector import TrackQuery
 from segue.server.live_catalogue.track_metadata import TrackMetadata
+from segue.server.observability.metrics import Metrics
+from segue.server.selection.nearest_tracks import FoundNeighbours, NearestTracks
 
 WIDTH = 8
 MANIFEST = Manifest(
@@ -113,9 +116,14 @@ def metadata(max_bytes: int = 2**20) -> TrackMetadata:
     return TrackMetadata(max_bytes, lambda track: track.title.encode(), fresh_seconds=600)
 
 
+def find(catalogue: LiveCatalogue, query: Vectors, k: int, seed: str) -> FoundNeighbours:
+    """The nearest tracks, before they are described."""
+    return CatalogueSearch(catalogue, Metrics()).find(TrackQuery(query, k, frozenset({seed})))
+
+
 def nearest(catalogue: LiveCatalogue, query: Vectors, k: int, seed: str) -> NearestTracks:
     """The nearest tracks, as a call finds them."""
-    found = catalogue.search(query, k, seed)
+    found = find(catalogue, query, k, seed)
     return catalogue.described_from_memory(found) or catalogue.described(found)
 
 

@@ -65,6 +65,12 @@ class Stubs:
             request.audio.content = seed
         else:
             request.track_id = seed
+        return self.send_recommend(request)
+
+    def send_recommend(
+        self, request: recommendation_service_pb2.RecommendRequest
+    ) -> recommendation_service_pb2.RecommendResponse:
+        """Sends a whole request for recommendations."""
         return self._recommendation.Recommend(request, timeout=60)
 
     def recommend_upload(

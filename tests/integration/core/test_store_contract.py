@@ -10,7 +10,16 @@ import numpy as np
 import pytest
 
 from segue.core.catalogue.display_path import display_path
-from segue.core.catalogue.records import Addition, CatalogueState, Event, ModelKey, PathRecord, Track, Vector
+from segue.core.catalogue.records import (
+    Addition,
+    CatalogueState,
+    Event,
+    ModelKey,
+    PathRecord,
+    Track,
+    TrackFacts,
+    Vector,
+)
 from segue.core.catalogue.store import TrackStore, WritableStore, all_track_ids
 from segue.core.errors import CatalogueLocked, CatalogueMismatch, EmbeddingUnusable
 from segue.core.testing.memory_store import MemoryStore
@@ -248,12 +257,16 @@ def test_all_stores_are_equivalent(any_store: WritableStore, seed: int) -> None:
             assert content(reference, paths) == content(any_store, paths)
 
 
-def test_texts(any_store: WritableStore) -> None:
-    """The texts of a track are those of its metadata, with None for unknown ids."""
+def test_facts(any_store: WritableStore) -> None:
+    """The facts of a track are those of its metadata, with None for unknown ids."""
     with any_store.writer(*MODEL) as writer:
-        writer.add([addition(1, "/music/caf\udce9.flac", title="Träume")])
-    assert [("Träume", "", "", "/music/caf\udce9.flac"), None] == any_store.texts([track_id(1), track_id(2)])
-    assert [] == any_store.texts([])
+        added = addition(1, "/music/café.flac", title="Träume")
+        writer.add([replace(added, track=replace(added.track, artists=("A", "B"), year="1999"))])
+    (track,) = any_store.get([track_id(1)])
+    assert track is not None
+    assert [TrackFacts.of(track), None] == any_store.facts([track_id(1), track_id(2)])
+    assert ("Träume", ("A", "B"), "1999") == (track.title, track.artists, track.year)
+    assert [] == any_store.facts([])
 
 
 def test_the_last_write(any_store: WritableStore) -> None:

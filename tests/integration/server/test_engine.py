@@ -21,9 +21,10 @@ from segue.core.features.extract import extract
 from segue.core.features.level import Loudness
 from segue.core.model.trained_model import Model
 from segue.core.process_pool import ProcessPool
+from segue.server.inference.analyzed_clip import AnalyzedClip
 from segue.server.inference.decode_task import DecodedClip, DecodeTask, StreamRange
 from segue.server.inference.decode_worker import DECODE_LIMITS, PRELOADED, DecodeWorker
-from segue.server.inference.engine import AnalyzedClip, Engine
+from segue.server.inference.engine import Engine
 from segue.server.observability.metrics import Metrics
 from tests.helpers.clips import wav
 from tests.helpers.machine.processes import decoder

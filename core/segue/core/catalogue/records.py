@@ -81,6 +81,25 @@ class Track:
         return cls(**attributes)
 
 
+class TrackFacts(NamedTuple):
+    """The part of a track's metadata by which tracks are searched and chosen; see ``Track``."""
+
+    title: str
+    artist: str = ""
+    album: str = ""
+    path: str = ""
+    genre: str = ""
+    year: str = ""
+    seconds: float = 0.0
+    artists: tuple[str, ...] = ()
+    album_artist: str = ""
+
+    @classmethod
+    def of(cls, track: Track) -> TrackFacts:
+        """Returns the facts of a track."""
+        return cls(*(getattr(track, name) for name in cls._fields))
+
+
 @dataclass(frozen=True)
 class PathRecord:
     """An indexed file; it is not decoded again until its size or time changes, or its audio.

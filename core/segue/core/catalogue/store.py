@@ -20,6 +20,7 @@ from segue.core.catalogue.records import (
     ModelKey,
     PathRecord,
     Track,
+    TrackFacts,
     Vector,
 )
 from segue.core.errors import CatalogueMismatch
@@ -68,8 +69,8 @@ class TrackStore(Protocol):
         """Returns the tracks with these ids, with None for unknown ids."""
         ...
 
-    def texts(self, track_ids: Sequence[str]) -> list[tuple[str, str, str, str] | None]:
-        """Returns title, artist, album and path of these tracks, with None for unknown ids; cheaper than ``get``."""
+    def facts(self, track_ids: Sequence[str]) -> list[TrackFacts | None]:
+        """Returns the facts of these tracks, with None for unknown and damaged ones; cheaper than ``get``."""
         ...
 
     def write_mark(self) -> str:

@@ -21,6 +21,8 @@ EF_CONSTRUCTION = 200
 EF_SEARCH = 256
 # The graph cannot exclude tracks, only return more of them. With more exclusions than this, exact search is faster.
 _MAX_GRAPH_EXCLUSIONS = 64
+# An embedding that is copied to be compared takes about so many times as long as one that is compared where it is.
+_COPY_COST = 8
 # hnswlib returns 1,000 embeddings in some 10 ms, during which no other thread of Python runs.
 _ROWS_AT_ONCE = 1_000
 
@@ -64,6 +66,23 @@ class VectorIndex(Protocol):
         """
         ...
 
+    @property
+    def track_ids(self) -> Sequence[str]:
+        """The ids [n] of the tracks by their rows."""
+        ...
+
+    def rows(self, track_ids: Iterable[str]) -> list[int]:
+        """Returns the rows of these tracks, in any order, without unknown ones."""
+        ...
+
+    def similarities(self, query: Vectors, rows: NDArray[np.int64]) -> Vectors:
+        """Returns the cosine [r] of the angle between the query and the tracks in these rows [r]."""
+        ...
+
+    def mean(self, rows: NDArray[np.int64]) -> Vectors:
+        """Returns the mean [e] of the embeddings in these rows [r], which are at least one."""
+        ...
+
 
 class ExactIndex:
     """An index that compares the query with every track; the reference for every other index."""
@@ -75,35 +94,51 @@ class ExactIndex:
             track_ids: ids [n].
             vectors: their embeddings [n, e] of length 1.
         """
-        self._track_ids = track_ids
+        self.track_ids = track_ids
         self._vectors = vectors
 
     def __len__(self) -> int:
-        return len(self._track_ids)
+        return len(self.track_ids)
 
     def search(self, query: Vectors, k: int, exclude: Collection[str] = ()) -> list[Neighbour]:
         """Returns the ``k`` nearest tracks; see ``VectorIndex``."""
-        if not self._track_ids:
+        if not self.track_ids:
             return []
         similarities = self._vectors @ query
         count = min(len(self), k + len(exclude))
         # All tracks as near as the last of them, so that ties are broken by id and not by position.
         lowest = np.partition(similarities, -count)[-count]
         rows = np.flatnonzero(similarities >= lowest)
-        return ranked(_neighbours(self._track_ids, rows, similarities[rows]), k, exclude)
+        return ranked(_neighbours(self.track_ids, rows, similarities[rows]), k, exclude)
 
     def vectors(self, track_ids: Sequence[str]) -> list[Vectors | None]:
         """Returns the embeddings [e] of these tracks; see ``VectorIndex``."""
-        rows = [self._rows.get(track_id) for track_id in track_ids]
+        rows = [self._row_of.get(track_id) for track_id in track_ids]
         return [None if row is None else self._vectors[row] for row in rows]
 
     def comparisons(self, exclude: int) -> int:
         """Returns the number of tracks; see ``VectorIndex``."""
         return len(self)
 
+    def rows(self, track_ids: Iterable[str]) -> list[int]:
+        """Returns the rows of these tracks; see ``VectorIndex``."""
+        return [self._row_of[track_id] for track_id in track_ids if track_id in self._row_of]
+
+    def similarities(self, query: Vectors, rows: NDArray[np.int64]) -> Vectors:
+        """Returns the similarities [r] of the tracks in some rows; see ``VectorIndex``."""
+        # Comparing all tracks is quicker than copying the embeddings of many.
+        few = len(rows) * _COPY_COST < len(self)
+        values: Vectors = self._vectors[rows] @ query if few else (self._vectors @ query)[rows]
+        return values.clip(-1.0, 1.0)
+
+    def mean(self, rows: NDArray[np.int64]) -> Vectors:
+        """Returns the mean [e] of some embeddings; see ``VectorIndex``."""
+        mean: Vectors = self._vectors[rows].mean(axis=0)
+        return mean
+
     @cached_property
-    def _rows(self) -> dict[str, int]:
-        return {track_id: row for row, track_id in enumerate(self._track_ids)}
+    def _row_of(self) -> dict[str, int]:
+        return {track_id: row for row, track_id in enumerate(self.track_ids)}
 
 
 class HnswIndex:
@@ -186,6 +221,18 @@ class HnswIndex:
     def vectors(self, track_ids: Sequence[str]) -> list[Vectors | None]:
         """Returns the embeddings [e] of these tracks; see ``VectorIndex``."""
         return self._exact.vectors(track_ids)
+
+    def rows(self, track_ids: Iterable[str]) -> list[int]:
+        """Returns the rows of these tracks; see ``VectorIndex``."""
+        return self._exact.rows(track_ids)
+
+    def similarities(self, query: Vectors, rows: NDArray[np.int64]) -> Vectors:
+        """Returns the similarities [r] of the tracks in some rows; see ``VectorIndex``."""
+        return self._exact.similarities(query, rows)
+
+    def mean(self, rows: NDArray[np.int64]) -> Vectors:
+        """Returns the mean [e] of some embeddings; see ``VectorIndex``."""
+        return self._exact.mean(rows)
 
     @cached_property
     def _exact(self) -> ExactIndex:

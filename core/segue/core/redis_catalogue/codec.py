@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from typing import Any, cast, get_args
 
 import numpy as np
 
-from segue.core.catalogue.records import Event, EventKind, FailureRecord, Identity, PathRecord, Track, Vector, is_unit
+from segue.core.catalogue.records import (
+    Event,
+    EventKind,
+    FailureRecord,
+    Identity,
+    PathRecord,
+    Track,
+    TrackFacts,
+    Vector,
+    is_unit,
+)
 from segue.core.catalogue.validity import check_embedding, check_failure, check_file, check_track
 from segue.core.errors import CatalogueMismatch, EmbeddingUnusable
 from segue.core.redis_catalogue.keys import to_bytes, to_text
@@ -18,8 +28,8 @@ from segue.core.redis_catalogue.keys import to_bytes, to_text
 DIGEST = b"digest"
 """The field of a track's hash that has its digest."""
 
-TEXTS = [b"title", b"artist", b"album", b"path"]
-"""The fields of a track's hash that can be searched."""
+FACTS = [b"title", b"artist", b"album", b"path", b"genre", b"year", b"seconds", b"tags"]
+"""The fields of a track's hash that have its facts."""
 
 
 def track_to_hash(track: Track, embedding: bytes) -> dict[bytes, bytes]:
@@ -96,12 +106,15 @@ def parse_json(subject: str, raw: bytes) -> Any:  # noqa: ANN401 - any JSON valu
         raise ValueError(f"{subject} cannot be read as JSON.") from None
 
 
-def texts_from_values(values: Sequence[bytes | None]) -> tuple[str, str, str, str] | None:
-    """Returns the texts of a track from the values of its ``TEXTS``, or None if there is no track."""
-    if all(value is None for value in values):
+def facts_from_values(track_id: str, values: object) -> TrackFacts | None:
+    """Returns the facts of a track from the values of its ``FACTS``, or None if it does not exist or is damaged."""
+    if not isinstance(values, list):  # its key has another type
         return None
-    title, artist, album, path = (to_text(value or b"") for value in values)
-    return title, artist, album, path
+    raw = {name: value for name, value in zip(FACTS, values, strict=True) if value is not None}
+    try:
+        return TrackFacts.of(track_from_hash(track_id, raw)) if raw else None
+    except ValueError:
+        return None
 
 
 def embedding_to_bytes(embedding: Vector, width: int) -> bytes:

@@ -20,6 +20,7 @@ from segue.core.catalogue.records import (
     ModelKey,
     PathRecord,
     Track,
+    TrackFacts,
     Vector,
 )
 from segue.core.catalogue.store import check_same_model
@@ -27,7 +28,6 @@ from segue.core.redis_catalogue.audit import RedisAudit
 from segue.core.redis_catalogue.client import (
     DEFAULT_TIMEOUTS,
     RedisTimeouts,
-    WrongType,
     address_of,
     connect,
     read_each,
@@ -36,13 +36,13 @@ from segue.core.redis_catalogue.client import (
     translating_errors,
 )
 from segue.core.redis_catalogue.codec import (
-    TEXTS,
+    FACTS,
     event_from_entry,
+    facts_from_values,
     failure_from_bytes,
     file_from_bytes,
     identity_from_hash,
     sorted_texts,
-    texts_from_values,
     track_from_hash,
     vector_from_bytes,
 )
@@ -158,14 +158,14 @@ class RedisStore:
         return tracks
 
     @translates_errors
-    def texts(self, track_ids: Sequence[str]) -> list[tuple[str, str, str, str] | None]:
-        """Returns title, artist, album and path of these tracks, with None for unknown ids."""
-        texts: list[tuple[str, str, str, str] | None] = []
+    def facts(self, track_ids: Sequence[str]) -> list[TrackFacts | None]:
+        """Returns the facts of these tracks, with None for unknown and damaged ones."""
+        facts: list[TrackFacts | None] = []
         keys = self._keys
         for page in batched(track_ids, PAGE):
-            replies = read_each(self._client, map(keys.track, page), lambda pipe, key: pipe.hmget(key, TEXTS))
-            texts += [None if isinstance(values, WrongType) else texts_from_values(values) for values in replies]
-        return texts
+            replies = read_each(self._client, map(keys.track, page), lambda pipe, key: pipe.hmget(key, FACTS))
+            facts += map(facts_from_values, page, replies)
+        return facts
 
     @translates_errors
     def write_mark(self) -> str:

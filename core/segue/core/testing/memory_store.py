@@ -19,6 +19,7 @@ from segue.core.catalogue.records import (
     Identity,
     PathRecord,
     Track,
+    TrackFacts,
     Vector,
     new_mark,
 )
@@ -82,10 +83,9 @@ class MemoryStore:
         """Returns the tracks with these ids, with None for unknown ids."""
         return [self._tracks.get(track_id) for track_id in track_ids]
 
-    def texts(self, track_ids: Sequence[str]) -> list[tuple[str, str, str, str] | None]:
-        """Returns title, artist, album and path of these tracks, with None for unknown ids."""
-        tracks = self.get(track_ids)
-        return [None if track is None else (track.title, track.artist, track.album, track.path) for track in tracks]
+    def facts(self, track_ids: Sequence[str]) -> list[TrackFacts | None]:
+        """Returns the facts of these tracks, with None for unknown ids."""
+        return [None if track is None else TrackFacts.of(track) for track in self.get(track_ids)]
 
     def write_mark(self) -> str:
         """Returns the number of times that a writer has begun or ended."""

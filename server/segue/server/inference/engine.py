@@ -29,10 +29,11 @@ from segue.core.features.clips import ExtractedClip, PartialWindows
 from segue.core.features.level import Loudness
 from segue.core.features.windows import Windows
 from segue.core.model.network import Floats
-from segue.core.model.trained_model import Model, Prediction
+from segue.core.model.trained_model import Model
 from segue.core.process_pool import ProcessPool
 from segue.server.callers.caller import current_caller
 from segue.server.inference.admission import MIN_CLIP_SECONDS, Admission, Ticket, weight
+from segue.server.inference.analyzed_clip import AnalyzedClip
 from segue.server.inference.batcher import Batcher
 from segue.server.inference.decode_task import STREAM_SECONDS, DecodedClip, DecodeTask, StreamRange
 from segue.server.inference.fair_queue import FairSlots
@@ -41,20 +42,6 @@ from segue.server.observability.call_record import CLOCK_SKEW_SECONDS
 from segue.server.observability.metrics import Metrics, Stage
 
 _log = logging.getLogger(__name__)
-
-
-class AnalyzedClip(NamedTuple):
-    """A clip and its prediction.
-
-    Attributes:
-        clip: the windows, duration and sound quality of the clip.
-        prediction: the output of the model.
-        track_id: the track id, or None unless it was requested.
-    """
-
-    clip: ExtractedClip
-    prediction: Prediction
-    track_id: str | None
 
 
 class WindowPrediction(NamedTuple):

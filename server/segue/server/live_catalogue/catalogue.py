@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 
@@ -29,11 +29,12 @@ from segue.core.model.artifact import Manifest
 from segue.server.live_catalogue.compaction import Compactor
 from segue.server.live_catalogue.loading import load_view, updated
 from segue.server.live_catalogue.lost_keys import LOST
-from segue.server.live_catalogue.nearest_tracks import SPARE, FoundNeighbours, NearestTracks
 from segue.server.live_catalogue.successor import CatalogueReplaced, check_model
 from segue.server.live_catalogue.track_metadata import TrackMetadata
 from segue.server.live_catalogue.view import View
 from segue.server.observability.metrics import Metrics
+from segue.server.selection.nearest_tracks import FoundNeighbours, NearestTracks
+from segue.server.selection.track_table import TrackTable
 
 POLL_SECONDS = 0.5
 """Pause between two polls of the store, which an idle server spends most of its time on."""
@@ -48,6 +49,7 @@ class LiveCatalogue:
 
     Attributes:
         metadata: the metadata of the tracks.
+        table: the properties by which tracks are chosen; ``TextSearch`` fills it.
     """
 
     def __init__(
@@ -71,6 +73,7 @@ class LiveCatalogue:
         """
         self._has_successor = has_successor
         self._metrics, self.metadata = metrics or Metrics(), metadata
+        self.table = TrackTable()
         self._compactor = Compactor(View.compacted)
         self._data, self._manifest = data, manifest
         self._open_store = open_store
@@ -114,6 +117,11 @@ class LiveCatalogue:
     def damaged_records(self) -> int:
         """The number of damaged records that were met and are left out."""
         return len(self._store.damaged) if self._store else 0
+
+    @property
+    def damaged_tracks(self) -> frozenset[str]:
+        """The ids of the tracks whose records are damaged."""
+        return frozenset(self._store.damaged.names("track")) if self.damaged_records and self._store else frozenset()
 
     @property
     def view(self) -> View:
@@ -161,39 +169,20 @@ class LiveCatalogue:
             return len(self._view) > 0 and self.metadata.is_complete(self._view)
         return not isinstance(self._problem, CatalogueMismatch)
 
-    def embedding(self, track_id: str) -> Vectors:
-        """Returns the embedding [e] of a track, from memory unless it was added a moment ago.
+    def embeddings(self, track_ids: Sequence[str]) -> list[Vectors]:
+        """Returns the embeddings [e] of tracks, from memory unless they were added a moment ago.
 
         Raises:
-            TrackNotFound: no track has this id.
-            StoreUnavailable: the store does not answer, and the view has no such track.
+            TrackNotFound: some ids have no track; the message names them.
+            StoreUnavailable: the store does not answer, and the view lacks a track.
         """
-        (embedding,) = self._view.embeddings([track_id])
-        if embedding is None and not self.is_replaced:
-            (embedding,) = self.store.embeddings([track_id])
-        if embedding is None:
-            raise TrackNotFound(track_id)
-        return embedding
-
-    def searches_quickly(self, k: int) -> bool:
-        """Returns whether ``search`` for ``k`` tracks, the skipped ones included, takes about 1 ms at most."""
-        return self._view.is_quick(k + SPARE + len(self._damaged_tracks()), exclude=1)
-
-    def search(self, query: Vectors, k: int, seed: str, skip: int = 0) -> FoundNeighbours:
-        """Returns the ``k`` tracks nearest to an embedding [e], after the ``skip`` nearest; without the seed.
-
-        Raises:
-            CatalogueMismatch: another model has replaced the catalogue.
-            StoreUnavailable: the store has not answered yet.
-            CatalogueEmpty: the catalogue has no track.
-        """
-        view, damaged = self.searchable_view(), self._damaged_tracks()
-        with self._metrics.time_stage("search"):
-            found = view.search(query, skip + k + SPARE + len(damaged), {seed})
-            neighbours = [neighbour for neighbour in found if neighbour.track_id not in damaged][skip:]
-        if neighbours and not skip:
-            self._metrics.drift.found_first(neighbours[0].similarity)
-        return FoundNeighbours(neighbours, k, view.revision)
+        found = dict(zip(track_ids, self._view.embeddings(track_ids), strict=True))
+        missing = [track_id for track_id, embedding in found.items() if embedding is None]
+        if missing and not self.is_replaced:
+            found |= zip(missing, self.store.embeddings(missing), strict=True)
+        if unknown := [track_id for track_id, embedding in found.items() if embedding is None]:
+            raise TrackNotFound(*unknown)
+        return [embedding for track_id in track_ids if (embedding := found[track_id]) is not None]
 
     def described_from_memory(self, found: FoundNeighbours) -> NearestTracks | None:
         """Returns the found tracks with their metadata, or None if some of it has to be read from the store.
@@ -224,9 +213,6 @@ class LiveCatalogue:
     def _remembered(self, found: FoundNeighbours, error: StoreUnavailable) -> NearestTracks:
         tracks = self.metadata.remembered(found.neighbours[: found.k], error.with_traceback(None))
         return NearestTracks(tracks, found.revision, stale=True)
-
-    def _damaged_tracks(self) -> set[str]:
-        return set(self._store.damaged.names("track")) if self.damaged_records and self._store else set()
 
     def _follow(self) -> None:
         while not self._stop.wait(POLL_SECONDS):

@@ -1,4 +1,7 @@
-"""Search in the titles, artists, albums and paths of the live catalogue, whose texts are kept in memory."""
+"""Search in the titles, artists, albums and paths of the live catalogue, whose texts are kept in memory.
+
+The same reading fills the table of the properties by which tracks are chosen.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from segue.core.catalogue.store import TrackStore
 from segue.core.errors import SegueError, Starting
 from segue.server.live_catalogue.track_texts import Match, TrackTexts
 from segue.server.live_catalogue.view import View
+from segue.server.selection.track_table import TrackTable
 
 IDLE_SECONDS = 1.0
 """Pause after a step that had nothing to read."""
@@ -37,6 +41,11 @@ class FollowedCatalogue(Protocol):
     @property
     def store(self) -> TrackStore:
         """The store, or StoreUnavailable if it does not answer."""
+        ...
+
+    @property
+    def table(self) -> TrackTable:
+        """The properties by which tracks are chosen."""
         ...
 
 
@@ -66,7 +75,7 @@ class TextSearch:
         Args:
             catalogue: the catalogue to follow.
         """
-        self._catalogue = catalogue
+        self._catalogue, self._table = catalogue, catalogue.table
         self._texts = TrackTexts()
         self._view: View | None = None
         self._mark = ""
@@ -135,10 +144,12 @@ class TextSearch:
         self._follow_view(self._catalogue.view, store)
         if self._pending:
             page = self._pending[-_TEXTS_PER_READ:]
-            self._texts.put(page, store.texts(page))
+            facts = store.facts(page)
+            self._texts.put(page, [known and (known.title, known.artist, known.album, known.path) for known in facts])
+            self._table.put(page, facts)
             del self._pending[-_TEXTS_PER_READ:]
             return _PAUSE_SECONDS if self._is_complete else _FIRST_PAUSE_SECONDS
-        self._is_complete = True
+        self._is_complete = self._table.is_complete = True
         self._follow_writers(store)
         return IDLE_SECONDS
 
@@ -154,13 +165,17 @@ class TextSearch:
         elif view.base_ids is known.base_ids:
             self._follow_changes(known, view)
             return
-        self._pending += self._texts.retain(view.track_ids())
+        track_ids = view.track_ids()
+        self._table.retain(track_ids)
+        self._pending += self._texts.retain(track_ids)
         self._view = view
 
     def _follow_changes(self, known: View, view: View) -> None:
         """Drops and adds what changed between two views with the same index; much cheaper than a full comparison."""
         gone = (view.removed - known.removed) | (known.added.keys() - view.added.keys())
-        self._texts.drop(gone - view.added.keys())
+        gone -= view.added.keys()
+        self._texts.drop(gone)
+        self._table.drop(gone)
         self._pending += view.added.keys() - known.added.keys()
         self._view = view
 

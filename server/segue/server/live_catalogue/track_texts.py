@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import heapq
 import threading
-import unicodedata
 from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
-# Letters with a stroke and the like, which Unicode does not decompose.
-_BASE_LETTERS = str.maketrans(
-    {"æ": "ae", "đ": "d", "ð": "d", "ħ": "h", "\N{LATIN SMALL LETTER DOTLESS I}": "i", "ł": "l"}
-    | {"ø": "o", "œ": "oe", "ŧ": "t", "þ": "th"}
-)
+from segue.server.selection.folding import fold
+
 # Between the texts of a track, in which a control character is no part of any word.
 _SEPARATOR = "\n"
 
@@ -41,14 +37,6 @@ class Matches(NamedTuple):
     page: list[Match]
     total: int
     is_last: bool
-
-
-def fold(text: str) -> str:
-    """Returns a text without case, accents and other marks, such as "bjork" for "Björk"."""
-    if text.isascii():
-        return text.lower()
-    decomposed = unicodedata.normalize("NFKD", text).casefold()
-    return "".join(letter for letter in decomposed if not unicodedata.combining(letter)).translate(_BASE_LETTERS)
 
 
 class TrackTexts:

@@ -37,7 +37,7 @@ def _check_rights(store: TrackStore) -> CheckResult:
         store.write_mark()
         store.track_ids("", 1)
         store.events(store.revision(), 1)
-        for read in (store.get, store.texts, store.embeddings, store.files):
+        for read in (store.get, store.facts, store.embeddings, store.files):
             read(["none"])
     except StoreUnavailable as error:
         return CheckResult("rights", "fail", str(error))

@@ -15,7 +15,7 @@ from segue.core.errors import AudioTooLong, MalformedRequest
 from segue.core.model.artifact import Manifest
 from segue.core.model.network import Floats
 from segue.core.model.trained_model import Prediction
-from segue.server.inference.engine import AnalyzedClip
+from segue.server.inference.analyzed_clip import AnalyzedClip
 from segue.server.rpc.track_messages import duration
 from segue.v1 import (
     audio_pb2,
@@ -108,7 +108,7 @@ def upload_request(
     Raises:
         MalformedRequest: it has a seed.
     """
-    if config.request.WhichOneof("seed"):
+    if config.request.WhichOneof("seed") or config.request.seeds:
         raise MalformedRequest("config.request", "The request has a seed. Send the seed in chunks, or call Recommend.")
     return config.request
 

@@ -19,7 +19,7 @@ _DEFAULT_FIELDS = {
     ),
     recommendation_service_pb2.RecommendResponse: frozenset({"recommendations", "quality_flags", "missing_seconds"}),
 }
-_ALWAYS = "revision"
+_ALWAYS = frozenset({"revision", "emptied_by"})
 
 Response = TypeVar("Response", bound=Message)
 
@@ -51,8 +51,8 @@ def _requested_fields(paths: frozenset[str], response: type[Message], name: str)
 
 
 def apply_mask(response: Response, fields: frozenset[str]) -> Response:
-    """Clears the fields that were not requested, except the revision, and returns the response."""
+    """Clears the fields that were not requested, except those that are always returned, and returns the response."""
     for field, _ in response.ListFields():
-        if field.name not in fields and field.name != _ALWAYS:
+        if field.name not in fields and field.name not in _ALWAYS:
             response.ClearField(field.name)
     return response

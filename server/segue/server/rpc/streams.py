@@ -156,10 +156,10 @@ def write_timeout(seconds: float = STALL_SECONDS) -> Iterator[None]:
 
 
 @contextmanager
-def chunk_errors() -> Iterator[None]:
-    """Sets "chunk" as the field of any audio error that is raised in the block."""
+def audio_errors(field: str) -> Iterator[None]:
+    """Sets the field of any audio error that is raised in the block."""
     try:
         yield
     except AudioError as error:
-        error.field = "chunk"
+        error.field = field
         raise

@@ -32,7 +32,7 @@ from tests.helpers.server.live_catalogues import (
 
 def neighbours(catalogue: LiveCatalogue, number: int, k: int) -> tuple[list[str], bool]:
     """The tracks that are recommended for a track, and True if they are stale."""
-    result = nearest(catalogue, catalogue.embedding(name(number)), k, name(number))
+    result = nearest(catalogue, catalogue.embeddings([name(number)])[0], k, name(number))
     return [neighbour.track_id for neighbour, _ in result.tracks], result.stale
 
 
@@ -122,7 +122,7 @@ def test_tracks_that_are_not_cached(tmp_path: Path) -> None:
         with pytest.raises(StoreUnavailable, match="away"):
             neighbours(catalogue, 1, 2)
         with pytest.raises(StoreUnavailable, match="away"):
-            catalogue.embedding(name(99))
+            catalogue.embeddings([name(99)])
         assert not catalogue.can_recommend
 
 
@@ -136,7 +136,7 @@ def test_a_removed_track(tmp_path: Path) -> None:
         store.away = True
         assert {name(0), name(3), name(4)} == set(neighbours(catalogue, 1, 4)[0])
         with pytest.raises(StoreUnavailable):
-            catalogue.embedding(name(2))
+            catalogue.embeddings([name(2)])
 
 
 def test_metadata_of_a_replaced_catalogue(tmp_path: Path) -> None:

@@ -73,7 +73,7 @@ def test_nothing_is_read_without_a_writer(tmp_path: Path) -> None:
     store = store_of(1)
     with searching(tmp_path, store) as (catalogue, search):
         catch_up(catalogue, search)
-        store.texts = None  # type: ignore[assignment,method-assign] # a call would fail
+        store.facts = None  # type: ignore[assignment,method-assign] # a call would fail
         assert IDLE_SECONDS == search.refresh()
 
 

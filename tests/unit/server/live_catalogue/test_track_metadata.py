@@ -11,11 +11,15 @@ from segue.core.index.snapshot import publish
 from segue.core.index.vector_index import ExactIndex
 from segue.core.testing.memory_store import MemoryStore
 from segue.server.live_catalogue.catalogue import LiveCatalogue
+from segue.server.live_catalogue.catalogue_search import CatalogueSearch
+from segue.server.live_catalogue.selector import TrackQuery
+from segue.server.observability.metrics import Metrics
 from tests.helpers.server.live_catalogues import (
     CountedStore,
     SwitchableStore,
     add,
     embedding,
+    find,
     following,
     name,
     nearest,
@@ -31,7 +35,7 @@ def titles(catalogue: LiveCatalogue) -> set[str]:
 
 def from_memory(catalogue: LiveCatalogue) -> bool:
     """Returns whether an answer needs no store."""
-    return catalogue.described_from_memory(catalogue.search(embedding(1), 9, name(1))) is not None
+    return catalogue.described_from_memory(find(catalogue, embedding(1), 9, name(1))) is not None
 
 
 def test_an_answer_from_memory(tmp_path: Path) -> None:
@@ -41,7 +45,8 @@ def test_an_answer_from_memory(tmp_path: Path) -> None:
     with following(tmp_path, store) as catalogue:
         store.used.clear()
         assert {"track 0", "track 2", "track 3", "track 4", "track 5"} == titles(catalogue)
-        assert catalogue.searches_quickly(10)
+        query = TrackQuery(embedding(1), 10)
+        assert CatalogueSearch(catalogue, Metrics()).find_quickly(query) is not None
         assert [] == store.used
 
 

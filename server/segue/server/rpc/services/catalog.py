@@ -112,7 +112,7 @@ def _read_track_of_file(store: TrackStore, path: str) -> Track:
     (file,) = store.files([path])
     (track,) = store.get([file.track_id]) if file else [None]
     if track is None:
-        raise TrackNotFound(path, "file")
+        raise TrackNotFound(path, kind="file")
     return track
 
 

@@ -6,13 +6,14 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 
 from segue.server.components import ComponentsUser
+from segue.server.inference.analyzed_clip import AnalyzedClip
 from segue.server.inference.arriving_audio import ArrivingAudio
-from segue.server.inference.engine import AnalyzedClip, WindowPrediction
+from segue.server.inference.engine import WindowPrediction
 from segue.server.rpc import converters
 from segue.server.rpc.concurrency_limit import ConcurrencyLimit
 from segue.server.rpc.field_masks import apply_mask, requested_fields
 from segue.server.rpc.handlers import Context
-from segue.server.rpc.streams import MAX_STREAMS, chunk_errors, with_idle_timeout, with_progress, write_timeout
+from segue.server.rpc.streams import MAX_STREAMS, audio_errors, with_idle_timeout, with_progress, write_timeout
 from segue.server.rpc.track_messages import tag_scores
 from segue.v1 import (
     classification_service_pb2,
@@ -45,7 +46,7 @@ class ClassificationService(ComponentsUser, classification_service_pb2_grpc.Clas
         self, request_iterator: AsyncIterator[StreamingClassifyRequest], context: Context
     ) -> AsyncIterator[StreamingClassifyResponse]:
         """Scores the windows of a clip while it arrives, and the whole clip at the end."""
-        with self._streams.acquire(), chunk_errors():
+        with self._streams.acquire(), audio_errors("chunk"):
             requests = with_idle_timeout(request_iterator)
             async with aclosing(self._classify_stream(requests, context)) as responses:
                 async for response in responses:

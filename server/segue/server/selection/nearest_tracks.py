@@ -17,11 +17,13 @@ class FoundNeighbours(NamedTuple):
         neighbours: the nearest first; some more than requested, since some may have been removed a moment ago.
         k: number of tracks that are requested.
         revision: revision of the catalogue that was searched.
+        emptied_by: the field of the filter that left no track, such as "genres", or "".
     """
 
     neighbours: list[Neighbour]
     k: int
     revision: int
+    emptied_by: str = ""
 
 
 class NearestTracks(NamedTuple):

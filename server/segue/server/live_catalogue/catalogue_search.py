@@ -1,0 +1,97 @@
+"""Searches the live catalogue for the tracks to recommend."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Protocol
+
+from segue.core.index.vector_index import Vectors
+from segue.server.live_catalogue.selector import Selected, TrackQuery, TrackSelector
+from segue.server.live_catalogue.view import View
+from segue.server.observability.metrics import Metrics
+from segue.server.selection.criteria import Criteria, TrackFilter
+from segue.server.selection.nearest_tracks import SPARE, FoundNeighbours
+from segue.server.selection.track_table import TrackTable
+
+
+class SearchedCatalogue(Protocol):
+    """The catalogue that is searched; see ``LiveCatalogue``."""
+
+    @property
+    def table(self) -> TrackTable:
+        """The properties by which tracks are chosen."""
+        ...
+
+    @property
+    def damaged_tracks(self) -> frozenset[str]:
+        """The ids of the tracks whose records are damaged."""
+        ...
+
+    def searchable_view(self) -> View:
+        """Returns the newest view, which has at least one track."""
+        ...
+
+
+class CatalogueSearch:
+    """Finds tracks of the newest view; every method is thread-safe."""
+
+    def __init__(self, catalogue: SearchedCatalogue, metrics: Metrics) -> None:
+        """Searches nothing yet.
+
+        Args:
+            catalogue: the catalogue.
+            metrics: receives the durations of searches.
+        """
+        self._catalogue, self._metrics = catalogue, metrics
+        self._selector = TrackSelector(catalogue.table)
+
+    def check_searchable(self, criteria: Criteria) -> View:
+        """Returns the newest view, which can be searched for these criteria.
+
+        Raises:
+            Starting: the criteria have a filter, and the properties of the tracks are not read yet.
+            CatalogueMismatch: another model has replaced the catalogue.
+            StoreUnavailable: the store has not answered yet.
+            CatalogueEmpty: the catalogue has no track.
+        """
+        view = self._catalogue.searchable_view()
+        if criteria.filter:
+            self._catalogue.table.check_complete(len(view))
+        return view
+
+    def genre_mean(self, genre: str) -> Vectors | None:
+        """Returns the mean [e] of the tracks of a predicted genre, brought to length 1, or None if there are none.
+
+        Raises:
+            SegueError: as ``check_searchable`` for a filter.
+        """
+        wanted = TrackFilter(genres=frozenset({genre}))
+        return self._selector.mean(self.check_searchable(Criteria(wanted)), wanted)
+
+    def find_quickly(self, query: TrackQuery, skip: int = 0) -> FoundNeighbours | None:
+        """Returns what ``find`` returns if that takes about 1 ms at most, else None."""
+        view = self._catalogue.searchable_view()
+        with self._metrics.time_stage("search"):
+            selected = self._selector.select_quickly(view, self._padded(query, skip))
+        return None if selected is None else self._found(selected, query, skip, view.revision)
+
+    def find(self, query: TrackQuery, skip: int = 0) -> FoundNeighbours:
+        """Returns the tracks of a query, after the first ``skip`` ones.
+
+        Raises:
+            SegueError: as ``check_searchable``.
+        """
+        view = self.check_searchable(query.criteria)
+        with self._metrics.time_stage("search"):
+            selected = self._selector.select(view, self._padded(query, skip))
+        return self._found(selected, query, skip, view.revision)
+
+    def _padded(self, query: TrackQuery, skip: int) -> TrackQuery:
+        """Returns the query for the skipped tracks as well, and for some more, without damaged ones."""
+        exclude = query.exclude | self._catalogue.damaged_tracks
+        return replace(query, count=skip + query.count + SPARE, exclude=exclude)
+
+    def _found(self, selected: Selected, query: TrackQuery, skip: int, revision: int) -> FoundNeighbours:
+        if selected.neighbours and not skip:
+            self._metrics.drift.found_first(selected.neighbours[0].similarity)
+        return FoundNeighbours(selected.neighbours[skip:], query.count, revision, selected.emptied_by)

@@ -1,0 +1,237 @@
+"""Chooses the tracks of a view that meet the criteria of a caller."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segue.core.index.vector_index import Neighbour, VectorIndex, Vectors, ranked
+from segue.server.live_catalogue.view import View
+from segue.server.selection.caps import Caps
+from segue.server.selection.criteria import Criteria, TrackFilter
+from segue.server.selection.diversity import diverse_order
+from segue.server.selection.filters import allowed_rows
+from segue.server.selection.track_table import Mask, Rows, TrackTable
+
+# hnswlib's search takes time and memory in proportion to the number of neighbours, above its ef.
+_MAX_GRAPH_NEIGHBOURS = 1_000
+# In smaller indexes, comparing all tracks is quicker than a search with the graph that has to be repeated.
+_MIN_GRAPH_TRACKS = 20_000
+
+DIVERSITY_POOL = 200
+"""Number of the nearest tracks among which diversity chooses; not more can be chosen then."""
+
+
+@dataclass(frozen=True)
+class TrackQuery:
+    """A search for tracks.
+
+    Attributes:
+        embedding: the embedding [e] of length 1 to compare with.
+        count: number of tracks to choose, at least 1.
+        exclude: ids of tracks to leave out.
+        criteria: the conditions of the caller.
+    """
+
+    embedding: Vectors
+    count: int
+    exclude: frozenset[str] = frozenset()
+    criteria: Criteria = field(default_factory=Criteria)
+
+
+class Selected(NamedTuple):
+    """The chosen tracks.
+
+    Attributes:
+        neighbours: the tracks, the first one first.
+        emptied_by: the field of the filter that left no track, such as "genres", or "".
+    """
+
+    neighbours: list[Neighbour]
+    emptied_by: str = ""
+
+
+class _Part(NamedTuple):
+    """A part of a view.
+
+    Attributes:
+        tracks: an index of the view.
+        rows: the rows [r] of this index that may be chosen.
+        table_rows: their rows [r] in the table, -1 for a track that is not in it.
+    """
+
+    tracks: VectorIndex
+    rows: Rows
+    table_rows: Rows
+
+
+class TrackSelector:
+    """Chooses tracks by their similarity and by the properties in a table."""
+
+    def __init__(self, table: TrackTable) -> None:
+        self._table = table
+        self._base_rows: tuple[VectorIndex, Rows] | None = None
+
+    def select_quickly(self, view: View, query: TrackQuery) -> Selected | None:
+        """Chooses tracks in about a millisecond, or returns None if that may take longer."""
+        caps = Caps(query.criteria.variety)
+        fetch = query.count * (2 if caps.is_limited else 1)
+        if query.criteria.filter or query.criteria.variety.diversity or not view.is_quick(fetch, len(query.exclude)):
+            return None
+        found = view.search(query.embedding, fetch, query.exclude)
+        kept = self._capped(found, caps)
+        return Selected(kept[: query.count]) if len(kept) >= query.count or len(found) < fetch else None
+
+    def select(self, view: View, query: TrackQuery) -> Selected:
+        """Chooses tracks: those that the filter allows, in the order of similarity, within the limits for an artist.
+
+        With diversity, these are brought into another order.
+        """
+        wanted, diversity = query.criteria.filter, query.criteria.variety.diversity
+        allowed, emptied_by = allowed_rows(self._table, wanted) if wanted else (None, "")
+        if emptied_by:
+            return Selected([], emptied_by)
+        found = self._nearest(view, query, DIVERSITY_POOL if diversity else query.count, allowed)
+        if wanted and wanted.min_similarity is not None:
+            similar = [neighbour for neighbour in found if neighbour.similarity >= wanted.min_similarity]
+            if found and not similar:
+                return Selected([], "min_similarity")
+            found = similar
+        if diversity and found:
+            found = _diverse(view, found, query.count, diversity)
+        return Selected(found[: query.count])
+
+    def mean(self, view: View, wanted: TrackFilter) -> Vectors | None:
+        """Returns the mean [e] of the allowed tracks, brought to length 1, or None if it has no direction."""
+        allowed, _ = allowed_rows(self._table, wanted)
+        parts = self._parts(view, frozenset(), allowed)
+        if not parts:
+            return None
+        sums = [part.tracks.mean(part.rows) * len(part.rows) for part in parts]
+        total: Vectors = np.sum(sums, axis=0)
+        length = float(np.linalg.norm(total))
+        return total / np.float32(length) if length > 0 else None
+
+    def _nearest(self, view: View, query: TrackQuery, count: int, allowed: Mask | None) -> list[Neighbour]:
+        """Returns the ``count`` nearest tracks that are allowed, within the limits."""
+        for fetch in self._graph_fetches(view, query, count, allowed):
+            found = view.search(query.embedding, fetch, query.exclude)
+            kept = self._capped(self._allowed(found, allowed), Caps(query.criteria.variety))
+            if len(kept) >= count or len(found) < fetch:
+                return kept[:count]
+        return self._nearest_exactly(self._parts(view, query.exclude, allowed), query, count)
+
+    def _graph_fetches(self, view: View, query: TrackQuery, count: int, allowed: Mask | None) -> Iterator[int]:
+        """Yields the numbers of neighbours to search for with the graph, until enough of them are allowed."""
+        hidden = len(query.exclude) + len(view.removed)
+        if view.base.comparisons(hidden) or (allowed is not None and len(view) < _MIN_GRAPH_TRACKS):
+            return
+        share = 1.0 if allowed is None else np.count_nonzero(allowed) / max(1, len(self._table))
+        fetch = count if allowed is None and not Caps(query.criteria.variety).is_limited else int(2 * count / share)
+        limit = max(_MAX_GRAPH_NEIGHBOURS, count)
+        while fetch <= limit:
+            yield fetch
+            fetch = fetch * 4 if fetch * 4 <= limit or fetch == limit else limit
+
+    def _allowed(self, neighbours: list[Neighbour], allowed: Mask | None) -> list[Neighbour]:
+        if allowed is None or not neighbours:
+            return neighbours
+        marks = _marked(allowed, self._table.row_numbers([neighbour.track_id for neighbour in neighbours]))
+        return [neighbour for neighbour, mark in zip(neighbours, marks.tolist(), strict=True) if mark]
+
+    def _capped(self, neighbours: list[Neighbour], caps: Caps) -> list[Neighbour]:
+        if not caps.is_limited:
+            return neighbours
+        numbers = self._table.artist_and_album
+        return [neighbour for neighbour in neighbours if caps.take(*numbers(neighbour.track_id))]
+
+    def _nearest_exactly(self, parts: list[_Part], query: TrackQuery, count: int) -> list[Neighbour]:
+        """Returns the nearest tracks of some parts, within the limits, from a comparison with all of them."""
+        if not parts:
+            return []
+        caps = Caps(query.criteria.variety)
+        similarities = np.concatenate([part.tracks.similarities(query.embedding, part.rows) for part in parts])
+        table_rows = np.concatenate([part.table_rows for part in parts])
+        remaining, size = np.arange(len(similarities)), 4 * count
+        kept: list[Neighbour] = []
+        while len(remaining) and len(kept) < count:
+            if kept and caps.is_limited:
+                remaining = remaining[caps.open_tracks(*self._artists_and_albums(table_rows[remaining]))]
+            nearest = _greatest(similarities[remaining], size)
+            kept += self._capped(_ranked(parts, remaining[nearest], similarities), caps)
+            remaining, size = remaining[~nearest], 4 * size
+        return kept[:count]
+
+    def _artists_and_albums(self, table_rows: Rows) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        columns = self._table.columns
+        known = (table_rows >= 0) & (table_rows < len(columns["artist"]))
+        rows = np.where(known, table_rows, 0)
+        return np.where(known, columns["artist"][rows], -1), np.where(known, columns["album"][rows], -1)
+
+    def _parts(self, view: View, exclude: frozenset[str], allowed: Mask | None) -> list[_Part]:
+        """Returns the tracks of a view that may be chosen, in parts that have at least one."""
+        base, added = view.base, view.added_index
+        parts = (
+            _part(base, self._table_rows(base), view.removed | exclude, allowed),
+            _part(added, self._table.row_numbers(added.track_ids), exclude, allowed),
+        )
+        return [part for part in parts if len(part.rows)]
+
+    def _table_rows(self, base: VectorIndex) -> Rows:
+        """Returns the rows in the table of all tracks of a view's base.
+
+        A row that was found stays right: that of a removed track may be used again, but a view hides such a track.
+        """
+        known = self._base_rows
+        if known is not None and known[0] is base:
+            return known[1]
+        rows = self._table.row_numbers(base.track_ids)
+        if self._table.is_complete and (rows >= 0).all():
+            self._base_rows = base, rows
+        return rows
+
+
+def _part(index: VectorIndex, table_rows: Rows, hidden: frozenset[str], allowed: Mask | None) -> _Part:
+    """Returns the rows of an index that are not hidden, and that are allowed."""
+    chosen = np.ones(len(index), np.bool_) if allowed is None else _marked(allowed, table_rows)
+    chosen[index.rows(hidden)] = False
+    rows = np.flatnonzero(chosen)
+    return _Part(index, rows, table_rows[rows])
+
+
+def _marked(mask: Mask, rows: Rows) -> Mask:
+    """Returns the mask [n] of some rows [n]; False for those that it does not have."""
+    known = (rows >= 0) & (rows < len(mask))
+    return known & mask[np.where(known, rows, 0)]
+
+
+def _greatest(values: Vectors, count: int) -> Mask:
+    """Returns a mask [n] of the ``count`` greatest values [n], and of those that are equal to the least of them."""
+    if len(values) <= count:
+        return np.ones(len(values), np.bool_)
+    greatest: Mask = values >= np.partition(values, -count)[-count]
+    return greatest
+
+
+def _ranked(parts: list[_Part], positions: Rows, similarities: Vectors) -> list[Neighbour]:
+    """Returns the tracks at some positions in the parts one after the other, the nearest first."""
+    first = len(parts[0].rows)
+    neighbours = []
+    for position in positions.tolist():
+        part, row = (parts[0], position) if position < first else (parts[1], position - first)
+        neighbours.append(Neighbour(part.tracks.track_ids[int(part.rows[row])], float(similarities[position])))
+    return ranked(neighbours, len(neighbours))
+
+
+def _diverse(view: View, neighbours: list[Neighbour], count: int, diversity: float) -> list[Neighbour]:
+    """Chooses diverse tracks among neighbours of a view."""
+    embeddings = view.embeddings([neighbour.track_id for neighbour in neighbours])
+    pairs = zip(neighbours, embeddings, strict=True)
+    known = [(neighbour, vector) for neighbour, vector in pairs if vector is not None]
+    similarities = np.array([neighbour.similarity for neighbour, _ in known], np.float32)
+    order = diverse_order(similarities, np.stack([vector for _, vector in known]), count, diversity)
+    return [known[position][0] for position in order]

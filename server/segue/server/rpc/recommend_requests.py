@@ -1,0 +1,184 @@
+"""Checks of the criteria and the seeds in requests for recommendations."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Sequence
+
+import numpy as np
+from google.protobuf.duration_pb2 import Duration
+
+from segue.core.errors import MalformedRequest
+from segue.core.index.vector_index import Vectors
+from segue.core.model.artifact import Manifest
+from segue.server.live_catalogue.selector import DIVERSITY_POOL
+from segue.server.selection.criteria import DEFAULT_PER_ARTIST, Criteria, Exclusion, TrackFilter, Variety
+from segue.v1 import recommendation_service_pb2
+
+MAX_SEEDS = 100
+MAX_FILTER_VALUES = 10_000
+MAX_WEIGHT = 100.0
+_MAX_CAP = 100
+_MAX_DIVERSITY = 0.99
+_MAX_YEAR = 9_999
+_SHOWN_LETTERS, _MAX_LABELS = 64, 1_000
+
+
+def criteria(request: recommendation_service_pb2.RecommendRequest, labels: Collection[str], last: int) -> Criteria:
+    """Returns the conditions of a request.
+
+    Args:
+        request: the request.
+        labels: the genres of the model.
+        last: number of tracks to choose, the skipped ones included.
+
+    Raises:
+        MalformedRequest: a value is out of its range, or a genre is unknown.
+    """
+    variety = _variety(request.variety)
+    if variety.diversity and last > DIVERSITY_POOL:
+        raise MalformedRequest("offset", f"With diversity, offset + limit is at most {DIVERSITY_POOL}.")
+    wanted = _filter(request.filter, labels) if request.HasField("filter") else None
+    return Criteria(wanted, variety)
+
+
+def _variety(variety: recommendation_service_pb2.Variety) -> Variety:
+    diversity = variety.diversity
+    if not 0 <= diversity <= _MAX_DIVERSITY + 1e-6:  # in float32, 0.99 is a little less or more
+        raise MalformedRequest("variety.diversity", f"variety.diversity is {diversity:g}; use 0 to {_MAX_DIVERSITY}.")
+    per_artist = variety.max_per_artist if variety.HasField("max_per_artist") else DEFAULT_PER_ARTIST
+    caps = {"max_per_artist": per_artist, "max_per_album": variety.max_per_album}
+    for name, value in caps.items():
+        if not 0 <= value <= _MAX_CAP:
+            raise MalformedRequest(f"variety.{name}", f"variety.{name} is {value}; use 0, for no limit, to {_MAX_CAP}.")
+    return Variety(per_artist, variety.max_per_album, diversity)
+
+
+def _filter(wanted: recommendation_service_pb2.TrackFilter, labels: Collection[str]) -> TrackFilter:
+    _check_values("filter", wanted, labels)
+    exclude = wanted.exclude if wanted.HasField("exclude") else None
+    if exclude:
+        _check_values("filter.exclude", exclude, labels)
+    similarity = wanted.min_similarity if wanted.HasField("min_similarity") else None
+    if similarity is not None and not -1 <= similarity <= 1:
+        raise MalformedRequest("filter.min_similarity", f"filter.min_similarity is {similarity:g}; use -1 to 1.")
+    return TrackFilter(
+        genres=frozenset(wanted.genres),
+        artists=frozenset(wanted.artists),
+        albums=frozenset(wanted.albums),
+        min_year=_year(wanted, "min_year"),
+        max_year=_year(wanted, "max_year"),
+        min_seconds=_seconds("filter.min_duration", wanted.min_duration),
+        max_seconds=_seconds("filter.max_duration", wanted.max_duration) if wanted.HasField("max_duration") else None,
+        folders=tuple(wanted.folders),
+        track_ids=frozenset(wanted.track_ids),
+        min_similarity=similarity,
+        exclude=exclude and _exclusion(exclude),
+    )
+
+
+def _exclusion(exclude: recommendation_service_pb2.TrackExclusion) -> Exclusion:
+    return Exclusion(
+        genres=frozenset(exclude.genres),
+        artists=frozenset(exclude.artists),
+        albums=frozenset(exclude.albums),
+        folders=tuple(exclude.folders),
+        track_ids=frozenset(exclude.track_ids),
+    )
+
+
+def _check_values(
+    name: str,
+    conditions: recommendation_service_pb2.TrackFilter | recommendation_service_pb2.TrackExclusion,
+    labels: Collection[str],
+) -> None:
+    """Checks the lists of a filter.
+
+    Raises:
+        MalformedRequest: a list is too long, has an empty text, or an unknown genre.
+    """
+    for field in ("genres", "artists", "albums", "folders", "track_ids"):
+        values: Sequence[str] = getattr(conditions, field)
+        if len(values) > MAX_FILTER_VALUES:
+            message = f"{name}.{field} has {len(values):,} values; send at most {MAX_FILTER_VALUES:,}."
+            raise MalformedRequest(f"{name}.{field}", message)
+        if "" in values:
+            raise MalformedRequest(f"{name}.{field}", f"{name}.{field} has an empty text; leave it out.")
+    for genre in conditions.genres:
+        check_genre(f"{name}.genres", genre, labels)
+
+
+def check_genre(field: str, genre: str, labels: Collection[str]) -> None:
+    """Checks that the model has a genre.
+
+    Raises:
+        MalformedRequest: it does not.
+    """
+    if genre not in labels:
+        known = ", ".join(labels)[:_MAX_LABELS]
+        raise MalformedRequest(field, f"{field} has {genre[:_SHOWN_LETTERS]!r}; the model's genres are {known}.")
+
+
+def _year(wanted: recommendation_service_pb2.TrackFilter, field: str) -> int | None:
+    if not wanted.HasField(field):  # type: ignore[arg-type] # one of two names
+        return None
+    value: int = getattr(wanted, field)
+    if not 1 <= value <= _MAX_YEAR:
+        raise MalformedRequest(f"filter.{field}", f"filter.{field} is {value}; use 1 to {_MAX_YEAR:,}.")
+    return value
+
+
+def _seconds(field: str, duration: Duration) -> float:
+    seconds = duration.seconds + duration.nanos / 1e9
+    if seconds < 0:
+        raise MalformedRequest(field, f"{field} is {seconds:g} s; use 0 s or more.")
+    return seconds
+
+
+def check_seeds(request: recommendation_service_pb2.RecommendRequest) -> None:
+    """Checks the number and the weights of seeds.
+
+    Raises:
+        MalformedRequest: there are too many, one has no source, a weight is out of its range, or none is positive.
+    """
+    if request.WhichOneof("seed"):
+        raise MalformedRequest("seeds", "The request has a seed and seeds; send one of them.")
+    if len(request.seeds) > MAX_SEEDS:
+        raise MalformedRequest("seeds", f"The request has {len(request.seeds):,} seeds; send at most {MAX_SEEDS}.")
+    for number, seed in enumerate(request.seeds):
+        if seed.WhichOneof("source") is None:
+            raise MalformedRequest(f"seeds[{number}]", f"seeds[{number}] has no source; send audio or a track_id.")
+        weight = seed_weight(seed)
+        if not (math.isfinite(weight) and 0 < abs(weight) <= MAX_WEIGHT):
+            field = f"seeds[{number}].weight"
+            raise MalformedRequest(field, f"{field} is {weight:g}; use -{MAX_WEIGHT:g} to {MAX_WEIGHT:g} without 0.")
+    if all(seed_weight(seed) < 0 for seed in request.seeds):
+        raise MalformedRequest("seeds", "All seeds have negative weights; at least one needs a positive one.")
+
+
+def seed_weight(seed: recommendation_service_pb2.Seed) -> float:
+    """Returns the weight of a seed, unchecked."""
+    return seed.weight if seed.HasField("weight") else 1.0
+
+
+def embedding(seed: recommendation_service_pb2.Seed, number: int, manifest: Manifest) -> Vectors:
+    """Returns the embedding [e] of length 1 that is a seed.
+
+    Raises:
+        MalformedRequest: it is that of another model, or has another width, or no direction.
+    """
+    field, sent = f"seeds[{number}].embedding", seed.embedding
+    if sent.model_id not in ("", manifest.model_id):
+        maker = sent.model_id[:_SHOWN_LETTERS]
+        message = f"{field} was made by {maker!r}, and the server's model is {manifest.model_id}."
+        raise MalformedRequest(f"{field}.model_id", message)
+    width = manifest.embedding_width
+    values = np.array(sent.values, np.float64)
+    if len(values) != width:
+        message = f"{field} has {len(values):,} values; those of the model have {width}."
+        raise MalformedRequest(f"{field}.values", message)
+    if not np.isfinite(values).all() or not values.any():
+        raise MalformedRequest(f"{field}.values", f"{field} has values that are not finite numbers, or only zeros.")
+    values /= np.abs(values).max()  # so that no square is too large or too small
+    unit: Vectors = (values / np.linalg.norm(values)).astype(np.float32)
+    return unit

@@ -1,0 +1,144 @@
+"""A table of the properties by which tracks are chosen."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from pathlib import PurePosixPath
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segue.core.catalogue.records import TrackFacts
+from segue.core.errors import Starting
+from segue.server.selection.folding import fold
+from segue.server.selection.labels import NONE, Labels
+
+Rows = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+
+_COLUMNS: dict[str, type[np.generic]] = {
+    "present": np.bool_,
+    "artist": np.int32,
+    "album": np.int32,
+    "genre": np.int32,
+    "folder": np.int32,
+    "year": np.int16,
+    "seconds": np.float32,
+}
+_FIRST_SIZE = 1_024
+# Between artist and title of an album, a character of neither.
+_SEPARATOR = "\n"
+
+
+class TrackTable:
+    """One row for each track, about 30 bytes; rows of dropped tracks are used again. Every method is thread-safe.
+
+    Attributes:
+        artists: the folded first artists.
+        albums: the folded titles of albums, each with its folded artist in front of it.
+        genres: the predicted genres.
+        folders: the folders of the files.
+        further_artists: numbers of the artists of a row beyond the first, for rows that have several.
+        is_complete: True when all tracks of a view have been read.
+    """
+
+    def __init__(self) -> None:
+        self.artists, self.albums, self.genres, self.folders = Labels(), Labels(), Labels(), Labels()
+        self.further_artists: dict[int, tuple[int, ...]] = {}
+        self.is_complete = False
+        self._rows: dict[str, int] = {}
+        self._free: list[int] = []
+        self._columns: dict[str, NDArray[Any]] = {name: np.zeros(_FIRST_SIZE, kind) for name, kind in _COLUMNS.items()}
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @property
+    def columns(self) -> Mapping[str, NDArray[Any]]:
+        """The columns [rows], all of the same length: present, year, seconds, and numbers of labels."""
+        return self._columns
+
+    def row_numbers(self, track_ids: Sequence[str]) -> Rows:
+        """Returns the rows [n] of tracks, -1 for each that is not in the table."""
+        rows = self._rows
+        return np.fromiter((rows.get(track_id, -1) for track_id in track_ids), np.int64, len(track_ids))
+
+    def check_complete(self, tracks: int) -> None:
+        """Checks that all tracks of a view have been read.
+
+        Raises:
+            Starting: some have not.
+        """
+        if not self.is_complete:
+            raise Starting(
+                f"The server reads the tracks to filter: {len(self):,} of {tracks:,} are there. Try again in a second."
+            )
+
+    def artist_and_album(self, track_id: str) -> tuple[int, int]:
+        """Returns the numbers of the artist and the album of a track, each ``NONE`` if it is not known."""
+        row = self._rows.get(track_id)  # first: a row is never beyond the columns that are read after it
+        columns = self._columns
+        return (NONE, NONE) if row is None else (int(columns["artist"][row]), int(columns["album"][row]))
+
+    def put(self, track_ids: Sequence[str], facts: Iterable[TrackFacts | None]) -> None:
+        """Stores the facts of tracks; a track without facts is dropped."""
+        with self._lock:
+            for track_id, known in zip(track_ids, facts, strict=True):
+                if known is None:
+                    self._drop(track_id)
+                else:
+                    self._put(self._row_for(track_id), known)
+
+    def drop(self, track_ids: Iterable[str]) -> None:
+        """Drops tracks, and skips unknown ones."""
+        with self._lock:
+            for track_id in track_ids:
+                self._drop(track_id)
+
+    def retain(self, track_ids: Collection[str]) -> None:
+        """Drops all other tracks."""
+        with self._lock:
+            for track_id in self._rows.keys() - set(track_ids):
+                self._drop(track_id)
+
+    def _drop(self, track_id: str) -> None:
+        row = self._rows.pop(track_id, None)
+        if row is not None:
+            self._columns["present"][row] = False
+            self.further_artists.pop(row, None)
+            self._free.append(row)
+
+    def _row_for(self, track_id: str) -> int:
+        """Returns the row of a track, a new one if need be."""
+        row = self._rows.get(track_id)
+        if row is None:
+            row = self._free.pop() if self._free else len(self._rows)
+            if row >= len(self._columns["present"]):
+                self._columns = {name: np.resize(old, 2 * len(old)) for name, old in self._columns.items()}
+                self._columns["present"][row:] = False
+            self._rows[track_id] = row
+        return row
+
+    def _put(self, row: int, facts: TrackFacts) -> None:
+        columns = self._columns
+        artist, *further = [self.artists.number(fold(name)) for name in facts.artists or (facts.artist,)]
+        title, owner = fold(facts.album), fold(facts.album_artist or facts.artist)
+        columns["artist"][row] = artist
+        columns["album"][row] = self.albums.number(f"{owner}{_SEPARATOR}{title}" if title else "")
+        columns["genre"][row] = self.genres.number(facts.genre)
+        columns["folder"][row] = self.folders.number(str(PurePosixPath(facts.path).parent))
+        columns["year"][row] = int(facts.year or 0)
+        columns["seconds"][row] = facts.seconds
+        if further:
+            self.further_artists[row] = tuple(further)
+        else:
+            self.further_artists.pop(row, None)
+        columns["present"][row] = True
+
+
+def album_title(label: str) -> str:
+    """Returns the folded title in a label of ``TrackTable.albums``."""
+    return label.partition(_SEPARATOR)[2]
