@@ -14,6 +14,7 @@ import grpc
 
 from segue.client import _calls, _streams
 from segue.client._audio import AudioSource, Clip, open_clip
+from segue.client._calls import AnySeed
 from segue.client._endpoint import (
     DEFAULT_ADDRESS,
     DEFAULT_TIMEOUT,
@@ -41,7 +42,7 @@ from segue.v1.catalog_service_pb2 import (
     SearchTracksResponse,
 )
 from segue.v1.classification_service_pb2 import ClassifyResponse, StreamingClassifyResponse
-from segue.v1.recommendation_service_pb2 import RecommendRequest, RecommendResponse
+from segue.v1.recommendation_service_pb2 import RecommendRequest, RecommendResponse, TrackFilter, Variety
 from segue.v1.track_pb2 import Track
 
 
@@ -94,31 +95,37 @@ class AsyncClient:
 
     async def recommend(
         self,
-        seed: AudioSource | str,
+        seed: AnySeed,
         *,
         limit: int | None = None,
         offset: int | None = None,
         read_mask: Iterable[str] | None = None,
+        track_filter: TrackFilter | None = None,
+        variety: Variety | None = None,
     ) -> RecommendResponse:
         """Finds the tracks that sound most similar to a seed; see `Client.recommend`."""
-        if isinstance(seed, str):
-            return await self._send(_calls.recommend(seed, limit, read_mask, offset))
+        request = _calls.recommend_request(limit, read_mask, offset, track_filter, variety)
+        if isinstance(seed, (str, list, tuple)):
+            return await self._send(_calls.recommend(seed, request))
         with closing(await asyncio.to_thread(open_clip, seed, self._endpoint.timeout)) as clip:
             if clip.is_large:
-                return await self._recommend_large(clip, _calls.recommend_request(limit, read_mask, offset))
-            return await self._send(_calls.recommend(clip.head, limit, read_mask, offset))
+                return await self._recommend_large(clip, request)
+            return await self._send(_calls.recommend(clip.head, request))
 
     async def streaming_recommend(
         self,
-        seeds: Iterable[AudioSource | str] | AsyncIterable[AudioSource | str],
+        seeds: Iterable[AnySeed] | AsyncIterable[AnySeed],
         *,
         limit: int | None = None,
         offset: int | None = None,
         read_mask: Iterable[str] | None = None,
+        track_filter: TrackFilter | None = None,
+        variety: Variety | None = None,
         stream_timeout: float = MAX_TIMEOUT,
     ) -> AsyncIterator[tuple[int, RecommendResponse | SegueError]]:
         """Finds the tracks that sound most similar to each of many seeds; see `Client.streaming_recommend`."""
-        stream, unsent = _streams.streaming_recommend(seeds, limit, read_mask, stream_timeout, offset)
+        request = _calls.recommend_request(limit, read_mask, offset, track_filter, variety)
+        stream, unsent = _streams.streaming_recommend(seeds, request, stream_timeout)
         async for response in self._stream(stream):
             yield numbered_outcome(response)
         for number, error in unsent:

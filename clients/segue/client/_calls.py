@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TypeAlias
 
 from google.protobuf.field_mask_pb2 import FieldMask
 
@@ -25,7 +26,12 @@ from segue.v1.catalog_service_pb2 import (
     SearchTracksResponse,
 )
 from segue.v1.classification_service_pb2 import ClassifyRequest, ClassifyResponse
-from segue.v1.recommendation_service_pb2 import RecommendRequest, RecommendResponse
+from segue.v1.recommendation_service_pb2 import RecommendRequest, RecommendResponse, Seed, TrackFilter, Variety
+
+RecommendCall: TypeAlias = Call[RecommendRequest, RecommendResponse]
+
+AnySeed: TypeAlias = AudioSource | str | list[Seed] | tuple[Seed, ...]
+"""A clip, the id of a track, or several seeds with their weights."""
 
 TRACK_ID = re.compile(r"[0-9a-f]{32}")
 """The form of a track id."""
@@ -43,27 +49,25 @@ def classify(
     return Call(lambda stubs: stubs.classification.Classify, request)
 
 
-def recommend(
-    seed: AudioSource | str,
-    limit: int | None = None,
-    read_mask: Iterable[str] | None = None,
-    offset: int | None = None,
-) -> Call[RecommendRequest, RecommendResponse]:
-    """Builds a Recommend call.
+def recommend(seed: AnySeed, request: RecommendRequest) -> RecommendCall:
+    """Builds a Recommend call from a seed, or several, and a request without seeds.
 
     Raises:
         MalformedRequestError: the seed is a str that is the name of a file and no track id.
     """
-    request = recommend_request(limit, read_mask, offset)
+    seeded = RecommendRequest()
+    seeded.CopyFrom(request)
     if isinstance(seed, str):
         _check_no_file_name(seed)
-        request.track_id = _replace_surrogates(seed)
+        seeded.track_id = _replace_surrogates(seed)
+    elif isinstance(seed, (list, tuple)):
+        seeded.seeds.extend(seed)
     else:
-        request.audio.CopyFrom(audio_message(seed))
-    return Call(lambda stubs: stubs.recommendation.Recommend, request)
+        seeded.audio.CopyFrom(audio_message(seed))
+    return Call(lambda stubs: stubs.recommendation.Recommend, seeded)
 
 
-def recommend_track(request: RecommendRequest, track_id: str) -> Call[RecommendRequest, RecommendResponse]:
+def recommend_track(request: RecommendRequest, track_id: str) -> RecommendCall:
     """Builds a Recommend call for a track, from a request without a seed."""
     seeded = RecommendRequest(track_id=track_id)
     seeded.MergeFrom(request)
@@ -71,10 +75,20 @@ def recommend_track(request: RecommendRequest, track_id: str) -> Call[RecommendR
 
 
 def recommend_request(
-    limit: int | None, read_mask: Iterable[str] | None, offset: int | None = None
+    limit: int | None,
+    read_mask: Iterable[str] | None,
+    offset: int | None = None,
+    track_filter: TrackFilter | None = None,
+    variety: Variety | None = None,
 ) -> RecommendRequest:
     """Builds a request without its seed."""
-    return RecommendRequest(limit=clamp_int32(limit), read_mask=field_mask(read_mask), offset=clamp_int32(offset))
+    return RecommendRequest(
+        limit=clamp_int32(limit),
+        read_mask=field_mask(read_mask),
+        offset=clamp_int32(offset),
+        filter=track_filter,
+        variety=variety,
+    )
 
 
 def get_track(track: str | os.PathLike[str]) -> Call[GetTrackRequest, GetTrackResponse]:

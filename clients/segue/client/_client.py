@@ -14,6 +14,7 @@ import grpc
 
 from segue.client import _calls, _streams
 from segue.client._audio import AudioSource, Clip, open_clip
+from segue.client._calls import AnySeed
 from segue.client._endpoint import (
     DEFAULT_ADDRESS,
     DEFAULT_TIMEOUT,
@@ -40,7 +41,7 @@ from segue.v1.catalog_service_pb2 import (
     SearchTracksResponse,
 )
 from segue.v1.classification_service_pb2 import ClassifyResponse, StreamingClassifyResponse
-from segue.v1.recommendation_service_pb2 import RecommendRequest, RecommendResponse
+from segue.v1.recommendation_service_pb2 import RecommendRequest, RecommendResponse, TrackFilter, Variety
 from segue.v1.track_pb2 import Track
 
 
@@ -119,36 +120,44 @@ class Client:
 
     def recommend(
         self,
-        seed: AudioSource | str,
+        seed: AnySeed,
         *,
         limit: int | None = None,
         offset: int | None = None,
         read_mask: Iterable[str] | None = None,
+        track_filter: TrackFilter | None = None,
+        variety: Variety | None = None,
     ) -> RecommendResponse:
         """Finds the tracks that sound most similar to a seed, the most similar first.
 
         Args:
-            seed: the id of a track, as a str; or a clip, as for `classify`. A file above 16 MiB whose track is in the
-                catalogue is not sent, and the response has no quality flags.
+            seed: the id of a track, as a str; or a clip, as for `classify`; or a list of `segue.v1` Seed messages, each
+                with a weight. A file above 16 MiB whose track is in the catalogue is not sent, and the response has no
+                quality flags.
             limit: number of tracks to return, [1, 100]; None is the server's default (10).
             offset: number of the most similar tracks to skip, [0, 999], with limit at most 1000; None is 0.
             read_mask: fields of the response to return, such as ["recommendations", "embedding"], or ["*"]; None is the
                 server's default (recommendations, quality_flags and missing_seconds).
+            track_filter: the tracks that may be recommended; None is all.
+            variety: how much the tracks differ; None is the server's default (at most two tracks by one artist).
         """
-        if isinstance(seed, str):
-            return self._send(_calls.recommend(seed, limit, read_mask, offset))
+        request = _calls.recommend_request(limit, read_mask, offset, track_filter, variety)
+        if isinstance(seed, (str, list, tuple)):
+            return self._send(_calls.recommend(seed, request))
         with closing(open_clip(seed, self._endpoint.timeout)) as clip:
             if clip.is_large:
-                return self._recommend_large(clip, _calls.recommend_request(limit, read_mask, offset))
-            return self._send(_calls.recommend(clip.head, limit, read_mask, offset))
+                return self._recommend_large(clip, request)
+            return self._send(_calls.recommend(clip.head, request))
 
     def streaming_recommend(
         self,
-        seeds: Iterable[AudioSource | str],
+        seeds: Iterable[AnySeed],
         *,
         limit: int | None = None,
         offset: int | None = None,
         read_mask: Iterable[str] | None = None,
+        track_filter: TrackFilter | None = None,
+        variety: Variety | None = None,
         stream_timeout: float = MAX_TIMEOUT,
     ) -> Iterator[tuple[int, RecommendResponse | SegueError]]:
         """Finds the tracks that sound most similar to each of many seeds, over one stream.
@@ -162,9 +171,12 @@ class Client:
             limit: number of tracks to return for each seed, as for `recommend`.
             offset: number of the most similar tracks of each seed to skip, as for `recommend`.
             read_mask: fields of the responses to return, as for `recommend`.
+            track_filter: the tracks that may be recommended, as for `recommend`.
+            variety: how much the tracks differ, as for `recommend`.
             stream_timeout: time limit of the whole stream in seconds, (0, 86400].
         """
-        stream, unsent = _streams.streaming_recommend(seeds, limit, read_mask, stream_timeout, offset)
+        request = _calls.recommend_request(limit, read_mask, offset, track_filter, variety)
+        stream, unsent = _streams.streaming_recommend(seeds, request, stream_timeout)
         return itertools.chain(map(numbered_outcome, self._stream(stream)), unsent)
 
     def get_track(self, track: str | os.PathLike[str]) -> Track:

@@ -10,8 +10,8 @@ from typing import TypeVar
 
 from google.protobuf.field_mask_pb2 import FieldMask
 
-from segue.client._audio import AudioSource, Clip
-from segue.client._calls import clamp_int32, field_mask, recommend
+from segue.client._audio import Clip
+from segue.client._calls import AnySeed, clamp_int32, field_mask, recommend
 from segue.client._endpoint import MAX_TIMEOUT, Request
 from segue.client._error_mapping import from_status
 from segue.client._stream_calls import RecommendUpload, RequestMessages, Stream
@@ -77,11 +77,7 @@ def streaming_classify(
 
 
 def streaming_recommend(
-    seeds: Iterable[AudioSource | str] | AsyncIterable[AudioSource | str],
-    limit: int | None = None,
-    read_mask: Iterable[str] | None = None,
-    timeout: float = MAX_TIMEOUT,
-    offset: int | None = None,
+    seeds: Iterable[AnySeed] | AsyncIterable[AnySeed], request: RecommendRequest, timeout: float = MAX_TIMEOUT
 ) -> tuple[Stream[StreamingRecommendRequest, StreamingRecommendResponse], UnsentSeeds]:
     """Builds a StreamingRecommend call, and a list for the seeds that cannot be sent; the item ids are numbers.
 
@@ -91,13 +87,12 @@ def streaming_recommend(
     if isinstance(seeds, (str, bytes, os.PathLike)):
         raise TypeError("seeds are an iterable of seeds, not one seed: send [seed], or call recommend")
     numbers = itertools.count()
-    paths = None if read_mask is None else tuple(read_mask)
     unsent = UnsentSeeds()
 
-    def make_request(seed: AudioSource | str) -> StreamingRecommendRequest | None:
+    def make_request(seed: AnySeed) -> StreamingRecommendRequest | None:
         number = next(numbers)
         try:
-            return StreamingRecommendRequest(item_id=str(number), request=recommend(seed, limit, paths, offset).request)
+            return StreamingRecommendRequest(item_id=str(number), request=recommend(seed, request).request)
         except SegueError as error:
             unsent.add(number, error)
             return None

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,9 @@ from segue.client import _calls as calls
 from segue.client import _streams as streams
 from segue.v1 import catalog_service_pb2, classification_service_pb2, recommendation_service_pb2
 from segue.v1.catalog_service_pb2 import ListTracksResponse
+from segue.v1.recommendation_service_pb2 import RecommendRequest, Seed
+
+UNSEEDED = RecommendRequest()
 
 
 def test_every_method_has_a_call() -> None:
@@ -22,14 +26,14 @@ def test_every_method_has_a_call() -> None:
     }
     built = [
         calls.classify(b"audio", None).request,
-        calls.recommend(b"audio", None).request,
+        calls.recommend(b"audio", UNSEEDED).request,
         calls.get_track("id").request,
         calls.list_tracks(None).request,
         calls.batch_get_tracks(["id"]).request,
         calls.search_tracks("words", None).request,
         calls.status().request,
         *streams.streaming_classify([]).requests,
-        *streams.streaming_recommend(["id"])[0].requests,
+        *streams.streaming_recommend(["id"], UNSEEDED)[0].requests,
         *streams.recommend_upload([b"RIFF"], calls.recommend_request(None, None), 1).requests,
     ]
     assert contract == {request.DESCRIPTOR.full_name for request in built}
@@ -51,7 +55,7 @@ def test_unset_numbers_stay_unset() -> None:
 def test_read_mask() -> None:
     """The fields of a read mask are sent; None sends no mask, and a single str is refused."""
     assert ["scores", "timeline"] == list(calls.classify(b"", None, ("scores", "timeline")).request.read_mask.paths)
-    assert not calls.recommend("id").request.HasField("read_mask")
+    assert not calls.recommend("id", UNSEEDED).request.HasField("read_mask")
     with pytest.raises(TypeError, match="a list of fields"):
         calls.classify(b"", None, "scores")
 
@@ -59,19 +63,21 @@ def test_read_mask() -> None:
 @pytest.mark.parametrize(("number", "sent"), [(2**40, 2**31 - 1), (-(2**40), -(2**31)), (10_000, 10_000), (-1, -1)])
 def test_numbers_beyond_int32(number: int, sent: int) -> None:
     """A number that int32 cannot hold is sent as the nearest that it can, and the server checks its own limits."""
-    assert sent == calls.recommend("id", number).request.limit
+    assert sent == calls.recommend_request(number, None).limit
 
 
 def test_seed_by_type() -> None:
-    """A str is the id of a track, and bytes are audio."""
-    seeds = [calls.recommend("id", None).request, calls.recommend(b"id", None).request]
-    assert ["track_id", "audio"] == [seed.WhichOneof("seed") for seed in seeds]
+    """A str is the id of a track, bytes are audio, and a list has several seeds."""
+    several = [Seed(track_id="id"), Seed(genre="jazz", weight=-1)]
+    requests = [calls.recommend(seed, UNSEEDED).request for seed in ("id", b"id", several)]
+    assert ["track_id", "audio", None] == [request.WhichOneof("seed") for request in requests]
+    assert several == list(requests[2].seeds)
 
 
 @pytest.mark.parametrize("text", ["song.mp3", "./song", "/music/song.flac", "a/b"])
 def test_file_name_as_a_seed(text: str) -> None:
     """A str that looks like a file and not like an id is not sent, and the error says how to name a file."""
-    for call in (calls.recommend, calls.get_track):
+    for call in (partial(calls.recommend, request=UNSEEDED), calls.get_track):
         with pytest.raises(MalformedRequestError, match=re.escape(f"pathlib.Path({text!r})")):
             call(text)
 

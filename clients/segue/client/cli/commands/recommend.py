@@ -2,48 +2,120 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
+
 import click
 
-from segue.client._audio import AudioSource
-from segue.client._calls import TRACK_ID
+from segue.client._audio import AudioSource, audio_message
+from segue.client._calls import TRACK_ID, AnySeed
 from segue.client.cli import options
 from segue.client.cli.audio_argument import name_file, path_exists, read_audio
+from segue.client.cli.criteria import Criteria, criteria_options
 from segue.client.cli.options import SharedOptions
 from segue.client.cli.output import print_paths
 from segue.client.errors import AudioUnreadableError, SegueError
+from segue.v1.recommendation_service_pb2 import RecommendResponse, Seed, Variety
 
 _FIELDS = ("recommendations", "quality_flags", "missing_seconds")
+_GENRE = "genre:"
+_LESS_WEIGHT = -0.5
+_DEFAULT_LIMIT, _DEFAULT_PER_ARTIST = 10, 2
+# The beginning of a field that belongs to one of several seeds.
+_NUMBER = re.compile(r"seeds\[(\d+)\]")
 
 
 @click.command()
-@click.argument("seed", metavar="FILE|TRACK_ID")
+@click.argument("seeds", nargs=-1, required=True, metavar="FILE|TRACK_ID|genre:NAME...")
+@click.option("--less", multiple=True, metavar="SEED", help="Fewer tracks like this seed; can be given several times.")
 @options.limit
 @options.offset
+@criteria_options
 @options.path_format
 @options.embedding
 @options.shared_options
 @click.pass_obj
 def recommend(
-    shared: SharedOptions, seed: str, limit: int | None, offset: int | None, path_end: str | None, embedding: bool
+    shared: SharedOptions,
+    /,
+    seeds: tuple[str, ...],
+    less: tuple[str, ...],
+    criteria: Criteria,
+    path_end: str | None,
+    embedding: bool,
+    **page: int | None,
 ) -> None:
-    """Finds the tracks that sound most similar to a file or a track.
+    """Finds the tracks that sound most similar to a file or a track, or to several.
 
     FILE is an audio file, or - for standard input. TRACK_ID is the id of a track of the catalogue; segue search finds
-    it. On a terminal of less than 110 columns, the table has no track ids.
+    it. genre:NAME is the mean of the catalogue's tracks of a genre, such as genre:jazz. On a terminal of less than 110
+    columns, the table has no track ids.
     """
     options.check_path_format(shared, path_end)
     details = options.requested_details(shared, embedding=embedding)
     with shared.open_client() as client:
+        seed = _parse_seeds(seeds, less)
         try:
             response = client.recommend(
-                _parse_seed(seed), limit=limit, offset=offset, read_mask=[*_FIELDS, *details] if details else None
+                seed,
+                **page,
+                read_mask=[*_FIELDS, *details] if details else None,
+                track_filter=criteria.track_filter,
+                variety=criteria.variety,
             )
         except SegueError as error:
-            raise name_file(error, seed) from None
+            raise _name_seed(error, seed, [*seeds, *less]) from None
     if path_end:
         print_paths([item.track for item in response.recommendations], path_end.encode())
     else:
         shared.make_output(details).recommendations(response)
+    _explain(response, page["limit"] or _DEFAULT_LIMIT, criteria.variety)
+
+
+def _explain(response: RecommendResponse, limit: int, variety: Variety) -> None:
+    """Prints why there are fewer tracks than requested, as far as that is known."""
+    if response.emptied_by:
+        click.echo(f"segue: No track is left after the condition {response.emptied_by}.", err=True)
+        return
+    artists = Counter(item.track.artist for item in response.recommendations if item.track.artist)
+    is_limited = not variety.HasField("max_per_artist") and _DEFAULT_PER_ARTIST in artists.values()
+    if len(response.recommendations) < limit and is_limited:
+        click.echo(f"segue: At most {_DEFAULT_PER_ARTIST} tracks by one artist; --per-artist 0 prints all.", err=True)
+
+
+def _parse_seeds(seeds: tuple[str, ...], less: tuple[str, ...]) -> AnySeed:
+    """Returns the one seed, or several with their weights.
+
+    Raises:
+        AudioUnreadableError: a seed is neither a file nor a track id nor a genre, or a file cannot be read.
+    """
+    if len(seeds) == 1 and not less and not _genre(seeds[0]):
+        return _parse_seed(seeds[0])
+    return [*(_weighted(text, 1.0) for text in seeds), *(_weighted(text, _LESS_WEIGHT) for text in less)]
+
+
+def _name_seed(error: SegueError, seed: AnySeed, texts: list[str]) -> SegueError:
+    """Returns an error whose message names the seed as it was written."""
+    if not isinstance(seed, list):
+        return name_file(error, texts[0])
+    number = _NUMBER.match(error.field or "")
+    if number and (text := texts[int(number[1])]) not in error.message:
+        error.message = f"{text}: {error.message}"
+    return error
+
+
+def _weighted(text: str, weight: float) -> Seed:
+    if genre := _genre(text):
+        return Seed(genre=genre, weight=weight)
+    seed = _parse_seed(text)
+    if isinstance(seed, str):
+        return Seed(track_id=seed, weight=weight)
+    return Seed(audio=audio_message(seed), weight=weight)
+
+
+def _genre(text: str) -> str:
+    """Returns the name of a genre that is a seed, or ""; a file wins over a genre of the same name."""
+    return text.removeprefix(_GENRE) if text.startswith(_GENRE) and not path_exists(text) else ""
 
 
 def _parse_seed(text: str) -> AudioSource | str:

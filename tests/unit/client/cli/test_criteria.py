@@ -1,0 +1,71 @@
+"""The options that choose among similar tracks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from segue.client.cli.criteria import Criteria, criteria_options
+from segue.v1.recommendation_service_pb2 import TrackExclusion, TrackFilter, Variety
+
+
+def parsed(*arguments: str) -> Criteria:
+    """Parses the options of a command."""
+    results: list[Criteria] = []
+
+    @click.command()
+    @criteria_options
+    def command(criteria: Criteria) -> None:
+        results.append(criteria)
+
+    ended = CliRunner().invoke(command, arguments)
+    if ended.exit_code:
+        raise click.UsageError(ended.output)
+    return results[0]
+
+
+def test_no_option() -> None:
+    """Without options there is no filter, and the variety is the server's default."""
+    assert Criteria(None, Variety()) == parsed()
+
+
+def test_every_option() -> None:
+    """Each option is a field of the request; lists have one value for each time that they are given."""
+    lists = ["--genre", "jazz", "--genre", "pop", "--artist", "Björk", "--album", "Debut", "--folder", "music"]
+    excluded = ["--not-genre", "rock", "--not-artist", "X", "--not-album", "Y", "--not-folder", "/z"]
+    others = ["--years", "1990-1999", "--min-similarity", "-0.5"]
+    variety = ["--per-artist", "0", "--per-album", "1", "--diversity", "0.25"]
+    expected = TrackFilter(
+        genres=["jazz", "pop"],
+        artists=["Björk"],
+        albums=["Debut"],
+        folders=[str(Path("music").absolute())],
+        min_year=1990,
+        max_year=1999,
+        min_similarity=-0.5,
+        exclude=TrackExclusion(genres=["rock"], artists=["X"], albums=["Y"], folders=["/z"]),
+    )
+    expected_variety = Variety(max_per_artist=0, max_per_album=1, diversity=0.25)
+    assert Criteria(expected, expected_variety) == parsed(*lists, *excluded, *others, *variety)
+
+
+@pytest.mark.parametrize(
+    ("text", "years"),
+    [("1990", (1990, 1990)), ("1990-", (1990, 0)), ("-1999", (0, 1999)), ("1990-1999", (1990, 1999))],
+)
+def test_years(text: str, years: tuple[int, int]) -> None:
+    """A range of years may be one year, or open at one end."""
+    wanted = parsed("--years", text).track_filter
+    assert wanted is not None
+    assert years == (wanted.min_year, wanted.max_year)
+    assert (years[0] > 0, years[1] > 0) == (wanted.HasField("min_year"), wanted.HasField("max_year"))
+
+
+@pytest.mark.parametrize("text", ["", "-", "x", "90s", "1990-2000-2010", "19901"])
+def test_wrong_years(text: str) -> None:
+    """Any other text is an error that shows the forms."""
+    with pytest.raises(click.UsageError, match="neither a year nor a range such as 1990-1999"):
+        parsed("--years", text)
