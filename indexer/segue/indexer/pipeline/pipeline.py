@@ -164,7 +164,7 @@ class Pipeline:
         if is_changed is None:
             return False
         self._tag_updates.write(at_least=MAX_BATCH)
-        self._counts.count_rechecked(is_changed)
+        self._counts.count_rechecked(file, is_changed)
         self._show(self._counts)
         return True
 

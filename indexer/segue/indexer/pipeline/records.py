@@ -161,7 +161,7 @@ class MusicFile:
         mtime_ns: time of the last modification, in nanoseconds since 1970.
         known: the catalogue has a track for this path.
         ctime_ns: time of the last change of its content or its status, in nanoseconds since 1970.
-        expected_id: track whose audio the file is likely to have still, or empty. If it has it, it is not decoded.
+        expected_id: track whose audio the file is likely to have, or empty. If it has it, it is not decoded.
     """
 
     path: Path

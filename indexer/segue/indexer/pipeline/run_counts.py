@@ -35,8 +35,8 @@ class RunCounts:
         removed: tracks that lost their last file.
         forgotten: files that left the catalogue.
         decoded: files whose audio was decoded.
-        rechecked: files that were read again but not decoded, since their audio is the same. They count as updated or
-            unchanged, too.
+        rechecked: files that were read but not decoded, since the catalogue has their audio. They count as added,
+            updated or unchanged, too.
         model: id of the model, or None if the run needed none or did not get there.
         seconds: duration of the run, in seconds.
         dry_run: nothing was changed, and these are the counts that a run would have.
@@ -103,10 +103,12 @@ class RunCounts:
             case Failure():
                 self.failures.append(source)
 
-    def count_rechecked(self, is_changed: bool) -> None:
-        """Counts a file that was not decoded, as its audio is the same; its tags may have changed."""
+    def count_rechecked(self, file: MusicFile, is_changed: bool) -> None:
+        """Counts a file that was not decoded, as the catalogue has its audio; its tags may have changed."""
         self.rechecked += 1
-        if is_changed:
+        if not file.known:
+            self.count_indexed(file, file.expected_id)
+        elif is_changed:
             self.updated += 1
         else:
             self.unchanged += 1
@@ -115,7 +117,7 @@ class RunCounts:
         """Counts a file in a dry run, as if indexing it succeeded."""
         match source:
             case MusicFile(expected_id=expected_id) if expected_id:
-                self.count_rechecked(is_changed=False)
+                self.count_rechecked(source, is_changed=False)
             case MusicFile(known=True):
                 self.updated += 1
             case MusicFile():

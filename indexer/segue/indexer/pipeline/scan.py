@@ -18,6 +18,7 @@ from segue.core.catalogue.store import TrackStore
 from segue.core.errors import NoMusic
 from segue.core.system_names import is_resource_fork, is_system_folder
 from segue.indexer.pipeline.left_out import LeftOut
+from segue.indexer.pipeline.moved_files import MovedFiles
 from segue.indexer.pipeline.records import TEMPORARY, Failure, MusicFile, Skipped, Source, Unchanged
 
 # Files in one query of the store.
@@ -33,6 +34,10 @@ class FileRecords(Protocol):
 
     def failures(self, paths: Sequence[str]) -> list[FailureRecord | None]:
         """Returns the failures of these paths, None for each that did not fail."""
+        ...
+
+    def all_files(self) -> Iterable[PathRecord]:
+        """Returns the records of all indexed files."""
         ...
 
 
@@ -187,7 +192,7 @@ def classify_files(
     Yields:
         The files to examine and those to skip, in order.
     """
-    always_tried = {absolute(path) for path in named}
+    always_tried, moved = {absolute(path) for path in named}, MovedFiles(records.all_files)
     for page in batched(files, _PAGE):
         paths = [file for file in page if isinstance(file, Path)]
         names = [display_path(path) for path in paths]
@@ -197,7 +202,15 @@ def classify_files(
             if isinstance(file, Failure):
                 yield file
             else:
-                yield _classify(file, indexed[file], None if file in always_tried else failed[file], recheck)
+                failure = None if file in always_tried else failed[file]
+                yield _expecting_audio(_classify(file, indexed[file], failure, recheck), moved)
+
+
+def _expecting_audio(source: Source, moved: MovedFiles) -> Source:
+    """Returns a new file with the track that it has if it was moved, and any other source unchanged."""
+    if isinstance(source, MusicFile) and not source.known:
+        return replace(source, expected_id=moved.track_id(source.size, source.mtime_ns))
+    return source
 
 
 def stat_file(path: Path, known: bool) -> MusicFile | Failure:

@@ -215,7 +215,8 @@ def test_a_file_with_the_same_audio_gets_its_tags() -> None:
     world = World()
     world.run(music(1))
     before = world.track("1")
-    world.run([replace(file, expected_id=file.path.stem.zfill(32)) for file in music(1, 2)])
+    files = [*music(1, known=True), *music(2)]
+    world.run([replace(file, expected_id=file.path.stem.zfill(32)) for file in files])
 
     assert replace(before, title="New title", tagged_genre="", tagged_genres=()) == world.track("1")
     assert (1, 1, 2) == (world.counts.rechecked, world.counts.updated, world.counts.added)

@@ -30,6 +30,10 @@ class Records:
         """Returns the failures of these paths."""
         return [self.failed.get(path) for path in paths]
 
+    def all_files(self) -> list[PathRecord]:
+        """Returns all records."""
+        return list(self.records.values())
+
 
 def touch(folder: Path, *names: str) -> None:
     """Creates empty files."""
@@ -188,6 +192,28 @@ def test_a_file_with_the_same_size_and_time_is_unchanged(tmp_path: Path) -> None
     assert (True, "") == (touched.known, touched.expected_id)
     assert isinstance(status, MusicFile)
     assert "3" == status.expected_id
+
+
+def test_a_moved_file_is_expected_to_have_its_audio(tmp_path: Path) -> None:
+    """A new file of the size and time of an indexed one has its track, unless such files have different tracks."""
+    touch(tmp_path, "moved.mp3", "twins.mp3", "new.mp3")
+    for number, name in enumerate(("moved.mp3", "twins.mp3", "new.mp3")):
+        os.utime(tmp_path / name, ns=(number, number))
+    records = Records(
+        PathRecord("/old/moved.mp3", 0, 0, "1"),
+        PathRecord("/old/copy.mp3", 0, 0, "1"),
+        PathRecord("/old/twin.mp3", 0, 1, "2"),
+        PathRecord("/old/other twin.mp3", 0, 1, "3"),
+        PathRecord("/old/last twin.mp3", 0, 1, "2"),
+        PathRecord("/old/larger.mp3", 1, 2, "4"),
+    )
+    found = {
+        file.path.name: file for file in classify_files(find_music([tmp_path]), records) if isinstance(file, MusicFile)
+    }
+    assert {"moved.mp3": "1", "twins.mp3": "", "new.mp3": ""} == {
+        name: file.expected_id for name, file in found.items()
+    }
+    assert not any(file.known for file in found.values())
 
 
 def test_a_failed_file_is_skipped_until_it_changes(tmp_path: Path) -> None:

@@ -1,0 +1,41 @@
+"""Finds the tracks of files that were moved or renamed, so that these need not be decoded again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import cached_property
+
+from segue.core.catalogue.records import PathRecord
+
+# Several tracks have files of this size and time.
+_AMBIGUOUS = ""
+
+
+class MovedFiles:
+    """Looks up the tracks of indexed files by size and time, which a file keeps when it is moved.
+
+    The records are read at the first look-up: most runs find no new file.
+    """
+
+    def __init__(self, all_files: Callable[[], Iterable[PathRecord]]) -> None:
+        """Reads nothing yet.
+
+        Args:
+            all_files: returns the records of all indexed files.
+        """
+        self._all_files = all_files
+
+    def track_id(self, size: int, mtime_ns: int) -> str:
+        """Returns the track of the indexed files with a size in bytes and a time in ns since 1970.
+
+        "" means that there is no such file, or that such files have different tracks.
+        """
+        return self._tracks.get((size, mtime_ns), "")
+
+    @cached_property
+    def _tracks(self) -> dict[tuple[int, int], str]:
+        tracks: dict[tuple[int, int], str] = {}
+        for file in self._all_files():
+            key = file.size, file.mtime_ns
+            tracks[key] = file.track_id if tracks.get(key, file.track_id) == file.track_id else _AMBIGUOUS
+        return tracks
