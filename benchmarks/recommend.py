@@ -28,6 +28,7 @@ from typing import NamedTuple
 
 import grpc
 import numpy as np
+from numpy.typing import NDArray
 
 from segue.core.catalogue.records import Addition, PathRecord, Track, Vector
 from segue.core.catalogue.tag_scores import pack_tag_scores
@@ -85,8 +86,8 @@ def addition(number: int, vector: Vector, manifest: Manifest) -> Addition:
     return Addition(track, vector, PathRecord(path, 31_234_567, 1_700_000_000_000_000_000 + number, track.track_id))
 
 
-def write_catalogue(data: Path, model: str, tracks: int) -> None:
-    """Writes a catalogue of invented tracks with random embeddings, and publishes its index."""
+def write_catalogue(data: Path, model: str, tracks: int) -> NDArray[np.float32]:
+    """Writes a catalogue of invented tracks, publishes its index, and returns the random embeddings [tracks, e]."""
     manifest = read_manifest(shipped_models() / model)
     vectors = np.random.default_rng(1).standard_normal((tracks, manifest.embedding_width)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
@@ -96,6 +97,7 @@ def write_catalogue(data: Path, model: str, tracks: int) -> None:
                 numbers = range(start, min(start + PAGE, tracks))
                 writer.add([addition(number, vectors[number], manifest) for number in numbers])
         publish(data, store)
+    return vectors
 
 
 @contextmanager
