@@ -59,7 +59,7 @@ def recommend(seed: AnySeed, request: RecommendRequest) -> RecommendCall:
     seeded.CopyFrom(request)
     if isinstance(seed, str):
         _check_no_file_name(seed)
-        seeded.track_id = _replace_surrogates(seed)
+        seeded.track_id = replace_surrogates(seed)
     elif isinstance(seed, (list, tuple)):
         seeded.seeds.extend(seed)
     else:
@@ -95,9 +95,9 @@ def get_track(track: str | os.PathLike[str]) -> Call[GetTrackRequest, GetTrackRe
     """Builds a GetTrack call, for an id or for a path, which is made absolute."""
     if isinstance(track, str):
         _check_no_file_name(track)
-        request = GetTrackRequest(track_id=_replace_surrogates(track))
+        request = GetTrackRequest(track_id=replace_surrogates(track))
     else:
-        request = GetTrackRequest(path=_catalogue_path(track))
+        request = GetTrackRequest(path=catalogue_path(track))
     return Call(lambda stubs: stubs.catalog.GetTrack, request)
 
 
@@ -109,7 +109,7 @@ def batch_get_tracks(track_ids: Iterable[str]) -> Call[BatchGetTracksRequest, Ba
     """
     if isinstance(track_ids, str):
         raise TypeError(f"track_ids is a list of ids such as [{track_ids!r}], not a str")
-    request = BatchGetTracksRequest(track_ids=map(_replace_surrogates, track_ids))
+    request = BatchGetTracksRequest(track_ids=map(replace_surrogates, track_ids))
     return Call(lambda stubs: stubs.catalog.BatchGetTracks, request)
 
 
@@ -118,7 +118,7 @@ def search_tracks(
 ) -> Call[SearchTracksRequest, SearchTracksResponse]:
     """Builds a SearchTracks call, for the first page unless there is a token."""
     request = SearchTracksRequest(
-        query=_replace_surrogates(query), page_size=clamp_int32(page_size) or 0, page_token=page_token
+        query=replace_surrogates(query), page_size=clamp_int32(page_size) or 0, page_token=page_token
     )
     return Call(lambda stubs: stubs.catalog.SearchTracks, request)
 
@@ -162,7 +162,7 @@ def field_mask(paths: Iterable[str] | None) -> FieldMask | None:
     """
     if isinstance(paths, str):
         raise TypeError(f"read_mask is a list of fields such as [{paths!r}], not a str")
-    return None if paths is None else FieldMask(paths=map(_replace_surrogates, paths))
+    return None if paths is None else FieldMask(paths=map(replace_surrogates, paths))
 
 
 def looks_like_a_file(text: str) -> bool:
@@ -179,7 +179,7 @@ def _check_no_file_name(track_id: str) -> None:
         )
 
 
-def _catalogue_path(path: os.PathLike[str]) -> str:
+def catalogue_path(path: os.PathLike[str]) -> str:
     """Returns an absolute path as the indexer writes it: a byte that is not UTF-8 as backslash, x and two digits.
 
     A path with such an escape is one that Segue printed, unless a file of this very name exists here.
@@ -191,6 +191,6 @@ def _catalogue_path(path: os.PathLike[str]) -> str:
     return name.decode("utf-8", "backslashreplace")
 
 
-def _replace_surrogates(text: str) -> str:
+def replace_surrogates(text: str) -> str:
     """Replaces the surrogates that Python makes of undecodable arguments, which protobuf refuses; no id has them."""
     return text.encode("utf-8", "replace").decode("utf-8")

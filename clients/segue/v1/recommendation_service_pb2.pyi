@@ -130,8 +130,9 @@ class RecommendRequest(_message.Message):
     offset: _builtins.int
     """Number of the most similar tracks to skip, for further pages, [0, 999]. Unset is 0; below 0, or an offset that makes
     offset + limit more than 1000, is MALFORMED_REQUEST. The pages of one seed overlap or have gaps if the catalogue
-    changes between them. Far from the seed the search is approximate: of the 1000 most similar of 100,000 tracks, about
-    one in twenty is missing.
+    changes between them, and also since the search is approximate far from the seed: of the 1000 most similar of
+    100,000 tracks, about one in twenty is missing. With a filter, the search is exact in catalogues of up to 50,000,000
+    numbers in embeddings, such as 250,000 tracks of 200 numbers.
     """
     @_builtins.property
     def audio(self) -> _audio_pb2.Audio:
@@ -140,22 +141,23 @@ class RecommendRequest(_message.Message):
     @_builtins.property
     def read_mask(self) -> _field_mask_pb2.FieldMask:
         """Fields of the response to return: "recommendations", "quality_flags", "missing_seconds", "timeline", "embedding", or
-        "*" for all. The revision is always returned. Unset is "recommendations", "quality_flags" and "missing_seconds"; any
+        "*" for all. The revision, emptied_by and limited are always returned. Unset is "recommendations", "quality_flags" and "missing_seconds"; any
         other path is MALFORMED_REQUEST.
         """
 
     @_builtins.property
     def seeds(self) -> _containers.RepeatedCompositeFieldContainer[Global___Seed]:
-        """Several seeds with weights, [1, 100] of them, in place of the one seed; both are MALFORMED_REQUEST. Tracks are compared
-        with the sum of the seeds' embeddings, each times its weight, which is brought to length 1 (Rocchio 1971). Seeds that
-        are tracks of the catalogue are left out, whatever their weight.
+        """Several seeds with weights, [1, 100] of them, in place of the one seed; both are MALFORMED_REQUEST. Tracks are
+        compared with the sum of the seeds' embeddings, each times its weight, which is brought to length 1 (Rocchio 1971).
+        Seeds that are tracks of the catalogue are left out, whatever their weight. All clips of a request are in one
+        message, together at most 32 MiB, and the response does not describe them.
         """
 
     @_builtins.property
     def filter(self) -> Global___TrackFilter:
         """The tracks that may be recommended. Unset is all. The response has as many tracks as requested whenever so many meet
-        the filter. Until the server has read the properties of all tracks, which it begins when it starts, the call fails
-        with STARTING. Changed tags are considered within a minute in a catalogue of 100,000 tracks.
+        the filter and the limits of variety. Until the server has read the properties of the tracks, which it begins when it
+        starts, the call fails with STARTING. New tags are considered within a minute in a catalogue of 100,000 tracks.
         """
 
     @_builtins.property
@@ -276,7 +278,9 @@ Global___Embedding: _TypeAlias = Embedding  # noqa: Y015
 
 @_typing.final
 class TrackFilter(_message.Message):
-    """Conditions that recommended tracks meet, all of them. A condition without values allows all tracks."""
+    """Conditions that recommended tracks meet, all of them. A condition without values allows all tracks. Each list has at
+    most 1,000 texts of at most 4,096 characters; more is MALFORMED_REQUEST, and so is an empty text.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -421,9 +425,9 @@ class Variety(_message.Message):
     MAX_PER_ALBUM_FIELD_NUMBER: _builtins.int
     DIVERSITY_FIELD_NUMBER: _builtins.int
     max_per_artist: _builtins.int
-    """Largest number of tracks by one artist, [0, 100]; 0 is no limit. Unset is 2. The artist is the first one in the tags,
-    whatever case and accents. Tracks without an artist are not limited. The response has fewer tracks than requested if
-    the catalogue has too few artists.
+    """Largest number of tracks by one artist, [0, 100]; 0 is no limit. Unset is 2, or 0 if the filter names artists,
+    albums or track_ids. The artist is the first one in the tags, whatever case and accents. Tracks without an artist are
+    not limited. If the response has fewer tracks than requested because of this, limited says so.
     """
     max_per_album: _builtins.int
     """Largest number of tracks of one album, [0, 100]; 0 is no limit. Unset is 0. Albums of the same title by different
@@ -540,16 +544,21 @@ class RecommendResponse(_message.Message):
     EMBEDDING_FIELD_NUMBER: _builtins.int
     MISSING_SECONDS_FIELD_NUMBER: _builtins.int
     EMPTIED_BY_FIELD_NUMBER: _builtins.int
+    LIMITED_FIELD_NUMBER: _builtins.int
     missing_seconds: _builtins.float
-    """Seconds that are missing in a seed that is a clip, as in ClassifyResponse."""
+    """Seconds that are missing in the one seed if it is a clip, as in ClassifyResponse."""
     emptied_by: _builtins.str
     """The field of the request's filter that left no track, such as "filter.genres", or empty. The conditions apply one
     after the other: track_ids, genres, artists, albums, folders, years, durations, those of exclude, min_similarity.
     """
+    limited: _builtins.bool
+    """True if there are fewer tracks than requested, and others were left out because of the limits for an artist or an
+    album.
+    """
     @_builtins.property
     def recommendations(self) -> _containers.RepeatedCompositeFieldContainer[Global___Recommendation]:
-        """The most similar tracks first; equal similarities in the order of their track ids. Fewer than requested if the
-        catalogue has fewer, or is being emptied.
+        """The most similar tracks first, unless diversity is set; equal similarities in the order of their track ids. Fewer
+        than requested if no more tracks meet filter and variety, or the catalogue is being emptied.
         """
 
     @_builtins.property
@@ -558,17 +567,17 @@ class RecommendResponse(_message.Message):
 
     @_builtins.property
     def quality_flags(self) -> _containers.RepeatedScalarFieldContainer[_audio_pb2.QualityFlag.ValueType]:
-        """The flaws of a seed that is a clip, in the order of the flags' numbers."""
+        """The flaws of the one seed if it is a clip, in the order of the flags' numbers."""
 
     @_builtins.property
     def timeline(self) -> _containers.RepeatedCompositeFieldContainer[_classification_service_pb2.ScoredWindow]:
-        """The windows of a seed that is a clip, as in ClassifyResponse, each with its ten best genres. Only if read_mask
+        """The windows of the one seed if it is a clip, as in ClassifyResponse, each with its ten best genres. Only if read_mask
         includes it.
         """
 
     @_builtins.property
     def embedding(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
-        """The embedding of the seed, a vector of length 1. Only if read_mask includes it."""
+        """The embedding that tracks were compared with, a vector of length 1. Only if read_mask includes it."""
 
     def __init__(
         self,
@@ -580,10 +589,11 @@ class RecommendResponse(_message.Message):
         embedding: _abc.Iterable[_builtins.float] | None = ...,
         missing_seconds: _builtins.float = ...,
         emptied_by: _builtins.str = ...,
+        limited: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["revision", b"revision"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["embedding", b"embedding", "emptied_by", b"emptied_by", "missing_seconds", b"missing_seconds", "quality_flags", b"quality_flags", "recommendations", b"recommendations", "revision", b"revision", "timeline", b"timeline"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["embedding", b"embedding", "emptied_by", b"emptied_by", "limited", b"limited", "missing_seconds", b"missing_seconds", "quality_flags", b"quality_flags", "recommendations", b"recommendations", "revision", b"revision", "timeline", b"timeline"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -139,6 +139,16 @@ def test_two_tracks_by_one_artist(stubs: Stubs) -> None:
     assert 3 == albums["Debut"]
 
 
+def test_limits_and_named_artists(stubs: Stubs) -> None:
+    """A filter that names artists, albums or tracks lifts the limit; the response says if a limit left out others."""
+    by_artist = respond(stubs, filter=TrackFilter(artists=["Björk"]))
+    assert (19, False) == (len(by_artist.recommendations), by_artist.limited)
+    two = respond(stubs, filter=TrackFilter(artists=["Björk"]), variety=Variety(max_per_artist=2))
+    assert (2, True) == (len(two.recommendations), two.limited)
+    assert not respond(stubs, limit=10).limited
+    assert respond(stubs, read_mask=FieldMask(paths=["recommendations"])).limited
+
+
 def test_pages_with_limits(stubs: Stubs) -> None:
     """The pages of a seed together are all recommendations, each once."""
     pages = [ids(recommended(stubs, limit=7, offset=offset)) for offset in range(0, 49, 7)]
@@ -192,7 +202,7 @@ def test_a_filter_that_leaves_no_track(stubs: Stubs) -> None:
 
 
 def test_several_seeds(stubs: Stubs, width: int) -> None:
-    """Tracks are compared with the weighted sum of the seeds, none of which is recommended."""
+    """Tracks are compared with the weighted sum of the seeds, and no seed is recommended."""
     seeds = [Seed(track_id=track_id(1)), Seed(track_id=track_id(2), weight=2), Seed(track_id=track_id(4), weight=-0.5)]
     expected = vector(1, width) + 2 * vector(2, width) - vector(4, width) / 2
     response = respond(stubs, seeds=seeds, variety=ALL, read_mask=FieldMask(paths=["*"]))
@@ -214,7 +224,7 @@ def test_kinds_of_seeds(stubs: Stubs, width: int, labels: tuple[str, ...], loade
     np.testing.assert_allclose(response.embedding, mean / np.linalg.norm(mean), atol=1e-6)
     clip = Audio(content=wav(6))
     alone = respond(stubs, audio=clip, read_mask=FieldMask(paths=["embedding"])).embedding
-    response = respond(stubs, seeds=[Seed(audio=clip)], read_mask=FieldMask(paths=["embedding"]))
+    response = respond(stubs, seeds=[Seed(audio=clip, weight=1e-5)], read_mask=FieldMask(paths=["embedding"]))
     np.testing.assert_allclose(response.embedding, alone, atol=1e-6)
 
 
@@ -244,7 +254,9 @@ def test_diversity(stubs: Stubs) -> None:
         ({"seeds": [Seed(track_id=track_id(1)), Seed(audio=Audio())]}, "seeds[1].audio.content"),
         ({"filter": TrackFilter(genres=["polka"])}, "filter.genres"),
         ({"filter": TrackFilter(artists=[""])}, "filter.artists"),
-        ({"filter": TrackFilter(track_ids=["a"] * 10_001)}, "filter.track_ids"),
+        ({"filter": TrackFilter(track_ids=["a"] * 1_001)}, "filter.track_ids"),
+        ({"filter": TrackFilter(artists=["a" * 5_000])}, "filter.artists"),
+        ({"seeds": [Seed(track_id="")]}, "seeds[0]"),
         ({"filter": TrackFilter(min_year=0)}, "filter.min_year"),
         ({"filter": TrackFilter(max_year=10_000)}, "filter.max_year"),
         ({"filter": TrackFilter(min_similarity=math.nan)}, "filter.min_similarity"),

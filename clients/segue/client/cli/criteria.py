@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import click
+from google.protobuf.duration_pb2 import Duration
 
+from segue.client._calls import catalogue_path, replace_surrogates
 from segue.v1.recommendation_service_pb2 import TrackExclusion, TrackFilter, Variety
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -29,7 +31,7 @@ class Criteria(NamedTuple):
 
 
 class _YearsType(click.ParamType):  # type: ignore[type-arg] # generic in its types alone
-    """A year, or a range of years, either end of which may be missing."""
+    """A year, or a range of years that may be open at one end."""
 
     name = "years"
 
@@ -37,7 +39,7 @@ class _YearsType(click.ParamType):  # type: ignore[type-arg] # generic in its ty
         """Returns the fields of a filter."""
         match = _YEARS.fullmatch(str(value))
         first, dash, last = match.groups() if match else (None, None, None)
-        if not (first or last) or (last and not dash):
+        if not (first or last) or (last and not dash) or (first and last and int(first) > int(last)):
             self.fail(f"{value!r} is neither a year nor a range such as 1990-1999, 1990- or -1999.", param, ctx)
         years = {"min_year": first, "max_year": last if dash else first}
         return {name: int(year) for name, year in years.items() if year}
@@ -66,6 +68,8 @@ _OPTIONS = (
         for field, (name, metavar, text) in _EXCLUDED.items()
     ),
     click.option("--years", type=_YearsType(), metavar="RANGE", help="Only tracks of these years, such as 1990-1999."),
+    click.option("--min-seconds", type=click.FloatRange(0), metavar="S", help="Only tracks at least so long."),
+    click.option("--max-seconds", type=click.FloatRange(0), metavar="S", help="Only tracks at most so long."),
     click.option(
         "--min-similarity", type=click.FloatRange(-1, 1), metavar="X", help="Only tracks at least so similar, -1 to 1."
     ),
@@ -95,29 +99,45 @@ def criteria_options(command: _Command) -> Callable[..., Any]:
 
     @wraps(command)
     def with_criteria(*arguments: Any, **values: Any) -> Any:  # noqa: ANN401 - any command's own
-        lists = {name: values.pop(name) for name in _LISTS}
-        excluded = {name: values.pop(f"not_{name}") for name in _EXCLUDED}
-        years, min_similarity = values.pop("years") or {}, values.pop("min_similarity")
+        exclude = TrackExclusion(**{name: _texts(name, values.pop(f"not_{name}")) for name in _EXCLUDED})
+        wanted = TrackFilter(
+            **(values.pop("years") or {}),
+            min_duration=_duration(values.pop("min_seconds")),
+            max_duration=_duration(values.pop("max_seconds")),
+            min_similarity=values.pop("min_similarity"),
+            exclude=exclude if exclude.ListFields() else None,
+        )
+        for name in _LISTS:
+            getattr(wanted, name).extend(_texts(name, values.pop(name)))
         variety = Variety(
             max_per_artist=values.pop("per_artist"),
             max_per_album=values.pop("per_album"),
             diversity=values.pop("diversity"),
         )
-        wanted = _filter(lists, excluded, years, min_similarity)
-        return command(*arguments, criteria=Criteria(wanted, variety), **values)
+        criteria = Criteria(wanted if wanted.ListFields() else None, variety)
+        return command(*arguments, criteria=criteria, **values)
 
     return reduce(lambda declared, option: option(declared), reversed(_OPTIONS), with_criteria)
 
 
-def _filter(
-    lists: dict[str, tuple[str, ...]],
-    excluded: dict[str, tuple[str, ...]],
-    years: dict[str, int],
-    min_similarity: float | None,
-) -> TrackFilter | None:
-    if not (any(lists.values()) or any(excluded.values()) or years or min_similarity is not None):
+def _texts(field: str, values: tuple[str, ...]) -> list[str]:
+    """Returns the texts of a list of a filter; a folder as the catalogue writes it."""
+    return [catalogue_path(Path(value)) if field == "folders" else replace_surrogates(value) for value in values]
+
+
+def _duration(seconds: float | None) -> Duration | None:
+    if seconds is None:
         return None
-    for folders in (lists, excluded):
-        folders["folders"] = tuple(str(Path(folder).absolute()) for folder in folders["folders"])
-    exclude = TrackExclusion(**excluded) if any(excluded.values()) else None
-    return TrackFilter(**lists, **years, min_similarity=min_similarity, exclude=exclude)  # type: ignore[arg-type] # fields
+    duration = Duration()
+    duration.FromMilliseconds(round(1000 * seconds))
+    return duration
+
+
+def option_of(field: str) -> str:
+    """Returns the option that sets a field of a filter, such as "--not-artist" for "filter.exclude.artists"."""
+    *_, part, name = field.split(".")
+    if name in _LISTS:
+        return (_EXCLUDED if part == "exclude" else _LISTS)[name][0]
+    return {"min_year": "--years", "max_year": "--years"}.get(
+        name, "--" + name.replace("_", "-").replace("duration", "seconds")
+    )

@@ -204,7 +204,8 @@ class LiveCatalogue:
         """
         try:
             with self._metrics.time_stage("metadata"):
-                tracks = self.metadata.read(found.neighbours, found.k, self.store, found.revision)
+                revision = None if found.is_filtered else found.revision
+                tracks = self.metadata.read(found.neighbours, found.k, self.store, revision)
         except StoreUnavailable as error:
             self._set_problem(error)
             return self._remembered(found, error)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Protocol
 
+from segue.core.catalogue.store import TrackStore
+from segue.core.errors import Starting
 from segue.core.index.vector_index import Vectors
 from segue.server.live_catalogue.selector import Selected, TrackQuery, TrackSelector
 from segue.server.live_catalogue.view import View
@@ -25,6 +27,11 @@ class SearchedCatalogue(Protocol):
     @property
     def damaged_tracks(self) -> frozenset[str]:
         """The ids of the tracks whose records are damaged."""
+        ...
+
+    @property
+    def store(self) -> TrackStore:
+        """The store, or StoreUnavailable if it does not answer."""
         ...
 
     def searchable_view(self) -> View:
@@ -51,12 +58,16 @@ class CatalogueSearch:
         Raises:
             Starting: the criteria have a filter, and the properties of the tracks are not read yet.
             CatalogueMismatch: another model has replaced the catalogue.
-            StoreUnavailable: the store has not answered yet.
+            StoreUnavailable: the store has not answered yet; or the criteria have a filter, and it does not answer now.
             CatalogueEmpty: the catalogue has no track.
         """
         view = self._catalogue.searchable_view()
-        if criteria.filter:
-            self._catalogue.table.check_complete(len(view))
+        if criteria.filter and not self._catalogue.table.is_usable(len(view)):
+            _ = self._catalogue.store  # raises if there is no use in waiting
+            raise Starting(
+                f"The server reads the tracks to filter: {len(self._catalogue.table):,} of {len(view):,} are there. "
+                "Try again in a second."
+            )
         return view
 
     def genre_mean(self, genre: str) -> Vectors | None:
@@ -70,9 +81,11 @@ class CatalogueSearch:
 
     def find_quickly(self, query: TrackQuery, skip: int = 0) -> FoundNeighbours | None:
         """Returns what ``find`` returns if that takes about 1 ms at most, else None."""
-        view = self._catalogue.searchable_view()
+        view, padded = self._catalogue.searchable_view(), self._padded(query, skip)
+        if not self._selector.is_quick(view, padded):
+            return None
         with self._metrics.time_stage("search"):
-            selected = self._selector.select_quickly(view, self._padded(query, skip))
+            selected = self._selector.select_quickly(view, padded)
         return None if selected is None else self._found(selected, query, skip, view.revision)
 
     def find(self, query: TrackQuery, skip: int = 0) -> FoundNeighbours:
@@ -92,6 +105,8 @@ class CatalogueSearch:
         return replace(query, count=skip + query.count + SPARE, exclude=exclude)
 
     def _found(self, selected: Selected, query: TrackQuery, skip: int, revision: int) -> FoundNeighbours:
-        if selected.neighbours and not skip:
+        is_filtered = query.criteria.filter is not None
+        if selected.neighbours and not skip and not is_filtered and query.is_one_seed:
             self._metrics.drift.found_first(selected.neighbours[0].similarity)
-        return FoundNeighbours(selected.neighbours[skip:], query.count, revision, selected.emptied_by)
+        neighbours, emptied_by, is_limited = selected
+        return FoundNeighbours(neighbours[skip:], query.count, revision, emptied_by, is_limited, is_filtered)

@@ -19,8 +19,8 @@ from segue.server.selection.track_table import Mask, Rows, TrackTable
 
 # hnswlib's search takes time and memory in proportion to the number of neighbours, above its ef.
 _MAX_GRAPH_NEIGHBOURS = 1_000
-# In smaller indexes, comparing all tracks is quicker than a search with the graph that has to be repeated.
-_MIN_GRAPH_TRACKS = 20_000
+# Comparing an embedding with so many numbers takes about as long as a filtered search with the graph, some 5 ms.
+_EXACT_NUMBERS = 50_000_000
 
 DIVERSITY_POOL = 200
 """Number of the nearest tracks among which diversity chooses; not more can be chosen then."""
@@ -35,12 +35,20 @@ class TrackQuery:
         count: number of tracks to choose, at least 1.
         exclude: ids of tracks to leave out.
         criteria: the conditions of the caller.
+        is_one_seed: True if the embedding is that of one clip or track.
     """
 
     embedding: Vectors
     count: int
     exclude: frozenset[str] = frozenset()
     criteria: Criteria = field(default_factory=Criteria)
+    is_one_seed: bool = True
+
+    @property
+    def min_similarity(self) -> float:
+        """Least similarity of a track that may be chosen."""
+        wanted = self.criteria.filter
+        return -np.inf if wanted is None or wanted.min_similarity is None else wanted.min_similarity
 
 
 class Selected(NamedTuple):
@@ -49,10 +57,12 @@ class Selected(NamedTuple):
     Attributes:
         neighbours: the tracks, the first one first.
         emptied_by: the field of the filter that left no track, such as "genres", or "".
+        is_limited: True if tracks were left out because of the limits for an artist or an album.
     """
 
     neighbours: list[Neighbour]
     emptied_by: str = ""
+    is_limited: bool = False
 
 
 class _Part(NamedTuple):
@@ -76,15 +86,19 @@ class TrackSelector:
         self._table = table
         self._base_rows: tuple[VectorIndex, Rows] | None = None
 
+    def is_quick(self, view: View, query: TrackQuery) -> bool:
+        """Returns whether ``select_quickly`` takes about a millisecond at most."""
+        needs_all = query.criteria.filter or query.criteria.variety.diversity
+        return not needs_all and view.is_quick(_first_fetch(query), len(query.exclude))
+
     def select_quickly(self, view: View, query: TrackQuery) -> Selected | None:
-        """Chooses tracks in about a millisecond, or returns None if that may take longer."""
-        caps = Caps(query.criteria.variety)
-        fetch = query.count * (2 if caps.is_limited else 1)
-        if query.criteria.filter or query.criteria.variety.diversity or not view.is_quick(fetch, len(query.exclude)):
-            return None
-        found = view.search(query.embedding, fetch, query.exclude)
+        """Chooses tracks by one search, or returns None if the limits leave too few of what it finds."""
+        fetch = _first_fetch(query)
+        found, caps = view.search(query.embedding, fetch, query.exclude), Caps(query.criteria.variety)
         kept = self._capped(found, caps)
-        return Selected(kept[: query.count]) if len(kept) >= query.count or len(found) < fetch else None
+        if len(kept) < query.count and len(found) == fetch:
+            return None
+        return Selected(kept[: query.count], is_limited=caps.has_refused)
 
     def select(self, view: View, query: TrackQuery) -> Selected:
         """Chooses tracks: those that the filter allows, in the order of similarity, within the limits for an artist.
@@ -95,15 +109,13 @@ class TrackSelector:
         allowed, emptied_by = allowed_rows(self._table, wanted) if wanted else (None, "")
         if emptied_by:
             return Selected([], emptied_by)
-        found = self._nearest(view, query, DIVERSITY_POOL if diversity else query.count, allowed)
-        if wanted and wanted.min_similarity is not None:
-            similar = [neighbour for neighbour in found if neighbour.similarity >= wanted.min_similarity]
-            if found and not similar:
-                return Selected([], "min_similarity")
-            found = similar
+        caps = Caps(query.criteria.variety)
+        found = self._nearest(view, query, DIVERSITY_POOL if diversity else query.count, allowed, caps)
+        if not found and wanted and wanted.min_similarity is not None and self._parts(view, query.exclude, allowed):
+            return Selected([], "min_similarity")
         if diversity and found:
             found = _diverse(view, found, query.count, diversity)
-        return Selected(found[: query.count])
+        return Selected(found[: query.count], is_limited=caps.has_refused)
 
     def mean(self, view: View, wanted: TrackFilter) -> Vectors | None:
         """Returns the mean [e] of the allowed tracks, brought to length 1, or None if it has no direction."""
@@ -116,30 +128,32 @@ class TrackSelector:
         length = float(np.linalg.norm(total))
         return total / np.float32(length) if length > 0 else None
 
-    def _nearest(self, view: View, query: TrackQuery, count: int, allowed: Mask | None) -> list[Neighbour]:
+    def _nearest(self, view: View, query: TrackQuery, count: int, allowed: Mask | None, caps: Caps) -> list[Neighbour]:
         """Returns the ``count`` nearest tracks that are allowed, within the limits."""
         for fetch in self._graph_fetches(view, query, count, allowed):
             found = view.search(query.embedding, fetch, query.exclude)
-            kept = self._capped(self._allowed(found, allowed), Caps(query.criteria.variety))
-            if len(kept) >= count or len(found) < fetch:
+            caps.reset()
+            kept = self._capped(self._allowed(found, allowed, query.min_similarity), caps)
+            if len(kept) >= count or len(found) < fetch or found[-1].similarity < query.min_similarity:
                 return kept[:count]
-        return self._nearest_exactly(self._parts(view, query.exclude, allowed), query, count)
+        caps.reset()
+        return self._nearest_exactly(self._parts(view, query.exclude, allowed), query, count, caps)
 
     def _graph_fetches(self, view: View, query: TrackQuery, count: int, allowed: Mask | None) -> Iterator[int]:
         """Yields the numbers of neighbours to search for with the graph, until enough of them are allowed."""
         hidden = len(query.exclude) + len(view.removed)
-        if view.base.comparisons(hidden) or (allowed is not None and len(view) < _MIN_GRAPH_TRACKS):
+        if view.base.comparisons(hidden) or (allowed is not None and len(view) * query.embedding.size < _EXACT_NUMBERS):
             return
         share = 1.0 if allowed is None else np.count_nonzero(allowed) / max(1, len(self._table))
-        fetch = count if allowed is None and not Caps(query.criteria.variety).is_limited else int(2 * count / share)
-        limit = max(_MAX_GRAPH_NEIGHBOURS, count)
+        fetch, limit = int(_first_fetch(query, count) / share), max(_MAX_GRAPH_NEIGHBOURS, count)
         while fetch <= limit:
             yield fetch
             fetch = fetch * 4 if fetch * 4 <= limit or fetch == limit else limit
 
-    def _allowed(self, neighbours: list[Neighbour], allowed: Mask | None) -> list[Neighbour]:
+    def _allowed(self, neighbours: list[Neighbour], allowed: Mask | None, least: float) -> list[Neighbour]:
         if allowed is None or not neighbours:
             return neighbours
+        neighbours = [neighbour for neighbour in neighbours if neighbour.similarity >= least]
         marks = _marked(allowed, self._table.row_numbers([neighbour.track_id for neighbour in neighbours]))
         return [neighbour for neighbour, mark in zip(neighbours, marks.tolist(), strict=True) if mark]
 
@@ -149,14 +163,13 @@ class TrackSelector:
         numbers = self._table.artist_and_album
         return [neighbour for neighbour in neighbours if caps.take(*numbers(neighbour.track_id))]
 
-    def _nearest_exactly(self, parts: list[_Part], query: TrackQuery, count: int) -> list[Neighbour]:
+    def _nearest_exactly(self, parts: list[_Part], query: TrackQuery, count: int, caps: Caps) -> list[Neighbour]:
         """Returns the nearest tracks of some parts, within the limits, from a comparison with all of them."""
         if not parts:
             return []
-        caps = Caps(query.criteria.variety)
         similarities = np.concatenate([part.tracks.similarities(query.embedding, part.rows) for part in parts])
         table_rows = np.concatenate([part.table_rows for part in parts])
-        remaining, size = np.arange(len(similarities)), 4 * count
+        remaining, size = np.flatnonzero(similarities >= query.min_similarity), 4 * count
         kept: list[Neighbour] = []
         while len(remaining) and len(kept) < count:
             if kept and caps.is_limited:
@@ -176,23 +189,28 @@ class TrackSelector:
         """Returns the tracks of a view that may be chosen, in parts that have at least one."""
         base, added = view.base, view.added_index
         parts = (
-            _part(base, self._table_rows(base), view.removed | exclude, allowed),
+            _part(base, self._table_rows(view), view.removed | exclude, allowed),
             _part(added, self._table.row_numbers(added.track_ids), exclude, allowed),
         )
         return [part for part in parts if len(part.rows)]
 
-    def _table_rows(self, base: VectorIndex) -> Rows:
+    def _table_rows(self, view: View) -> Rows:
         """Returns the rows in the table of all tracks of a view's base.
 
         A row that was found stays right: that of a removed track may be used again, but a view hides such a track.
         """
-        known = self._base_rows
+        base, known = view.base, self._base_rows
         if known is not None and known[0] is base:
             return known[1]
         rows = self._table.row_numbers(base.track_ids)
-        if self._table.is_complete and (rows >= 0).all():
+        if all(base.track_ids[row] in view.removed for row in np.flatnonzero(rows < 0).tolist()):
             self._base_rows = base, rows
         return rows
+
+
+def _first_fetch(query: TrackQuery, count: int = 0) -> int:
+    """Returns the number of neighbours to search for first: more than are chosen if there are limits."""
+    return (count or query.count) * (2 if query.criteria.variety.is_limited else 1)
 
 
 def _part(index: VectorIndex, table_rows: Rows, hidden: frozenset[str], allowed: Mask | None) -> _Part:

@@ -21,7 +21,7 @@ from segue.server.selection.track_table import TrackTable
 IDLE_SECONDS = 1.0
 """Pause after a step that had nothing to read."""
 
-# 500 texts take some 15 ms of one core, so the first reading uses a quarter of it, and later ones 6 %.
+# 500 tracks take some 25 ms of one core, so the first reading uses a third of it, and later ones 9 %.
 _TEXTS_PER_READ = 500
 _FIRST_PAUSE_SECONDS = 0.05
 _PAUSE_SECONDS = 0.25
@@ -162,6 +162,7 @@ class TextSearch:
             self._mark = store.write_mark()
         elif view.identity != known.identity:
             self._mark = ""  # another catalogue: all texts are read again
+            self._is_complete = self._table.is_complete = False
         elif view.base_ids is known.base_ids:
             self._follow_changes(known, view)
             return

@@ -84,7 +84,7 @@ class TrackMetadata:
             raise error
         return [(neighbour, encoded) for neighbour, encoded in zip(neighbours, found, strict=True) if encoded]
 
-    def read(self, neighbours: Sequence[Neighbour], k: int, store: TrackStore, revision: int) -> DescribedTracks:
+    def read(self, neighbours: Sequence[Neighbour], k: int, store: TrackStore, revision: int | None) -> DescribedTracks:
         """Returns the first ``k`` neighbours with their tracks, and reads those that are not fresh in one round trip.
 
         Neighbours whose track is missing or damaged are left out. Only for them another round trip reads further ones.
@@ -93,7 +93,7 @@ class TrackMetadata:
             neighbours: tracks of a view.
             k: largest number of tracks to return.
             store: the store.
-            revision: revision of the view.
+            revision: revision of the view, or None for neighbours that meet a filter, which may be one lost track.
 
         Raises:
             CatalogueLost: all tracks are missing, not damaged, and the store has no later event that removed them.
@@ -102,7 +102,7 @@ class TrackMetadata:
         found = self._find(track_ids[:k], store)
         if len(found) < k:
             found |= self._find(track_ids[k:], store)
-        if not found:
+        if not found and revision is not None:
             self.lost_keys.check_removed(track_ids, store, revision)
         return [(neighbour, found[neighbour.track_id]) for neighbour in neighbours if neighbour.track_id in found][:k]
 

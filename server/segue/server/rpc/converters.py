@@ -166,7 +166,7 @@ def seed_kind(request: recommendation_service_pb2.RecommendRequest) -> Literal["
     """
     kind = request.WhichOneof("seed")
     if kind is None:
-        raise MalformedRequest("seed", "The request has no seed; send audio or a track_id.")
+        raise MalformedRequest("seed", "The request has no seed; send audio, a track_id or seeds.")
     return kind
 
 

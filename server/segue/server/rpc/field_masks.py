@@ -19,7 +19,7 @@ _DEFAULT_FIELDS = {
     ),
     recommendation_service_pb2.RecommendResponse: frozenset({"recommendations", "quality_flags", "missing_seconds"}),
 }
-_ALWAYS = frozenset({"revision", "emptied_by"})
+_ALWAYS = frozenset({"revision", "emptied_by", "limited"})
 
 Response = TypeVar("Response", bound=Message)
 

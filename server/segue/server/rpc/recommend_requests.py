@@ -16,12 +16,12 @@ from segue.server.selection.criteria import DEFAULT_PER_ARTIST, Criteria, Exclus
 from segue.v1 import recommendation_service_pb2
 
 MAX_SEEDS = 100
-MAX_FILTER_VALUES = 10_000
+MAX_FILTER_VALUES, MAX_VALUE_LENGTH = 1_000, 4_096
 MAX_WEIGHT = 100.0
 _MAX_CAP = 100
 _MAX_DIVERSITY = 0.99
 _MAX_YEAR = 9_999
-_SHOWN_LETTERS, _MAX_LABELS = 64, 1_000
+_SHOWN_LETTERS, _LISTED_LETTERS = 64, 1_000
 
 
 def criteria(request: recommendation_service_pb2.RecommendRequest, labels: Collection[str], last: int) -> Criteria:
@@ -35,18 +35,20 @@ def criteria(request: recommendation_service_pb2.RecommendRequest, labels: Colle
     Raises:
         MalformedRequest: a value is out of its range, or a genre is unknown.
     """
-    variety = _variety(request.variety)
+    wanted = _filter(request.filter, labels) if request.filter.ListFields() else None
+    # Who names artists, albums or tracks wants all of them.
+    is_named = wanted is not None and bool(wanted.artists or wanted.albums or wanted.track_ids)
+    variety = _variety(request.variety, 0 if is_named else DEFAULT_PER_ARTIST)
     if variety.diversity and last > DIVERSITY_POOL:
         raise MalformedRequest("offset", f"With diversity, offset + limit is at most {DIVERSITY_POOL}.")
-    wanted = _filter(request.filter, labels) if request.HasField("filter") else None
     return Criteria(wanted, variety)
 
 
-def _variety(variety: recommendation_service_pb2.Variety) -> Variety:
+def _variety(variety: recommendation_service_pb2.Variety, default_per_artist: int) -> Variety:
     diversity = variety.diversity
     if not 0 <= diversity <= _MAX_DIVERSITY + 1e-6:  # in float32, 0.99 is a little less or more
         raise MalformedRequest("variety.diversity", f"variety.diversity is {diversity:g}; use 0 to {_MAX_DIVERSITY}.")
-    per_artist = variety.max_per_artist if variety.HasField("max_per_artist") else DEFAULT_PER_ARTIST
+    per_artist = variety.max_per_artist if variety.HasField("max_per_artist") else default_per_artist
     caps = {"max_per_artist": per_artist, "max_per_album": variety.max_per_album}
     for name, value in caps.items():
         if not 0 <= value <= _MAX_CAP:
@@ -102,8 +104,9 @@ def _check_values(
         if len(values) > MAX_FILTER_VALUES:
             message = f"{name}.{field} has {len(values):,} values; send at most {MAX_FILTER_VALUES:,}."
             raise MalformedRequest(f"{name}.{field}", message)
-        if "" in values:
-            raise MalformedRequest(f"{name}.{field}", f"{name}.{field} has an empty text; leave it out.")
+        if "" in values or any(len(value) > MAX_VALUE_LENGTH for value in values):
+            message = f"{name}.{field} has a text that is empty or longer than {MAX_VALUE_LENGTH:,} characters."
+            raise MalformedRequest(f"{name}.{field}", message)
     for genre in conditions.genres:
         check_genre(f"{name}.genres", genre, labels)
 
@@ -115,7 +118,7 @@ def check_genre(field: str, genre: str, labels: Collection[str]) -> None:
         MalformedRequest: it does not.
     """
     if genre not in labels:
-        known = ", ".join(labels)[:_MAX_LABELS]
+        known = ", ".join(labels)[:_LISTED_LETTERS]
         raise MalformedRequest(field, f"{field} has {genre[:_SHOWN_LETTERS]!r}; the model's genres are {known}.")
 
 
@@ -146,7 +149,7 @@ def check_seeds(request: recommendation_service_pb2.RecommendRequest) -> None:
     if len(request.seeds) > MAX_SEEDS:
         raise MalformedRequest("seeds", f"The request has {len(request.seeds):,} seeds; send at most {MAX_SEEDS}.")
     for number, seed in enumerate(request.seeds):
-        if seed.WhichOneof("source") is None:
+        if seed.WhichOneof("source") is None or (seed.HasField("track_id") and not seed.track_id):
             raise MalformedRequest(f"seeds[{number}]", f"seeds[{number}] has no source; send audio or a track_id.")
         weight = seed_weight(seed)
         if not (math.isfinite(weight) and 0 < abs(weight) <= MAX_WEIGHT):

@@ -64,6 +64,11 @@ class Variety:
     per_album: int = 0
     diversity: float = 0.0
 
+    @property
+    def is_limited(self) -> bool:
+        """True if there is a limit for an artist or an album."""
+        return bool(self.per_artist or self.per_album)
+
 
 @dataclass(frozen=True)
 class Criteria:

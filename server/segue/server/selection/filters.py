@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from pathlib import PurePosixPath
 
 import numpy as np
 
 from segue.server.selection.criteria import Exclusion, TrackFilter
 from segue.server.selection.folding import fold
-from segue.server.selection.track_table import Mask, TrackTable, album_title
+from segue.server.selection.labels import NONE
+from segue.server.selection.track_table import Mask, TrackTable
 
 _Condition = tuple[str, Callable[[], Mask]]
 
@@ -26,8 +26,9 @@ def allowed_rows(table: TrackTable, wanted: TrackFilter) -> tuple[Mask, str]:
         True for each row [rows] that all conditions allow. Conditions apply one after the other, and the field of the
         first one after which no row is left, such as "genres" or "exclude.artists"; "" if rows are left.
     """
-    allowed = table.columns["present"].copy()
-    for name, condition in _conditions(_Rows(table, len(allowed)), wanted):
+    rows = _Rows(table)
+    allowed = rows.present.copy()
+    for name, condition in _conditions(rows, wanted):
         allowed &= condition()
         if not allowed.any():
             return allowed, name
@@ -37,14 +38,14 @@ def allowed_rows(table: TrackTable, wanted: TrackFilter) -> tuple[Mask, str]:
 def _conditions(rows: _Rows, wanted: TrackFilter) -> Iterator[_Condition]:
     """Yields the conditions that have values, with their fields: the cheap ones first."""
     yield from _listed(rows, wanted)
-    if wanted.min_year is not None:
-        yield "min_year", lambda: rows.years >= max(1, wanted.min_year or 0)
-    if wanted.max_year is not None:
-        yield "max_year", lambda: (rows.years <= (wanted.max_year or 0)) & (rows.years > 0)
+    if (first := wanted.min_year) is not None:
+        yield "min_year", lambda: rows.years >= first
+    if (last := wanted.max_year) is not None:
+        yield "max_year", lambda: (rows.years <= last) & (rows.years > 0)
     if wanted.min_seconds > 0:
-        yield "min_duration", lambda: rows.seconds >= wanted.min_seconds
-    if wanted.max_seconds is not None:
-        yield "max_duration", lambda: rows.seconds <= np.float32(wanted.max_seconds or 0)
+        yield "min_duration", lambda: rows.seconds >= np.float32(wanted.min_seconds)
+    if (longest := wanted.max_seconds) is not None:
+        yield "max_duration", lambda: rows.seconds <= np.float32(longest)
     if wanted.exclude is not None:
         for name, condition in _listed(rows, wanted.exclude):
             yield f"exclude.{name}", partial(_inverted, condition)
@@ -69,39 +70,36 @@ def _inverted(condition: Callable[[], Mask]) -> Mask:
 class _Rows:
     """Compares the columns of a table, as they are now."""
 
-    def __init__(self, table: TrackTable, count: int) -> None:
-        self._table, self._count, self._columns = table, count, table.columns
-        self.years = self._columns["year"][:count]
-        self.seconds = self._columns["seconds"][:count]
+    def __init__(self, table: TrackTable) -> None:
+        self._table, self._columns = table, table.columns
+        self.present, self.years, self.seconds = (self._columns[name] for name in ("present", "year", "seconds"))
 
-    def _marked(self, column: str, numbers: list[int]) -> Mask:
-        mask: Mask = np.isin(self._columns[column][: self._count], numbers)
+    def _marked(self, column: str, labels: Mask) -> Mask:
+        """Returns the rows whose label is marked; a label that is newer than the mask is not."""
+        numbers = self._columns[column]
+        mask: Mask = labels[np.where(numbers < len(labels) - 1, numbers, NONE)]
         return mask
 
     def with_ids(self, track_ids: frozenset[str]) -> Mask:
-        mask = np.zeros(self._count, np.bool_)
+        mask = np.zeros(len(self.years), np.bool_)
         rows = self._table.row_numbers(list(track_ids))
-        mask[rows[(rows >= 0) & (rows < self._count)]] = True
+        mask[rows[(rows >= 0) & (rows < len(mask))]] = True
         return mask
 
     def with_genre(self, genres: frozenset[str]) -> Mask:
-        return self._marked("genre", self._table.genres.find(genres))
+        return self._marked("genre", self._table.genres.with_texts(genres))
 
     def with_artist(self, names: frozenset[str]) -> Mask:
-        numbers = self._table.artists.find(frozenset(map(fold, names)))
-        mask = self._marked("artist", numbers)
-        for row, further in list(self._table.further_artists.items()):
-            if row < self._count and not set(numbers).isdisjoint(further):
-                mask[row] = True
+        labels = self._table.artists.with_texts(map(fold, names))
+        mask = self._marked("artist", labels)
+        rows, numbers = self._table.further_artists()
+        is_met = (rows < len(mask)) & labels[np.where(numbers < len(labels) - 1, numbers, NONE)]
+        mask[rows[is_met]] = True
         return mask
 
     def with_album(self, titles: frozenset[str]) -> Mask:
-        folded = frozenset(map(fold, titles))
-        return self._marked("album", self._table.albums.numbers_where(lambda label: album_title(label) in folded))
+        return self._marked("album_title", self._table.titles.with_texts(map(fold, titles)))
 
     def in_folder(self, folders: tuple[str, ...]) -> Mask:
-        roots = [PurePosixPath(folder) for folder in folders]
-        return self._marked(
-            "folder",
-            self._table.folders.numbers_where(lambda label: any(PurePosixPath(label).is_relative_to(r) for r in roots)),
-        )
+        roots = (folder.rstrip("/") + "/" for folder in folders)
+        return self._marked("folder", self._table.folders.with_prefixes(roots))

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segue.core.catalogue.records import TrackFacts
-from segue.core.errors import Starting
 from segue.server.selection.folding import fold
 from segue.server.selection.labels import NONE, Labels
 
@@ -22,32 +20,34 @@ _COLUMNS: dict[str, type[np.generic]] = {
     "present": np.bool_,
     "artist": np.int32,
     "album": np.int32,
+    "album_title": np.int32,
     "genre": np.int32,
     "folder": np.int32,
     "year": np.int16,
     "seconds": np.float32,
 }
 _FIRST_SIZE = 1_024
-# Between artist and title of an album, a character of neither.
-_SEPARATOR = "\n"
+# So many tracks may be missing in a table that can be used: those that were added since the last reading.
+_FEW, _FEW_SHARE = 20, 0.01
 
 
 class TrackTable:
-    """One row for each track, about 30 bytes; rows of dropped tracks are used again. Every method is thread-safe.
+    """One row for each track, about 150 bytes; rows of dropped tracks are used again. Every method is thread-safe.
 
     Attributes:
-        artists: the folded first artists.
-        albums: the folded titles of albums, each with its folded artist in front of it.
+        artists: the folded artists.
+        albums: the folded artists and titles of albums.
+        titles: the folded titles of albums.
         genres: the predicted genres.
-        folders: the folders of the files.
-        further_artists: numbers of the artists of a row beyond the first, for rows that have several.
+        folders: the folders of the files, with a slash at the end.
         is_complete: True when all tracks of a view have been read.
     """
 
     def __init__(self) -> None:
-        self.artists, self.albums, self.genres, self.folders = Labels(), Labels(), Labels(), Labels()
-        self.further_artists: dict[int, tuple[int, ...]] = {}
+        self.artists, self.albums, self.titles, self.genres, self.folders = (Labels() for _ in range(5))
         self.is_complete = False
+        self._further: dict[int, tuple[int, ...]] = {}  # numbers of the artists of a row beyond the first
+        self._further_pairs: tuple[Rows, Rows] | None = None
         self._rows: dict[str, int] = {}
         self._free: list[int] = []
         self._columns: dict[str, NDArray[Any]] = {name: np.zeros(_FIRST_SIZE, kind) for name, kind in _COLUMNS.items()}
@@ -66,16 +66,9 @@ class TrackTable:
         rows = self._rows
         return np.fromiter((rows.get(track_id, -1) for track_id in track_ids), np.int64, len(track_ids))
 
-    def check_complete(self, tracks: int) -> None:
-        """Checks that all tracks of a view have been read.
-
-        Raises:
-            Starting: some have not.
-        """
-        if not self.is_complete:
-            raise Starting(
-                f"The server reads the tracks to filter: {len(self):,} of {tracks:,} are there. Try again in a second."
-            )
+    def is_usable(self, tracks: int) -> bool:
+        """Returns whether so many tracks have been read, but for a few that were added a moment ago."""
+        return self.is_complete and tracks - len(self) <= max(_FEW, _FEW_SHARE * tracks)
 
     def artist_and_album(self, track_id: str) -> tuple[int, int]:
         """Returns the numbers of the artist and the album of a track, each ``NONE`` if it is not known."""
@@ -83,14 +76,23 @@ class TrackTable:
         columns = self._columns
         return (NONE, NONE) if row is None else (int(columns["artist"][row]), int(columns["album"][row]))
 
+    def further_artists(self) -> tuple[Rows, Rows]:
+        """Returns the rows [n] and the numbers [n] of all artists of tracks beyond the first."""
+        with self._lock:
+            if self._further_pairs is None:
+                pairs = [(row, number) for row, numbers in self._further.items() for number in numbers]
+                rows, numbers = np.array(pairs, np.int64).reshape(-1, 2).T
+                self._further_pairs = rows, numbers
+            return self._further_pairs
+
     def put(self, track_ids: Sequence[str], facts: Iterable[TrackFacts | None]) -> None:
-        """Stores the facts of tracks; a track without facts is dropped."""
+        """Stores the facts of tracks; a track without facts is in no mask until it has some."""
         with self._lock:
             for track_id, known in zip(track_ids, facts, strict=True):
-                if known is None:
-                    self._drop(track_id)
-                else:
-                    self._put(self._row_for(track_id), known)
+                row = self._row_for(track_id)
+                self._columns["present"][row] = False
+                if known is not None:
+                    self._put(row, known)
 
     def drop(self, track_ids: Iterable[str]) -> None:
         """Drops tracks, and skips unknown ones."""
@@ -108,7 +110,7 @@ class TrackTable:
         row = self._rows.pop(track_id, None)
         if row is not None:
             self._columns["present"][row] = False
-            self.further_artists.pop(row, None)
+            self._set_further(row, ())
             self._free.append(row)
 
     def _row_for(self, track_id: str) -> int:
@@ -117,8 +119,7 @@ class TrackTable:
         if row is None:
             row = self._free.pop() if self._free else len(self._rows)
             if row >= len(self._columns["present"]):
-                self._columns = {name: np.resize(old, 2 * len(old)) for name, old in self._columns.items()}
-                self._columns["present"][row:] = False
+                self._columns = {name: np.concatenate([old, np.zeros_like(old)]) for name, old in self._columns.items()}
             self._rows[track_id] = row
         return row
 
@@ -127,18 +128,20 @@ class TrackTable:
         artist, *further = [self.artists.number(fold(name)) for name in facts.artists or (facts.artist,)]
         title, owner = fold(facts.album), fold(facts.album_artist or facts.artist)
         columns["artist"][row] = artist
-        columns["album"][row] = self.albums.number(f"{owner}{_SEPARATOR}{title}" if title else "")
+        columns["album"][row] = self.albums.number(f"{owner}\n{title}" if title else "")
+        columns["album_title"][row] = self.titles.number(title)
         columns["genre"][row] = self.genres.number(facts.genre)
-        columns["folder"][row] = self.folders.number(str(PurePosixPath(facts.path).parent))
+        columns["folder"][row] = self.folders.number(facts.path.rpartition("/")[0] + "/")
         columns["year"][row] = int(facts.year or 0)
         columns["seconds"][row] = facts.seconds
-        if further:
-            self.further_artists[row] = tuple(further)
-        else:
-            self.further_artists.pop(row, None)
+        self._set_further(row, tuple(further))
         columns["present"][row] = True
 
-
-def album_title(label: str) -> str:
-    """Returns the folded title in a label of ``TrackTable.albums``."""
-    return label.partition(_SEPARATOR)[2]
+    def _set_further(self, row: int, numbers: tuple[int, ...]) -> None:
+        if self._further.get(row, ()) == numbers:
+            return
+        self._further_pairs = None
+        if numbers:
+            self._further[row] = numbers
+        else:
+            del self._further[row]

@@ -7,8 +7,9 @@ from pathlib import Path
 import click
 import pytest
 from click.testing import CliRunner
+from google.protobuf.duration_pb2 import Duration
 
-from segue.client.cli.criteria import Criteria, criteria_options
+from segue.client.cli.criteria import Criteria, criteria_options, option_of
 from segue.v1.recommendation_service_pb2 import TrackExclusion, TrackFilter, Variety
 
 
@@ -34,9 +35,9 @@ def test_no_option() -> None:
 
 def test_every_option() -> None:
     """Each option is a field of the request; lists have one value for each time that they are given."""
-    lists = ["--genre", "jazz", "--genre", "pop", "--artist", "Björk", "--album", "Debut", "--folder", "music"]
+    lists = ["--genre", "jazz", "--genre", "pop", "--artist", "Björk", "--album", "Debut", "--folder", "x/../music"]
     excluded = ["--not-genre", "rock", "--not-artist", "X", "--not-album", "Y", "--not-folder", "/z"]
-    others = ["--years", "1990-1999", "--min-similarity", "-0.5"]
+    others = ["--years", "1990-1999", "--min-similarity", "-0.5", "--min-seconds", "60", "--max-seconds", "90.5"]
     variety = ["--per-artist", "0", "--per-album", "1", "--diversity", "0.25"]
     expected = TrackFilter(
         genres=["jazz", "pop"],
@@ -45,11 +46,35 @@ def test_every_option() -> None:
         folders=[str(Path("music").absolute())],
         min_year=1990,
         max_year=1999,
+        min_duration=Duration(seconds=60),
+        max_duration=Duration(seconds=90, nanos=500_000_000),
         min_similarity=-0.5,
         exclude=TrackExclusion(genres=["rock"], artists=["X"], albums=["Y"], folders=["/z"]),
     )
     expected_variety = Variety(max_per_artist=0, max_per_album=1, diversity=0.25)
     assert Criteria(expected, expected_variety) == parsed(*lists, *excluded, *others, *variety)
+
+
+def test_texts_that_are_not_utf8() -> None:
+    """A byte that is not UTF-8 is sent in a folder as the indexer writes it, and replaced elsewhere."""
+    wanted = parsed("--folder", "/m\udcff", "--artist", "\udcff").track_filter
+    assert wanted is not None
+    assert (["/m\\xff"], ["?"]) == (list(wanted.folders), list(wanted.artists))
+
+
+@pytest.mark.parametrize(
+    ("field", "option"),
+    [
+        ("filter.artists", "--artist"),
+        ("filter.exclude.folders", "--not-folder"),
+        ("filter.min_year", "--years"),
+        ("filter.max_duration", "--max-seconds"),
+        ("filter.min_similarity", "--min-similarity"),
+    ],
+)
+def test_option_of_a_field(field: str, option: str) -> None:
+    """A message about a field of the request names the option."""
+    assert option == option_of(field)
 
 
 @pytest.mark.parametrize(
@@ -64,7 +89,7 @@ def test_years(text: str, years: tuple[int, int]) -> None:
     assert (years[0] > 0, years[1] > 0) == (wanted.HasField("min_year"), wanted.HasField("max_year"))
 
 
-@pytest.mark.parametrize("text", ["", "-", "x", "90s", "1990-2000-2010", "19901"])
+@pytest.mark.parametrize("text", ["", "-", "x", "90s", "1990-2000-2010", "19901", "2000-1990"])
 def test_wrong_years(text: str) -> None:
     """Any other text is an error that shows the forms."""
     with pytest.raises(click.UsageError, match="neither a year nor a range such as 1990-1999"):

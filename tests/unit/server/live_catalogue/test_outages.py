@@ -8,12 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from segue.core.catalogue.records import Track
+from segue.core.catalogue.records import Track, TrackFacts
 from segue.core.catalogue.store import TrackStore
 from segue.core.errors import StoreUnavailable
 from segue.core.index.snapshot import publish
 from segue.core.testing.memory_store import MemoryStore
 from segue.server.live_catalogue.catalogue import LiveCatalogue
+from segue.server.live_catalogue.catalogue_search import CatalogueSearch
+from segue.server.live_catalogue.selector import TrackQuery
+from segue.server.observability.metrics import Metrics
+from segue.server.selection.criteria import Criteria, TrackFilter
 from tests.helpers.server.live_catalogues import (
     MANIFEST,
     SwitchableStore,
@@ -203,3 +207,16 @@ def test_a_catalogue_of_damaged_tracks(tmp_path: Path) -> None:
     with following(tmp_path, store) as catalogue:
         assert ([], False) == neighbours(catalogue, 3, 6)
         assert not catalogue.is_damaged
+
+
+def test_a_lost_track_that_a_filter_names(tmp_path: Path) -> None:
+    """A caller who names one lost track gets no track, and does not make the server stale for all others."""
+    store = store_of(1, 2, 3)
+    with following(tmp_path, store, max_bytes=0) as catalogue:
+        catalogue.table.put([name(2)], [TrackFacts("track 2")])
+        catalogue.table.is_complete = True
+        del store._tracks[name(2)]
+        criteria = Criteria(TrackFilter(track_ids=frozenset({name(2)})))
+        found = CatalogueSearch(catalogue, Metrics()).find(TrackQuery(embedding(1), 5, criteria=criteria))
+        assert ([name(2)], []) == ([n.track_id for n in found.neighbours], catalogue.described(found).tracks)
+        assert (None, False) == (catalogue.problem, catalogue.stale)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 
 import click
 
 from segue.client._audio import AudioSource, audio_message
-from segue.client._calls import TRACK_ID, AnySeed
+from segue.client._calls import TRACK_ID, AnySeed, replace_surrogates
 from segue.client.cli import options
 from segue.client.cli.audio_argument import name_file, path_exists, read_audio
-from segue.client.cli.criteria import Criteria, criteria_options
+from segue.client.cli.criteria import Criteria, criteria_options, option_of
 from segue.client.cli.options import SharedOptions
 from segue.client.cli.output import print_paths
 from segue.client.errors import AudioUnreadableError, SegueError
@@ -20,7 +19,6 @@ from segue.v1.recommendation_service_pb2 import RecommendResponse, Seed, Variety
 _FIELDS = ("recommendations", "quality_flags", "missing_seconds")
 _GENRE = "genre:"
 _LESS_WEIGHT = -0.5
-_DEFAULT_LIMIT, _DEFAULT_PER_ARTIST = 10, 2
 # The beginning of a field that belongs to one of several seeds.
 _NUMBER = re.compile(r"seeds\[(\d+)\]")
 
@@ -69,18 +67,15 @@ def recommend(
         print_paths([item.track for item in response.recommendations], path_end.encode())
     else:
         shared.make_output(details).recommendations(response)
-    _explain(response, page["limit"] or _DEFAULT_LIMIT, criteria.variety)
+    _explain(response, criteria.variety)
 
 
-def _explain(response: RecommendResponse, limit: int, variety: Variety) -> None:
-    """Prints why there are fewer tracks than requested, as far as that is known."""
+def _explain(response: RecommendResponse, variety: Variety) -> None:
+    """Prints why there are fewer tracks than requested, as far as the response says so."""
     if response.emptied_by:
-        click.echo(f"segue: No track is left after the condition {response.emptied_by}.", err=True)
-        return
-    artists = Counter(item.track.artist for item in response.recommendations if item.track.artist)
-    is_limited = not variety.HasField("max_per_artist") and _DEFAULT_PER_ARTIST in artists.values()
-    if len(response.recommendations) < limit and is_limited:
-        click.echo(f"segue: At most {_DEFAULT_PER_ARTIST} tracks by one artist; --per-artist 0 prints all.", err=True)
+        click.echo(f"segue: No track is left after {option_of(response.emptied_by)}.", err=True)
+    if response.limited and not variety.HasField("max_per_artist"):
+        click.echo("segue: There are more tracks by these artists; --per-artist 0 prints them, too.", err=True)
 
 
 def _parse_seeds(seeds: tuple[str, ...], less: tuple[str, ...]) -> AnySeed:
@@ -89,13 +84,17 @@ def _parse_seeds(seeds: tuple[str, ...], less: tuple[str, ...]) -> AnySeed:
     Raises:
         AudioUnreadableError: a seed is neither a file nor a track id nor a genre, or a file cannot be read.
     """
+    if [*seeds, *less].count("-") > 1:
+        raise click.UsageError("Standard input, -, can be only one of the seeds.")
     if len(seeds) == 1 and not less and not _genre(seeds[0]):
         return _parse_seed(seeds[0])
     return [*(_weighted(text, 1.0) for text in seeds), *(_weighted(text, _LESS_WEIGHT) for text in less)]
 
 
 def _name_seed(error: SegueError, seed: AnySeed, texts: list[str]) -> SegueError:
-    """Returns an error whose message names the seed as it was written."""
+    """Returns an error whose message names the seed, or the option of a filter, as it was written."""
+    if error.field and error.field.startswith("filter."):
+        error.message = error.message.replace(error.field, option_of(error.field))
     if not isinstance(seed, list):
         return name_file(error, texts[0])
     number = _NUMBER.match(error.field or "")
@@ -106,7 +105,7 @@ def _name_seed(error: SegueError, seed: AnySeed, texts: list[str]) -> SegueError
 
 def _weighted(text: str, weight: float) -> Seed:
     if genre := _genre(text):
-        return Seed(genre=genre, weight=weight)
+        return Seed(genre=replace_surrogates(genre), weight=weight)
     seed = _parse_seed(text)
     if isinstance(seed, str):
         return Seed(track_id=seed, weight=weight)

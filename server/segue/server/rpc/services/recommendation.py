@@ -79,12 +79,13 @@ class RecommendationService(ComponentsUser, recommendation_service_pb2_grpc.Reco
         criteria = recommend_requests.criteria(request, components.manifest.labels, skip + limit)
         components.nearest.check_searchable(criteria)  # fails before a clip is decoded in vain
         seeds = await find()
-        found = await self._found(TrackQuery(seeds.embedding, limit, seeds.track_ids, criteria), skip)
+        found = await self._found(TrackQuery(seeds.embedding, limit, seeds.track_ids, criteria, seeds.is_one), skip)
         nearest = await self._described(found)
         response = response_of(nearest.tracks)
         response.revision.CopyFrom(converters.revision(components.model_id, nearest.revision, nearest.stale))
         if found.emptied_by:
             response.emptied_by = f"filter.{found.emptied_by}"
+        response.limited = found.is_limited and len(response.recommendations) < limit
         if "embedding" in fields:
             response.embedding.extend(seeds.embedding.tolist())
         if seeds.analyzed:
@@ -134,7 +135,7 @@ class RecommendationService(ComponentsUser, recommendation_service_pb2_grpc.Reco
             components.nearest,
             components.readers,
             components.clip_bytes,
-            context.time_remaining(),
+            context.time_remaining,
         )
 
     async def _uploaded_seed(

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from segue.core.errors import MalformedRequest
+from segue.core.errors import AudioTooLong, MalformedRequest
 from segue.core.index.vector_index import Vectors
 from segue.server.inference.analyzed_clip import AnalyzedClip
 from segue.server.inference.bounded_executor import BoundedExecutor
@@ -18,9 +18,9 @@ from segue.server.live_catalogue.catalogue import LiveCatalogue
 from segue.server.live_catalogue.catalogue_search import CatalogueSearch
 from segue.server.rpc import catalogue_requests, converters, recommend_requests
 from segue.server.rpc.streams import audio_errors
-from segue.v1 import recommendation_service_pb2
+from segue.v1.recommendation_service_pb2 import RecommendRequest, Seed
 
-# Shorter sums have no direction but that of rounding errors.
+# Relative to the sum of the weights. A shorter sum has no direction but that of rounding errors.
 _MIN_LENGTH = 1e-4
 
 
@@ -31,11 +31,13 @@ class Seeds(NamedTuple):
         track_ids: the ids of the seeds that are clips or tracks, which are never recommended.
         embedding: the embedding [e] of length 1 to compare tracks with.
         analyzed: the clip if the only seed is one, else None.
+        is_one: True if the embedding is that of one clip or track.
     """
 
     track_ids: frozenset[str]
     embedding: Vectors
     analyzed: AnalyzedClip | None = None
+    is_one: bool = True
 
 
 @dataclass(frozen=True)
@@ -45,20 +47,20 @@ class SeedFinder:
     Attributes:
         engine: analyzes clips.
         catalogue: has the embeddings of tracks.
-        search: has the means of genres.
+        nearest: has the means of genres.
         readers: threads for what takes long.
         clip_bytes: largest clip in one message.
-        seconds_left: time limit of the call in seconds, or None.
+        seconds_left: returns the time that the call has left in seconds, or None.
     """
 
     engine: Engine
     catalogue: LiveCatalogue
-    search: CatalogueSearch
+    nearest: CatalogueSearch
     readers: BoundedExecutor
     clip_bytes: int
-    seconds_left: float | None
+    seconds_left: Callable[[], float | None]
 
-    async def find(self, request: recommendation_service_pb2.RecommendRequest) -> Seeds:
+    async def find(self, request: RecommendRequest) -> Seeds:
         """Returns the seeds of a request that ``recommend_requests`` has checked.
 
         Raises:
@@ -75,49 +77,63 @@ class SeedFinder:
 
     async def clip(self, audio: Path | bytes) -> Seeds:
         """Analyzes a clip that is the only seed."""
-        analyzed = await self.engine.analyze(audio, self.seconds_left, identify=True)
+        analyzed = await self.engine.analyze(audio, self.seconds_left(), identify=True)
         return Seeds(frozenset({str(analyzed.track_id)}), analyzed.prediction.embedding, analyzed)
 
-    async def _several(self, seeds: Iterable[recommendation_service_pb2.Seed]) -> Seeds:
+    async def _several(self, seeds: Sequence[Seed]) -> Seeds:
         """Returns the weighted sum of seeds, brought to length 1: Rocchio's formula (1971)."""
-        numbered = list(enumerate(seeds))
-        tracks = await self._tracks([seed.track_id for _, seed in numbered if seed.HasField("track_id")])
+        clips = {number: self._clip_bytes(seed, number) for number, seed in enumerate(seeds) if seed.HasField("audio")}
+        tracks = await self._tracks([seed.track_id for seed in seeds if seed.HasField("track_id")])
+        embeddings = await self._without_audio(seeds, tracks)
         track_ids = set(tracks)
-        total = np.zeros(self.engine.model.manifest.embedding_width, np.float64)
-        for number, seed in numbered:
-            if seed.HasField("audio"):
-                clip = await self._clip_of_several(seed, number)
-                track_ids |= clip.track_ids
-                embedding = clip.embedding
-            else:
-                embedding = tracks[seed.track_id] if seed.HasField("track_id") else await self._made(seed, number)
-            total += recommend_requests.seed_weight(seed) * embedding.astype(np.float64)
+        for number, audio in clips.items():  # last, since they take the longest
+            with audio_errors(f"seeds[{number}].audio.content"):
+                clip = await self.clip(audio)
+            track_ids |= clip.track_ids
+            embeddings[number] = clip.embedding
+        weights = np.array([recommend_requests.seed_weight(seed) for seed in seeds])
+        total = weights @ np.stack([embeddings[number] for number in range(len(seeds))]).astype(np.float64)
         length = float(np.linalg.norm(total))
-        if length < _MIN_LENGTH:
+        if length < _MIN_LENGTH * np.abs(weights).sum():
             raise MalformedRequest("seeds", "The seeds cancel each other out; change their weights.")
-        return Seeds(frozenset(track_ids), (total / length).astype(np.float32))
+        return Seeds(frozenset(track_ids), (total / length).astype(np.float32), is_one=False)
 
-    async def _clip_of_several(self, seed: recommendation_service_pb2.Seed, number: int) -> Seeds:
-        audio = converters.audio_bytes(seed.audio, f"seeds[{number}].audio", self.clip_bytes)
-        with audio_errors(f"seeds[{number}].audio.content"):
-            return await self.clip(audio)
+    def _clip_bytes(self, seed: Seed, number: int) -> bytes:
+        field = f"seeds[{number}].audio"
+        try:
+            return converters.audio_bytes(seed.audio, field, self.clip_bytes)
+        except AudioTooLong as error:
+            advice = "Send a shorter clip, or index it and send its track_id."
+            error = AudioTooLong(f"{str(error).partition('. ')[0]}. {advice}", **error.facts)
+            error.field = f"{field}.content"
+            raise error from None
 
-    async def _made(self, seed: recommendation_service_pb2.Seed, number: int) -> Vectors:
-        """Returns the embedding of a seed that is an embedding or a genre."""
-        manifest = self.engine.model.manifest
-        if seed.HasField("embedding"):
-            return recommend_requests.embedding(seed, number, manifest)
-        field = f"seeds[{number}].genre"
-        recommend_requests.check_genre(field, seed.genre, manifest.labels)
-        mean = await self.readers.run(self.search.genre_mean, seed.genre)
+    async def _without_audio(self, seeds: Sequence[Seed], tracks: dict[str, Vectors]) -> dict[int, Vectors]:
+        """Returns the embeddings of the seeds that are no clips, by their numbers."""
+        means: dict[str, Vectors] = {}
+        embeddings: dict[int, Vectors] = {}
+        for number, seed in enumerate(seeds):
+            if seed.HasField("track_id"):
+                embeddings[number] = tracks[seed.track_id]
+            elif seed.HasField("embedding"):
+                embeddings[number] = recommend_requests.embedding(seed, number, self.engine.model.manifest)
+            elif seed.HasField("genre"):
+                if seed.genre not in means:
+                    means[seed.genre] = await self._genre(seed.genre, f"seeds[{number}].genre")
+                embeddings[number] = means[seed.genre]
+        return embeddings
+
+    async def _genre(self, genre: str, field: str) -> Vectors:
+        recommend_requests.check_genre(field, genre, self.engine.model.manifest.labels)
+        mean = await self.readers.run(self.nearest.genre_mean, genre)
         if mean is None:
-            raise MalformedRequest(field, f"The catalogue has no track whose predicted genre is {seed.genre}.")
+            raise MalformedRequest(field, f"The catalogue has no track whose predicted genre is {genre}.")
         return mean
 
     async def _tracks(self, track_ids: list[str]) -> dict[str, Vectors]:
         """Returns the embeddings of tracks, by id; see ``LiveCatalogue.embeddings``."""
-        if any(embedding is None for embedding in self.catalogue.view.embeddings(track_ids)):
-            embeddings = await self.readers.run(self.catalogue.embeddings, track_ids)  # reads the store
-        else:
-            embeddings = self.catalogue.embeddings(track_ids)
-        return dict(zip(track_ids, embeddings, strict=True))
+        known = self.catalogue.view.embeddings(track_ids)
+        found = [embedding for embedding in known if embedding is not None]
+        if len(found) < len(track_ids):
+            found = await self.readers.run(self.catalogue.embeddings, track_ids)  # reads the store
+        return dict(zip(track_ids, found, strict=True))
