@@ -35,11 +35,11 @@ QUERIES, K = 1_000, 10
 PAGE = 2_000
 
 
-def clustered(count: int, seed: int) -> NDArray[np.float32]:
-    """Returns vectors [count, WIDTH] of length 1, in clusters of about a hundred with a cosine of about 0.8 in each."""
+def clustered(count: int, seed: int, width: int = WIDTH) -> NDArray[np.float32]:
+    """Returns vectors [count, width] of length 1, in clusters of about a hundred with a cosine of about 0.8 in each."""
     dice = np.random.default_rng(seed)
-    centres = _unit(dice.standard_normal((max(1, count // CLUSTER), WIDTH), np.float32))
-    noise = _unit(dice.standard_normal((count, WIDTH), np.float32))
+    centres = _unit(dice.standard_normal((max(1, count // CLUSTER), width), np.float32))
+    noise = _unit(dice.standard_normal((count, width), np.float32))
     return _unit(centres[dice.integers(len(centres), size=count)] + 0.5 * noise)
 
 

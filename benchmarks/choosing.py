@@ -2,9 +2,9 @@
 
     python -m benchmarks.choosing [--tracks 100000] [--seconds 5] [--rounds 3]
 
-The catalogue and the callers are those of ``benchmarks/recommend.py``. For each kind of request it prints the calls a
-second and their durations, the recall of its ten tracks against a comparison with all tracks that meet the filter, and
-the ratio of its 99th percentile to that of plain requests. Linux only.
+The tracks and the callers are those of ``benchmarks/recommend.py``, with embeddings in clusters as those of music. For
+each kind of request it prints the calls a second and their durations, the recall of its ten tracks against a comparison
+with all tracks that meet the filter, and the ratio of its 99th percentile to that of plain requests. Linux only.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.catalogue import clustered
 from benchmarks.recommend import PROCESSES, Server, first_response, measure, running_server, track_id, write_catalogue
 from segue.core.model.artifact import Manifest, read_manifest
 from segue.core.paths import shipped_models
@@ -115,7 +116,8 @@ def main() -> None:
     numbers = np.random.default_rng(2).integers(options.tracks, size=REQUESTS).tolist()
     with tempfile.TemporaryDirectory() as name:
         address = f"unix:{name}/server"
-        vectors = write_catalogue(Path(name) / "data", options.model, options.tracks)
+        vectors = clustered(options.tracks, 1, manifest.embedding_width)
+        write_catalogue(Path(name) / "data", manifest, vectors)
         with (
             running_server(Path(name) / "data", address) as pid,
             ProcessPoolExecutor(PROCESSES, multiprocessing.get_context("spawn")) as pool,

@@ -86,18 +86,22 @@ def addition(number: int, vector: Vector, manifest: Manifest) -> Addition:
     return Addition(track, vector, PathRecord(path, 31_234_567, 1_700_000_000_000_000_000 + number, track.track_id))
 
 
-def write_catalogue(data: Path, model: str, tracks: int) -> NDArray[np.float32]:
-    """Writes a catalogue of invented tracks, publishes its index, and returns the random embeddings [tracks, e]."""
-    manifest = read_manifest(shipped_models() / model)
-    vectors = np.random.default_rng(1).standard_normal((tracks, manifest.embedding_width)).astype(np.float32)
+def random_vectors(tracks: int, width: int) -> NDArray[np.float32]:
+    """Returns vectors [tracks, width] of length 1 in any direction, the hardest case for an index."""
+    vectors = np.random.default_rng(1).standard_normal((tracks, width)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    return vectors
+
+
+def write_catalogue(data: Path, manifest: Manifest, vectors: NDArray[np.float32]) -> None:
+    """Writes a catalogue of invented tracks with these embeddings [tracks, e], and publishes its index."""
+    tracks = len(vectors)
     with open_store(data) as store:
         with store.writer(*manifest.key) as writer:
             for start in range(0, tracks, PAGE):
                 numbers = range(start, min(start + PAGE, tracks))
                 writer.add([addition(number, vectors[number], manifest) for number in numbers])
         publish(data, store)
-    return vectors
 
 
 @contextmanager
@@ -265,7 +269,8 @@ def main() -> None:
     numbers = np.random.default_rng(2).integers(options.tracks, size=REQUESTS)
     requests = [RecommendRequest(track_id=track_id(int(number))).SerializeToString() for number in numbers]
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
-        write_catalogue(Path(name) / "data", options.model, options.tracks)
+        manifest = read_manifest(shipped_models() / options.model)
+        write_catalogue(Path(name) / "data", manifest, random_vectors(options.tracks, manifest.embedding_width))
         servers = start_all(stack, Path(name), requests, options.before)
         pool = stack.enter_context(ProcessPoolExecutor(PROCESSES, multiprocessing.get_context("spawn")))
         with contextlib.suppress(KeyboardInterrupt):

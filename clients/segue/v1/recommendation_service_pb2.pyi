@@ -131,8 +131,8 @@ class RecommendRequest(_message.Message):
     """Number of the most similar tracks to skip, for further pages, [0, 999]. Unset is 0; below 0, or an offset that makes
     offset + limit more than 1000, is MALFORMED_REQUEST. The pages of one seed overlap or have gaps if the catalogue
     changes between them, and also since the search is approximate far from the seed: of the 1000 most similar of
-    100,000 tracks, about one in twenty is missing. With a filter, the search is exact in catalogues of up to 50,000,000
-    numbers in embeddings, such as 250,000 tracks of 200 numbers.
+    100,000 tracks, about one in twenty is missing. With a filter that allows few tracks, such as 25,000 with embeddings of
+    200 numbers, the search is exact.
     """
     @_builtins.property
     def audio(self) -> _audio_pb2.Audio:
@@ -434,10 +434,10 @@ class Variety(_message.Message):
     artists, or album artists where the tags have them, are different albums.
     """
     diversity: _builtins.float
-    """Weight of the difference between the tracks, [0, 0.99]. Unset is 0, the order of similarity. Else, of the 200 most
+    """Weight of the difference between the tracks, [0, 0.99]. Unset is 0, the order of similarity. Else, of the 100 most
     similar tracks, the next one is always the track with the greatest (1 - d) a - d b, where d is this weight, a the
     similarity to the seed and b the greatest similarity to a track before it (maximal marginal relevance, Carbonell and
-    Goldstein 1998). offset + limit is at most 200 then.
+    Goldstein 1998). offset + limit is at most 100 then.
     """
     def __init__(
         self,

@@ -266,7 +266,7 @@ def test_diversity(stubs: Stubs) -> None:
         ({"variety": Variety(max_per_album=101)}, "variety.max_per_album"),
         ({"variety": Variety(diversity=1.0)}, "variety.diversity"),
         ({"variety": Variety(diversity=math.nan)}, "variety.diversity"),
-        ({"variety": Variety(diversity=0.5), "offset": 150}, "offset"),
+        ({"variety": Variety(diversity=0.5), "offset": 50}, "offset"),
     ],
 )
 def test_malformed_requests(stubs: Stubs, request_fields: dict[str, object], field: str) -> None:

@@ -51,6 +51,8 @@ def serve(ctx: click.Context, settings: Settings, on_ready: OnReady | None = Non
 
 def _serve_until_stopped(settings: Settings, on_ready: OnReady | None) -> bool:
     """Serves; returns False if a thread may still be building components at the end."""
+    # Filtered searches of several callers run at once, and numpy's threads would only wait for each other.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from segue.server import lifecycle  # noqa: PLC0415 - after the first log lines, since it takes a second
     from segue.server.assembly import read_listener_security  # noqa: PLC0415 - likewise
     from segue.server.observability.metrics import Metrics  # noqa: PLC0415 - likewise

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -19,10 +19,11 @@ from segue.server.selection.track_table import Mask, Rows, TrackTable
 
 # hnswlib's search takes time and memory in proportion to the number of neighbours, above its ef.
 _MAX_GRAPH_NEIGHBOURS = 1_000
-# Comparing an embedding with so many numbers takes about as long as a filtered search with the graph, some 5 ms.
-_EXACT_NUMBERS = 50_000_000
+# Comparing an embedding with so many numbers takes about as long as a filtered search with the graph, some 3 ms.
+_EXACT_NUMBERS = 5_000_000
+_KEPT_MASKS = 16
 
-DIVERSITY_POOL = 200
+DIVERSITY_POOL = 100
 """Number of the nearest tracks among which diversity chooses; not more can be chosen then."""
 
 
@@ -85,6 +86,7 @@ class TrackSelector:
     def __init__(self, table: TrackTable) -> None:
         self._table = table
         self._base_rows: tuple[VectorIndex, Rows] | None = None
+        self._masks: dict[TrackFilter, tuple[int, Mask, str]] = {}  # the last filters, each with the table's version
 
     def is_quick(self, view: View, query: TrackQuery) -> bool:
         """Returns whether ``select_quickly`` takes about a millisecond at most."""
@@ -106,7 +108,7 @@ class TrackSelector:
         With diversity, these are brought into another order.
         """
         wanted, diversity = query.criteria.filter, query.criteria.variety.diversity
-        allowed, emptied_by = allowed_rows(self._table, wanted) if wanted else (None, "")
+        allowed, emptied_by = self._allowed_rows(wanted) if wanted else (None, "")
         if emptied_by:
             return Selected([], emptied_by)
         caps = Caps(query.criteria.variety)
@@ -117,9 +119,19 @@ class TrackSelector:
             found = _diverse(view, found, query.count, diversity)
         return Selected(found[: query.count], is_limited=caps.has_refused)
 
+    def _allowed_rows(self, wanted: TrackFilter) -> tuple[Mask, str]:
+        """Returns the rows that a filter allows, see ``allowed_rows``; callers often send the same one again."""
+        wanted, version, known = replace(wanted, min_similarity=None), self._table.version, self._masks.get(wanted)
+        if known is None or known[0] != version:
+            known = version, *allowed_rows(self._table, wanted)
+            self._masks[wanted] = known
+            for oldest in list(self._masks)[:-_KEPT_MASKS]:
+                self._masks.pop(oldest, None)
+        return known[1], known[2]
+
     def mean(self, view: View, wanted: TrackFilter) -> Vectors | None:
         """Returns the mean [e] of the allowed tracks, brought to length 1, or None if it has no direction."""
-        allowed, _ = allowed_rows(self._table, wanted)
+        allowed, _ = self._allowed_rows(wanted)
         parts = self._parts(view, frozenset(), allowed)
         if not parts:
             return None
@@ -142,9 +154,11 @@ class TrackSelector:
     def _graph_fetches(self, view: View, query: TrackQuery, count: int, allowed: Mask | None) -> Iterator[int]:
         """Yields the numbers of neighbours to search for with the graph, until enough of them are allowed."""
         hidden = len(query.exclude) + len(view.removed)
-        if view.base.comparisons(hidden) or (allowed is not None and len(view) * query.embedding.size < _EXACT_NUMBERS):
+        tracks = len(view) if allowed is None else int(np.count_nonzero(allowed))
+        is_small = allowed is not None and tracks * query.embedding.size < _EXACT_NUMBERS
+        if view.base.comparisons(hidden) or is_small:
             return
-        share = 1.0 if allowed is None else np.count_nonzero(allowed) / max(1, len(self._table))
+        share = tracks / max(1, len(view))
         fetch, limit = int(_first_fetch(query, count) / share), max(_MAX_GRAPH_NEIGHBOURS, count)
         while fetch <= limit:
             yield fetch
@@ -169,7 +183,7 @@ class TrackSelector:
             return []
         similarities = np.concatenate([part.tracks.similarities(query.embedding, part.rows) for part in parts])
         table_rows = np.concatenate([part.table_rows for part in parts])
-        remaining, size = np.flatnonzero(similarities >= query.min_similarity), 4 * count
+        remaining, size = np.flatnonzero(similarities >= query.min_similarity), _first_fetch(query, count)
         kept: list[Neighbour] = []
         while len(remaining) and len(kept) < count:
             if kept and caps.is_limited:

@@ -41,11 +41,13 @@ class TrackTable:
         genres: the predicted genres.
         folders: the folders of the files, with a slash at the end.
         is_complete: True when all tracks of a view have been read.
+        version: number that differs after each change.
     """
 
     def __init__(self) -> None:
         self.artists, self.albums, self.titles, self.genres, self.folders = (Labels() for _ in range(5))
         self.is_complete = False
+        self.version = 0
         self._further: dict[int, tuple[int, ...]] = {}  # numbers of the artists of a row beyond the first
         self._further_pairs: tuple[Rows, Rows] | None = None
         self._rows: dict[str, int] = {}
@@ -89,6 +91,7 @@ class TrackTable:
         """Stores the facts of tracks; a track without facts is in no mask until it has some."""
         with self._lock:
             for track_id, known in zip(track_ids, facts, strict=True):
+                self.version += 1
                 row = self._row_for(track_id)
                 self._columns["present"][row] = False
                 if known is not None:
@@ -109,6 +112,7 @@ class TrackTable:
     def _drop(self, track_id: str) -> None:
         row = self._rows.pop(track_id, None)
         if row is not None:
+            self.version += 1
             self._columns["present"][row] = False
             self._set_further(row, ())
             self._free.append(row)
