@@ -158,4 +158,5 @@ def main() -> None:
             measure(count, Path(folder))
 
 
-main()
+if __name__ == "__main__":
+    main()

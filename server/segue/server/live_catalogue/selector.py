@@ -22,6 +22,8 @@ _MAX_GRAPH_NEIGHBOURS = 1_000
 # Comparing an embedding with so many numbers takes about as long as a filtered search with the graph, some 3 ms.
 _EXACT_NUMBERS = 5_000_000
 _KEPT_MASKS = 16
+# Further neighbours, for those that the limits for an artist or an album leave out.
+_LIMITED_SPARE = 20
 
 DIVERSITY_POOL = 100
 """Number of the nearest tracks among which diversity chooses; not more can be chosen then."""
@@ -121,7 +123,8 @@ class TrackSelector:
 
     def _allowed_rows(self, wanted: TrackFilter) -> tuple[Mask, str]:
         """Returns the rows that a filter allows, see ``allowed_rows``; callers often send the same one again."""
-        wanted, version, known = replace(wanted, min_similarity=None), self._table.version, self._masks.get(wanted)
+        wanted = replace(wanted, min_similarity=None)
+        version, known = self._table.version, self._masks.get(wanted)
         if known is None or known[0] != version:
             known = version, *allowed_rows(self._table, wanted)
             self._masks[wanted] = known
@@ -158,8 +161,9 @@ class TrackSelector:
         is_small = allowed is not None and tracks * query.embedding.size < _EXACT_NUMBERS
         if view.base.comparisons(hidden) or is_small:
             return
-        share = tracks / max(1, len(view))
-        fetch, limit = int(_first_fetch(query, count) / share), max(_MAX_GRAPH_NEIGHBOURS, count)
+        fetch, limit = _first_fetch(query, count), max(_MAX_GRAPH_NEIGHBOURS, count)
+        if allowed is not None:  # half as many again as are needed on average
+            fetch = int(1.5 * fetch * len(view) / tracks) + 10
         while fetch <= limit:
             yield fetch
             fetch = fetch * 4 if fetch * 4 <= limit or fetch == limit else limit
@@ -224,7 +228,7 @@ class TrackSelector:
 
 def _first_fetch(query: TrackQuery, count: int = 0) -> int:
     """Returns the number of neighbours to search for first: more than are chosen if there are limits."""
-    return (count or query.count) * (2 if query.criteria.variety.is_limited else 1)
+    return (count or query.count) + (_LIMITED_SPARE if query.criteria.variety.is_limited else 0)
 
 
 def _part(index: VectorIndex, table_rows: Rows, hidden: frozenset[str], allowed: Mask | None) -> _Part:
