@@ -31,8 +31,19 @@ MAX_ITEM_ID = 128
 _ENCODINGS = {audio_pb2.SAMPLE_ENCODING_INT16: False, audio_pb2.SAMPLE_ENCODING_FLOAT32: True}
 
 
-def audio_bytes(audio: audio_pb2.Audio, field: str, max_bytes: int) -> bytes:
+def audio_bytes(
+    audio: audio_pb2.Audio,
+    field: str,
+    max_bytes: int,
+    advice: str = "Send it in chunks, by StreamingClassify or RecommendUpload.",
+) -> bytes:
     """Returns the bytes of an uploaded clip, unchecked.
+
+    Args:
+        audio: the clip.
+        field: its field in the request.
+        max_bytes: largest size.
+        advice: what to do with a larger clip.
 
     Raises:
         MalformedRequest: the clip has no byte.
@@ -42,8 +53,7 @@ def audio_bytes(audio: audio_pb2.Audio, field: str, max_bytes: int) -> bytes:
         raise MalformedRequest(f"{field}.content", f"{field}.content is empty; send the bytes of a whole audio file.")
     if len(audio.content) > max_bytes:
         raise AudioTooLong(
-            f"{field}.content has {len(audio.content):,} bytes, more than the limit of {max_bytes:,}. "
-            "Send it in chunks, by StreamingClassify or RecommendUpload.",
+            f"{field}.content has {len(audio.content):,} bytes, more than the limit of {max_bytes:,}. {advice}",
             limit_bytes=max_bytes,
             actual_bytes=len(audio.content),
         )

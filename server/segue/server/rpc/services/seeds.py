@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from segue.core.errors import AudioTooLong, MalformedRequest
+from segue.core.errors import MalformedRequest
 from segue.core.index.vector_index import Vectors
 from segue.server.inference.analyzed_clip import AnalyzedClip
 from segue.server.inference.bounded_executor import BoundedExecutor
@@ -99,14 +99,9 @@ class SeedFinder:
         return Seeds(frozenset(track_ids), (total / length).astype(np.float32), is_one=False)
 
     def _clip_bytes(self, seed: Seed, number: int) -> bytes:
-        field = f"seeds[{number}].audio"
-        try:
-            return converters.audio_bytes(seed.audio, field, self.clip_bytes)
-        except AudioTooLong as error:
-            advice = "Send a shorter clip, or index it and send its track_id."
-            error = AudioTooLong(f"{str(error).partition('. ')[0]}. {advice}", **error.facts)
-            error.field = f"{field}.content"
-            raise error from None
+        field, advice = f"seeds[{number}].audio", "Send a shorter clip, or index it and send its track_id."
+        with audio_errors(f"{field}.content"):
+            return converters.audio_bytes(seed.audio, field, self.clip_bytes, advice)
 
     async def _without_audio(self, seeds: Sequence[Seed], tracks: dict[str, Vectors]) -> dict[int, Vectors]:
         """Returns the embeddings of the seeds that are no clips, by their numbers."""
