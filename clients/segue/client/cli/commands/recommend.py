@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import click
 
@@ -13,6 +14,7 @@ from segue.client.cli.audio_argument import name_file, path_exists, read_audio
 from segue.client.cli.criteria import Criteria, criteria_options, option_of
 from segue.client.cli.options import SharedOptions
 from segue.client.cli.output import print_paths
+from segue.client.cli.playlist import write_m3u
 from segue.client.errors import AudioUnreadableError, SegueError
 from segue.v1.recommendation_service_pb2 import RecommendResponse, Seed, Variety
 
@@ -29,6 +31,7 @@ _NUMBER = re.compile(r"seeds\[(\d+)\]")
 @options.limit
 @options.offset
 @criteria_options
+@click.option("--m3u", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Also write a playlist.")
 @options.path_format
 @options.embedding
 @options.shared_options
@@ -39,6 +42,7 @@ def recommend(
     seeds: tuple[str, ...],
     less: tuple[str, ...],
     criteria: Criteria,
+    m3u: Path | None,
     path_end: str | None,
     embedding: bool,
     **page: int | None,
@@ -63,8 +67,11 @@ def recommend(
             )
         except SegueError as error:
             raise _name_seed(error, seed, [*seeds, *less]) from None
+    tracks = [item.track for item in response.recommendations]
+    if m3u and (left_out := write_m3u(m3u, tracks)):
+        click.echo(f"segue: {m3u} lacks {left_out} of {len(tracks)} tracks, whose paths have line breaks.", err=True)
     if path_end:
-        print_paths([item.track for item in response.recommendations], path_end.encode())
+        print_paths(tracks, path_end.encode())
     else:
         shared.make_output(details).recommendations(response)
     _explain(response, criteria.variety)
