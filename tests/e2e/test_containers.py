@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from pathlib import Path
+
+from segue.core.settings.version import VERSION
 
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = (ROOT / "docker" / "Dockerfile").read_text()
@@ -15,8 +16,7 @@ DEBIAN_COMPOSE = (ROOT / "docker" / "debian.compose.yaml").read_text()
 
 def test_the_label_is_the_version() -> None:
     """The version in the labels of the images is that of the project."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    assert [project["version"]] == re.findall(r"^ARG VERSION=(.*)$", DOCKERFILE, re.MULTILINE)
+    assert [VERSION] == re.findall(r"^ARG VERSION=(.*)$", DOCKERFILE, re.MULTILINE)
 
 
 def test_every_target_is_in_the_dockerfile() -> None:

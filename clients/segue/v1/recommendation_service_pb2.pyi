@@ -131,7 +131,7 @@ class RecommendRequest(_message.Message):
     """Number of the most similar tracks to skip, for further pages, [0, 999]. Unset is 0; below 0, or an offset that makes
     offset + limit more than 1000, is MALFORMED_REQUEST. The pages of one seed overlap or have gaps if the catalogue
     changes between them, and also since the search is approximate far from the seed: of the 1000 most similar of
-    100,000 tracks, about one in twenty is missing. With a filter that allows few tracks, such as 25,000 with embeddings of
+    100,000 tracks, about one in twenty is missing. With a filter that allows few tracks, such as 5,000 with embeddings of
     200 numbers, the search is exact.
     """
     @_builtins.property
@@ -279,7 +279,7 @@ Global___Embedding: _TypeAlias = Embedding  # noqa: Y015
 @_typing.final
 class TrackFilter(_message.Message):
     """Conditions that recommended tracks meet, all of them. A condition without values allows all tracks. Each list has at
-    most 1,000 texts of at most 4,096 characters; more is MALFORMED_REQUEST, and so is an empty text.
+    most 1,000 texts of at most 1,024 characters; more is MALFORMED_REQUEST, and so is an empty text.
     """
 
     DESCRIPTOR: _descriptor.Descriptor

@@ -77,7 +77,7 @@ _OPTIONS = (
         "--per-artist",
         type=click.IntRange(0, 100),
         metavar="N",
-        help="Largest number of tracks by one artist; 0 is no limit.  [default: 2]",
+        help="Largest number of tracks by one artist; 0 is no limit.  [default: 2; 0 with --artist or --album]",
     ),
     click.option(
         "--per-album",
@@ -122,7 +122,8 @@ def criteria_options(command: _Command) -> Callable[..., Any]:
 
 def _texts(field: str, values: tuple[str, ...]) -> list[str]:
     """Returns the texts of a list of a filter; a folder as the catalogue writes it."""
-    return [catalogue_path(Path(value)) if field == "folders" else replace_surrogates(value) for value in values]
+    is_path = field == "folders"  # an empty one stays so, and the server refuses it
+    return [catalogue_path(Path(value)) if is_path and value else replace_surrogates(value) for value in values]
 
 
 def _duration(seconds: float | None) -> Duration | None:

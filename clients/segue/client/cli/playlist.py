@@ -3,11 +3,38 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
+
+import click
 
 from segue.client.cli.tables import replace_control_characters
 from segue.v1.track_pb2 import Track
+
+
+def check_playlist(_ctx: click.Context, _option: click.Parameter, file: Path | None) -> Path | None:
+    """Checks the name of a playlist, so that no music is overwritten by mistake.
+
+    Raises:
+        click.BadParameter: it has another ending than playlists.
+    """
+    if file and file.suffix.lower() not in (".m3u", ".m3u8"):
+        raise click.BadParameter(f"{str(file)!r} does not end in .m3u or .m3u8.")
+    return file
+
+
+def write_playlist(file: Path, tracks: Collection[Track]) -> None:
+    """Writes a playlist, and prints how many tracks are left out.
+
+    Raises:
+        click.FileError: the file cannot be written.
+    """
+    try:
+        left_out = write_m3u(file, tracks)
+    except OSError as error:
+        raise click.FileError(str(file), error.strerror) from error
+    if left_out:
+        click.echo(f"segue: {file} lacks {left_out} of {len(tracks)} tracks, whose paths have line breaks.", err=True)
 
 
 def write_m3u(file: Path, tracks: Iterable[Track]) -> int:
@@ -19,7 +46,7 @@ def write_m3u(file: Path, tracks: Iterable[Track]) -> int:
     Raises:
         OSError: the file cannot be written.
     """
-    folder = os.fsencode(file.absolute().parent)
+    folder = os.path.realpath(os.fsencode(file.parent))  # players follow ".." from there
     lines, left_out = [b"#EXTM3U"], 0
     for track in tracks:
         seconds = round(track.duration.ToMilliseconds() / 1000)

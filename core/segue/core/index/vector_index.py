@@ -21,8 +21,9 @@ EF_CONSTRUCTION = 200
 EF_SEARCH = 256
 # The graph cannot exclude tracks, only return more of them. With more exclusions than this, exact search is faster.
 _MAX_GRAPH_EXCLUSIONS = 64
-# An embedding that is copied to be compared takes about so many times as long as one that is compared where it is.
-_COPY_COST = 8
+COPY_COST = 8
+"""An embedding that is copied to be compared takes about so many times as long as one that is compared where it is."""
+
 # hnswlib returns 1,000 embeddings in some 10 ms, during which no other thread of Python runs.
 _ROWS_AT_ONCE = 1_000
 
@@ -127,7 +128,7 @@ class ExactIndex:
     def similarities(self, query: Vectors, rows: NDArray[np.int64]) -> Vectors:
         """Returns the similarities [r] of the tracks in some rows; see ``VectorIndex``."""
         # Comparing all tracks is quicker than copying the embeddings of many.
-        few = len(rows) * _COPY_COST < len(self)
+        few = len(rows) * COPY_COST < len(self)
         values: Vectors = self._vectors[rows] @ query if few else (self._vectors @ query)[rows]
         return values.clip(-1.0, 1.0)
 

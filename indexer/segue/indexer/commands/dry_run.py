@@ -32,7 +32,7 @@ class Plan:
 def count_plan(plan: Plan, settings: Settings, counts: RunCounts, interrupt: Interrupt, show: Show) -> None:
     """Counts what a run would do, without opening an audio file or writing anything.
 
-    The catalogue is not locked. A renamed file counts as added and as missing, since only its content identifies it.
+    The catalogue is not locked. A renamed file counts as added, as rechecked and as missing.
 
     Args:
         plan: files of the run.

@@ -116,12 +116,12 @@ class RunCounts:
     def count_planned(self, source: Source) -> None:
         """Counts a file in a dry run, as if indexing it succeeded."""
         match source:
-            case MusicFile(expected_id=expected_id) if expected_id:
-                self.count_rechecked(source, is_changed=False)
-            case MusicFile(known=True):
-                self.updated += 1
-            case MusicFile():
-                self.added += 1
+            case MusicFile(expected_id=expected_id, known=known):
+                is_same = expected_id != ""
+                self.rechecked += is_same
+                self.unchanged += is_same and known
+                self.updated += not is_same and known
+                self.added += not known
             case Missing():
                 self.forgotten += 1
             case _:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from segue.core.index.vector_index import Neighbour, VectorIndex, Vectors, ranked
+from segue.core.index.vector_index import COPY_COST, Neighbour, VectorIndex, Vectors, ranked
 from segue.server.live_catalogue.view import View
 from segue.server.selection.caps import Caps
 from segue.server.selection.criteria import Criteria, TrackFilter
@@ -20,8 +20,9 @@ from segue.server.selection.track_table import Mask, Rows, TrackTable
 # hnswlib's search takes time and memory in proportion to the number of neighbours, above its ef.
 _MAX_GRAPH_NEIGHBOURS = 1_000
 # Comparing an embedding with so many numbers takes about as long as a filtered search with the graph, some 3 ms.
-_EXACT_NUMBERS = 5_000_000
-_KEPT_MASKS = 16
+_EXACT_NUMBERS = 10_000_000
+# The last filters whose masks are kept, and the characters in one of them.
+_KEPT_MASKS, _KEPT_CHARACTERS = 16, 2**16
 # Further neighbours, for those that the limits for an artist or an album leave out.
 _LIMITED_SPARE = 20
 
@@ -38,7 +39,7 @@ class TrackQuery:
         count: number of tracks to choose, at least 1.
         exclude: ids of tracks to leave out.
         criteria: the conditions of the caller.
-        is_one_seed: True if the embedding is that of one clip or track.
+        is_one_seed: True if the embedding is that of one seed.
     """
 
     embedding: Vectors
@@ -124,9 +125,10 @@ class TrackSelector:
     def _allowed_rows(self, wanted: TrackFilter) -> tuple[Mask, str]:
         """Returns the rows that a filter allows, see ``allowed_rows``; callers often send the same one again."""
         wanted = replace(wanted, min_similarity=None)
-        version, known = self._table.version, self._masks.get(wanted)
+        version, known = self._table.version, self._masks.pop(wanted, None)
         if known is None or known[0] != version:
             known = version, *allowed_rows(self._table, wanted)
+        if wanted.characters <= _KEPT_CHARACTERS:
             self._masks[wanted] = known
             for oldest in list(self._masks)[:-_KEPT_MASKS]:
                 self._masks.pop(oldest, None)
@@ -158,8 +160,8 @@ class TrackSelector:
         """Yields the numbers of neighbours to search for with the graph, until enough of them are allowed."""
         hidden = len(query.exclude) + len(view.removed)
         tracks = len(view) if allowed is None else int(np.count_nonzero(allowed))
-        is_small = allowed is not None and tracks * query.embedding.size < _EXACT_NUMBERS
-        if view.base.comparisons(hidden) or is_small:
+        compared = min(COPY_COST * tracks, len(view)) * query.embedding.size
+        if view.base.comparisons(hidden) or (allowed is not None and compared <= _EXACT_NUMBERS):
             return
         fetch, limit = _first_fetch(query, count), max(_MAX_GRAPH_NEIGHBOURS, count)
         if allowed is not None:  # half as many again as are needed on average

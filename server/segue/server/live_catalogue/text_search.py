@@ -161,8 +161,12 @@ class TextSearch:
         if known is None:
             self._mark = store.write_mark()
         elif view.identity != known.identity:
-            self._mark = ""  # another catalogue: all texts are read again
+            self._mark = store.write_mark()  # another catalogue: all texts are read again
             self._is_complete = self._table.is_complete = False
+            self._view, self._pending = view, view.track_ids()
+            self._table.retain(self._pending)
+            self._texts.retain(self._pending)
+            return
         elif view.base_ids is known.base_ids:
             self._follow_changes(known, view)
             return
@@ -177,6 +181,8 @@ class TextSearch:
         gone -= view.added.keys()
         self._texts.drop(gone)
         self._table.drop(gone)
+        if gone:
+            self._pending = [track_id for track_id in self._pending if track_id not in gone]
         self._pending += view.added.keys() - known.added.keys()
         self._view = view
 

@@ -16,7 +16,7 @@ from segue.server.selection.criteria import DEFAULT_PER_ARTIST, Criteria, Exclus
 from segue.v1 import recommendation_service_pb2
 
 MAX_SEEDS = 100
-MAX_FILTER_VALUES, MAX_VALUE_LENGTH = 1_000, 4_096
+MAX_FILTER_VALUES, MAX_VALUE_LENGTH = 1_000, 1_024
 MAX_WEIGHT = 100.0
 _MAX_CAP = 100
 _MAX_DIVERSITY = 0.99

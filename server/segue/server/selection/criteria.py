@@ -38,6 +38,13 @@ class TrackFilter:
     min_similarity: float | None = None
     exclude: Exclusion | None = None
 
+    @property
+    def characters(self) -> int:
+        """The number of characters in all its texts."""
+        parts = (self, self.exclude or Exclusion())
+        lists = ((part.genres, part.artists, part.albums, part.folders, part.track_ids) for part in parts)
+        return sum(len(text) for texts in lists for values in texts for text in values)
+
 
 @dataclass(frozen=True)
 class Exclusion:

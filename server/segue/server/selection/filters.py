@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import PurePosixPath
 
 import numpy as np
 
@@ -101,5 +102,5 @@ class _Rows:
         return self._marked("album_title", self._table.titles.with_texts(map(fold, titles)))
 
     def in_folder(self, folders: tuple[str, ...]) -> Mask:
-        roots = (folder.rstrip("/") + "/" for folder in folders)
+        roots = (str(PurePosixPath(folder)).rstrip("/") + "/" for folder in folders)
         return self._marked("folder", self._table.folders.with_prefixes(roots))

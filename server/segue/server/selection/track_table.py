@@ -27,8 +27,9 @@ _COLUMNS: dict[str, type[np.generic]] = {
     "seconds": np.float32,
 }
 _FIRST_SIZE = 1_024
-# So many tracks may be missing in a table that can be used: those that were added since the last reading.
-_FEW, _FEW_SHARE = 20, 0.01
+# Share of the tracks that may be missing in a table that can be used: those that were added since the last reading.
+_MISSING_SHARE = 0.01
+_NO_FACTS = TrackFacts("")
 
 
 class TrackTable:
@@ -70,7 +71,7 @@ class TrackTable:
 
     def is_usable(self, tracks: int) -> bool:
         """Returns whether so many tracks have been read, but for a few that were added a moment ago."""
-        return self.is_complete and tracks - len(self) <= max(_FEW, _FEW_SHARE * tracks)
+        return self.is_complete and tracks - len(self) <= _MISSING_SHARE * tracks
 
     def artist_and_album(self, track_id: str) -> tuple[int, int]:
         """Returns the numbers of the artist and the album of a track, each ``NONE`` if it is not known."""
@@ -91,11 +92,7 @@ class TrackTable:
         """Stores the facts of tracks; a track without facts is in no mask until it has some."""
         with self._lock:
             for track_id, known in zip(track_ids, facts, strict=True):
-                self.version += 1
-                row = self._row_for(track_id)
-                self._columns["present"][row] = False
-                if known is not None:
-                    self._put(row, known)
+                self._put(self._row_for(track_id), known)
 
     def drop(self, track_ids: Iterable[str]) -> None:
         """Drops tracks, and skips unknown ones."""
@@ -112,9 +109,7 @@ class TrackTable:
     def _drop(self, track_id: str) -> None:
         row = self._rows.pop(track_id, None)
         if row is not None:
-            self.version += 1
-            self._columns["present"][row] = False
-            self._set_further(row, ())
+            self._put(row, None)
             self._free.append(row)
 
     def _row_for(self, track_id: str) -> int:
@@ -127,25 +122,36 @@ class TrackTable:
             self._rows[track_id] = row
         return row
 
-    def _put(self, row: int, facts: TrackFacts) -> None:
+    def _put(self, row: int, facts: TrackFacts | None) -> None:
+        """Writes a row, unless it has these facts already."""
         columns = self._columns
+        values, further = self._values(facts or _NO_FACTS)
+        values["present"] = facts is not None
+        if self._further.get(row, ()) == further and all(columns[name][row] == value for name, value in values.items()):
+            return
+        columns["present"][row] = False
+        for name, value in values.items():  # the last one is "present"
+            columns[name][row] = value
+        self._set_further(row, further)
+        # Only now: a mask that was made meanwhile has the version before.
+        self.version += 1
+
+    def _values(self, facts: TrackFacts) -> tuple[dict[str, Any], tuple[int, ...]]:
+        """Returns the values of a row, and the numbers of further artists."""
         artist, *further = [self.artists.number(fold(name)) for name in facts.artists or (facts.artist,)]
         title, owner = fold(facts.album), fold(facts.album_artist or facts.artist)
-        columns["artist"][row] = artist
-        columns["album"][row] = self.albums.number(f"{owner}\n{title}" if title else "")
-        columns["album_title"][row] = self.titles.number(title)
-        columns["genre"][row] = self.genres.number(facts.genre)
-        columns["folder"][row] = self.folders.number(facts.path.rpartition("/")[0] + "/")
-        columns["year"][row] = int(facts.year or 0)
-        columns["seconds"][row] = facts.seconds
-        self._set_further(row, tuple(further))
-        columns["present"][row] = True
+        values = {
+            "artist": artist,
+            "album": self.albums.number(f"{owner}\n{title}" if title else ""),
+            "album_title": self.titles.number(title),
+            "genre": self.genres.number(facts.genre),
+            "folder": self.folders.number(f"{facts.path.rpartition('/')[0]}/" if facts.path else ""),
+            "year": int(facts.year or 0),
+            "seconds": np.float32(facts.seconds),
+        }
+        return values, tuple(further)
 
     def _set_further(self, row: int, numbers: tuple[int, ...]) -> None:
-        if self._further.get(row, ()) == numbers:
-            return
-        self._further_pairs = None
-        if numbers:
+        if self._further.get(row, ()) != numbers:
+            self._further_pairs = None
             self._further[row] = numbers
-        else:
-            del self._further[row]

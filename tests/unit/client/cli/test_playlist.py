@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import click
+import pytest
+from click.testing import CliRunner
 from google.protobuf.duration_pb2 import Duration
 
-from segue.client.cli.playlist import write_m3u
+from segue.client.cli.main import main
+from segue.client.cli.playlist import write_m3u, write_playlist
 from segue.v1.track_pb2 import Track
 
 
@@ -44,3 +48,25 @@ def test_no_tracks(tmp_path: Path) -> None:
     """A playlist without tracks is a valid file."""
     write_m3u(tmp_path / "mix.m3u8", [])
     assert "#EXTM3U\n" == (tmp_path / "mix.m3u8").read_text()
+
+
+def test_a_folder_behind_a_link(tmp_path: Path) -> None:
+    """Paths are relative to the folder that the link leads to, from which players follow them."""
+    (tmp_path / "disk" / "deep").mkdir(parents=True)
+    (tmp_path / "lists").symlink_to("disk/deep")
+    write_m3u(tmp_path / "lists" / "mix.m3u8", [track(f"{tmp_path}/music/a.mp3")])
+    assert "../../music/a.mp3" == (tmp_path / "disk" / "deep" / "mix.m3u8").read_text().splitlines()[2]
+
+
+def test_a_playlist_that_cannot_be_written(tmp_path: Path) -> None:
+    """The error names the file."""
+    with pytest.raises(click.FileError, match="No such file") as raised:
+        write_playlist(tmp_path / "none" / "mix.m3u", [])
+    assert f"{tmp_path}/none/mix.m3u" in raised.value.format_message()
+
+
+@pytest.mark.parametrize("name", ["song.flac", "-", "mix"])
+def test_music_is_not_overwritten(name: str) -> None:
+    """A file of another ending is refused before anything is sent."""
+    ended = CliRunner().invoke(main, ["recommend", "0" * 32, "--m3u", name])
+    assert (2, True) == (ended.exit_code, "does not end in .m3u or .m3u8" in ended.output)

@@ -213,7 +213,7 @@ def test_a_lost_track_that_a_filter_names(tmp_path: Path) -> None:
     """A caller who names one lost track gets no track, and does not make the server stale for all others."""
     store = store_of(1, 2, 3)
     with following(tmp_path, store, max_bytes=0) as catalogue:
-        catalogue.table.put([name(2)], [TrackFacts("track 2")])
+        catalogue.table.put([name(number) for number in (1, 2, 3)], [TrackFacts("track")] * 3)
         catalogue.table.is_complete = True
         del store._tracks[name(2)]
         criteria = Criteria(TrackFilter(track_ids=frozenset({name(2)})))

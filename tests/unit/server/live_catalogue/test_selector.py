@@ -18,7 +18,6 @@ from segue.server.live_catalogue import selector
 from segue.server.live_catalogue.selector import DIVERSITY_POOL, TrackQuery, TrackSelector
 from segue.server.live_catalogue.view import EMPTY_INDEX, View
 from segue.server.selection.criteria import Criteria, Exclusion, TrackFilter, Variety
-from segue.server.selection.filters import allowed_rows
 from segue.server.selection.track_table import TrackTable
 from tests.helpers.server.live_catalogues import WIDTH, name
 
@@ -260,38 +259,3 @@ def test_the_mean_of_a_genre() -> None:
     assert actual is not None
     np.testing.assert_allclose(actual, mean / np.linalg.norm(mean), atol=1e-6)
     assert made.selector.mean(made.view, TrackFilter(genres=frozenset({"polka"}))) is None
-
-
-def put(table: TrackTable, **artists: str) -> None:
-    """Stores tracks by their artists."""
-    table.put(list(artists), [TrackFacts(track_id, artist=artist) for track_id, artist in artists.items()])
-
-
-def test_a_track_that_lost_its_record_keeps_its_row() -> None:
-    """Its row is not given to another track while it is in the view, since its facts may come back."""
-    table = TrackTable()
-    put(table, a="A")
-    table.put(["a"], [None])
-    put(table, b="B")
-    assert [0, 1] == table.row_numbers(["a", "b"]).tolist()
-    assert [False, True] == table.columns["present"][:2].tolist()
-    table.drop(["a"])
-    put(table, c="C")
-    assert [0] == table.row_numbers(["c"]).tolist()
-
-
-def test_a_table_that_lacks_many_tracks() -> None:
-    """It cannot be used for filters, however complete it was before."""
-    table = TrackTable()
-    table.is_complete = True
-    assert not table.is_usable(1_000)
-    put(table, **{str(number): "A" for number in range(980)})
-    assert (True, False) == (table.is_usable(1_000), table.is_usable(1_100))
-
-
-def test_an_album_whose_artist_has_a_line_break() -> None:
-    """No text in the tags hides the title of an album."""
-    table = TrackTable()
-    table.put(["a"], [TrackFacts("a", artist="X\nY", album="Blue", artists=("X\nY", "Z"))])
-    for wanted in (TrackFilter(albums=frozenset({"blue"})), TrackFilter(artists=frozenset({"z"}))):
-        assert 1 == allowed_rows(table, wanted)[0].sum()

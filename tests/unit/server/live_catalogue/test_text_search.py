@@ -109,3 +109,21 @@ def test_it_follows_in_the_background(tmp_path: Path) -> None:
         search.start()
         search.close()
         search.close()
+
+
+def test_the_table_follows_as_the_texts_do(tmp_path: Path) -> None:
+    """It has the tracks of the view, also after some were removed in the middle of a reading."""
+    store = SwitchableStore(store_of(*range(20)))
+    with searching(tmp_path, store) as (catalogue, search):
+        catch_up(catalogue, search)
+        add(store.target, 0, title="renamed")  # all are read again
+        search.refresh()
+        remove(store.target, *range(5, 20))
+        catch_up(catalogue, search)
+        assert (5, True) == (len(catalogue.table), catalogue.table.is_usable(5))
+        store.target = store_of(*range(5))
+        catalogue.refresh()
+        search.refresh()
+        assert not catalogue.table.is_complete
+        catch_up(catalogue, search)
+        assert catalogue.table.is_usable(5)

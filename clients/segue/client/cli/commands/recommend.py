@@ -14,9 +14,9 @@ from segue.client.cli.audio_argument import name_file, path_exists, read_audio
 from segue.client.cli.criteria import Criteria, criteria_options, option_of
 from segue.client.cli.options import SharedOptions
 from segue.client.cli.output import print_paths
-from segue.client.cli.playlist import write_m3u
+from segue.client.cli.playlist import check_playlist, write_playlist
 from segue.client.errors import AudioUnreadableError, SegueError
-from segue.v1.recommendation_service_pb2 import RecommendResponse, Seed, Variety
+from segue.v1.recommendation_service_pb2 import RecommendResponse, Seed
 
 _FIELDS = ("recommendations", "quality_flags", "missing_seconds")
 _GENRE = "genre:"
@@ -31,7 +31,13 @@ _NUMBER = re.compile(r"seeds\[(\d+)\]")
 @options.limit
 @options.offset
 @criteria_options
-@click.option("--m3u", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Also write a playlist.")
+@click.option(
+    "--m3u",
+    type=click.Path(dir_okay=False, path_type=Path),
+    callback=check_playlist,
+    metavar="FILE",
+    help="Also write a playlist, whose name ends in .m3u or .m3u8.",
+)
 @options.path_format
 @options.embedding
 @options.shared_options
@@ -68,21 +74,22 @@ def recommend(
         except SegueError as error:
             raise _name_seed(error, seed, [*seeds, *less]) from None
     tracks = [item.track for item in response.recommendations]
-    if m3u and (left_out := write_m3u(m3u, tracks)):
-        click.echo(f"segue: {m3u} lacks {left_out} of {len(tracks)} tracks, whose paths have line breaks.", err=True)
     if path_end:
         print_paths(tracks, path_end.encode())
     else:
         shared.make_output(details).recommendations(response)
-    _explain(response, criteria.variety)
+    if m3u:
+        write_playlist(m3u, tracks)
+    _explain(response)
 
 
-def _explain(response: RecommendResponse, variety: Variety) -> None:
+def _explain(response: RecommendResponse) -> None:
     """Prints why there are fewer tracks than requested, as far as the response says so."""
     if response.emptied_by:
         click.echo(f"segue: No track is left after {option_of(response.emptied_by)}.", err=True)
-    if response.limited and not variety.HasField("max_per_artist"):
-        click.echo("segue: There are more tracks by these artists; --per-artist 0 prints them, too.", err=True)
+    if response.limited:
+        message = "More tracks by these artists or of these albums are left out: see --per-artist and --per-album."
+        click.echo(f"segue: {message}", err=True)
 
 
 def _parse_seeds(seeds: tuple[str, ...], less: tuple[str, ...]) -> AnySeed:

@@ -31,7 +31,7 @@ class Seeds(NamedTuple):
         track_ids: the ids of the seeds that are clips or tracks, which are never recommended.
         embedding: the embedding [e] of length 1 to compare tracks with.
         analyzed: the clip if the only seed is one, else None.
-        is_one: True if the embedding is that of one clip or track.
+        is_one: True if there is one seed.
     """
 
     track_ids: frozenset[str]
@@ -96,7 +96,7 @@ class SeedFinder:
         length = float(np.linalg.norm(total))
         if length < _MIN_LENGTH * np.abs(weights).sum():
             raise MalformedRequest("seeds", "The seeds cancel each other out; change their weights.")
-        return Seeds(frozenset(track_ids), (total / length).astype(np.float32), is_one=False)
+        return Seeds(frozenset(track_ids), (total / length).astype(np.float32), is_one=len(seeds) == 1)
 
     def _clip_bytes(self, seed: Seed, number: int) -> bytes:
         field, advice = f"seeds[{number}].audio", "Send a shorter clip, or index it and send its track_id."
