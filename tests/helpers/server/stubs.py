@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import grpc
@@ -138,6 +138,17 @@ def failure(call: pytest.ExceptionInfo[grpc.RpcError]) -> tuple[str, str, dict[s
     assert "segue.v1" == info.domain
     assert trailing["x-request-id"] == info.metadata["request_id"]
     return error.code().name, info.reason, details
+
+
+def is_started(call: Callable[[], object]) -> bool:
+    """True once a call is answered; before, a server says that it is starting."""
+    try:
+        call()
+    except grpc.RpcError as error:
+        if reason_of(error) != "STARTING":
+            raise
+        return False
+    return True
 
 
 def reason_of(error: grpc.RpcError) -> str:

@@ -34,7 +34,7 @@ from tests.helpers.catalogue.tracks import track_id
 from tests.helpers.clips import wav
 from tests.helpers.machine.waiting import wait_until
 from tests.helpers.server.servers import running_server
-from tests.helpers.server.stubs import Stubs, failure, reason_of
+from tests.helpers.server.stubs import Stubs, failure, is_started
 
 TRACKS = 60
 ALL = Variety(max_per_artist=0)
@@ -96,19 +96,8 @@ def stubs(
         writer.add(additions)
     with running_server("--data", str(data), "--model", str(tiny_model)) as running:
         stubs = Stubs(running.address)
-        wait_until(lambda: is_ready(stubs))
+        wait_until(lambda: is_started(lambda: recommended(stubs, filter=TrackFilter(min_year=1))))
         yield stubs
-
-
-def is_ready(stubs: Stubs) -> bool:
-    """True once a filter is answered; before, a server says that it is starting."""
-    try:
-        recommended(stubs, filter=TrackFilter(min_year=1))
-    except grpc.RpcError as error:
-        if reason_of(error) != "STARTING":
-            raise
-        return False
-    return True
 
 
 def respond(stubs: Stubs, **fields: object) -> RecommendResponse:

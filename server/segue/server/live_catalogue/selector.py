@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from segue.core.index.vector_index import COPY_COST, Neighbour, VectorIndex, Vectors, ranked
+from segue.core.index.vector_index import COPY_COST, EF_SEARCH, Neighbour, VectorIndex, Vectors, ranked
 from segue.server.live_catalogue.view import View
 from segue.server.selection.caps import Caps
 from segue.server.selection.criteria import Criteria, TrackFilter
@@ -164,7 +164,9 @@ class TrackSelector:
         if view.base.comparisons(hidden) or (allowed is not None and compared <= _EXACT_NUMBERS):
             return
         fetch, limit = _first_fetch(query, count), max(_MAX_GRAPH_NEIGHBOURS, count)
-        if allowed is not None:  # half as many again as are needed on average
+        if allowed is None and query.criteria.variety.is_limited:
+            fetch = max(fetch, EF_SEARCH)  # fewer were tried by a quick search, and take as long to find
+        elif allowed is not None:  # half as many again as are needed on average
             fetch = int(1.5 * fetch * len(view) / tracks) + 10
         while fetch <= limit:
             yield fetch

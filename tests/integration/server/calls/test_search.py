@@ -15,7 +15,7 @@ from segue.v1.catalog_service_pb2 import SearchTracksResponse
 from tests.helpers.catalogue.tracks import addition, track_id
 from tests.helpers.machine.waiting import wait_until
 from tests.helpers.server.servers import running_server
-from tests.helpers.server.stubs import Stubs, failure, reason_of
+from tests.helpers.server.stubs import Stubs, failure, is_started
 
 TITLES = ["Jóga", "So What", "Blue in Green", "Blue Train", "Blue"]
 
@@ -38,19 +38,8 @@ def stubs(search_data: Path, tiny_model: Path) -> Iterator[Stubs]:
     """Calls to a server that has read all texts."""
     with running_server("--data", str(search_data), "--model", str(tiny_model)) as running:
         stubs = Stubs(running.address)
-        wait_until(lambda: has_read_texts(stubs))
+        wait_until(lambda: is_started(lambda: stubs.search("blue")))
         yield stubs
-
-
-def has_read_texts(stubs: Stubs) -> bool:
-    """True once a search is answered; before, a server says that it is starting."""
-    try:
-        stubs.search("blue")
-    except grpc.RpcError as error:
-        if reason_of(error) != "STARTING":
-            raise
-        return False
-    return True
 
 
 def titles(page: SearchTracksResponse) -> list[str]:
