@@ -36,6 +36,10 @@ class FileRecords(Protocol):
         """Returns the failures of these paths, None for each that did not fail."""
         ...
 
+    def count(self) -> int:
+        """Returns the number of tracks."""
+        ...
+
     def all_files(self) -> Iterable[PathRecord]:
         """Returns the records of all indexed files."""
         ...
@@ -198,12 +202,14 @@ def classify_files(
         names = [display_path(path) for path in paths]
         indexed = dict(zip(paths, records.files(names), strict=True))
         failed = dict(zip(paths, records.failures(names), strict=True))
+        is_looked_up = moved.pays(sum(record is None for record in indexed.values()), records.count)
         for file in page:
             if isinstance(file, Failure):
                 yield file
             else:
                 failure = None if file in always_tried else failed[file]
-                yield _expecting_audio(_classify(file, indexed[file], failure, recheck), moved)
+                source = _classify(file, indexed[file], failure, recheck)
+                yield _expecting_audio(source, moved) if is_looked_up else source
 
 
 def _expecting_audio(source: Source, moved: MovedFiles) -> Source:

@@ -20,6 +20,7 @@ class Records:
         self.records = {record.path: record for record in records}
         self.failed: dict[str, FailureRecord] = {}
         self.queries = 0
+        self.tracks = 0
 
     def files(self, paths: Sequence[str]) -> list[PathRecord | None]:
         """Returns the records of these paths."""
@@ -29,6 +30,10 @@ class Records:
     def failures(self, paths: Sequence[str]) -> list[FailureRecord | None]:
         """Returns the failures of these paths."""
         return [self.failed.get(path) for path in paths]
+
+    def count(self) -> int:
+        """Returns the number of tracks, one for each file unless a test says another."""
+        return self.tracks or len(self.records)
 
     def all_files(self) -> list[PathRecord]:
         """Returns all records."""
@@ -214,6 +219,18 @@ def test_a_moved_file_is_expected_to_have_its_audio(tmp_path: Path) -> None:
         name: file.expected_id for name, file in found.items()
     }
     assert not any(file.known for file in found.values())
+
+
+def test_few_new_files_of_a_large_catalogue_are_not_looked_up(tmp_path: Path) -> None:
+    """Reading all records would take longer than decoding one file."""
+    touch(tmp_path, "moved.mp3")
+    os.utime(tmp_path / "moved.mp3", ns=(0, 0))
+    records = Records(PathRecord("/old/moved.mp3", 0, 0, "1"))
+    for tracks, expected_id in ((5_000, "1"), (5_001, "")):
+        records.tracks = tracks
+        (file,) = classify_files(find_music([tmp_path]), records)
+        assert isinstance(file, MusicFile)
+        assert expected_id == file.expected_id
 
 
 def test_a_failed_file_is_skipped_until_it_changes(tmp_path: Path) -> None:
