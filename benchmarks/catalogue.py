@@ -23,7 +23,8 @@ from redis import Redis
 
 from segue.core.catalogue.records import Addition, PathRecord, Track
 from segue.core.catalogue.store import all_track_ids
-from segue.core.index.snapshot import load_newest, publish
+from segue.core.index.publishing import publish
+from segue.core.index.snapshot import load_newest
 from segue.core.index.vector_index import ExactIndex, VectorIndex
 from segue.core.redis_catalogue.open import open_store
 from segue.core.redis_catalogue.store import RedisStore

@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 
 from segue.core.catalogue.records import Addition, PathRecord, Track, Vector
 from segue.core.catalogue.tag_scores import pack_tag_scores
-from segue.core.index.snapshot import publish
+from segue.core.index.publishing import publish
 from segue.core.model.artifact import Manifest, read_manifest
 from segue.core.paths import shipped_models
 from segue.core.redis_catalogue.open import open_store

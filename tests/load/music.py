@@ -16,7 +16,7 @@ from google.protobuf.message import Message
 
 from segue.core.audio.samples import Samples
 from segue.core.catalogue.records import Addition, PathRecord, Track
-from segue.core.index.snapshot import publish
+from segue.core.index.publishing import publish
 from segue.core.model.artifact import Manifest
 from segue.core.redis_catalogue.open import open_store
 from segue.core.testing.synthetic_clips import render_clip

@@ -8,6 +8,7 @@ from segue.core.catalogue.records import Addition, ModelKey, PathRecord, Track, 
 from segue.core.catalogue.store import WritableStore
 from segue.core.catalogue.tag_scores import pack_tag_scores
 from segue.core.errors import CatalogueLocked
+from segue.core.features.fingerprint import Fingerprint
 
 WIDTH = 16
 """The width of the embeddings, unless a test asks for another."""
@@ -25,6 +26,12 @@ def embedding(seed: int, width: int = WIDTH) -> Vector:
     vector = np.random.default_rng(seed).standard_normal(width)
     unit: Vector = (vector / np.linalg.norm(vector)).astype(np.float32)
     return unit
+
+
+def fingerprint(seed: int) -> Fingerprint:
+    """Returns a random fingerprint of five windows, the same for the same seed."""
+    words = np.random.default_rng(seed).integers(0, 2**32, (5, 20), np.uint32)
+    return Fingerprint(words, step=0.1, seconds=27.0)
 
 
 def addition(
@@ -50,6 +57,7 @@ def addition(
         artists=("A", "B"),
         track_number=3,
         tag_scores=pack_tag_scores(np.array([0.2, 1.0], np.float32), ("80s", "sad")),
+        fingerprint=fingerprint(number).to_text(),
     )
     vector = embedding(number if seed is None else seed, width)
     return Addition(track, vector, PathRecord(path, 100, 7, track_id(number)))

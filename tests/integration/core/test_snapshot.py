@@ -13,11 +13,12 @@ import pytest
 
 from segue.core.catalogue.records import Identity
 from segue.core.errors import CatalogueEmpty, SnapshotUnwritable
-from segue.core.index.snapshot import list_snapshots, load_newest, newest_revision, publish
-from segue.core.index.snapshot_header import HEADER, INDEX, TRACK_IDS, SnapshotHeader
+from segue.core.index.publishing import publish
+from segue.core.index.snapshot import list_snapshots, load_newest, newest_revision
+from segue.core.index.snapshot_header import COPIES, HEADER, INDEX, TRACK_IDS, SnapshotHeader
 from segue.core.index.vector_index import ExactIndex
 from segue.core.testing.memory_store import MemoryStore
-from tests.helpers.catalogue.tracks import MODEL, WIDTH, additions, embedding, track_id
+from tests.helpers.catalogue.tracks import MODEL, WIDTH, addition, additions, embedding, fingerprint, track_id
 from tests.helpers.machine.disk import full_disk
 
 TRACKS = 300
@@ -27,6 +28,14 @@ def add(store: MemoryStore, first: int, count: int) -> None:
     """Adds tracks with the numbers from ``first`` on."""
     with store.writer(*MODEL) as writer:
         writer.add(additions(*range(first, first + count)))
+
+
+def add_copy(store: MemoryStore, number: int, original: int) -> None:
+    """Adds a track with the sound of another one."""
+    copied = addition(number, seed=original)
+    track = replace(copied.track, fingerprint=fingerprint(original).to_text())
+    with store.writer(*MODEL) as writer:
+        writer.add([replace(copied, track=track)])
 
 
 def identity_of(store: MemoryStore) -> Identity:
@@ -54,17 +63,19 @@ def newest(data: Path) -> Path:
 
 @pytest.fixture
 def store() -> MemoryStore:
-    """A catalogue of 300 tracks."""
+    """A catalogue of 300 tracks, the last one a copy of the first."""
     store = MemoryStore()
-    add(store, 0, TRACKS)
+    add(store, 0, TRACKS - 1)
+    add_copy(store, TRACKS - 1, 0)
     return store
 
 
 @pytest.fixture
 def data(store: MemoryStore, tmp_path: Path) -> Path:
-    """A data folder with snapshots of 300 and 310 tracks of this catalogue."""
+    """A data folder with snapshots of 300 and 310 tracks of this catalogue, the newer one with many copies."""
     publish(tmp_path, store)
-    add(store, TRACKS, 10)
+    for number in range(TRACKS, TRACKS + 10):
+        add_copy(store, number, number - TRACKS)
     publish(tmp_path, store)
     return tmp_path
 
@@ -77,13 +88,29 @@ def test_a_published_snapshot_is_loaded(store: MemoryStore, tmp_path: Path) -> N
     assert header == snapshot.header
     assert (TRACKS, TRACKS, WIDTH) == (header.revision, header.tracks, header.width)
     assert identity_of(store).uuid == header.uuid
-    assert {INDEX, TRACK_IDS} == set(header.files)
+    assert {INDEX, TRACK_IDS, COPIES} == set(header.files)
     ids = [track_id(number) for number in range(TRACKS)]
-    exact = ExactIndex(ids, np.stack([embedding(number) for number in range(TRACKS)]))
+    exact = ExactIndex(ids, np.stack([embedding(number % (TRACKS - 1)) for number in range(TRACKS)]))
     for query in map(embedding, range(1_000, 1_020)):
         expected, actual = exact.search(query, 10), snapshot.index.search(query, 10)
         assert [neighbour.track_id for neighbour in expected] == [neighbour.track_id for neighbour in actual]
         np.testing.assert_allclose([n.similarity for n in actual], [n.similarity for n in expected], atol=1e-5)
+
+
+def test_the_copies_of_a_snapshot(data: Path, store: MemoryStore) -> None:
+    """A snapshot has the groups of copies; one of an earlier version, without their file, has none."""
+    snapshot = load_newest(data, identity_of(store))
+    assert snapshot is not None
+    groups = {number: (number, TRACKS + number) for number in range(10)} | {0: (0, TRACKS - 1, TRACKS)}
+    expected = {track_id(number): track_id(first) for first, numbers in groups.items() for number in numbers}
+    assert expected == snapshot.copies
+    file = newest(data) / HEADER
+    files = {name: digest for name, digest in snapshot.header.files.items() if name != COPIES}
+    file.write_text(replace(snapshot.header, files=files).to_json())
+    (newest(data) / COPIES).unlink()
+    earlier = load_newest(data, identity_of(store))
+    assert earlier is not None
+    assert (TRACKS + 10, {}) == (earlier.header.tracks, earlier.copies)
 
 
 def test_a_snapshot_of_an_empty_catalogue(tmp_path: Path) -> None:
@@ -124,7 +151,7 @@ def test_the_same_revision_twice(data: Path, store: MemoryStore) -> None:
     assert 310 == loaded_revision(data, store)
 
 
-@pytest.mark.parametrize("name", [HEADER, INDEX, TRACK_IDS])
+@pytest.mark.parametrize("name", [HEADER, INDEX, TRACK_IDS, COPIES])
 def test_a_flipped_bit(data: Path, store: MemoryStore, name: str, caplog: pytest.LogCaptureFixture) -> None:
     """A flipped bit anywhere in any file is found before hnswlib reads it; the older snapshot is loaded instead."""
     file = newest(data) / name
@@ -138,7 +165,7 @@ def test_a_flipped_bit(data: Path, store: MemoryStore, name: str, caplog: pytest
     assert 50 == sum("is skipped" in message for message in caplog.messages)
 
 
-@pytest.mark.parametrize("name", [HEADER, INDEX, TRACK_IDS])
+@pytest.mark.parametrize("name", [HEADER, INDEX, TRACK_IDS, COPIES])
 @pytest.mark.parametrize("length", [None, 0, 100], ids=["missing", "empty", "cut off"])
 def test_an_incomplete_file(data: Path, store: MemoryStore, name: str, length: int | None) -> None:
     """A snapshot with an incomplete file is skipped, and no snapshot is loaded if all are damaged."""

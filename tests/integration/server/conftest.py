@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from segue.core.index.snapshot import publish
+from segue.core.index.publishing import publish
 from segue.core.model.load_model import load_model
 from segue.core.model.trained_model import Model
 from segue.core.redis_catalogue.open import open_store

@@ -45,6 +45,7 @@ class Track:
         musicbrainz_artist_ids: ids of the artists at MusicBrainz from the tags.
         tag_scores: scores of the tags that the model predicts, as ``pack_tag_scores`` returns them; empty for a model
             that does not tag, and in catalogues of earlier versions.
+        fingerprint: its ``Fingerprint`` as text; empty if it has none, and in catalogues of earlier versions.
     """
 
     track_id: str
@@ -67,6 +68,7 @@ class Track:
     musicbrainz_release_id: str = ""
     musicbrainz_artist_ids: tuple[str, ...] = ()
     tag_scores: str = ""
+    fingerprint: str = ""
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Track:
@@ -93,6 +95,7 @@ class TrackFacts(NamedTuple):
     seconds: float = 0.0
     artists: tuple[str, ...] = ()
     album_artist: str = ""
+    fingerprint: str = ""
 
     @classmethod
     def of(cls, track: Track) -> TrackFacts:

@@ -11,7 +11,7 @@ from segue.core.catalogue.records import Identity
 from segue.core.errors import SnapshotDamaged
 
 FORMAT_VERSION = 1
-HEADER, INDEX, TRACK_IDS = "header.json", "index.hnsw", "track_ids"
+HEADER, INDEX, TRACK_IDS, COPIES = "header.json", "index.hnsw", "track_ids", "copies"
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from segue.core.catalogue.store import TrackStore, TrackWriter
-from segue.core.index.snapshot import load_newest, older_revision, publish
+from segue.core.index.publishing import publish
+from segue.core.index.snapshot import load_newest, older_revision
 from segue.core.index.snapshot_header import SnapshotHeader
 from segue.indexer.pipeline.run_counts import RunCounts
 

@@ -13,6 +13,7 @@ from segue.core.audio.track_id import file_track_id
 from segue.core.errors import EnvironmentUnusable, WorkerDied
 from segue.core.features.config import FeatureConfig
 from segue.core.features.extract import extract
+from segue.core.features.fingerprint import fingerprint
 from segue.core.features.trial_clip import trial_clip
 from segue.indexer.pipeline.records import Examined, Failure, MusicFile, SameAudio
 from segue.indexer.pipeline.tags import read_tags
@@ -38,7 +39,8 @@ def examine(path: Path, config: FeatureConfig, max_windows: int) -> Examined | F
     try:
         _check_readable(path)
         clip = extract(path, config, max_windows)
-        return Examined(file_track_id(path), clip.windows, clip.seconds, read_tags(path))
+        tags, found = read_tags(path), fingerprint(clip.windows, config)
+        return Examined(file_track_id(path), clip.windows, clip.seconds, tags, found)
     except (MemoryError, WorkerDied, EnvironmentUnusable):
         raise
     except Exception as error:  # noqa: BLE001 - a file that breaks a decoder fails alone

@@ -221,6 +221,7 @@ def build_addition(file: MusicFile, examined: Examined, prediction: Prediction, 
         path=path,
         posterior=posterior,
         tag_scores=pack_tag_scores(prediction.tag_scores, predictor.tags),
+        fingerprint=examined.fingerprint.to_text() if examined.fingerprint else "",
     )
     return Addition(with_tags(track, examined.tags), prediction.embedding, file.path_record(examined.track_id))
 

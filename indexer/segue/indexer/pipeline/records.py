@@ -21,6 +21,7 @@ from segue.core.errors import (
     WorkerOutOfMemory,
     WorkerTimedOut,
 )
+from segue.core.features.fingerprint import Fingerprint
 from segue.core.features.windows import Windows
 
 UNREADABLE = "FILE_UNREADABLE"
@@ -96,12 +97,14 @@ class Examined:
         windows: windows for the model.
         seconds: duration, in seconds.
         tags: its tags.
+        fingerprint: its fingerprint, or None if it has none.
     """
 
     track_id: str
     windows: Windows
     seconds: float
     tags: Tags
+    fingerprint: Fingerprint | None = None
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from segue.core.catalogue.damaged_records import MAX_RECORDS
 from segue.core.catalogue.records import FailureRecord
 from segue.core.catalogue.store import all_track_ids
 from segue.core.errors import CatalogueLost
-from segue.core.index.snapshot import publish
+from segue.core.index.publishing import publish
 from segue.core.redis_catalogue.keys import RedisKeys
 from segue.core.redis_catalogue.store import RedisStore
 from tests.helpers.catalogue.damage import EMBEDDING, METADATA, Damage, replace_by_list

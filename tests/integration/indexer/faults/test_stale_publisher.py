@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from segue.core.errors import CatalogueLocked
-from segue.core.index.snapshot import list_snapshots, publish
+from segue.core.index.publishing import publish
+from segue.core.index.snapshot import list_snapshots
 from segue.core.redis_catalogue.store import RedisStore
 from segue.indexer.catalogue.publish import publish_index
 from tests.helpers.catalogue.tracks import addition, track_id

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from segue.core.errors import CatalogueEmpty, CatalogueMismatch
-from segue.core.index.snapshot import publish
+from segue.core.index.publishing import publish
 from segue.core.testing.memory_store import MemoryStore
 from tests.helpers.server.live_catalogues import (
     CountedStore,

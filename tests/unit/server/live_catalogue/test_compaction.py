@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from segue.core.index.snapshot import publish
+from segue.core.index.publishing import publish
 from segue.core.index.vector_index import ExactIndex
 from segue.server.live_catalogue.catalogue import LiveCatalogue
 from segue.server.live_catalogue.view import View

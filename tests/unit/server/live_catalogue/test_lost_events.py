@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from segue.core.index.snapshot import publish
+from segue.core.index.publishing import publish
 from segue.core.testing.memory_store import MemoryStore
 from tests.helpers.server.live_catalogues import SwitchableStore, add, assert_is_the_store, following, remove, store_of
 

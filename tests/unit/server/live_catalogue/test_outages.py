@@ -11,7 +11,7 @@ import pytest
 from segue.core.catalogue.records import Track, TrackFacts
 from segue.core.catalogue.store import TrackStore
 from segue.core.errors import StoreUnavailable
-from segue.core.index.snapshot import publish
+from segue.core.index.publishing import publish
 from segue.core.testing.memory_store import MemoryStore
 from segue.server.live_catalogue.catalogue import LiveCatalogue
 from segue.server.live_catalogue.catalogue_search import CatalogueSearch

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from segue.core.index.snapshot import publish
+from segue.core.index.publishing import publish
 from segue.core.index.vector_index import ExactIndex
 from segue.core.testing.memory_store import MemoryStore
 from segue.server.live_catalogue.catalogue import LiveCatalogue
