@@ -424,6 +424,7 @@ class Variety(_message.Message):
     MAX_PER_ARTIST_FIELD_NUMBER: _builtins.int
     MAX_PER_ALBUM_FIELD_NUMBER: _builtins.int
     DIVERSITY_FIELD_NUMBER: _builtins.int
+    KEEP_COPIES_FIELD_NUMBER: _builtins.int
     max_per_artist: _builtins.int
     """Largest number of tracks by one artist, [0, 100]; 0 is no limit. Unset is 2, or 0 if the filter names artists,
     albums or track_ids. The artist is the first one in the tags, whatever case and accents. Tracks without an artist are
@@ -439,16 +440,23 @@ class Variety(_message.Message):
     similarity to the seed and b the greatest similarity to a track before it (maximal marginal relevance, Carbonell and
     Goldstein 1998). offset + limit is at most 100 then.
     """
+    keep_copies: _builtins.bool
+    """True to recommend copies as well. By default, of tracks with the same recording only the most similar one is
+    recommended, and none whose recording a seed's track has. Copies are found by their sound when the index is
+    published, whatever their format, their level and silence around them; tracks that were indexed by an earlier version
+    have none until they are indexed again.
+    """
     def __init__(
         self,
         *,
         max_per_artist: _builtins.int | None = ...,
         max_per_album: _builtins.int | None = ...,
         diversity: _builtins.float | None = ...,
+        keep_copies: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_diversity", b"_diversity", "_max_per_album", b"_max_per_album", "_max_per_artist", b"_max_per_artist", "diversity", b"diversity", "max_per_album", b"max_per_album", "max_per_artist", b"max_per_artist"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_diversity", b"_diversity", "_max_per_album", b"_max_per_album", "_max_per_artist", b"_max_per_artist", "diversity", b"diversity", "max_per_album", b"max_per_album", "max_per_artist", b"max_per_artist"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_diversity", b"_diversity", "_max_per_album", b"_max_per_album", "_max_per_artist", b"_max_per_artist", "diversity", b"diversity", "keep_copies", b"keep_copies", "max_per_album", b"max_per_album", "max_per_artist", b"max_per_artist"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__diversity: _TypeAlias = _typing.Literal["diversity"]  # noqa: Y015
     _WhichOneofArgType__diversity: _TypeAlias = _typing.Literal["_diversity", b"_diversity"]  # noqa: Y015
@@ -553,7 +561,7 @@ class RecommendResponse(_message.Message):
     """
     limited: _builtins.bool
     """True if there are fewer tracks than requested, and others were left out because of the limits for an artist or an
-    album.
+    album, not as copies.
     """
     @_builtins.property
     def recommendations(self) -> _containers.RepeatedCompositeFieldContainer[Global___Recommendation]:
@@ -607,8 +615,11 @@ class Recommendation(_message.Message):
 
     TRACK_FIELD_NUMBER: _builtins.int
     SIMILARITY_FIELD_NUMBER: _builtins.int
+    COPIES_FIELD_NUMBER: _builtins.int
     similarity: _builtins.float
     """Cosine of the angle between the embeddings of track and seed, [-1, 1]. Higher is more similar."""
+    copies: _builtins.int
+    """Number of other tracks of the catalogue with the same recording; see Variety.keep_copies."""
     @_builtins.property
     def track(self) -> _track_pb2.Track:
         """The recommended track."""
@@ -618,10 +629,11 @@ class Recommendation(_message.Message):
         *,
         track: _track_pb2.Track | None = ...,
         similarity: _builtins.float = ...,
+        copies: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["track", b"track"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["similarity", b"similarity", "track", b"track"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["copies", b"copies", "similarity", b"similarity", "track", b"track"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -158,7 +158,7 @@ def test_recommend_by_id(peer: Peer) -> None:
     assert TRACKS[0].track_id == peer.received[0].track_id
     assert set(RecommendResponse.DESCRIPTOR.fields_by_name) - {"timeline", "embedding"} == printed.keys()
     assert 5 == len(printed["recommendations"])
-    assert {"track", "similarity"} == printed["recommendations"][0].keys()
+    assert {"track", "similarity", "copies"} == printed["recommendations"][0].keys()
 
 
 def test_file_named_as_an_id(peer: Peer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -91,6 +91,9 @@ _OPTIONS = (
         metavar="X",
         help="How much the tracks must differ from each other, 0 to 0.99.  [default: 0]",
     ),
+    click.option(
+        "--keep-copies", is_flag=True, help="Also tracks with a recording that is recommended already, or is a seed."
+    ),
 )
 
 
@@ -113,6 +116,7 @@ def criteria_options(command: _Command) -> Callable[..., Any]:
             max_per_artist=values.pop("per_artist"),
             max_per_album=values.pop("per_album"),
             diversity=values.pop("diversity"),
+            keep_copies=values.pop("keep_copies"),
         )
         criteria = Criteria(wanted if wanted.ListFields() else None, variety)
         return command(*arguments, criteria=criteria, **values)

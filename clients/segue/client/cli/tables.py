@@ -131,6 +131,7 @@ def tracks(rows: Sequence[Recommendation], screen: Screen, *, ranked: bool) -> s
     """Lays out tracks, one per line, with long texts cut; a narrow screen has a block for each track.
 
     Ids are never cut. A ranking leaves them out on a screen of less than 110 columns, so that each track fits a line.
+    So it does with the numbers of copies, which it has only if there are any.
     """
     tracks = [row.track for row in rows]
     columns = {
@@ -141,10 +142,11 @@ def tracks(rows: Sequence[Recommendation], screen: Screen, *, ranked: bool) -> s
         "Genre": [track.genre for track in tracks],
         "Length": [length(track) for track in tracks],
         "Similarity": [f"{row.similarity:.3f}" for row in rows],
+        "Copies": [str(row.copies or "") for row in rows],
         "Track id": [track.track_id for track in tracks],
     }
     shown = {name: columns[name] for name in _shown_columns(screen.width, ranked) if any(columns[name])}
-    right_aligned = ["#", "Length", "Similarity"]
+    right_aligned = ["#", "Length", "Similarity", "Copies"]
     if "Track" in shown:
         return _table(shown, screen, right_aligned=right_aligned, folded=["Track"], spaced=True)
     shown = {name: [_clean(cell, screen, _MAX_TEXT_WIDTHS.get(name)) for cell in shown[name]] for name in shown}
@@ -156,7 +158,7 @@ def _shown_columns(width: int, ranked: bool) -> list[str]:
         return ["#", "Track", "Similarity"] if ranked else ["Track"]
     if width < _WIDE:
         return ["#", "Title", "Artist", "Genre", "Similarity"] if ranked else ["Title", "Artist", "Track id"]
-    similarity = ["Similarity"] if ranked else []
+    similarity = ["Similarity", "Copies"] if ranked else []
     return [*(["#"] if ranked else []), "Title", "Artist", "Genre", "Length", *similarity, "Track id"]
 
 

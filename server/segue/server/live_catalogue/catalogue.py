@@ -276,6 +276,8 @@ class LiveCatalogue:
             view = load_view(self._data, store, identity, state)
             self._loaded_snapshot = published
         view.prepare()
+        if view.copies is not self._view.copies:
+            self.table.group(view.copies)
         # First, so that no answer has older metadata than its revision.
         self.metadata.confirm(state.last_write if view.revision == state.revision else None, begun)
         self._view = view

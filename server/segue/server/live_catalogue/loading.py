@@ -34,7 +34,7 @@ def _load_snapshot(data: Path, identity: Identity, state: CatalogueState) -> Vie
         return None
     header, index = loaded.header, loaded.index
     _log.info("loaded the snapshot of event %d with %d tracks", header.revision, header.tracks)
-    return View(identity, header.revision, index, frozenset(index.track_ids), mark=header.mark)
+    return View(identity, header.revision, index, frozenset(index.track_ids), mark=header.mark, copies=loaded.copies)
 
 
 def _load_tracks(store: TrackStore, identity: Identity, state: CatalogueState) -> View:

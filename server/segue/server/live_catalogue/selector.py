@@ -7,14 +7,14 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from segue.core.index.vector_index import COPY_COST, EF_SEARCH, Neighbour, VectorIndex, Vectors, ranked
 from segue.server.live_catalogue.view import View
-from segue.server.selection.caps import Caps
+from segue.server.selection.caps import Caps, Numbers
 from segue.server.selection.criteria import Criteria, TrackFilter
 from segue.server.selection.diversity import diverse_order
 from segue.server.selection.filters import allowed_rows
+from segue.server.selection.labels import NONE, Labelled
 from segue.server.selection.track_table import Mask, Rows, TrackTable
 
 # hnswlib's search takes time and memory in proportion to the number of neighbours, above its ef.
@@ -37,16 +37,23 @@ class TrackQuery:
     Attributes:
         embedding: the embedding [e] of length 1 to compare with.
         count: number of tracks to choose, at least 1.
-        exclude: ids of tracks to leave out.
+        seeds: ids of the seeds that are tracks, which are left out.
+        exclude: ids of further tracks to leave out.
         criteria: the conditions of the caller.
         is_one_seed: True if the embedding is that of one seed.
     """
 
     embedding: Vectors
     count: int
-    exclude: frozenset[str] = frozenset()
+    seeds: frozenset[str] = frozenset()
     criteria: Criteria = field(default_factory=Criteria)
     is_one_seed: bool = True
+    exclude: frozenset[str] = frozenset()
+
+    @property
+    def hidden(self) -> frozenset[str]:
+        """Ids of all tracks to leave out."""
+        return self.seeds | self.exclude
 
     @property
     def min_similarity(self) -> float:
@@ -94,12 +101,12 @@ class TrackSelector:
     def is_quick(self, view: View, query: TrackQuery) -> bool:
         """Returns whether ``select_quickly`` takes about a millisecond at most."""
         needs_all = query.criteria.filter or query.criteria.variety.diversity
-        return not needs_all and view.is_quick(_first_fetch(query), len(query.exclude))
+        return not needs_all and view.is_quick(_first_fetch(query), len(query.hidden))
 
     def select_quickly(self, view: View, query: TrackQuery) -> Selected | None:
         """Chooses tracks by one search, or returns None if the limits leave too few of what it finds."""
         fetch = _first_fetch(query)
-        found, caps = view.search(query.embedding, fetch, query.exclude), Caps(query.criteria.variety)
+        found, caps = view.search(query.embedding, fetch, query.hidden), self._caps(query)
         kept = self._capped(found, caps)
         if len(kept) < query.count and len(found) == fetch:
             return None
@@ -114,9 +121,9 @@ class TrackSelector:
         allowed, emptied_by = self._allowed_rows(wanted) if wanted else (None, "")
         if emptied_by:
             return Selected([], emptied_by)
-        caps = Caps(query.criteria.variety)
+        caps = self._caps(query)
         found = self._nearest(view, query, DIVERSITY_POOL if diversity else query.count, allowed, caps)
-        if not found and wanted and wanted.min_similarity is not None and self._parts(view, query.exclude, allowed):
+        if not found and wanted and wanted.min_similarity is not None and self._parts(view, query.hidden, allowed):
             return Selected([], "min_similarity")
         if diversity and found:
             found = _diverse(view, found, query.count, diversity)
@@ -148,17 +155,17 @@ class TrackSelector:
     def _nearest(self, view: View, query: TrackQuery, count: int, allowed: Mask | None, caps: Caps) -> list[Neighbour]:
         """Returns the ``count`` nearest tracks that are allowed, within the limits."""
         for fetch in self._graph_fetches(view, query, count, allowed):
-            found = view.search(query.embedding, fetch, query.exclude)
+            found = view.search(query.embedding, fetch, query.hidden)
             caps.reset()
             kept = self._capped(self._allowed(found, allowed, query.min_similarity), caps)
             if len(kept) >= count or len(found) < fetch or found[-1].similarity < query.min_similarity:
                 return kept[:count]
         caps.reset()
-        return self._nearest_exactly(self._parts(view, query.exclude, allowed), query, count, caps)
+        return self._nearest_exactly(self._parts(view, query.hidden, allowed), query, count, caps)
 
     def _graph_fetches(self, view: View, query: TrackQuery, count: int, allowed: Mask | None) -> Iterator[int]:
         """Yields the numbers of neighbours to search for with the graph, until enough of them are allowed."""
-        hidden = len(query.exclude) + len(view.removed)
+        hidden = len(query.hidden) + len(view.removed)
         tracks = len(view) if allowed is None else int(np.count_nonzero(allowed))
         compared = min(COPY_COST * tracks, len(view)) * query.embedding.size
         if view.base.comparisons(hidden) or (allowed is not None and compared <= _EXACT_NUMBERS):
@@ -179,11 +186,14 @@ class TrackSelector:
         marks = _marked(allowed, self._table.row_numbers([neighbour.track_id for neighbour in neighbours]))
         return [neighbour for neighbour, mark in zip(neighbours, marks.tolist(), strict=True) if mark]
 
+    def _caps(self, query: TrackQuery) -> Caps:
+        return Caps(query.criteria.variety, self._table.groups_of(query.seeds))
+
     def _capped(self, neighbours: list[Neighbour], caps: Caps) -> list[Neighbour]:
         if not caps.is_limited:
             return neighbours
-        numbers = self._table.artist_and_album
-        return [neighbour for neighbour in neighbours if caps.take(*numbers(neighbour.track_id))]
+        labels_of = self._table.labels_of
+        return [neighbour for neighbour in neighbours if caps.take(labels_of(neighbour.track_id))]
 
     def _nearest_exactly(self, parts: list[_Part], query: TrackQuery, count: int, caps: Caps) -> list[Neighbour]:
         """Returns the nearest tracks of some parts, within the limits, from a comparison with all of them."""
@@ -195,17 +205,18 @@ class TrackSelector:
         kept: list[Neighbour] = []
         while len(remaining) and len(kept) < count:
             if kept and caps.is_limited:
-                remaining = remaining[caps.open_tracks(*self._artists_and_albums(table_rows[remaining]))]
+                remaining = remaining[caps.open_tracks(*self._labels(table_rows[remaining]))]
             nearest = _greatest(similarities[remaining], size)
             kept += self._capped(_ranked(parts, remaining[nearest], similarities), caps)
             remaining, size = remaining[~nearest], 4 * size
         return kept[:count]
 
-    def _artists_and_albums(self, table_rows: Rows) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    def _labels(self, table_rows: Rows) -> list[Numbers]:
+        """Returns the numbers [r] of rows [r] of the table, those of each column; see ``Labelled``."""
         columns = self._table.columns
         known = (table_rows >= 0) & (table_rows < len(columns["artist"]))
         rows = np.where(known, table_rows, 0)
-        return np.where(known, columns["artist"][rows], -1), np.where(known, columns["album"][rows], -1)
+        return [np.where(known, columns[name][rows], NONE) for name in Labelled._fields]
 
     def _parts(self, view: View, exclude: frozenset[str], allowed: Mask | None) -> list[_Part]:
         """Returns the tracks of a view that may be chosen, in parts that have at least one."""

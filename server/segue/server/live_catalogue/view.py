@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -30,6 +30,7 @@ class View:
         removed: those of ``base_ids`` that were removed or replaced since.
         added: embeddings [e] of the tracks that were added since, by id.
         mark: mark of the last event in this view; see ``Event``.
+        copies: the group of each track of the snapshot that has copies; see ``find_copies``.
     """
 
     identity: Identity | None = None
@@ -39,6 +40,7 @@ class View:
     removed: frozenset[str] = frozenset()
     added: dict[str, Vectors] = field(default_factory=dict)
     mark: int = 0
+    copies: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def added_index(self) -> VectorIndex:
@@ -71,7 +73,7 @@ class View:
         ids = sorted(self.track_ids())
         vectors = np.stack([vector for vector in self.embeddings(ids) if vector is not None])
         index = HnswIndex.build(ids, vectors, threads=1)
-        return View(self.identity, self.revision, index, frozenset(ids), mark=self.mark)
+        return View(self.identity, self.revision, index, frozenset(ids), mark=self.mark, copies=self.copies)
 
     def search(self, query: Vectors, k: int, exclude: Collection[str] = ()) -> list[Neighbour]:
         """Returns the ``k`` nearest tracks; see ``VectorIndex``."""

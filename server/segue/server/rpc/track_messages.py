@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from google.protobuf.duration_pb2 import Duration
 
@@ -76,10 +76,18 @@ def encode_track(track: Track, tag_names: tuple[str, ...]) -> bytes:
     return encoded[: -_SIMILARITY.size]
 
 
-def response_of(tracks: Iterable[tuple[Neighbour, bytes]]) -> RecommendResponse:
-    """Returns a response that recommends tracks, each as ``encode_track`` has encoded it.
+def response_of(tracks: Sequence[tuple[Neighbour, bytes]], copies_of: Callable[[str], int]) -> RecommendResponse:
+    """Returns a response that recommends tracks.
 
     Encoded messages of one type that follow each other are one message with all their repeated fields.
+
+    Args:
+        tracks: the tracks, each as ``encode_track`` has encoded it.
+        copies_of: returns the number of other tracks that are copies of a track.
     """
     parts = [part for neighbour, encoded in tracks for part in (encoded, _SIMILARITY.pack(neighbour.similarity))]
-    return RecommendResponse.FromString(b"".join(parts))
+    response = RecommendResponse.FromString(b"".join(parts))
+    for (neighbour, _), recommendation in zip(tracks, response.recommendations, strict=True):
+        if copies := copies_of(neighbour.track_id):
+            recommendation.copies = copies
+    return response

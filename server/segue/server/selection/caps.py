@@ -1,62 +1,63 @@
-"""Limits how many tracks of one artist and of one album are chosen."""
+"""Limits how many tracks of one artist, of one album and of one recording are chosen."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segue.server.selection.criteria import Variety
-from segue.server.selection.labels import NONE
+from segue.server.selection.labels import NONE, Labelled
+
+Numbers = NDArray[np.int32]
 
 
 class Caps:
-    """Counts the chosen tracks of each artist and each album.
+    """Counts the chosen tracks of each artist, each album and each group of copies.
 
-    Tracks are offered in the order of their similarity, and each is chosen unless its artist or its album is full.
+    Tracks are offered in the order of their similarity, and each is chosen unless one of its counts is full.
 
     Attributes:
-        has_refused: True if a track was not chosen.
+        has_refused: True if a track was not chosen because of its artist or its album.
     """
 
-    def __init__(self, variety: Variety) -> None:
-        self._variety = variety
+    def __init__(self, variety: Variety, seeds: Collection[int] = ()) -> None:
+        """Counts nothing yet.
+
+        Args:
+            variety: the limits.
+            seeds: the groups of copies that have a seed.
+        """
+        self._limits = Labelled(0 if variety.keep_copies else 1, variety.per_artist, variety.per_album)
+        self.is_limited = variety.is_limited
+        self._seeds = seeds
         self.reset()
 
     def reset(self) -> None:
         """Begins again, without chosen tracks."""
-        self._artists: Counter[int] = Counter()
-        self._albums: Counter[int] = Counter()
+        self._counts: tuple[Counter[int], ...] = (Counter(self._seeds), Counter(), Counter())
         self.has_refused = False
 
-    @property
-    def is_limited(self) -> bool:
-        """True if there is a limit."""
-        return self._variety.is_limited
-
-    def take(self, artist: int, album: int) -> bool:
+    def take(self, track: Labelled) -> bool:
         """Returns whether a track is chosen, and counts it if it is."""
-        per_artist, per_album = self._variety.per_artist, self._variety.per_album
-        if _is_full(self._artists, artist, per_artist) or _is_full(self._albums, album, per_album):
-            self.has_refused = True
-            return False
-        self._artists[artist] += 1
-        self._albums[album] += 1
+        for count, number, limit in zip(self._counts, track, self._limits, strict=True):
+            if limit and number != NONE and count[number] >= limit:
+                self.has_refused |= count is not self._counts[0]
+                return False
+        for count, number in zip(self._counts, track, strict=True):
+            count[number] += 1
         return True
 
-    def open_tracks(self, artists: NDArray[np.int32], albums: NDArray[np.int32]) -> NDArray[np.bool_]:
-        """Returns, for the artists [n] and albums [n] of tracks, which tracks could still be chosen."""
-        full_artists = _full(self._artists, self._variety.per_artist)
-        full_albums = _full(self._albums, self._variety.per_album)
-        is_open = ~(np.isin(artists, full_artists) | np.isin(albums, full_albums))
-        self.has_refused |= not is_open.all()
+    def open_tracks(self, copies: Numbers, artists: Numbers, albums: Numbers) -> NDArray[np.bool_]:
+        """Returns, for the numbers [n] of tracks, see ``Labelled``, which of them could still be chosen."""
+        is_copy, is_artist, is_album = map(self._is_full, range(3), (copies, artists, albums))
+        is_open: NDArray[np.bool_] = ~(is_copy | is_artist | is_album)
+        self.has_refused |= bool((~is_open & ~is_copy).any())
         return is_open
 
-
-def _is_full(counts: Counter[int], number: int, limit: int) -> bool:
-    return bool(limit) and number != NONE and counts[number] >= limit
-
-
-def _full(counts: Counter[int], limit: int) -> list[int]:
-    return [number for number in counts if _is_full(counts, number, limit)]
+    def _is_full(self, column: int, numbers: Numbers) -> NDArray[np.bool_]:
+        limit = self._limits[column]
+        full = [number for number, count in self._counts[column].items() if limit and number != NONE and count >= limit]
+        return np.isin(numbers, full)

@@ -65,16 +65,18 @@ class Variety:
         per_artist: largest number of tracks of one artist, or 0 for any number; unknown artists are not limited.
         per_album: largest number of tracks of one album, or 0 for any number; likewise.
         diversity: weight of the difference to the tracks before, [0, 1); 0 is the order of similarity.
+        keep_copies: True to recommend also copies of a recording that is recommended already, or that is a seed.
     """
 
     per_artist: int = DEFAULT_PER_ARTIST
     per_album: int = 0
     diversity: float = 0.0
+    keep_copies: bool = False
 
     @property
     def is_limited(self) -> bool:
-        """True if there is a limit for an artist or an album."""
-        return bool(self.per_artist or self.per_album)
+        """True if similar tracks may be left out because of other ones."""
+        return bool(self.per_artist or self.per_album or not self.keep_copies)
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 NONE = -1
 """The number of the empty text."""
+
+
+class Labelled(NamedTuple):
+    """The numbers of the group of copies that a track is in, of its artist and its album; ``NONE`` if there is none."""
+
+    copies: int
+    artist: int
+    album: int
 
 
 class Labels:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from segue.core.catalogue.records import TrackFacts
 from segue.server.selection.folding import fold
-from segue.server.selection.labels import NONE, Labels
+from segue.server.selection.labels import NONE, Labelled, Labels
 
 Rows = NDArray[np.int64]
 Mask = NDArray[np.bool_]
@@ -23,6 +24,7 @@ _COLUMNS: dict[str, type[np.generic]] = {
     "album_title": np.int32,
     "genre": np.int32,
     "folder": np.int32,
+    "copies": np.int32,
     "year": np.int16,
     "seconds": np.float32,
 }
@@ -53,6 +55,8 @@ class TrackTable:
         self._further_pairs: tuple[Rows, Rows] | None = None
         self._rows: dict[str, int] = {}
         self._free: list[int] = []
+        self._copies: dict[str, int] = {}  # the group of each track that has copies
+        self._group_sizes: Counter[int] = Counter()
         self._columns: dict[str, NDArray[Any]] = {name: np.zeros(_FIRST_SIZE, kind) for name, kind in _COLUMNS.items()}
         self._lock = threading.Lock()
 
@@ -73,11 +77,33 @@ class TrackTable:
         """Returns whether so many tracks have been read, but for a few that were added a moment ago."""
         return self.is_complete and tracks - len(self) <= _MISSING_SHARE * tracks
 
-    def artist_and_album(self, track_id: str) -> tuple[int, int]:
-        """Returns the numbers of the artist and the album of a track, each ``NONE`` if it is not known."""
+    def labels_of(self, track_id: str) -> Labelled:
+        """Returns the numbers of a track, as far as they are known."""
         row = self._rows.get(track_id)  # first: a row is never beyond the columns that are read after it
-        columns = self._columns
-        return (NONE, NONE) if row is None else (int(columns["artist"][row]), int(columns["album"][row]))
+        columns, copies = self._columns, self._copies.get(track_id, NONE)
+        if row is None:
+            return Labelled(copies, NONE, NONE)
+        return Labelled(copies, int(columns["artist"][row]), int(columns["album"][row]))
+
+    def group(self, copies: Mapping[str, str]) -> None:
+        """Receives the group of each track that has copies, in place of the groups before."""
+        numbers = {name: number for number, name in enumerate(dict.fromkeys(copies.values()))}
+        with self._lock:
+            self._copies = {track_id: numbers[name] for track_id, name in copies.items()}
+            self._group_sizes = Counter(self._copies.values())
+            self._columns["copies"][:] = NONE
+            for track_id, number in self._copies.items():
+                if (row := self._rows.get(track_id)) is not None:
+                    self._columns["copies"][row] = number
+
+    def groups_of(self, track_ids: Iterable[str]) -> list[int]:
+        """Returns the groups of copies that have some of these tracks."""
+        copies = self._copies
+        return [copies[track_id] for track_id in track_ids if track_id in copies]
+
+    def copies_of(self, track_id: str) -> int:
+        """Returns the number of other tracks that were copies of a track when the index was published."""
+        return max(0, self._group_sizes[self._copies.get(track_id, NONE)] - 1)
 
     def further_artists(self) -> tuple[Rows, Rows]:
         """Returns the rows [n] and the numbers [n] of all artists of tracks beyond the first."""
@@ -120,6 +146,7 @@ class TrackTable:
             if row >= len(self._columns["present"]):
                 self._columns = {name: np.concatenate([old, np.zeros_like(old)]) for name, old in self._columns.items()}
             self._rows[track_id] = row
+            self._columns["copies"][row] = self._copies.get(track_id, NONE)
         return row
 
     def _put(self, row: int, facts: TrackFacts | None) -> None:

@@ -26,6 +26,7 @@ RANKING = RecommendResponse(
                 duration=Duration(seconds=185),
             ),
             similarity=0.8125,
+            copies=12,
         )
     ],
     revision=Revision(model_id="segue-fast-1a2b3c4d", catalogue_revision=12),
@@ -71,6 +72,14 @@ def test_ranking_fits(width: int) -> None:
     assert width >= max(len(line.rstrip()) for line in ranking_at(width))
 
 
+def test_copies() -> None:
+    """A wide ranking has the numbers of copies if there are any."""
+    assert "12" == ranking_at(110)[2].split()[-2]
+    output, buffer = screen(200)
+    output.recommendations(RecommendResponse(recommendations=[Recommendation(track=Track(title="A"))]))
+    assert b"Copies" not in buffer.getvalue()
+
+
 @pytest.mark.parametrize("width", [60, 80, 109, 110, 200, 10_000])
 def test_one_line(width: int) -> None:
     """From 60 columns on, a track is one line, also if its title is long."""
@@ -99,8 +108,8 @@ def test_ids_of_a_listing(width: int) -> None:
 def test_wide_ranking() -> None:
     """On a wide terminal a track is one line under the headings, and brackets are printed as they are."""
     heading, _, line, revision = ranking_at(200)
-    assert ["#", "Title", "Artist", "Genre", "Length", "Similarity", "Track", "id"] == heading.split()
-    assert ["clas…", "Orchestra", "classical", "3:05", "0.812", TRACK_ID] == line.split()[-6:]
+    assert ["#", "Title", "Artist", "Genre", "Length", "Similarity", "Copies", "Track", "id"] == heading.split()
+    assert ["clas…", "Orchestra", "classical", "3:05", "0.812", "12", TRACK_ID] == line.split()[-7:]
     assert "A [bold]title[/] that" in line
     assert "segue-fast-1a2b3c4d, catalogue revision 12" == revision
 

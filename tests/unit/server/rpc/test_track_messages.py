@@ -20,13 +20,13 @@ from segue.v1.recommendation_service_pb2 import RecommendResponse
 
 
 def test_every_field_of_a_track_is_sent() -> None:
-    """Only the posterior stays in the catalogue; the duration and the tags have other types."""
+    """Only the posterior and the fingerprint stay in the catalogue; the duration and the tags have other types."""
     values = {field.name: _value(field.name) for field in fields(Track)}
     message = track_message(
         Track.from_json({**values, "tag_scores": pack_tag_scores(np.array([0.5], np.float32), ("sad",))}), ("sad",)
     )
 
-    for name in values.keys() - {"posterior", "seconds", "tag_scores", "year"}:
+    for name in values.keys() - {"posterior", "seconds", "tag_scores", "fingerprint", "year"}:
         sent = getattr(message, name)
         assert values[name] == (sent if isinstance(sent, str | int) else list(sent)), name
     assert (1959, 2, ["sad"]) == (message.year, message.duration.seconds, [tag.tag for tag in message.tags])
@@ -75,8 +75,10 @@ def test_encoded_tracks_make_a_response() -> None:
     tracks = [Track(f"{number:032x}", f"Träck {number}" * number, seconds=0.1 * number) for number in range(4)]
     similarities = [1.0, 0.5, 0.0, -0.25]
     neighbours = [Neighbour(track.track_id, value) for track, value in zip(tracks, similarities, strict=True)]
-    response = response_of((near, encode_track(track, ())) for near, track in zip(neighbours, tracks, strict=True))
+    encoded = [(near, encode_track(track, ())) for near, track in zip(neighbours, tracks, strict=True)]
+    response = response_of(encoded, lambda track_id: int(track_id, 16) % 2)
 
     assert [track_message(track, ()) for track in tracks] == [each.track for each in response.recommendations]
     assert similarities == [each.similarity for each in response.recommendations]
-    assert RecommendResponse() == response_of([])
+    assert [0, 1, 0, 1] == [each.copies for each in response.recommendations]
+    assert RecommendResponse() == response_of([], len)

@@ -26,10 +26,26 @@ def test_a_track_that_lost_its_record_keeps_its_row() -> None:
     put(table, b="B")
     assert [0, 1] == table.row_numbers(["a", "b"]).tolist()
     assert [False, True] == table.columns["present"][:2].tolist()
-    assert (-1, -1) == table.artist_and_album("a")
+    assert (-1, -1, -1) == table.labels_of("a")
     table.drop(["a"])
     put(table, c="C")
     assert [0] == table.row_numbers(["c"]).tolist()
+
+
+def test_groups_of_copies_and_rows() -> None:
+    """The group of a track does not depend on when its row was made."""
+    table = TrackTable()
+    put(table, a="A", b="B")
+    table.group({"a": "a", "c": "a", "d": "a", "b": "b", "x": "b"})
+    put(table, c="C", d="D", e="E")
+    copies = table.columns["copies"][table.row_numbers(["a", "b", "c", "d", "e"])].tolist()
+    assert [0, 1, 0, 0, -1] == copies == [table.labels_of(track_id).copies for track_id in "abcde"]
+    assert [2, 1, 0] == [table.copies_of(track_id) for track_id in "abe"]
+    table.drop(["d"])
+    put(table, f="F")
+    assert -1 == table.columns["copies"][table.row_numbers(["f"])[0]]
+    table.group({})
+    assert (0, [-1] * 4) == (table.copies_of("a"), table.columns["copies"][:4].tolist())
 
 
 def test_a_table_that_lacks_many_tracks() -> None:

@@ -81,7 +81,7 @@ class RecommendationService(ComponentsUser, recommendation_service_pb2_grpc.Reco
         seeds = await find()
         found = await self._found(TrackQuery(seeds.embedding, limit, seeds.track_ids, criteria, seeds.is_one), skip)
         nearest = await self._described(found)
-        response = response_of(nearest.tracks)
+        response = response_of(nearest.tracks, components.catalogue.table.copies_of)
         response.revision.CopyFrom(converters.revision(components.model_id, nearest.revision, nearest.stale))
         if found.emptied_by:
             response.emptied_by = f"filter.{found.emptied_by}"
