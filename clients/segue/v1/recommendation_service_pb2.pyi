@@ -425,6 +425,7 @@ class Variety(_message.Message):
     MAX_PER_ALBUM_FIELD_NUMBER: _builtins.int
     DIVERSITY_FIELD_NUMBER: _builtins.int
     KEEP_COPIES_FIELD_NUMBER: _builtins.int
+    SHUFFLE_SEED_FIELD_NUMBER: _builtins.int
     max_per_artist: _builtins.int
     """Largest number of tracks by one artist, [0, 100]; 0 is no limit. Unset is 2, or 0 if the filter names artists,
     albums or track_ids. The artist is the first one in the tags, whatever case and accents. Tracks without an artist are
@@ -446,6 +447,10 @@ class Variety(_message.Message):
     published, whatever their format, their level and silence around them; tracks that were indexed by an earlier version
     have none until they are indexed again.
     """
+    shuffle_seed: _builtins.int
+    """Any number to return the tracks in a random order, the same for the same number. Which tracks are returned stays as it
+    is; with offset, each page is shuffled by itself.
+    """
     def __init__(
         self,
         *,
@@ -453,10 +458,11 @@ class Variety(_message.Message):
         max_per_album: _builtins.int | None = ...,
         diversity: _builtins.float | None = ...,
         keep_copies: _builtins.bool = ...,
+        shuffle_seed: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_diversity", b"_diversity", "_max_per_album", b"_max_per_album", "_max_per_artist", b"_max_per_artist", "diversity", b"diversity", "max_per_album", b"max_per_album", "max_per_artist", b"max_per_artist"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_diversity", b"_diversity", "_max_per_album", b"_max_per_album", "_max_per_artist", b"_max_per_artist", "_shuffle_seed", b"_shuffle_seed", "diversity", b"diversity", "max_per_album", b"max_per_album", "max_per_artist", b"max_per_artist", "shuffle_seed", b"shuffle_seed"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_diversity", b"_diversity", "_max_per_album", b"_max_per_album", "_max_per_artist", b"_max_per_artist", "diversity", b"diversity", "keep_copies", b"keep_copies", "max_per_album", b"max_per_album", "max_per_artist", b"max_per_artist"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_diversity", b"_diversity", "_max_per_album", b"_max_per_album", "_max_per_artist", b"_max_per_artist", "_shuffle_seed", b"_shuffle_seed", "diversity", b"diversity", "keep_copies", b"keep_copies", "max_per_album", b"max_per_album", "max_per_artist", b"max_per_artist", "shuffle_seed", b"shuffle_seed"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__diversity: _TypeAlias = _typing.Literal["diversity"]  # noqa: Y015
     _WhichOneofArgType__diversity: _TypeAlias = _typing.Literal["_diversity", b"_diversity"]  # noqa: Y015
@@ -464,12 +470,16 @@ class Variety(_message.Message):
     _WhichOneofArgType__max_per_album: _TypeAlias = _typing.Literal["_max_per_album", b"_max_per_album"]  # noqa: Y015
     _WhichOneofReturnType__max_per_artist: _TypeAlias = _typing.Literal["max_per_artist"]  # noqa: Y015
     _WhichOneofArgType__max_per_artist: _TypeAlias = _typing.Literal["_max_per_artist", b"_max_per_artist"]  # noqa: Y015
+    _WhichOneofReturnType__shuffle_seed: _TypeAlias = _typing.Literal["shuffle_seed"]  # noqa: Y015
+    _WhichOneofArgType__shuffle_seed: _TypeAlias = _typing.Literal["_shuffle_seed", b"_shuffle_seed"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__diversity) -> _WhichOneofReturnType__diversity | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__max_per_album) -> _WhichOneofReturnType__max_per_album | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__max_per_artist) -> _WhichOneofReturnType__max_per_artist | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__shuffle_seed) -> _WhichOneofReturnType__shuffle_seed | None: ...
 
 Global___Variety: _TypeAlias = Variety  # noqa: Y015
 

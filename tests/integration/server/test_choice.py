@@ -138,6 +138,16 @@ def test_limits_and_named_artists(stubs: Stubs) -> None:
     assert respond(stubs, read_mask=FieldMask(paths=["recommendations"])).limited
 
 
+def test_a_shuffled_list(stubs: Stubs) -> None:
+    """The same number gives the same order of the same tracks, also of a part of them; other numbers give others."""
+    plain, zero = (ids(recommended(stubs, limit=20, variety=Variety(shuffle_seed=seed))) for seed in (None, 0))
+    assert (sorted(plain), True) == (sorted(zero), plain != zero)
+    assert zero == ids(recommended(stubs, limit=20, variety=Variety(shuffle_seed=0)))
+    assert zero != ids(recommended(stubs, limit=20, variety=Variety(shuffle_seed=-(2**63))))
+    half = ids(recommended(stubs, limit=10, variety=Variety(shuffle_seed=0)))
+    assert half == [track_id for track_id in zero if track_id in plain[:10]]
+
+
 def test_pages_with_limits(stubs: Stubs) -> None:
     """The pages of a seed together are all recommendations, each once."""
     pages = [ids(recommended(stubs, limit=7, offset=offset)) for offset in range(0, 49, 7)]

@@ -92,6 +92,13 @@ _OPTIONS = (
         help="How much the tracks must differ from each other, 0 to 0.99.  [default: 0]",
     ),
     click.option(
+        "--shuffle",
+        "shuffle_seed",
+        type=click.IntRange(-(2**63), 2**63 - 1),
+        metavar="N",
+        help="Random order, the same for the same number N.",
+    ),
+    click.option(
         "--keep-copies", is_flag=True, help="Also tracks with a recording that is recommended already, or is a seed."
     ),
 )
@@ -117,6 +124,7 @@ def criteria_options(command: _Command) -> Callable[..., Any]:
             max_per_album=values.pop("per_album"),
             diversity=values.pop("diversity"),
             keep_copies=values.pop("keep_copies"),
+            shuffle_seed=values.pop("shuffle_seed"),
         )
         criteria = Criteria(wanted if wanted.ListFields() else None, variety)
         return command(*arguments, criteria=criteria, **values)

@@ -53,7 +53,8 @@ def _variety(variety: recommendation_service_pb2.Variety, default_per_artist: in
     for name, value in caps.items():
         if not 0 <= value <= _MAX_CAP:
             raise MalformedRequest(f"variety.{name}", f"variety.{name} is {value}; use 0, for no limit, to {_MAX_CAP}.")
-    return Variety(per_artist, variety.max_per_album, diversity, variety.keep_copies)
+    shuffle_seed = variety.shuffle_seed if variety.HasField("shuffle_seed") else None
+    return Variety(per_artist, variety.max_per_album, diversity, variety.keep_copies, shuffle_seed)
 
 
 def _filter(wanted: recommendation_service_pb2.TrackFilter, labels: Collection[str]) -> TrackFilter:

@@ -66,12 +66,14 @@ class Variety:
         per_album: largest number of tracks of one album, or 0 for any number; likewise.
         diversity: weight of the difference to the tracks before, [0, 1); 0 is the order of similarity.
         keep_copies: True to recommend also copies of a recording that is recommended already, or that is a seed.
+        shuffle_seed: number that gives a random order of the recommended tracks, or None for the order of similarity.
     """
 
     per_artist: int = DEFAULT_PER_ARTIST
     per_album: int = 0
     diversity: float = 0.0
     keep_copies: bool = False
+    shuffle_seed: int | None = None
 
     @property
     def is_limited(self) -> bool:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from hashlib import blake2b
 from typing import NamedTuple
 
 from segue.core.index.vector_index import Neighbour
+
+Track = tuple[Neighbour, bytes]
+"""A recommended track with its encoded metadata."""
 
 SPARE = 10
 """Extra neighbours, for tracks that are removed between the search and the reading of their metadata."""
@@ -30,6 +35,13 @@ class FoundNeighbours(NamedTuple):
     is_filtered: bool = False
 
 
+def shuffled(tracks: Sequence[Track], seed: int | None) -> Sequence[Track]:
+    """Returns tracks in the random order of a seed, the same for the same tracks; without a seed, as they are."""
+    if seed is None:
+        return tracks
+    return sorted(tracks, key=lambda track: blake2b(f"{seed} {track[0].track_id}".encode(), digest_size=8).digest())
+
+
 class NearestTracks(NamedTuple):
     """The result of a search.
 
@@ -39,6 +51,6 @@ class NearestTracks(NamedTuple):
         stale: True if the store did not answer, so that the result comes from memory.
     """
 
-    tracks: list[tuple[Neighbour, bytes]]
+    tracks: Sequence[Track]
     revision: int
     stale: bool

@@ -38,7 +38,7 @@ def test_every_option() -> None:
     lists = ["--genre", "jazz", "--genre", "pop", "--artist", "Björk", "--album", "Debut", "--folder", "x/../music"]
     excluded = ["--not-genre", "rock", "--not-artist", "X", "--not-album", "Y", "--not-folder", "/z"]
     others = ["--years", "1990-1999", "--min-similarity", "-0.5", "--min-seconds", "60", "--max-seconds", "90.5"]
-    variety = ["--per-artist", "0", "--per-album", "1", "--diversity", "0.25", "--keep-copies"]
+    variety = ["--per-artist", "0", "--per-album", "1", "--diversity", "0.25", "--keep-copies", "--shuffle", "0"]
     expected = TrackFilter(
         genres=["jazz", "pop"],
         artists=["Björk"],
@@ -51,7 +51,7 @@ def test_every_option() -> None:
         min_similarity=-0.5,
         exclude=TrackExclusion(genres=["rock"], artists=["X"], albums=["Y"], folders=["/z"]),
     )
-    expected_variety = Variety(max_per_artist=0, max_per_album=1, diversity=0.25, keep_copies=True)
+    expected_variety = Variety(max_per_artist=0, max_per_album=1, diversity=0.25, keep_copies=True, shuffle_seed=0)
     assert Criteria(expected, expected_variety) == parsed(*lists, *excluded, *others, *variety)
 
 

@@ -26,7 +26,7 @@ from segue.server.rpc.streams import (
     write_timeout,
 )
 from segue.server.rpc.track_messages import response_of
-from segue.server.selection.nearest_tracks import FoundNeighbours, NearestTracks
+from segue.server.selection.nearest_tracks import FoundNeighbours, NearestTracks, shuffled
 from segue.v1 import (
     recommendation_service_pb2,
     recommendation_service_pb2_grpc,
@@ -81,7 +81,8 @@ class RecommendationService(ComponentsUser, recommendation_service_pb2_grpc.Reco
         seeds = await find()
         found = await self._found(TrackQuery(seeds.embedding, limit, seeds.track_ids, criteria, seeds.is_one), skip)
         nearest = await self._described(found)
-        response = response_of(nearest.tracks, components.catalogue.table.copies_of)
+        tracks = shuffled(nearest.tracks, criteria.variety.shuffle_seed)
+        response = response_of(tracks, components.catalogue.table.copies_of)
         response.revision.CopyFrom(converters.revision(components.model_id, nearest.revision, nearest.stale))
         if found.emptied_by:
             response.emptied_by = f"filter.{found.emptied_by}"
