@@ -205,12 +205,17 @@ class Seed(_message.Message):
     TRACK_ID_FIELD_NUMBER: _builtins.int
     EMBEDDING_FIELD_NUMBER: _builtins.int
     GENRE_FIELD_NUMBER: _builtins.int
+    TAG_FIELD_NUMBER: _builtins.int
     WEIGHT_FIELD_NUMBER: _builtins.int
     track_id: _builtins.str
     """A track of the catalogue, by its id."""
     genre: _builtins.str
     """A genre of the model: the mean of the catalogue's tracks whose predicted genre it is. Without such a track it is
     MALFORMED_REQUEST.
+    """
+    tag: _builtins.str
+    """A tag of the model, such as "guitar": the mean of the catalogue's tracks that have it, see TrackFilter. Without such
+    a track, or with a model that does not tag, it is MALFORMED_REQUEST.
     """
     weight: _builtins.float
     """Weight of the seed, [-100, 100] without 0. Unset is 1. Tracks that are similar to a seed with a negative weight come
@@ -231,15 +236,16 @@ class Seed(_message.Message):
         track_id: _builtins.str = ...,
         embedding: Global___Embedding | None = ...,
         genre: _builtins.str = ...,
+        tag: _builtins.str = ...,
         weight: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_weight", b"_weight", "audio", b"audio", "embedding", b"embedding", "genre", b"genre", "source", b"source", "track_id", b"track_id", "weight", b"weight"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_weight", b"_weight", "audio", b"audio", "embedding", b"embedding", "genre", b"genre", "source", b"source", "tag", b"tag", "track_id", b"track_id", "weight", b"weight"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_weight", b"_weight", "audio", b"audio", "embedding", b"embedding", "genre", b"genre", "source", b"source", "track_id", b"track_id", "weight", b"weight"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_weight", b"_weight", "audio", b"audio", "embedding", b"embedding", "genre", b"genre", "source", b"source", "tag", b"tag", "track_id", b"track_id", "weight", b"weight"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__weight: _TypeAlias = _typing.Literal["weight"]  # noqa: Y015
     _WhichOneofArgType__weight: _TypeAlias = _typing.Literal["_weight", b"_weight"]  # noqa: Y015
-    _WhichOneofReturnType_source: _TypeAlias = _typing.Literal["audio", "track_id", "embedding", "genre"]  # noqa: Y015
+    _WhichOneofReturnType_source: _TypeAlias = _typing.Literal["audio", "track_id", "embedding", "genre", "tag"]  # noqa: Y015
     _WhichOneofArgType_source: _TypeAlias = _typing.Literal["source", b"source"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__weight) -> _WhichOneofReturnType__weight | None: ...
@@ -295,6 +301,7 @@ class TrackFilter(_message.Message):
     TRACK_IDS_FIELD_NUMBER: _builtins.int
     MIN_SIMILARITY_FIELD_NUMBER: _builtins.int
     EXCLUDE_FIELD_NUMBER: _builtins.int
+    TAGS_FIELD_NUMBER: _builtins.int
     min_year: _builtins.int
     """Least year, [1, 9999]. Tracks without a year are left out."""
     max_year: _builtins.int
@@ -333,6 +340,12 @@ class TrackFilter(_message.Message):
     def exclude(self) -> Global___TrackExclusion:
         """Tracks that meet one of these conditions are left out."""
 
+    @_builtins.property
+    def tags(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The track has all of these predicted tags, each with a score of at least 0.1. A tag that the model does not have is
+        MALFORMED_REQUEST.
+        """
+
     def __init__(
         self,
         *,
@@ -347,10 +360,11 @@ class TrackFilter(_message.Message):
         track_ids: _abc.Iterable[_builtins.str] | None = ...,
         min_similarity: _builtins.float | None = ...,
         exclude: Global___TrackExclusion | None = ...,
+        tags: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_max_year", b"_max_year", "_min_similarity", b"_min_similarity", "_min_year", b"_min_year", "exclude", b"exclude", "max_duration", b"max_duration", "max_year", b"max_year", "min_duration", b"min_duration", "min_similarity", b"min_similarity", "min_year", b"min_year"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_year", b"_max_year", "_min_similarity", b"_min_similarity", "_min_year", b"_min_year", "albums", b"albums", "artists", b"artists", "exclude", b"exclude", "folders", b"folders", "genres", b"genres", "max_duration", b"max_duration", "max_year", b"max_year", "min_duration", b"min_duration", "min_similarity", b"min_similarity", "min_year", b"min_year", "track_ids", b"track_ids"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_year", b"_max_year", "_min_similarity", b"_min_similarity", "_min_year", b"_min_year", "albums", b"albums", "artists", b"artists", "exclude", b"exclude", "folders", b"folders", "genres", b"genres", "max_duration", b"max_duration", "max_year", b"max_year", "min_duration", b"min_duration", "min_similarity", b"min_similarity", "min_year", b"min_year", "tags", b"tags", "track_ids", b"track_ids"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__max_year: _TypeAlias = _typing.Literal["max_year"]  # noqa: Y015
     _WhichOneofArgType__max_year: _TypeAlias = _typing.Literal["_max_year", b"_max_year"]  # noqa: Y015
@@ -378,6 +392,7 @@ class TrackExclusion(_message.Message):
     ALBUMS_FIELD_NUMBER: _builtins.int
     FOLDERS_FIELD_NUMBER: _builtins.int
     TRACK_IDS_FIELD_NUMBER: _builtins.int
+    TAGS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def genres(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The predicted genre is one of these."""
@@ -398,6 +413,10 @@ class TrackExclusion(_message.Message):
     def track_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The track is one of these."""
 
+    @_builtins.property
+    def tags(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The track has one of these predicted tags."""
+
     def __init__(
         self,
         *,
@@ -406,10 +425,11 @@ class TrackExclusion(_message.Message):
         albums: _abc.Iterable[_builtins.str] | None = ...,
         folders: _abc.Iterable[_builtins.str] | None = ...,
         track_ids: _abc.Iterable[_builtins.str] | None = ...,
+        tags: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["albums", b"albums", "artists", b"artists", "folders", b"folders", "genres", b"genres", "track_ids", b"track_ids"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["albums", b"albums", "artists", b"artists", "folders", b"folders", "genres", b"genres", "tags", b"tags", "track_ids", b"track_ids"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -567,7 +587,7 @@ class RecommendResponse(_message.Message):
     """Seconds that are missing in the one seed if it is a clip, as in ClassifyResponse."""
     emptied_by: _builtins.str
     """The field of the request's filter that left no track, such as "filter.genres", or empty. The conditions apply one
-    after the other: track_ids, genres, artists, albums, folders, years, durations, those of exclude, min_similarity.
+    after the other: track_ids, genres, tags, artists, albums, folders, years, durations, those of exclude, min_similarity.
     """
     limited: _builtins.bool
     """True if there are fewer tracks than requested, and others were left out because of the limits for an artist or an

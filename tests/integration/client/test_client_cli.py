@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 from google.rpc.error_details_pb2 import BadRequest
 
 from segue.client.cli.main import main
-from segue.v1.recommendation_service_pb2 import RecommendResponse
+from segue.v1.recommendation_service_pb2 import RecommendResponse, Seed
 from segue.v1.track_pb2 import Track
 from tests.integration.client.conftest import DETAILS, TRACKS, Peer, fails, info
 
@@ -150,6 +150,16 @@ def test_recommend(peer: Peer, clip: str) -> None:
     rows = [line.split() for line in result.stdout.splitlines()[2:-1]]
     expected = ["2", "Song", "1", "An", "Artist", "blues", "3:01", "0.875", TRACKS[1].track_id]
     assert (0, 5, expected) == (result.exit_code, len(rows), rows[1])
+
+
+def test_named_seeds(peer: Peer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """genre:NAME and tag:NAME are seeds, unless a file has that name."""
+    monkeypatch.chdir(tmp_path)
+    segue(peer, "recommend", "tag:female vocals", "--less", "genre:jazz", "--json")
+    assert [Seed(tag="female vocals", weight=1), Seed(genre="jazz", weight=-0.5)] == list(peer.received[0].seeds)
+    Path("tag:sad").write_bytes(b"music")
+    segue(peer, "recommend", "tag:sad", "--json")
+    assert (b"music", "audio") == (peer.received[1].audio.content, peer.received[1].WhichOneof("seed"))
 
 
 def test_recommend_by_id(peer: Peer) -> None:

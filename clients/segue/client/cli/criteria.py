@@ -47,12 +47,14 @@ class _YearsType(click.ParamType):  # type: ignore[type-arg] # generic in its ty
 
 _LISTS = {
     "genres": ("--genre", "NAME", "Only tracks whose predicted genre is NAME"),
+    "tags": ("--tag", "NAME", "Only tracks that have the predicted tag NAME"),
     "artists": ("--artist", "NAME", "Only tracks by NAME"),
     "albums": ("--album", "TITLE", "Only tracks of the album TITLE"),
     "folders": ("--folder", "FOLDER", "Only tracks in FOLDER, or below"),
 }
 _EXCLUDED = {
     "genres": ("--not-genre", "NAME", "No tracks whose predicted genre is NAME"),
+    "tags": ("--not-tag", "NAME", "No tracks that have the predicted tag NAME"),
     "artists": ("--not-artist", "NAME", "No tracks by NAME"),
     "albums": ("--not-album", "TITLE", "No tracks of the album TITLE"),
     "folders": ("--not-folder", "FOLDER", "No tracks in FOLDER, or below"),

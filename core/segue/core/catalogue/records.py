@@ -96,6 +96,7 @@ class TrackFacts(NamedTuple):
     artists: tuple[str, ...] = ()
     album_artist: str = ""
     fingerprint: str = ""
+    tag_scores: str = ""
 
     @classmethod
     def of(cls, track: Track) -> TrackFacts:

@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 _DIGEST_BYTES = 4
 _STEPS = 255
 
+MIN_TRACK_TAG = 0.1
+"""The least score of a tag that describes a track: with lower scores tags rarely apply."""
+
 
 def pack_tag_scores(scores: NDArray[np.float32], names: tuple[str, ...]) -> str:
     """Packs the scores of tags: base64 of a digest of their names, and one byte for each score.

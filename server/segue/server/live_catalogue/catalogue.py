@@ -73,7 +73,7 @@ class LiveCatalogue:
         """
         self._has_successor = has_successor
         self._metrics, self.metadata = metrics or Metrics(), metadata
-        self.table = TrackTable()
+        self.table = TrackTable(manifest.tags)
         self._compactor = Compactor(View.compacted)
         self._data, self._manifest = data, manifest
         self._open_store = open_store

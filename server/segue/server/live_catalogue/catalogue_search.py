@@ -70,13 +70,12 @@ class CatalogueSearch:
             )
         return view
 
-    def genre_mean(self, genre: str) -> Vectors | None:
-        """Returns the mean [e] of the tracks of a predicted genre, brought to length 1, or None if there are none.
+    def mean(self, wanted: TrackFilter) -> Vectors | None:
+        """Returns the mean [e] of the tracks that a filter allows, brought to length 1, or None if there are none.
 
         Raises:
-            SegueError: as ``check_searchable`` for a filter.
+            SegueError: as ``check_searchable``.
         """
-        wanted = TrackFilter(genres=frozenset({genre}))
         return self._selector.mean(self.check_searchable(Criteria(wanted)), wanted)
 
     def find_quickly(self, query: TrackQuery, skip: int = 0) -> FoundNeighbours | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from google.protobuf.duration_pb2 import Duration
@@ -13,6 +13,7 @@ from segue.core.index.vector_index import Vectors
 from segue.core.model.artifact import Manifest
 from segue.server.live_catalogue.selector import DIVERSITY_POOL
 from segue.server.selection.criteria import DEFAULT_PER_ARTIST, Criteria, Exclusion, TrackFilter, Variety
+from segue.server.selection.track_table import MAX_TAGS
 from segue.v1 import recommendation_service_pb2
 
 MAX_SEEDS = 100
@@ -24,18 +25,18 @@ _MAX_YEAR = 9_999
 _SHOWN_LETTERS, _LISTED_LETTERS = 64, 1_000
 
 
-def criteria(request: recommendation_service_pb2.RecommendRequest, labels: Collection[str], last: int) -> Criteria:
+def criteria(request: recommendation_service_pb2.RecommendRequest, manifest: Manifest, last: int) -> Criteria:
     """Returns the conditions of a request.
 
     Args:
         request: the request.
-        labels: the genres of the model.
+        manifest: the manifest of the model.
         last: number of tracks to choose, the skipped ones included.
 
     Raises:
-        MalformedRequest: a value is out of its range, or a genre is unknown.
+        MalformedRequest: a value is out of its range, or a genre or a tag is unknown.
     """
-    wanted = _filter(request.filter, labels) if request.filter.ListFields() else None
+    wanted = _filter(request.filter, manifest) if request.filter.ListFields() else None
     # Who names artists, albums or tracks wants all of them.
     is_named = wanted is not None and bool(wanted.artists or wanted.albums or wanted.track_ids)
     variety = _variety(request.variety, 0 if is_named else DEFAULT_PER_ARTIST)
@@ -57,16 +58,17 @@ def _variety(variety: recommendation_service_pb2.Variety, default_per_artist: in
     return Variety(per_artist, variety.max_per_album, diversity, variety.keep_copies, shuffle_seed)
 
 
-def _filter(wanted: recommendation_service_pb2.TrackFilter, labels: Collection[str]) -> TrackFilter:
-    _check_values("filter", wanted, labels)
+def _filter(wanted: recommendation_service_pb2.TrackFilter, manifest: Manifest) -> TrackFilter:
+    _check_values("filter", wanted, manifest)
     exclude = wanted.exclude if wanted.HasField("exclude") else None
     if exclude:
-        _check_values("filter.exclude", exclude, labels)
+        _check_values("filter.exclude", exclude, manifest)
     similarity = wanted.min_similarity if wanted.HasField("min_similarity") else None
     if similarity is not None and not -1 <= similarity <= 1:
         raise MalformedRequest("filter.min_similarity", f"filter.min_similarity is {similarity:g}; use -1 to 1.")
     return TrackFilter(
         genres=frozenset(wanted.genres),
+        tags=frozenset(wanted.tags),
         artists=frozenset(wanted.artists),
         albums=frozenset(wanted.albums),
         min_year=_year(wanted, "min_year"),
@@ -83,6 +85,7 @@ def _filter(wanted: recommendation_service_pb2.TrackFilter, labels: Collection[s
 def _exclusion(exclude: recommendation_service_pb2.TrackExclusion) -> Exclusion:
     return Exclusion(
         genres=frozenset(exclude.genres),
+        tags=frozenset(exclude.tags),
         artists=frozenset(exclude.artists),
         albums=frozenset(exclude.albums),
         folders=tuple(exclude.folders),
@@ -93,14 +96,14 @@ def _exclusion(exclude: recommendation_service_pb2.TrackExclusion) -> Exclusion:
 def _check_values(
     name: str,
     conditions: recommendation_service_pb2.TrackFilter | recommendation_service_pb2.TrackExclusion,
-    labels: Collection[str],
+    manifest: Manifest,
 ) -> None:
     """Checks the lists of a filter.
 
     Raises:
-        MalformedRequest: a list is too long, has an empty text, or an unknown genre.
+        MalformedRequest: a list is too long, has an empty text, or an unknown genre or tag.
     """
-    for field in ("genres", "artists", "albums", "folders", "track_ids"):
+    for field in ("genres", "tags", "artists", "albums", "folders", "track_ids"):
         values: Sequence[str] = getattr(conditions, field)
         if len(values) > MAX_FILTER_VALUES:
             message = f"{name}.{field} has {len(values):,} values; send at most {MAX_FILTER_VALUES:,}."
@@ -109,18 +112,35 @@ def _check_values(
             message = f"{name}.{field} has a text that is empty or longer than {MAX_VALUE_LENGTH:,} characters."
             raise MalformedRequest(f"{name}.{field}", message)
     for genre in conditions.genres:
-        check_genre(f"{name}.genres", genre, labels)
+        check_genre(f"{name}.genres", genre, manifest)
+    for tag in conditions.tags:
+        check_tag(f"{name}.tags", tag, manifest)
 
 
-def check_genre(field: str, genre: str, labels: Collection[str]) -> None:
+def check_genre(field: str, genre: str, manifest: Manifest) -> None:
     """Checks that the model has a genre.
 
     Raises:
         MalformedRequest: it does not.
     """
-    if genre not in labels:
-        known = ", ".join(labels)[:_LISTED_LETTERS]
-        raise MalformedRequest(field, f"{field} has {genre[:_SHOWN_LETTERS]!r}; the model's genres are {known}.")
+    if genre not in manifest.labels:
+        raise MalformedRequest(field, _unknown(field, genre, "genres", manifest.labels))
+
+
+def check_tag(field: str, tag: str, manifest: Manifest) -> None:
+    """Checks that the model has a tag.
+
+    Raises:
+        MalformedRequest: it does not, or it has no tags at all.
+    """
+    if not manifest.tags:
+        raise MalformedRequest(field, f"{field} has a tag, and the server's model, {manifest.model_id}, predicts none.")
+    if tag not in manifest.tags[:MAX_TAGS]:
+        raise MalformedRequest(field, _unknown(field, tag, "tags", manifest.tags[:MAX_TAGS]))
+
+
+def _unknown(field: str, name: str, kind: str, known: Sequence[str]) -> str:
+    return f"{field} has {name[:_SHOWN_LETTERS]!r}; the model's {kind} are {', '.join(known)[:_LISTED_LETTERS]}."
 
 
 def _year(wanted: recommendation_service_pb2.TrackFilter, field: str) -> int | None:

@@ -9,13 +9,12 @@ from google.protobuf.duration_pb2 import Duration
 
 from segue.core.catalogue.display_path import raw_path
 from segue.core.catalogue.records import Track
-from segue.core.catalogue.tag_scores import unpack_tag_scores
+from segue.core.catalogue.tag_scores import MIN_TRACK_TAG, unpack_tag_scores
 from segue.core.index.vector_index import Neighbour
 from segue.v1 import tag_pb2, track_pb2
 from segue.v1.recommendation_service_pb2 import Recommendation, RecommendResponse
 
-# The tags that describe a track: with lower scores they rarely apply.
-MIN_TRACK_TAG, MAX_TRACK_TAGS = 0.1, 10
+MAX_TRACK_TAGS = 10
 # A fixed32 of the wire format, the last field of a recommendation. It differs in each response.
 _SIMILARITY = struct.Struct("<f")
 _ANY_SIMILARITY = 1.0

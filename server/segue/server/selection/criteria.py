@@ -14,6 +14,7 @@ class TrackFilter:
 
     Attributes:
         genres: the predicted genre is one of these.
+        tags: the track has all of these predicted tags, of an exclusion one of these.
         artists: one of the artists is one of these, whatever case and accents.
         albums: the album is one of these, whatever case and accents.
         min_year: least year from the tags, or None; a track without a year is left out.
@@ -27,6 +28,7 @@ class TrackFilter:
     """
 
     genres: frozenset[str] = frozenset()
+    tags: frozenset[str] = frozenset()
     artists: frozenset[str] = frozenset()
     albums: frozenset[str] = frozenset()
     min_year: int | None = None
@@ -42,7 +44,7 @@ class TrackFilter:
     def characters(self) -> int:
         """The number of characters in all its texts."""
         parts = (self, self.exclude or Exclusion())
-        lists = ((part.genres, part.artists, part.albums, part.folders, part.track_ids) for part in parts)
+        lists = ((part.genres, part.tags, part.artists, part.albums, part.folders, part.track_ids) for part in parts)
         return sum(len(text) for texts in lists for values in texts for text in values)
 
 
@@ -51,6 +53,7 @@ class Exclusion:
     """The tracks that are left out; each condition by itself leaves out tracks. See ``TrackFilter``."""
 
     genres: frozenset[str] = frozenset()
+    tags: frozenset[str] = frozenset()
     artists: frozenset[str] = frozenset()
     albums: frozenset[str] = frozenset()
     folders: tuple[str, ...] = ()

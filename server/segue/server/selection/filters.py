@@ -57,6 +57,7 @@ def _listed(rows: _Rows, wanted: TrackFilter | Exclusion) -> Iterator[_Condition
     conditions: dict[str, Callable[[], Mask]] = {
         "track_ids": lambda: rows.with_ids(wanted.track_ids),
         "genres": lambda: rows.with_genre(wanted.genres),
+        "tags": lambda: rows.with_tags(wanted.tags, every=isinstance(wanted, TrackFilter)),
         "artists": lambda: rows.with_artist(wanted.artists),
         "albums": lambda: rows.with_album(wanted.albums),
         "folders": lambda: rows.in_folder(wanted.folders),
@@ -89,6 +90,13 @@ class _Rows:
 
     def with_genre(self, genres: frozenset[str]) -> Mask:
         return self._marked("genre", self._table.genres.with_texts(genres))
+
+    def with_tags(self, tags: frozenset[str], *, every: bool) -> Mask:
+        """Returns the rows that have all of some tags, or one of them."""
+        wanted = self._table.tag_bits(tags)
+        found = self._columns["tags"] & wanted
+        mask: Mask = found == wanted if every else found != 0
+        return mask
 
     def with_artist(self, names: frozenset[str]) -> Mask:
         labels = self._table.artists.with_texts(map(fold, names))

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segue.core.catalogue.records import TrackFacts
+from segue.core.catalogue.tag_scores import MIN_TRACK_TAG, unpack_tag_scores
 from segue.server.selection.folding import fold
 from segue.server.selection.labels import NONE, Labelled, Labels
 
@@ -25,10 +26,15 @@ _COLUMNS: dict[str, type[np.generic]] = {
     "genre": np.int32,
     "folder": np.int32,
     "copies": np.int32,
+    "tags": np.uint64,
     "year": np.int16,
     "seconds": np.float32,
 }
 _FIRST_SIZE = 1_024
+
+MAX_TAGS = 64
+"""Number of tags by which tracks can be chosen; the model has 50."""
+
 # Share of the tracks that may be missing in a table that can be used: those that were added since the last reading.
 _MISSING_SHARE = 0.01
 _NO_FACTS = TrackFacts("")
@@ -47,7 +53,14 @@ class TrackTable:
         version: number that differs after each change.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, tags: Sequence[str] = ()) -> None:
+        """Creates an empty table.
+
+        Args:
+            tags: the tags of the model; the first ``MAX_TAGS`` are stored.
+        """
+        self._tags = tuple(tags)
+        self._bits = {tag: 1 << number for number, tag in enumerate(tags[:MAX_TAGS])}
         self.artists, self.albums, self.titles, self.genres, self.folders = (Labels() for _ in range(5))
         self.is_complete = False
         self.version = 0
@@ -104,6 +117,10 @@ class TrackTable:
     def copies_of(self, track_id: str) -> int:
         """Returns the number of other tracks that were copies of a track when the index was published."""
         return max(0, self._group_sizes[self._copies.get(track_id, NONE)] - 1)
+
+    def tag_bits(self, tags: Iterable[str]) -> np.uint64:
+        """Returns a number with a bit for each of some tags of the model."""
+        return np.uint64(sum(self._bits.get(tag, 0) for tag in tags))
 
     def further_artists(self) -> tuple[Rows, Rows]:
         """Returns the rows [n] and the numbers [n] of all artists of tracks beyond the first."""
@@ -175,6 +192,7 @@ class TrackTable:
             "folder": self.folders.number(f"{facts.path.rpartition('/')[0]}/" if facts.path else ""),
             "year": int(facts.year or 0),
             "seconds": np.float32(facts.seconds),
+            "tags": self.tag_bits(unpack_tag_scores(facts.tag_scores, self._tags, MIN_TRACK_TAG)),
         }
         return values, tuple(further)
 

@@ -35,12 +35,14 @@ def test_no_option() -> None:
 
 def test_every_option() -> None:
     """Each option is a field of the request; lists have one value for each time that they are given."""
+    tags = ["--tag", "guitar", "--not-tag", "sad"]
     lists = ["--genre", "jazz", "--genre", "pop", "--artist", "Björk", "--album", "Debut", "--folder", "x/../music"]
     excluded = ["--not-genre", "rock", "--not-artist", "X", "--not-album", "Y", "--not-folder", "/z"]
     others = ["--years", "1990-1999", "--min-similarity", "-0.5", "--min-seconds", "60", "--max-seconds", "90.5"]
     variety = ["--per-artist", "0", "--per-album", "1", "--diversity", "0.25", "--keep-copies", "--shuffle", "0"]
     expected = TrackFilter(
         genres=["jazz", "pop"],
+        tags=["guitar"],
         artists=["Björk"],
         albums=["Debut"],
         folders=[str(Path("music").absolute())],
@@ -49,10 +51,10 @@ def test_every_option() -> None:
         min_duration=Duration(seconds=60),
         max_duration=Duration(seconds=90, nanos=500_000_000),
         min_similarity=-0.5,
-        exclude=TrackExclusion(genres=["rock"], artists=["X"], albums=["Y"], folders=["/z"]),
+        exclude=TrackExclusion(genres=["rock"], tags=["sad"], artists=["X"], albums=["Y"], folders=["/z"]),
     )
     expected_variety = Variety(max_per_artist=0, max_per_album=1, diversity=0.25, keep_copies=True, shuffle_seed=0)
-    assert Criteria(expected, expected_variety) == parsed(*lists, *excluded, *others, *variety)
+    assert Criteria(expected, expected_variety) == parsed(*tags, *lists, *excluded, *others, *variety)
 
 
 def test_texts_that_are_not_utf8() -> None:

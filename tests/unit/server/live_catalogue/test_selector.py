@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from segue.core.catalogue.records import TrackFacts
+from segue.core.catalogue.tag_scores import pack_tag_scores, unpack_tag_scores
 from segue.core.index.vector_index import ExactIndex, HnswIndex, Neighbour, Vectors
 from segue.server.live_catalogue import selector
 from segue.server.live_catalogue.selector import DIVERSITY_POOL, TrackQuery, TrackSelector
@@ -24,6 +25,7 @@ from tests.helpers.server.live_catalogues import WIDTH, name
 GENRES = ("jazz", "rock", "pop")
 ARTISTS = ("", "Björk", "BJORK", "Miles", "Nina")
 ALBUMS = ("", "Blue", "Homogenic")
+TAGS = ("guitar", "sad", "slow")
 FOLDERS = ("/music", "/music/a", "/music/ab", "/music/a/b")
 
 
@@ -46,7 +48,7 @@ class Library:
     @property
     def selector(self) -> TrackSelector:
         """A selector whose table has all tracks."""
-        table = TrackTable()
+        table = TrackTable(TAGS)
         half = len(self.facts) // 2  # some tracks are read before their copies are known, some after
         table.put(list(self.facts)[:half], list(self.facts.values())[:half])
         table.group(self.copies)
@@ -88,6 +90,7 @@ def library(seed: int, count: int, *, has_graph: bool = False) -> Library:
             genre=str(dice.choice(GENRES)),
             year=str(dice.choice(["", "1959", "1997", "2001"])),
             seconds=float(dice.choice([30.0, 200.5, 400.0])),
+            tag_scores=pack_tag_scores(dice.choice([0.0, 0.05, 0.5], 3).astype(np.float32), TAGS),
             artists=(artist, "Nina") if dice.random() < 0.3 and artist else (),
         )
         for track_id in ids
@@ -123,8 +126,15 @@ def meets(track_id: str, facts: TrackFacts, wanted: TrackFilter) -> bool:
             facts.seconds >= wanted.min_seconds,
             wanted.max_seconds is None or facts.seconds <= wanted.max_seconds,
             not any(is_met and values for is_met, values in met),
+            tags_of(facts) >= wanted.tags,
+            not tags_of(facts) & excluded.tags,
         )
     )
+
+
+def tags_of(facts: TrackFacts) -> set[str]:
+    """Returns the tags with a score above 0.05."""
+    return {tag for tag, score in unpack_tag_scores(facts.tag_scores, TAGS).items() if score > 0.06}
 
 
 def values_of(wanted: TrackFilter | Exclusion) -> tuple[Any, ...]:
@@ -192,6 +202,7 @@ def diverse(made: Library, neighbours: list[Neighbour], diversity: float) -> lis
 
 lists = {
     "genres": st.frozensets(st.sampled_from(GENRES), max_size=2),
+    "tags": st.frozensets(st.sampled_from(TAGS), max_size=2),
     "artists": st.frozensets(st.sampled_from(("björk", "Miles", "NINA", "unknown")), max_size=2),
     "albums": st.frozensets(st.sampled_from(("BLUE", "homogenic", "unknown")), max_size=1),
     "folders": st.lists(st.sampled_from(FOLDERS), max_size=1).map(tuple),

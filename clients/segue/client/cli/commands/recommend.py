@@ -19,14 +19,15 @@ from segue.client.errors import AudioUnreadableError, SegueError
 from segue.v1.recommendation_service_pb2 import RecommendResponse, Seed
 
 _FIELDS = ("recommendations", "quality_flags", "missing_seconds")
-_GENRE = "genre:"
+# Seeds that name a field of a message.
+_NAMED = re.compile("(genre|tag):(.*)", re.DOTALL)
 _LESS_WEIGHT = -0.5
 # The beginning of a field that belongs to one of several seeds.
 _NUMBER = re.compile(r"seeds\[(\d+)\]")
 
 
 @click.command()
-@click.argument("seeds", nargs=-1, required=True, metavar="FILE|TRACK_ID|genre:NAME...")
+@click.argument("seeds", nargs=-1, required=True, metavar="FILE|TRACK_ID|genre:NAME|tag:NAME...")
 @click.option("--less", multiple=True, metavar="SEED", help="Fewer tracks like this seed; can be given several times.")
 @options.limit
 @options.offset
@@ -56,8 +57,9 @@ def recommend(
     """Finds the tracks that sound most similar to a file or a track, or to several.
 
     FILE is an audio file, or - for standard input. TRACK_ID is the id of a track of the catalogue; segue search finds
-    it. genre:NAME is the mean of the catalogue's tracks of a genre, such as genre:jazz. On a terminal of less than 110
-    columns, the table has no track ids.
+    it. genre:NAME is the mean of the catalogue's tracks of a predicted genre, such as genre:jazz, and tag:NAME that of
+    the tracks with a predicted tag, such as tag:guitar. On a terminal of less than 110 columns, the table has no track
+    ids.
     """
     options.check_path_format(shared, path_end)
     details = options.requested_details(shared, embedding=embedding)
@@ -96,11 +98,11 @@ def _parse_seeds(seeds: tuple[str, ...], less: tuple[str, ...]) -> AnySeed:
     """Returns the one seed, or several with their weights.
 
     Raises:
-        AudioUnreadableError: a seed is neither a file nor a track id nor a genre, or a file cannot be read.
+        AudioUnreadableError: a seed is neither a file nor a track id nor a genre nor a tag, or a file cannot be read.
     """
     if [*seeds, *less].count("-") > 1:
         raise click.UsageError("Standard input, -, can be only one of the seeds.")
-    if len(seeds) == 1 and not less and not _genre(seeds[0]):
+    if len(seeds) == 1 and not less and not _named(seeds[0]):
         return _parse_seed(seeds[0])
     return [*(_weighted(text, 1.0) for text in seeds), *(_weighted(text, _LESS_WEIGHT) for text in less)]
 
@@ -118,17 +120,22 @@ def _name_seed(error: SegueError, seed: AnySeed, texts: list[str]) -> SegueError
 
 
 def _weighted(text: str, weight: float) -> Seed:
-    if genre := _genre(text):
-        return Seed(genre=replace_surrogates(genre), weight=weight)
+    if named := _named(text):
+        named.weight = weight
+        return named
     seed = _parse_seed(text)
     if isinstance(seed, str):
         return Seed(track_id=seed, weight=weight)
     return Seed(audio=audio_message(seed), weight=weight)
 
 
-def _genre(text: str) -> str:
-    """Returns the name of a genre that is a seed, or ""; a file wins over a genre of the same name."""
-    return text.removeprefix(_GENRE) if text.startswith(_GENRE) and not path_exists(text) else ""
+def _named(text: str) -> Seed | None:
+    """Returns the seed that a genre or a tag is, such as genre:jazz; a file of the same name wins."""
+    match = _NAMED.fullmatch(text)
+    if not match or path_exists(text):
+        return None
+    name = replace_surrogates(match[2])
+    return Seed(genre=name) if match[1] == "genre" else Seed(tag=name)
 
 
 def _parse_seed(text: str) -> AudioSource | str:

@@ -76,7 +76,7 @@ class RecommendationService(ComponentsUser, recommendation_service_pb2_grpc.Reco
         limit, fields = converters.limit(request), requested_fields(request.read_mask, RecommendResponse)
         skip = converters.offset(request)
         components = self._components
-        criteria = recommend_requests.criteria(request, components.manifest.labels, skip + limit)
+        criteria = recommend_requests.criteria(request, components.manifest, skip + limit)
         components.nearest.check_searchable(criteria)  # fails before a clip is decoded in vain
         seeds = await find()
         found = await self._found(TrackQuery(seeds.embedding, limit, seeds.track_ids, criteria, seeds.is_one), skip)

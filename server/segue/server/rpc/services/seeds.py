@@ -18,6 +18,7 @@ from segue.server.live_catalogue.catalogue import LiveCatalogue
 from segue.server.live_catalogue.catalogue_search import CatalogueSearch
 from segue.server.rpc import catalogue_requests, converters, recommend_requests
 from segue.server.rpc.streams import audio_errors
+from segue.server.selection.criteria import TrackFilter
 from segue.v1.recommendation_service_pb2 import RecommendRequest, Seed
 
 # Relative to the sum of the weights. A shorter sum has no direction but that of rounding errors.
@@ -47,7 +48,7 @@ class SeedFinder:
     Attributes:
         engine: analyzes clips.
         catalogue: has the embeddings of tracks.
-        nearest: has the means of genres.
+        nearest: has the means of genres and tags.
         readers: threads for what takes long.
         clip_bytes: largest clip in one message.
         seconds_left: returns the time that the call has left in seconds, or None.
@@ -65,7 +66,7 @@ class SeedFinder:
 
         Raises:
             TrackNotFound: the catalogue lacks tracks; the message names them.
-            MalformedRequest: an embedding or a genre cannot be a seed, or the seeds cancel each other out.
+            MalformedRequest: an embedding, a genre or a tag cannot be a seed, or the seeds cancel each other out.
             AudioError: a clip cannot be used.
         """
         if request.seeds:
@@ -105,24 +106,35 @@ class SeedFinder:
 
     async def _without_audio(self, seeds: Sequence[Seed], tracks: dict[str, Vectors]) -> dict[int, Vectors]:
         """Returns the embeddings of the seeds that are no clips, by their numbers."""
-        means: dict[str, Vectors] = {}
+        means: dict[TrackFilter, Vectors] = {}
         embeddings: dict[int, Vectors] = {}
         for number, seed in enumerate(seeds):
             if seed.HasField("track_id"):
                 embeddings[number] = tracks[seed.track_id]
             elif seed.HasField("embedding"):
                 embeddings[number] = recommend_requests.embedding(seed, number, self.engine.model.manifest)
-            elif seed.HasField("genre"):
-                if seed.genre not in means:
-                    means[seed.genre] = await self._genre(seed.genre, f"seeds[{number}].genre")
-                embeddings[number] = means[seed.genre]
+            elif seed.HasField("genre") or seed.HasField("tag"):
+                wanted = self._named(seed, number)
+                if wanted not in means:
+                    means[wanted] = await self._mean(wanted, number)
+                embeddings[number] = means[wanted]
         return embeddings
 
-    async def _genre(self, genre: str, field: str) -> Vectors:
-        recommend_requests.check_genre(field, genre, self.engine.model.manifest.labels)
-        mean = await self.readers.run(self.nearest.genre_mean, genre)
+    def _named(self, seed: Seed, number: int) -> TrackFilter:
+        """Returns the tracks whose mean is a seed that names a genre or a tag."""
+        manifest = self.engine.model.manifest
+        if seed.HasField("genre"):
+            recommend_requests.check_genre(f"seeds[{number}].genre", seed.genre, manifest)
+            return TrackFilter(genres=frozenset({seed.genre}))
+        recommend_requests.check_tag(f"seeds[{number}].tag", seed.tag, manifest)
+        return TrackFilter(tags=frozenset({seed.tag}))
+
+    async def _mean(self, wanted: TrackFilter, number: int) -> Vectors:
+        mean = await self.readers.run(self.nearest.mean, wanted)
         if mean is None:
-            raise MalformedRequest(field, f"The catalogue has no track whose predicted genre is {genre}.")
+            kind, names = ("genre", wanted.genres) if wanted.genres else ("tag", wanted.tags)
+            message = f"The catalogue has no track with the predicted {kind} {', '.join(names)}."
+            raise MalformedRequest(f"seeds[{number}].{kind}", message)
         return mean
 
     async def _tracks(self, track_ids: list[str]) -> dict[str, Vectors]:
