@@ -140,9 +140,9 @@ class RecommendRequest(_message.Message):
 
     @_builtins.property
     def read_mask(self) -> _field_mask_pb2.FieldMask:
-        """Fields of the response to return: "recommendations", "quality_flags", "missing_seconds", "timeline", "embedding", or
-        "*" for all. The revision, emptied_by and limited are always returned. Unset is "recommendations", "quality_flags" and "missing_seconds"; any
-        other path is MALFORMED_REQUEST.
+        """Fields of the response to return: "recommendations", "quality_flags", "missing_seconds", "timeline", "embedding",
+        "reasons", or "*" for all. The revision, emptied_by and limited are always returned. Unset is "recommendations",
+        "quality_flags" and "missing_seconds"; any other path is MALFORMED_REQUEST.
         """
 
     @_builtins.property
@@ -583,6 +583,7 @@ class RecommendResponse(_message.Message):
     MISSING_SECONDS_FIELD_NUMBER: _builtins.int
     EMPTIED_BY_FIELD_NUMBER: _builtins.int
     LIMITED_FIELD_NUMBER: _builtins.int
+    REASONS_FIELD_NUMBER: _builtins.int
     missing_seconds: _builtins.float
     """Seconds that are missing in the one seed if it is a clip, as in ClassifyResponse."""
     emptied_by: _builtins.str
@@ -617,6 +618,10 @@ class RecommendResponse(_message.Message):
     def embedding(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
         """The embedding that tracks were compared with, a vector of length 1. Only if read_mask includes it."""
 
+    @_builtins.property
+    def reasons(self) -> _containers.RepeatedCompositeFieldContainer[Global___Reason]:
+        """Why each track is recommended, in the order of the recommendations. Only if read_mask includes it."""
+
     def __init__(
         self,
         *,
@@ -628,14 +633,53 @@ class RecommendResponse(_message.Message):
         missing_seconds: _builtins.float = ...,
         emptied_by: _builtins.str = ...,
         limited: _builtins.bool = ...,
+        reasons: _abc.Iterable[Global___Reason] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["revision", b"revision"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["embedding", b"embedding", "emptied_by", b"emptied_by", "limited", b"limited", "missing_seconds", b"missing_seconds", "quality_flags", b"quality_flags", "recommendations", b"recommendations", "revision", b"revision", "timeline", b"timeline"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["embedding", b"embedding", "emptied_by", b"emptied_by", "limited", b"limited", "missing_seconds", b"missing_seconds", "quality_flags", b"quality_flags", "reasons", b"reasons", "recommendations", b"recommendations", "revision", b"revision", "timeline", b"timeline"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RecommendResponse: _TypeAlias = RecommendResponse  # noqa: Y015
+
+@_typing.final
+class Reason(_message.Message):
+    """Why a track is recommended."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SEED_FIELD_NUMBER: _builtins.int
+    SIMILARITY_FIELD_NUMBER: _builtins.int
+    GENRE_FIELD_NUMBER: _builtins.int
+    TAGS_FIELD_NUMBER: _builtins.int
+    seed: _builtins.int
+    """Number of the seed that contributes most to the track's similarity, in the order of the request from 0 on: the
+    greatest product of its weight and the similarity to it.
+    """
+    similarity: _builtins.float
+    """Cosine of the angle between the embeddings of the track and that seed, [-1, 1]."""
+    genre: _builtins.str
+    """The predicted genre of the track if that seed has the same one, else empty. Embeddings have none."""
+    @_builtins.property
+    def tags(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The predicted tags that both have with a score of at least 0.1, in the order of the model."""
+
+    def __init__(
+        self,
+        *,
+        seed: _builtins.int = ...,
+        similarity: _builtins.float = ...,
+        genre: _builtins.str = ...,
+        tags: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["genre", b"genre", "seed", b"seed", "similarity", b"similarity", "tags", b"tags"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Reason: _TypeAlias = Reason  # noqa: Y015
 
 @_typing.final
 class Recommendation(_message.Message):

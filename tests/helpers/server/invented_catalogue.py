@@ -45,6 +45,12 @@ def track(number: int, manifest: Manifest) -> Track:
     )
 
 
+def tags_of(known: Track) -> set[str]:
+    """The tags of an invented track."""
+    number = int(known.track_id, 16)
+    return {tag for tag, has_it in (("tag 0", number >= TRACKS / 10), ("tag 1", number % 3 == 0)) if has_it}
+
+
 def respond(stubs: Stubs, **fields: object) -> RecommendResponse:
     """Sends a request; without a seed, that of the first track."""
     if "seeds" not in fields and "audio" not in fields:

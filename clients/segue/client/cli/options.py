@@ -92,7 +92,7 @@ class SharedOptions:
         """Creates the output in the chosen format.
 
         Args:
-            details: which of "timeline", "embedding" and "tags" JSON contains.
+            details: which of "timeline", "embedding", "tags" and "reasons" JSON contains.
         """
         return JsonOutput(details) if self.json else TableOutput()
 
@@ -218,7 +218,12 @@ _PATH_FORMATS = (
 
 
 def requested_details(
-    shared: SharedOptions, *, timeline: bool = False, embedding: bool = False, tags: bool = False
+    shared: SharedOptions,
+    *,
+    timeline: bool = False,
+    embedding: bool = False,
+    tags: bool = False,
+    reasons: bool = False,
 ) -> list[str]:
     """Returns the fields of a response that are requested in addition to the usual ones.
 
@@ -227,7 +232,7 @@ def requested_details(
     """
     if embedding and not shared.json:
         raise click.UsageError("--embedding needs --json.")
-    details = {"timeline": timeline, "embedding": embedding, "tags": tags}
+    details = {"timeline": timeline, "embedding": embedding, "tags": tags, "reasons": reasons}
     return [name for name, is_requested in details.items() if is_requested]
 
 

@@ -21,7 +21,7 @@ from segue.v1.track_pb2 import Track
 
 # Wider than any table, whose columns have limits of their own, so that each track is one line in a pipe.
 _PIPE_WIDTH = 10_000
-_DETAILS = ("timeline", "embedding", "tags")
+_DETAILS = ("timeline", "embedding", "tags", "reasons")
 
 
 class Output(Protocol):
@@ -82,9 +82,11 @@ class TableOutput:
 
     def recommendations(self, response: RecommendResponse) -> None:
         """Prints the tracks by rank."""
-        ranking = tables.tracks(response.recommendations, self._screen, ranked=True)
+        parts = [tables.tracks(response.recommendations, self._screen, ranked=True)]
+        if response.reasons:
+            parts.append(tables.reasons(response.reasons, self._screen))
         quality = tables.quality(response.quality_flags, response.missing_seconds)
-        self._print(ranking, *quality, tables.revision(response.revision, self._screen))
+        self._print(*parts, *quality, tables.revision(response.revision, self._screen))
 
     def track(self, name: str, outcome: Track | SegueError) -> None:
         """Prints the properties of a track, or its error."""
@@ -160,10 +162,10 @@ def _screen(file: TextIO | None, width: int | None) -> tables.Screen:
 class JsonOutput:
     """Prints one JSON document on standard output; an error is a document, too.
 
-    Fields have the names of the contract. Timeline, embedding and tags are left out unless they are requested.
+    Fields have the names of the contract. Timeline, embedding, tags and reasons are left out unless they are requested.
 
     Args:
-        details: which of "timeline", "embedding" and "tags" were requested.
+        details: which of "timeline", "embedding", "tags" and "reasons" were requested.
     """
 
     def __init__(self, details: Collection[str] = ()) -> None:

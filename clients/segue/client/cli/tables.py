@@ -18,7 +18,7 @@ from google.protobuf.duration_pb2 import Duration
 from segue.v1 import audio_pb2
 from segue.v1.audio_pb2 import QualityFlag
 from segue.v1.classification_service_pb2 import GenreScore, ScoredWindow
-from segue.v1.recommendation_service_pb2 import Recommendation
+from segue.v1.recommendation_service_pb2 import Reason, Recommendation
 from segue.v1.revision_pb2 import Revision
 from segue.v1.tag_pb2 import TagScore
 from segue.v1.track_pb2 import Track
@@ -151,6 +151,18 @@ def tracks(rows: Sequence[Recommendation], screen: Screen, *, ranked: bool) -> s
         return _table(shown, screen, right_aligned=right_aligned, folded=["Track"], spaced=True)
     shown = {name: [_clean(cell, screen, _MAX_TEXT_WIDTHS.get(name)) for cell in shown[name]] for name in shown}
     return _table(shown, screen, right_aligned=right_aligned, cut=[*_MAX_TEXT_WIDTHS])
+
+
+def reasons(rows: Sequence[Reason], screen: Screen) -> str:
+    """Lays out why each track of a ranking is recommended; seeds are counted from 1 on, as on the command line."""
+    columns = {
+        "#": [str(rank) for rank in range(1, len(rows) + 1)],
+        "Seed": [str(row.seed + 1) for row in rows],
+        "Similarity": [f"{row.similarity:.3f}" for row in rows],
+        "In common": [", ".join(filter(None, [row.genre, *row.tags])) for row in rows],
+    }
+    cells = {name: [_clean(cell, screen, None) for cell in column] for name, column in columns.items()}
+    return "\n" + _table(cells, screen, right_aligned=["#", "Seed", "Similarity"], cut=["In common"])
 
 
 def _shown_columns(width: int, ranked: bool) -> list[str]:

@@ -32,6 +32,10 @@ class Labels:
         """Returns the number of a text, a new one if need be; ``NONE`` for the empty text."""
         return self._numbers.setdefault(text, len(self._numbers)) if text else NONE
 
+    def text(self, number: int) -> str:
+        """Returns the text of a number; "" for ``NONE``. It takes time in proportion to the number of texts."""
+        return next((text for text, known in self._numbers.copy().items() if known == number), "")
+
     def with_texts(self, texts: Iterable[str]) -> NDArray[np.bool_]:
         """Returns a mask [labels + 1] by number, True for these texts; the last place is that of ``NONE``."""
         numbers = self._numbers

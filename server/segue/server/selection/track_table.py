@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +38,17 @@ MAX_TAGS = 64
 # Share of the tracks that may be missing in a table that can be used: those that were added since the last reading.
 _MISSING_SHARE = 0.01
 _NO_FACTS = TrackFacts("")
+
+
+class Traits(NamedTuple):
+    """A predicted genre, or "", and predicted tags."""
+
+    genre: str = ""
+    tags: frozenset[str] = frozenset()
+
+    def common(self, other: Traits) -> Traits:
+        """Returns what both have."""
+        return Traits(self.genre if self.genre == other.genre else "", self.tags & other.tags)
 
 
 class TrackTable:
@@ -97,6 +108,15 @@ class TrackTable:
         if row is None:
             return Labelled(copies, NONE, NONE)
         return Labelled(copies, int(columns["artist"][row]), int(columns["album"][row]))
+
+    def traits_of(self, track_id: str) -> Traits:
+        """Returns the genre and the tags of a track, as far as they are known."""
+        row, columns = self._rows.get(track_id), self._columns
+        if row is None:
+            return Traits()
+        bits = int(columns["tags"][row])
+        tags = frozenset(tag for tag, bit in self._bits.items() if bits & bit)
+        return Traits(self.genres.text(int(columns["genre"][row])), tags)
 
     def group(self, copies: Mapping[str, str]) -> None:
         """Receives the group of each track that has copies, in place of the groups before."""

@@ -10,6 +10,7 @@ import pytest
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.field_mask_pb2 import FieldMask
 
+from segue.core.catalogue.records import Track
 from segue.core.model.artifact import Manifest
 from segue.v1.audio_pb2 import Audio
 from segue.v1.recommendation_service_pb2 import (
@@ -24,7 +25,7 @@ from segue.v1.recommendation_service_pb2 import (
 )
 from tests.helpers.catalogue.tracks import track_id
 from tests.helpers.clips import wav
-from tests.helpers.server.invented_catalogue import ALL, TRACKS, ids, recommended, respond, vector
+from tests.helpers.server.invented_catalogue import ALL, TRACKS, ids, recommended, respond, tags_of, vector
 from tests.helpers.server.stubs import Stubs, failure
 
 
@@ -39,6 +40,38 @@ def test_several_seeds(stubs: Stubs, width: int) -> None:
     assert {track_id(number) for number in (1, 2, 4)}.isdisjoint(found)
     order = sorted(range(TRACKS), key=lambda number: -float(vector(number, width) @ expected))
     assert [track_id(number) for number in order if number not in (1, 2, 4)] == found
+
+
+def test_reasons(stubs: Stubs, width: int, tracks: dict[str, Track], manifest: Manifest) -> None:
+    """Each track has the seed with the greatest product of weight and similarity, and what both have in common."""
+    seeds = [Seed(track_id=track_id(3)), Seed(track_id=track_id(8), weight=2), Seed(track_id=track_id(4), weight=-3)]
+    response = respond(stubs, seeds=seeds, limit=30, variety=ALL, read_mask=FieldMask(paths=["*"]))
+    assert 30 == len(response.reasons) == len(response.recommendations)
+    for item, reason in zip(response.recommendations, response.reasons, strict=True):
+        number = int(item.track.track_id, 16)
+        cosines = [float(vector(number, width) @ vector(seed, width)) for seed in (3, 8)]
+        assert int(2 * cosines[1] > cosines[0]) == reason.seed
+        assert pytest.approx(cosines[reason.seed], abs=1e-6) == reason.similarity
+        seed, own = tracks[seeds[reason.seed].track_id], tracks[item.track.track_id]
+        assert (seed.genre if seed.genre == own.genre else "") == reason.genre
+        assert [tag for tag in manifest.tags[:2] if {tag} <= tags_of(seed) & tags_of(own)] == list(reason.tags)
+    assert not respond(stubs, seeds=seeds).reasons
+
+
+def test_reasons_of_named_seeds_and_clips(stubs: Stubs, manifest: Manifest) -> None:
+    """A genre and a tag are in common with the tracks that have them, a clip by its prediction, an embedding never."""
+    mask = FieldMask(paths=["recommendations", "reasons"])
+    named = [Seed(genre=manifest.labels[1]), Seed(tag="tag 1", weight=0.01)]
+    response = respond(stubs, seeds=named, read_mask=mask)
+    assert {0: manifest.labels[1]} == {reason.seed: reason.genre for reason in response.reasons if reason.genre}
+    response = respond(stubs, seeds=named[1:], read_mask=mask)
+    assert {("tag 1",)} == {tuple(reason.tags) for reason in response.reasons if reason.tags}
+    clip = stubs.classify(wav(6), read_mask=["*"])
+    response = respond(stubs, audio=Audio(content=wav(6)), read_mask=mask)
+    assert {reason.genre for reason in response.reasons} <= {clip.scores[0].genre, ""}
+    sent = Seed(embedding=Embedding(values=vector(7, manifest.embedding_width)))
+    response = respond(stubs, seeds=[sent], read_mask=mask)
+    assert {("", ())} == {(reason.genre, tuple(reason.tags)) for reason in response.reasons}
 
 
 def test_kinds_of_seeds(stubs: Stubs, width: int, manifest: Manifest) -> None:

@@ -10,7 +10,7 @@ from segue.client.cli import tables
 from segue.client.cli.output import TableOutput
 from segue.v1.audio_pb2 import QUALITY_FLAG_RESAMPLED, QUALITY_FLAG_UNSPECIFIED, QualityFlag
 from segue.v1.classification_service_pb2 import ClassifyResponse, GenreScore
-from segue.v1.recommendation_service_pb2 import Recommendation, RecommendResponse
+from segue.v1.recommendation_service_pb2 import Reason, Recommendation, RecommendResponse
 from segue.v1.revision_pb2 import Revision
 from segue.v1.track_pb2 import Track
 
@@ -78,6 +78,19 @@ def test_copies() -> None:
     output, buffer = screen(200)
     output.recommendations(RecommendResponse(recommendations=[Recommendation(track=Track(title="A"))]))
     assert b"Copies" not in buffer.getvalue()
+
+
+@pytest.mark.parametrize("width", [40, 80])
+def test_reasons(width: int) -> None:
+    """The reasons are a table of their own, whose last column is cut."""
+    reasons = [Reason(seed=1, similarity=0.5, genre="jazz", tags=["female vocals", "chillout", "beautiful"]), Reason()]
+    output, buffer = screen(width)
+    output.recommendations(RecommendResponse(recommendations=RANKING.recommendations, reasons=reasons))
+    lines = buffer.getvalue().decode().splitlines()
+    start = next(number for number, line in enumerate(lines) if "In common" in line)
+    first, second = lines[start + 2 : start + 4]
+    assert ["1", "2", "0.500", "jazz,"] == first.split()[:4]
+    assert (["2", "1", "0.000"], True) == (second.split(), width >= max(map(len, lines)))
 
 
 @pytest.mark.parametrize("width", [60, 80, 109, 110, 200, 10_000])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -39,6 +40,7 @@ _NUMBER = re.compile(r"seeds\[(\d+)\]")
     metavar="FILE",
     help="Also write a playlist, whose name ends in .m3u or .m3u8.",
 )
+@click.option("--why", is_flag=True, help="Also print the seed that led to each track, and what both have in common.")
 @options.path_format
 @options.embedding
 @options.shared_options
@@ -51,8 +53,7 @@ def recommend(
     criteria: Criteria,
     m3u: Path | None,
     path_end: str | None,
-    embedding: bool,
-    **page: int | None,
+    **values: Any,  # noqa: ANN401 - each option has a type of its own
 ) -> None:
     """Finds the tracks that sound most similar to a file or a track, or to several.
 
@@ -62,13 +63,13 @@ def recommend(
     ids.
     """
     options.check_path_format(shared, path_end)
-    details = options.requested_details(shared, embedding=embedding)
+    details = options.requested_details(shared, embedding=values.pop("embedding"), reasons=values.pop("why"))
     with shared.open_client() as client:
         seed = _parse_seeds(seeds, less)
         try:
             response = client.recommend(
                 seed,
-                **page,
+                **values,
                 read_mask=[*_FIELDS, *details] if details else None,
                 track_filter=criteria.track_filter,
                 variety=criteria.variety,

@@ -16,6 +16,7 @@ from segue.server.rpc.concurrency_limit import ConcurrencyLimit
 from segue.server.rpc.error_status import item_status
 from segue.server.rpc.field_masks import apply_mask, requested_fields
 from segue.server.rpc.handlers import Context
+from segue.server.rpc.services.reasons import reasons
 from segue.server.rpc.services.seeds import SeedFinder, Seeds
 from segue.server.rpc.streams import (
     MAX_STREAMS,
@@ -89,6 +90,9 @@ class RecommendationService(ComponentsUser, recommendation_service_pb2_grpc.Reco
         response.limited = found.is_limited and len(response.recommendations) < limit
         if "embedding" in fields:
             response.embedding.extend(seeds.embedding.tolist())
+        if "reasons" in fields:
+            track_ids = [neighbour.track_id for neighbour, _ in tracks]
+            response.reasons.extend(reasons(seeds.parts, track_ids, components.catalogue, components.manifest.tags))
         if seeds.analyzed:
             response.quality_flags.extend(converters.quality_flags(seeds.analyzed.clip.quality))
             response.missing_seconds = seeds.analyzed.clip.quality.flaws.missing_seconds

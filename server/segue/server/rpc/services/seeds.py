@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from segue.core.catalogue.tag_scores import MIN_TRACK_TAG
 from segue.core.errors import MalformedRequest
 from segue.core.index.vector_index import Vectors
 from segue.server.inference.analyzed_clip import AnalyzedClip
@@ -19,6 +20,8 @@ from segue.server.live_catalogue.catalogue_search import CatalogueSearch
 from segue.server.rpc import catalogue_requests, converters, recommend_requests
 from segue.server.rpc.streams import audio_errors
 from segue.server.selection.criteria import TrackFilter
+from segue.server.selection.reasons import SeedPart
+from segue.server.selection.track_table import Traits
 from segue.v1.recommendation_service_pb2 import RecommendRequest, Seed
 
 # Relative to the sum of the weights. A shorter sum has no direction but that of rounding errors.
@@ -33,12 +36,14 @@ class Seeds(NamedTuple):
         embedding: the embedding [e] of length 1 to compare tracks with.
         analyzed: the clip if the only seed is one, else None.
         is_one: True if there is one seed.
+        parts: each seed by itself.
     """
 
     track_ids: frozenset[str]
     embedding: Vectors
     analyzed: AnalyzedClip | None = None
     is_one: bool = True
+    parts: tuple[SeedPart, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -73,52 +78,64 @@ class SeedFinder:
             return await self._several(request.seeds)
         if converters.seed_kind(request) == "track_id":
             track_id = catalogue_requests.track_id(request.track_id)
-            return Seeds(frozenset({track_id}), (await self._tracks([track_id]))[track_id])
+            embedding = (await self._tracks([track_id]))[track_id]
+            return Seeds(frozenset({track_id}), embedding, parts=(SeedPart(embedding, track_id=track_id),))
         return await self.clip(converters.audio_bytes(request.audio, "audio", self.clip_bytes))
 
     async def clip(self, audio: Path | bytes) -> Seeds:
         """Analyzes a clip that is the only seed."""
         analyzed = await self.engine.analyze(audio, self.seconds_left(), identify=True)
-        return Seeds(frozenset({str(analyzed.track_id)}), analyzed.prediction.embedding, analyzed)
+        embedding = analyzed.prediction.embedding
+        part = SeedPart(embedding, traits=self._traits(analyzed))
+        return Seeds(frozenset({str(analyzed.track_id)}), embedding, analyzed, parts=(part,))
+
+    def _traits(self, analyzed: AnalyzedClip) -> Traits:
+        """Returns the predicted genre and tags of a clip."""
+        manifest, prediction = self.engine.model.manifest, analyzed.prediction
+        scores = zip(manifest.tags, prediction.tag_scores.tolist(), strict=True)
+        tags = frozenset(tag for tag, score in scores if score >= MIN_TRACK_TAG)
+        return Traits(manifest.labels[int(prediction.posterior.argmax())], tags)
 
     async def _several(self, seeds: Sequence[Seed]) -> Seeds:
         """Returns the weighted sum of seeds, brought to length 1: Rocchio's formula (1971)."""
         clips = {number: self._clip_bytes(seed, number) for number, seed in enumerate(seeds) if seed.HasField("audio")}
         tracks = await self._tracks([seed.track_id for seed in seeds if seed.HasField("track_id")])
-        embeddings = await self._without_audio(seeds, tracks)
+        parts = await self._without_audio(seeds, tracks)
         track_ids = set(tracks)
         for number, audio in clips.items():  # last, since they take the longest
             with audio_errors(f"seeds[{number}].audio.content"):
                 clip = await self.clip(audio)
             track_ids |= clip.track_ids
-            embeddings[number] = clip.embedding
+            (parts[number],) = clip.parts
         weights = np.array([recommend_requests.seed_weight(seed) for seed in seeds])
-        total = weights @ np.stack([embeddings[number] for number in range(len(seeds))]).astype(np.float64)
+        weighted = tuple(parts[number]._replace(weight=float(weight)) for number, weight in enumerate(weights))
+        total = weights @ np.stack([part.embedding for part in weighted]).astype(np.float64)
         length = float(np.linalg.norm(total))
         if length < _MIN_LENGTH * np.abs(weights).sum():
             raise MalformedRequest("seeds", "The seeds cancel each other out; change their weights.")
-        return Seeds(frozenset(track_ids), (total / length).astype(np.float32), is_one=len(seeds) == 1)
+        embedding = (total / length).astype(np.float32)
+        return Seeds(frozenset(track_ids), embedding, is_one=len(seeds) == 1, parts=weighted)
 
     def _clip_bytes(self, seed: Seed, number: int) -> bytes:
         field, advice = f"seeds[{number}].audio", "Send a shorter clip, or index it and send its track_id."
         with audio_errors(f"{field}.content"):
             return converters.audio_bytes(seed.audio, field, self.clip_bytes, advice)
 
-    async def _without_audio(self, seeds: Sequence[Seed], tracks: dict[str, Vectors]) -> dict[int, Vectors]:
-        """Returns the embeddings of the seeds that are no clips, by their numbers."""
+    async def _without_audio(self, seeds: Sequence[Seed], tracks: dict[str, Vectors]) -> dict[int, SeedPart]:
+        """Returns the seeds that are no clips, by their numbers."""
         means: dict[TrackFilter, Vectors] = {}
-        embeddings: dict[int, Vectors] = {}
+        parts: dict[int, SeedPart] = {}
         for number, seed in enumerate(seeds):
             if seed.HasField("track_id"):
-                embeddings[number] = tracks[seed.track_id]
+                parts[number] = SeedPart(tracks[seed.track_id], track_id=seed.track_id)
             elif seed.HasField("embedding"):
-                embeddings[number] = recommend_requests.embedding(seed, number, self.engine.model.manifest)
+                parts[number] = SeedPart(recommend_requests.embedding(seed, number, self.engine.model.manifest))
             elif seed.HasField("genre") or seed.HasField("tag"):
                 wanted = self._named(seed, number)
                 if wanted not in means:
                     means[wanted] = await self._mean(wanted, number)
-                embeddings[number] = means[wanted]
-        return embeddings
+                parts[number] = SeedPart(means[wanted], traits=Traits(seed.genre, wanted.tags))
+        return parts
 
     def _named(self, seed: Seed, number: int) -> TrackFilter:
         """Returns the tracks whose mean is a seed that names a genre or a tag."""
