@@ -32,6 +32,7 @@ from numpy.typing import NDArray
 
 from segue.core.catalogue.records import Addition, PathRecord, Track, Vector
 from segue.core.catalogue.tag_scores import pack_tag_scores
+from segue.core.features.fingerprint import Fingerprint
 from segue.core.index.publishing import publish
 from segue.core.model.artifact import Manifest, read_manifest
 from segue.core.paths import shipped_models
@@ -44,6 +45,8 @@ RECOMMEND = "/segue.v1.RecommendationService/Recommend"
 CALLERS, PROCESSES = 8, 2
 REQUESTS = 2_000
 PAGE = 1_000
+COPIED = 10
+"""One of so many tracks has the same fingerprint as the one before it."""
 # Connections are open and the caches of the machine warm after this time, in which nothing is measured.
 WARM_UP_SECONDS = 1.0
 
@@ -82,8 +85,14 @@ def addition(number: int, vector: Vector, manifest: Manifest) -> Addition:
         musicbrainz_release_id=release,
         musicbrainz_artist_ids=(artist,),
         tag_scores=pack_tag_scores(dice.beta(0.3, 3, len(manifest.tags)).astype(np.float32), manifest.tags),
+        fingerprint=_fingerprint(number - (number % COPIED == 1)).to_text(),
     )
     return Addition(track, vector, PathRecord(path, 31_234_567, 1_700_000_000_000_000_000 + number, track.track_id))
+
+
+def _fingerprint(number: int) -> Fingerprint:
+    words = np.random.default_rng([number, 1]).integers(0, 2**32, (5, 26), np.uint32)
+    return Fingerprint(words, step=0.096, seconds=170.0)
 
 
 def random_vectors(tracks: int, width: int) -> NDArray[np.float32]:
