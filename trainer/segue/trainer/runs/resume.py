@@ -18,14 +18,17 @@ T = TypeVar("T")
 
 
 def run_identity(data: TrainValidSplit, recipe: Recipe, plan: AnyPlan) -> dict[str, Any]:
-    """Returns what identifies a run; the checkpoint of another run is refused."""
+    """Returns what identifies a run; the checkpoint of another run is refused.
+
+    The settings are apart from the other names, since a plan may have a field of the same name, such as ``clips``.
+    """
     return {
         "network": recipe.name,
         "genres": list(data.labels),
         "split": data.split.digest,
-        "clips": data.digest,
+        "digest of the clips": data.digest,
         "front end": recipe.front_end.fingerprint,
-        **plan_to_dict(plan),
+        "settings": plan_to_dict(plan),
     }
 
 

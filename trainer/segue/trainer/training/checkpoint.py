@@ -114,8 +114,18 @@ def read_checkpoint(path: Path, identity: Mapping[str, Any]) -> Checkpoint:
 
 
 def _differences(saved: Mapping[str, Any], expected: Mapping[str, Any]) -> list[str]:
+    before, now = _flatten(saved), _flatten(expected)
     return [
-        f"its {name} is {saved.get(name, 'unknown')}, not {expected.get(name, 'given')}"
-        for name in sorted({*saved, *expected})
-        if saved.get(name) != expected.get(name)
+        f"its {path[-1]} is {before.get(path, 'unknown')}, not {now.get(path, 'given')}"
+        for path in sorted({*before, *now})
+        if before.get(path) != now.get(path)
     ]
+
+
+def _flatten(identity: Mapping[str, Any], *above: str) -> dict[tuple[str, ...], Any]:
+    """Returns the values of nested mappings by all names that lead to each."""
+    flat: dict[tuple[str, ...], Any] = {}
+    for name, value in identity.items():
+        path = (*above, name)
+        flat |= _flatten(value, *path) if isinstance(value, Mapping) else {path: value}
+    return flat
