@@ -9,6 +9,7 @@ import soundfile
 from segue.core.features.config import FeatureConfig
 from segue.core.features.extract import extract
 from segue.core.testing.synthetic_clips import render_clip
+from segue.trainer.accurate.tags import genre_of
 from segue.trainer.data.dataset import Clip
 from segue.trainer.data.folder import clip_decibels, extract_folder, list_folder, read_folder
 from segue.trainer.data.labelled_windows import cut_windows
@@ -35,12 +36,24 @@ def write(path: Path, seconds: float, gain: float = 1.0) -> Path:
 
 
 def test_tracks_are_named_as_gtzan_names_them(tmp_path: Path) -> None:
-    """A file that begins with its genre has the name that splits have; any other keeps its folder and ending."""
+    """A file with a name of GTZAN's form has the name that splits have; any other keeps its folder and ending."""
     touch(tmp_path, "blues/blues.00001.au", "blues/blues.00000.wav", "rock/My Song.mp3", "rock/.hidden", "README.txt")
     files = list_folder(tmp_path)
     assert [("blues.00000", "blues"), ("blues.00001", "blues"), ("rock/My Song.mp3", "rock")] == [
         (file.track, file.genre) for file in files
     ]
+
+
+@pytest.mark.parametrize("genre", ["house", "drum.n.bass"])
+@pytest.mark.parametrize(
+    "song", [".of.pain.mp3", ".live.2020.flac", ".1999.mp3", ".0.mp3", ".000001.mp3", ".00001a.mp3"]
+)
+def test_songs_whose_names_begin_with_their_genre(tmp_path: Path, genre: str, song: str) -> None:
+    """They keep their folder, so that the genre in their name is that of the folder; two of one name are two tracks."""
+    touch(tmp_path, f"{genre}/{genre}{song}", f"{genre}/a/{genre}{song}", f"{genre}/{genre}.00001.wav")
+    files = list_folder(tmp_path)
+    assert {f"{genre}/{genre}{song}", f"{genre}/a/{genre}{song}", f"{genre}.00001"} == {file.track for file in files}
+    assert {genre} == {genre_of(file.track) for file in files}
 
 
 def test_a_genre_s_folders_are_walked(tmp_path: Path) -> None:

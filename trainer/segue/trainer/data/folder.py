@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -30,6 +31,8 @@ from segue.trainer.errors import DataUnusable
 
 T = TypeVar("T")
 
+# The number in the name of one of GTZAN's tracks.
+_NUMBER = re.compile("[0-9]{5}")
 # The paper trains on clips of at least this duration.
 MIN_SECONDS = 28.0
 _USUAL_SECONDS = 30.0
@@ -64,9 +67,9 @@ def list_folder(folder: Path) -> list[AudioFile]:
     """Lists the files of a folder in GTZAN's layout, in the order of their tracks.
 
     The folders of a genre are walked to any depth, without system folders and links to folders; those of albums may
-    begin with dots, but those of genres do not. A file that is named after its genre, as ``blues/blues.00000.au``, is
-    the track ``blues.00000``. Any other file keeps its folders and its ending in its name, since two folders may hold
-    files of the same name.
+    begin with dots, but those of genres do not. A file that is named as GTZAN's are, ``blues/blues.00000.au``, is the
+    track ``blues.00000``. Any other file keeps its folders and its ending in its name, since two folders may hold files
+    of the same name, and a song may begin with the name of its genre.
 
     Raises:
         DataUnusable: it has no genres, a genre is empty, or two files are the same track.
@@ -221,7 +224,8 @@ def _is_clip(name: str) -> bool:
 
 def _track_name(path: Path, genre: Path) -> str:
     relative = f"{genre.name}/{path.relative_to(genre).as_posix()}"
-    return path.stem if path.name.startswith(f"{genre.name}.") else relative
+    beginning, _, number = path.stem.rpartition(".")
+    return path.stem if beginning == genre.name and _NUMBER.fullmatch(number) else relative
 
 
 def _check_unique_tracks(files: list[AudioFile]) -> None:
