@@ -149,6 +149,26 @@ def test_a_resumed_run_ends_like_an_uninterrupted_one(run: Run, tmp_path: Path) 
     assert [output] == list(tmp_path.iterdir())
 
 
+def test_the_network_on_all_clips_is_finished_only_at_its_end(run: Run, tmp_path: Path) -> None:
+    """The figures and the temperature are of networks that were trained to the last epoch."""
+    output, messages = tmp_path / "tiny", list[str]()
+
+    def continue_run(control: RunControl) -> Manifest:
+        return run_resumable(output, control, partial(train, output), messages.append)
+
+    with pytest.raises(KeyboardInterrupt):
+        continue_run(stop_in_training(FOLDS))
+    assert "--resume" in messages[-1]
+    assert "--finish" not in messages[-1]
+    with pytest.raises(CheckpointMismatch, match=r"stopped after epoch 1 of 2.*Continue it with --resume"):
+        continue_run(RunControl(resume=True, finish=True))
+    with pytest.raises(KeyboardInterrupt):
+        continue_run(replace(stop_in_training(FOLDS), resume=True))
+    finished = continue_run(RunControl(resume=True, finish=True))
+    assert run.manifest.files[WEIGHTS] == finished.files[WEIGHTS]
+    assert [output] == list(tmp_path.iterdir())
+
+
 def test_a_cross_validation_cannot_be_finished_early(tmp_path: Path) -> None:
     """Before its end there is no network to write."""
     control = RunControl(resume=True, finish=True)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,9 +11,10 @@ import pytest
 from segue.trainer.data.dataset import Dataset
 from segue.trainer.data.train_valid_split import TrainValidSplit
 from segue.trainer.errors import CheckpointMismatch
-from segue.trainer.runs.resume import run_identity
+from segue.trainer.runs.resume import run_identity, run_resumable
 from segue.trainer.splits.split import Split
 from segue.trainer.training.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+from segue.trainer.training.fit import RunControl
 from segue.trainer.training.plans import plan_to_dict
 from segue.trainer.training.recipe import Recipe
 from segue.trainer.training.recipes import RECIPES
@@ -67,6 +69,30 @@ def test_a_run_with_other_data_is_refused(
     with pytest.raises(CheckpointMismatch, match=f"its digest of the clips is {data.digest}"):
         read_checkpoint(path, run_identity(change(data), recipe, recipe.plan))
     assert 1 == read_checkpoint(path, run_identity(data, recipe, recipe.plan)).epoch
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        ((), "nothing was written"),
+        (("out",), "Continue with --resume, or write the best one with --finish"),
+        (("out.fold-1",), "of a fold of the cross-validation; .*: continue with --resume"),
+        (("out.fold-1", "out"), "of the training on all clips; .*: continue with --resume"),
+    ],
+)
+def test_the_message_of_an_interrupted_run(tmp_path: Path, files: Sequence[str], message: str) -> None:
+    """It offers what the run can do: a cross-validation needs the last epoch."""
+
+    def run(control: RunControl) -> None:
+        for name in files:
+            (tmp_path / f"{name}.checkpoint.npz").touch()
+        raise KeyboardInterrupt
+
+    messages: list[str] = []
+    with pytest.raises(KeyboardInterrupt):
+        run_resumable(tmp_path / "out", RunControl(), run, messages.append)
+    assert re.search(message, messages[0])
+    assert ("out",) == files or "--finish" not in messages[0]
 
 
 def test_a_run_with_another_setting_is_refused(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from segue.trainer.export.artifact import centre_of, predict_served
 from segue.trainer.export.signatures import build_serving_graph
 from segue.trainer.networks.trained import AnyTrained
 from segue.trainer.outputs import fold_path
+from segue.trainer.training.checkpoint import read_checkpoint
 from segue.trainer.training.fit import History, RunControl
 from segue.trainer.training.plans import AnyPlan
 from segue.trainer.training.recipe import Recipe
@@ -67,7 +68,7 @@ def cross_validate(data: TrainValidSplit, recipe: Recipe, plan: AnyPlan, control
         TrainingDiverged: the loss is no longer a number.
         CheckpointError: a checkpoint cannot be written, or the one to resume from cannot be used.
     """
-    _check_finish(control)
+    _check_finish(control, plan.epochs)
     genres, artists = genres_of(data.train, data.labels), artists_of(data.train)
     folds = []
     for number, (_, held_out) in enumerate(data.folds):
@@ -103,11 +104,19 @@ def train_on_all(
     return replace(trained, history=validated.history, seconds=_total([validated.seconds, trained.seconds]))
 
 
-def _check_finish(control: RunControl) -> None:
-    if control.finish and control.checkpoint and not control.checkpoint.exists():
+def _check_finish(control: RunControl, epochs: int) -> None:
+    """Checks that the network on all clips is trained to the end, as those of the folds that give its figures are."""
+    if not control.finish or control.checkpoint is None:
+        return
+    if not control.checkpoint.exists():
         raise CheckpointMismatch(
-            "The run has no network to finish: either it was not started, or its cross-validation has not ended. "
-            "Continue it with --resume."
+            "The run has no network to finish: its cross-validation has not ended. Continue it with --resume."
+        )
+    finished = read_checkpoint(control.checkpoint, control.identity).epoch
+    if finished < epochs:
+        raise CheckpointMismatch(
+            f"The training on all clips stopped after epoch {finished} of {epochs}, and the figures are those of "
+            "networks that were trained to the end. Continue it with --resume."
         )
 
 

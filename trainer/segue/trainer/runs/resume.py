@@ -63,10 +63,11 @@ def _describe_stop(output: Path, epoch: int | str, *, can_resume: bool) -> str:
     path, paths = checkpoint_path(output), existing_checkpoints(output)
     if not paths:
         return "stopped before the end of the first epoch; nothing was written."
-    if path not in paths:
-        state = f"stopped in the cross-validation after epoch {epoch} of a fold; "
+    if paths != [path]:
+        place = "the training on all clips" if path in paths else "a fold of the cross-validation"
         files = ", ".join(map(str, paths))
-        return state + (f"{files}: continue with --resume." if can_resume else f"remove {files} to start again.")
+        remedy = f"{files}: continue with --resume." if can_resume else f"remove {files} to start again."
+        return f"stopped after epoch {epoch} of {place}; {remedy}"
     options = "Continue with --resume, or write" if can_resume else "Write"
     return f"stopped after epoch {epoch}; {path} has this epoch and the best one. {options} the best one with --finish."
 
