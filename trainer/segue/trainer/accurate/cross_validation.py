@@ -15,6 +15,7 @@ from segue.trainer.accurate.musicnn import TAGS
 from segue.trainer.arrays import Floats, Positions
 from segue.trainer.cross_validation.folds import artist_folds
 from segue.trainer.cross_validation.scores import CrossValidated, other_artists_precision
+from segue.trainer.data.tagged_copies import tagged_copies
 from segue.trainer.data.tagged_track import TaggedTrack
 from segue.trainer.evaluation.artists import ArtistSample
 from segue.trainer.splits.split import artist_groups
@@ -88,7 +89,7 @@ class TagArrays:
 
     Attributes:
         genres: genres [n], as positions among the labels.
-        groups: artists [n].
+        groups: artists [n]; copies of one recording count as of one artist.
         tags: tags [n, w, 50].
         mask: [n, w], true where a window is present.
         means: mean tags [n, 50].
@@ -106,7 +107,7 @@ class TagArrays:
     def of(cls, tracks: Sequence[TaggedTrack], labels: tuple[str, ...], windows: int) -> TagArrays:
         """Collects the arrays of tracks, with at most ``windows`` windows of each."""
         tags, mask = pad_tags(tracks, windows)
-        groups = artist_groups(track.track for track in tracks)
+        groups = artist_groups((track.track for track in tracks), tagged_copies(tracks))
         return cls(
             genres=np.array([labels.index(track.genre) for track in tracks]),
             groups=np.array([groups[track.track] for track in tracks]),

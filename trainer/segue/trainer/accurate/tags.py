@@ -5,11 +5,13 @@ They are saved as a file of tags (``segue.trainer.data.tag_file``); the genre is
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from segue.core.quantities import quantity
 from segue.trainer.accurate.musicnn import LAYER, TAGS
 from segue.trainer.data.tag_file import REMEDY, WindowTags, read_tag_file, write_tag_file
+from segue.trainer.data.tagged_copies import tagged_copies
 from segue.trainer.data.tagged_track import TaggedTrack
 from segue.trainer.errors import DataUnusable, SplitMismatch
 from segue.trainer.splits.split import TRAIN, load_split
@@ -65,6 +67,15 @@ def caution_about_layer(path: Path, tracks: Iterable[TaggedTrack]) -> Iterator[s
         yield (
             f"{path} has tags alone, without the layer before them, so recommendations are not evaluated. "
             "segue-trainer tag writes both."
+        )
+
+
+def caution_about_copies(tracks: Sequence[TaggedTrack]) -> Iterator[str]:
+    """Yields a sentence if tracks are copies of others."""
+    if copies := len(tagged_copies(tracks)):
+        yield (
+            f"{quantity(copies, 'track is a copy', 'tracks are copies')} of others by the tags. The folds "
+            "keep copies together; remove them to train on each recording once."
         )
 
 
