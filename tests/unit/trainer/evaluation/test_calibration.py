@@ -63,3 +63,17 @@ def test_right_clips_fit_no_temperature() -> None:
     posterior = np.where(genres[:, None] == np.arange(2), 0.7, 0.3)
     assert 1.0 == calibration_temperature(posterior, genres)
     assert fit_temperature(np.log(posterior), genres) < 0.1
+
+
+def test_fifths_get_temperatures_by_the_rule_of_the_network() -> None:
+    """Where four fifths are too few clips to fit one, or all right, their temperature is 1, as a network's would be."""
+    few = make_predictions(MIN_CALIBRATION_CLIPS)
+    fitted = cross_fitted(few.posterior, few.genres)
+    assert fitted is not None
+    np.testing.assert_allclose(few.posterior, fitted, atol=1e-6)
+    genres = np.arange(100) % 2
+    posterior = np.where(genres[:, None] == np.arange(2), 0.9, 0.1)
+    posterior[0] = posterior[0, ::-1]
+    at_others = cross_fitted(posterior, genres)
+    assert at_others is not None
+    np.testing.assert_allclose([0.1, 0.9], at_others[0])
