@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,7 @@ from segue.core.features.extract import extract
 from segue.core.testing.synthetic_clips import render_clip
 from segue.trainer.accurate.tags import genre_of
 from segue.trainer.data.dataset import Clip
-from segue.trainer.data.folder import clip_decibels, extract_folder, list_folder, read_folder
+from segue.trainer.data.folder import clip_decibels, extract_each, extract_folder, list_folder, read_folder
 from segue.trainer.data.labelled_windows import cut_windows
 from segue.trainer.errors import DataUnusable
 from segue.trainer.training.recipes import RECIPES
@@ -104,6 +106,48 @@ def test_clips_that_cannot_be_trained_on_are_dropped_with_reasons(tmp_path: Path
     assert ["rock/whole.wav"] == [clip.track for clip in dataset.clips]
     assert ["rock/short.wav", "rock/silent.wav", "rock/text.wav"] == sorted(dataset.dropped)
     assert "27.0 s" in dataset.dropped["rock/short.wav"]
+
+
+def test_files_that_cannot_be_read_are_dropped_with_reasons(tmp_path: Path) -> None:
+    """Links without a target, and files that were removed after they were listed, do not end a run."""
+    write(tmp_path / "rock" / "whole.wav", 29)
+    (tmp_path / "rock" / "link.wav").symlink_to(tmp_path / "nowhere.wav")
+    files = list_folder(touch(tmp_path, "rock/removed.wav"))
+    (tmp_path / "rock" / "removed.wav").unlink()
+    dataset = read_folder(files, CONFIG, lambda results, total: results)
+    tracks, dropped = extract_folder(files, CONFIG, 10, lambda results, total: results)
+    assert ["rock/whole.wav"] == [clip.track for clip in dataset.clips] == [track.track for track in tracks]
+    reason = "It cannot be read: No such file or directory."
+    assert {"rock/link.wav": reason, "rock/removed.wav": reason} == dataset.dropped == dropped
+
+
+def test_folders_that_cannot_be_read_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their clips would be missing without a word."""
+    touch(tmp_path, "rock/one.wav", "rock/closed/two.wav")
+    scandir = os.scandir
+
+    def refuse(path: str) -> object:
+        if Path(path).name == "closed":
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    assert ["rock/closed", "rock/one.wav"] == [file.track for file in list_folder(tmp_path)]
+
+
+def test_named_pipes_are_no_clips(tmp_path: Path) -> None:
+    """A pipe without a writer would block a run for ever."""
+    os.mkfifo(touch(tmp_path, "rock/one.wav") / "rock" / "pipe.wav")
+    assert ["rock/one.wav"] == [file.track for file in list_folder(tmp_path)]
+
+
+def test_the_windows_of_few_files_are_in_memory(tmp_path: Path) -> None:
+    """Files are opened as their windows are taken, not all at the start."""
+    files = list_folder(touch(tmp_path, *(f"rock/{number:02}.wav" for number in range(40))))
+    results = extract_each(files, CONFIG, 10)
+    next(results)
+    (tmp_path / "rock" / "39.wav").unlink()
+    assert [files[-1]] == [file for file, result in results if "It cannot be read" in str(result)]
 
 
 def test_short_tracks_are_evaluated(tmp_path: Path) -> None:

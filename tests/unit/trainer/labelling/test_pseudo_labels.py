@@ -95,7 +95,7 @@ def test_a_file_that_cannot_be_read_is_left_to_the_decoder(tmp_path: Path) -> No
     """Its reason is reported with those of other files, and the run goes on."""
     gone = MusicFile(tmp_path / "gone.wav", 4, 0)
     (tmp_path / "labelled.wav").write_bytes(b"1234")
-    assert [gone] == without_copies([gone], [tmp_path / "labelled.wav"])
+    assert [gone] == without_copies([gone], [tmp_path / "labelled.wav", tmp_path / "gone too.wav"])
 
 
 def test_places_get_the_nearest_window() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -16,6 +17,7 @@ import soundfile
 from segue.core.audio.decode import read_audio
 from segue.core.audio.samples import Samples
 from segue.core.audio.sources import AudioSource
+from segue.core.batching import batched
 from segue.core.errors import AudioError, AudioSilent, AudioTooShort
 from segue.core.features.config import FeatureConfig
 from segue.core.features.extract import extract
@@ -36,6 +38,8 @@ _NUMBER = re.compile("[0-9]{5}")
 # The paper trains on clips of at least this duration.
 MIN_SECONDS = 28.0
 _USUAL_SECONDS = 30.0
+# Bounds the memory of the windows, up to 0.8 MB for each file.
+_BATCH = 32
 # Below every 32-bit float decibel of a real window; each window gets its own floor later.
 _NO_FLOOR_DB = -200.0
 
@@ -67,7 +71,8 @@ def list_folder(folder: Path) -> list[AudioFile]:
     """Lists the files of a folder in GTZAN's layout, in the order of their tracks.
 
     The folders of a genre are walked to any depth, without system folders and links to folders; those of albums may
-    begin with dots, but those of genres do not. A file that is named as GTZAN's are, ``blues/blues.00000.au``, is the
+    begin with dots, but those of genres do not. A link without a target is listed, too, so that it is named as a file
+    that cannot be read. A file that is named as GTZAN's are, ``blues/blues.00000.au``, is the
     track ``blues.00000``. Any other file keeps its folders and its ending in its name, since two folders may hold files
     of the same name, and a song may begin with the name of its genre.
 
@@ -103,8 +108,8 @@ def read_folder(
 ) -> Dataset:
     """Decodes files whole, for training.
 
-    Files that do not decode, are silent or are shorter than ``MIN_SECONDS`` or than a window are dropped, with their
-    reasons.
+    Files that cannot be read or decoded, are silent, or are shorter than ``MIN_SECONDS`` or than a window are dropped,
+    with their reasons.
 
     Args:
         files: files that ``list_folder`` listed.
@@ -130,8 +135,24 @@ def extract_folder(
     Returns:
         The tracks, and the reason why each of the others was dropped, by its name.
     """
-    results = list(progress(_in_threads(lambda file: _extract_file(file, config, max_windows), files), len(files)))
+    results = [result for _, result in progress(extract_each(files, config, max_windows), len(files))]
     return [track for track in results if isinstance(track, LabelledWindows)], _reasons(files, results)
+
+
+def extract_each(
+    files: list[AudioFile], config: FeatureConfig, max_windows: int
+) -> Iterator[tuple[AudioFile, LabelledWindows | str]]:
+    """Yields each file with its windows, or with the reason why it has none; see ``extract_folder``.
+
+    The windows of few files are in memory at a time.
+    """
+    for batch in batched(files, _BATCH):
+        yield from zip(batch, _in_threads(lambda file: _extract_file(file, config, max_windows), batch), strict=True)
+
+
+def describe_failure(error: AudioError | OSError) -> str:
+    """Returns the reason why a file is left out, as a sentence."""
+    return f"It cannot be read: {error.strerror or error}." if isinstance(error, OSError) else str(error)
 
 
 def clip_decibels(path: Path, config: FeatureConfig) -> Floats:
@@ -179,24 +200,24 @@ def _read_whole(source: AudioSource, config: FeatureConfig) -> Samples:
     return part.read(0, part.samples)
 
 
-def _read_clip(file: AudioFile, config: FeatureConfig, cache: FeatureCache | None) -> Clip | AudioError:
+def _read_clip(file: AudioFile, config: FeatureConfig, cache: FeatureCache | None) -> Clip | str:
     try:
         return Clip(file.track, file.genre, cached_decibels(file.path, config, cache))
-    except AudioError as error:
-        return error
+    except (AudioError, OSError) as error:
+        return describe_failure(error)
 
 
-def _extract_file(file: AudioFile, config: FeatureConfig, max_windows: int) -> LabelledWindows | AudioError:
+def _extract_file(file: AudioFile, config: FeatureConfig, max_windows: int) -> LabelledWindows | str:
     try:
         return LabelledWindows(file.track, file.genre, extract(file.path, config, max_windows).windows)
-    except AudioError as error:
-        return error
+    except (AudioError, OSError) as error:
+        return describe_failure(error)
 
 
 def _reasons(files: list[AudioFile], results: Iterable[object]) -> dict[str, str]:
     """Returns the reason why a file was dropped, by its track."""
     pairs = zip(files, results, strict=True)
-    return {file.track: str(result) for file, result in pairs if isinstance(result, AudioError)}
+    return {file.track: result for file, result in pairs if isinstance(result, str)}
 
 
 def _in_threads(work: Callable[[AudioFile], T], files: list[AudioFile]) -> Iterator[T]:
@@ -210,15 +231,28 @@ def _is_genre(name: str) -> bool:
 
 
 def _clips_under(genre: Path) -> list[Path]:
-    paths = []
-    for folder, subfolders, names in os.walk(genre):
+    """Returns the files under a genre's folder, with what cannot be reached, whose reading then gives the reason."""
+    paths: list[Path] = []
+
+    def note(error: OSError) -> None:
+        paths.append(Path(error.filename))
+
+    for folder, subfolders, names in os.walk(genre, onerror=note):
         subfolders[:] = [name for name in subfolders if not is_system_folder(name)]
-        paths += [Path(folder, name) for name in names if _is_clip(name)]
-    return sorted(path for path in paths if path.is_file())
+        paths += filter(_is_regular, (Path(folder, name) for name in names if _is_clip(name)))
+    return sorted(paths)
+
+
+def _is_regular(path: Path) -> bool:
+    """Returns False for a named pipe and the like; True for a file, and for a link without a target."""
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except OSError:
+        return True
 
 
 def _is_clip(name: str) -> bool:
-    """Returns whether a file may be a clip: resource forks and names such as .DS_Store, without an ending, are none."""
+    """Returns True unless the name is that of a resource fork, or one such as .DS_Store, without an ending."""
     return not is_resource_fork(name) and not (name.startswith(".") and not Path(name).suffix)
 
 

@@ -21,7 +21,7 @@ from segue.core.model.trained_model import Model
 from segue.trainer.arrays import AnyFloats, Floats, Positions
 from segue.trainer.data.dataset import Clip, Dataset
 from segue.trainer.data.feature_cache import FeatureCache
-from segue.trainer.data.folder import Progress, cached_decibels, seconds_of
+from segue.trainer.data.folder import Progress, cached_decibels, describe_failure, seconds_of
 from segue.trainer.data.train_valid_split import TrainValidSplit
 from segue.trainer.errors import DataUnusable
 from segue.trainer.labelling.music import MusicFile, list_music
@@ -132,10 +132,8 @@ class UnlabelledMusic:
     def _read_file(self, path: Path, config: FeatureConfig, cache: FeatureCache | None) -> Read | str:
         try:
             decibels = cached_decibels(path, config, cache)
-        except AudioError as error:
-            return str(error)
-        except OSError as error:
-            return f"It cannot be read: {error.strerror or error}."
+        except (AudioError, OSError) as error:
+            return describe_failure(error)
         windows = extract_windows(path, self.teacher.manifest)
         return windows if isinstance(windows, str) else (decibels, windows)
 
@@ -201,9 +199,16 @@ def without_copies(files: Sequence[MusicFile], labelled: Iterable[Path]) -> list
         labelled: the labelled files.
     """
     sizes = {file.size for file in files}
-    alike = [path for path in labelled if path.stat().st_size in sizes]
-    alike_sizes, digests = {path.stat().st_size for path in alike}, set(map(sha256_of, alike))
+    alike = {path: size for path in labelled if (size := _size(path)) in sizes}
+    alike_sizes, digests = set(alike.values()), set(map(_digest, alike)) - {None}
     return [file for file in files if file.size not in alike_sizes or _digest(file.path) not in digests]
+
+
+def _size(path: Path) -> int | None:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return None
 
 
 def _digest(path: Path) -> str | None:

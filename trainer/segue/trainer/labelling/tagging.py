@@ -17,7 +17,7 @@ from segue.core.model.artifact import Manifest
 from segue.core.model.trained_model import Model
 from segue.trainer.accurate.musicnn import TAGS
 from segue.trainer.arrays import Floats
-from segue.trainer.data.folder import Progress
+from segue.trainer.data.folder import Progress, describe_failure
 from segue.trainer.errors import DataUnusable
 from segue.trainer.labelling.music import MusicFile
 from segue.trainer.labelling.tag_cache import TagCache
@@ -86,10 +86,8 @@ def extract_windows(path: Path, manifest: Manifest) -> Windows | str:
     """Returns the windows that a network takes of a file, or the reason why it has none."""
     try:
         return extract(path, manifest.features, manifest.windows).windows
-    except AudioError as error:
-        return str(error)
-    except OSError as error:
-        return f"It cannot be read: {error.strerror or error}."
+    except (AudioError, OSError) as error:
+        return describe_failure(error)
 
 
 def _encode(clips: Sequence[Windows], model: Model) -> list[Floats]:
