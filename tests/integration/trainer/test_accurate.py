@@ -283,3 +283,25 @@ def test_a_folder_without_usable_files_is_refused(backbone_file: Path, tmp_path:
     assert 1 == refused.exit_code
     assert "can be used" in refused.stderr
     assert not (tmp_path / "tags.npz").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("noise/a.wav", "No clip of noise can be used"),
+        ("rock/caf\udce9.wav", "cannot be saved in the table of a split"),
+    ],
+)
+def test_a_folder_that_is_tagged_in_part_only_is_refused(
+    folder: Path, backbone_file: Path, tmp_path: Path, name: str, sentence: str
+) -> None:
+    """The file of tags would lack a genre, or train-accurate would refuse it."""
+    for path in (tmp_path / "music" / "rock" / "song.wav", tmp_path / "music" / name):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("no music")
+    (tmp_path / "music" / "rock" / "song.wav").write_bytes((folder / "blues" / "song 0.wav").read_bytes())
+    options = ("--input", tmp_path / "music", "--backbone", backbone_file, "--output", tmp_path / "tags.npz")
+    refused = run("tag", *options)
+    assert 1 == refused.exit_code
+    assert sentence in refused.stderr
+    assert not (tmp_path / "tags.npz").exists()

@@ -170,3 +170,11 @@ def test_a_single_array_is_not_a_file_of_tags(tmp_path: Path) -> None:
         np.save(file, np.zeros((8, 50), np.float32))
     with pytest.raises(DataUnusable, match="is not a file of tags"):
         read_tags(tmp_path / "tags.npz")
+
+
+@pytest.mark.parametrize("name", ["rock/caf\udce9.mp3", "rock/a\tb.mp3", "rock/end.mp3 "])
+def test_a_name_that_cannot_be_saved_is_not_written(tmp_path: Path, name: str) -> None:
+    """train-accurate would refuse the file."""
+    with pytest.raises(DataUnusable, match="cannot be saved"):
+        save_tags(tmp_path / "tags.npz", [TaggedTrack(name, "rock", np.zeros((1, 50), np.float32))])
+    assert [] == list(tmp_path.iterdir())

@@ -9,9 +9,11 @@ import numpy as np
 
 from segue.core.features.config import FeatureConfig
 from segue.trainer.accurate.musicnn import FEATURES, TAGS
-from segue.trainer.data.folder import Progress, extract_folder, list_folder
+from segue.trainer.data.folder import Progress, extract_each, list_folder
+from segue.trainer.data.labelled_windows import LabelledWindows
 from segue.trainer.data.tagged_track import MAX_SIDE_BY_SIDE, TaggedTrack
 from segue.trainer.errors import DataUnusable
+from segue.trainer.splits.split import check_names
 
 MAX_TAGGED_WINDOWS = MAX_SIDE_BY_SIDE
 """Largest number of windows of a track that are tagged: twice those that are served, so that epochs differ."""
@@ -34,13 +36,20 @@ def tag_folder(
         The tracks, and the reason why each of the others was dropped, by its name.
 
     Raises:
-        DataUnusable: the folder or all of its files cannot be used.
+        DataUnusable: the folder or all of its files cannot be used, or the name of a file cannot be saved.
     """
-    clips, dropped = extract_folder(list_folder(folder), features, MAX_TAGGED_WINDOWS, progress)
-    if not clips:
+    files, tagged, dropped = list_folder(folder), list[TaggedTrack](), dict[str, str]()
+    check_names(file.track for file in files)
+    for file, result in progress(extract_each(files, features, MAX_TAGGED_WINDOWS), len(files)):
+        if isinstance(result, str):
+            dropped[file.track] = result
+        else:
+            tagged.append(_tag(result, backbone))
+    if not tagged:
         raise DataUnusable(f"No file in {folder} can be used: {next(iter(dropped.values()))} Name another folder.")
-    tagged = []
-    for clip in clips:
-        tags, layer = np.split(backbone.predict(clip.windows.values, batch_size=_BATCH, verbose=0), [TAGS], axis=1)
-        tagged.append(TaggedTrack(clip.track, clip.genre, tags, layer))
     return tuple(tagged), dropped
+
+
+def _tag(clip: LabelledWindows, backbone: keras.Model) -> TaggedTrack:
+    tags, layer = np.split(backbone.predict(clip.windows.values, batch_size=_BATCH, verbose=0), [TAGS], axis=1)
+    return TaggedTrack(clip.track, clip.genre, tags, layer)

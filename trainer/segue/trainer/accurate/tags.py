@@ -56,7 +56,8 @@ def save_tags(path: Path, tracks: Iterable[TaggedTrack]) -> None:
     """Writes a file that ``read_tags`` reads, of at least one track.
 
     Raises:
-        OSError: it cannot be written.
+        DataUnusable: the name of a track cannot be saved.
+        OSError: the file cannot be written.
     """
     write_tag_file(path, {track.track: WindowTags(track.tags, track.layer) for track in tracks})
 

@@ -11,7 +11,7 @@ from segue.core.quantities import quantity
 from segue.trainer import console
 from segue.trainer.arrays import Floats
 from segue.trainer.cross_validation.folds import draw_folds
-from segue.trainer.data.dataset import Dataset, labels_of
+from segue.trainer.data.dataset import Dataset, check_genres, labels_of
 from segue.trainer.data.feature_cache import FeatureCache
 from segue.trainer.data.inputs import LabelledInput, Selects, open_input, select_all
 from segue.trainer.data.tag_file import read_plain_tags
@@ -55,7 +55,7 @@ def train(settings: TrainSettings) -> None:
     columns = labelled.columns(selects) + (unlabelled.columns(front_end) if unlabelled else [])
     check_memory(columns, front_end, available_bytes())
     dataset = read_clips(labelled, selects, front_end, cache, by_chunk=by_chunk)
-    _check_genres(labelled.genres, dataset)
+    check_genres((labelled.genres[track] for track in dataset.dropped), dataset.genres.values())
     split = saved or spec.draw(dataset.genres, dataset.copies)
     data = _with_teacher(divide(settings, dataset, split), teacher)
     _notify_sizes(data)
@@ -117,15 +117,6 @@ def _check_input(labelled: LabelledInput, source: Path) -> None:
     if source.is_dir():
         for difference in compare_with_gtzan(labelled.genres):
             console.notify(difference)
-
-
-def _check_genres(genres: Mapping[str, str], dataset: Dataset) -> None:
-    """Checks that every genre still has a clip that can be used."""
-    lost = {genres[track] for track in dataset.dropped} - set(dataset.genres.values())
-    if lost:
-        raise DataUnusable(
-            f"No clip of {', '.join(sorted(lost))} can be used. Add usable clips of the genre, or remove its folder."
-        )
 
 
 def _with_teacher(data: TrainValidSplit, teacher: Mapping[str, Floats] | None) -> TrainValidSplit:

@@ -101,6 +101,22 @@ def labels_of(genres: Iterable[str]) -> tuple[str, ...]:
     return labels
 
 
+def check_genres(dropped: Iterable[str], left: Iterable[str]) -> None:
+    """Checks that a genre of tracks that were left out still has another track.
+
+    Args:
+        dropped: genres of the tracks that were left out.
+        left: genres of the others.
+
+    Raises:
+        DataUnusable: no track of a genre is left.
+    """
+    if lost := sorted(set(dropped) - set(left)):
+        raise DataUnusable(
+            f"No clip of {', '.join(lost)} can be used. Add usable clips of the genre, or remove its folder."
+        )
+
+
 def genres_of(dataset: Dataset, labels: tuple[str, ...]) -> Positions:
     """Returns the genres of the clips [clips], as positions among the labels."""
     return np.array([labels.index(clip.genre) for clip in dataset.clips])

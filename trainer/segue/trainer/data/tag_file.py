@@ -62,8 +62,10 @@ def write_tag_file(path: Path, tracks: Mapping[str, WindowTags]) -> None:
         tracks: the tags of each track, at least one; the file has their layers if all of them are known.
 
     Raises:
-        OSError: it cannot be written.
+        DataUnusable: the name of a track cannot be saved.
+        OSError: the file cannot be written.
     """
+    check_names(tracks)
     names = np.repeat(list(tracks), [len(track.tags) for track in tracks.values()])
     layers = [track.layer for track in tracks.values() if track.layer is not None]
     fields = {"tags": np.concatenate([track.tags for track in tracks.values()]), "track": names}
