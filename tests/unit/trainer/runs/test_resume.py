@@ -35,7 +35,7 @@ def other_clips(data: TrainValidSplit) -> TrainValidSplit:
 
 def unlabelled_clips(data: TrainValidSplit) -> TrainValidSplit:
     """The same run with a clip that a teacher predicted."""
-    clip = replace(data.train.clips[0], posterior=np.ones((1, 2), np.float32) / 2)
+    clip = replace(data.train.clips[0], posterior=np.full((1, 2), 0.5, np.float32))
     return replace(data, pseudo_labelled=Dataset((clip,)))
 
 

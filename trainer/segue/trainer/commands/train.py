@@ -10,7 +10,7 @@ from segue.core.model.artifact import Manifest
 from segue.core.quantities import quantity
 from segue.trainer import console
 from segue.trainer.arrays import Floats
-from segue.trainer.cross_validation.folds import draw_folds
+from segue.trainer.cross_validation.folds import UNKNOWN, draw_folds
 from segue.trainer.data.dataset import Dataset, check_genres, labels_of
 from segue.trainer.data.feature_cache import FeatureCache
 from segue.trainer.data.inputs import LabelledInput, Selects, open_input, select_all
@@ -167,7 +167,7 @@ def _with_unlabelled(data: TrainValidSplit, music: UnlabelledMusic | None, cache
     if known.trained_on:
         console.notify(
             f"Warning: {teacher.model_id} was trained on {quantity(known.trained_on, 'evaluated clip')}: the figures "
-            "are too good."
+            "are too good, and the temperature, which the same predictions fit, is too low."
         )
     return together
 
@@ -175,7 +175,9 @@ def _with_unlabelled(data: TrainValidSplit, music: UnlabelledMusic | None, cache
 def _notify_sizes(data: TrainValidSplit) -> None:
     unit, clips = "chunks" if data.split.leaky else "clips", len(data.train.clips)
     if data.folds:
-        text = f"{clips} training {unit}; {len(data.folds)} folds over their artists evaluate the network first"
+        text = (
+            f"{clips} training {unit}; {len(data.folds)} folds over their artists evaluate the network first. {UNKNOWN}"
+        )
     else:
         validation = len(data.validation.clips)
         text = f"{clips} training {unit}, {validation} validation {unit}, split {data.split.label}"

@@ -18,13 +18,14 @@ from segue.trainer.accurate.novelty import novelty_limit
 from segue.trainer.accurate.signatures import AccurateServingGraph
 from segue.trainer.accurate.tags import caution_about_copies, caution_about_layer, training_tracks
 from segue.trainer.accurate.weights import read_backbone
-from segue.trainer.cross_validation.folds import FOLDS
+from segue.trainer.cross_validation.folds import FOLDS, UNKNOWN
 from segue.trainer.cross_validation.scores import artist_figures
 from segue.trainer.data.dataset import labels_of
 from segue.trainer.data.tagged_track import TaggedTrack
 from segue.trainer.evaluation.analysis import analyze_predictions
 from segue.trainer.evaluation.calibration import calibration_temperature
 from segue.trainer.evaluation.cost import relative_cost
+from segue.trainer.evaluation.known_artists import describe_held_out
 from segue.trainer.export.artifact import write_artifact
 from segue.trainer.export.signatures import ServingGraph
 from segue.trainer.outputs import check_output
@@ -67,7 +68,9 @@ def train_head_artifact(settings: TrainAccurateSettings, plan: HeadPlan) -> Mani
     labels = labels_of(track.genre for track in tracks)
     for sentence in (*caution_about_layer(settings.tags, tracks), *caution_about_copies(tracks)):
         console.notify(sentence)
-    console.notify(f"{len(tracks):,} training tracks; {FOLDS} folds over their artists evaluate the head first")
+    console.notify(
+        f"{len(tracks):,} training tracks; {FOLDS} folds over their artists evaluate the head first. {UNKNOWN}"
+    )
     validated = cross_validate(
         tracks, labels, plan, (JUDGES, BASELINE), lambda fold: console.notify(f"fold {fold + 1} of {FOLDS}")
     )
@@ -118,7 +121,8 @@ def _describe(
     predictions = validated[JUDGES].at(manifest.temperature, (track.track for track in tracks), manifest.labels)
     predictions = replace(predictions, embedding=arrays.embedding)
     analysis = analyze_predictions(predictions, None, manifest.temperature)
-    evaluated_on = f"{len(tracks):,} tracks, each by a head that was trained without its artist ({FOLDS} folds)"
+    held_out = describe_held_out(track.track for track in tracks)
+    evaluated_on = f"{len(tracks):,} tracks, each by a head that was trained without {held_out} ({FOLDS} folds)"
     figures = (
         analysis.figures
         | artist_figures(arrays.sample, validated[JUDGES])

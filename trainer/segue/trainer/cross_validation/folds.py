@@ -19,7 +19,10 @@ FOLDS = 5
 MIN_TRACKS = 2
 """Smallest number of tracks of a genre to train on, since one track has no spread."""
 
-_REMEDY = "Give it tracks of more artists; a track that is not in GTZAN's index counts as an artist of its own."
+UNKNOWN = "A clip whose artist GTZAN's index does not name counts as an artist of its own, and copies as one."
+"""How artists are counted in folds."""
+
+_REMEDY = f"Give it clips of more artists. {UNKNOWN}"
 
 
 def artists_of(dataset: Dataset) -> NDArray[np.str_]:

@@ -196,7 +196,7 @@ def _training(manifest: Manifest, context: CardContext) -> list[str]:
         "",
         f"Trained from scratch on {quantity(context.train, unit)} of the split {context.split.label} (digest "
         f"{manifest.split_digest[:16]}) with the seed {context.plan.seed}, for {context.epochs} of at most "
-        f"{quantity(context.plan.epochs, 'epoch')}. {context.recipe.method} {_teacher(context)}"
+        f"{quantity(context.plan.epochs, 'epoch')}. {context.recipe.method} {_teacher(manifest, context)}"
         f"{_validation(manifest, context)}{_duration(context)}{REPRODUCIBLE}",
         "",
         f"Front end: {config.sample_rate} Hz, decibels relative to a window's loudest cell, floor "
@@ -220,7 +220,7 @@ def _duration(context: CardContext) -> str:
     return "" if context.seconds is None else f"The training took {quantity(round(context.seconds / 60), 'minute')}. "
 
 
-def _teacher(context: CardContext) -> str:
+def _teacher(manifest: Manifest, context: CardContext) -> str:
     """Returns sentences on teachers, each followed by a space; nothing where there was none."""
     tagged = (
         f"{quantity(context.tagged, 'clip')} had tags of another network. Part of the target was then the genre that a "
@@ -229,9 +229,14 @@ def _teacher(context: CardContext) -> str:
     pseudo_labelled = (
         f"{quantity(context.pseudo_labelled, 'more clip')} had no labels; the targets were the genres that "
         f"{context.teacher} predicts for their windows. If that network was trained on the "
-        f"{'labelled' if context.folds else 'validation'} clips, the figures are too good. "
+        f"{'labelled' if context.folds else 'validation'} clips, the figures are too good"
+        f"{_biased_temperature(manifest)}. "
     )
     return (tagged if context.tagged else "") + (pseudo_labelled if context.pseudo_labelled else "")
+
+
+def _biased_temperature(manifest: Manifest) -> str:
+    return "" if manifest.temperature == 1.0 else ", and the temperature, which the same predictions fitted, is too low"
 
 
 def describe_calibration(manifest: Manifest) -> str:
@@ -243,13 +248,19 @@ def _temperature(manifest: Manifest) -> str:
     return "" if manifest.temperature == 1.0 else f", fitted the temperature {manifest.temperature:.3f}"
 
 
+def _knowledge(context: CardContext) -> str:
+    music = context.train + context.pseudo_labelled
+    unit = "chunk" if context.split.leaky else "clip"
+    return f"The network learned from {quantity(music, unit)} alone"
+
+
 def _limits(manifest: Manifest, context: CardContext) -> list[str]:
     return [
         "",
         "## Limits",
         "",
-        f"- {context.train} clips are few, and genres overlap where people disagree, too (rock with country, metal and "
-        "blues; disco with pop and hip hop). The accuracy above shows how often the first genre is right.",
+        f"- {_knowledge(context)}, and genres overlap where people disagree, too; the report shows which ones, and how "
+        "often. The accuracy above shows how often the first genre is right.",
         PROXY_LIMIT,
         "- Loudness does not matter to the network, but recording and mastering do: old and new recordings of one "
         "style have distant embeddings.",

@@ -18,6 +18,7 @@ from segue.trainer.errors import CheckpointError
 from segue.trainer.evaluation.analysis import analyze_predictions
 from segue.trainer.evaluation.calibration import calibration_temperature
 from segue.trainer.evaluation.cost import relative_cost
+from segue.trainer.evaluation.known_artists import describe_held_out
 from segue.trainer.evaluation.metrics import evaluation_metrics
 from segue.trainer.evaluation.predict import predict_dataset
 from segue.trainer.export.artifact import calibrate, centre_of, write_artifact
@@ -130,8 +131,8 @@ def report_folds(
 
 
 def _describe_folds(data: TrainValidSplit) -> str:
-    clips, folds = quantity(len(data.train.clips), "clip"), len(data.folds)
-    return f"{clips}, each by a network that was trained without its artist ({folds} folds)"
+    clips, held_out = quantity(len(data.train.clips), "clip"), describe_held_out(data.train.genres)
+    return f"{clips}, each by a network that was trained without {held_out} ({len(data.folds)} folds)"
 
 
 def _manifest(data: TrainValidSplit, recipe: Recipe, network: ServingGraph, temperature: float, name: str) -> Manifest:
