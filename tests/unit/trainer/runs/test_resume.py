@@ -11,7 +11,7 @@ import pytest
 from segue.trainer.data.dataset import Dataset
 from segue.trainer.data.train_valid_split import TrainValidSplit
 from segue.trainer.errors import CheckpointMismatch
-from segue.trainer.runs.resume import run_identity, run_resumable
+from segue.trainer.runs.resume import check_resumed, run_identity, run_resumable
 from segue.trainer.splits.split import Split
 from segue.trainer.training.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from segue.trainer.training.fit import RunControl
@@ -93,6 +93,36 @@ def test_the_message_of_an_interrupted_run(tmp_path: Path, files: Sequence[str],
         run_resumable(tmp_path / "out", RunControl(), run, messages.append)
     assert re.search(message, messages[0])
     assert ("out",) == files or "--finish" not in messages[0]
+
+
+@pytest.mark.parametrize(
+    ("files", "by_folds", "message"),
+    [
+        ((), True, r"There is no run to resume.*Leave out --resume and --finish"),
+        ((), False, r"There is no run to resume.*Leave out --resume and --finish"),
+        (("out",), True, r"without a cross-validation.*out\.checkpoint\.npz.*Give --hold-out"),
+        (("out.fold-1",), False, r"with a cross-validation.*fold-1.*Leave out --hold-out"),
+        (("out.fold-1", "out"), False, r"with a cross-validation.*fold-1.*Leave out --hold-out"),
+    ],
+)
+def test_a_run_of_another_kind_is_refused(
+    tmp_path: Path, files: Sequence[str], message: str, *, by_folds: bool
+) -> None:
+    """The message names the option that is missing or too much, so that following it helps."""
+    for name in files:
+        (tmp_path / f"{name}.checkpoint.npz").touch()
+    with pytest.raises(CheckpointMismatch, match=message):
+        check_resumed(tmp_path / "out", by_folds=by_folds)
+
+
+@pytest.mark.parametrize(
+    ("files", "by_folds"), [(("out",), False), (("out.fold-1",), True), (("out.fold-1", "out"), True)]
+)
+def test_a_run_of_the_same_kind_is_resumed(tmp_path: Path, files: Sequence[str], *, by_folds: bool) -> None:
+    """Its checkpoints are of folds if a cross-validation evaluates it."""
+    for name in files:
+        (tmp_path / f"{name}.checkpoint.npz").touch()
+    check_resumed(tmp_path / "out", by_folds=by_folds)
 
 
 def test_a_run_with_another_setting_is_refused(tmp_path: Path) -> None:

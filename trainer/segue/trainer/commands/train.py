@@ -25,7 +25,7 @@ from segue.trainer.reporting.figures_table import print_figures
 from segue.trainer.reporting.run_record import read_record
 from segue.trainer.runs.memory_estimate import available_bytes, check_memory
 from segue.trainer.runs.read_clips import read_clips
-from segue.trainer.runs.resume import run_identity, run_resumable
+from segue.trainer.runs.resume import check_resumed, run_identity, run_resumable
 from segue.trainer.runs.train_run import train_artifact
 from segue.trainer.settings import TrainSettings
 from segue.trainer.splits.gtzan import compare_with_gtzan
@@ -100,6 +100,8 @@ def _train(settings: TrainSettings, data: TrainValidSplit) -> Manifest:
     def run(control: RunControl) -> Manifest:
         return train_artifact(data, settings.output, recipe, plan, name=name, command=command, control=control)
 
+    if settings.resume or settings.finish:
+        check_resumed(settings.output, by_folds=bool(data.folds))
     with console.epoch_bar(plan.epochs) as epoch_bar:
         control = RunControl(
             epoch_bar,

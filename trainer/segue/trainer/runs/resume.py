@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from segue.trainer.data.train_valid_split import TrainValidSplit
-from segue.trainer.errors import TrainingDiverged
+from segue.trainer.errors import CheckpointMismatch, TrainingDiverged
 from segue.trainer.outputs import checkpoint_path, existing_checkpoints
 from segue.trainer.training.fit import EpochCallback, RunControl
 from segue.trainer.training.plans import AnyPlan, plan_to_dict
@@ -57,6 +57,30 @@ def run_resumable(
     for checkpoint in existing_checkpoints(output):
         checkpoint.unlink()
     return result
+
+
+def check_resumed(output: Path, *, by_folds: bool) -> None:
+    """Checks that the checkpoints to resume from are those of a run of the same kind.
+
+    Args:
+        output: folder of the artifact.
+        by_folds: a cross-validation evaluates the network of this run.
+
+    Raises:
+        CheckpointMismatch: there is no checkpoint, or the run that wrote them was evaluated otherwise.
+    """
+    paths = existing_checkpoints(output)
+    if not paths:
+        raise CheckpointMismatch(
+            f"There is no run to resume: {checkpoint_path(output)} does not exist. Leave out --resume and --finish."
+        )
+    if (paths == [checkpoint_path(output)]) == by_folds:
+        files = ", ".join(map(str, paths))
+        saved, remedy = ("without", "Give") if by_folds else ("with", "Leave out")
+        raise CheckpointMismatch(
+            f"The run to resume is one {saved} a cross-validation, unlike this one; its state is in {files}. {remedy} "
+            f"--hold-out and the other options of that run, or remove {files} to start again."
+        )
 
 
 def _describe_stop(output: Path, epoch: int | str, *, can_resume: bool) -> str:

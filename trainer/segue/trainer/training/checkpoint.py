@@ -102,7 +102,9 @@ def read_checkpoint(path: Path, identity: Mapping[str, Any]) -> Checkpoint:
         version, numbers, gauss = state.pop("random_state")
         checkpoint = Checkpoint(**state, **arrays, random_state=(version, tuple(numbers), gauss))
     except FileNotFoundError as error:
-        raise CheckpointMismatch(f"There is no run to resume: {path} does not exist. Leave out --resume.") from error
+        raise CheckpointMismatch(
+            f"There is no run to resume: {path} does not exist. Leave out --resume and --finish."
+        ) from error
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
         raise CheckpointMismatch(f"{path} is not a checkpoint, or it is damaged. Remove it and start again.") from error
     if differences:
