@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ from segue.trainer.outputs import (
     checkpoint_path,
     existing_checkpoints,
     fold_path,
+    locked_output,
     replace_folder,
     write_text,
 )
@@ -40,6 +43,35 @@ def test_an_interrupted_cross_validation_is_not_started_again_by_mistake(tmp_pat
     with pytest.raises(CheckpointError, match=r"out\.fold-2\.checkpoint\.npz"):
         check_output(tmp_path / "out", resume=False)
     assert [tmp_path / "out.fold-2.checkpoint.npz"] == existing_checkpoints(tmp_path / "out")
+
+
+HOLDER = """
+import sys
+from pathlib import Path
+from segue.trainer.outputs import locked_output
+with locked_output(Path(sys.argv[1])):
+    print("locked", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_two_runs_do_not_share_an_output(tmp_path: Path) -> None:
+    """The second one is refused, also if a checkpoint makes the first look interrupted; a killed one has no lock."""
+    output = tmp_path / "new" / "out"
+    command = [sys.executable, "-c", HOLDER, str(output)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as first:
+        assert first.stdout
+        assert "locked\n" == first.stdout.readline()
+        (output.parent / "out.checkpoint.npz").touch()
+        with pytest.raises(CheckpointError, match="Another run is training to"):
+            check_output(output, resume=False)
+        with pytest.raises(CheckpointError, match="Another run is training to"), locked_output(output):
+            pass
+        first.kill()
+    check_output(output, resume=True)
+    with locked_output(output):
+        pass
+    assert ["out.checkpoint.npz"] == [path.name for path in output.parent.iterdir()]
 
 
 @pytest.mark.parametrize("name", ["song.mp3", "manifest.json"])

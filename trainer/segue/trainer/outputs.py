@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from glob import escape
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from segue.core.file_lock import FileLock
 from segue.core.files import atomic_write, rename_synced
 from segue.core.model.artifact import MANIFEST, SAVED_MODEL
 from segue.trainer.errors import CheckpointError, DataUnusable
 
 _ENDING = ".checkpoint.npz"
+_LOCK_ENDING = ".training.lock"
 
 
 def checkpoint_path(output: Path) -> Path:
@@ -43,7 +47,8 @@ def check_output(output: Path, *, resume: bool) -> None:
 
     Raises:
         DataUnusable: the folder holds something else, cannot be replaced, or cannot be written.
-        CheckpointError: there is the checkpoint of an interrupted run, and this run does not resume from it.
+        CheckpointError: another run is training to the folder, or there is the checkpoint of an interrupted run, and
+            this run does not resume from it.
     """
     if output.name in ("", "..") or output.is_mount():
         raise DataUnusable(
@@ -54,12 +59,52 @@ def check_output(output: Path, *, resume: bool) -> None:
     is_artifact = (output / MANIFEST).is_file() and (output / SAVED_MODEL).is_dir()
     if output.is_dir() and any(output.iterdir()) and not is_artifact:
         raise DataUnusable(f"{output} holds something that is not an artifact. Name another folder with --output.")
+    if _lock_path(output).exists():
+        with _lock(_lock_path(output), output):
+            pass
     if (paths := existing_checkpoints(output)) and not resume:
         files = ", ".join(map(str, paths))
         raise CheckpointError(
             f"A run was interrupted; its state is in {files}. Continue it with --resume, or remove {files} to start "
             "again."
         )
+
+
+@contextmanager
+def locked_output(output: Path) -> Iterator[None]:
+    """Locks an artifact's folder against other runs, by a file next to it that is removed at the end.
+
+    Args:
+        output: the folder; its parent is created if it is missing.
+
+    Raises:
+        CheckpointError: another run has the lock.
+    """
+    path = _lock_path(output)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with _lock(path, output):
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
+
+
+def _lock_path(output: Path) -> Path:
+    return output.parent / f"{output.name}{_LOCK_ENDING}"
+
+
+def _lock(path: Path, output: Path) -> FileLock:
+    while True:
+        lock = FileLock(path)
+        if not lock.try_exclusive():
+            lock.close()
+            raise CheckpointError(
+                f"Another run is training to {output}; it has locked {path}. Wait for its end, or train to another "
+                "folder."
+            )
+        if lock.is_current():
+            return lock
+        lock.close()  # the other run ended and removed the file before this one had the lock
 
 
 def check_writable(output: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from segue.trainer.data.train_valid_split import TrainValidSplit
 from segue.trainer.errors import CheckpointMismatch, TrainingDiverged
-from segue.trainer.outputs import checkpoint_path, existing_checkpoints
+from segue.trainer.outputs import checkpoint_path, existing_checkpoints, locked_output
 from segue.trainer.training.fit import EpochCallback, RunControl
 from segue.trainer.training.plans import AnyPlan, plan_to_dict
 from segue.trainer.training.recipe import Recipe
@@ -46,16 +46,18 @@ def run_resumable(
     Raises:
         KeyboardInterrupt: the run was interrupted.
         TrainingDiverged: the loss is no longer a number.
-        CheckpointError: a checkpoint cannot be written, or the one to resume from cannot be used.
+        CheckpointError: another run is training to the folder, a checkpoint cannot be written, or the one to resume
+            from cannot be used.
     """
     path, last = checkpoint_path(output), _LastEpoch(control.on_epoch)
-    try:
-        result = run(replace(control, checkpoint=path, on_epoch=last))
-    except (KeyboardInterrupt, TrainingDiverged) as interruption:
-        notify(_describe_stop(output, last.epoch, can_resume=isinstance(interruption, KeyboardInterrupt)))
-        raise
-    for checkpoint in existing_checkpoints(output):
-        checkpoint.unlink()
+    with locked_output(output):
+        try:
+            result = run(replace(control, checkpoint=path, on_epoch=last))
+        except (KeyboardInterrupt, TrainingDiverged) as interruption:
+            notify(_describe_stop(output, last.epoch, can_resume=isinstance(interruption, KeyboardInterrupt)))
+            raise
+        for checkpoint in existing_checkpoints(output):
+            checkpoint.unlink()
     return result
 
 
