@@ -83,7 +83,9 @@ class Manifest:
         for name, absent in (("tags", ()), ("novelty_limit", None)):
             if settings[name] == absent:
                 del settings[name]  # earlier versions of Segue refuse a setting that they do not know
-        return json.dumps(settings | {"sha256": _own_digest(settings)}, indent=2, sort_keys=True) + "\n"
+        return (
+            json.dumps(settings | {"sha256": _own_digest(settings)}, indent=2, sort_keys=True, allow_nan=False) + "\n"
+        )
 
     @classmethod
     def from_json(cls, text: str, path: Path) -> Manifest:
@@ -240,6 +242,10 @@ def _is_number(value: object) -> bool:
     return type(value) in {int, float}
 
 
+def _is_finite(value: object) -> bool:
+    return _is_number(value) and -math.inf < value < math.inf  # type: ignore[operator]  # it is a number; NaN is not
+
+
 def _are_names(value: object) -> bool:
     return isinstance(value, list) and all(map(_is_text, value)) and len(value) == len(set(value))
 
@@ -259,11 +265,11 @@ _RANGES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "split_digest": (lambda value: isinstance(value, str), "a digest or empty"),
     "labels": (_are_labels, "a list of at least two different genres"),
     "tags": (_are_names, "a list of different names"),
-    "novelty_limit": (lambda value: value is None or (_is_number(value) and math.isfinite(value)), "a number"),
+    "novelty_limit": (lambda value: value is None or _is_finite(value), "a number"),
     "windows": (_is_count, "a whole number, 1 or above"),
     "feature_width": (_is_count, "a whole number, 1 or above"),
     "embedding_width": (_is_count, "a whole number, 1 or above"),
     "temperature": (lambda value: _is_number(value) and 0 < value < math.inf, "a number above 0"),
-    "metrics": (lambda value: isinstance(value, dict) and all(map(_is_number, value.values())), "figures by name"),
+    "metrics": (lambda value: isinstance(value, dict) and all(map(_is_finite, value.values())), "figures by name"),
     "files": (lambda value: isinstance(value, dict) and all(map(_is_digest, value.values())), "digests by path"),
 }

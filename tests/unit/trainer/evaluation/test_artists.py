@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from sklearn.metrics import roc_auc_score
 
 from segue.trainer.evaluation.artists import ArtistSample, Interval, wilson_interval
 from segue.trainer.evaluation.known_artists import sample_tracks
@@ -125,6 +126,16 @@ def test_a_statistic_of_each_genre_needs_two_artists_in_each() -> None:
     """A draw without a genre has no such statistic, so there is no interval and no warning."""
     genres, artists = np.array([0, 0, 1, 1]), np.array(["a", "a", "b", "c"])
     assert np.isnan(ArtistSample(genres, artists).interval_of(lambda weights: float(weights.sum())).low)
+
+
+def test_a_statistic_of_genres_that_are_drawn_together_has_no_interval() -> None:
+    """A draw of two genres of two artists each may lack one of them, so that the statistic is not a number."""
+    genres, artists = np.repeat([0, 1], 4), np.repeat(["a", "b", "c", "d"], 2)
+    joined = ArtistSample(genres, artists)
+    area = joined.interval_of(lambda weights: float(roc_auc_score(genres, genres, sample_weight=weights)))
+    assert 1 == area.mean
+    assert np.isnan([area.low, area.high]).all()
+    assert np.isnan(sample(3).interval_of(lambda weights: float(weights.mean())).low)
 
 
 def test_one_artist_in_all() -> None:

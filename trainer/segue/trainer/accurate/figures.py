@@ -28,13 +28,14 @@ def novelty_figures(arrays: TagArrays, labels: tuple[str, ...], seed: int) -> di
         seed: seed of the folds.
 
     Returns:
-        By name: auroc_held_out_genre, its _low and its _high; nothing for two genres.
+        By name: auroc_held_out_genre, and its _low and its _high where they can be measured; nothing for two genres.
     """
     if len(labels) < _MIN_HELD_OUT_GENRES:
         return {}
     sample, folds = arrays.sample, artist_folds(arrays.genres, arrays.groups, labels, seed)
     area, name = held_out_genre_auroc(arrays.means, arrays.genres, folds, sample), "auroc_held_out_genre"
-    return {name: area.mean, f"{name}_low": area.low, f"{name}_high": area.high}
+    figures = {name: area.mean, f"{name}_low": area.low, f"{name}_high": area.high}
+    return {name: figure for name, figure in figures.items() if not np.isnan(figure)}
 
 
 def baseline_figures(arrays: TagArrays, validated: CrossValidated) -> dict[str, float]:

@@ -83,13 +83,15 @@ class ArtistSample:
     def interval_of(self, statistic: Callable[[AnyFloats], float], seed: int = 0) -> Interval:
         """Computes a statistic of the tracks, and its 95 % interval from 200 draws of artists.
 
+        Where genres are drawn together, a draw may lack one, and has no such statistic. Then there is no interval.
+
         Args:
             statistic: receives how often each track counts, [n].
             seed: seed of the draws.
         """
         mean, random = statistic(np.ones(len(self._genres))), np.random.default_rng(seed)
-        # A draw without any track of a genre has no such statistic.
-        if any(len(np.unique(self._artist[self._genres == genre])) == 1 for genre in np.unique(self._genres)):
+        strata, genres = np.unique(self._strata), np.unique(self._genres)
+        if len(strata) < len(genres) or self._artist.max() == 0:
             return Interval(mean, math.nan, math.nan)
         low, high = np.quantile([statistic(self._draw(random)) for _ in range(_FEW_RESAMPLES)], [0.025, 0.975])
         return Interval(mean, float(low), float(high))
