@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
@@ -23,6 +24,8 @@ class ErrorReportingGroup(Program):
         """Runs a command."""
         # TensorFlow raises what it logs as an error, too; the rest are notes on its own data pipeline.
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        # In Python, it warns of a function that is traced again, as that of each network of a cross-validation is.
+        logging.getLogger("tensorflow").setLevel(logging.ERROR)
         with reporting_errors():
             return super().invoke(ctx)
 
