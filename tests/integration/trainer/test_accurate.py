@@ -261,7 +261,7 @@ def test_one_genre_cannot_be_trained_on(tags: Path, backbone_file: Path, tmp_pat
     options = ("--tags", tmp_path / "tags.npz", "--backbone", backbone_file, "--output", tmp_path / "out")
     refused = run("train-accurate", *options)
     assert 1 == refused.exit_code
-    assert f"only '{GENRES[0]}'" in refused.stderr
+    assert f"only '{GENRES[0]}'. Name a file of more genres with --tags" in refused.stderr
     assert not (tmp_path / "out").exists()
 
 

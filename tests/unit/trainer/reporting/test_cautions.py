@@ -34,7 +34,7 @@ def test_few_clips_are_reported_before_a_training() -> None:
 def test_few_validation_clips_are_reported_before_a_training() -> None:
     """The message says that the scores will not be calibrated."""
     (sentence,) = caution_before_training(["blues"] * FEW_CLIPS, MIN_CALIBRATION_CLIPS - 1)
-    assert f"{MIN_CALIBRATION_CLIPS - 1} validation clips cannot calibrate" in sentence
+    assert f"{MIN_CALIBRATION_CLIPS - 1} evaluated clips cannot calibrate" in sentence
 
 
 def test_enough_clips_are_not_reported() -> None:

@@ -49,7 +49,10 @@ def test_a_full_disk_keeps_the_older_checkpoint(tmp_path: Path) -> None:
 def test_the_checkpoint_of_another_network_is_refused(tmp_path: Path) -> None:
     """The message names what differs."""
     write_checkpoint(tmp_path / "run.npz", checkpoint(), IDENTITY)
-    with pytest.raises(CheckpointMismatch, match="its network is paper-cnn, not segue-fast; its seed is 1, not 2"):
+    with pytest.raises(
+        CheckpointMismatch,
+        match=r"its network is paper-cnn, not segue-fast; its seed is 1, not 2\. .* or remove the file",
+    ):
         read_checkpoint(tmp_path / "run.npz", {"network": "segue-fast", "seed": 2})
 
 

@@ -16,6 +16,9 @@ from segue.trainer.data.tagged_track import TaggedTrack
 from segue.trainer.errors import DataUnusable, SplitMismatch
 from segue.trainer.splits.split import TRAIN, load_split
 
+MORE_GENRES = "Name a file of more genres with --tags, which segue-trainer tag writes, or another --split."
+"""What to do if the tracks of a file, or those of a split, have fewer than two genres."""
+
 
 def read_tags(path: Path) -> tuple[TaggedTrack, ...]:
     """Reads a file of MusiCNN's tags, in the order of the tracks' names.

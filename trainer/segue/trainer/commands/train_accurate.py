@@ -16,7 +16,7 @@ from segue.trainer.accurate.model_card import write_card
 from segue.trainer.accurate.musicnn import FEATURES, TAG_NAMES
 from segue.trainer.accurate.novelty import novelty_limit
 from segue.trainer.accurate.signatures import AccurateServingGraph
-from segue.trainer.accurate.tags import caution_about_copies, caution_about_layer, training_tracks
+from segue.trainer.accurate.tags import MORE_GENRES, caution_about_copies, caution_about_layer, training_tracks
 from segue.trainer.accurate.weights import read_backbone
 from segue.trainer.cross_validation.folds import FOLDS, UNKNOWN
 from segue.trainer.cross_validation.scores import artist_figures
@@ -65,7 +65,7 @@ def train_head_artifact(settings: TrainAccurateSettings, plan: HeadPlan) -> Mani
     plan = replace(plan, seed=settings.seed, windows=settings.windows)
     backbone = read_backbone(settings.backbone)
     tracks = training_tracks(settings.tags, settings.split)
-    labels = labels_of(track.genre for track in tracks)
+    labels = labels_of((track.genre for track in tracks), MORE_GENRES)
     for sentence in (*caution_about_layer(settings.tags, tracks), *caution_about_copies(tracks)):
         console.notify(sentence)
     console.notify(

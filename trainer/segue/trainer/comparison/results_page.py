@@ -169,7 +169,7 @@ def _claims(sections: Sequence[Section]) -> list[str]:
 
 
 def _comparable(section: Section, name: str, other: str) -> bool:
-    """Returns whether two networks are planned on the same clips; chunks of other lengths are other chunks."""
+    """Returns True for two networks that are planned on the same clips; chunks of other lengths are other chunks."""
     planned = {run.network for run in section.planned}
     return {name, other} <= planned and not (section.leaky and name in LONGER)
 

@@ -15,6 +15,7 @@ import numpy as np
 from segue.trainer.arrays import Floats, Positions
 from segue.trainer.errors import DataUnusable
 
+_LAYOUT = "Give it clips of more genres; those of a folder are laid out as FOLDER/<genre>/<clip>."
 _CHUNK_START = re.compile(r"#\d{2,}s$")
 
 
@@ -86,8 +87,12 @@ def track_of(chunk: str) -> str:
     return _CHUNK_START.sub("", chunk)
 
 
-def labels_of(genres: Iterable[str]) -> tuple[str, ...]:
+def labels_of(genres: Iterable[str], remedy: str = _LAYOUT) -> tuple[str, ...]:
     """Returns the genres in the order of a posterior.
+
+    Args:
+        genres: the genre of each track.
+        remedy: sentence that says what to do if there are fewer than two.
 
     Raises:
         DataUnusable: there are fewer than two.
@@ -95,9 +100,7 @@ def labels_of(genres: Iterable[str]) -> tuple[str, ...]:
     labels = tuple(sorted(set(genres)))
     if len(labels) < 2:
         given = f"only {labels[0]!r}" if labels else "none"
-        raise DataUnusable(
-            f"A network needs two genres or more, and there is {given}. Lay the clips out as FOLDER/<genre>/<clip>."
-        )
+        raise DataUnusable(f"A network needs two genres or more, and there is {given}. {remedy}")
     return labels
 
 

@@ -33,7 +33,7 @@ class Predictions:
 
     @property
     def has_embeddings(self) -> bool:
-        """Returns whether the embeddings are known."""
+        """True where the embeddings are known."""
         return bool(self.embedding.shape[1])
 
     def save(self, path: Path) -> None:

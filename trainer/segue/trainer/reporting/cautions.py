@@ -22,12 +22,12 @@ UNCALIBRATED = (
 """What the users of a network have to know if its temperature is 1."""
 
 
-def caution_before_training(genres: Iterable[str], validation: int) -> Iterator[str]:
+def caution_before_training(genres: Iterable[str], evaluated: int) -> Iterator[str]:
     """Yields a sentence for each reason to expect little of a network that is trained from scratch.
 
     Args:
         genres: the genre of each training clip.
-        validation: number of validation clips.
+        evaluated: number of clips that evaluate the network: the validation clips, or those of all folds.
     """
     genre, fewest = min(Counter(genres).items(), key=lambda pair: (pair[1], pair[0]))
     if fewest < FEW_CLIPS:
@@ -35,9 +35,9 @@ def caution_before_training(genres: Iterable[str], validation: int) -> Iterator[
             f"Warning: {quantity(fewest, 'clip')} of {genre} to train on. This network learns from these clips alone. "
             f"With fewer than {FEW_CLIPS} of a genre, `segue-trainer tag` and `train-accurate` make a better one."
         )
-    if validation < MIN_CALIBRATION_CLIPS:
+    if evaluated < MIN_CALIBRATION_CLIPS:
         yield (
-            f"Warning: {quantity(validation, 'validation clip')} cannot calibrate the scores, and measure the accuracy "
+            f"Warning: {quantity(evaluated, 'evaluated clip')} cannot calibrate the scores, and measure the accuracy "
             f"only roughly. Add clips until there are {MIN_CALIBRATION_CLIPS} or more."
         )
 

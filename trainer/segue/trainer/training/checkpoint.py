@@ -109,8 +109,8 @@ def read_checkpoint(path: Path, identity: Mapping[str, Any]) -> Checkpoint:
         raise CheckpointMismatch(f"{path} is not a checkpoint, or it is damaged. Remove it and start again.") from error
     if differences:
         raise CheckpointMismatch(
-            f"{path} is the checkpoint of another run: {'; '.join(differences)}. Give the options of that run, or "
-            "another --output."
+            f"{path} is the checkpoint of another run: {'; '.join(differences)}. Continue that run with its "
+            "own options, or remove the file to start again."
         )
     return checkpoint
 
