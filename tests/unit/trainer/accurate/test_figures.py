@@ -17,7 +17,7 @@ NAME = "auroc_held_out_genre"
     ids=["artists enough", "a genre of two artists"],
 )
 def test_an_interval_that_cannot_be_measured_is_left_out(artists: int, names: set[str]) -> None:
-    """Draws may lack a genre of two artists, and NaN is not JSON, of which the manifest is."""
+    """Draws may lack a genre of two artists, and a manifest with NaN is not JSON."""
     means = np.random.default_rng(0).random((18, 50)).astype(np.float32)
     groups = np.array([f"artist {row if row < 12 else 12 + row % artists}" for row in range(18)])
     arrays = TagArrays(np.repeat([0, 1, 2], 6), groups, means[:, None], np.ones((18, 1), bool), means, means)

@@ -66,7 +66,7 @@ def test_right_clips_fit_no_temperature() -> None:
 
 
 def test_fifths_get_temperatures_by_the_rule_of_the_network() -> None:
-    """Where four fifths are too few clips to fit one, or all right, their temperature is 1, as a network's would be."""
+    """Four fifths that are too few clips to fit one, or all right, have the temperature 1, as a network would."""
     few = make_predictions(MIN_CALIBRATION_CLIPS)
     fitted = cross_fitted(few.posterior, few.genres)
     assert fitted is not None
