@@ -106,7 +106,7 @@ def test_card_and_report_name_the_cross_validation(run: Run) -> None:
     assert "validation clip" not in card
     assert f"{run.manifest.metrics['accuracy']:.3f} [" in card
     assert "Trained from scratch on 12 clips of the split mine-joined" in card
-    assert "12 clips, each by a network that was trained without it, since no artist is known (2 folds)" in report
+    assert "12 clips, each by a network that was trained without it (2 folds)" in report
     assert "mean over the folds" in report
     assert "no figure is its own" in card
     assert "## Recommendations" not in report

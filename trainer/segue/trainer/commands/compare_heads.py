@@ -7,7 +7,7 @@ import click
 from segue.trainer import console
 from segue.trainer.accurate.head import HeadPlan
 from segue.trainer.accurate.head_trial import compare_heads as run
-from segue.trainer.accurate.tags import MORE_GENRES, training_tracks
+from segue.trainer.accurate.tags import MORE_GENRES, caution_about_copies, training_tracks
 from segue.trainer.cross_validation.folds import FOLDS
 from segue.trainer.data.dataset import labels_of
 from segue.trainer.settings import CompareHeadsSettings
@@ -21,6 +21,8 @@ def compare_heads(settings: CompareHeadsSettings) -> None:
     """
     tracks = training_tracks(settings.tags, settings.split)
     labels = labels_of((track.genre for track in tracks), MORE_GENRES)
+    for sentence in caution_about_copies(tracks):
+        console.notify(sentence)
 
     def report(draw: int, fold: int) -> None:
         console.notify(f"draw {draw + 1} of {settings.draws}, fold {fold + 1} of {FOLDS}")

@@ -25,6 +25,6 @@ def sample_tracks(tracks: Sequence[str], genres: Positions) -> ArtistSample:
 
 
 def describe_held_out(tracks: Iterable[str]) -> str:
-    """Returns what the folds of a cross-validation hold out with a track: its artist, if GTZAN's index names any."""
+    """Returns the words for what folds hold out: "its artist", or "it" if GTZAN's index names no track's artist."""
     artists = gtzan_artists()
-    return "its artist" if any(artists.get(track) for track in tracks) else "it, since no artist is known"
+    return "its artist" if any(artists.get(track) for track in tracks) else "it"
