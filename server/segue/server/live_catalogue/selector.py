@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -107,10 +108,10 @@ class TrackSelector:
         """Chooses tracks by one search, or returns None if the limits leave too few of what it finds."""
         fetch = _first_fetch(query)
         found, caps = view.search(query.embedding, fetch, query.hidden), self._caps(query)
-        kept = self._capped(found, caps)
+        kept = self._capped(found, query.count, caps)
         if len(kept) < query.count and len(found) == fetch:
             return None
-        return Selected(kept[: query.count], is_limited=caps.has_refused)
+        return Selected(kept, is_limited=caps.has_refused)
 
     def select(self, view: View, query: TrackQuery) -> Selected:
         """Chooses tracks: those that the filter allows, in the order of similarity, within the limits for an artist.
@@ -157,9 +158,9 @@ class TrackSelector:
         for fetch in self._graph_fetches(view, query, count, allowed):
             found = view.search(query.embedding, fetch, query.hidden)
             caps.reset()
-            kept = self._capped(self._allowed(found, allowed, query.min_similarity), caps)
-            if len(kept) >= count or len(found) < fetch or found[-1].similarity < query.min_similarity:
-                return kept[:count]
+            kept = self._capped(self._allowed(found, allowed, query.min_similarity), count, caps)
+            if len(kept) == count or len(found) < fetch or found[-1].similarity < query.min_similarity:
+                return kept
         caps.reset()
         return self._nearest_exactly(self._parts(view, query.hidden, allowed), query, count, caps)
 
@@ -189,11 +190,13 @@ class TrackSelector:
     def _caps(self, query: TrackQuery) -> Caps:
         return Caps(query.criteria.variety, self._table.groups_of(query.seeds))
 
-    def _capped(self, neighbours: list[Neighbour], caps: Caps) -> list[Neighbour]:
+    def _capped(self, neighbours: list[Neighbour], count: int, caps: Caps) -> list[Neighbour]:
+        """Returns the first ``count`` neighbours that are within the limits."""
         if not caps.is_limited:
-            return neighbours
-        labels_of = self._table.labels_of
-        return [neighbour for neighbour in neighbours if caps.take(labels_of(neighbour.track_id))]
+            return neighbours[:count]
+        labels = self._table.labels_of([neighbour.track_id for neighbour in neighbours])
+        pairs = zip(neighbours, labels, strict=True)
+        return list(islice((neighbour for neighbour, own in pairs if caps.take(*own)), count))
 
     def _nearest_exactly(self, parts: list[_Part], query: TrackQuery, count: int, caps: Caps) -> list[Neighbour]:
         """Returns the nearest tracks of some parts, within the limits, from a comparison with all of them."""
@@ -207,9 +210,9 @@ class TrackSelector:
             if kept and caps.is_limited:
                 remaining = remaining[caps.open_tracks(*self._labels(table_rows[remaining]))]
             nearest = _greatest(similarities[remaining], size)
-            kept += self._capped(_ranked(parts, remaining[nearest], similarities), caps)
+            kept += self._capped(_ranked(parts, remaining[nearest], similarities), count - len(kept), caps)
             remaining, size = remaining[~nearest], 4 * size
-        return kept[:count]
+        return kept
 
     def _labels(self, table_rows: Rows) -> list[Numbers]:
         """Returns the numbers [r] of rows [r] of the table, those of each column; see ``Labelled``."""

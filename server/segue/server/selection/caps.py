@@ -37,17 +37,23 @@ class Caps:
 
     def reset(self) -> None:
         """Begins again, without chosen tracks."""
-        self._counts: tuple[Counter[int], ...] = (Counter(self._seeds), Counter(), Counter())
+        self._counts: tuple[Counter[int], Counter[int], Counter[int]] = (Counter(self._seeds), Counter(), Counter())
         self.has_refused = False
 
-    def take(self, track: Labelled) -> bool:
-        """Returns whether a track is chosen, and counts it if it is."""
-        for count, number, limit in zip(self._counts, track, self._limits, strict=True):
-            if limit and number != NONE and count[number] >= limit:
-                self.has_refused |= count is not self._counts[0]
-                return False
-        for count, number in zip(self._counts, track, strict=True):
-            count[number] += 1
+    def take(self, copies: int, artist: int, album: int) -> bool:
+        """Returns whether a track is chosen, and counts it if it is; see ``Labelled``."""
+        of_copies, of_artists, of_albums = self._counts
+        fold, per_artist, per_album = self._limits
+        if fold and copies != NONE and of_copies[copies]:
+            return False
+        if (per_artist and artist != NONE and of_artists[artist] >= per_artist) or (
+            per_album and album != NONE and of_albums[album] >= per_album
+        ):
+            self.has_refused = True
+            return False
+        of_copies[copies] += 1
+        of_artists[artist] += 1
+        of_albums[album] += 1
         return True
 
     def open_tracks(self, copies: Numbers, artists: Numbers, albums: Numbers) -> NDArray[np.bool_]:

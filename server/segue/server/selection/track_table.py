@@ -101,13 +101,12 @@ class TrackTable:
         """Returns whether so many tracks have been read, but for a few that were added a moment ago."""
         return self.is_complete and tracks - len(self) <= _MISSING_SHARE * tracks
 
-    def labels_of(self, track_id: str) -> Labelled:
-        """Returns the numbers of a track, as far as they are known."""
-        row = self._rows.get(track_id)  # first: a row is never beyond the columns that are read after it
-        columns, copies = self._columns, self._copies.get(track_id, NONE)
-        if row is None:
-            return Labelled(copies, NONE, NONE)
-        return Labelled(copies, int(columns["artist"][row]), int(columns["album"][row]))
+    def labels_of(self, track_ids: Sequence[str]) -> Iterable[Labelled]:
+        """Returns the numbers of tracks [n], as far as they are known."""
+        rows = self.row_numbers(track_ids)  # first: no row is beyond the columns that are read after it
+        artists, albums = (np.where(rows < 0, NONE, self._columns[name][rows]) for name in ("artist", "album"))
+        copies = (self._copies.get(track_id, NONE) for track_id in track_ids)
+        return map(Labelled, copies, artists.tolist(), albums.tolist())
 
     def traits_of(self, track_id: str) -> Traits:
         """Returns the genre and the tags of a track, as far as they are known."""

@@ -26,7 +26,7 @@ def test_a_track_that_lost_its_record_keeps_its_row() -> None:
     put(table, b="B")
     assert [0, 1] == table.row_numbers(["a", "b"]).tolist()
     assert [False, True] == table.columns["present"][:2].tolist()
-    assert (-1, -1, -1) == table.labels_of("a")
+    assert [(-1, -1, -1)] == list(table.labels_of("a"))
     table.drop(["a"])
     put(table, c="C")
     assert [0] == table.row_numbers(["c"]).tolist()
@@ -39,7 +39,7 @@ def test_groups_of_copies_and_rows() -> None:
     table.group({"a": "a", "c": "a", "d": "a", "b": "b", "x": "b"})
     put(table, c="C", d="D", e="E")
     copies = table.columns["copies"][table.row_numbers(["a", "b", "c", "d", "e"])].tolist()
-    assert [0, 1, 0, 0, -1] == copies == [table.labels_of(track_id).copies for track_id in "abcde"]
+    assert [0, 1, 0, 0, -1] == copies == [own.copies for own in table.labels_of("abcde")]
     assert [2, 1, 0] == [table.copies_of(track_id) for track_id in "abe"]
     table.drop(["d"])
     put(table, f="F")
