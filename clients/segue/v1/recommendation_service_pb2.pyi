@@ -310,7 +310,7 @@ class TrackFilter(_message.Message):
     """Least similarity, [-1, 1]."""
     @_builtins.property
     def genres(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The predicted genre is one of these. A genre that the model does not have is MALFORMED_REQUEST."""
+        """The predicted genre is one of these, whatever the case. A genre that the model does not have is MALFORMED_REQUEST."""
 
     @_builtins.property
     def artists(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
@@ -342,8 +342,8 @@ class TrackFilter(_message.Message):
 
     @_builtins.property
     def tags(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The track has all of these predicted tags, each with a score of at least 0.1. A tag that the model does not have is
-        MALFORMED_REQUEST.
+        """The track has all of these predicted tags, whatever their case, each with a score of at least 0.1. A tag that the
+        model does not have is MALFORMED_REQUEST.
         """
 
     def __init__(

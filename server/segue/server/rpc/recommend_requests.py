@@ -59,16 +59,16 @@ def _variety(variety: recommendation_service_pb2.Variety, default_per_artist: in
 
 
 def _filter(wanted: recommendation_service_pb2.TrackFilter, manifest: Manifest) -> TrackFilter:
-    _check_values("filter", wanted, manifest)
+    _check_values("filter", wanted)
     exclude = wanted.exclude if wanted.HasField("exclude") else None
     if exclude:
-        _check_values("filter.exclude", exclude, manifest)
+        _check_values("filter.exclude", exclude)
     similarity = wanted.min_similarity if wanted.HasField("min_similarity") else None
     if similarity is not None and not -1 <= similarity <= 1:
         raise MalformedRequest("filter.min_similarity", f"filter.min_similarity is {similarity:g}; use -1 to 1.")
     return TrackFilter(
-        genres=frozenset(wanted.genres),
-        tags=frozenset(wanted.tags),
+        genres=frozenset(known_genre("filter.genres", genre, manifest) for genre in wanted.genres),
+        tags=frozenset(known_tag("filter.tags", tag, manifest) for tag in wanted.tags),
         artists=frozenset(wanted.artists),
         albums=frozenset(wanted.albums),
         min_year=_year(wanted, "min_year"),
@@ -78,14 +78,14 @@ def _filter(wanted: recommendation_service_pb2.TrackFilter, manifest: Manifest) 
         folders=tuple(wanted.folders),
         track_ids=frozenset(wanted.track_ids),
         min_similarity=similarity,
-        exclude=exclude and _exclusion(exclude),
+        exclude=exclude and _exclusion(exclude, manifest),
     )
 
 
-def _exclusion(exclude: recommendation_service_pb2.TrackExclusion) -> Exclusion:
+def _exclusion(exclude: recommendation_service_pb2.TrackExclusion, manifest: Manifest) -> Exclusion:
     return Exclusion(
-        genres=frozenset(exclude.genres),
-        tags=frozenset(exclude.tags),
+        genres=frozenset(known_genre("filter.exclude.genres", genre, manifest) for genre in exclude.genres),
+        tags=frozenset(known_tag("filter.exclude.tags", tag, manifest) for tag in exclude.tags),
         artists=frozenset(exclude.artists),
         albums=frozenset(exclude.albums),
         folders=tuple(exclude.folders),
@@ -96,12 +96,11 @@ def _exclusion(exclude: recommendation_service_pb2.TrackExclusion) -> Exclusion:
 def _check_values(
     name: str,
     conditions: recommendation_service_pb2.TrackFilter | recommendation_service_pb2.TrackExclusion,
-    manifest: Manifest,
 ) -> None:
     """Checks the lists of a filter.
 
     Raises:
-        MalformedRequest: a list is too long, has an empty text, or an unknown genre or tag.
+        MalformedRequest: a list is too long, or has an empty text.
     """
     for field in ("genres", "tags", "artists", "albums", "folders", "track_ids"):
         values: Sequence[str] = getattr(conditions, field)
@@ -111,36 +110,34 @@ def _check_values(
         if "" in values or any(len(value) > MAX_VALUE_LENGTH for value in values):
             message = f"{name}.{field} has a text that is empty or longer than {MAX_VALUE_LENGTH:,} characters."
             raise MalformedRequest(f"{name}.{field}", message)
-    for genre in conditions.genres:
-        check_genre(f"{name}.genres", genre, manifest)
-    for tag in conditions.tags:
-        check_tag(f"{name}.tags", tag, manifest)
 
 
-def check_genre(field: str, genre: str, manifest: Manifest) -> None:
-    """Checks that the model has a genre.
+def known_genre(field: str, genre: str, manifest: Manifest) -> str:
+    """Returns a genre as the model names it, whatever its case.
 
     Raises:
-        MalformedRequest: it does not.
+        MalformedRequest: the model does not have it.
     """
-    if genre not in manifest.labels:
-        raise MalformedRequest(field, _unknown(field, genre, "genres", manifest.labels))
+    return _known(field, genre, "genres", manifest.labels)
 
 
-def check_tag(field: str, tag: str, manifest: Manifest) -> None:
-    """Checks that the model has a tag.
+def known_tag(field: str, tag: str, manifest: Manifest) -> str:
+    """Returns a tag as the model names it, whatever its case.
 
     Raises:
-        MalformedRequest: it does not, or it has no tags at all.
+        MalformedRequest: the model does not have it, or has no tags at all.
     """
     if not manifest.tags:
         raise MalformedRequest(field, f"{field} has a tag, and the server's model, {manifest.model_id}, predicts none.")
-    if tag not in manifest.tags[:MAX_TAGS]:
-        raise MalformedRequest(field, _unknown(field, tag, "tags", manifest.tags[:MAX_TAGS]))
+    return _known(field, tag, "tags", manifest.tags[:MAX_TAGS])
 
 
-def _unknown(field: str, name: str, kind: str, known: Sequence[str]) -> str:
-    return f"{field} has {name[:_SHOWN_LETTERS]!r}; the model's {kind} are {', '.join(known)[:_LISTED_LETTERS]}."
+def _known(field: str, name: str, kind: str, known: Sequence[str]) -> str:
+    found = next((each for each in known if each == name or each.casefold() == name.casefold()), None)
+    if found is None:
+        listed = ", ".join(known)[:_LISTED_LETTERS]
+        raise MalformedRequest(field, f"{field} has {name[:_SHOWN_LETTERS]!r}; the model's {kind} are {listed}.")
+    return found
 
 
 def _year(wanted: recommendation_service_pb2.TrackFilter, field: str) -> int | None:

@@ -72,7 +72,7 @@ def test_pages_with_limits(stubs: Stubs) -> None:
             TrackFilter(track_ids=[track_id(5), track_id(9), track_id(0)]),
             lambda t: t.track_id in (track_id(5), track_id(9)),
         ),
-        (TrackFilter(tags=["tag 0"]), lambda t: int(t.track_id, 16) >= 0.1 * TRACKS),
+        (TrackFilter(tags=["TAG 0"]), lambda t: int(t.track_id, 16) >= 0.1 * TRACKS),
         (TrackFilter(tags=["tag 0", "tag 1"]), lambda t: int(t.track_id, 16) >= 6 and int(t.track_id, 16) % 3 == 0),
         (
             TrackFilter(exclude=TrackExclusion(tags=["tag 0", "tag 1"])),

@@ -61,7 +61,7 @@ def test_reasons(stubs: Stubs, width: int, tracks: dict[str, Track], manifest: M
 def test_reasons_of_named_seeds_and_clips(stubs: Stubs, manifest: Manifest) -> None:
     """A genre and a tag are in common with the tracks that have them, a clip by its prediction, an embedding never."""
     mask = FieldMask(paths=["recommendations", "reasons"])
-    named = [Seed(genre=manifest.labels[1]), Seed(tag="tag 1", weight=0.01)]
+    named = [Seed(genre=manifest.labels[1].upper()), Seed(tag="tag 1", weight=0.01)]
     response = respond(stubs, seeds=named, read_mask=mask)
     assert {0: manifest.labels[1]} == {reason.seed: reason.genre for reason in response.reasons if reason.genre}
     response = respond(stubs, seeds=named[1:], read_mask=mask)

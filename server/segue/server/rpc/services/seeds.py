@@ -134,17 +134,17 @@ class SeedFinder:
                 wanted = self._named(seed, number)
                 if wanted not in means:
                     means[wanted] = await self._mean(wanted, number)
-                parts[number] = SeedPart(means[wanted], traits=Traits(seed.genre, wanted.tags))
+                parts[number] = SeedPart(means[wanted], traits=Traits("".join(wanted.genres), wanted.tags))
         return parts
 
     def _named(self, seed: Seed, number: int) -> TrackFilter:
         """Returns the tracks whose mean is a seed that names a genre or a tag."""
         manifest = self.engine.model.manifest
         if seed.HasField("genre"):
-            recommend_requests.check_genre(f"seeds[{number}].genre", seed.genre, manifest)
-            return TrackFilter(genres=frozenset({seed.genre}))
-        recommend_requests.check_tag(f"seeds[{number}].tag", seed.tag, manifest)
-        return TrackFilter(tags=frozenset({seed.tag}))
+            genre = recommend_requests.known_genre(f"seeds[{number}].genre", seed.genre, manifest)
+            return TrackFilter(genres=frozenset({genre}))
+        tag = recommend_requests.known_tag(f"seeds[{number}].tag", seed.tag, manifest)
+        return TrackFilter(tags=frozenset({tag}))
 
     async def _mean(self, wanted: TrackFilter, number: int) -> Vectors:
         mean = await self.readers.run(self.nearest.mean, wanted)
