@@ -56,6 +56,7 @@ WAYS = (
     Way("-af adelay=1200:all=1"),
     Way("-t 15", is_copy=False),
     Way("-ss 15", is_copy=False),
+    Way("-af volume=0:enable='between(t,1.5,28.5)'", is_copy=False),
     Way("-af atempo=1.05", is_copy=False),
     Way("-af atempo=0.95", is_copy=False),
     Way("-af asetrate=UP,aresample=RATE,atempo=0.943874", is_copy=False),

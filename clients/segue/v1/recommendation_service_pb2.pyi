@@ -592,7 +592,7 @@ class RecommendResponse(_message.Message):
     """
     limited: _builtins.bool
     """True if there are fewer tracks than requested, and others were left out because of the limits for an artist or an
-    album, not as copies.
+    album, or as copies.
     """
     @_builtins.property
     def recommendations(self) -> _containers.RepeatedCompositeFieldContainer[Global___Recommendation]:
@@ -693,7 +693,7 @@ class Recommendation(_message.Message):
     similarity: _builtins.float
     """Cosine of the angle between the embeddings of track and seed, [-1, 1]. Higher is more similar."""
     copies: _builtins.int
-    """Number of other tracks of the catalogue with the same recording; see Variety.keep_copies."""
+    """Number of other tracks that had the same recording when the index was published; see Variety.keep_copies."""
     @_builtins.property
     def track(self) -> _track_pb2.Track:
         """The recommended track."""

@@ -10,7 +10,14 @@ import pytest
 
 from segue.core.testing.synthetic_clips import render_clip
 from segue.v1.audio_pb2 import Audio
-from segue.v1.recommendation_service_pb2 import Recommendation, RecommendRequest, RecommendResponse, Seed, Variety
+from segue.v1.recommendation_service_pb2 import (
+    Recommendation,
+    RecommendRequest,
+    RecommendResponse,
+    Seed,
+    TrackFilter,
+    Variety,
+)
 from tests.helpers.audio import encode
 from tests.helpers.indexer import Indexer, run
 from tests.helpers.machine.waiting import wait_until
@@ -26,7 +33,7 @@ COPIES = {
     "b.flac": encode(CLIP, RATE, "FLAC"),
     "c.ogg": encode(CLIP, RATE, "OGG", "VORBIS"),
     "d.mp3": encode(CLIP, RATE, "MP3", "MPEG_LAYER_III"),
-    "e.wav": encode(CLIP[RATE // 20 :], RATE),
+    "e.wav": encode(CLIP[RATE // 13 :], RATE),
 }
 # A copy that is not in the catalogue: a clip that is in it is a seed like a track.
 UNKNOWN = encode(CLIP * np.float32(0.5), RATE)
@@ -66,7 +73,7 @@ def copies(response: RecommendResponse) -> list[Recommendation]:
 def test_five_copies_are_one_result(stubs: Stubs) -> None:
     """A clip finds the recording once, with the number of the other copies, unless all of them are wanted."""
     response = stubs.recommend(UNKNOWN)
-    assert (4, False) == (len(response.recommendations), response.limited)
+    assert (4, True) == (len(response.recommendations), response.limited)
     assert [4, 0, 0, 0] == [item.copies for item in response.recommendations]
     assert 5 == len(copies(stubs.send_recommend(RecommendRequest(audio=Audio(content=UNKNOWN), variety=ALL))))
 
@@ -80,6 +87,21 @@ def test_no_copy_of_a_track_that_is_a_seed(stubs: Stubs, *, is_clip: bool) -> No
     request.variety.CopyFrom(ALL)
     response = stubs.send_recommend(request)
     assert ([4] * 4, 7) == ([item.copies for item in copies(response)], len(response.recommendations))
+
+
+def test_a_list_that_copies_empty(stubs: Stubs) -> None:
+    """The response says that others were left out, and does not blame the filter."""
+    every = stubs.send_recommend(RecommendRequest(audio=Audio(content=UNKNOWN), variety=ALL))
+    track_ids = [item.track.track_id for item in copies(every)]
+    wanted = TrackFilter(track_ids=track_ids, min_similarity=0.5)
+    response = stubs.send_recommend(RecommendRequest(track_id=track_ids[0], filter=wanted))
+    assert (0, "", True) == (len(response.recommendations), response.emptied_by, response.limited)
+    wanted.min_similarity = 1.0
+    wanted.track_ids[:] = [
+        item.track.track_id for item in every.recommendations if item.track.track_id not in track_ids
+    ]
+    response = stubs.send_recommend(RecommendRequest(track_id=track_ids[0], filter=wanted))
+    assert ("filter.min_similarity", False) == (response.emptied_by, response.limited)
 
 
 def test_copies_of_several_seeds(stubs: Stubs) -> None:

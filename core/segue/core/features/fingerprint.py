@@ -31,7 +31,7 @@ _LOWEST_SHARE = 16
 # Where nearly all bits are equal, the sound hardly changes, as in a tone or in noise from a formula.
 _LEAST_CHANGE = 0.1
 _VERSION = 1
-_HEAD = struct.Struct("<BBHff")
+_HEAD = struct.Struct("<BBBff")
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Fingerprint:
         except (binascii.Error, ValueError, struct.error):
             return None
         words = np.frombuffer(raw, np.uint8, offset=_HEAD.size)
-        is_sound = version == _VERSION and min(windows, times) > 0 and _LEAST_STEP <= step < np.inf
+        is_sound = version == _VERSION and 0 < windows <= MAX_WINDOWS and times > 0 and _LEAST_STEP <= step < np.inf
         if not is_sound or len(words) != 4 * windows * times:
             return None
         return cls(words.view("<u4").astype(np.uint32).reshape(windows, times), step, seconds)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
@@ -13,9 +14,12 @@ from segue.core.index.vector_index import HnswIndex, Vectors
 # Copies of a track are among its nearest tracks. By the default network their cosine is above 0.97; segue-fast has
 # lower ones, since it depends on the highest frequencies, which some formats leave out.
 _NEIGHBOURS, _LEAST_SIMILARITY = 32, 0.75
-# Share of different bits, the median of the windows. Measured on real clips: at most 0.23 for other formats and levels,
-# and for clips that lack their first 0.5 s, at least 0.38 for other recordings and other keys.
-_MAX_DIFFERENCE = 0.33
+# The median of the windows' differences, 0 for equal fingerprints and 0.5 for unrelated ones; see ``_Fingerprints``.
+_MAX_DIFFERENCE = 0.28
+# Of the bits of a window, so many must say something in both tracks; a silent band or moment says nothing.
+_LEAST_SHARE = 0.4
+# Where nearly all bits are equal, chance makes windows alike.
+_LEAST_EXPECTED = 0.2
 # Another tempo is another recording, also if it is some percent faster.
 _MAX_SECONDS, _MAX_SHARE = 1.0, 0.01
 # Seconds between the windows of two copies at most: they are spread over what is left of each.
@@ -28,22 +32,19 @@ _Pairs = NDArray[np.int64]
 class _Fingerprints:
     """The fingerprints of all rows of an index, in a few arrays."""
 
-    def __init__(self, rows: int) -> None:
-        self.words: Words = np.zeros((rows, MAX_WINDOWS, 0), np.uint32)
-        self.windows = np.zeros(rows, np.int8)
-        self.seconds = np.zeros(rows, np.float32)
-        self._max_shift = 0
-
-    def put(self, row: int, found: Fingerprint) -> None:
-        """Stores a fingerprint, unless its windows have another length than the others'."""
-        windows, times = found.words.shape
-        if not self.words.shape[2]:
-            self.words = np.zeros((*self.words.shape[:2], times), np.uint32)
-            self._max_shift = min(times // 2, round(_MAX_SHIFT / found.step))
-        if times == self.words.shape[2] and windows <= MAX_WINDOWS:
-            self.words[row, :windows] = found.words
-            self.windows[row] = windows
-            self.seconds[row] = found.seconds
+    def __init__(self, found: Sequence[Fingerprint | None]) -> None:
+        """Collects fingerprints [n]; those whose windows are not as long as most of the others are left out."""
+        lengths = Counter((known.words.shape[1], known.step) for known in found if known is not None)
+        (times, step), _ = max(lengths.items(), key=lambda item: (item[1], item[0]), default=((1, 1.0), 0))
+        self.words: Words = np.zeros((len(found), MAX_WINDOWS, times), np.uint32)
+        self.windows = np.zeros(len(found), np.int8)
+        self.seconds = np.zeros(len(found), np.float32)
+        self._max_shift = min(times // 2, round(_MAX_SHIFT / step))
+        for row, known in enumerate(found):
+            if known is not None and (known.words.shape[1], known.step) == (times, step):
+                self.windows[row] = len(known.words)
+                self.words[row, : self.windows[row]] = known.words
+                self.seconds[row] = known.seconds
 
     def comparable(self, pairs: _Pairs) -> _Pairs:
         """Returns the pairs [p, 2] of rows that have the same number of windows, over about the same time."""
@@ -55,20 +56,43 @@ class _Fingerprints:
         return kept
 
     def differences(self, pairs: _Pairs) -> NDArray[np.float64]:
-        """Returns the share [p] of different bits of pairs [p, 2]: the median of windows, each at its best shift."""
-        shares = [self._shares(pairs, shift) for shift in range(-self._max_shift, self._max_shift + 1)]
-        best = np.min(shares, axis=0)
-        best[np.arange(MAX_WINDOWS) >= self.windows[pairs[:, :1]]] = np.nan
+        """Returns the differences [p] of pairs [p, 2]: the median of the windows, each at its best shift.
+
+        Windows without enough bits to compare are left out; a pair without half of its windows has the difference 1.
+        """
+        shares = [self._window_differences(pairs, shift) for shift in range(-self._max_shift, self._max_shift + 1)]
+        best = np.fmin.reduce(shares)
+        is_enough = 2 * np.isfinite(best).sum(axis=1) >= self.windows[pairs[:, 0]]
+        best[~is_enough] = 1.0
         median: NDArray[np.float64] = np.nanmedian(best, axis=1)
         return median
 
-    def _shares(self, pairs: _Pairs, shift: int) -> NDArray[np.float64]:
-        """Returns the share [p, w] of different bits, with the second track so many words later."""
+    def _window_differences(self, pairs: _Pairs, shift: int) -> NDArray[np.float64]:
+        """Returns the differences [p, w] with the second track so many words later, NaN where few bits say something.
+
+        It is the share of different bits, relative to that of bits with the same shares of ones by chance, times 0.5.
+        """
         times = self.words.shape[2]
         first = self.words[pairs[:, 0], :, max(0, shift) : times + min(0, shift)]
         second = self.words[pairs[:, 1], :, max(0, -shift) : times + min(0, -shift)]
-        counts: NDArray[np.float64] = np.bitwise_count(first ^ second).mean(axis=2) / 32
-        return counts
+        said = _said(first, second)
+        count = np.bitwise_count(said).sum(axis=2, dtype=np.float64)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ones, others, different = (
+                np.bitwise_count(words & said).sum(axis=2) / count for words in (first, second, first ^ second)
+            )
+            expected = ones * (1 - others) + others * (1 - ones)
+            relative: NDArray[np.float64] = 0.5 * different / expected
+        relative[(count < _LEAST_SHARE * 32 * first.shape[2]) | ~(expected >= _LEAST_EXPECTED)] = np.nan
+        return relative
+
+
+def _said(first: Words, second: Words) -> Words:
+    """Returns the bits [p, w, t] that say something in both tracks: neither their band nor their moment has only 0."""
+    bands = np.bitwise_or.reduce(first, axis=2) & np.bitwise_or.reduce(second, axis=2)
+    moments = (first != 0) & (second != 0)
+    said: Words = np.where(moments, bands[..., None], np.uint32(0))
+    return said
 
 
 def find_copies(
@@ -86,12 +110,10 @@ def find_copies(
     Returns:
         The group of each track that has a copy: the least id among its copies. A copy of a copy is in the same group.
     """
-    fingerprints, groups = _Fingerprints(len(index)), _Groups()
+    found: list[Fingerprint | None] = []
     for start in range(0, len(index), _ROWS_AT_ONCE):
-        track_ids = index.track_ids[start : start + _ROWS_AT_ONCE]
-        for row, found in enumerate(read(track_ids), start):
-            if found is not None:
-                fingerprints.put(row, found)
+        found += read(index.track_ids[start : start + _ROWS_AT_ONCE])
+    fingerprints, groups = _Fingerprints(found), _Groups()
     for pairs in _candidates(index, vectors, fingerprints):
         for first, second in pairs[fingerprints.differences(pairs) <= _MAX_DIFFERENCE].tolist():
             groups.join(index.track_ids[first], index.track_ids[second])

@@ -24,7 +24,7 @@ _MAX_GRAPH_NEIGHBOURS = 1_000
 _EXACT_NUMBERS = 10_000_000
 # The last filters whose masks are kept, and the characters in one of them.
 _KEPT_MASKS, _KEPT_CHARACTERS = 16, 2**16
-# Further neighbours, for those that the limits for an artist or an album leave out.
+# Further neighbours, for those that limits leave out.
 _LIMITED_SPARE = 20
 
 DIVERSITY_POOL = 100
@@ -69,7 +69,7 @@ class Selected(NamedTuple):
     Attributes:
         neighbours: the tracks, the first one first.
         emptied_by: the field of the filter that left no track, such as "genres", or "".
-        is_limited: True if tracks were left out because of the limits for an artist or an album.
+        is_limited: True if tracks were left out because of others, by a limit or as copies.
     """
 
     neighbours: list[Neighbour]
@@ -124,11 +124,17 @@ class TrackSelector:
             return Selected([], emptied_by)
         caps = self._caps(query)
         found = self._nearest(view, query, DIVERSITY_POOL if diversity else query.count, allowed, caps)
-        if not found and wanted and wanted.min_similarity is not None and self._parts(view, query.hidden, allowed):
+        if not found and wanted and wanted.min_similarity is not None and self._is_unlike_all(view, query, allowed):
             return Selected([], "min_similarity")
         if diversity and found:
             found = _diverse(view, found, query.count, diversity)
         return Selected(found[: query.count], is_limited=caps.has_refused)
+
+    def _is_unlike_all(self, view: View, query: TrackQuery, allowed: Mask | None) -> bool:
+        """Returns True if there are allowed tracks, and none of them has the least similarity."""
+        parts = self._parts(view, query.hidden, allowed)
+        nearest = [part.tracks.similarities(query.embedding, part.rows).max() for part in parts]
+        return bool(nearest) and max(nearest) < query.min_similarity
 
     def _allowed_rows(self, wanted: TrackFilter) -> tuple[Mask, str]:
         """Returns the rows that a filter allows, see ``allowed_rows``; callers often send the same one again."""
@@ -207,7 +213,7 @@ class TrackSelector:
         remaining, size = np.flatnonzero(similarities >= query.min_similarity), _first_fetch(query, count)
         kept: list[Neighbour] = []
         while len(remaining) and len(kept) < count:
-            if kept and caps.is_limited:
+            if caps.is_limited:
                 remaining = remaining[caps.open_tracks(*self._labels(table_rows[remaining]))]
             nearest = _greatest(similarities[remaining], size)
             kept += self._capped(_ranked(parts, remaining[nearest], similarities), count - len(kept), caps)

@@ -1,1 +1,1 @@
-"""The choice of tracks to recommend: filters, limits for an artist and an album, and diversity."""
+"""The choice of tracks to recommend: filters, limits for an artist, an album and a recording, and diversity."""

@@ -20,7 +20,7 @@ class Caps:
     Tracks are offered in the order of their similarity, and each is chosen unless one of its counts is full.
 
     Attributes:
-        has_refused: True if a track was not chosen because of its artist or its album.
+        has_refused: True if a track was not chosen.
     """
 
     def __init__(self, variety: Variety, seeds: Collection[int] = ()) -> None:
@@ -44,11 +44,12 @@ class Caps:
         """Returns whether a track is chosen, and counts it if it is; see ``Labelled``."""
         of_copies, of_artists, of_albums = self._counts
         fold, per_artist, per_album = self._limits
-        if fold and copies != NONE and of_copies[copies]:
-            return False
-        if (per_artist and artist != NONE and of_artists[artist] >= per_artist) or (
-            per_album and album != NONE and of_albums[album] >= per_album
-        ):
+        is_full = (
+            (fold and copies != NONE and of_copies[copies] >= fold)
+            or (per_artist and artist != NONE and of_artists[artist] >= per_artist)
+            or (per_album and album != NONE and of_albums[album] >= per_album)
+        )
+        if is_full:
             self.has_refused = True
             return False
         of_copies[copies] += 1
@@ -60,7 +61,7 @@ class Caps:
         """Returns, for the numbers [n] of tracks, see ``Labelled``, which of them could still be chosen."""
         is_copy, is_artist, is_album = map(self._is_full, range(3), (copies, artists, albums))
         is_open: NDArray[np.bool_] = ~(is_copy | is_artist | is_album)
-        self.has_refused |= bool((~is_open & ~is_copy).any())
+        self.has_refused |= not is_open.all()
         return is_open
 
     def _is_full(self, column: int, numbers: Numbers) -> NDArray[np.bool_]:

@@ -23,7 +23,7 @@ class FoundNeighbours(NamedTuple):
         k: number of tracks that are requested.
         revision: revision of the catalogue that was searched.
         emptied_by: the field of the filter that left no track, such as "genres", or "".
-        is_limited: True if tracks were left out because of the limits for an artist or an album.
+        is_limited: True if tracks were left out because of others, by a limit or as copies.
         is_filtered: True if only the tracks of a filter were searched.
     """
 

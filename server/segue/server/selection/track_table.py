@@ -80,7 +80,7 @@ class TrackTable:
         self._rows: dict[str, int] = {}
         self._free: list[int] = []
         self._copies: dict[str, int] = {}  # the group of each track that has copies
-        self._group_sizes: Counter[int] = Counter()
+        self._groups, self._group_sizes = Labels(), Counter[int]()
         self._columns: dict[str, NDArray[Any]] = {name: np.zeros(_FIRST_SIZE, kind) for name, kind in _COLUMNS.items()}
         self._lock = threading.Lock()
 
@@ -119,14 +119,16 @@ class TrackTable:
 
     def group(self, copies: Mapping[str, str]) -> None:
         """Receives the group of each track that has copies, in place of the groups before."""
-        numbers = {name: number for number, name in enumerate(dict.fromkeys(copies.values()))}
+        # A group keeps its number, so that a search that has the old ones leaves out no other recording.
+        numbers = {track_id: self._groups.number(name) for track_id, name in copies.items()}
+        sizes = Counter(numbers.values())
         with self._lock:
-            self._copies = {track_id: numbers[name] for track_id, name in copies.items()}
-            self._group_sizes = Counter(self._copies.values())
-            self._columns["copies"][:] = NONE
-            for track_id, number in self._copies.items():
+            column = np.full_like(self._columns["copies"], NONE)
+            for track_id, number in numbers.items():
                 if (row := self._rows.get(track_id)) is not None:
-                    self._columns["copies"][row] = number
+                    column[row] = number
+            self._columns = {**self._columns, "copies": column}
+            self._copies, self._group_sizes = numbers, sizes
 
     def groups_of(self, track_ids: Iterable[str]) -> list[int]:
         """Returns the groups of copies that have some of these tracks."""

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from segue.core.audio.samples import Samples
-from segue.core.features.config import FeatureConfig
 from segue.core.features.extract import extract
 from segue.core.features.fingerprint import Fingerprint, fingerprint
 from segue.core.index.copies import find_copies
 from segue.core.index.vector_index import HnswIndex, Vectors
+from segue.core.model.artifact import read_manifest
+from segue.core.paths import default_model
 from segue.core.testing.synthetic_clips import render_clip
 from tests.helpers.audio import encode
 
 RATE = 22_050
-CONFIG = FeatureConfig(level_dbfs=-17, trim_db=-60)
+CONFIG = read_manifest(default_model()).features
 STYLES = (3, 5, 6)  # with drums: the bands between pure tones have only the noise of a codec
 SILENCE = np.zeros(round(1.2 * RATE), np.float32)
 
@@ -51,6 +54,13 @@ def fingerprints() -> dict[str, Fingerprint]:
     return {name: known for name, known in found.items() if known is not None}
 
 
+def mostly_silent(clip: Samples) -> Samples:
+    """Returns a clip of which only the first and the last 0.6 s sound, as in many sound effects."""
+    quiet = clip.copy()
+    quiet[round(0.6 * RATE) : -round(0.6 * RATE)] = 0
+    return quiet
+
+
 def near_embeddings(count: int) -> Vectors:
     """Embeddings of length 1 that are all close to each other."""
     vectors = 1 + 0.01 * np.random.default_rng(1).standard_normal((count, 8)).astype(np.float32)
@@ -71,6 +81,15 @@ def test_copies_make_groups(fingerprints: dict[str, Fingerprint]) -> None:
     assert expected == groups(fingerprints, near_embeddings(len(fingerprints)))
 
 
+@pytest.mark.parametrize("seconds", [4.0, 21.0])
+def test_silence_is_not_alike(seconds: float) -> None:
+    """Different sounds at the same moments are no copies, however much silence they share."""
+    clips = {f"{style} {seed}": render_clip(style, seconds, seed=seed) for style in range(10) for seed in range(3)}
+    windows = {name: extract(encode(mostly_silent(clip), RATE), CONFIG, 10).windows for name, clip in clips.items()}
+    found = {name: known for name, each in windows.items() if (known := fingerprint(each, CONFIG)) is not None}
+    assert {} == groups(found, near_embeddings(len(found)))
+
+
 def test_copies_that_sound_different(fingerprints: dict[str, Fingerprint]) -> None:
     """Only tracks with similar embeddings are compared: they would never be in one list."""
     vectors = np.eye(len(fingerprints), dtype=np.float32)
@@ -85,6 +104,7 @@ def test_tracks_without_fingerprints(fingerprints: dict[str, Fingerprint]) -> No
     assert {} == find_copies(HnswIndex.build([], vectors[:0]), vectors[:0], lambda page: [])
     few = {name: known for name, known in fingerprints.items() if name in ("3 wav", "3 ogg")}
     first = next(iter(few.values()))
-    strange = {"x": Fingerprint(np.zeros((9, 4), np.uint32), 1.0, 5.0), "y": Fingerprint(first.words[:2], 1.0, np.nan)}
-    all_found = {**few, **strange}
+    # Names that are read before the others.
+    strange = {"0": Fingerprint(np.zeros((2, 4), np.uint32), 1.0, 5.0), "1": replace(first, seconds=np.nan)}
+    all_found = {**strange, **few}
     assert dict.fromkeys(["3 ogg", "3 wav"], "3 ogg") == groups(all_found, near_embeddings(len(all_found)))

@@ -91,7 +91,7 @@ def _explain(response: RecommendResponse) -> None:
     if response.emptied_by:
         click.echo(f"segue: No track is left after {option_of(response.emptied_by)}.", err=True)
     if response.limited:
-        message = "More tracks by these artists or of these albums are left out: see --per-artist and --per-album."
+        message = "Other tracks are left out: see --per-artist, --per-album and --keep-copies."
         click.echo(f"segue: {message}", err=True)
 
 
