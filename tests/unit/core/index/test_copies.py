@@ -55,7 +55,7 @@ def fingerprints() -> dict[str, Fingerprint]:
 
 
 def mostly_silent(clip: Samples) -> Samples:
-    """Returns a clip of which only the first and the last 0.6 s sound, as in many sound effects."""
+    """Returns a clip with sound only in its first and last 0.6 s, as many sound effects have."""
     quiet = clip.copy()
     quiet[round(0.6 * RATE) : -round(0.6 * RATE)] = 0
     return quiet
