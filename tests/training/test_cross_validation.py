@@ -123,11 +123,11 @@ def test_too_few_artists_are_refused(names: list[str], message: str) -> None:
     labels = tuple(sorted({name.split(".")[0] for name in names}))
     with pytest.raises(DataUnusable, match=message) as refused:
         cross_validate(tagged(names), labels, PLAN)
-    assert "Give it tracks of more artists" in str(refused.value)
+    assert "Give it clips of more artists" in str(refused.value)
 
 
 def test_two_artists_a_genre_are_too_few() -> None:
     """Four artists cannot fill five folds."""
     names = [name for genre in ("blues", "reggae") for name in of_one_artist(genre)[:10]] + ["blues.x0", "reggae.x0"]
-    with pytest.raises(DataUnusable, match=r"too few artists for 5 folds\. Give it tracks of more artists"):
+    with pytest.raises(DataUnusable, match=r"too few artists for 5 folds\. Give it clips of more artists"):
         cross_validate(tagged(names), ("blues", "reggae"), PLAN)

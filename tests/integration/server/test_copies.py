@@ -22,7 +22,7 @@ from tests.helpers.audio import encode
 from tests.helpers.indexer import Indexer, run
 from tests.helpers.machine.waiting import wait_until
 from tests.helpers.server.servers import running_server
-from tests.helpers.server.stubs import Stubs
+from tests.helpers.server.stubs import Stubs, is_started
 
 RATE = 22_050
 STYLE, OTHERS = 3, (0, 5, 6)
@@ -55,9 +55,12 @@ def indexer(tmp_path: Path, tiny_model: Path) -> Indexer:
 
 @pytest.fixture
 def stubs(indexer: Indexer) -> Iterator[Stubs]:
-    """Calls to a server of this catalogue."""
+    """Calls to a server of this catalogue that has read the properties of all tracks."""
     with running_server("--data", str(indexer.data), "--model", str(indexer.model)) as running:
-        yield Stubs(running.address)
+        stubs = Stubs(running.address)
+        filtered = RecommendRequest(audio=Audio(content=UNKNOWN), filter=TrackFilter(min_similarity=-1))
+        wait_until(lambda: is_started(lambda: stubs.send_recommend(filtered)))
+        yield stubs
 
 
 def names(response: RecommendResponse) -> list[str]:
