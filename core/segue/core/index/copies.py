@@ -122,11 +122,16 @@ def find_copies(
 
 def _candidates(index: HnswIndex, vectors: Vectors, fingerprints: _Fingerprints) -> Iterator[_Pairs]:
     """Yields pairs [p, 2] of rows with similar embeddings and comparable fingerprints."""
+    known = np.full((len(index), min(len(index), _NEIGHBOURS)), -1, np.int32)  # the nearest rows so far
     for start in range(0, len(index) if fingerprints.windows.any() else 0, _ROWS_AT_ONCE):
         rows, similarities = index.nearest(vectors[start : start + _ROWS_AT_ONCE], _NEIGHBOURS)
+        known[start : start + len(rows)] = rows
         near = np.argwhere(similarities >= _LEAST_SIMILARITY)
         pairs = np.stack([start + near[:, 0], rows[near[:, 0], near[:, 1]]], axis=1)
         pairs = fingerprints.comparable(pairs[pairs[:, 0] != pairs[:, 1]])
+        # Most pairs are found from both rows; from the later one, only those that the earlier one lacks are left.
+        is_found = (known[pairs[:, 1]] == pairs[:, :1]).any(axis=1)
+        pairs = pairs[(pairs[:, 0] < pairs[:, 1]) | ~is_found]
         yield from (pairs[part : part + _PAIRS_AT_ONCE] for part in range(0, len(pairs), _PAIRS_AT_ONCE))
 
 
