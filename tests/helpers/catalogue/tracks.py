@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from segue.core.catalogue.own_metadata import NO_METADATA, OwnMetadata
 from segue.core.catalogue.records import Addition, ModelKey, PathRecord, Track, Vector
 from segue.core.catalogue.store import WritableStore
 from segue.core.catalogue.tag_scores import pack_tag_scores
@@ -35,7 +36,13 @@ def fingerprint(seed: int) -> Fingerprint:
 
 
 def addition(
-    number: int, path: str | None = None, *, seed: int | None = None, title: str | None = None, width: int = WIDTH
+    number: int,
+    path: str | None = None,
+    *,
+    seed: int | None = None,
+    title: str | None = None,
+    width: int = WIDTH,
+    own: OwnMetadata = NO_METADATA,
 ) -> Addition:
     """Returns the track with this number, ready to be added to a catalogue.
 
@@ -45,6 +52,7 @@ def addition(
         seed: seed of its embedding, or None for its number.
         title: its title, or None for one that has its number.
         width: width of its embedding.
+        own: the owner's metadata of the file.
     """
     path = f"/music/{number % 2}/{number}.flac" if path is None else path
     title = f"Track {number}" if title is None else title
@@ -60,7 +68,7 @@ def addition(
         fingerprint=fingerprint(number).to_text(),
     )
     vector = embedding(number if seed is None else seed, width)
-    return Addition(track, vector, PathRecord(path, 100, 7, track_id(number)))
+    return Addition(track, vector, PathRecord(path, 100, 7, track_id(number), own=own))
 
 
 def additions(*numbers: int, width: int = WIDTH) -> list[Addition]:

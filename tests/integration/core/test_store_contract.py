@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from segue.core.catalogue.display_path import display_path
+from segue.core.catalogue.own_metadata import NO_METADATA, Attribute, OwnMetadata
 from segue.core.catalogue.records import (
     Addition,
     CatalogueState,
@@ -25,19 +26,32 @@ from segue.core.errors import CatalogueLocked, CatalogueMismatch, EmbeddingUnusa
 from segue.core.testing.memory_store import MemoryStore
 from tests.helpers.catalogue.tracks import MODEL, WIDTH, addition, additions, embedding, track_id
 
+EXTERNAL_IDS = ["e1", "e2", "\u00e9 3"]
+
+
+def any_metadata(dice: random.Random) -> OwnMetadata:
+    """Returns random metadata of an owner, often none; several files may have the same external id."""
+    if dice.random() < 0.4:
+        return NO_METADATA
+    given: dict[str, Attribute] = {"mood": "calm", "bpm": 90.5, "live": True, "lists": ("a", "b")}
+    attributes = given if dice.random() < 0.5 else {}
+    external_id, title, album = dice.choice([*EXTERNAL_IDS, ""]), dice.choice(["", "T"]), dice.choice(["", "A b"])
+    return OwnMetadata(external_id, title, album=album, attributes=attributes)
+
 
 def content(store: TrackStore, paths: list[str]) -> tuple[object, ...]:
     """Returns everything that can be read of a catalogue with files at these paths."""
     ids = list(all_track_ids(store))
     vectors = [None if vector is None else vector.tobytes() for vector in store.embeddings(ids)]
-    tracks = [store.get(ids), vectors, store.paths(ids), store.files(paths)]
+    tracks = [store.get(ids), store.facts(ids), vectors, store.paths(ids), store.files(paths)]
+    tracks.append(store.external_paths(EXTERNAL_IDS))
     return (store.revision(), store.count(), ids, tracks, store.events(0, 10_000))
 
 
 def test_a_new_catalogue_is_empty(any_store: WritableStore) -> None:
     """Before the first writer, every method returns an empty result."""
     assert any_store.identity() is None
-    assert (0, 1, 0) == (any_store.revision(), any_store.oldest_revision(), any_store.count())
+    assert (0, 1, 0) == (any_store.revision(), any_store.state().oldest_revision, any_store.count())
     assert CatalogueState(None, 1, 0, 0) == any_store.state()
     assert [None] == any_store.get([track_id(1)])
     assert [None] == any_store.embeddings([track_id(1)])
@@ -105,7 +119,7 @@ def test_revisions_have_no_gap(any_store: WritableStore) -> None:
     assert list(range(1, 222)) == [event.revision for event in events]
     assert [*["add"] * 150, *["remove"] * 70, "add"] == [event.kind for event in events]
     assert Event(221, "add", track_id(3)) == events[-1]
-    assert (221, 1, 81) == (any_store.revision(), any_store.oldest_revision(), any_store.count())
+    assert (221, 1, 81) == (any_store.revision(), any_store.state().oldest_revision, any_store.count())
     assert CatalogueState(any_store.identity(), 1, 221, 81) == any_store.state()
 
 
@@ -122,11 +136,11 @@ def test_a_trimmed_stream(any_store: WritableStore) -> None:
     with any_store.writer(*MODEL) as writer:
         writer.add(additions(*range(5)))
         writer.trim(3)
-        assert (4, 5) == (any_store.oldest_revision(), any_store.revision())
+        assert (4, 5) == (any_store.state().oldest_revision, any_store.revision())
         assert [4, 5] == [event.revision for event in any_store.events(0, 10)]
         assert [5] == [event.revision for event in any_store.events(4, 10)]
         writer.trim(5)
-        assert (6, 5, []) == (any_store.oldest_revision(), any_store.revision(), any_store.events(0, 10))
+        assert (6, 5, []) == (any_store.state().oldest_revision, any_store.revision(), any_store.events(0, 10))
         assert CatalogueState(any_store.identity(), 6, 5, 5) == any_store.state()
         assert 6 == writer.add([addition(9)])
     assert [Event(6, "add", track_id(9))] == any_store.events(5, 10)
@@ -244,10 +258,14 @@ def test_all_stores_are_equivalent(any_store: WritableStore, seed: int) -> None:
         for _ in range(12):
             if dice.random() < 0.75:
                 batch = [
-                    addition(dice.randrange(5), dice.choice(paths), seed=dice.randrange(3))
+                    addition(dice.randrange(5), dice.choice(paths), seed=dice.randrange(3), own=any_metadata(dice))
                     for _ in range(dice.randrange(1, 6))
                 ]
                 assert expected.add(batch) == writer.add(batch)
+            elif dice.random() < 0.3:
+                files = [addition(dice.randrange(5), path, own=any_metadata(dice)).file for path in paths]
+                expected.describe(files)
+                writer.describe(files)
             elif dice.random() < 0.5:
                 ids = [track_id(dice.randrange(5)) for _ in range(2)]
                 assert expected.remove(ids) == writer.remove(ids)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from redis import Redis
 
+from segue.core.catalogue.own_metadata import OwnMetadata
 from segue.core.catalogue.store import all_track_ids
 from segue.core.index.snapshot import load_newest
 from segue.core.index.snapshot_header import HEADER, INDEX, TRACK_IDS
@@ -34,6 +35,7 @@ def client(catalogue: RedisStore) -> Iterator[Any]:
         writer.add([addition(3, "/elsewhere/3.flac")])
         writer.remove([track_id(0)])
         writer.add([addition(20)])
+        writer.describe([addition(3, own=OwnMetadata("three", attributes={"mood": "calm"})).file])
     client = Redis.from_url(catalogue.address, protocol=2)
     yield client
     client.close()
@@ -120,6 +122,13 @@ DAMAGE: dict[str, tuple[Damage, int]] = {
     "embedding of another type": (lambda client: replace_by_list(client, KEYS.embedding(TWO)), 1),
     "paths of another type": (lambda client: replace_by_list(client, KEYS.paths(TWO)), 0),
     "a path of two tracks": (lambda client: client.sadd(KEYS.paths(TWO), "/music/0/4.flac"), 0),
+    "no external ids": (lambda client: client.delete(KEYS.external_ids), 0),
+    "an external id of no file": (lambda client: client.hset(KEYS.external_ids, "four", "/music/0/4.flac"), 0),
+    "an external id of a missing file": (lambda client: client.hset(KEYS.external_ids, "four", "/nowhere"), 0),
+    "external ids of another type": (lambda client: replace_by_list(client, KEYS.external_ids), 0),
+    "own metadata of another file": (lambda client: client.hset(KEYS.track(ONE), "own", '{"external_id":"4"}'), 0),
+    "no own metadata": (lambda client: client.hdel(KEYS.track(TWO), "own"), 0),
+    "damaged own metadata": (lambda client: client.hset(KEYS.track(TWO), "own", "{"), 1),
     "an event in the middle": (lambda client: drop_event(client, 7), 0),
     "the first event": (lambda client: drop_event(client, 1), 0),
     "the last event": (lambda client: drop_event(client, 23), 0),

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from segue.core.catalogue.own_metadata import NO_METADATA, Attribute, OwnMetadata
 
 Vector = NDArray[np.float32]
 
@@ -46,6 +48,8 @@ class Track:
         tag_scores: scores of the tags that the model predicts, as ``pack_tag_scores`` returns them; empty for a model
             that does not tag, and in catalogues of earlier versions.
         fingerprint: its ``Fingerprint`` as text; empty if it has none, and in catalogues of earlier versions.
+        own: the owner's metadata, of the first file that has some in the order of the paths. The store derives them
+            from the files, and ignores them in a track to write.
     """
 
     track_id: str
@@ -69,6 +73,20 @@ class Track:
     musicbrainz_artist_ids: tuple[str, ...] = ()
     tag_scores: str = ""
     fingerprint: str = ""
+    own: OwnMetadata = NO_METADATA
+
+    def named(self) -> Track:
+        """Returns the track with the owner's title, artist and album in place of those in the tags."""
+        own = self.own
+        if not (own.title or own.artist or own.album):
+            return self
+        return replace(
+            self,
+            title=own.title or self.title,
+            artist=own.artist or self.artist,
+            artists=(own.artist,) if own.artist else self.artists,
+            album=own.album or self.album,
+        )
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Track:
@@ -84,7 +102,7 @@ class Track:
 
 
 class TrackFacts(NamedTuple):
-    """The part of a track's metadata by which tracks are searched and chosen; see ``Track``."""
+    """The part of a track's metadata by which tracks are searched and chosen; see ``Track.named``."""
 
     title: str
     artist: str = ""
@@ -97,11 +115,13 @@ class TrackFacts(NamedTuple):
     album_artist: str = ""
     fingerprint: str = ""
     tag_scores: str = ""
+    attributes: Mapping[str, Attribute] = {}
 
     @classmethod
     def of(cls, track: Track) -> TrackFacts:
         """Returns the facts of a track."""
-        return cls(*(getattr(track, name) for name in cls._fields))
+        named = track.named()
+        return cls._make([*(getattr(named, name) for name in cls._fields[:-1]), track.own.attributes])
 
 
 @dataclass(frozen=True)
@@ -114,6 +134,7 @@ class PathRecord:
         mtime_ns: time of the last change, in ns since 1970.
         track_id: id of the track in the file.
         ctime_ns: time of the last change of content or status, in ns since 1970; 0 in catalogues of earlier versions.
+        own: the owner's metadata.
     """
 
     path: str
@@ -121,6 +142,7 @@ class PathRecord:
     mtime_ns: int
     track_id: str
     ctime_ns: int = 0
+    own: OwnMetadata = NO_METADATA
 
 
 @dataclass(frozen=True)

@@ -57,10 +57,6 @@ class TrackStore(Protocol):
         """Returns the revision of the newest event, or 0 if there is none."""
         ...
 
-    def oldest_revision(self) -> int:
-        """Returns the revision of the oldest event in the stream, or ``revision() + 1`` if the stream is empty."""
-        ...
-
     def count(self) -> int:
         """Returns the number of tracks."""
         ...
@@ -90,6 +86,10 @@ class TrackStore(Protocol):
 
     def files(self, paths: Sequence[str]) -> list[PathRecord | None]:
         """Returns the records of these paths, with None for files that were never indexed."""
+        ...
+
+    def external_paths(self, external_ids: Sequence[str]) -> list[str | None]:
+        """Returns the paths of the files with these external ids, with None for unknown ids."""
         ...
 
     def paths(self, track_ids: Sequence[str]) -> list[list[str]]:
@@ -152,6 +152,14 @@ class TrackWriter(Protocol):
 
         Returns:
             The revision after the last file.
+        """
+        ...
+
+    def describe(self, files: Sequence[PathRecord]) -> None:
+        """Writes the records of files whose tracks stay, and skips files that are unknown or have another track.
+
+        The track gets the owner's metadata of the first of its files that has some, without an event. An external id
+        that another file has goes to this one.
         """
         ...
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 
+from segue.core.catalogue.own_metadata import OwnMetadata
 from segue.core.catalogue.records import FailureRecord, Identity, PathRecord, Track, Vector, is_unit
 from segue.core.catalogue.tag_scores import is_packed
 
@@ -59,6 +60,7 @@ def check_file(file: PathRecord) -> PathRecord:
     _integer("size", file.size, -1, _MAX_INT64)  # a repaired record has no size
     for name, value in (("mtime", file.mtime_ns), ("ctime", file.ctime_ns)):
         _integer(name, value, -_MAX_INT64, _MAX_INT64)
+    _own("own", file.own)
     return file
 
 
@@ -133,6 +135,11 @@ def _packed(name: str, value: object) -> None:
         raise _wrong(name, value, "valid")
 
 
+def _own(name: str, value: object) -> None:
+    if not isinstance(value, OwnMetadata):
+        raise _wrong(name, value, "valid")
+
+
 def _match(pattern: re.Pattern[str], name: str, value: object) -> None:
     if not isinstance(value, str) or pattern.fullmatch(value) is None:
         raise _wrong(name, value, "valid")
@@ -176,6 +183,7 @@ _TYPE_CHECKS: dict[str, Callable[[str, object], object]] = {
     "float": lambda name, value: _number(name, value, _MAX_DURATION),
     "tuple[str, ...]": _texts,
     "dict[str, float]": _posterior,
+    "OwnMetadata": _own,
 }
 _TRACK_CHECKS: dict[str, Callable[[str, object], object]] = {
     "year": lambda name, value: _match(_YEAR, name, value),

@@ -26,18 +26,18 @@ def audit_snapshots(data: Path, store: TrackStore, identity: Identity) -> Iterat
     Raises:
         StoreUnavailable: the store does not answer.
     """
-    oldest, newest = store.oldest_revision(), store.revision()
+    state = store.state()
     folders = list_snapshots(data / "snapshots")
-    if not folders and newest > 0:
+    if not folders and state.revision > 0:
         yield Finding("the index", "It does not exist.")
     for folder in folders:
         try:
             # A snapshot that is older than the events cannot be used, but is not wrong.
-            snapshot = load(folder, identity, since=0, until=newest)
+            snapshot = load(folder, identity, since=0, until=state.revision)
         except SnapshotDamaged as error:
             yield Finding(folder.name, f"The snapshot cannot be used: {error}.")
             continue
-        if snapshot.header.revision >= oldest - 1:
+        if snapshot.header.revision >= state.oldest_revision - 1:
             yield from _compare(folder.name, snapshot, store)
 
 

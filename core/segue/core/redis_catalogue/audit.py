@@ -14,19 +14,23 @@ from redis.client import Pipeline
 
 from segue.core.batching import batched
 from segue.core.catalogue.finding import Finding
+from segue.core.catalogue.own_metadata import own_of
 from segue.core.catalogue.records import PathRecord
 from segue.core.redis_catalogue.client import WrongType, read_each, translating_errors
 from segue.core.redis_catalogue.codec import (
     DIGEST,
+    OWN,
     embedding_from_bytes,
     failure_from_bytes,
     file_from_bytes,
     file_to_bytes,
+    own_to_bytes,
     track_digest,
     track_from_hash,
 )
 from segue.core.redis_catalogue.keys import RedisKeys, to_bytes, to_text
-from segue.core.redis_catalogue.transaction import TRIMMED, revision_of, stream_bounds
+from segue.core.redis_catalogue.state import revision_of, stream_bounds
+from segue.core.redis_catalogue.transaction import TRIMMED
 
 _PAGE = 500
 # A file with this size counts as changed: the next run indexes it again, and its track stays until then.
@@ -59,8 +63,8 @@ class RedisAudit:
 
         Repair the findings of a part before running the next one, which relies on the data that it checked.
         """
-        parts = (self._wrong_types, self._stray_tracks, self._files, self._failures, self._tracks, self._events)
-        return tuple(map(self._translating, parts))
+        files, tracks = (self._files, self._failures), (self._tracks, self._external_ids)
+        return tuple(map(self._translating, (self._wrong_types, self._stray_tracks, *files, *tracks, self._events)))
 
     def _translating(self, part: Callable[[], Iterator[Finding]]) -> Callable[[], list[Finding]]:
         def run() -> list[Finding]:
@@ -102,7 +106,7 @@ class RedisAudit:
     def _files(self) -> Iterator[Finding]:
         """Yields findings about files that their track does not list."""
         for page in batched(self._hash(self._keys.files), _PAGE):
-            records = [(path, _owner(path, raw)) for path, raw in page]
+            records = [(path, _record(path, raw).track_id) for path, raw in page]
             listed = self._are_listed([owner for _, owner in records])
             members = self._run_each("SISMEMBER", [(self._keys.paths(owner), path) for path, owner in records])
             for (path, owner), is_listed, is_member in zip(records, listed, members, strict=True):
@@ -135,7 +139,8 @@ class RedisAudit:
 
     def _paths(self, track_id: str, fields: dict[bytes, bytes], paths: list[bytes]) -> Iterator[Finding]:
         """Yields findings about the files of a complete track."""
-        owners = self._owners(paths)
+        records = self._records(paths)
+        owners = {path: record and record.track_id for path, record in records.items()}
         own_paths = [path for path, owner in owners.items() if owner in {None, track_id}]
         if not own_paths:
             yield self._removal(track_id, "It has no file.", paths)
@@ -151,6 +156,30 @@ class RedisAudit:
         if fields.get(b"path") not in own_paths:
             set_path = ("HSET", self._keys.track(track_id), "path", min(own_paths))
             yield Finding(track_id, "Its path is not one of its files.", (set_path,))
+        own = {to_text(path): record.own for path in own_paths if (record := records[path]) is not None and record.own}
+        raw = own_to_bytes(own_of(own, own))
+        if fields.get(OWN, b"") != raw:
+            set_own = (
+                ("HSET", self._keys.track(track_id), OWN, raw) if raw else ("HDEL", self._keys.track(track_id), OWN)
+            )
+            yield Finding(track_id, "Its own metadata are not those of its files.", (set_own,))
+
+    def _external_ids(self) -> Iterator[Finding]:
+        """Yields findings about external ids that lead to no file, or that a file has and that do not lead to any."""
+        key = self._keys.external_ids
+        for page in batched(self._hash(key), _PAGE):
+            records = self._records([path for _, path in page])
+            for raw, path in page:
+                record = records[path]
+                if record is None or to_bytes(record.own.external_id) != raw:
+                    yield Finding(f"external id {to_text(raw)}", "No file has it.", (("HDEL", key, raw),))
+        for page in batched(self._hash(self._keys.files), _PAGE):
+            ids = {path: external_id for path, raw in page if (external_id := _record(path, raw).own.external_id)}
+            found = self._run_each("HGET", [(key, to_bytes(external_id)) for external_id in ids.values()])
+            for (path, external_id), owner in zip(ids.items(), found, strict=True):
+                if owner is None:
+                    problem = f"Its external id {external_id} does not lead to it."
+                    yield Finding(to_text(path), problem, (("HSET", key, to_bytes(external_id), path),))
 
     def _events(self) -> Iterator[Finding]:
         """Yields findings about gaps in the stream, and about contradictions to the ids if it was never trimmed."""
@@ -179,7 +208,8 @@ class RedisAudit:
 
     def _removal(self, track_id: str, problem: str, paths: list[bytes]) -> Finding:
         """Returns a finding whose commands remove a track and the records of its files."""
-        records = [("HDEL", self._keys.files, path) for path, owner in self._owners(paths).items() if owner == track_id]
+        known = self._records(paths).items()
+        records = [("HDEL", self._keys.files, path) for path, record in known if record and record.track_id == track_id]
         keys = (self._keys.track(track_id), self._keys.embedding(track_id), self._keys.paths(track_id))
         remove_id = ("ZREM", self._keys.track_ids, to_bytes(track_id))
         remove_event = ("remove", self._keys.events, to_bytes(track_id))
@@ -214,10 +244,10 @@ class RedisAudit:
         scores = self._run_each("ZSCORE", [(self._keys.track_ids, to_bytes(track_id)) for track_id in track_ids])
         return [score is not None for score in scores]
 
-    def _owners(self, paths: list[bytes]) -> dict[bytes, str | None]:
-        """Returns the track of each file by its record, or None for files without a record."""
-        records = self._run_each("HGET", [(self._keys.files, path) for path in paths])
-        return {path: None if raw is None else _owner(path, raw) for path, raw in zip(paths, records, strict=True)}
+    def _records(self, paths: list[bytes]) -> dict[bytes, PathRecord | None]:
+        """Returns the record of each file, or None for files without one; see ``_record``."""
+        values = self._run_each("HGET", [(self._keys.files, path) for path in paths])
+        return {path: None if raw is None else _record(path, raw) for path, raw in zip(paths, values, strict=True)}
 
     def _read_tracks(self, track_ids: list[str]) -> list[_RawTrack]:
         fields = self._run_each("HGETALL", [(self._keys.track(track_id),) for track_id in track_ids])
@@ -242,9 +272,9 @@ class RedisAudit:
         return [None if isinstance(reply, WrongType) else reply for reply in replies]
 
 
-def _owner(path: bytes, raw: bytes) -> str:
-    """Returns the track of a file's record, or ``_NO_TRACK`` for a damaged record."""
+def _record(path: bytes, raw: bytes) -> PathRecord:
+    """Returns the record of a file; a damaged one has ``_NO_TRACK``."""
     try:
-        return file_from_bytes(to_text(path), raw).track_id
+        return file_from_bytes(to_text(path), raw)
     except ValueError:
-        return _NO_TRACK
+        return PathRecord(to_text(path), _NO_SIZE, 0, _NO_TRACK)

@@ -10,6 +10,7 @@ from typing import Any, cast, get_args
 
 import numpy as np
 
+from segue.core.catalogue.own_metadata import NO_METADATA, OwnMetadata
 from segue.core.catalogue.records import (
     Event,
     EventKind,
@@ -28,7 +29,10 @@ from segue.core.redis_catalogue.keys import to_bytes, to_text
 DIGEST = b"digest"
 """The field of a track's hash that has its digest."""
 
-FACTS = [b"title", b"artist", b"album", b"path", b"genre", b"year", b"seconds", b"tags"]
+OWN = b"own"
+"""The field of a track's hash that has the owner's metadata."""
+
+FACTS = [b"title", b"artist", b"album", b"path", b"genre", b"year", b"seconds", b"tags", OWN]
 """The fields of a track's hash that have its facts."""
 
 
@@ -54,11 +58,12 @@ def track_digest(fields: Mapping[bytes, bytes], embedding: bytes) -> bytes:
     """Returns a digest of 8 bytes that reveals accidental changes of a track's hash or embedding.
 
     Args:
-        fields: the track's hash. ``path`` is left out: it changes with the files, whose records have it, too.
+        fields: the track's hash. ``path`` and ``own`` are left out: they change with the files, whose records have
+            them, too.
         embedding: the embedding as ``embedding_to_bytes`` returned it.
     """
     digest = hashlib.blake2b(embedding, digest_size=8)
-    for name in sorted(set(fields) - {b"path", DIGEST}):
+    for name in sorted(set(fields) - {b"path", OWN, DIGEST}):
         digest.update(b"%b %d %b" % (name, len(fields[name]), fields[name]))
     return digest.digest()
 
@@ -72,7 +77,22 @@ def track_from_hash(track_id: str, raw: Mapping[bytes, bytes]) -> Track:
     texts = {name: to_text(raw[name.encode()]) for name in _TEXT_FIELDS if name.encode() in raw}
     more = {name: value for name, value in _object("tags", raw).items() if name in _MORE_FIELDS}
     numbers = {"seconds": _seconds(raw.get(b"seconds", b"0")), "posterior": _object("posterior", raw)}
-    return check_track(Track.from_json({"track_id": track_id, "title": "", **texts, **more, **numbers}))
+    own = own_from_bytes(raw.get(OWN, b""))
+    return check_track(Track.from_json({"track_id": track_id, "title": "", **texts, **more, **numbers, "own": own}))
+
+
+def own_to_bytes(own: OwnMetadata) -> bytes:
+    """Encodes the owner's metadata; none is no bytes."""
+    return own.to_json().encode() if own else b""
+
+
+def own_from_bytes(raw: bytes) -> OwnMetadata:
+    """Decodes what ``own_to_bytes`` returned.
+
+    Raises:
+        ValueError: the bytes are damaged; the message is a sentence.
+    """
+    return OwnMetadata.from_object(parse_json("Its own metadata", raw)) if raw else NO_METADATA
 
 
 def _seconds(raw: bytes) -> float:
@@ -153,8 +173,12 @@ def embedding_from_bytes(raw: bytes, width: int | None = None) -> Vector:
 
 
 def file_to_bytes(file: PathRecord) -> bytes:
-    """Encodes a file's size in bytes, its times in nanoseconds, and its track; the path is the name of the field."""
-    return f"{file.size} {file.mtime_ns} {file.track_id} {file.ctime_ns}".encode()
+    """Encodes a file's size in bytes, its times in nanoseconds, its track and the owner's metadata.
+
+    The path is the name of the field.
+    """
+    own = b" " + own_to_bytes(file.own) if file.own else b""
+    return f"{file.size} {file.mtime_ns} {file.track_id} {file.ctime_ns}".encode() + own
 
 
 def file_from_bytes(path: str, raw: bytes) -> PathRecord:
@@ -164,10 +188,11 @@ def file_from_bytes(path: str, raw: bytes) -> PathRecord:
         ValueError: the bytes are damaged.
     """
     try:
-        size, mtime_ns, track_id, *more = raw.decode().split(" ")
-        file = PathRecord(path, int(size), int(mtime_ns), track_id, int(more[0]) if more else 0)
+        size, mtime_ns, track_id, *more = raw.decode().split(" ", _FILE_SPACES)
+        own = own_from_bytes(more[1].encode()) if len(more) > 1 else NO_METADATA
+        file = PathRecord(path, int(size), int(mtime_ns), track_id, int(more[0]) if more else 0, own)
     except ValueError:
-        raise ValueError("Its size, times and track cannot be read.") from None
+        raise ValueError("Its size, times, track and own metadata cannot be read.") from None
     return check_file(file)
 
 
@@ -222,12 +247,16 @@ def identity_from_hash(raw: Mapping[bytes, bytes]) -> Identity:
         ) from error
 
 
+# Before the owner's metadata, which may have more of them.
+_FILE_SPACES = 4
 # Those of a FailureRecord without its path.
 _FAILURE_VALUES = 5
 _TEXT_FIELDS = ("title", "artist", "album", "genre", "tagged_genre", "year", "path")
 # Those that came later. Catalogues of earlier versions have none of them.
 _MORE_FIELDS = tuple(
-    field.name for field in fields(Track) if field.name not in {"track_id", "seconds", "posterior", *_TEXT_FIELDS}
+    field.name
+    for field in fields(Track)
+    if field.name not in {"track_id", "seconds", "posterior", "own", *_TEXT_FIELDS}
 )
 
 

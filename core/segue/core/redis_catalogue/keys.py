@@ -64,13 +64,16 @@ class RedisKeys:
         self.events = self._key("events")
         #: Sorted set of all track ids, each with score 0, so that they are in the order of their bytes.
         self.track_ids = self._key("tracks")
-        #: Hash of the size, time and track of each file, by path.
+        #: Hash of the size, times, track and own metadata of each file, by path.
         self.files = self._key("files")
+        #: Hash of the path of a file by its external id.
+        self.external_ids = self._key("external-ids")
         #: Hash of the size, time, reason, detail and time of failure of each file that failed, by path.
         self.failures = self._key("failures")
 
         self._types = {
             **dict.fromkeys((self.identity, self.writer, self.files, self.failures, self.replaced), b"hash"),
+            self.external_ids: b"hash",
             self.events: b"stream",
             self.track_ids: b"zset",
         }

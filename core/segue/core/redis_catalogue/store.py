@@ -48,7 +48,8 @@ from segue.core.redis_catalogue.codec import (
 )
 from segue.core.redis_catalogue.keys import LiveKeys, RedisKeys, to_bytes, to_text
 from segue.core.redis_catalogue.sentinel import primary_of
-from segue.core.redis_catalogue.transaction import IDENTITY_SCRIPT, read_state, stream_bounds
+from segue.core.redis_catalogue.state import read_state, stream_bounds
+from segue.core.redis_catalogue.transaction import IDENTITY_SCRIPT
 from segue.core.redis_catalogue.writer import RedisWriter
 from segue.core.redis_catalogue.writer_lock import LEASE_SECONDS, WriterLock
 
@@ -138,11 +139,6 @@ class RedisStore:
         return stream_bounds(self._client, self._keys)[1]
 
     @translates_errors
-    def oldest_revision(self) -> int:
-        """Returns the revision of the oldest event in the stream, or ``revision() + 1`` if the stream is empty."""
-        return stream_bounds(self._client, self._keys)[0]
-
-    @translates_errors
     def count(self) -> int:
         """Returns the number of tracks."""
         return int(self._client.zcard(self._keys.track_ids))
@@ -206,11 +202,14 @@ class RedisStore:
             sorted_paths += [paths or [] for paths in decoded]
         return sorted_paths
 
+    @translates_errors
+    def external_paths(self, external_ids: Sequence[str]) -> list[str | None]:
+        """Returns the paths of the files with these external ids, with None for unknown ids."""
+        return [raw and to_text(raw) for raw in self._values(self._keys.external_ids, external_ids)]
+
     def all_files(self) -> Iterator[PathRecord]:
         """Yields the records of all files in any order; see ``TrackStore.all_files``."""
-        with translating_errors(self.address):
-            for path, raw in self._client.hscan_iter(self._keys.files, count=PAGE):
-                yield from self._one("file", to_text(path), raw, file_from_bytes)
+        return self._scan("file", self._keys.files, file_from_bytes)
 
     @translates_errors
     def failures(self, paths: Sequence[str]) -> list[FailureRecord | None]:
@@ -219,9 +218,7 @@ class RedisStore:
 
     def all_failures(self) -> Iterator[FailureRecord]:
         """Yields the failures of all files in any order; see ``TrackStore.all_failures``."""
-        with translating_errors(self.address):
-            for path, raw in self._client.hscan_iter(self._keys.failures, count=PAGE):
-                yield from self._one("failure of the file", to_text(path), raw, failure_from_bytes)
+        return self._scan("failure of the file", self._keys.failures, failure_from_bytes)
 
     @translates_errors
     def events(self, after: int, limit: int) -> list[Event]:
@@ -239,19 +236,23 @@ class RedisStore:
         self.damaged.recheck("file", self.files)
         self.damaged.recheck("failure of the file", self.failures)
 
-    def _one(self, kind: Kind, path: str, raw: bytes, decode: Callable[[str, bytes], R]) -> Iterator[R]:
-        """Yields a decoded value, unless it is damaged."""
-        yield from (record for record in self.damaged.decode(kind, [path], [raw], decode) if record is not None)
+    def _scan(self, kind: Kind, key: bytes, decode: Callable[[str, bytes], R]) -> Iterator[R]:
+        """Yields the values of a hash, unless they are damaged."""
+        with translating_errors(self.address):
+            for path, raw in self._client.hscan_iter(key, count=PAGE):
+                records = self.damaged.decode(kind, [to_text(path)], [raw], decode)
+                yield from (record for record in records if record is not None)
 
     def _records(
         self, kind: Kind, key: bytes, paths: Sequence[str], decode: Callable[[str, bytes], R]
     ) -> list[R | None]:
         """Returns the values of a hash for these paths, with None for unknown paths."""
-        records: list[R | None] = []
-        for page in batched(paths, PAGE):
-            values: list[Any] = self._client.hmget(key, [to_bytes(path) for path in page])
-            records += self.damaged.decode(kind, page, values, decode)
-        return records
+        return self.damaged.decode(kind, paths, self._values(key, paths), decode)
+
+    def _values(self, key: bytes, names: Sequence[str]) -> list[Any]:
+        """Returns the values of a hash for these fields, with None for unknown ones."""
+        pages = (self._client.hmget(key, list(map(to_bytes, page))) for page in batched(names, PAGE))
+        return [value for page in pages for value in page]
 
     def audit(self, width: int) -> RedisAudit:
         """Returns an audit of all data of the catalogue; ``width`` is the width of its embeddings."""

@@ -7,15 +7,12 @@ because a replica took over that did not have it yet. Then the next one is refus
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
-
-from redis import Redis
-from redis.client import Pipeline
 
 from segue.core.catalogue.finding import Command
-from segue.core.catalogue.records import Addition, CatalogueState, FailureRecord, Track, new_mark
-from segue.core.redis_catalogue.codec import failure_to_bytes, file_to_bytes, identity_from_hash, track_to_hash
-from segue.core.redis_catalogue.keys import LiveKeys, RedisKeys, to_bytes, to_text
+from segue.core.catalogue.own_metadata import NO_METADATA, OwnMetadata, own_of
+from segue.core.catalogue.records import Addition, FailureRecord, PathRecord, Track, new_mark
+from segue.core.redis_catalogue.codec import OWN, failure_to_bytes, file_to_bytes, own_to_bytes, track_to_hash
+from segue.core.redis_catalogue.keys import RedisKeys, to_bytes, to_text
 
 TRIMMED = "trimmed"
 """The field of the writer's hash that has the last revision that was trimmed off the stream."""
@@ -106,6 +103,8 @@ class Transaction:
         embeddings: the embedding of each track that it uses, as bytes, or None for a track that does not exist.
         paths: the paths of each of these tracks.
         owners: the track of each path.
+        own: the owner's metadata of each path that has some.
+        external_ids: the path of each external id that the transaction uses.
         wrong_types: the keys of another type than Segue writes, which are deleted before they are written.
     """
 
@@ -119,6 +118,8 @@ class Transaction:
         self.embeddings: dict[str, bytes | None] = {}
         self.paths: dict[str, set[str]] = {}
         self.owners: dict[str, str] = {}
+        self.own: dict[str, OwnMetadata] = {}
+        self.external_ids: dict[str, str] = {}
         self.wrong_types: set[bytes] = set()
 
     @property
@@ -137,13 +138,47 @@ class Transaction:
         owner = self.owners.get(path, track_id)
         if owner != track_id:
             self._detach(owner, path)
-        self._run("HSET", self._keys.files, to_bytes(path), file_to_bytes(addition.file))
         self._run("SADD", self._keys.paths(track_id), to_bytes(path))
         self.clear_failure(path)
         self.owners[path] = track_id
         self.paths[track_id].add(path)
         if path == min(self.paths[track_id]) or self.embeddings[track_id] is None:
             self._put_track(addition.track, embedding)
+        self._put_file(addition.file)
+
+    def describe(self, file: PathRecord) -> None:
+        """Writes the record of a file whose track stays; see ``TrackWriter.describe``."""
+        if self.owners.get(file.path) == file.track_id:
+            self._put_file(file)
+
+    def _put_file(self, file: PathRecord) -> None:
+        """Writes the record of a file, and the owner's metadata of its track."""
+        path, external_id = file.path, file.own.external_id
+        self._run("HSET", self._keys.files, to_bytes(path), file_to_bytes(file))
+        was_described = path in self.own
+        self._release(path)
+        if file.own:
+            self.own[path] = file.own
+        if external_id:
+            self._run("HSET", self._keys.external_ids, to_bytes(external_id), to_bytes(path))
+            self.external_ids[external_id] = path
+        if was_described or file.own:
+            self._describe(file.track_id)
+
+    def _release(self, path: str) -> None:
+        """Forgets the owner's metadata of a file; its external id is unknown then, unless another file has it."""
+        external_id = self.own.pop(path, NO_METADATA).external_id
+        if external_id and self.external_ids.get(external_id) == path:
+            self._run("HDEL", self._keys.external_ids, to_bytes(external_id))
+            del self.external_ids[external_id]
+
+    def _describe(self, track_id: str) -> None:
+        """Writes the owner's metadata of a track, those of the first file that has some."""
+        own = own_of(self.paths[track_id], self.own)
+        if own:
+            self._run("HSET", self._keys.track(track_id), OWN, own_to_bytes(own))
+        else:
+            self._run("HDEL", self._keys.track(track_id), OWN)
 
     def _put_track(self, track: Track, embedding: bytes) -> None:
         """Writes the metadata of a track, and its embedding and an event if the embedding is new."""
@@ -161,6 +196,7 @@ class Transaction:
         if self.embeddings[track_id] is None:
             return
         for path in self.paths[track_id]:
+            self._release(path)
             self._run("HDEL", self._keys.files, to_bytes(path))
             del self.owners[path]
         for key in (self._keys.track(track_id), self._keys.embedding(track_id), self._keys.paths(track_id)):
@@ -196,6 +232,9 @@ class Transaction:
         self.paths[track_id].discard(path)
         self._run("SREM", self._keys.paths(track_id), to_bytes(path))
         self._run("HSET", self._keys.track(track_id), "path", to_bytes(min(self.paths[track_id])))
+        if path in self.own:
+            self._release(path)
+            self._describe(track_id)
 
     def repair(self, commands: Sequence[Command]) -> None:
         """Adds the commands of an audit's finding."""
@@ -222,69 +261,3 @@ class Transaction:
             self._run("DEL", key)
         number = self._key_numbers.setdefault(key, len(self._key_numbers) + 1)
         self._commands += [command, number, len(args), *args]
-
-
-def read_state(client: Redis, live: LiveKeys) -> CatalogueState:
-    """Returns the state of the live generation, all of it at one moment, and uses its keys from now on.
-
-    This takes one round trip, and another one after a switch.
-    """
-    keys = live.keys
-    pipe = client.pipeline(transaction=True)
-    pipe.get(keys.live)
-    pipe.hgetall(keys.identity)
-    pipe.zcard(keys.track_ids)
-    pipe.hmget(keys.writer, [b"number", b"commit"])
-    request_bounds(pipe, keys)
-    number, raw, tracks, write, *bounds = pipe.execute(raise_on_error=False)
-    for reply in (number, raw, tracks):
-        if isinstance(reply, Exception):
-            raise reply
-    if live.follow(number).generation != keys.generation:
-        return read_state(client, live)
-    oldest, newest, mark = bounds_from(*bounds)
-    identity = identity_from_hash(raw) if raw else None
-    return CatalogueState(identity, oldest, newest, int(tracks), mark, _last_write(write))
-
-
-def _last_write(reply: Any) -> str | None:  # noqa: ANN401 - a reply of Redis
-    """Returns the number of the last writer and the mark of its last transaction, or None if the key is damaged."""
-    return None if isinstance(reply, Exception) else " ".join(to_text(value or b"") for value in reply)
-
-
-def stream_bounds(client: Redis, keys: RedisKeys) -> tuple[int, int, int]:
-    """Returns the revisions of the oldest event in the stream and of the newest that it ever had, with its mark.
-
-    A stream that is empty after trimming gives ``(newest + 1, newest, mark)``, one that never had any ``(1, 0, 0)``.
-    """
-    pipe = client.pipeline(transaction=True)
-    request_bounds(pipe, keys)
-    return bounds_from(*pipe.execute(raise_on_error=False))
-
-
-def request_bounds(pipe: Pipeline, keys: RedisKeys) -> None:
-    """Adds the two commands whose replies ``bounds_from`` understands."""
-    pipe.exists(keys.events)
-    pipe.xinfo_stream(keys.events)  # fails if the stream does not exist
-
-
-def bounds_from(exists: Any, info: Any) -> tuple[int, int, int]:  # noqa: ANN401 - replies of Redis
-    """Returns what ``stream_bounds`` returns, from the replies to ``request_bounds``.
-
-    Raises:
-        RedisError: Redis refused a command.
-    """
-    if isinstance(exists, Exception):
-        raise exists
-    if not exists:
-        return 1, 0, 0
-    if isinstance(info, Exception):
-        raise info
-    newest, mark = map(int, info["last-generated-id"].split(b"-"))
-    first = info["first-entry"]
-    return (revision_of(first[0]) if first else newest + 1), newest, mark
-
-
-def revision_of(entry_id: bytes) -> int:
-    """Returns the revision of the event with this entry id in the stream."""
-    return int(entry_id.split(b"-")[0])

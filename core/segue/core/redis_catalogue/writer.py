@@ -17,18 +17,18 @@ from redis.client import Pipeline
 
 from segue.core.batching import batched
 from segue.core.catalogue.finding import Command
-from segue.core.catalogue.records import Addition, FailureRecord, new_mark
+from segue.core.catalogue.records import Addition, FailureRecord, PathRecord, new_mark
 from segue.core.errors import CatalogueLocked
 from segue.core.failpoints import Failpoint, reach
 from segue.core.redis_catalogue.client import WrongType, read_each, translates_errors
 from segue.core.redis_catalogue.codec import embedding_to_bytes, file_from_bytes
 from segue.core.redis_catalogue.keys import LiveKeys, RedisKeys, to_bytes, to_text
+from segue.core.redis_catalogue.state import stream_bounds
 from segue.core.redis_catalogue.transaction import (
     COMMIT_SCRIPT,
     REMOVE_SCRIPT,
     SWITCH_SCRIPT,
     Transaction,
-    stream_bounds,
 )
 from segue.core.redis_catalogue.writer_lock import WriterLock
 
@@ -89,6 +89,10 @@ class RedisWriter:
     def forget(self, paths: Sequence[str]) -> int:
         """Forgets files; see ``TrackWriter.forget``."""
         return self._write(paths, Transaction.forget, lambda batch: self._begin([], batch))
+
+    def describe(self, files: Sequence[PathRecord]) -> None:
+        """Writes the records of known files; see ``TrackWriter.describe``."""
+        self._write(files, Transaction.describe, self._begin_describing)
 
     def record_failures(self, failures: Sequence[FailureRecord]) -> None:
         """Records the failures of files; see ``TrackWriter.record_failures``."""
@@ -192,8 +196,8 @@ class RedisWriter:
         """Begins a transaction that knows these tracks, these files, and the tracks in the files."""
         transaction = Transaction(self._keys, self._revision())
         self._check_main_keys()
-        transaction.owners = self._owners(paths)
-        known_ids = list({*track_ids, *transaction.owners.values()})
+        records = self._records(paths)
+        known_ids = list({*track_ids, *(record.track_id for record in records)})
         embeddings = self._read(transaction, map(self._keys.embedding, known_ids), Pipeline.get, _UNUSABLE)
         path_sets = self._read(transaction, map(self._keys.paths, known_ids), Pipeline.smembers, ())
         self._read(transaction, map(self._keys.track, known_ids), Pipeline.hlen, 0)
@@ -202,25 +206,41 @@ class RedisWriter:
             track_id: {to_text(path) for path in raw_paths}
             for track_id, raw_paths in zip(known_ids, path_sets, strict=True)
         }
+        all_paths = {path for paths in transaction.paths.values() for path in paths}
+        records += self._records(sorted(all_paths.difference(paths)))
+        transaction.owners = {record.path: record.track_id for record in records}
         transaction.owners |= {path: track_id for track_id, paths in transaction.paths.items() for path in paths}
+        transaction.own = {record.path: record.own for record in records if record.own}
+        self._read_external_ids(transaction, [own.external_id for own in transaction.own.values() if own.external_id])
         return transaction
+
+    def _begin_describing(self, files: Sequence[PathRecord]) -> Transaction:
+        return self._begin([], [file.path for file in files])
+
+    def _read_external_ids(self, transaction: Transaction, external_ids: Sequence[str]) -> None:
+        """Reads the paths of the external ids that files have, so that one that went to another file stays there."""
+        if external_ids:
+            paths: list[Any] = self._client.hmget(self._keys.external_ids, list(map(to_bytes, external_ids)))
+            found = zip(external_ids, paths, strict=True)
+            transaction.external_ids = {external_id: to_text(path) for external_id, path in found if path is not None}
 
     def _check_main_keys(self) -> None:
         """Fails if a main key has another type: Redis would stop in the middle of a transaction that writes it."""
         pipe = self._client.pipeline(transaction=False)
         pipe.hlen(self._keys.files)
         pipe.hlen(self._keys.failures)
+        pipe.hlen(self._keys.external_ids)
         pipe.zcard(self._keys.track_ids)
         pipe.execute()
 
-    def _owners(self, paths: Sequence[str]) -> dict[str, str]:
-        """Returns the track of each file that has a record; a damaged record counts as none."""
+    def _records(self, paths: Sequence[str]) -> list[PathRecord]:
+        """Returns the records of files; a damaged record counts as none."""
         values: list[Any] = self._client.hmget(self._keys.files, list(map(to_bytes, paths))) if paths else []
-        owners = dict[str, str]()
+        records: list[PathRecord] = []
         for path, raw in zip(paths, values, strict=True):
             with suppress(ValueError):
-                owners |= {path: file_from_bytes(path, raw).track_id} if raw else {}
-        return owners
+                records += [file_from_bytes(path, raw)] if raw else []
+        return records
 
     def _read(
         self,

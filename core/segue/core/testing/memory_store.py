@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Literal
 
 from segue.core.catalogue.damaged_records import DamagedRecords
+from segue.core.catalogue.own_metadata import own_of
 from segue.core.catalogue.records import (
     Addition,
     CatalogueState,
@@ -45,6 +46,7 @@ class MemoryStore:
         self._embeddings: dict[str, bytes] = {}
         self._files: dict[str, PathRecord] = {}
         self._failures: dict[str, FailureRecord] = {}
+        self._external_ids: dict[str, str] = {}
         self._events: list[Event] = []
         self._trimmed = 0
         self._newest_mark = 0
@@ -70,10 +72,6 @@ class MemoryStore:
     def revision(self) -> int:
         """Returns the revision of the newest event, or 0 if there is none."""
         return self._trimmed + len(self._events)
-
-    def oldest_revision(self) -> int:
-        """Returns the revision of the oldest kept event, or ``revision() + 1`` if there is none."""
-        return self._trimmed + 1
 
     def count(self) -> int:
         """Returns the number of tracks."""
@@ -105,6 +103,10 @@ class MemoryStore:
     def files(self, paths: Sequence[str]) -> list[PathRecord | None]:
         """Returns the records of these paths, with None for files that were never indexed."""
         return [self._files.get(path) for path in paths]
+
+    def external_paths(self, external_ids: Sequence[str]) -> list[str | None]:
+        """Returns the paths of the files with these external ids, with None for unknown ids."""
+        return [self._external_ids.get(external_id) for external_id in external_ids]
 
     def paths(self, track_ids: Sequence[str]) -> list[list[str]]:
         """Returns the sorted paths of each track's files, with an empty list for unknown ids."""
@@ -146,17 +148,42 @@ class MemoryStore:
         """Writes a track and its file, and an event if the embedding is new."""
         track_id, path = addition.track.track_id, addition.file.path
         previous = self._files.get(path)
-        self._files[path] = addition.file
+        self._put_file(addition.file)
         self.clear_failure(path)
         if previous is not None and previous.track_id != track_id:
             self._update_paths(previous.track_id)
-        if track_id in self._tracks and path != self._paths(track_id)[0]:
-            return
+        if track_id not in self._tracks or path == self._paths(track_id)[0]:
+            self._writes += 1
+            self._tracks[track_id] = addition.track
+            if self._embeddings.get(track_id) != embedding:
+                self._embeddings[track_id] = embedding
+                self._event("add", track_id)
+        self._describe(track_id)
+
+    def describe(self, file: PathRecord) -> None:
+        """Writes the record of a file whose track stays."""
+        known = self._files.get(file.path)
+        if known is not None and known.track_id == file.track_id:
+            self._put_file(file)
+            self._describe(file.track_id)
+
+    def _put_file(self, file: PathRecord) -> None:
+        self._release(file.path)
+        self._files[file.path] = file
+        if file.own.external_id:
+            self._external_ids[file.own.external_id] = file.path
+
+    def _release(self, path: str) -> None:
+        """Forgets the external id of a file, unless another file has it."""
+        file = self._files.get(path)
+        if file is not None and self._external_ids.get(file.own.external_id) == path:
+            del self._external_ids[file.own.external_id]
+
+    def _describe(self, track_id: str) -> None:
+        """Updates the owner's metadata of a track."""
         self._writes += 1
-        self._tracks[track_id] = addition.track
-        if self._embeddings.get(track_id) != embedding:
-            self._embeddings[track_id] = embedding
-            self._event("add", track_id)
+        own = {path: self._files[path].own for path in self._paths(track_id) if self._files[path].own}
+        self._tracks[track_id] = replace(self._tracks[track_id], own=own_of(own, own))
 
     def drop(self, track_id: str) -> None:
         """Removes a track with all its data, if it exists."""
@@ -164,12 +191,15 @@ class MemoryStore:
             return
         self._writes += 1
         del self._embeddings[track_id]
+        for path in self._paths(track_id):
+            self._release(path)
         self._files = {path: file for path, file in self._files.items() if file.track_id != track_id}
         self._event("remove", track_id)
 
     def forget(self, path: str) -> None:
         """Forgets a file and its failure, if there are any."""
         self.clear_failure(path)
+        self._release(path)
         file = self._files.pop(path, None)
         if file is not None:
             self._update_paths(file.track_id)
@@ -196,6 +226,7 @@ class MemoryStore:
         if paths:
             self._writes += 1
             self._tracks[track_id] = replace(self._tracks[track_id], path=paths[0])
+            self._describe(track_id)
         else:
             self.drop(track_id)
 
@@ -229,6 +260,11 @@ class MemoryWriter:
         for path in paths:
             self._store.forget(path)
         return self._store.revision()
+
+    def describe(self, files: Sequence[PathRecord]) -> None:
+        """Writes the records of known files; see ``TrackWriter.describe``."""
+        for file in files:
+            self._store.describe(file)
 
     def record_failures(self, failures: Sequence[FailureRecord]) -> None:
         """Records the failures of files; see ``TrackWriter.record_failures``."""

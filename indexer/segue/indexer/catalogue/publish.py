@@ -54,7 +54,7 @@ def publish_index(
     """
     header = publish(data, store, writer.check_lock)
     older = older_revision(data)
-    if older - (store.oldest_revision() - 1) >= min_trimmed:
+    if older - (store.state().oldest_revision - 1) >= min_trimmed:
         writer.trim(older - 1)  # by the last event of a snapshot, readers know that it is of this catalogue
     return header
 

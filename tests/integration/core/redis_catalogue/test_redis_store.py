@@ -16,9 +16,9 @@ def test_a_stream_that_another_program_trimmed(redis_store: RedisStore, client: 
     with redis_store.writer(*MODEL) as writer:
         writer.add(additions(0, 1, 2, 3, 4))
         client.xtrim(keys.events, minid="4-0", approximate=False)
-        assert (4, 5) == (redis_store.oldest_revision(), redis_store.revision())
+        assert (4, 5) == (redis_store.state().oldest_revision, redis_store.revision())
         client.xtrim(keys.events, maxlen=0, approximate=False)
-        assert (6, 5) == (redis_store.oldest_revision(), redis_store.revision())
+        assert (6, 5) == (redis_store.state().oldest_revision, redis_store.revision())
         assert 6 == writer.add([addition(9)])
 
 

@@ -91,7 +91,7 @@ def test_a_writer_that_lost_the_lock_writes_nothing(open_store: OpenStore, end_l
             with pytest.raises(CatalogueLocked):
                 stale.trim(1)
             assert "Run the same command again" in str(error.value)
-            assert (1, 1, 1) == (second.count(), second.revision(), second.oldest_revision())
+            assert (1, 1, 1) == (second.count(), second.revision(), second.state().oldest_revision)
             assert 2 == fresh.add([addition(3)])
             assert [None] == second.files([addition(2).file.path])
     with first.writer(*MODEL) as writer:

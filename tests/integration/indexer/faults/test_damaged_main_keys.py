@@ -15,7 +15,7 @@ from tests.helpers.catalogue.tracks import addition
 from tests.helpers.indexer import run
 
 KEYS = RedisKeys()
-MAIN_KEYS = ("identity", "writer", "events", "track_ids", "files", "failures")
+MAIN_KEYS = ("identity", "writer", "events", "track_ids", "files", "failures", "external_ids")
 FAR = "99999999999999"
 
 

@@ -191,10 +191,10 @@ def test_killed_while_trimming(catalogue: RedisStore, tmp_path: Path, stage: str
             writer.add([addition(number) for number in range(start, start + 1_000)])
     rebuild = [*PROGRAM, "rebuild", "--data", str(tmp_path)]
     assert 0 == subprocess.run(rebuild, check=False, capture_output=True, timeout=PATIENCE_SECONDS).returncode
-    assert 1 == catalogue.oldest_revision()
+    assert 1 == catalogue.state().oldest_revision
 
     killed_at(stage, rebuild)
     assert 0 == run("verify", "--data", tmp_path).exit_code
     assert 0 == run("rebuild", "--data", tmp_path).exit_code
-    assert 10_020 == catalogue.oldest_revision()  # the last event of the older snapshot is kept
+    assert 10_020 == catalogue.state().oldest_revision  # the last event of the older snapshot is kept
     assert 0 == run("verify", "--data", tmp_path).exit_code

@@ -23,16 +23,16 @@ def change(store: RedisStore, data: Path, additions: Sequence[Addition] = (), re
 def test_the_stream_is_trimmed_up_to_the_older_snapshot(catalogue: RedisStore, tmp_path: Path) -> None:
     """The first snapshot drops no event; the second drops those that the first contains, and the rest agrees."""
     change(catalogue, tmp_path)
-    assert 1 == catalogue.oldest_revision()
+    assert 1 == catalogue.state().oldest_revision
     change(catalogue, tmp_path, removals=[track_id(1)])
 
-    assert (20, 21) == (catalogue.oldest_revision(), catalogue.revision())
+    assert (20, 21) == (catalogue.state().oldest_revision, catalogue.revision())
     assert 0 == run("verify", "--data", tmp_path).exit_code
 
     shutil.rmtree(max((tmp_path / "snapshots").iterdir()))
     identity = catalogue.identity()
     assert identity is not None
-    older = load_newest(tmp_path, identity, since=catalogue.oldest_revision() - 1, until=catalogue.revision())
+    older = load_newest(tmp_path, identity, since=catalogue.state().oldest_revision - 1, until=catalogue.revision())
     assert older is not None
     assert 20 == older.header.revision
 
@@ -44,5 +44,5 @@ def test_a_few_events_are_not_trimmed(catalogue: RedisStore, tmp_path: Path) -> 
     for number in range(30, 34):
         change(catalogue, tmp_path, additions=[addition(number)])
 
-    assert (20, 25, 25) == (catalogue.oldest_revision(), catalogue.revision(), newest_revision(tmp_path))
+    assert (20, 25, 25) == (catalogue.state().oldest_revision, catalogue.revision(), newest_revision(tmp_path))
     assert 0 == run("verify", "--data", tmp_path).exit_code
