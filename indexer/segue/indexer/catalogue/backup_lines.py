@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from segue.core.catalogue.own_metadata import OwnMetadata
 from segue.core.catalogue.records import Addition, FailureRecord, Identity, PathRecord, Track, Vector
 from segue.core.catalogue.validity import check_failure, check_file, check_identity, check_track
 from segue.core.errors import BackupUnwritable
@@ -16,8 +17,9 @@ from segue.core.redis_catalogue.codec import embedding_from_bytes, parse_json
 MAX_LINE_BYTES = 4 * 2**20
 """Longest line: room for a track with 20,000 files of the same audio."""
 
-# Path, size and mtime of a file, and its ctime, which earlier versions did not write.
-_FILE_VALUES = (3, 4)
+# Path, size and mtime of a file, then its ctime, which earlier versions did not write, and the owner's metadata if any.
+_FILE_VALUES = (3, 4, 5)
+_NO_VALUES: tuple[Any, ...] = (None, None, None, 0, {})
 
 
 @dataclass(frozen=True)
@@ -58,8 +60,14 @@ def _to_json(entry: Entry | FailureRecord) -> dict[str, Any]:
     if isinstance(entry, FailureRecord):
         return {"failure": asdict(entry)}
     embedding = base64.b64encode(entry.embedding.astype("<f4").tobytes()).decode("ascii")
-    files = [[file.path, file.size, file.mtime_ns, file.ctime_ns] for file in entry.files]
-    return {"track": asdict(entry.track), "embedding": embedding, "files": files}
+    # The owner's metadata of a track are those of its files.
+    track = {name: value for name, value in asdict(entry.track).items() if name != "own"}
+    return {"track": track, "embedding": embedding, "files": list(map(_file_values, entry.files))}
+
+
+def _file_values(file: PathRecord) -> list[Any]:
+    own = [json.loads(file.own.to_json())] if file.own else []
+    return [file.path, file.size, file.mtime_ns, file.ctime_ns, *own]
 
 
 def identity_from_line(line: bytes) -> Identity:
@@ -135,8 +143,8 @@ def _files(values: object, track: Track) -> list[PathRecord]:
 def _file(values: object, track: Track) -> PathRecord:
     if not isinstance(values, list) or len(values) not in _FILE_VALUES:
         raise ValueError("One of its files has no path, size and time.")
-    path, size, mtime_ns, *more = values
-    return check_file(PathRecord(path, size, mtime_ns, track.track_id, *more))
+    path, size, mtime_ns, ctime_ns, own = [*values, *_NO_VALUES[len(values) :]]
+    return check_file(PathRecord(path, size, mtime_ns, track.track_id, ctime_ns, OwnMetadata.from_object(own)))
 
 
 def _object(line: bytes, subject: str) -> dict[str, Any]:

@@ -27,22 +27,38 @@ def main() -> None:
 
 
 @main.command()
-@options.paths
+@options.paths(required=False)
+@options.manifest
 @options.indexing
 @options.dry_run
 @options.recheck
-def add(*, paths: tuple[Path, ...], settings: Settings, output: OutputOptions, dry_run: bool, recheck: bool) -> None:
-    """Adds music files and folders to the catalogue.
+def add(
+    *,
+    paths: tuple[Path, ...],
+    manifest: Path | None,
+    settings: Settings,
+    output: OutputOptions,
+    dry_run: bool,
+    recheck: bool,
+) -> None:
+    """Adds music files and folders to the catalogue, or the files of a manifest.
 
     Unchanged files are not opened again, so a second run is quick. If a file fails, it is reported, and the other files
     are added. Later runs skip a failed file until it changes, unless PATH is the file itself.
 
     In folders, files that are not music and system folders such as bins are left out, and counted at the end.
 
+    A manifest gives files your own ids, titles and attributes: a JSON object on each line, such as {"path": "a.mp3",
+    "external_id": "42", "attributes": {"mood": "calm", "bpm": 90}}, or CSV with a header. Run add again with a changed
+    manifest to update them; no unchanged file is opened for it.
+
     Exits with 0 if the run finished, also if some files failed; with 1 if it could not finish, or all files are failed;
     with 2 if the command line is wrong, and with 130 after Ctrl-C. With --allow-failures N it exits with 1 if more than
     N files are failed. Files that failed in an earlier run count as well.
     """
+    if (manifest is None) == (not paths):
+        raise click.UsageError("Give either files and folders, or --manifest FILE.")
+
     from segue.indexer.cli.counting import counting  # noqa: PLC0415 - so that --help is quick
     from segue.indexer.cli.errors import reporting_errors  # noqa: PLC0415 - likewise
     from segue.indexer.cli.runner import run_with_progress  # noqa: PLC0415 - likewise
@@ -51,17 +67,13 @@ def add(*, paths: tuple[Path, ...], settings: Settings, output: OutputOptions, d
 
     with reporting_errors(output, dry_run) as counts:
         with counting(output) as show_count:
-            total = command.count_music(paths, counts, show_count)
-        run = (
-            partial(count_plan, command.plan(paths, recheck=recheck))
-            if dry_run
-            else partial(command.add, paths, recheck=recheck)
-        )
+            total, plan = command.plan_run(paths, manifest, counts, show_count, recheck=recheck)
+        run = partial(count_plan if dry_run else command.add, plan)
         sys.exit(run_with_progress(partial(run, settings), total, output, counts))
 
 
 @main.command()
-@options.paths
+@options.paths(required=True)
 @options.indexing
 @options.dry_run
 @options.allow_removals

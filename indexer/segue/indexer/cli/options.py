@@ -156,15 +156,25 @@ def _check_paths(_context: click.Context, _parameter: click.Parameter, paths: tu
     return paths
 
 
-paths = click.argument(
-    "paths",
-    nargs=-1,
-    required=True,
-    type=_MusicPath(exists=True, path_type=Path),
-    callback=_check_paths,
-    metavar="PATH...",
+def paths(*, required: bool) -> Callable[[F], F]:
+    """Declares ``paths``, existing files and folders."""
+    return click.argument(
+        "paths",
+        nargs=-1,
+        required=required,
+        type=_MusicPath(exists=True, path_type=Path),
+        callback=_check_paths,
+        metavar="PATH..." if required else "[PATH...]",
+    )
+
+
+manifest = click.option(
+    "--manifest",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    metavar="FILE",
+    help="Add the files that FILE lists, with the metadata that it gives to them; see above.",
 )
-"""Declares ``paths``, existing files and folders."""
+"""Declares ``manifest``, in a command with ``paths``."""
 
 
 def replace(effect: str) -> Callable[[F], F]:

@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from segue.core.catalogue.display_path import display_path
+from segue.core.catalogue.own_metadata import NO_METADATA
 from segue.core.catalogue.store import TrackStore
 from segue.core.errors import RemovalRefused
 from segue.core.quantities import quantity
@@ -66,7 +67,9 @@ def reindex(
     with counts.timed(), open_staging_session(settings) as (store, writer, session):
         paths = _known_paths(store)
         files = [file for path in paths if (file := _find_or_keep(path)) is not None]
-        session.index_files(classify_files(files, session.store), counts, interrupt, show)
+        own = {file.path: file.own for file in store.all_files() if file.own}
+        sources = classify_files(files, session.store, own=lambda path: own.get(display_path(path), NO_METADATA))
+        session.index_files(sources, counts, interrupt, show)
         if interrupt.requested():
             return
         # Files that an earlier run indexed, and that left the catalogue or the disk since, must not come back.

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from segue.core.catalogue.display_path import display_path
+from segue.core.catalogue.external_ids import resolve_ids
 from segue.core.catalogue.store import TrackStore
 from segue.core.redis_catalogue.open import open_store
 from segue.indexer.catalogue.publish import finish_run
@@ -33,7 +34,8 @@ def remove(targets: Sequence[str], settings: CatalogueSettings, counts: RunCount
     """Removes tracks, forgets files, and publishes the index if a track was removed; audio files are not touched.
 
     Args:
-        targets: track ids, files, and folders, which select every file under them. They need not exist any more.
+        targets: track ids, external ids after "external:", files, and folders, which select every file under them. They
+            need not exist any more.
         settings: location of the catalogue.
         counts: counts to update; a target that selects nothing is a failure.
 
@@ -65,7 +67,7 @@ def count_removal(targets: Sequence[str], settings: CatalogueSettings, counts: R
 
 
 def _select(targets: Sequence[str], store: TrackStore, counts: RunCounts) -> _Selection:
-    targets = list(dict.fromkeys(targets))
+    targets = resolve_ids(list(dict.fromkeys(targets)), store)
     track_ids = _existing_tracks(targets, store)
     target_of = {name: target for target in targets if target not in track_ids for name in _names(target)}
     paths = {path for track_paths in store.paths(track_ids) for path in track_paths}

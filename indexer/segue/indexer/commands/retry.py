@@ -9,6 +9,8 @@ from functools import partial
 from pathlib import Path
 
 from segue.core.batching import batched
+from segue.core.catalogue.own_metadata import NO_METADATA
+from segue.core.catalogue.records import PathRecord
 from segue.core.catalogue.store import TrackStore
 from segue.core.errors import MalformedRequest
 from segue.core.redis_catalogue.open import open_store
@@ -58,15 +60,16 @@ def plan(reason: str | None) -> Plan:
 def _sources(reason: str | None, store: TrackStore) -> Iterator[Source]:
     for paths in batched(failed_paths(store, reason), _PAGE):
         for path, record in zip(paths, store.files(paths), strict=True):
-            yield _source(path, known=record is not None)
+            yield _source(path, record)
 
 
-def _source(path: str, known: bool) -> Source:
+def _source(path: str, record: PathRecord | None) -> Source:
     try:
         file = find_file(path)
     except OSError as error:
         return Failure.from_error(Path(path), error)
-    return Missing(path) if file is None else stat_file(file, known)
+    own = NO_METADATA if record is None else record.own
+    return Missing(path) if file is None else stat_file(file, record is not None, own)
 
 
 def retry(reason: str | None, settings: Settings, counts: RunCounts, interrupt: Interrupt, show: Show) -> None:

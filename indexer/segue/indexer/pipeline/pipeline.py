@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from segue.core.catalogue.display_path import display_path
-from segue.core.catalogue.records import Addition, FailureRecord, Track, is_unit
+from segue.core.catalogue.records import Addition, FailureRecord, PathRecord, Track, is_unit
 from segue.core.catalogue.store import TrackStore, TrackWriter
 from segue.core.catalogue.tag_scores import pack_tag_scores
 from segue.core.errors import EmbeddingUnusable, WorkerDied, WorkerError
@@ -17,9 +17,9 @@ from segue.core.failpoints import Failpoint, reach
 from segue.core.features.windows import Windows
 from segue.core.model.network import MAX_BATCH
 from segue.core.model.trained_model import Prediction
-from segue.indexer.pipeline.records import Examined, Failure, Missing, MusicFile, SameAudio, Source
+from segue.indexer.pipeline.records import Examined, Failure, Missing, MusicFile, NewMetadata, SameAudio, Source
 from segue.indexer.pipeline.run_counts import RunCounts, Show
-from segue.indexer.pipeline.tag_updates import TagUpdates, with_tags
+from segue.indexer.pipeline.tag_updates import TagUpdates, inherited_metadata, with_tags
 
 # Files in flight: enough that a long track does not leave the other workers idle; 200 kB of windows each.
 _MIN_IN_FLIGHT, _IN_FLIGHT_PER_JOB = 32, 2
@@ -84,11 +84,13 @@ class Pipeline:
         self._examiner = examiner
         self._max_in_flight = max(_MIN_IN_FLIGHT, _IN_FLIGHT_PER_JOB * examiner.jobs)
         self._predictor = predictor
+        self._store = store
         self._writer = writer
         self._counts = counts
         self._show = show
         self._unwritten_failures: list[FailureRecord] = []
         self._missing: list[str] = []
+        self._described: list[PathRecord] = []
         self._tag_updates = TagUpdates(store, writer)
 
     def run(self, sources: Iterable[Source], stopped: Callable[[], bool]) -> list[str]:
@@ -112,6 +114,7 @@ class Pipeline:
         if batch:
             self._commit(batch)
         self._tag_updates.write()
+        self._write_descriptions()
         self._write_failures(at_least=1)
         return self._missing
 
@@ -125,6 +128,8 @@ class Pipeline:
                 in_flight.append((source, self._examiner.submit(source)))
             elif isinstance(source, Missing):
                 self._missing.append(source.path)
+            elif isinstance(source, NewMetadata):
+                self._describe(source.file)
             else:
                 self._counts.count_skipped(source)
                 self._show(self._counts)
@@ -168,6 +173,18 @@ class Pipeline:
         self._show(self._counts)
         return True
 
+    def _describe(self, file: PathRecord) -> None:
+        self._described.append(file)
+        self._write_descriptions(at_least=MAX_BATCH)
+        self._counts.count_described(file)
+        self._show(self._counts)
+
+    def _write_descriptions(self, at_least: int = 1) -> None:
+        """Writes the owner's metadata of unchanged files once there are so many."""
+        if len(self._described) >= at_least:
+            self._writer.describe(self._described)
+            self._described = []
+
     def _fail(self, file: MusicFile, failure: Failure) -> None:
         self._counts.failures.append(failure)
         self._unwritten_failures.append(file.failure_record(failure))
@@ -184,7 +201,8 @@ class Pipeline:
         additions: list[tuple[MusicFile, Addition]] = []
         for (file, examined), prediction in zip(batch, predictions, strict=True):
             if is_unit(prediction.embedding):
-                additions.append((file, build_addition(file, examined, prediction, self._predictor)))
+                described = replace(file, own=inherited_metadata(file, examined.track_id, self._store))
+                additions.append((file, build_addition(described, examined, prediction, self._predictor)))
             else:
                 self._fail(file, _bad_prediction(file))
         self._writer.add([addition for _, addition in additions])

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from segue.core.catalogue.display_path import display_path
+from segue.core.catalogue.own_metadata import NO_METADATA, OwnMetadata
 from segue.core.catalogue.records import FailureRecord, PathRecord
 from segue.core.errors import (
     AudioSilent,
@@ -165,6 +166,7 @@ class MusicFile:
         known: the catalogue has a track for this path.
         ctime_ns: time of the last change of its content or its status, in nanoseconds since 1970.
         expected_id: track whose audio the file is likely to have, or empty. If it has it, it is not decoded.
+        own: the owner's metadata.
     """
 
     path: Path
@@ -173,6 +175,7 @@ class MusicFile:
     known: bool
     ctime_ns: int = 0
     expected_id: str = ""
+    own: OwnMetadata = NO_METADATA
 
     def failure_record(self, failure: Failure) -> FailureRecord:
         """Returns the record of the failed file, with the size and time from before it was opened."""
@@ -182,7 +185,7 @@ class MusicFile:
 
     def path_record(self, track_id: str) -> PathRecord:
         """Returns the record of the indexed file, with the size and times from before it was opened."""
-        return PathRecord(display_path(self.path), self.size, self.mtime_ns, track_id, self.ctime_ns)
+        return PathRecord(display_path(self.path), self.size, self.mtime_ns, track_id, self.ctime_ns, self.own)
 
 
 @dataclass(frozen=True)
@@ -204,6 +207,17 @@ class Unchanged:
     """A file that did not change since it was indexed."""
 
 
+@dataclass(frozen=True)
+class NewMetadata:
+    """A file that did not change since it was indexed, with other metadata of its owner.
+
+    Attributes:
+        file: the record to write.
+    """
+
+    file: PathRecord
+
+
 class Skipped:
     """A file that did not change since it failed."""
 
@@ -219,4 +233,4 @@ class Missing:
     path: str
 
 
-Source = MusicFile | Unchanged | Skipped | Missing | Failure
+Source = MusicFile | Unchanged | NewMetadata | Skipped | Missing | Failure

@@ -9,9 +9,19 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from segue.core.catalogue.display_path import display_path
+from segue.core.catalogue.records import PathRecord
 from segue.core.errors import WorkerKilled
 from segue.indexer.pipeline.left_out import LeftOut
-from segue.indexer.pipeline.records import Failure, IndexedFile, Missing, MusicFile, Skipped, Source, Unchanged
+from segue.indexer.pipeline.records import (
+    Failure,
+    IndexedFile,
+    Missing,
+    MusicFile,
+    NewMetadata,
+    Skipped,
+    Source,
+    Unchanged,
+)
 
 MAX_REMOVED_PERCENT = 20
 """Share of the tracks, in percent, that one run removes without ``--allow-removals``."""
@@ -93,6 +103,12 @@ class RunCounts:
         if self.indexed is not None:
             self.indexed.append(IndexedFile(display_path(file.path), track_id, "updated" if file.known else "added"))
 
+    def count_described(self, file: PathRecord) -> None:
+        """Counts a file that got other metadata of its owner, and was not opened."""
+        self.updated += 1
+        if self.indexed is not None:
+            self.indexed.append(IndexedFile(file.path, file.track_id, "updated"))
+
     def count_skipped(self, source: Unchanged | Skipped | Failure) -> None:
         """Counts a file that is not examined."""
         match source:
@@ -122,6 +138,8 @@ class RunCounts:
                 self.unchanged += is_same and known
                 self.updated += not is_same and known
                 self.added += not known
+            case NewMetadata():
+                self.updated += 1
             case Missing():
                 self.forgotten += 1
             case _:

@@ -13,13 +13,14 @@ from segue.core.audio.decoders.endings import ENDINGS, FFMPEG_ENDINGS
 from segue.core.audio.decoders.ffmpeg import is_installed
 from segue.core.batching import batched
 from segue.core.catalogue.display_path import display_path, file_path
+from segue.core.catalogue.own_metadata import NO_METADATA, OwnMetadata
 from segue.core.catalogue.records import FailureRecord, PathRecord
 from segue.core.catalogue.store import TrackStore
 from segue.core.errors import NoMusic
 from segue.core.system_names import is_resource_fork, is_system_folder
 from segue.indexer.pipeline.left_out import LeftOut
 from segue.indexer.pipeline.moved_files import MovedFiles
-from segue.indexer.pipeline.records import TEMPORARY, Failure, MusicFile, Skipped, Source, Unchanged
+from segue.indexer.pipeline.records import TEMPORARY, Failure, MusicFile, NewMetadata, Skipped, Source, Unchanged
 
 # Files in one query of the store.
 _PAGE = 500
@@ -182,8 +183,25 @@ def find_file(display: str) -> Path | None:
     return None
 
 
+def may_exist(display: str) -> bool:
+    """Returns whether a file exists, or lies on a disk that does not answer."""
+    with suppress(OSError):
+        return find_file(display) is not None
+    return True
+
+
+def keep_metadata(_file: Path) -> OwnMetadata | None:
+    """Returns None: the file keeps the owner's metadata that it has."""
+    return None
+
+
 def classify_files(
-    files: Iterable[Path | Failure], records: FileRecords, named: Iterable[Path] = (), *, recheck: bool = False
+    files: Iterable[Path | Failure],
+    records: FileRecords,
+    named: Iterable[Path] = (),
+    *,
+    recheck: bool = False,
+    own: Callable[[Path], OwnMetadata | None] = keep_metadata,
 ) -> Iterator[Source]:
     """Compares files with their records, without opening them.
 
@@ -192,6 +210,7 @@ def classify_files(
         records: records of indexed and failed files.
         named: files that the user named; they are examined again even if they failed and did not change.
         recheck: read all indexed files again.
+        own: returns the owner's metadata of a file, or None if it keeps those that it has.
 
     Yields:
         The files to examine and those to skip, in order.
@@ -208,7 +227,7 @@ def classify_files(
                 yield file
             else:
                 failure = None if file in always_tried else failed[file]
-                source = _classify(file, indexed[file], failure, recheck)
+                source = _classify(file, indexed[file], failure, recheck, own(file))
                 yield _expecting_audio(source, moved) if is_looked_up else source
 
 
@@ -219,22 +238,25 @@ def _expecting_audio(source: Source, moved: MovedFiles) -> Source:
     return source
 
 
-def stat_file(path: Path, known: bool) -> MusicFile | Failure:
+def stat_file(path: Path, known: bool, own: OwnMetadata = NO_METADATA) -> MusicFile | Failure:
     """Returns a file to examine, with its current size and time, or the failure if it cannot be reached."""
     try:
         status = path.stat()
     except OSError as error:
         return Failure.from_error(path, error)
-    return MusicFile(path, status.st_size, status.st_mtime_ns, known, status.st_ctime_ns)
+    return MusicFile(path, status.st_size, status.st_mtime_ns, known, status.st_ctime_ns, own=own)
 
 
-def _classify(path: Path, indexed: PathRecord | None, failed: FailureRecord | None, recheck: bool) -> Source:
-    file = stat_file(path, known=indexed is not None)
+def _classify(
+    path: Path, indexed: PathRecord | None, failed: FailureRecord | None, recheck: bool, own: OwnMetadata | None
+) -> Source:
+    known = indexed.own if indexed is not None else NO_METADATA
+    file = stat_file(path, indexed is not None, known if own is None else own)
     if isinstance(file, Failure):
         return file
     if indexed is not None and _is_unchanged(file, indexed):
         if not recheck and not _has_new_status(file, indexed):
-            return Unchanged()
+            return Unchanged() if file.own == known else NewMetadata(replace(indexed, own=file.own))
         file = replace(file, expected_id=indexed.track_id)
     # A new read permission does not change a file's time.
     if failed is not None and failed.reason not in TEMPORARY and _is_unchanged(file, failed):

@@ -6,9 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from segue.core.catalogue.display_path import display_path
+from segue.core.catalogue.own_metadata import NO_METADATA, OwnMetadata
 from segue.core.catalogue.records import Addition, Track
 from segue.core.catalogue.store import TrackStore, TrackWriter
 from segue.indexer.pipeline.records import MusicFile, Tags
+from segue.indexer.pipeline.scan import may_exist
 
 
 class TagUpdates:
@@ -35,6 +37,7 @@ class TagUpdates:
         (track,), (embedding,) = self._store.get(track_ids), self._store.embeddings(track_ids)
         if track is None or embedding is None:
             return None
+        file = replace(file, own=inherited_metadata(file, track.track_id, self._store))
         updated = with_tags(replace(track, path=display_path(file.path)), tags)
         # The record of the file is written in any case: it has the new time of the file's status.
         self._additions.append(Addition(updated, embedding, file.path_record(track.track_id)))
@@ -45,6 +48,15 @@ class TagUpdates:
         if len(self._additions) >= at_least:
             self._writer.add(self._additions)
             self._additions = []
+
+
+def inherited_metadata(file: MusicFile, track_id: str, store: TrackStore) -> OwnMetadata:
+    """Returns the owner's metadata of a file; a new one without any has those of a missing file of its track."""
+    if file.known or file.own:
+        return file.own
+    (paths,) = store.paths([track_id])
+    described = [known for known in store.files(paths) if known is not None and known.own]
+    return next((known.own for known in described if not may_exist(known.path)), NO_METADATA)
 
 
 def with_tags(track: Track, tags: Tags) -> Track:
