@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from segue.client import Client, Credentials, TokenMissingError
-from segue.core.redis_catalogue.private_server import open_private_redis
+from segue.core.redis_catalogue.private.server import open_private_redis
 from tests.e2e.conftest import run
 from tests.load import balanced as load
 from tests.load.balanced import Balanced, new_secrets

@@ -33,8 +33,11 @@ RecommendCall: TypeAlias = Call[RecommendRequest, RecommendResponse]
 AnySeed: TypeAlias = AudioSource | str | list[Seed] | tuple[Seed, ...]
 """A clip, the id of a track, or several seeds with their weights."""
 
-TRACK_ID = re.compile(r"[0-9a-f]{32}")
-"""The form of a track id."""
+EXTERNAL = "external:"
+"""Text before the external id of a track where the id of a track is expected."""
+
+TRACK_ID = re.compile(rf"[0-9a-f]{{32}}|{EXTERNAL}.+", re.DOTALL)
+"""The form of a track id, or of an external id in its place."""
 
 # A backslash of a file name, in front of what looks like an escape of the indexer.
 _LIKE_ESCAPE = re.compile(rb"\\(?=x(?:5c|[89a-f][0-9a-f]))")

@@ -29,7 +29,7 @@ class GetTrackRequest(_message.Message):
     TRACK_ID_FIELD_NUMBER: _builtins.int
     PATH_FIELD_NUMBER: _builtins.int
     track_id: _builtins.str
-    """The track's id."""
+    """The track's id, or "external:" and its external id."""
     path: _builtins.str
     """The path of one of the track's files on the indexer's machine, absolute, written as in Track.path."""
     def __init__(
@@ -85,7 +85,7 @@ class BatchGetTracksRequest(_message.Message):
     TRACK_IDS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def track_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The ids of the tracks, [1, 1000] of them; an id may be there more than once."""
+        """The ids of the tracks, or "external:" and their external ids, [1, 1000] of them; an id may be there more than once."""
 
     def __init__(
         self,

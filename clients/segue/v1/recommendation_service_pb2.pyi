@@ -124,7 +124,7 @@ class RecommendRequest(_message.Message):
     FILTER_FIELD_NUMBER: _builtins.int
     VARIETY_FIELD_NUMBER: _builtins.int
     track_id: _builtins.str
-    """A track of the catalogue, by its id."""
+    """A track of the catalogue, by its id, or "external:" and its external id."""
     limit: _builtins.int
     """Number of tracks to return, [1, 100]. Unset is 10; above 100 is treated as 100; 0 or below is MALFORMED_REQUEST."""
     offset: _builtins.int
@@ -208,7 +208,7 @@ class Seed(_message.Message):
     TAG_FIELD_NUMBER: _builtins.int
     WEIGHT_FIELD_NUMBER: _builtins.int
     track_id: _builtins.str
-    """A track of the catalogue, by its id."""
+    """A track of the catalogue, by its id, or "external:" and its external id."""
     genre: _builtins.str
     """A genre of the model: the mean of the catalogue's tracks whose predicted genre it is. Without such a track it is
     MALFORMED_REQUEST.
@@ -302,6 +302,7 @@ class TrackFilter(_message.Message):
     MIN_SIMILARITY_FIELD_NUMBER: _builtins.int
     EXCLUDE_FIELD_NUMBER: _builtins.int
     TAGS_FIELD_NUMBER: _builtins.int
+    ATTRIBUTES_FIELD_NUMBER: _builtins.int
     min_year: _builtins.int
     """Least year, [1, 9999]. Tracks without a year are left out."""
     max_year: _builtins.int
@@ -334,7 +335,7 @@ class TrackFilter(_message.Message):
 
     @_builtins.property
     def track_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The track is one of these."""
+        """The track is one of these: ids, or "external:" and an external id; unknown ones are ignored."""
 
     @_builtins.property
     def exclude(self) -> Global___TrackExclusion:
@@ -345,6 +346,10 @@ class TrackFilter(_message.Message):
         """The track has all of these predicted tags, whatever their case, each with a score of at least 0.1. A tag that the
         model does not have is MALFORMED_REQUEST.
         """
+
+    @_builtins.property
+    def attributes(self) -> _containers.RepeatedCompositeFieldContainer[Global___AttributeCondition]:
+        """The track's own attributes meet all of these conditions, at most 32 of them."""
 
     def __init__(
         self,
@@ -361,10 +366,11 @@ class TrackFilter(_message.Message):
         min_similarity: _builtins.float | None = ...,
         exclude: Global___TrackExclusion | None = ...,
         tags: _abc.Iterable[_builtins.str] | None = ...,
+        attributes: _abc.Iterable[Global___AttributeCondition] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_max_year", b"_max_year", "_min_similarity", b"_min_similarity", "_min_year", b"_min_year", "exclude", b"exclude", "max_duration", b"max_duration", "max_year", b"max_year", "min_duration", b"min_duration", "min_similarity", b"min_similarity", "min_year", b"min_year"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_year", b"_max_year", "_min_similarity", b"_min_similarity", "_min_year", b"_min_year", "albums", b"albums", "artists", b"artists", "exclude", b"exclude", "folders", b"folders", "genres", b"genres", "max_duration", b"max_duration", "max_year", b"max_year", "min_duration", b"min_duration", "min_similarity", b"min_similarity", "min_year", b"min_year", "tags", b"tags", "track_ids", b"track_ids"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_year", b"_max_year", "_min_similarity", b"_min_similarity", "_min_year", b"_min_year", "albums", b"albums", "artists", b"artists", "attributes", b"attributes", "exclude", b"exclude", "folders", b"folders", "genres", b"genres", "max_duration", b"max_duration", "max_year", b"max_year", "min_duration", b"min_duration", "min_similarity", b"min_similarity", "min_year", b"min_year", "tags", b"tags", "track_ids", b"track_ids"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__max_year: _TypeAlias = _typing.Literal["max_year"]  # noqa: Y015
     _WhichOneofArgType__max_year: _TypeAlias = _typing.Literal["_max_year", b"_max_year"]  # noqa: Y015
@@ -382,6 +388,60 @@ class TrackFilter(_message.Message):
 Global___TrackFilter: _TypeAlias = TrackFilter  # noqa: Y015
 
 @_typing.final
+class AttributeCondition(_message.Message):
+    """A condition on an attribute that the owner gives to tracks; see Track.attributes. Exactly one kind of condition is
+    required: values, is_true, or one or both of min and max. A track without the attribute does not meet it, and neither
+    does one whose attribute is of another type.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    VALUES_FIELD_NUMBER: _builtins.int
+    MIN_FIELD_NUMBER: _builtins.int
+    MAX_FIELD_NUMBER: _builtins.int
+    IS_TRUE_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Name of the attribute. Required."""
+    min: _builtins.float
+    """The number is at least this."""
+    max: _builtins.float
+    """The number is at most this."""
+    is_true: _builtins.bool
+    """The truth value is this."""
+    @_builtins.property
+    def values(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The text is one of these, or the list of texts has one of these, [1, 1000] of them; case and accents matter."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        values: _abc.Iterable[_builtins.str] | None = ...,
+        min: _builtins.float | None = ...,
+        max: _builtins.float | None = ...,
+        is_true: _builtins.bool | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_is_true", b"_is_true", "_max", b"_max", "_min", b"_min", "is_true", b"is_true", "max", b"max", "min", b"min"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_is_true", b"_is_true", "_max", b"_max", "_min", b"_min", "is_true", b"is_true", "max", b"max", "min", b"min", "name", b"name", "values", b"values"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__is_true: _TypeAlias = _typing.Literal["is_true"]  # noqa: Y015
+    _WhichOneofArgType__is_true: _TypeAlias = _typing.Literal["_is_true", b"_is_true"]  # noqa: Y015
+    _WhichOneofReturnType__max: _TypeAlias = _typing.Literal["max"]  # noqa: Y015
+    _WhichOneofArgType__max: _TypeAlias = _typing.Literal["_max", b"_max"]  # noqa: Y015
+    _WhichOneofReturnType__min: _TypeAlias = _typing.Literal["min"]  # noqa: Y015
+    _WhichOneofArgType__min: _TypeAlias = _typing.Literal["_min", b"_min"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__is_true) -> _WhichOneofReturnType__is_true | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__max) -> _WhichOneofReturnType__max | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__min) -> _WhichOneofReturnType__min | None: ...
+
+Global___AttributeCondition: _TypeAlias = AttributeCondition  # noqa: Y015
+
+@_typing.final
 class TrackExclusion(_message.Message):
     """Conditions that leave out tracks, each by itself. The fields mean the same as those of TrackFilter."""
 
@@ -393,6 +453,7 @@ class TrackExclusion(_message.Message):
     FOLDERS_FIELD_NUMBER: _builtins.int
     TRACK_IDS_FIELD_NUMBER: _builtins.int
     TAGS_FIELD_NUMBER: _builtins.int
+    ATTRIBUTES_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def genres(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The predicted genre is one of these."""
@@ -411,11 +472,15 @@ class TrackExclusion(_message.Message):
 
     @_builtins.property
     def track_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The track is one of these."""
+        """The track is one of these: ids, or "external:" and an external id; unknown ones are ignored."""
 
     @_builtins.property
     def tags(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The track has one of these predicted tags."""
+
+    @_builtins.property
+    def attributes(self) -> _containers.RepeatedCompositeFieldContainer[Global___AttributeCondition]:
+        """The track's own attributes meet one of these conditions, at most 32 of them."""
 
     def __init__(
         self,
@@ -426,10 +491,11 @@ class TrackExclusion(_message.Message):
         folders: _abc.Iterable[_builtins.str] | None = ...,
         track_ids: _abc.Iterable[_builtins.str] | None = ...,
         tags: _abc.Iterable[_builtins.str] | None = ...,
+        attributes: _abc.Iterable[Global___AttributeCondition] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["albums", b"albums", "artists", b"artists", "folders", b"folders", "genres", b"genres", "tags", b"tags", "track_ids", b"track_ids"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["albums", b"albums", "artists", b"artists", "attributes", b"attributes", "folders", b"folders", "genres", b"genres", "tags", b"tags", "track_ids", b"track_ids"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -588,7 +654,8 @@ class RecommendResponse(_message.Message):
     """Seconds that are missing in the one seed if it is a clip, as in ClassifyResponse."""
     emptied_by: _builtins.str
     """The field of the request's filter that left no track, such as "filter.genres", or empty. The conditions apply one
-    after the other: track_ids, genres, tags, artists, albums, folders, years, durations, those of exclude, min_similarity.
+    after the other: track_ids, genres, tags, artists, albums, folders, attributes, years, durations, those of exclude,
+    min_similarity.
     """
     limited: _builtins.bool
     """True if there are fewer tracks than requested, and others were left out because of the limits for an artist or an

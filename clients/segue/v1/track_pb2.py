@@ -23,10 +23,11 @@ _sym_db = _symbol_database.Default()
 
 
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
+from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from segue.v1 import tag_pb2 as segue_dot_v1_dot_tag__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14segue/v1/track.proto\x12\x08segue.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x12segue/v1/tag.proto\"\xc2\x03\n\x05Track\x12\x10\n\x08track_id\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\x12\x0e\n\x06\x61rtist\x18\x03 \x01(\t\x12\r\n\x05\x61lbum\x18\x04 \x01(\t\x12\r\n\x05genre\x18\x05 \x01(\t\x12+\n\x08\x64uration\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x14\n\x0ctagged_genre\x18\x07 \x01(\t\x12\x0c\n\x04path\x18\x08 \x01(\t\x12\x0c\n\x04year\x18\t \x01(\x05\x12\x0f\n\x07\x61rtists\x18\n \x03(\t\x12\x15\n\rtagged_genres\x18\x0b \x03(\t\x12\x14\n\x0c\x61lbum_artist\x18\x0c \x01(\t\x12\x14\n\x0ctrack_number\x18\r \x01(\x05\x12\x13\n\x0b\x64isc_number\x18\x0e \x01(\x05\x12\x0c\n\x04isrc\x18\x0f \x01(\t\x12 \n\x18musicbrainz_recording_id\x18\x10 \x01(\t\x12\x1e\n\x16musicbrainz_release_id\x18\x11 \x01(\t\x12\x1e\n\x16musicbrainz_artist_ids\x18\x12 \x03(\t\x12\x10\n\x08raw_path\x18\x13 \x01(\x0c\x12 \n\x04tags\x18\x14 \x03(\x0b\x32\x12.segue.v1.TagScoreB Z\x1esegue.example/segue/v1;seguev1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14segue/v1/track.proto\x12\x08segue.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x12segue/v1/tag.proto\"\x84\x04\n\x05Track\x12\x10\n\x08track_id\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\x12\x0e\n\x06\x61rtist\x18\x03 \x01(\t\x12\r\n\x05\x61lbum\x18\x04 \x01(\t\x12\r\n\x05genre\x18\x05 \x01(\t\x12+\n\x08\x64uration\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x14\n\x0ctagged_genre\x18\x07 \x01(\t\x12\x0c\n\x04path\x18\x08 \x01(\t\x12\x0c\n\x04year\x18\t \x01(\x05\x12\x0f\n\x07\x61rtists\x18\n \x03(\t\x12\x15\n\rtagged_genres\x18\x0b \x03(\t\x12\x14\n\x0c\x61lbum_artist\x18\x0c \x01(\t\x12\x14\n\x0ctrack_number\x18\r \x01(\x05\x12\x13\n\x0b\x64isc_number\x18\x0e \x01(\x05\x12\x0c\n\x04isrc\x18\x0f \x01(\t\x12 \n\x18musicbrainz_recording_id\x18\x10 \x01(\t\x12\x1e\n\x16musicbrainz_release_id\x18\x11 \x01(\t\x12\x1e\n\x16musicbrainz_artist_ids\x18\x12 \x03(\t\x12\x10\n\x08raw_path\x18\x13 \x01(\x0c\x12 \n\x04tags\x18\x14 \x03(\x0b\x32\x12.segue.v1.TagScore\x12\x13\n\x0b\x65xternal_id\x18\x15 \x01(\t\x12+\n\nattributes\x18\x16 \x01(\x0b\x32\x17.google.protobuf.StructB Z\x1esegue.example/segue/v1;seguev1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,6 +35,6 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'segue.v1.track_pb2', _globa
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'Z\036segue.example/segue/v1;seguev1'
-  _globals['_TRACK']._serialized_start=87
-  _globals['_TRACK']._serialized_end=537
+  _globals['_TRACK']._serialized_start=117
+  _globals['_TRACK']._serialized_end=633
 # @@protoc_insertion_point(module_scope)

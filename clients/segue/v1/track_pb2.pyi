@@ -7,6 +7,7 @@ from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
+from google.protobuf import struct_pb2 as _struct_pb2
 from google.protobuf.internal import containers as _containers
 from segue.v1 import tag_pb2 as _tag_pb2
 import builtins as _builtins
@@ -46,14 +47,16 @@ class Track(_message.Message):
     MUSICBRAINZ_ARTIST_IDS_FIELD_NUMBER: _builtins.int
     RAW_PATH_FIELD_NUMBER: _builtins.int
     TAGS_FIELD_NUMBER: _builtins.int
+    EXTERNAL_ID_FIELD_NUMBER: _builtins.int
+    ATTRIBUTES_FIELD_NUMBER: _builtins.int
     track_id: _builtins.str
     """Permanent id: 32 lower-case hexadecimal digits that are computed from the audio, not from its file name or tags."""
     title: _builtins.str
-    """The title in the file's tags, or else the file name without its extension."""
+    """The title that the owner gives, or else that in the file's tags, or else the file name without its extension."""
     artist: _builtins.str
-    """The first artist in the file's tags, or empty. Some files name all artists in this one text; see artists."""
+    """The artist that the owner gives, or else the first one in the file's tags, or empty. Some files name all artists in this one text; see artists."""
     album: _builtins.str
-    """The album in the file's tags, or empty."""
+    """The album that the owner gives, or else that in the file's tags, or empty."""
     genre: _builtins.str
     """The genre that the model predicts, the one with the best score."""
     tagged_genre: _builtins.str
@@ -78,13 +81,19 @@ class Track(_message.Message):
     """The MusicBrainz id of the release (the album) in the file's tags, a UUID in lower case, or empty."""
     raw_path: _builtins.bytes
     """The bytes of the path, only if they are not the text of path: a file name of Linux need not be UTF-8. Else empty."""
+    external_id: _builtins.str
+    """The track's id in its owner's system, unique in the catalogue, or empty. Wherever a request has the id of a track,
+    "external:" and this id is accepted as well.
+    """
     @_builtins.property
     def duration(self) -> _duration_pb2.Duration:
         """Duration of the whole track."""
 
     @_builtins.property
     def artists(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """All artists in the file's tags, [0, 32] of them, each by itself as far as the file separates them."""
+        """The artist that the owner gives, or else all artists in the file's tags, [0, 32] of them, each by itself as far as
+        the file separates them.
+        """
 
     @_builtins.property
     def tagged_genres(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
@@ -100,6 +109,10 @@ class Track(_message.Message):
         scores in the order of their names. Scores are rounded to 1/255. Empty for a model that does not tag, such as
         segue-fast, and for tracks that were indexed before Segue kept tags.
         """
+
+    @_builtins.property
+    def attributes(self) -> _struct_pb2.Struct:
+        """Values that the owner gives to the track, [0, 32] of them by name: texts, numbers, truth values and lists of texts."""
 
     def __init__(
         self,
@@ -124,10 +137,12 @@ class Track(_message.Message):
         musicbrainz_artist_ids: _abc.Iterable[_builtins.str] | None = ...,
         raw_path: _builtins.bytes = ...,
         tags: _abc.Iterable[_tag_pb2.TagScore] | None = ...,
+        external_id: _builtins.str = ...,
+        attributes: _struct_pb2.Struct | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["duration", b"duration"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["attributes", b"attributes", "duration", b"duration"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["album", b"album", "album_artist", b"album_artist", "artist", b"artist", "artists", b"artists", "disc_number", b"disc_number", "duration", b"duration", "genre", b"genre", "isrc", b"isrc", "musicbrainz_artist_ids", b"musicbrainz_artist_ids", "musicbrainz_recording_id", b"musicbrainz_recording_id", "musicbrainz_release_id", b"musicbrainz_release_id", "path", b"path", "raw_path", b"raw_path", "tagged_genre", b"tagged_genre", "tagged_genres", b"tagged_genres", "tags", b"tags", "title", b"title", "track_id", b"track_id", "track_number", b"track_number", "year", b"year"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["album", b"album", "album_artist", b"album_artist", "artist", b"artist", "artists", b"artists", "attributes", b"attributes", "disc_number", b"disc_number", "duration", b"duration", "external_id", b"external_id", "genre", b"genre", "isrc", b"isrc", "musicbrainz_artist_ids", b"musicbrainz_artist_ids", "musicbrainz_recording_id", b"musicbrainz_recording_id", "musicbrainz_release_id", b"musicbrainz_release_id", "path", b"path", "raw_path", b"raw_path", "tagged_genre", b"tagged_genre", "tagged_genres", b"tagged_genres", "tags", b"tags", "title", b"title", "track_id", b"track_id", "track_number", b"track_number", "year", b"year"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -16,7 +16,7 @@ from tests.helpers.machine.waiting import PATIENCE_SECONDS
 _USER = """
 import sys
 from pathlib import Path
-from segue.core.redis_catalogue.private_server import open_private_redis
+from segue.core.redis_catalogue.private.server import open_private_redis
 with open_private_redis(Path(sys.argv[1])) as redis:
     print(redis.url, flush=True)
     sys.stdin.readline()

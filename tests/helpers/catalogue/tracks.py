@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from segue.core.catalogue.own_metadata import NO_METADATA, OwnMetadata
-from segue.core.catalogue.records import Addition, ModelKey, PathRecord, Track, Vector
+from segue.core.catalogue.identity import ModelKey
+from segue.core.catalogue.records import NO_METADATA, Addition, OwnMetadata, PathRecord, Track, Vector
 from segue.core.catalogue.store import WritableStore
 from segue.core.catalogue.tag_scores import pack_tag_scores
 from segue.core.errors import CatalogueLocked

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from segue.core.catalogue.records import Track, Vector
+from segue.core.catalogue.records import NO_METADATA, Attribute, OwnMetadata, Track, Vector
 from segue.core.catalogue.tag_scores import pack_tag_scores
 from segue.core.model.artifact import Manifest
 from segue.v1.recommendation_service_pb2 import (
@@ -43,6 +43,15 @@ def track(number: int, manifest: Manifest) -> Track:
         path=f"/music/{'a' if number % 4 else 'ab'}/{number}.flac",
         tag_scores=pack_tag_scores(scores, manifest.tags),
     )
+
+
+def own(number: int) -> OwnMetadata:
+    """The owner's metadata of an invented track; every fourth has none."""
+    if number % 4 == 0:
+        return NO_METADATA
+    lists: dict[str, Attribute] = {"lists": ("morning", f"list {number % 3}")} if number % 2 else {}
+    given: dict[str, Attribute] = {"mood": "calm" if number % 3 else "wild", "bpm": 60.0 + number, "live": number > 30}
+    return OwnMetadata(f"id/{number}", album="Own album" if number % 6 == 1 else "", attributes={**given, **lists})
 
 
 def tags_of(known: Track) -> set[str]:

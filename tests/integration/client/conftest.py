@@ -76,19 +76,19 @@ DETAILS: dict[str, Any] = {
     "embedding": [0.75, -0.5],
     "tags": [TagScore(tag=f"tag {number}", score=(11 - number) / 16) for number in range(12)],
 }
+SHARED: dict[str, Any] = {"artist": "An Artist", "album": "An Album", "track_number": 3, "year": 1959, "genre": "blues"}
+OWN: dict[str, Any] = {"attributes": {"mood": "calm", "bpm": 90, "live": True, "lists": ["x", "y"]}}
 TRACKS = [
     Track(
         track_id=f"{number:032x}",
         title=f"Song {number}",
-        artist="An Artist",
         artists=["An Artist", "Another"],
-        album="An Album",
-        track_number=3,
-        year=1959,
-        genre="blues",
         duration=Duration(seconds=180 + number),
         path=f"music/song-{number}.flac",
         tags=[TagScore(tag="sad", score=0.5), TagScore(tag="80s", score=0.125)],
+        external_id=f"a/{number}",
+        **SHARED,
+        **OWN,
     )
     for number in range(5)
 ]

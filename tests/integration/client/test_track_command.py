@@ -18,6 +18,16 @@ def test_track(peer: Peer) -> None:
     assert (180.0, "", TRACKS[0].track_id) == (printed["duration"], printed["tagged_genre"], printed["track_id"])
 
 
+def test_own_metadata(peer: Peer) -> None:
+    """External ids are sent as they are, also with a slash; attributes are printed as --attribute accepts them."""
+    text = segue(peer, "track", "external:a/0.c").stdout
+    assert "external:a/0.c" == peer.received[0].track_id
+    lines = [" ".join(line.split()) for line in text.splitlines()]
+    assert {"External id a/0", "Attributes bpm=90, lists=x; y, live=true, mood=calm"} <= {*lines}
+    (printed,) = document(segue(peer, "track", "external:a/0.c", "--json"))["results"]
+    assert {"mood": "calm", "bpm": 90, "live": True, "lists": ["x", "y"]} == printed["attributes"]
+
+
 def test_several_tracks(peer: Peer) -> None:
     """Tracks are named by ids and by paths; each that fails has its error, and the exit code is 1."""
     missing, known = "f" * 32, [TRACKS[1].track_id, TRACKS[2].track_id]

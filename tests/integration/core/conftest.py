@@ -15,7 +15,7 @@ from redis import Redis
 
 from segue.core.catalogue.store import WritableStore
 from segue.core.redis_catalogue.keys import RedisKeys
-from segue.core.redis_catalogue.private_server import PrivateRedis, open_private_redis
+from segue.core.redis_catalogue.private.server import PrivateRedis, open_private_redis
 from segue.core.redis_catalogue.store import RedisStore
 from segue.core.testing.memory_store import MemoryStore
 from tests.helpers.machine.pools import Pool, new_pool

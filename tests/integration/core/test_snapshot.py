@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from segue.core.catalogue.records import Identity
+from segue.core.catalogue.identity import Identity
 from segue.core.errors import CatalogueEmpty, SnapshotUnwritable
 from segue.core.index.publishing import publish
 from segue.core.index.snapshot import list_snapshots, load_newest, newest_revision

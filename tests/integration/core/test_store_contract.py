@@ -10,42 +10,13 @@ import numpy as np
 import pytest
 
 from segue.core.catalogue.display_path import display_path
-from segue.core.catalogue.own_metadata import NO_METADATA, Attribute, OwnMetadata
-from segue.core.catalogue.records import (
-    Addition,
-    CatalogueState,
-    Event,
-    ModelKey,
-    PathRecord,
-    Track,
-    TrackFacts,
-    Vector,
-)
-from segue.core.catalogue.store import TrackStore, WritableStore, all_track_ids
+from segue.core.catalogue.identity import CatalogueState, ModelKey
+from segue.core.catalogue.records import Addition, Event, PathRecord, Track, TrackFacts, Vector
+from segue.core.catalogue.store import WritableStore, all_track_ids
 from segue.core.errors import CatalogueLocked, CatalogueMismatch, EmbeddingUnusable
 from segue.core.testing.memory_store import MemoryStore
+from tests.helpers.catalogue.random_metadata import any_metadata, content
 from tests.helpers.catalogue.tracks import MODEL, WIDTH, addition, additions, embedding, track_id
-
-EXTERNAL_IDS = ["e1", "e2", "\u00e9 3"]
-
-
-def any_metadata(dice: random.Random) -> OwnMetadata:
-    """Returns random metadata of an owner, often none; several files may have the same external id."""
-    if dice.random() < 0.4:
-        return NO_METADATA
-    given: dict[str, Attribute] = {"mood": "calm", "bpm": 90.5, "live": True, "lists": ("a", "b")}
-    attributes = given if dice.random() < 0.5 else {}
-    external_id, title, album = dice.choice([*EXTERNAL_IDS, ""]), dice.choice(["", "T"]), dice.choice(["", "A b"])
-    return OwnMetadata(external_id, title, album=album, attributes=attributes)
-
-
-def content(store: TrackStore, paths: list[str]) -> tuple[object, ...]:
-    """Returns everything that can be read of a catalogue with files at these paths."""
-    ids = list(all_track_ids(store))
-    vectors = [None if vector is None else vector.tobytes() for vector in store.embeddings(ids)]
-    tracks = [store.get(ids), store.facts(ids), vectors, store.paths(ids), store.files(paths)]
-    tracks.append(store.external_paths(EXTERNAL_IDS))
-    return (store.revision(), store.count(), ids, tracks, store.events(0, 10_000))
 
 
 def test_a_new_catalogue_is_empty(any_store: WritableStore) -> None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from segue.core.catalogue.external_ids import resolve_ids, track_ids_of
-from segue.core.catalogue.own_metadata import NO_METADATA, Attribute, OwnMetadata
-from segue.core.catalogue.records import TrackFacts
+from segue.core.catalogue.records import NO_METADATA, Attribute, OwnMetadata, TrackFacts
 from segue.core.catalogue.store import TrackStore, WritableStore
 from tests.helpers.catalogue.tracks import MODEL, addition, track_id
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from segue.core.catalogue.records import Identity
+from segue.core.catalogue.identity import Identity
 from segue.core.failpoints import Failpoint
 from segue.core.model.artifact import read_manifest
 from segue.core.redis_catalogue.open import open_store

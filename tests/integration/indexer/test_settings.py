@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from segue.core.redis_catalogue.open import open_store
-from segue.core.redis_catalogue.private_server import open_private_redis
+from segue.core.redis_catalogue.private.server import open_private_redis
 from tests.helpers.catalogue.tracks import WIDTH, addition
 from tests.helpers.indexer import PROGRAM
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from segue.core.catalogue.own_metadata import OwnMetadata
+from segue.core.catalogue.records import OwnMetadata
 from segue.core.catalogue.store import all_track_ids
 from segue.core.index.snapshot import load_newest
 from segue.core.index.snapshot_header import HEADER, INDEX, TRACK_IDS

@@ -14,8 +14,8 @@ from redis.exceptions import NoPermissionError
 
 from segue.core.redis_catalogue.keys import RedisKeys
 from segue.core.redis_catalogue.open import open_store
-from segue.core.redis_catalogue.private_locations import find_server
-from segue.core.redis_catalogue.private_server import open_private_redis
+from segue.core.redis_catalogue.private.locations import find_server
+from segue.core.redis_catalogue.private.server import open_private_redis
 from segue.indexer.catalogue.session import require_identity
 from tests.helpers.indexer import run
 from tests.helpers.machine.waiting import wait_until

@@ -12,7 +12,7 @@ import click
 from google.protobuf.duration_pb2 import Duration
 
 from segue.client._calls import catalogue_path, replace_surrogates
-from segue.v1.recommendation_service_pb2 import TrackExclusion, TrackFilter, Variety
+from segue.v1.recommendation_service_pb2 import AttributeCondition, TrackExclusion, TrackFilter, Variety
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 _YEARS = re.compile(r"(\d{1,4})?(-)?(\d{1,4})?")
@@ -59,6 +59,31 @@ _EXCLUDED = {
     "albums": ("--not-album", "TITLE", "No tracks of the album TITLE"),
     "folders": ("--not-folder", "FOLDER", "No tracks in FOLDER, or below"),
 }
+_CONDITION = re.compile(r"([^=]+)=(.*)", re.DOTALL)
+_NUMBER = r"-?\d+(?:\.\d+)?"
+_NUMBERS = re.compile(rf"({_NUMBER})?(\.\.)?({_NUMBER})?", re.ASCII)
+
+
+class _AttributeType(click.ParamType):  # type: ignore[type-arg] # generic in its types alone
+    """A condition on an attribute: a text, true, false, a number, or a range of numbers that may be open at one end."""
+
+    name = "condition"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> AttributeCondition:  # noqa: ANN401 - click's own signature
+        """Returns the condition."""
+        match = _CONDITION.fullmatch(str(value))
+        if not match or not match[2]:
+            self.fail(f"{value!r} is no condition such as mood=calm, live=true, bpm=90..120 or bpm=90.. .", param, ctx)
+        name, text = map(replace_surrogates, match.groups())
+        if text in ("true", "false"):
+            return AttributeCondition(name=name, is_true=text == "true")
+        match = _NUMBERS.fullmatch(text)
+        if not match or not (match[1] or match[3]):
+            return AttributeCondition(name=name, values=[text])
+        least, greatest = (match[1], match[3]) if match[2] else (text, text)
+        return AttributeCondition(name=name, min=_number(least), max=_number(greatest))
+
+
 _AGAIN = "; can be given several times."
 _OPTIONS = (
     *(
@@ -68,6 +93,23 @@ _OPTIONS = (
     *(
         click.option(name, f"not_{field}", multiple=True, metavar=metavar, help=text + _AGAIN)
         for field, (name, metavar, text) in _EXCLUDED.items()
+    ),
+    click.option(
+        "--attribute",
+        "attributes",
+        multiple=True,
+        type=_AttributeType(),
+        metavar="NAME=VALUE",
+        help="Only tracks whose attribute NAME is VALUE: a text, true, false, a number, or a range such as 90..120"
+        + _AGAIN,
+    ),
+    click.option(
+        "--not-attribute",
+        "not_attributes",
+        multiple=True,
+        type=_AttributeType(),
+        metavar="NAME=VALUE",
+        help="No tracks whose attribute NAME is VALUE" + _AGAIN,
     ),
     click.option("--years", type=_YearsType(), metavar="RANGE", help="Only tracks of these years, such as 1990-1999."),
     click.option("--min-seconds", type=click.FloatRange(0), metavar="S", help="Only tracks at least so long."),
@@ -111,12 +153,15 @@ def criteria_options(command: _Command) -> Callable[..., Any]:
 
     @wraps(command)
     def with_criteria(*arguments: Any, **values: Any) -> Any:  # noqa: ANN401 - any command's own
-        exclude = TrackExclusion(**{name: _texts(name, values.pop(f"not_{name}")) for name in _EXCLUDED})
+        exclude = TrackExclusion(attributes=values.pop("not_attributes"))
+        for name in _EXCLUDED:
+            getattr(exclude, name).extend(_texts(name, values.pop(f"not_{name}")))
         wanted = TrackFilter(
             **(values.pop("years") or {}),
             min_duration=_duration(values.pop("min_seconds")),
             max_duration=_duration(values.pop("max_seconds")),
             min_similarity=values.pop("min_similarity"),
+            attributes=values.pop("attributes"),
             exclude=exclude if exclude.ListFields() else None,
         )
         for name in _LISTS:
@@ -140,6 +185,10 @@ def _texts(field: str, values: tuple[str, ...]) -> list[str]:
     return [catalogue_path(Path(value)) if is_path and value else replace_surrogates(value) for value in values]
 
 
+def _number(text: str | None) -> float | None:
+    return float(text) if text else None
+
+
 def _duration(seconds: float | None) -> Duration | None:
     if seconds is None:
         return None
@@ -150,6 +199,8 @@ def _duration(seconds: float | None) -> Duration | None:
 
 def option_of(field: str) -> str:
     """Returns the option that sets a field of a filter, such as "--not-artist" for "filter.exclude.artists"."""
+    if ".attributes" in field:
+        return "--not-attribute" if ".exclude." in field else "--attribute"
     *_, part, name = field.split(".")
     if name in _LISTS:
         return (_EXCLUDED if part == "exclude" else _LISTS)[name][0]

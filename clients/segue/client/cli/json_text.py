@@ -14,6 +14,7 @@ from segue.client.errors import SegueError
 # protobuf's own mapping writes these as strings, for JavaScript.
 _LARGE_INTEGERS = (FieldDescriptor.CPPTYPE_INT64, FieldDescriptor.CPPTYPE_UINT64)
 _DURATION = "google.protobuf.Duration"
+_STRUCT = "google.protobuf.Struct"
 
 
 def message_dict(message: Message) -> dict[str, Any]:
@@ -47,4 +48,6 @@ def _to_number(value: Any, field: FieldDescriptor) -> Any:  # noqa: ANN401 - any
         return int(value) if field.cpp_type in _LARGE_INTEGERS else value
     if field.message_type.full_name == _DURATION:
         return float(value.removesuffix("s"))
+    if field.message_type.full_name == _STRUCT:
+        return value
     return _with_numbers(value, field.message_type.fields_by_name)

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable
 from typing import Any, Protocol, TextIO
 
 import click
+from google.protobuf.json_format import MessageToDict
 
 from segue.client.cli import tables
 from segue.client.cli.json_text import error_dict, message_dict
@@ -111,6 +112,8 @@ class TableOutput:
                 ("Length", tables.length(track)),
                 ("Path", track.path),
                 ("Track id", track.track_id),
+                ("External id", track.external_id),
+                ("Attributes", _attributes(track)),
                 ("ISRC", track.isrc),
                 ("MusicBrainz recording", track.musicbrainz_recording_id),
                 ("MusicBrainz release", track.musicbrainz_release_id),
@@ -223,3 +226,18 @@ def print_paths(tracks: Iterable[Track], end: bytes) -> None:
 
 def _print_json(document: dict[str, Any]) -> None:
     click.echo(json.dumps(document, indent=2))
+
+
+def _attributes(track: Track) -> str:
+    """Formats the attributes of a track as name=value, in the order of their names."""
+    values = MessageToDict(track.attributes)
+    return ", ".join(f"{name}={_attribute(values[name])}" for name in sorted(values))
+
+
+def _attribute(value: str | float | bool | list[str]) -> str:
+    """Formats an attribute; a truth value as --attribute accepts it."""
+    if isinstance(value, list):
+        return "; ".join(value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value).removesuffix(".0") if isinstance(value, float) else value

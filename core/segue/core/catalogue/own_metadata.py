@@ -1,4 +1,4 @@
-"""The metadata that the owner of a library gives to a file."""
+"""Reads and writes the metadata that the owner of a library gives to a file, within their bounds."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ import json
 import math
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, fields
 from typing import Any
 
-Attribute = str | float | bool | tuple[str, ...]
-"""A text, a number, a truth value or a list of texts."""
+from segue.core.catalogue.records import NO_METADATA, Attribute, OwnMetadata
 
 MAX_EXTERNAL_ID, MAX_TEXT = 256, 1_024
 """Most characters of an external id, and of a title, an artist, an album or a text of an attribute."""
@@ -24,53 +23,27 @@ _CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _SHOWN_LETTERS = 50
 
 
-@dataclass(frozen=True)
-class OwnMetadata:
-    """The metadata that the owner of a library gives to a file; an empty text leaves the file's own tag.
+def parse_metadata(values: object) -> OwnMetadata:
+    """Returns the metadata of a JSON object; null is the same as a missing value.
 
-    Attributes:
-        external_id: id of the file in the owner's system, unique in the catalogue, or empty.
-        title: title in place of that in the tags, or empty.
-        artist: artist in place of those in the tags, or empty.
-        album: album in place of that in the tags, or empty.
-        attributes: values by name.
+    Raises:
+        ValueError: a field is unknown, or its value cannot be used; the message is a sentence that names the field.
     """
-
-    external_id: str = ""
-    title: str = ""
-    artist: str = ""
-    album: str = ""
-    attributes: Mapping[str, Attribute] = field(default_factory=dict)
-
-    def __bool__(self) -> bool:
-        return bool(self.external_id or self.title or self.artist or self.album or self.attributes)
-
-    @classmethod
-    def from_object(cls, values: object) -> OwnMetadata:
-        """Returns the metadata of a JSON object; null is the same as a missing value.
-
-        Raises:
-            ValueError: a field is unknown, or its value cannot be used; the message is a sentence that names the field.
-        """
-        if not isinstance(values, Mapping):
-            raise ValueError("The metadata are no JSON object.")  # noqa: TRY004 - the data is wrong, not the program
-        unknown = sorted(set(values) - {each.name for each in fields(cls)})
-        if unknown:
-            known = ", ".join(each.name for each in fields(cls))
-            raise ValueError(f"The field {_shown(unknown[0])} is unknown; the fields are {known}.")
-        given = {name: value for name, value in values.items() if value is not None}
-        attributes = _attributes(given.pop("attributes", {}))
-        texts = {name: _text(name, value, _MAX_LENGTHS[name]) for name, value in given.items()}
-        return cls(**texts, attributes=attributes)
-
-    def to_json(self) -> str:
-        """Returns the metadata as a JSON object on one line, without empty values."""
-        values = {name: value for name, value in asdict(self).items() if value}
-        return json.dumps(values, separators=(",", ":"), sort_keys=True)
+    if not isinstance(values, Mapping):
+        raise ValueError("The metadata are no JSON object.")  # noqa: TRY004 - the data is wrong, not the program
+    unknown = sorted(set(values) - set(_FIELDS))
+    if unknown:
+        raise ValueError(f"The field {_shown(unknown[0])} is unknown; the fields are {', '.join(_FIELDS)}.")
+    given = {name: value for name, value in values.items() if value is not None}
+    attributes = _attributes(given.pop("attributes", {}))
+    texts = {name: _text(name, value, _MAX_LENGTHS[name]) for name, value in given.items()}
+    return OwnMetadata(**texts, attributes=attributes)
 
 
-NO_METADATA = OwnMetadata()
-"""The metadata of a file to which the owner gave none."""
+def metadata_to_json(own: OwnMetadata) -> str:
+    """Returns metadata as a JSON object on one line, without empty values."""
+    values = {name: value for name, value in asdict(own).items() if value}
+    return json.dumps(values, separators=(",", ":"), sort_keys=True)
 
 
 def own_of(paths: Iterable[str], own: Mapping[str, OwnMetadata]) -> OwnMetadata:
@@ -78,6 +51,7 @@ def own_of(paths: Iterable[str], own: Mapping[str, OwnMetadata]) -> OwnMetadata:
     return next((own[path] for path in sorted(paths) if path in own), NO_METADATA)
 
 
+_FIELDS = tuple(field.name for field in fields(OwnMetadata))
 _MAX_LENGTHS = {"external_id": MAX_EXTERNAL_ID, "title": MAX_TEXT, "artist": MAX_TEXT, "album": MAX_TEXT}
 
 

@@ -10,15 +10,58 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from segue.core.catalogue.own_metadata import NO_METADATA, Attribute, OwnMetadata
-
 Vector = NDArray[np.float32]
+Attribute = str | float | bool | tuple[str, ...]
+"""A text, a number, a truth value or a list of texts."""
 
 
 # The greatest distance of a length from 1. The rounding error of a few hundred squares in float32 is far below it.
 _LENGTH_TOLERANCE = 1e-3
 # As many as Redis stores in 4 bytes.
 _MARK_BITS = 30
+
+
+@dataclass(frozen=True, eq=False)
+class OwnMetadata:
+    """The metadata that the owner of a library gives to a file; an empty text leaves the file's own tag.
+
+    Attributes:
+        external_id: id of the file in the owner's system, unique in the catalogue, or empty.
+        title: title in place of that in the tags, or empty.
+        artist: artist in place of those in the tags, or empty.
+        album: album in place of that in the tags, or empty.
+        attributes: values by name.
+    """
+
+    external_id: str = ""
+    title: str = ""
+    artist: str = ""
+    album: str = ""
+    attributes: Mapping[str, Attribute] = field(default_factory=dict)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, OwnMetadata) or self._texts != other._texts:
+            return False
+        return has_same_values(self.attributes, other.attributes)
+
+    def __hash__(self) -> int:
+        return hash(self._texts)
+
+    @property
+    def _texts(self) -> tuple[str, ...]:
+        return self.external_id, self.title, self.artist, self.album
+
+    def __bool__(self) -> bool:
+        return bool(self.external_id or self.title or self.artist or self.album or self.attributes)
+
+
+def has_same_values(attributes: Mapping[str, object], others: Mapping[str, object]) -> bool:
+    """Returns whether attributes have the same values of the same types; for Python, 1.0 and True are equal."""
+    return attributes == others and all(type(value) is type(others[name]) for name, value in attributes.items())
+
+
+NO_METADATA = OwnMetadata()
+"""The metadata of a file to which the owner gave none."""
 
 
 @dataclass(frozen=True)
@@ -199,64 +242,6 @@ class Event:
     kind: EventKind
     track_id: str
     mark: int = field(default=0, compare=False)
-
-
-class ModelKey(NamedTuple):
-    """The properties that embeddings must share to be comparable.
-
-    Attributes:
-        model_id: id of the artifact.
-        fingerprint: fingerprint of its front end.
-        width: width of an embedding.
-    """
-
-    model_id: str
-    fingerprint: str
-    width: int
-
-
-@dataclass(frozen=True)
-class CatalogueState:
-    """The state of a catalogue at one moment; it differs after each change of a track.
-
-    Attributes:
-        identity: its identity, or None before the first writer.
-        oldest_revision: revision of the oldest event in the stream, or ``revision + 1`` if the stream is empty.
-        revision: revision of the newest event, or 0 if there is none.
-        tracks: number of tracks.
-        mark: mark of the newest event, or 0 if there is none.
-        last_write: text that differs after each transaction of a writer, including those without an event, as of new
-            titles; None if the store does not know.
-    """
-
-    identity: Identity | None
-    oldest_revision: int
-    revision: int
-    tracks: int
-    mark: int = field(default=0, compare=False)
-    last_write: str | None = field(default=None, compare=False)
-
-
-@dataclass(frozen=True)
-class Identity:
-    """The identity of a catalogue, and the model that its embeddings come from.
-
-    Attributes:
-        uuid: random id of the catalogue.
-        model_id: id of the artifact that made every embedding.
-        fingerprint: fingerprint of the artifact's front end.
-        width: width of an embedding.
-    """
-
-    uuid: str
-    model_id: str
-    fingerprint: str
-    width: int
-
-    @property
-    def key(self) -> ModelKey:
-        """The model that built the catalogue."""
-        return ModelKey(self.model_id, self.fingerprint, self.width)
 
 
 def is_unit(embedding: Vector) -> bool:

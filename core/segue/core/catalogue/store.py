@@ -11,18 +11,8 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from segue.core.catalogue.damaged_records import DamagedRecords
-from segue.core.catalogue.records import (
-    Addition,
-    CatalogueState,
-    Event,
-    FailureRecord,
-    Identity,
-    ModelKey,
-    PathRecord,
-    Track,
-    TrackFacts,
-    Vector,
-)
+from segue.core.catalogue.identity import CatalogueState, Identity, ModelKey
+from segue.core.catalogue.records import Addition, Event, FailureRecord, PathRecord, Track, TrackFacts, Vector
 from segue.core.errors import CatalogueMismatch
 
 

@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 
-from segue.core.catalogue.own_metadata import OwnMetadata
-from segue.core.catalogue.records import FailureRecord, Identity, PathRecord, Track, Vector, is_unit
+from segue.core.catalogue.identity import Identity
+from segue.core.catalogue.records import FailureRecord, OwnMetadata, PathRecord, Track, Vector, is_unit
 from segue.core.catalogue.tag_scores import is_packed
 
 MAX_WIDTH = 65_536

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
-from segue.core.catalogue.records import CatalogueState, Identity
+from segue.core.catalogue.identity import CatalogueState, Identity
 from segue.core.catalogue.store import TrackStore
 from segue.core.errors import CatalogueEmpty, CatalogueLocked, SnapshotDamaged, SnapshotUnwritable
 from segue.core.failpoints import Failpoint, reach

@@ -20,7 +20,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from segue.core.catalogue.records import Identity
+from segue.core.catalogue.identity import Identity
 from segue.core.errors import SnapshotDamaged
 from segue.core.files import sha256_of
 from segue.core.index.snapshot_header import COPIES, HEADER, INDEX, TRACK_IDS, SnapshotHeader

@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from segue.core.catalogue.finding import Finding
-from segue.core.catalogue.records import Identity
+from segue.core.catalogue.identity import Identity
 from segue.core.catalogue.store import TrackStore, all_track_ids
 from segue.core.errors import SnapshotDamaged
 from segue.core.index.snapshot import Snapshot, list_snapshots, load

@@ -21,7 +21,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from segue.core.catalogue.records import ModelKey
+from segue.core.catalogue.identity import ModelKey
 from segue.core.errors import ArtifactDamaged, ArtifactError, FingerprintMismatch
 from segue.core.features.config import FeatureConfig
 from segue.core.files import sha256_of

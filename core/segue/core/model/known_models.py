@@ -8,7 +8,7 @@ from contextlib import suppress
 from difflib import get_close_matches
 from pathlib import Path
 
-from segue.core.catalogue.records import Identity
+from segue.core.catalogue.identity import Identity
 from segue.core.errors import ArtifactError
 from segue.core.model.artifact import MANIFEST, Manifest
 from segue.core.paths import default_model, shipped_model_names, shipped_models

@@ -10,12 +10,14 @@ from typing import Any, cast, get_args
 
 import numpy as np
 
-from segue.core.catalogue.own_metadata import NO_METADATA, OwnMetadata
+from segue.core.catalogue.identity import Identity
+from segue.core.catalogue.own_metadata import metadata_to_json, parse_metadata
 from segue.core.catalogue.records import (
+    NO_METADATA,
     Event,
     EventKind,
     FailureRecord,
-    Identity,
+    OwnMetadata,
     PathRecord,
     Track,
     TrackFacts,
@@ -83,7 +85,7 @@ def track_from_hash(track_id: str, raw: Mapping[bytes, bytes]) -> Track:
 
 def own_to_bytes(own: OwnMetadata) -> bytes:
     """Encodes the owner's metadata; none is no bytes."""
-    return own.to_json().encode() if own else b""
+    return metadata_to_json(own).encode() if own else b""
 
 
 def own_from_bytes(raw: bytes) -> OwnMetadata:
@@ -92,7 +94,7 @@ def own_from_bytes(raw: bytes) -> OwnMetadata:
     Raises:
         ValueError: the bytes are damaged; the message is a sentence.
     """
-    return OwnMetadata.from_object(parse_json("Its own metadata", raw)) if raw else NO_METADATA
+    return parse_metadata(parse_json("Its own metadata", raw)) if raw else NO_METADATA
 
 
 def _seconds(raw: bytes) -> float:

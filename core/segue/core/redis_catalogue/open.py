@@ -14,7 +14,7 @@ from redis.exceptions import RedisError
 from segue.core.errors import StoreUnavailable
 from segue.core.paths import use_data_folder
 from segue.core.redis_catalogue.client import DEFAULT_TIMEOUTS, RedisTimeouts, address_of, connect
-from segue.core.redis_catalogue.private_server import open_private_redis
+from segue.core.redis_catalogue.private.server import open_private_redis
 from segue.core.redis_catalogue.store import RedisStore
 
 log = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ from typing import Any
 from redis import Redis
 from redis.client import Pipeline
 
-from segue.core.catalogue.records import CatalogueState
+from segue.core.catalogue.identity import CatalogueState
 from segue.core.redis_catalogue.codec import identity_from_hash
 from segue.core.redis_catalogue.keys import LiveKeys, RedisKeys, to_text
 

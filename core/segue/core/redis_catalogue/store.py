@@ -12,17 +12,8 @@ from redis.client import Pipeline
 
 from segue.core.batching import batched
 from segue.core.catalogue.damaged_records import DamagedRecords, Kind
-from segue.core.catalogue.records import (
-    CatalogueState,
-    Event,
-    FailureRecord,
-    Identity,
-    ModelKey,
-    PathRecord,
-    Track,
-    TrackFacts,
-    Vector,
-)
+from segue.core.catalogue.identity import CatalogueState, Identity, ModelKey
+from segue.core.catalogue.records import Event, FailureRecord, PathRecord, Track, TrackFacts, Vector
 from segue.core.catalogue.store import check_same_model
 from segue.core.redis_catalogue.audit import RedisAudit
 from segue.core.redis_catalogue.client import (

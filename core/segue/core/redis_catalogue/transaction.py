@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from segue.core.catalogue.finding import Command
-from segue.core.catalogue.own_metadata import NO_METADATA, OwnMetadata, own_of
-from segue.core.catalogue.records import Addition, FailureRecord, PathRecord, Track, new_mark
+from segue.core.catalogue.own_metadata import own_of
+from segue.core.catalogue.records import NO_METADATA, Addition, FailureRecord, OwnMetadata, PathRecord, Track, new_mark
 from segue.core.redis_catalogue.codec import OWN, failure_to_bytes, file_to_bytes, own_to_bytes, track_to_hash
 from segue.core.redis_catalogue.keys import RedisKeys, to_bytes, to_text
 

@@ -11,19 +11,9 @@ from dataclasses import replace
 from typing import Literal
 
 from segue.core.catalogue.damaged_records import DamagedRecords
+from segue.core.catalogue.identity import CatalogueState, Identity
 from segue.core.catalogue.own_metadata import own_of
-from segue.core.catalogue.records import (
-    Addition,
-    CatalogueState,
-    Event,
-    FailureRecord,
-    Identity,
-    PathRecord,
-    Track,
-    TrackFacts,
-    Vector,
-    new_mark,
-)
+from segue.core.catalogue.records import Addition, Event, FailureRecord, PathRecord, Track, TrackFacts, Vector, new_mark
 from segue.core.catalogue.store import check_same_model
 from segue.core.errors import CatalogueLocked
 from segue.core.redis_catalogue.codec import embedding_from_bytes, embedding_to_bytes

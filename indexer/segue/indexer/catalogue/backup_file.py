@@ -20,7 +20,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import BinaryIO
 
-from segue.core.catalogue.records import FailureRecord, Identity
+from segue.core.catalogue.identity import Identity
+from segue.core.catalogue.records import FailureRecord
 from segue.core.errors import BackupUnusable
 from segue.core.files import atomic_write, sha256_of
 from segue.indexer.catalogue.backup_lines import MAX_LINE_BYTES, Entry, identity_from_line, read_line, to_line

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from segue.core.catalogue.own_metadata import OwnMetadata
-from segue.core.catalogue.records import Addition, FailureRecord, Identity, PathRecord, Track, Vector
+from segue.core.catalogue.identity import Identity
+from segue.core.catalogue.own_metadata import metadata_to_json, parse_metadata
+from segue.core.catalogue.records import Addition, FailureRecord, PathRecord, Track, Vector
 from segue.core.catalogue.validity import check_failure, check_file, check_identity, check_track
 from segue.core.errors import BackupUnwritable
 from segue.core.redis_catalogue.codec import embedding_from_bytes, parse_json
@@ -66,7 +67,7 @@ def _to_json(entry: Entry | FailureRecord) -> dict[str, Any]:
 
 
 def _file_values(file: PathRecord) -> list[Any]:
-    own = [json.loads(file.own.to_json())] if file.own else []
+    own = [json.loads(metadata_to_json(file.own))] if file.own else []
     return [file.path, file.size, file.mtime_ns, file.ctime_ns, *own]
 
 
@@ -144,7 +145,7 @@ def _file(values: object, track: Track) -> PathRecord:
     if not isinstance(values, list) or len(values) not in _FILE_VALUES:
         raise ValueError("One of its files has no path, size and time.")
     path, size, mtime_ns, ctime_ns, own = [*values, *_NO_VALUES[len(values) :]]
-    return check_file(PathRecord(path, size, mtime_ns, track.track_id, ctime_ns, OwnMetadata.from_object(own)))
+    return check_file(PathRecord(path, size, mtime_ns, track.track_id, ctime_ns, parse_metadata(own)))
 
 
 def _object(line: bytes, subject: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from segue.core.catalogue.records import Identity
+from segue.core.catalogue.identity import Identity
 from segue.core.catalogue.store import WritableStore
 from segue.core.errors import CatalogueEmpty, CatalogueMismatch
 from segue.core.features.windows import Windows

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from segue.core.batching import batched
-from segue.core.catalogue.records import FailureRecord, Identity
+from segue.core.catalogue.identity import Identity
+from segue.core.catalogue.records import FailureRecord
 from segue.core.catalogue.store import TrackStore, TrackWriter, all_track_ids
 from segue.core.errors import BackupUnusable, BackupUnwritable, CatalogueNotEmpty
 from segue.core.quantities import quantity

@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from segue.core.catalogue.display_path import display_path
-from segue.core.catalogue.own_metadata import NO_METADATA
+from segue.core.catalogue.records import NO_METADATA
 from segue.core.catalogue.store import TrackStore
 from segue.core.errors import RemovalRefused
 from segue.core.quantities import quantity

@@ -9,8 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from segue.core.batching import batched
-from segue.core.catalogue.own_metadata import NO_METADATA
-from segue.core.catalogue.records import PathRecord
+from segue.core.catalogue.records import NO_METADATA, PathRecord
 from segue.core.catalogue.store import TrackStore
 from segue.core.errors import MalformedRequest
 from segue.core.redis_catalogue.open import open_store

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from segue.core.catalogue.finding import Finding
-from segue.core.catalogue.records import Identity
+from segue.core.catalogue.identity import Identity
 from segue.core.index.publishing import remove_snapshot
 from segue.core.index.snapshot_audit import audit_snapshots
 from segue.core.redis_catalogue.store import RedisStore

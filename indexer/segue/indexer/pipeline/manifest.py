@@ -7,7 +7,7 @@ from pathlib import Path
 
 from segue.core.batching import batched
 from segue.core.catalogue.display_path import display_path
-from segue.core.catalogue.own_metadata import OwnMetadata
+from segue.core.catalogue.records import OwnMetadata
 from segue.core.catalogue.store import TrackStore
 from segue.indexer.errors import ManifestUnusable
 from segue.indexer.pipeline.manifest_lines import BadLine, Described, read_lines

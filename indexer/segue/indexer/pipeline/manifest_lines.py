@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from segue.core.catalogue.display_path import file_path
-from segue.core.catalogue.own_metadata import OwnMetadata
+from segue.core.catalogue.own_metadata import parse_metadata
+from segue.core.catalogue.records import OwnMetadata
 from segue.indexer.errors import ManifestUnusable
 
 MAX_LINE = 65_536
@@ -74,7 +75,7 @@ def _described(manifest: Path, number: int, values: Mapping[str, Any] | str) -> 
         return BadLine(number, values)
     path = values.get(_PATH)
     try:
-        own = OwnMetadata.from_object({name: value for name, value in values.items() if name != _PATH})
+        own = parse_metadata({name: value for name, value in values.items() if name != _PATH})
     except ValueError as error:
         return BadLine(number, str(error))
     if not isinstance(path, str) or not path or "\0" in path:
@@ -144,7 +145,7 @@ def _check_header(manifest: Path, header: Sequence[str]) -> None:
         problem = "its first line has a column twice"
     else:
         try:
-            OwnMetadata.from_object({"attributes": {name: "" for name in header if name not in _FIELDS}})
+            parse_metadata({"attributes": {name: "" for name in header if name not in _FIELDS}})
         except ValueError as error:
             problem = f"its first line cannot be used: {error}"
     if problem:

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from segue.core.catalogue.display_path import display_path
-from segue.core.catalogue.own_metadata import NO_METADATA, OwnMetadata
-from segue.core.catalogue.records import FailureRecord, PathRecord
+from segue.core.catalogue.records import NO_METADATA, FailureRecord, OwnMetadata, PathRecord
 from segue.core.errors import (
     AudioSilent,
     AudioTooLong,

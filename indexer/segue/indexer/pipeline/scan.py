@@ -13,8 +13,7 @@ from segue.core.audio.decoders.endings import ENDINGS, FFMPEG_ENDINGS
 from segue.core.audio.decoders.ffmpeg import is_installed
 from segue.core.batching import batched
 from segue.core.catalogue.display_path import display_path, file_path
-from segue.core.catalogue.own_metadata import NO_METADATA, OwnMetadata
-from segue.core.catalogue.records import FailureRecord, PathRecord
+from segue.core.catalogue.records import NO_METADATA, FailureRecord, OwnMetadata, PathRecord
 from segue.core.catalogue.store import TrackStore
 from segue.core.errors import NoMusic
 from segue.core.system_names import is_resource_fork, is_system_folder

@@ -6,8 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from segue.core.catalogue.display_path import display_path
-from segue.core.catalogue.own_metadata import NO_METADATA, OwnMetadata
-from segue.core.catalogue.records import Addition, Track
+from segue.core.catalogue.records import NO_METADATA, Addition, OwnMetadata, Track
 from segue.core.catalogue.store import TrackStore, TrackWriter
 from segue.indexer.pipeline.records import MusicFile, Tags
 from segue.indexer.pipeline.scan import may_exist

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 
-from segue.core.catalogue.records import CatalogueState, Identity
+from segue.core.catalogue.identity import CatalogueState, Identity
 from segue.core.catalogue.store import TrackStore
 from segue.core.errors import (
     CatalogueEmpty,

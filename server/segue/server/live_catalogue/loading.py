@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from segue.core.catalogue.records import CatalogueState, Identity
+from segue.core.catalogue.identity import CatalogueState, Identity
 from segue.core.catalogue.store import TrackStore, all_track_ids
 from segue.core.index import snapshot
 from segue.server.live_catalogue.view import View

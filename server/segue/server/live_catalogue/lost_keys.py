@@ -6,7 +6,8 @@ import logging
 from collections.abc import Sequence
 from typing import Protocol
 
-from segue.core.catalogue.records import CatalogueState, Track, Vector
+from segue.core.catalogue.identity import CatalogueState
+from segue.core.catalogue.records import Track, Vector
 from segue.core.catalogue.store import TrackStore
 from segue.core.errors import CatalogueLost
 from segue.core.quantities import quantity

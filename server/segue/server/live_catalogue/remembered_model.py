@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
-from segue.core.catalogue.records import Identity
+from segue.core.catalogue.identity import Identity
 from segue.core.catalogue.store import TrackStore
 from segue.core.errors import StoreUnavailable
 from segue.core.index.snapshot import newest_identity

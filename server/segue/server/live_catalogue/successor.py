@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from segue.core.catalogue.records import Identity
+from segue.core.catalogue.identity import Identity
 from segue.core.catalogue.store import check_same_model
 from segue.core.errors import ArtifactError, CatalogueMismatch, Starting
 from segue.core.model.artifact import Manifest

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 
-from segue.core.catalogue.records import CatalogueState, Track
+from segue.core.catalogue.identity import CatalogueState
+from segue.core.catalogue.records import Track
 from segue.core.catalogue.store import TrackStore
 from segue.core.errors import StoreUnavailable
 from segue.core.index.vector_index import Neighbour

@@ -8,7 +8,8 @@ from functools import cached_property
 
 import numpy as np
 
-from segue.core.catalogue.records import Event, Identity
+from segue.core.catalogue.identity import Identity
+from segue.core.catalogue.records import Event
 from segue.core.catalogue.store import TrackStore
 from segue.core.index.vector_index import ExactIndex, HnswIndex, Neighbour, VectorIndex, Vectors, ranked
 

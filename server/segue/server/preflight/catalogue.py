@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from redis.exceptions import NoPermissionError
 
-from segue.core.catalogue.records import Identity
+from segue.core.catalogue.identity import Identity
 from segue.core.catalogue.store import TrackStore, check_same_model
 from segue.core.errors import CatalogueMismatch, SegueError, StoreUnavailable
 from segue.core.model.artifact import Manifest

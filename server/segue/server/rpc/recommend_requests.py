@@ -8,11 +8,19 @@ from collections.abc import Sequence
 import numpy as np
 from google.protobuf.duration_pb2 import Duration
 
+from segue.core.catalogue.own_metadata import MAX_ATTRIBUTES
 from segue.core.errors import MalformedRequest
 from segue.core.index.vector_index import Vectors
 from segue.core.model.artifact import Manifest
 from segue.server.live_catalogue.selector import DIVERSITY_POOL
-from segue.server.selection.criteria import DEFAULT_PER_ARTIST, Criteria, Exclusion, TrackFilter, Variety
+from segue.server.selection.attributes import AttributeCondition
+from segue.server.selection.criteria import (
+    DEFAULT_PER_ARTIST,
+    Criteria,
+    Exclusion,
+    TrackFilter,
+    Variety,
+)
 from segue.server.selection.track_table import MAX_TAGS
 from segue.v1 import recommendation_service_pb2
 
@@ -77,6 +85,7 @@ def _filter(wanted: recommendation_service_pb2.TrackFilter, manifest: Manifest) 
         max_seconds=_seconds("filter.max_duration", wanted.max_duration) if wanted.HasField("max_duration") else None,
         folders=tuple(wanted.folders),
         track_ids=frozenset(wanted.track_ids),
+        attributes=_attributes("filter.attributes", wanted.attributes),
         min_similarity=similarity,
         exclude=exclude and _exclusion(exclude, manifest),
     )
@@ -90,7 +99,35 @@ def _exclusion(exclude: recommendation_service_pb2.TrackExclusion, manifest: Man
         albums=frozenset(exclude.albums),
         folders=tuple(exclude.folders),
         track_ids=frozenset(exclude.track_ids),
+        attributes=_attributes("filter.exclude.attributes", exclude.attributes),
     )
+
+
+def _attributes(
+    field: str, conditions: Sequence[recommendation_service_pb2.AttributeCondition]
+) -> tuple[AttributeCondition, ...]:
+    if len(conditions) > MAX_ATTRIBUTES:
+        message = f"{field} has {len(conditions):,} conditions; send at most {MAX_ATTRIBUTES}."
+        raise MalformedRequest(field, message)
+    return tuple(_attribute(f"{field}[{number}]", condition) for number, condition in enumerate(conditions))
+
+
+def _attribute(field: str, condition: recommendation_service_pb2.AttributeCondition) -> AttributeCondition:
+    has_range = condition.HasField("min") or condition.HasField("max")
+    if not condition.name or [bool(condition.values), condition.HasField("is_true"), has_range].count(True) != 1:
+        message = f"{field} needs a name, and one kind of condition: values, is_true, or min and max."
+        raise MalformedRequest(field, message)
+    _check_texts(f"{field}.name", [condition.name])
+    _check_texts(f"{field}.values", condition.values)
+    if condition.values:
+        return AttributeCondition(condition.name, values=frozenset(condition.values))
+    if condition.HasField("is_true"):
+        return AttributeCondition(condition.name, is_true=condition.is_true)
+    least = condition.min if condition.HasField("min") else -math.inf
+    greatest = condition.max if condition.HasField("max") else math.inf
+    if math.isnan(least) or math.isnan(greatest):
+        raise MalformedRequest(field, f"{field} has a bound that is no number.")
+    return AttributeCondition(condition.name, least=least, greatest=greatest)
 
 
 def _check_values(
@@ -103,13 +140,15 @@ def _check_values(
         MalformedRequest: a list is too long, or has an empty text.
     """
     for field in ("genres", "tags", "artists", "albums", "folders", "track_ids"):
-        values: Sequence[str] = getattr(conditions, field)
-        if len(values) > MAX_FILTER_VALUES:
-            message = f"{name}.{field} has {len(values):,} values; send at most {MAX_FILTER_VALUES:,}."
-            raise MalformedRequest(f"{name}.{field}", message)
-        if "" in values or any(len(value) > MAX_VALUE_LENGTH for value in values):
-            message = f"{name}.{field} has a text that is empty or longer than {MAX_VALUE_LENGTH:,} characters."
-            raise MalformedRequest(f"{name}.{field}", message)
+        _check_texts(f"{name}.{field}", getattr(conditions, field))
+
+
+def _check_texts(field: str, values: Sequence[str]) -> None:
+    if len(values) > MAX_FILTER_VALUES:
+        raise MalformedRequest(field, f"{field} has {len(values):,} values; send at most {MAX_FILTER_VALUES:,}.")
+    if "" in values or any(len(value) > MAX_VALUE_LENGTH for value in values):
+        message = f"{field} has a text that is empty or longer than {MAX_VALUE_LENGTH:,} characters."
+        raise MalformedRequest(field, message)
 
 
 def known_genre(field: str, genre: str, manifest: Manifest) -> str:

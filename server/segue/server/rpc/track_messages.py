@@ -6,9 +6,10 @@ import struct
 from collections.abc import Callable, Mapping, Sequence
 
 from google.protobuf.duration_pb2 import Duration
+from google.protobuf.struct_pb2 import Struct
 
 from segue.core.catalogue.display_path import raw_path
-from segue.core.catalogue.records import Track
+from segue.core.catalogue.records import Attribute, Track
 from segue.core.catalogue.tag_scores import MIN_TRACK_TAG, unpack_tag_scores
 from segue.core.index.vector_index import Neighbour
 from segue.v1 import tag_pb2, track_pb2
@@ -44,17 +45,18 @@ def track_message(track: Track, tag_names: tuple[str, ...]) -> track_pb2.Track:
         track: the track.
         tag_names: the tags of the model; a track of a model with other tags has none.
     """
+    named = track.named()
     return track_pb2.Track(
         track_id=track.track_id,
-        title=track.title,
-        artist=track.artist,
-        album=track.album,
+        title=named.title,
+        artist=named.artist,
+        album=named.album,
         genre=track.genre,
         duration=duration(track.seconds),
         tagged_genre=track.tagged_genre,
         path=track.path,
         year=int(track.year or 0),
-        artists=track.artists,
+        artists=named.artists,
         tagged_genres=track.tagged_genres,
         album_artist=track.album_artist,
         track_number=track.track_number,
@@ -65,7 +67,15 @@ def track_message(track: Track, tag_names: tuple[str, ...]) -> track_pb2.Track:
         musicbrainz_artist_ids=track.musicbrainz_artist_ids,
         raw_path=raw_path(track.path),
         tags=_track_tags(track, tag_names),
+        external_id=track.own.external_id,
+        attributes=_attributes(track.own.attributes) if track.own.attributes else None,
     )
+
+
+def _attributes(attributes: Mapping[str, Attribute]) -> Struct:
+    message = Struct()
+    message.update({name: list(value) if isinstance(value, tuple) else value for name, value in attributes.items()})
+    return message
 
 
 def encode_track(track: Track, tag_names: tuple[str, ...]) -> bytes:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from segue.server.selection.attributes import AttributeCondition
+
 DEFAULT_PER_ARTIST = 2
 """Tracks of one artist among the recommended ones, unless a caller wants another number."""
 
@@ -23,6 +25,7 @@ class TrackFilter:
         max_seconds: greatest duration in seconds, or None.
         folders: the path lies in one of these folders, or below.
         track_ids: the id is one of these.
+        attributes: the attributes meet all of these conditions, of an exclusion one of these.
         min_similarity: least similarity to the seed, [-1, 1], or None.
         exclude: a track that one of these conditions allows is left out.
     """
@@ -37,6 +40,7 @@ class TrackFilter:
     max_seconds: float | None = None
     folders: tuple[str, ...] = ()
     track_ids: frozenset[str] = frozenset()
+    attributes: tuple[AttributeCondition, ...] = ()
     min_similarity: float | None = None
     exclude: Exclusion | None = None
 
@@ -45,7 +49,10 @@ class TrackFilter:
         """The number of characters in all its texts."""
         parts = (self, self.exclude or Exclusion())
         lists = ((part.genres, part.tags, part.artists, part.albums, part.folders, part.track_ids) for part in parts)
-        return sum(len(text) for texts in lists for values in texts for text in values)
+        conditions = (condition for part in parts for condition in part.attributes)
+        return sum(len(text) for texts in lists for values in texts for text in values) + sum(
+            len(text) for condition in conditions for text in (condition.name, *condition.values)
+        )
 
 
 @dataclass(frozen=True)
@@ -58,6 +65,7 @@ class Exclusion:
     albums: frozenset[str] = frozenset()
     folders: tuple[str, ...] = ()
     track_ids: frozenset[str] = frozenset()
+    attributes: tuple[AttributeCondition, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 
 import numpy as np
 
+from segue.server.selection.attributes import AttributeCondition
 from segue.server.selection.criteria import Exclusion, TrackFilter
 from segue.server.selection.folding import fold
 from segue.server.selection.labels import NONE
@@ -61,6 +62,7 @@ def _listed(rows: _Rows, wanted: TrackFilter | Exclusion) -> Iterator[_Condition
         "artists": lambda: rows.with_artist(wanted.artists),
         "albums": lambda: rows.with_album(wanted.albums),
         "folders": lambda: rows.in_folder(wanted.folders),
+        "attributes": lambda: rows.with_attributes(wanted.attributes, every=isinstance(wanted, TrackFilter)),
     }
     return ((name, condition) for name, condition in conditions.items() if getattr(wanted, name))
 
@@ -108,6 +110,12 @@ class _Rows:
 
     def with_album(self, titles: frozenset[str]) -> Mask:
         return self._marked("album_title", self._table.titles.with_texts(map(fold, titles)))
+
+    def with_attributes(self, conditions: tuple[AttributeCondition, ...], *, every: bool) -> Mask:
+        """Returns the rows whose attributes meet all of some conditions, or one of them."""
+        masks = [self._table.attributes.rows_with(condition, len(self.years)) for condition in conditions]
+        mask: Mask = (np.logical_and if every else np.logical_or).reduce(masks)
+        return mask
 
     def in_folder(self, folders: tuple[str, ...]) -> Mask:
         roots = (str(PurePosixPath(folder)).rstrip("/") + "/" for folder in folders)

@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from segue.core.catalogue.records import TrackFacts
+from segue.core.catalogue.records import TrackFacts, has_same_values
 from segue.core.catalogue.tag_scores import MIN_TRACK_TAG, unpack_tag_scores
+from segue.server.selection.attributes import Attributes
 from segue.server.selection.folding import fold
 from segue.server.selection.labels import NONE, Labelled, Labels
 
@@ -60,6 +61,7 @@ class TrackTable:
         titles: the folded titles of albums.
         genres: the predicted genres.
         folders: the folders of the files, with a slash at the end.
+        attributes: the attributes that owners give to tracks, by row.
         is_complete: True when all tracks of a view have been read.
         version: number that differs after each change.
     """
@@ -73,6 +75,7 @@ class TrackTable:
         self._tags = tuple(tags)
         self._bits = {tag: 1 << number for number, tag in enumerate(tags[:MAX_TAGS])}
         self.artists, self.albums, self.titles, self.genres, self.folders = (Labels() for _ in range(5))
+        self.attributes = Attributes()
         self.is_complete = False
         self.version = 0
         self._further: dict[int, tuple[int, ...]] = {}  # numbers of the artists of a row beyond the first
@@ -192,12 +195,15 @@ class TrackTable:
         columns = self._columns
         values, further = self._values(facts or _NO_FACTS)
         values["present"] = facts is not None
-        if self._further.get(row, ()) == further and all(columns[name][row] == value for name, value in values.items()):
+        attributes = (facts or _NO_FACTS).attributes
+        is_same = self._further.get(row, ()) == further and has_same_values(self.attributes.of(row), attributes)
+        if is_same and all(columns[name][row] == value for name, value in values.items()):
             return
         columns["present"][row] = False
         for name, value in values.items():  # the last one is "present"
             columns[name][row] = value
         self._set_further(row, further)
+        self.attributes.put(row, attributes)
         # Only now: a mask that was made meanwhile has the version before.
         self.version += 1
 

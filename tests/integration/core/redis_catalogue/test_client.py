@@ -15,7 +15,7 @@ from redis.exceptions import RedisError
 from segue.core.errors import CatalogueLost, StoreUnavailable
 from segue.core.redis_catalogue.client import translating_errors
 from segue.core.redis_catalogue.keys import RedisKeys
-from segue.core.redis_catalogue.private_server import PrivateRedis, open_private_redis
+from segue.core.redis_catalogue.private.server import PrivateRedis, open_private_redis
 from segue.core.redis_catalogue.store import RedisStore
 from tests.helpers.catalogue.tracks import MODEL, addition
 from tests.helpers.machine.ports import free_port

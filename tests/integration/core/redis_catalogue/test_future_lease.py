@@ -12,7 +12,7 @@ from redis import Redis
 
 from segue.core.errors import CatalogueLocked
 from segue.core.redis_catalogue.keys import RedisKeys
-from segue.core.redis_catalogue.private_server import PrivateRedis
+from segue.core.redis_catalogue.private.server import PrivateRedis
 from segue.core.redis_catalogue.store import RedisStore
 from tests.helpers.catalogue.tracks import MODEL, addition, can_write
 from tests.helpers.machine.waiting import wait_until

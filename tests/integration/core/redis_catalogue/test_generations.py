@@ -13,7 +13,7 @@ from redis import Redis
 
 from segue.core.errors import CatalogueLocked, CatalogueMismatch, StoreUnavailable
 from segue.core.redis_catalogue.keys import RedisKeys
-from segue.core.redis_catalogue.private_server import PrivateRedis
+from segue.core.redis_catalogue.private.server import PrivateRedis
 from segue.core.redis_catalogue.store import RedisStore
 from segue.core.redis_catalogue.writer import GRACE_SECONDS, RedisWriter
 from tests.helpers.catalogue.tracks import MODEL, additions, embedding, track_id

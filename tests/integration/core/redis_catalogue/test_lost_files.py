@@ -12,7 +12,7 @@ import pytest
 
 from segue.core.errors import StoreUnavailable
 from segue.core.process_identity import start_time
-from segue.core.redis_catalogue.private_server import open_private_redis
+from segue.core.redis_catalogue.private.server import open_private_redis
 from segue.core.redis_catalogue.store import RedisStore
 from tests.helpers.catalogue.private_redis import UserProcess, connected, server_pid
 from tests.helpers.machine.waiting import wait_until

@@ -15,8 +15,8 @@ import pytest
 
 from segue.core.errors import StoreUnavailable
 from segue.core.paths import MAX_SOCKET_PATH_BYTES
-from segue.core.redis_catalogue.private_locations import find_server
-from segue.core.redis_catalogue.private_server import PrivateRedis, open_private_redis
+from segue.core.redis_catalogue.private.locations import find_server
+from segue.core.redis_catalogue.private.server import PrivateRedis, open_private_redis
 from tests.helpers.catalogue.private_redis import UserProcess, server_pid
 
 

@@ -14,8 +14,8 @@ import pytest
 from segue.core.errors import StoreUnavailable
 from segue.core.file_lock import FileLock
 from segue.core.redis_catalogue.client import translating_errors
-from segue.core.redis_catalogue.private_locations import find_server
-from segue.core.redis_catalogue.private_server import open_private_redis
+from segue.core.redis_catalogue.private.locations import find_server
+from segue.core.redis_catalogue.private.server import open_private_redis
 from tests.helpers.catalogue.private_redis import connected, server_pid
 from tests.helpers.machine.waiting import wait_until
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from segue.core.redis_catalogue.private_server import PrivateRedis, open_private_redis
+from segue.core.redis_catalogue.private.server import PrivateRedis, open_private_redis
 from tests.helpers.catalogue.private_redis import UserProcess, connected, server_pid
 from tests.helpers.machine.waiting import PATIENCE_SECONDS
 

@@ -16,7 +16,7 @@ from redis import Redis
 
 from segue.core.errors import CatalogueLocked
 from segue.core.redis_catalogue.keys import RedisKeys
-from segue.core.redis_catalogue.private_server import PrivateRedis, open_private_redis
+from segue.core.redis_catalogue.private.server import PrivateRedis, open_private_redis
 from segue.core.redis_catalogue.store import RedisStore
 from tests.helpers.catalogue.tracks import MODEL, addition, can_write, track_id
 from tests.helpers.machine.waiting import wait_until

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from segue.core.catalogue.records import CatalogueState, Track
+from segue.core.catalogue.identity import CatalogueState
+from segue.core.catalogue.records import Track
 from segue.core.catalogue.store import all_track_ids
 from segue.core.redis_catalogue.open import open_store
 from segue.core.redis_catalogue.store import RedisStore

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from segue.v1.recommendation_service_pb2 import (
 )
 from tests.helpers.catalogue.tracks import track_id
 from tests.helpers.machine.waiting import wait_until
-from tests.helpers.server.invented_catalogue import TRACKS, recommended, track, vector
+from tests.helpers.server.invented_catalogue import TRACKS, own, recommended, track, vector
 from tests.helpers.server.servers import running_server
 from tests.helpers.server.stubs import Stubs, is_started
 
@@ -41,7 +42,7 @@ def width(manifest: Manifest) -> int:
 @pytest.fixture(scope="module")
 def tracks(manifest: Manifest) -> dict[str, Track]:
     """The tracks of the catalogue, by id."""
-    return {track_id(number): track(number, manifest) for number in range(TRACKS)}
+    return {track_id(number): replace(track(number, manifest), own=own(number)) for number in range(TRACKS)}
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +53,7 @@ def stubs(
     data = tmp_path_factory.mktemp("choice")
     key = manifest.key
     additions = [
-        Addition(known, vector(number, key.width), PathRecord(known.path, 1, 1, known.track_id))
+        Addition(known, vector(number, key.width), PathRecord(known.path, 1, 1, known.track_id, own=own(number)))
         for number, known in enumerate(tracks.values())
     ]
     with open_store(data) as store, store.writer(*key) as writer:

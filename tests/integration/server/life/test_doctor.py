@@ -13,7 +13,7 @@ from redis import Redis
 
 from segue.core.audio.decoders.confinement import confinement
 from segue.core.redis_catalogue.open import open_store
-from segue.core.redis_catalogue.private_server import open_private_redis
+from segue.core.redis_catalogue.private.server import open_private_redis
 from segue.server.cli.main import main
 from segue.server.preflight.check_result import CheckResult
 from segue.server.preflight.machine import check_decoders

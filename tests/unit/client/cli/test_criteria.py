@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from google.protobuf.duration_pb2 import Duration
 
 from segue.client.cli.criteria import Criteria, criteria_options, option_of
-from segue.v1.recommendation_service_pb2 import TrackExclusion, TrackFilter, Variety
+from segue.v1.recommendation_service_pb2 import AttributeCondition, TrackExclusion, TrackFilter, Variety
 
 
 def parsed(*arguments: str) -> Criteria:
@@ -65,8 +65,39 @@ def test_texts_that_are_not_utf8() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "condition"),
+    [
+        ("mood=calm", AttributeCondition(name="mood", values=["calm"])),
+        ("mood=a=b", AttributeCondition(name="mood", values=["a=b"])),
+        ("live=true", AttributeCondition(name="live", is_true=True)),
+        ("live=false", AttributeCondition(name="live", is_true=False)),
+        ("bpm=90", AttributeCondition(name="bpm", min=90, max=90)),
+        ("bpm=-1.5..2", AttributeCondition(name="bpm", min=-1.5, max=2)),
+        ("bpm=90..", AttributeCondition(name="bpm", min=90)),
+        ("bpm=..90", AttributeCondition(name="bpm", max=90)),
+        ("bpm=..", AttributeCondition(name="bpm", values=[".."])),
+        ("code=1.2.3", AttributeCondition(name="code", values=["1.2.3"])),
+    ],
+)
+def test_attributes(text: str, condition: AttributeCondition) -> None:
+    """A value is a truth value, a number or a range where it looks like one, else a text."""
+    wanted = parsed("--attribute", text, "--not-attribute", text).track_filter
+    assert wanted is not None
+    assert ([condition], [condition]) == (list(wanted.attributes), list(wanted.exclude.attributes))
+
+
+@pytest.mark.parametrize("text", ["mood", "=calm", "mood="])
+def test_wrong_attributes(text: str) -> None:
+    """Any other text is an error that shows the forms."""
+    with pytest.raises(click.UsageError, match="is no condition such as mood=calm"):
+        parsed("--attribute", text)
+
+
+@pytest.mark.parametrize(
     ("field", "option"),
     [
+        ("filter.attributes[0].values", "--attribute"),
+        ("filter.exclude.attributes", "--not-attribute"),
         ("filter.artists", "--artist"),
         ("filter.exclude.folders", "--not-folder"),
         ("filter.min_year", "--years"),

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from segue.core.catalogue.own_metadata import MAX_ATTRIBUTES, OwnMetadata
+from segue.core.catalogue.own_metadata import MAX_ATTRIBUTES, metadata_to_json, parse_metadata
+from segue.core.catalogue.records import OwnMetadata
 
 
 def test_metadata_survive_as_json() -> None:
@@ -20,12 +21,20 @@ def test_metadata_survive_as_json() -> None:
         "artist": None,
         "attributes": {"mood": "calm", "bpm": 90, "live": False, "lists": ["a", "b"], "gone": None, "_x.y-1": 1.5},
     }
-    own = OwnMetadata.from_object(given)
+    own = parse_metadata(given)
     assert OwnMetadata("42/é", "T", attributes=own.attributes) == own
     assert {"mood": "calm", "bpm": 90.0, "live": False, "lists": ("a", "b"), "_x.y-1": 1.5} == own.attributes
     assert [str, float, bool, tuple, float] == [type(value) for value in own.attributes.values()]
-    assert own == OwnMetadata.from_object(json.loads(own.to_json()))
-    assert not OwnMetadata.from_object({})
+    assert own == parse_metadata(json.loads(metadata_to_json(own)))
+    assert not parse_metadata({})
+
+
+def test_types_make_a_difference() -> None:
+    """A truth value in place of a number is a change, although Python takes 1.0 and True for equal."""
+    number, truth = (parse_metadata({"attributes": {"live": value}}) for value in (1, True))
+    assert number != truth
+    assert parse_metadata({"attributes": {"live": 1.0}}) == number
+    assert 1 == len({number, parse_metadata({"attributes": {"live": 1.0}})})
 
 
 @pytest.mark.parametrize(
@@ -63,4 +72,4 @@ def test_metadata_survive_as_json() -> None:
 def test_metadata_that_cannot_be_used(given: Any, problem: str) -> None:  # noqa: ANN401 - any value of JSON
     """The message names the field and the bound."""
     with pytest.raises(ValueError, match=f"^{re.escape(problem)}$"):
-        OwnMetadata.from_object(given)
+        parse_metadata(given)

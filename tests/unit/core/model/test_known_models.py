@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from segue.core.catalogue.records import Identity
+from segue.core.catalogue.identity import Identity
 from segue.core.errors import ArtifactError
 from segue.core.model.artifact import read_manifest, write_manifest
 from segue.core.model.known_models import find_model, remember_model

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from segue.core.catalogue.own_metadata import OwnMetadata
+from segue.core.catalogue.records import OwnMetadata
 from segue.indexer.errors import ManifestUnusable
 from segue.indexer.pipeline.manifest_lines import MAX_LINE, BadLine, Described, read_lines
 

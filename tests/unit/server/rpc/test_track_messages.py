@@ -8,11 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from google.protobuf.json_format import MessageToDict
 from numpy.typing import NDArray
 
 from segue.client import path_of
 from segue.core.catalogue.display_path import display_path
-from segue.core.catalogue.records import Track
+from segue.core.catalogue.records import OwnMetadata, Track
 from segue.core.catalogue.tag_scores import pack_tag_scores
 from segue.core.index.vector_index import Neighbour
 from segue.server.rpc.track_messages import encode_track, response_of, tag_scores, track_message
@@ -21,7 +22,7 @@ from segue.v1.recommendation_service_pb2 import RecommendResponse
 
 def test_every_field_of_a_track_is_sent() -> None:
     """Only the posterior and the fingerprint stay in the catalogue; the duration and the tags have other types."""
-    values = {field.name: _value(field.name) for field in fields(Track)}
+    values = {field.name: _value(field.name) for field in fields(Track) if field.name != "own"}
     message = track_message(
         Track.from_json({**values, "tag_scores": pack_tag_scores(np.array([0.5], np.float32), ("sad",))}), ("sad",)
     )
@@ -30,6 +31,23 @@ def test_every_field_of_a_track_is_sent() -> None:
         sent = getattr(message, name)
         assert values[name] == (sent if isinstance(sent, str | int) else list(sent)), name
     assert (1959, 2, ["sad"]) == (message.year, message.duration.seconds, [tag.tag for tag in message.tags])
+
+
+def test_the_owners_metadata_are_sent() -> None:
+    """A title, an artist or an album of the owner stands in place of that in the tags."""
+    own = OwnMetadata("42", artist="Own", attributes={"mood": "calm", "bpm": 90.0, "live": False, "lists": ("a", "b")})
+    message = track_message(
+        Track("0" * 32, "Title", artist="Tag", artists=("Tag", "Guest"), album="Album", own=own), ()
+    )
+    assert ("42", "Title", "Own", ["Own"], "Album") == (
+        message.external_id,
+        message.title,
+        message.artist,
+        list(message.artists),
+        message.album,
+    )
+    assert {"mood": "calm", "bpm": 90.0, "live": False, "lists": ["a", "b"]} == MessageToDict(message.attributes)
+    assert not track_message(Track("0" * 32, ""), ()).HasField("attributes")
 
 
 def _value(name: str) -> object:

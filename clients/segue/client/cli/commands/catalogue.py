@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 import grpc
 
-from segue.client._calls import TRACK_ID, looks_like_a_file
+from segue.client._calls import EXTERNAL, TRACK_ID, looks_like_a_file
 from segue.client._client import Client
 from segue.client.cli import options
 from segue.client.cli.audio_argument import path_exists
@@ -28,14 +28,15 @@ _limit = click.option("--limit", type=click.IntRange(min=1), metavar="N", help="
 
 
 @click.command()
-@click.argument("names", nargs=-1, required=True, metavar="TRACK_ID|PATH...", type=click.Path())
+@click.argument("names", nargs=-1, required=True, metavar="TRACK_ID|external:ID|PATH...", type=click.Path())
 @shared_options
 @click.pass_context
 def track(ctx: click.Context, names: tuple[str, ...]) -> None:
     """Shows tracks of the catalogue.
 
-    PATH is an indexed file, by its path on the indexer's machine; a relative path is completed with the current folder.
-    Of a link that is not indexed itself, the file that it leads to is shown.
+    external:ID is a track by the id that a manifest gave it. PATH is an indexed file, by its path on the indexer's
+    machine; a relative path is completed with the current folder. Of a link that is not indexed itself, the file that
+    it leads to is shown.
     """
     shared = ctx.ensure_object(SharedOptions)
     output = shared.make_output()
@@ -61,6 +62,10 @@ def _is_id(name: str) -> bool:
 def _read_by_id(client: Client, ids: Sequence[str]) -> dict[str, Track | SegueError]:
     """Returns the track of each id, or the error in its place; many of them are read in one call."""
     outcomes: dict[str, Track | SegueError] = {}
+    for name in ids:
+        if name.startswith(EXTERNAL):  # a response does not say which of the requested ids led to a track
+            outcomes[name] = _read_one(client, name)
+    ids = [name for name in ids if name not in outcomes]
     for start in range(0, len(ids), _PAGE_SIZE):
         page = ids[start : start + _PAGE_SIZE]
         try:
@@ -70,6 +75,13 @@ def _read_by_id(client: Client, ids: Sequence[str]) -> dict[str, Track | SegueEr
         else:
             outcomes |= {name: found.get(name) or _no_track(name) for name in page}
     return outcomes
+
+
+def _read_one(client: Client, name: str) -> Track | SegueError:
+    try:
+        return client.get_track(name)
+    except SegueError as error:
+        return error
 
 
 def _no_track(track_id: str) -> TrackNotFoundError:

@@ -28,7 +28,7 @@ _NUMBER = re.compile(r"seeds\[(\d+)\]")
 
 
 @click.command()
-@click.argument("seeds", nargs=-1, required=True, metavar="FILE|TRACK_ID|genre:NAME|tag:NAME...")
+@click.argument("seeds", nargs=-1, required=True, metavar="FILE|TRACK_ID|external:ID|genre:NAME|tag:NAME...")
 @click.option("--less", multiple=True, metavar="SEED", help="Fewer tracks like this seed; can be given several times.")
 @options.limit
 @options.offset
@@ -58,9 +58,9 @@ def recommend(
     """Finds the tracks that sound most similar to a file or a track, or to several.
 
     FILE is an audio file, or - for standard input. TRACK_ID is the id of a track of the catalogue; segue search finds
-    it. genre:NAME is the mean of the catalogue's tracks of a predicted genre, such as genre:jazz, and tag:NAME that of
-    the tracks with a predicted tag, such as tag:guitar. On a terminal of less than 110 columns, the table has no track
-    ids.
+    it. external:ID is a track by the id that a manifest gave it. genre:NAME is the mean of the catalogue's tracks of a
+    predicted genre, such as genre:jazz, and tag:NAME that of the tracks with a predicted tag, such as tag:guitar. On a
+    terminal of less than 110 columns, the table has no track ids.
     """
     options.check_path_format(shared, path_end)
     details = options.requested_details(shared, embedding=values.pop("embedding"), reasons=values.pop("why"))

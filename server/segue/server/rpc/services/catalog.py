@@ -12,6 +12,7 @@ from segue.server.components import ComponentsUser
 from segue.server.rpc import catalogue_requests, converters
 from segue.server.rpc.error_status import public_message
 from segue.server.rpc.handlers import Context
+from segue.server.rpc.services.track_ids import resolve_external_ids
 from segue.server.rpc.track_messages import track_message
 from segue.v1 import (
     catalog_service_pb2,
@@ -29,6 +30,7 @@ class CatalogService(ComponentsUser, catalog_service_pb2_grpc.CatalogServiceServ
     ) -> catalog_service_pb2.GetTrackResponse:
         """Returns a track."""
         store = self._components.catalogue.store
+        await resolve_external_ids(request, self._components.catalogue, self._components.readers)
         if path := catalogue_requests.track_path(request):
             track = await self._components.readers.run(_read_track_of_file, store, path)
         else:
@@ -40,6 +42,7 @@ class CatalogService(ComponentsUser, catalog_service_pb2_grpc.CatalogServiceServ
         self, request: catalog_service_pb2.BatchGetTracksRequest, context: Context
     ) -> catalog_service_pb2.BatchGetTracksResponse:
         """Returns many tracks, and names those that do not exist."""
+        await resolve_external_ids(request, self._components.catalogue, self._components.readers)
         ids = catalogue_requests.batch_ids(request)
         tracks = await self._components.readers.run(self._components.catalogue.store.get, ids)
         return catalog_service_pb2.BatchGetTracksResponse(

@@ -18,6 +18,7 @@ from segue.server.rpc.field_masks import apply_mask, requested_fields
 from segue.server.rpc.handlers import Context
 from segue.server.rpc.services.reasons import reasons
 from segue.server.rpc.services.seeds import SeedFinder, Seeds
+from segue.server.rpc.services.track_ids import resolve_external_ids
 from segue.server.rpc.streams import (
     MAX_STREAMS,
     audio_errors,
@@ -52,6 +53,7 @@ class RecommendationService(ComponentsUser, recommendation_service_pb2_grpc.Reco
         self, request: recommendation_service_pb2.RecommendRequest, context: Context
     ) -> RecommendResponse:
         """Returns the tracks nearest to a seed, or to several."""
+        await self._resolve(request)
         if request.seeds:
             recommend_requests.check_seeds(request)
         else:
@@ -66,10 +68,15 @@ class RecommendationService(ComponentsUser, recommendation_service_pb2_grpc.Reco
             requests = with_idle_timeout(request_iterator)
             first = await anext(requests, RecommendUploadRequest())
             converters.check_config(first)
-            request = converters.upload_request(first.config)
+            request = await self._resolve(converters.upload_request(first.config))
             form = converters.pcm_form(first.config)
             seed = partial(self._uploaded_seed, requests, form, context)
             return RecommendUploadResponse(response=await self._recommend(request, seed))
+
+    async def _resolve(
+        self, request: recommendation_service_pb2.RecommendRequest
+    ) -> recommendation_service_pb2.RecommendRequest:
+        return await resolve_external_ids(request, self._components.catalogue, self._components.readers)
 
     async def _recommend(
         self, request: recommendation_service_pb2.RecommendRequest, find: Callable[[], Awaitable[Seeds]]

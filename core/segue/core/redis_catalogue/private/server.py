@@ -24,7 +24,7 @@ from redis import Redis
 from segue.core.errors import StoreUnavailable
 from segue.core.file_lock import FileLock
 from segue.core.redis_catalogue.client import translating_errors
-from segue.core.redis_catalogue.private_process import STOP_SECONDS, PrivateProcess
+from segue.core.redis_catalogue.private.process import STOP_SECONDS, PrivateProcess
 
 log = logging.getLogger(__name__)
 

@@ -23,7 +23,7 @@ from segue.core.errors import StoreUnavailable
 from segue.core.file_lock import FileLock
 from segue.core.process_identity import has_open
 from segue.core.redis_catalogue.client import DEFAULT_TIMEOUTS, connect
-from segue.core.redis_catalogue.private_locations import SOCKET, find_server, is_private, socket_path
+from segue.core.redis_catalogue.private.locations import SOCKET, find_server, is_private, socket_path
 
 # Long enough for a server that loads or saves a catalogue of millions of tracks.
 STOP_SECONDS = 300.0

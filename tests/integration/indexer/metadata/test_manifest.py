@@ -12,8 +12,7 @@ from typing import Any
 import pytest
 
 from segue.core.catalogue.external_ids import track_ids_of
-from segue.core.catalogue.own_metadata import NO_METADATA, OwnMetadata
-from segue.core.catalogue.records import Track
+from segue.core.catalogue.records import NO_METADATA, OwnMetadata, Track
 from segue.core.catalogue.store import all_track_ids
 from tests.helpers.indexer import Indexer, killed_at, run, run_json, write_library
 

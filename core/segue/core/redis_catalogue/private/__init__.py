@@ -1,0 +1,1 @@
+"""The Redis server that Segue starts for itself."""
