@@ -30,10 +30,15 @@ def finish_run(data: Path, store: TrackStore, writer: TrackWriter, before: int, 
         SnapshotUnwritable: the disk is full, or the folder cannot be written.
         StoreUnavailable: the store does not answer.
     """
-    counts.tracks = store.count()
-    counts.removed = _count_removals(store, before)
+    count_tracks(store, before, counts)
     if _needs_index(data, store, before):
         publish_index(data, store, writer)
+
+
+def count_tracks(store: TrackStore, before: int, counts: RunCounts) -> None:
+    """Counts the tracks that exist, and those that were removed after the revision ``before``."""
+    counts.tracks = store.count()
+    counts.removed = _count_removals(store, before)
 
 
 def publish_index(

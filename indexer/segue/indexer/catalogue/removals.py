@@ -8,7 +8,11 @@ from itertools import chain
 
 from segue.core.batching import batched
 from segue.core.catalogue.store import TrackStore
+from segue.core.errors import RemovalRefused
+from segue.core.quantities import quantity
+from segue.indexer.pipeline.run_counts import MAX_REMOVED_PERCENT, exceeds_removal_limit
 from segue.indexer.pipeline.scan import find_file
+from segue.indexer.text import escape_control_characters
 
 _PAGE = 1_000
 
@@ -44,6 +48,25 @@ def orphaned_tracks(paths: Collection[str], store: TrackStore) -> set[str]:
             if forgotten.issuperset(track_paths)
         )
     return orphans
+
+
+def removal_refusal(missing: Sequence[str], store: TrackStore, advice: str) -> RemovalRefused | None:
+    """Returns the error if forgetting these files would remove too many tracks, else None.
+
+    Args:
+        missing: display paths of files that do not exist any more.
+        store: the catalogue.
+        advice: what to do, as the last sentence of the error.
+    """
+    orphans, tracks = len(orphaned_tracks(missing, store)), store.count()
+    if not exceeds_removal_limit(orphans, tracks):
+        return None
+    example = escape_control_characters(missing[0])
+    return RemovalRefused(
+        f"Refused to remove {orphans:,} of {quantity(tracks, 'track')} whose files are missing, for example {example}. "
+        f"More than {MAX_REMOVED_PERCENT} % at once looks like a disk that is not mounted, so nothing was removed. "
+        f"{advice}"
+    )
 
 
 def failed_paths(store: TrackStore, reason: str | None = None) -> list[str]:

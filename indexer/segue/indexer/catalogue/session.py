@@ -46,11 +46,15 @@ class LazyModel:
         self.labels = manifest.labels
         self.tags = manifest.tags
 
-    def predict(self, clips: Sequence[Windows]) -> list[Prediction]:
-        """Returns the prediction for each clip, in order."""
+    def load(self) -> Model:
+        """Loads the model unless it is loaded, and returns it."""
         if self._model is None:
             self._model = load_model(self._folder, self._engine)
-        return self._model.predict(clips)
+        return self._model
+
+    def predict(self, clips: Sequence[Windows]) -> list[Prediction]:
+        """Returns the prediction for each clip, in order."""
+        return self.load().predict(clips)
 
 
 @dataclass(frozen=True)
@@ -92,6 +96,48 @@ def open_session(settings: Settings) -> Iterator[Session]:
         _session_over(store, settings, folder, manifest) as session,
     ):
         yield session
+
+
+@dataclass(frozen=True)
+class SessionFactory:
+    """Opens sessions one after the other, with the same connection, processes and model.
+
+    Attributes:
+        store: the catalogue.
+        workers: processes that examine files.
+        predictor: the model.
+    """
+
+    store: RedisStore
+    workers: ProcessPool[MusicFile, Examined | SameAudio | Failure]
+    predictor: LazyModel
+    _settings: Settings
+    _folder: Path
+    _manifest: Manifest
+
+    def warm_up(self) -> None:
+        """Starts what the first file would wait for: the model, and the server of the processes."""
+        self.workers.start()
+        self.predictor.load()
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """Locks the catalogue for the duration of the block; raises what ``open_session`` raises."""
+        current_identity(self.store)  # raises if it is damaged: a writer would give it a new identity
+        with self.store.writer(*self._manifest.key) as writer:
+            remember_model(self._settings.data, self._folder, self._manifest.model_id)
+            yield Session(self.store, writer, self.workers, self.predictor)
+
+
+@contextmanager
+def open_sessions(settings: Settings) -> Iterator[SessionFactory]:
+    """Opens the parts that sessions share; the catalogue is not locked. Raises what ``open_session`` raises."""
+    with (
+        open_with_model(settings) as (store, folder, manifest),
+        _sessions_over(store, settings, folder, manifest) as factory,
+    ):
+        os.nice(settings.nice)
+        yield factory
 
 
 @contextmanager
@@ -151,18 +197,20 @@ def open_staging_session(settings: Settings) -> Iterator[tuple[RedisStore, Redis
 @contextmanager
 def _session_over(store: RedisStore, settings: Settings, folder: Path, manifest: Manifest) -> Iterator[Session]:
     """Locks a catalogue and opens a session over it, with the model in a folder."""
+    with _sessions_over(store, settings, folder, manifest) as factory, factory.session() as session:
+        # Only now: a private Redis that was started for this run may be shared with a server.
+        os.nice(settings.nice)
+        yield session
+
+
+@contextmanager
+def _sessions_over(store: RedisStore, settings: Settings, folder: Path, manifest: Manifest) -> Iterator[SessionFactory]:
     limits = JobLimits(settings.file_seconds, settings.file_memory * _MIB)
     work = partial(examine_file, config=manifest.features, max_windows=manifest.windows)
     trial = partial(try_decoding, manifest.features)
-    current_identity(store)  # raises if it is damaged: a writer would give it a new identity
-    with (
-        store.writer(*manifest.key) as writer,
-        ProcessPool(settings.jobs, work, preload=_PRELOADED, trial=trial, limits=limits) as workers,
-    ):
-        # Only now: a private Redis that was started for this run may be shared with a server.
-        os.nice(settings.nice)
-        remember_model(settings.data, folder, manifest.model_id)
-        yield Session(store, writer, workers, LazyModel(folder, manifest, settings.engine))
+    with ProcessPool(settings.jobs, work, preload=_PRELOADED, trial=trial, limits=limits) as workers:
+        model = LazyModel(folder, manifest, settings.engine)
+        yield SessionFactory(store, workers, model, settings, folder, manifest)
 
 
 @contextmanager

@@ -8,18 +8,17 @@ from pathlib import Path
 
 from segue.core.catalogue.display_path import display_path
 from segue.core.catalogue.store import TrackStore
-from segue.core.errors import RemovalRefused
-from segue.core.quantities import quantity
 from segue.indexer.catalogue.publish import finish_run
-from segue.indexer.catalogue.removals import missing_files, orphaned_tracks
+from segue.indexer.catalogue.removals import missing_files, removal_refusal
 from segue.indexer.catalogue.session import open_session
 from segue.indexer.commands.dry_run import Plan
 from segue.indexer.interrupt import Interrupt
 from segue.indexer.pipeline.records import Missing, Source
-from segue.indexer.pipeline.run_counts import MAX_REMOVED_PERCENT, RunCounts, Show, ShowCount, exceeds_removal_limit
+from segue.indexer.pipeline.run_counts import RunCounts, Show, ShowCount
 from segue.indexer.pipeline.scan import absolute, count_music_under, find_music, music_under, no_music
 from segue.indexer.settings import Settings
-from segue.indexer.text import escape_control_characters
+
+_ADVICE = "Mount the disk, or run the same command with --allow-removals if the files are gone for good."
 
 
 def count_music(
@@ -85,23 +84,10 @@ def sync(
         missing = session.index_files(plan(paths, recheck=recheck).sources(session.store), counts, interrupt, show)
         if interrupt.requested():
             missing = []
-        refusal = None if allow_removals else _refusal(missing, session.store)
+        refusal = None if allow_removals else removal_refusal(missing, session.store, _ADVICE)
         if refusal is None:
             session.writer.forget(missing)
             counts.forgotten = len(missing)
         finish_run(settings.data, session.store, session.writer, before, counts)
         if refusal is not None:
             raise refusal
-
-
-def _refusal(missing: Sequence[str], store: TrackStore) -> RemovalRefused | None:
-    """Returns the error if forgetting these files would remove too many tracks, else None."""
-    orphans, tracks = len(orphaned_tracks(missing, store)), store.count()
-    if not exceeds_removal_limit(orphans, tracks):
-        return None
-    example = escape_control_characters(missing[0])
-    return RemovalRefused(
-        f"Refused to remove {orphans:,} of {quantity(tracks, 'track')} whose files are missing, for example {example}. "
-        f"More than {MAX_REMOVED_PERCENT} % at once looks like a disk that is not mounted, so nothing was removed. "
-        "Mount the disk, or run the same command with --allow-removals if the files are gone for good."
-    )
