@@ -31,7 +31,7 @@ def finish_run(data: Path, store: TrackStore, writer: TrackWriter, before: int, 
         StoreUnavailable: the store does not answer.
     """
     count_tracks(store, before, counts)
-    if _needs_index(data, store, before):
+    if needs_index(data, store, before):
         publish_index(data, store, writer)
 
 
@@ -73,7 +73,7 @@ def _count_removals(store: TrackStore, after: int) -> int:
     return removed
 
 
-def _needs_index(data: Path, store: TrackStore, before: int) -> bool:
+def needs_index(data: Path, store: TrackStore, before: int) -> bool:
     """Returns whether the catalogue changed since a revision, or has no index of its current revision."""
     state = store.state()
     if state.identity is None or state.revision == 0:

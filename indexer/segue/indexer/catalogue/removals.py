@@ -37,6 +37,21 @@ def missing_files(paths: Sequence[str], store: TrackStore) -> set[str]:
     return missing
 
 
+def missing_among(files: Sequence[str], folders: Sequence[str], store: TrackStore) -> list[str]:
+    """Returns the files of the catalogue that do not exist any more, of these files and of all under these folders.
+
+    All records are read if there is a folder, and else only those of the files.
+    """
+    records = zip(files, store.files(files), store.failures(files), strict=True)
+    known = [path for path, record, failure in records if record is not None or failure is not None]
+    missing = missing_files(folders, store) if folders else set()
+    for path in known:
+        with suppress(OSError):
+            if find_file(path) is None:
+                missing.add(path)
+    return sorted(missing)
+
+
 def orphaned_tracks(paths: Collection[str], store: TrackStore) -> set[str]:
     """Returns the tracks that have no file except these."""
     forgotten, orphans = frozenset(paths), set[str]()

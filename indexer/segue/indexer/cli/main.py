@@ -13,6 +13,7 @@ from segue.core.optional_dependencies import require_extra
 from segue.core.program import Program
 from segue.core.settings.version import VERSION
 from segue.indexer.cli import options
+from segue.indexer.cli.watch import watch
 from segue.indexer.settings import CatalogueSettings, OutputOptions, Settings
 
 
@@ -23,7 +24,10 @@ from segue.indexer.settings import CatalogueSettings, OutputOptions, Settings
 @click.version_option(VERSION)
 def main() -> None:
     """Indexes a music library into Segue's catalogue, from which tracks are recommended."""
-    require_extra("indexer", "hnswlib", "redis", "onnxruntime", "tinytag")
+    require_extra("indexer", "hnswlib", "redis", "onnxruntime", "tinytag", "watchdog")
+
+
+main.add_command(watch)
 
 
 @main.command()

@@ -92,6 +92,9 @@ _INDEXING = (
         default=0,
         help="Niceness; a higher value leaves more processor time to other programs.",
     ),
+    click.option("--quiet", is_flag=True, help="Print only failures."),
+)
+_FAILURES = (
     click.option(
         "--allow-failures",
         cls=SettingOption,
@@ -100,7 +103,6 @@ _INDEXING = (
         help="Exit with 1 if more than N files are failed, in this run or since an earlier one.  "
         "[default: only if all are]",
     ),
-    click.option("--quiet", is_flag=True, help="Print only failures."),
 )
 
 allow_removals = click.option("--allow-removals", is_flag=True, help="Do not refuse to remove many tracks; see above.")
@@ -177,6 +179,16 @@ manifest = click.option(
 """Declares ``manifest``, in a command with ``paths``."""
 
 
+folders = click.argument(
+    "paths",
+    nargs=-1,
+    required=True,
+    type=_MusicPath(exists=True, file_okay=False, path_type=Path),
+    metavar="FOLDER...",
+)
+"""Declares ``paths``, existing folders."""
+
+
 def replace(effect: str) -> Callable[[F], F]:
     """Declares ``replace``, with its effect on the command as help."""
     return click.option("--replace", is_flag=True, help=effect)
@@ -189,6 +201,11 @@ def catalogue(command: Callable[..., None]) -> Callable[..., None]:
 
 def indexing(command: Callable[..., None]) -> Callable[..., None]:
     """Declares the options of a command that indexes audio; the command gets ``settings`` and ``output``."""
+    return _declare(_CATALOGUE + _INDEXING + _FAILURES, command, Settings)
+
+
+def watching(command: Callable[..., None]) -> Callable[..., None]:
+    """Declares the options of a command that does not end by itself; the command gets ``settings`` and ``output``."""
     return _declare(_CATALOGUE + _INDEXING, command, Settings)
 
 

@@ -138,7 +138,7 @@ class _Walk:
         *folders, name = path[len(root) :].strip("/").split("/")
         if any(map(is_system_folder, folders)):
             return False
-        return not is_system_folder(name) if Path(path).is_dir() else self._file_counter(name) is None
+        return not is_system_folder(name) if Path(path).is_dir() else self.file_counter(name) is None
 
     def _is_wanted(self, entry: os.DirEntry[str]) -> bool:
         """Returns whether an entry is music, a folder to walk or unreadable; if it is none of them, it is counted.
@@ -157,9 +157,9 @@ class _Walk:
         """Returns the counter of the reason why an entry is left out, or None if it is not."""
         if entry.is_dir():
             return self._left_out.count_system_folder if is_system_folder(entry.name) else None
-        return self._file_counter(entry.name) if entry.is_file() else self._left_out.count_not_a_file
+        return self.file_counter(entry.name) if entry.is_file() else self._left_out.count_not_a_file
 
-    def _file_counter(self, name: str) -> Callable[[str], None] | None:
+    def file_counter(self, name: str) -> Callable[[str], None] | None:
         """Returns the counter of the reason why a file of this name is left out, or None if it is not."""
         if is_resource_fork(name):
             return self._left_out.count_resource_fork
@@ -167,6 +167,11 @@ class _Walk:
         if ending in FFMPEG_ENDINGS:
             return None if self._has_ffmpeg else self._left_out.count_needs_ffmpeg
         return None if ending in ENDINGS else self._left_out.count_not_music
+
+
+def has_music_name(name: str) -> bool:
+    """Returns whether a walk takes a file of this name for music."""
+    return _Walk([], LeftOut()).file_counter(name) is None
 
 
 def find_file(display: str) -> Path | None:

@@ -1,0 +1,1 @@
+"""Keeps the catalogue in step with folders: notices changes, waits until files stop changing, applies batches."""
