@@ -33,6 +33,7 @@ from segue.server.observability.metrics import Metrics
 from segue.server.security.exposure import exposure_warnings
 from segue.server.security.tls import Tls, tls_files, watch_balancer
 from segue.server.security.tokens import Tokens
+from segue.server.selection.recall_sample import RecallSample
 from segue.server.settings import Settings
 
 # A reader of the catalogue mostly waits for Redis, so there are many threads, with a limit on queued reads.
@@ -154,7 +155,7 @@ class Assembly:
         components = Components(
             engine,
             catalogue,
-            CatalogueSearch(catalogue, self._metrics),
+            CatalogueSearch(catalogue, self._metrics, self._create_sample()),
             readers,
             spool,
             self._settings.clip_mib * _MIB,
@@ -169,6 +170,11 @@ class Assembly:
         executor = BoundedExecutor(name, threads, max_pending)
         self._resources.callback(executor.close)
         return executor
+
+    def _create_sample(self) -> RecallSample:
+        sample = RecallSample(self._metrics.recall, self._settings.recall_sample)
+        self._resources.callback(sample.close)
+        return sample
 
     def _remembered_model(self) -> Path:
         """Returns the folder of the catalogue's model; leaves the store open, which ``abandon`` may close."""

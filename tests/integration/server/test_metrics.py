@@ -126,3 +126,21 @@ def watch_and_cancel(channel: grpc.Channel) -> None:
 def watch_for(channel: grpc.Channel, seconds: float) -> None:
     """Watches the server's health until the deadline."""
     list(health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest(), timeout=seconds))
+
+
+def test_recall(tmp_path: Path, tiny_model: Path, fill: Fill, clips: list[Path]) -> None:
+    """A share of the searches is repeated exactly in the background; the index finds all of so few tracks."""
+    ids = fill(tmp_path, clips[:3])
+    options = ("--data", str(tmp_path), "--model", str(tiny_model), "--metrics-listen", "127.0.0.1:0")
+    with running_server(*options, "--recall-sample", "1") as running:
+        stubs = Stubs(running.address)
+        stubs.recommend(ids[0])
+        wait_until(lambda: 2 == running.metrics()["segue_recall_wanted_total"])  # the seed is none of them
+        assert 2 == running.metrics()["segue_recall_found_total"]
+        time.sleep(1)  # the pause after the first one
+        stubs.recommend(clips[5].read_bytes())
+        wait_until(lambda: 5 == running.metrics()["segue_recall_wanted_total"])
+        assert 5 == running.metrics()["segue_recall_found_total"]
+    with running_server(*options, "--recall-sample", "0") as running:
+        Stubs(running.address).recommend(ids[0])
+        assert 0 == running.metrics()["segue_recall_wanted_total"]

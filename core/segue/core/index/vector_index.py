@@ -55,6 +55,10 @@ class VectorIndex(Protocol):
         """
         ...
 
+    def search_exactly(self, query: Vectors, k: int, exclude: Collection[str] = ()) -> list[Neighbour]:
+        """Returns what ``search`` returns if it misses nothing, from a comparison with every track."""
+        ...
+
     def vectors(self, track_ids: Sequence[str]) -> list[Vectors | None]:
         """Returns the embeddings [e] of these tracks, with None for unknown ids."""
         ...
@@ -111,6 +115,8 @@ class ExactIndex:
         lowest = np.partition(similarities, -count)[-count]
         rows = np.flatnonzero(similarities >= lowest)
         return ranked(_neighbours(self.track_ids, rows, similarities[rows]), k, exclude)
+
+    search_exactly = search
 
     def vectors(self, track_ids: Sequence[str]) -> list[Vectors | None]:
         """Returns the embeddings [e] of these tracks; see ``VectorIndex``."""
@@ -220,6 +226,10 @@ class HnswIndex:
         except RuntimeError:  # the search in the graph reached fewer tracks than requested
             return self._exact.search(query, k, exclude)
         return ranked(_neighbours(self.track_ids, rows[0], 1 - distances[0]), k, exclude)
+
+    def search_exactly(self, query: Vectors, k: int, exclude: Collection[str] = ()) -> list[Neighbour]:
+        """Returns the ``k`` nearest tracks; see ``VectorIndex``."""
+        return self._exact.search(query, k, exclude)
 
     def nearest(self, queries: Vectors, k: int) -> tuple[NDArray[np.int64], Vectors]:
         """Returns, for each of the queries [q, e], most of its ``k`` nearest rows [q, k] and their similarities [q, k].

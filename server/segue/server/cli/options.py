@@ -159,6 +159,14 @@ _OPTIONS = (
         "server; 0 means never.",
     ),
     click.option(
+        "--recall-sample",
+        metavar="SHARE",
+        cls=SettingOption,
+        type=NumberRange(0, 1),
+        default=0.01,
+        help="Share of the searches that are repeated exactly in the background, for the metrics of recall; 0 to 1.",
+    ),
+    click.option(
         "--metrics-listen",
         metavar="HOST:PORT",
         cls=SettingOption,

@@ -13,6 +13,7 @@ from segue.server.live_catalogue.view import View
 from segue.server.observability.metrics import Metrics
 from segue.server.selection.criteria import Criteria, TrackFilter
 from segue.server.selection.nearest_tracks import SPARE, FoundNeighbours
+from segue.server.selection.recall_sample import RecallSample
 from segue.server.selection.track_table import TrackTable
 
 
@@ -42,14 +43,15 @@ class SearchedCatalogue(Protocol):
 class CatalogueSearch:
     """Finds tracks of the newest view; every method is thread-safe."""
 
-    def __init__(self, catalogue: SearchedCatalogue, metrics: Metrics) -> None:
+    def __init__(self, catalogue: SearchedCatalogue, metrics: Metrics, sample: RecallSample | None = None) -> None:
         """Searches nothing yet.
 
         Args:
             catalogue: the catalogue.
             metrics: receives the durations of searches.
+            sample: repeats some searches exactly, or None for none.
         """
-        self._catalogue, self._metrics = catalogue, metrics
+        self._catalogue, self._metrics, self._sample = catalogue, metrics, sample
         self._selector = TrackSelector(catalogue.table)
 
     def check_searchable(self, criteria: Criteria) -> View:
@@ -85,7 +87,7 @@ class CatalogueSearch:
             return None
         with self._metrics.time_stage("search"):
             selected = self._selector.select_quickly(view, padded)
-        return None if selected is None else self._found(selected, query, skip, view.revision)
+        return None if selected is None else self._found(selected, query, skip, view)
 
     def find(self, query: TrackQuery, skip: int = 0) -> FoundNeighbours:
         """Returns the tracks of a query, after the first ``skip`` ones.
@@ -96,16 +98,18 @@ class CatalogueSearch:
         view = self.check_searchable(query.criteria)
         with self._metrics.time_stage("search"):
             selected = self._selector.select(view, self._padded(query, skip))
-        return self._found(selected, query, skip, view.revision)
+        return self._found(selected, query, skip, view)
 
     def _padded(self, query: TrackQuery, skip: int) -> TrackQuery:
         """Returns the query for the skipped tracks as well, and for some more, without damaged ones."""
         exclude = query.exclude | self._catalogue.damaged_tracks
         return replace(query, count=skip + query.count + SPARE, exclude=exclude)
 
-    def _found(self, selected: Selected, query: TrackQuery, skip: int, revision: int) -> FoundNeighbours:
+    def _found(self, selected: Selected, query: TrackQuery, skip: int, view: View) -> FoundNeighbours:
+        if self._sample:
+            self._sample.offer(view, query.embedding, query.hidden)
         is_filtered = query.criteria.filter is not None
         if selected.neighbours and not skip and not is_filtered and query.is_one_seed:
             self._metrics.drift.found_first(selected.neighbours[0].similarity)
         neighbours, emptied_by, is_limited = selected
-        return FoundNeighbours(neighbours[skip:], query.count, revision, emptied_by, is_limited, is_filtered)
+        return FoundNeighbours(neighbours[skip:], query.count, view.revision, emptied_by, is_limited, is_filtered)

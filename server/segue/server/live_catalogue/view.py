@@ -81,6 +81,15 @@ class View:
         hidden = self.removed.union(exclude)
         return ranked([*self.base.search(query, k, hidden), *self.added_index.search(query, k, exclude)], k)
 
+    def search_exactly(self, query: Vectors, k: int, exclude: Collection[str] = ()) -> list[Neighbour]:
+        """Returns the ``k`` nearest tracks from a comparison with all of them."""
+        hidden = self.removed.union(exclude)
+        return ranked([*self.base.search_exactly(query, k, hidden), *self.added_index.search(query, k, exclude)], k)
+
+    def is_exact(self, exclude: int) -> bool:
+        """Returns whether a search that leaves out so many tracks compares all others anyway."""
+        return not len(self.base) or self.base.comparisons(exclude + len(self.removed)) > 0
+
     def prepare(self) -> None:
         """Builds what the first search would have to wait for."""
         self.embeddings([""])

@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 from segue.core.settings.version import VERSION
 from segue.server.observability.call_record import CallRecord
 from segue.server.observability.drift import Drift
+from segue.server.observability.recall import Recall
 from segue.server.observability.spans import Spans
 
 Stage = Literal["decode", "features", "queue", "network", "search", "metadata"]
@@ -44,6 +45,7 @@ class Metrics:
     Attributes:
         registry: the registry of all metrics.
         drift: figures of the music and of the results.
+        recall: the share of the nearest tracks that the index finds.
         spans: spans of the calls and their stages, or None if traces are not exported.
         queue_audio_seconds: seconds of audio in the queue; the engine sets it.
         queue_age_seconds: seconds that the oldest clip in the queue has waited; the engine sets it.
@@ -62,6 +64,7 @@ class Metrics:
         self.registry = CollectorRegistry()
         self.spans = spans
         self.drift = Drift(self.registry)
+        self.recall = Recall(self.registry)
         ProcessCollector(registry=self.registry)
         Info("segue_server", "Version of Segue.", registry=self.registry).info({"version": VERSION})
         self._model = Info("segue_model", "Model that serves.", registry=self.registry)
