@@ -43,7 +43,7 @@ _LIMITS = {
 
 
 class Changes(NamedTuple):
-    """What changed since it was last asked for.
+    """Changes since the last time.
 
     Attributes:
         paths: files and folders that appeared or changed, without links.

@@ -29,7 +29,7 @@ class Publication:
 
     @property
     def lacks_changes(self) -> bool:
-        """Whether the catalogue changed since the index was published."""
+        """True if the catalogue changed since the index was published."""
         return self._first_change is not None
 
     def note_change(self) -> None:

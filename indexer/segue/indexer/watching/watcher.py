@@ -125,7 +125,7 @@ class Watcher:
             self._notifications.check_limit(self._folders.present)
 
     def _work(self, sessions: Sessions) -> bool:
-        """Does the next thing that is due, and returns whether there was one."""
+        """Starts the next work that is due, and returns whether there was one."""
         if not self._patience.may_try():
             return False
         if self._folders.present and (self._batches.needs_walk or self._is_poll_due()):
@@ -157,7 +157,7 @@ class Watcher:
             self._settling.add_missing(path, is_folder=is_folder)
 
     def _try(self, sessions: Sessions, work: Callable[[LockedSession], None]) -> bool:
-        """Does work in a session, and returns False if it has to be repeated later."""
+        """Runs work in a session, and returns False if it has to be repeated later."""
         try:
             sessions.store.ping()
             with sessions.session() as session:

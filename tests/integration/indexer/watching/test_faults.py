@@ -104,7 +104,7 @@ def test_a_watch_that_is_killed(indexer: Indexer, music: Path, failpoint: str) -
 
 
 def test_a_watch_that_is_killed_among_changes(watch: RunningWatch, indexer: Indexer, music: Path, more: Path) -> None:
-    """What changed while no watch ran is applied by the next one."""
+    """Changes that were made while no watch ran are applied by the next one."""
     shutil.copytree(more, music / "album")
     watch.process.kill()
     watch.process.wait(PATIENCE_SECONDS)

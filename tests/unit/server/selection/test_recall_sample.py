@@ -42,7 +42,7 @@ def metrics() -> Metrics:
 
 
 def counted(metrics: Metrics) -> tuple[float, float]:
-    """Returns the numbers of tracks that were found, and that were to be found."""
+    """Returns the number of tracks that were found, and of those that are nearest."""
     found, wanted = (metrics.registry.get_sample_value(f"segue_recall_{name}_total") for name in ("found", "wanted"))
     return found or 0.0, wanted or 0.0
 
