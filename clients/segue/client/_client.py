@@ -3,49 +3,24 @@
 from __future__ import annotations
 
 import itertools
-import os
-import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, suppress
-from types import TracebackType
-from typing import Self
-
-import grpc
 
 from segue.client import _calls, _streams
 from segue.client._audio import AudioSource, Clip, open_clip
 from segue.client._calls import AnySeed
-from segue.client._endpoint import (
-    DEFAULT_ADDRESS,
-    DEFAULT_TIMEOUT,
-    MAX_TIMEOUT,
-    Call,
-    Endpoint,
-    Request,
-    Response,
-    Stubs,
-)
+from segue.client._endpoint import MAX_TIMEOUT, Request, Response
 from segue.client._spans import call_span
 from segue.client._stream_calls import Stream
 from segue.client._streams import numbered_outcome
-from segue.client._waiting import Waiting
-from segue.client.credentials import Credentials
+from segue.client._sync.catalog import CatalogMethods
 from segue.client.errors import SegueError, TrackNotFoundError
 from segue.v1.audio_pb2 import PcmFormat
-from segue.v1.catalog_service_pb2 import (
-    BatchGetTracksResponse,
-    GetStatusResponse,
-    ListTracksRequest,
-    ListTracksResponse,
-    SearchTracksRequest,
-    SearchTracksResponse,
-)
 from segue.v1.classification_service_pb2 import ClassifyResponse, StreamingClassifyResponse
 from segue.v1.recommendation_service_pb2 import RecommendRequest, RecommendResponse, TrackFilter, Variety
-from segue.v1.track_pb2 import Track
 
 
-class Client:
+class Client(CatalogMethods):
     """Calls a Segue server over one channel, which any number of threads may share.
 
     Every method raises a subclass of SegueError when its call fails.
@@ -67,18 +42,6 @@ class Client:
     Raises:
         ValueError: the timeout is out of range, or the credentials cannot be used.
     """
-
-    def __init__(
-        self,
-        address: str = DEFAULT_ADDRESS,
-        *,
-        timeout: float = DEFAULT_TIMEOUT,
-        wait_for_ready: bool = False,
-        credentials: Credentials | None = None,
-    ) -> None:
-        self._endpoint = Endpoint(address, timeout, wait_for_ready, credentials or Credentials())
-        self._channel = self._endpoint.open_channel()
-        self._stubs = Stubs(self._channel)
 
     def classify(
         self, audio: AudioSource, *, top_k: int | None = None, read_mask: Iterable[str] | None = None
@@ -179,86 +142,6 @@ class Client:
         stream, unsent = _streams.streaming_recommend(seeds, request, stream_timeout)
         return itertools.chain(map(numbered_outcome, self._stream(stream)), unsent)
 
-    def get_track(self, track: str | os.PathLike[str]) -> Track:
-        """Returns a track of the catalogue.
-
-        Args:
-            track: the id of the track, as a str, or "external:" and its external id; or the path of one of its files on
-                the indexer's machine, such as pathlib.Path, which is made absolute.
-        """
-        return self._send(_calls.get_track(track)).track
-
-    def batch_get_tracks(self, track_ids: Iterable[str]) -> BatchGetTracksResponse:
-        """Returns many tracks, in the order of their ids in the request, and the ids that no track has.
-
-        Args:
-            track_ids: the ids of the tracks, [1, 1000] of them.
-        """
-        return self._send(_calls.batch_get_tracks(track_ids))
-
-    def list_tracks(self, *, page_size: int | None = None) -> Iterator[Track]:
-        """Yields all tracks in the order of their ids, and fetches each page when it is reached.
-
-        Args:
-            page_size: number of tracks to fetch at once, [1, 1000]; None is the server's default (100).
-        """
-        call: Call[ListTracksRequest, ListTracksResponse] | None = _calls.list_tracks(page_size)
-        while call:
-            page = self._send(call)
-            yield from page.tracks
-            call = _calls.next_page(call, page)
-
-    def search(self, query: str, *, page_size: int | None = None) -> Iterator[Track]:
-        """Yields the tracks whose title, artist, album and path together contain every word of a query.
-
-        The best matches come first: those whose title has all the words, then those that need the artist as well, then
-        the album, then the path. Case and accents do not matter. Each page is fetched when it is reached.
-
-        Args:
-            query: words, separated by spaces, [1, 16] of them.
-            page_size: number of tracks to fetch at once, [1, 1000]; None is the server's default (100).
-        """
-        for page in self.search_pages(query, page_size=page_size):
-            yield from page.tracks
-
-    def search_pages(self, query: str, *, page_size: int | None = None) -> Iterator[SearchTracksResponse]:
-        """Yields the pages of a search, each with the number of all matches; see `search`."""
-        call: Call[SearchTracksRequest, SearchTracksResponse] | None = _calls.search_tracks(query, page_size)
-        while call:
-            page = self._send(call)
-            yield page
-            call = _calls.next_matches(call, page)
-
-    def status(self) -> GetStatusResponse:
-        """Returns the model, the catalogue and the version of the server."""
-        return self._send(_calls.status())
-
-    def close(self) -> None:
-        """Cancels the calls in progress and closes the connection."""
-        self._channel.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def _send(self, call: Call[Request, Response]) -> Response:
-        def send(seconds: float) -> Response:
-            with call_span(type(call.request)) as trace, self._endpoint.typed_errors():
-                return self._endpoint.send(self._stubs, call, seconds, trace)
-
-        return _until_ready(self._endpoint.waiting(), send)
-
-    def _upload(self, clip: Clip, send: Callable[[float], Response]) -> Response:
-        if self._endpoint.wait_for_ready and not clip.is_repeatable:
-            # It cannot be sent again, so it is sent only when there is a server. Without one, the call says so.
-            with suppress(grpc.FutureTimeoutError):
-                grpc.channel_ready_future(self._channel).result(self._endpoint.timeout)
-        return _until_ready(self._endpoint.waiting_for_upload(clip), send)
-
     def _classify_large(self, clip: Clip, top_k: int | None, read_mask: Iterable[str] | None) -> ClassifyResponse:
         fields = _calls.field_mask(read_mask)
 
@@ -288,12 +171,3 @@ class Client:
             finally:
                 # Stops the sending when the caller stops reading.
                 call.cancel()  # type: ignore[no-untyped-call] # grpc-stubs leaves its type out
-
-
-def _until_ready(waiting: Waiting, send: Callable[[float], Response]) -> Response:
-    """Sends a call, again while the server starts; ``send`` takes the time limit in seconds."""
-    while True:
-        try:
-            return send(waiting.seconds_left)
-        except SegueError as error:
-            time.sleep(waiting.pause_after(error))

@@ -1,0 +1,1 @@
+"""The parts of the client for asyncio: its connection, and the methods of the smaller services."""

@@ -1,0 +1,58 @@
+"""The methods of the client for asyncio that read the catalogue."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Iterable
+
+from segue.client import _calls
+from segue.client._asyncio.connection import Connection
+from segue.client._endpoint import Call
+from segue.v1.catalog_service_pb2 import (
+    BatchGetTracksResponse,
+    GetStatusResponse,
+    ListTracksRequest,
+    ListTracksResponse,
+    SearchTracksRequest,
+    SearchTracksResponse,
+)
+from segue.v1.track_pb2 import Track
+
+
+class CatalogMethods(Connection):
+    """Reads the catalogue."""
+
+    async def get_track(self, track: str | os.PathLike[str]) -> Track:
+        """Returns a track of the catalogue, by its id or path; see `Client.get_track`."""
+        return (await self._send(_calls.get_track(track))).track
+
+    async def batch_get_tracks(self, track_ids: Iterable[str]) -> BatchGetTracksResponse:
+        """Returns many tracks; see `Client.batch_get_tracks`."""
+        return await self._send(_calls.batch_get_tracks(track_ids))
+
+    async def list_tracks(self, *, page_size: int | None = None) -> AsyncIterator[Track]:
+        """Yields all tracks in the order of their ids; see `Client.list_tracks`."""
+        call: Call[ListTracksRequest, ListTracksResponse] | None = _calls.list_tracks(page_size)
+        while call:
+            page = await self._send(call)
+            for track in page.tracks:
+                yield track
+            call = _calls.next_page(call, page)
+
+    async def search(self, query: str, *, page_size: int | None = None) -> AsyncIterator[Track]:
+        """Yields the tracks that contain every word of a query; see `Client.search`."""
+        async for page in self.search_pages(query, page_size=page_size):
+            for track in page.tracks:
+                yield track
+
+    async def search_pages(self, query: str, *, page_size: int | None = None) -> AsyncIterator[SearchTracksResponse]:
+        """Yields the pages of a search; see `Client.search_pages`."""
+        call: Call[SearchTracksRequest, SearchTracksResponse] | None = _calls.search_tracks(query, page_size)
+        while call:
+            page = await self._send(call)
+            yield page
+            call = _calls.next_matches(call, page)
+
+    async def status(self) -> GetStatusResponse:
+        """Returns the model, the catalogue and the version of the server."""
+        return await self._send(_calls.status())

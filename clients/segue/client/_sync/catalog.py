@@ -1,0 +1,77 @@
+"""The methods of the synchronous client that read the catalogue."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+
+from segue.client import _calls
+from segue.client._endpoint import Call
+from segue.client._sync.connection import Connection
+from segue.v1.catalog_service_pb2 import (
+    BatchGetTracksResponse,
+    GetStatusResponse,
+    ListTracksRequest,
+    ListTracksResponse,
+    SearchTracksRequest,
+    SearchTracksResponse,
+)
+from segue.v1.track_pb2 import Track
+
+
+class CatalogMethods(Connection):
+    """Reads the catalogue."""
+
+    def get_track(self, track: str | os.PathLike[str]) -> Track:
+        """Returns a track of the catalogue.
+
+        Args:
+            track: the id of the track, as a str; or the path of one of its files on the indexer's machine, such as
+                pathlib.Path, which is made absolute.
+        """
+        return self._send(_calls.get_track(track)).track
+
+    def batch_get_tracks(self, track_ids: Iterable[str]) -> BatchGetTracksResponse:
+        """Returns many tracks, in the order of their ids in the request, and the ids that no track has.
+
+        Args:
+            track_ids: the ids of the tracks, [1, 1000] of them.
+        """
+        return self._send(_calls.batch_get_tracks(track_ids))
+
+    def list_tracks(self, *, page_size: int | None = None) -> Iterator[Track]:
+        """Yields all tracks in the order of their ids, and fetches each page when it is reached.
+
+        Args:
+            page_size: number of tracks to fetch at once, [1, 1000]; None is the server's default (100).
+        """
+        call: Call[ListTracksRequest, ListTracksResponse] | None = _calls.list_tracks(page_size)
+        while call:
+            page = self._send(call)
+            yield from page.tracks
+            call = _calls.next_page(call, page)
+
+    def search(self, query: str, *, page_size: int | None = None) -> Iterator[Track]:
+        """Yields the tracks whose title, artist, album and path together contain every word of a query.
+
+        The best matches come first: those whose title has all the words, then those that need the artist as well, then
+        the album, then the path. Case and accents do not matter. Each page is fetched when it is reached.
+
+        Args:
+            query: words, separated by spaces, [1, 16] of them.
+            page_size: number of tracks to fetch at once, [1, 1000]; None is the server's default (100).
+        """
+        for page in self.search_pages(query, page_size=page_size):
+            yield from page.tracks
+
+    def search_pages(self, query: str, *, page_size: int | None = None) -> Iterator[SearchTracksResponse]:
+        """Yields the pages of a search, each with the number of all matches; see `search`."""
+        call: Call[SearchTracksRequest, SearchTracksResponse] | None = _calls.search_tracks(query, page_size)
+        while call:
+            page = self._send(call)
+            yield page
+            call = _calls.next_matches(call, page)
+
+    def status(self) -> GetStatusResponse:
+        """Returns the model, the catalogue and the version of the server."""
+        return self._send(_calls.status())
