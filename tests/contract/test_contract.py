@@ -13,6 +13,7 @@ from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from segue.client import AsyncClient, Client
 from segue.server.rpc.services.catalog import CatalogService
 from segue.server.rpc.services.classification import ClassificationService
+from segue.server.rpc.services.playlists import PlaylistService
 from segue.server.rpc.services.recommendation import RecommendationService
 from segue.v1 import catalog_service_pb2, classification_service_pb2, recommendation_service_pb2
 
@@ -20,12 +21,19 @@ ROOT = Path(__file__).parents[2]
 SERVICES: list[ServiceDescriptor] = [
     classification_service_pb2.DESCRIPTOR.services_by_name["ClassificationService"],
     recommendation_service_pb2.DESCRIPTOR.services_by_name["RecommendationService"],
+    recommendation_service_pb2.DESCRIPTOR.services_by_name["PlaylistService"],
     catalog_service_pb2.DESCRIPTOR.services_by_name["CatalogService"],
 ]
-HANDLERS = {service.__name__: service for service in (CatalogService, ClassificationService, RecommendationService)}
+KINDS = (CatalogService, ClassificationService, PlaylistService, RecommendationService)
+HANDLERS = {service.__name__: service for service in KINDS}
 METHODS = [pytest.param(method, id=method.name) for service in SERVICES for method in service.methods]
 # The client's name for a method, if it is not the method's in snake case.
-CLIENT_NAMES = {"GetStatus": "status", "RecommendUpload": "recommend", "SearchTracks": "search"}
+CLIENT_NAMES = {
+    "Continue": "continue_list",
+    "GetStatus": "status",
+    "RecommendUpload": "recommend",
+    "SearchTracks": "search",
+}
 
 
 def snake(name: str) -> str:
@@ -52,7 +60,8 @@ def test_every_method_is_in_the_clients(method: MethodDescriptor, client: type) 
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method_is_tested(method: MethodDescriptor) -> None:
     """The server's tests call each method, through the attribute of `stubs` with its name."""
-    files = (ROOT / "tests" / "integration" / "server" / "calls").glob("test_*.py")
+    folders = [ROOT / "tests" / "integration" / "server" / name for name in ("calls", "choice")]
+    files = [file for folder in folders for file in folder.glob("test_*.py")]
     trees = [ast.parse(file.read_text(encoding="utf-8")) for file in files]
     tests = [
         node

@@ -26,7 +26,17 @@ from segue.v1.catalog_service_pb2 import (
     SearchTracksResponse,
 )
 from segue.v1.classification_service_pb2 import ClassifyRequest, ClassifyResponse
-from segue.v1.recommendation_service_pb2 import RecommendRequest, RecommendResponse, Seed, TrackFilter, Variety
+from segue.v1.recommendation_service_pb2 import (
+    ContinueRequest,
+    ContinueResponse,
+    FindPathRequest,
+    FindPathResponse,
+    RecommendRequest,
+    RecommendResponse,
+    Seed,
+    TrackFilter,
+    Variety,
+)
 
 RecommendCall: TypeAlias = Call[RecommendRequest, RecommendResponse]
 
@@ -38,6 +48,9 @@ EXTERNAL = "external:"
 
 TRACK_ID = re.compile(rf"[0-9a-f]{{32}}|{EXTERNAL}.+", re.DOTALL)
 """The form of a track id, or of an external id in its place."""
+
+SeedSource: TypeAlias = AudioSource | str | Seed
+"""A clip, the id of a track, or a `segue.v1` Seed message, such as one with a genre or a weight."""
 
 # A backslash of a file name, in front of what looks like an escape of the indexer.
 _LIKE_ESCAPE = re.compile(rb"\\(?=x(?:5c|[89a-f][0-9a-f]))")
@@ -92,6 +105,69 @@ def recommend_request(
         filter=track_filter,
         variety=variety,
     )
+
+
+def continue_list(
+    items: Iterable[SeedSource],
+    half_life: float | None = None,
+    limit: int | None = None,
+    track_filter: TrackFilter | None = None,
+    variety: Variety | None = None,
+) -> Call[ContinueRequest, ContinueResponse]:
+    """Builds a Continue call.
+
+    Raises:
+        MalformedRequestError: an item is a str that is the name of a file and no track id.
+        TypeError: the items are one string, whose letters would become items.
+    """
+    if isinstance(items, str):
+        raise TypeError(f"items is a list such as [{items!r}], not a str")
+    request = ContinueRequest(
+        items=map(seed_message, items),
+        half_life=half_life,
+        limit=clamp_int32(limit),
+        filter=track_filter,
+        variety=variety,
+    )
+    return Call(lambda stubs: stubs.playlist.Continue, request)
+
+
+def find_path(
+    start: SeedSource,
+    end: SeedSource,
+    length: int | None = None,
+    track_filter: TrackFilter | None = None,
+    variety: Variety | None = None,
+) -> Call[FindPathRequest, FindPathResponse]:
+    """Builds a FindPath call.
+
+    Raises:
+        MalformedRequestError: an end is a str that is the name of a file and no track id.
+    """
+    request = FindPathRequest(
+        start=seed_message(start),
+        end=seed_message(end),
+        length=clamp_int32(length),
+        filter=track_filter,
+        variety=variety,
+    )
+    return Call(lambda stubs: stubs.playlist.FindPath, request)
+
+
+def seed_message(source: SeedSource) -> Seed:
+    """Returns one seed of several.
+
+    Raises:
+        AudioUnreadableError: its file cannot be read.
+        AudioTooLongError: its clip has more than MAX_AUDIO_BYTES.
+        MalformedRequestError: it is a str that is the name of a file and no track id.
+    """
+    if isinstance(source, Seed):
+        return source
+    if isinstance(source, str):
+        _check_no_file_name(source)
+        return Seed(track_id=replace_surrogates(source))
+    return Seed(audio=audio_message(source))
 
 
 def get_track(track: str | os.PathLike[str]) -> Call[GetTrackRequest, GetTrackResponse]:

@@ -14,13 +14,14 @@ from segue.client._spans import call_span
 from segue.client._stream_calls import Stream
 from segue.client._streams import numbered_outcome
 from segue.client._sync.catalog import CatalogMethods
+from segue.client._sync.playlists import PlaylistMethods
 from segue.client.errors import SegueError, TrackNotFoundError
 from segue.v1.audio_pb2 import PcmFormat
 from segue.v1.classification_service_pb2 import ClassifyResponse, StreamingClassifyResponse
 from segue.v1.recommendation_service_pb2 import RecommendRequest, RecommendResponse, TrackFilter, Variety
 
 
-class Client(CatalogMethods):
+class Client(CatalogMethods, PlaylistMethods):
     """Calls a Segue server over one channel, which any number of threads may share.
 
     Every method raises a subclass of SegueError when its call fails.

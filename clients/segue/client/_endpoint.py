@@ -18,7 +18,7 @@ from segue.client._waiting import Waiting
 from segue.client.credentials import Credentials
 from segue.v1.catalog_service_pb2_grpc import CatalogServiceStub
 from segue.v1.classification_service_pb2_grpc import ClassificationServiceStub
-from segue.v1.recommendation_service_pb2_grpc import RecommendationServiceStub
+from segue.v1.recommendation_service_pb2_grpc import PlaylistServiceStub, RecommendationServiceStub
 
 DEFAULT_ADDRESS = "127.0.0.1:50051"
 DEFAULT_TIMEOUT = 60.0
@@ -78,6 +78,7 @@ class Stubs:
     def __init__(self, channel: grpc.Channel | grpc.aio.Channel) -> None:
         self.classification: ClassificationServiceStub = ClassificationServiceStub(channel)
         self.recommendation: RecommendationServiceStub = RecommendationServiceStub(channel)
+        self.playlist: PlaylistServiceStub = PlaylistServiceStub(channel)
         self.catalog: CatalogServiceStub = CatalogServiceStub(channel)
 
 

@@ -779,3 +779,219 @@ class Recommendation(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Recommendation: _TypeAlias = Recommendation  # noqa: Y015
+
+@_typing.final
+class ContinueRequest(_message.Message):
+    """Request for the tracks to play after a list."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ITEMS_FIELD_NUMBER: _builtins.int
+    HALF_LIFE_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
+    VARIETY_FIELD_NUMBER: _builtins.int
+    half_life: _builtins.float
+    """Number of items after which the weight of an item is halved, [0.1, 1000]. Unset is 5. The next track is compared with
+    the sum of the embeddings of all items, each times its weight and 2^(-n / half_life), where n is the number of items
+    after it; the sum is brought to length 1. With 0.1 the last item counts almost alone, with 1000 all count alike.
+    """
+    limit: _builtins.int
+    """Number of tracks to find, [1, 100]; any other number is MALFORMED_REQUEST. Unset is 25."""
+    @_builtins.property
+    def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___Seed]:
+        """The items of the list, [1, 100] of them, in the order of play: the last one was played last. The weight of a seed is
+        multiplied by that of its position. All clips of a request are in one message, together at most 32 MiB.
+        """
+
+    @_builtins.property
+    def filter(self) -> Global___TrackFilter:
+        """The tracks that may be found, as in RecommendRequest; min_similarity is that to the list of the request."""
+
+    @_builtins.property
+    def variety(self) -> Global___Variety:
+        """How much the tracks differ from each other. The limits count the found tracks, not those of the list. No two tracks
+        by one artist follow each other while there are tracks by others, and the first one is not by the artist of the last
+        item, if that is a track; max_per_artist 0 lifts this as well. The diversity compares with the tracks that are found
+        before. shuffle_seed is MALFORMED_REQUEST.
+        """
+
+    def __init__(
+        self,
+        *,
+        items: _abc.Iterable[Global___Seed] | None = ...,
+        half_life: _builtins.float | None = ...,
+        limit: _builtins.int | None = ...,
+        filter: Global___TrackFilter | None = ...,
+        variety: Global___Variety | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_half_life", b"_half_life", "_limit", b"_limit", "filter", b"filter", "half_life", b"half_life", "limit", b"limit", "variety", b"variety"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_half_life", b"_half_life", "_limit", b"_limit", "filter", b"filter", "half_life", b"half_life", "items", b"items", "limit", b"limit", "variety", b"variety"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__half_life: _TypeAlias = _typing.Literal["half_life"]  # noqa: Y015
+    _WhichOneofArgType__half_life: _TypeAlias = _typing.Literal["_half_life", b"_half_life"]  # noqa: Y015
+    _WhichOneofReturnType__limit: _TypeAlias = _typing.Literal["limit"]  # noqa: Y015
+    _WhichOneofArgType__limit: _TypeAlias = _typing.Literal["_limit", b"_limit"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__half_life) -> _WhichOneofReturnType__half_life | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__limit) -> _WhichOneofReturnType__limit | None: ...
+
+Global___ContinueRequest: _TypeAlias = ContinueRequest  # noqa: Y015
+
+@_typing.final
+class ContinueResponse(_message.Message):
+    """The tracks to play after a list."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TRACKS_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    EMPTIED_BY_FIELD_NUMBER: _builtins.int
+    LIMITED_FIELD_NUMBER: _builtins.int
+    emptied_by: _builtins.str
+    """The field of the request's filter that left no track, as in RecommendResponse."""
+    limited: _builtins.bool
+    """True if there are fewer tracks than requested, and others were left out because of the limits for an artist or an
+    album, or as copies.
+    """
+    @_builtins.property
+    def tracks(self) -> _containers.RepeatedCompositeFieldContainer[Global___Recommendation]:
+        """The tracks in the order of play. They come from the 500 tracks that Recommend would return for the list with this
+        filter and these limits. One after the other is chosen: the one that is most similar to the list, and then is its last
+        item, with the weight 1. The similarity is the one to the list at that moment. No track of the list is found, no track
+        twice, and no copy of these unless keep_copies is set. Fewer than requested if no more tracks meet filter and variety.
+        """
+
+    @_builtins.property
+    def revision(self) -> _revision_pb2.Revision:
+        """The model that embedded the items and the tracks, and the revision of the catalogue that was searched."""
+
+    def __init__(
+        self,
+        *,
+        tracks: _abc.Iterable[Global___Recommendation] | None = ...,
+        revision: _revision_pb2.Revision | None = ...,
+        emptied_by: _builtins.str = ...,
+        limited: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["revision", b"revision"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["emptied_by", b"emptied_by", "limited", b"limited", "revision", b"revision", "tracks", b"tracks"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ContinueResponse: _TypeAlias = ContinueResponse  # noqa: Y015
+
+@_typing.final
+class FindPathRequest(_message.Message):
+    """Request for a path."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    START_FIELD_NUMBER: _builtins.int
+    END_FIELD_NUMBER: _builtins.int
+    LENGTH_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
+    VARIETY_FIELD_NUMBER: _builtins.int
+    length: _builtins.int
+    """Number of tracks, with the ends if they are tracks, [3, 100]; any other number is MALFORMED_REQUEST. Unset is 25."""
+    @_builtins.property
+    def start(self) -> Global___Seed:
+        """The sound at which the path starts; its weight does not matter. Required. A track of the catalogue, also as a clip
+        with the same audio, is the first track of the path, whatever the filter; anything else is not a part of it.
+        """
+
+    @_builtins.property
+    def end(self) -> Global___Seed:
+        """The sound at which the path ends, likewise. Required. The same recording as the start, or a sound that has the same or
+        the opposite embedding, is MALFORMED_REQUEST.
+        """
+
+    @_builtins.property
+    def filter(self) -> Global___TrackFilter:
+        """The tracks that may be between the ends, as in RecommendRequest; min_similarity is that to the point for which a track
+        is found.
+        """
+
+    @_builtins.property
+    def variety(self) -> Global___Variety:
+        """How much the tracks differ from each other. The limits count the ends as well, which are never left out. Tracks by one
+        artist follow each other only where the tracks that are found leave no other choice; max_per_artist 0 lifts this as
+        well. diversity and shuffle_seed are MALFORMED_REQUEST.
+        """
+
+    def __init__(
+        self,
+        *,
+        start: Global___Seed | None = ...,
+        end: Global___Seed | None = ...,
+        length: _builtins.int | None = ...,
+        filter: Global___TrackFilter | None = ...,
+        variety: Global___Variety | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_length", b"_length", "end", b"end", "filter", b"filter", "length", b"length", "start", b"start", "variety", b"variety"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_length", b"_length", "end", b"end", "filter", b"filter", "length", b"length", "start", b"start", "variety", b"variety"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__length: _TypeAlias = _typing.Literal["length"]  # noqa: Y015
+    _WhichOneofArgType__length: _TypeAlias = _typing.Literal["_length", b"_length"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__length) -> _WhichOneofReturnType__length | None: ...
+
+Global___FindPathRequest: _TypeAlias = FindPathRequest  # noqa: Y015
+
+@_typing.final
+class FindPathResponse(_message.Message):
+    """A path from one sound to another."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TRACKS_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    EMPTIED_BY_FIELD_NUMBER: _builtins.int
+    LIMITED_FIELD_NUMBER: _builtins.int
+    GREATEST_STEP_FIELD_NUMBER: _builtins.int
+    MEAN_STEP_FIELD_NUMBER: _builtins.int
+    emptied_by: _builtins.str
+    """The field of the request's filter that left no track between the ends, as in RecommendResponse."""
+    limited: _builtins.bool
+    """True if there are fewer tracks than requested, and others were left out because of the limits for an artist or an
+    album, or as copies.
+    """
+    greatest_step: _builtins.float
+    """Smoothness: the greatest angle between neighbours from start to end, in degrees, [0, 180]."""
+    mean_step: _builtins.float
+    """Smoothness: the mean angle between neighbours from start to end, in degrees, [0, 180]."""
+    @_builtins.property
+    def tracks(self) -> _containers.RepeatedCompositeFieldContainer[Global___Recommendation]:
+        """The tracks in the order of play, none twice, and no copy of another unless keep_copies is set. The great circle through
+        the embeddings of both ends has a point for each track between them, at equal angles (spherical linear interpolation,
+        Shoemake 1985). Each point gets up to 8 tracks, in rounds: in every round, one point after the other gets the nearest
+        track that is allowed and that no point has, from the second round on of its 100 nearest. The path has one track of
+        each point: of all such paths, it is the one with the least sum of the squared angles between neighbours, from start
+        to end (Viterbi 1967). The similarity is the one to the track before, for the first track to start. Fewer than
+        requested if no more tracks meet filter and variety. If the filter leaves no track between the ends, the path is empty.
+        """
+
+    @_builtins.property
+    def revision(self) -> _revision_pb2.Revision:
+        """The model that embedded the ends and the tracks, and the revision of the catalogue that was searched."""
+
+    def __init__(
+        self,
+        *,
+        tracks: _abc.Iterable[Global___Recommendation] | None = ...,
+        revision: _revision_pb2.Revision | None = ...,
+        emptied_by: _builtins.str = ...,
+        limited: _builtins.bool = ...,
+        greatest_step: _builtins.float = ...,
+        mean_step: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["revision", b"revision"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["emptied_by", b"emptied_by", "greatest_step", b"greatest_step", "limited", b"limited", "mean_step", b"mean_step", "revision", b"revision", "tracks", b"tracks"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FindPathResponse: _TypeAlias = FindPathResponse  # noqa: Y015

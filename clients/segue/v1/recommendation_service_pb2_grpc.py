@@ -206,3 +206,129 @@ class RecommendationService(object):
             timeout,
             metadata,
             _registered_method=True)
+
+
+class PlaylistServiceStub(object):
+    """Finds playlists.
+    """
+
+    def __init__(self, channel):
+        """Constructor.
+
+        Args:
+            channel: A grpc.Channel.
+        """
+        self.Continue = channel.unary_unary(
+                '/segue.v1.PlaylistService/Continue',
+                request_serializer=segue_dot_v1_dot_recommendation__service__pb2.ContinueRequest.SerializeToString,
+                response_deserializer=segue_dot_v1_dot_recommendation__service__pb2.ContinueResponse.FromString,
+                _registered_method=True)
+        self.FindPath = channel.unary_unary(
+                '/segue.v1.PlaylistService/FindPath',
+                request_serializer=segue_dot_v1_dot_recommendation__service__pb2.FindPathRequest.SerializeToString,
+                response_deserializer=segue_dot_v1_dot_recommendation__service__pb2.FindPathResponse.FromString,
+                _registered_method=True)
+
+
+class PlaylistServiceServicer(object):
+    """Finds playlists.
+    """
+
+    def Continue(self, request, context):
+        """Continues a list: finds the tracks to play after it. Recent items weigh more, and each track that is found counts as
+        the most recent item for the next one, so the list drifts.
+
+        Errors: those of Recommend for several seeds.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def FindPath(self, request, context):
+        """Finds a path: tracks that lead in small steps from one sound to another.
+
+        Errors: those of Recommend for several seeds; MALFORMED_REQUEST (INVALID_ARGUMENT) also for two ends that are the
+        same.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+
+def add_PlaylistServiceServicer_to_server(servicer, server):
+    rpc_method_handlers = {
+            'Continue': grpc.unary_unary_rpc_method_handler(
+                    servicer.Continue,
+                    request_deserializer=segue_dot_v1_dot_recommendation__service__pb2.ContinueRequest.FromString,
+                    response_serializer=segue_dot_v1_dot_recommendation__service__pb2.ContinueResponse.SerializeToString,
+            ),
+            'FindPath': grpc.unary_unary_rpc_method_handler(
+                    servicer.FindPath,
+                    request_deserializer=segue_dot_v1_dot_recommendation__service__pb2.FindPathRequest.FromString,
+                    response_serializer=segue_dot_v1_dot_recommendation__service__pb2.FindPathResponse.SerializeToString,
+            ),
+    }
+    generic_handler = grpc.method_handlers_generic_handler(
+            'segue.v1.PlaylistService', rpc_method_handlers)
+    server.add_generic_rpc_handlers((generic_handler,))
+    server.add_registered_method_handlers('segue.v1.PlaylistService', rpc_method_handlers)
+
+
+ # This class is part of an EXPERIMENTAL API.
+class PlaylistService(object):
+    """Finds playlists.
+    """
+
+    @staticmethod
+    def Continue(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/segue.v1.PlaylistService/Continue',
+            segue_dot_v1_dot_recommendation__service__pb2.ContinueRequest.SerializeToString,
+            segue_dot_v1_dot_recommendation__service__pb2.ContinueResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FindPath(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/segue.v1.PlaylistService/FindPath',
+            segue_dot_v1_dot_recommendation__service__pb2.FindPathRequest.SerializeToString,
+            segue_dot_v1_dot_recommendation__service__pb2.FindPathResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)

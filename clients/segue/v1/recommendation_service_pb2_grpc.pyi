@@ -146,3 +146,70 @@ class RecommendationServiceServicer(metaclass=_abc_1.ABCMeta):
         """
 
 def add_RecommendationServiceServicer_to_server(servicer: RecommendationServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
+
+class PlaylistServiceStub:
+    """Finds playlists."""
+
+    @_typing.overload
+    def __new__(cls, channel: _grpc.Channel) -> _Self: ...
+    @_typing.overload
+    def __new__(cls, channel: _aio.Channel) -> PlaylistServiceAsyncStub: ...
+    Continue: _grpc.UnaryUnaryMultiCallable[_recommendation_service_pb2.ContinueRequest, _recommendation_service_pb2.ContinueResponse]
+    """Continues a list: finds the tracks to play after it. Recent items weigh more, and each track that is found counts as
+    the most recent item for the next one, so the list drifts.
+
+    Errors: those of Recommend for several seeds.
+    """
+    FindPath: _grpc.UnaryUnaryMultiCallable[_recommendation_service_pb2.FindPathRequest, _recommendation_service_pb2.FindPathResponse]
+    """Finds a path: tracks that lead in small steps from one sound to another.
+
+    Errors: those of Recommend for several seeds; MALFORMED_REQUEST (INVALID_ARGUMENT) also for two ends that are the
+    same.
+    """
+
+@_typing.type_check_only
+class PlaylistServiceAsyncStub(PlaylistServiceStub):
+    """Finds playlists."""
+
+    def __init__(self, channel: _aio.Channel) -> None: ...
+    Continue: _aio.UnaryUnaryMultiCallable[_recommendation_service_pb2.ContinueRequest, _recommendation_service_pb2.ContinueResponse]  # type: ignore[assignment]
+    """Continues a list: finds the tracks to play after it. Recent items weigh more, and each track that is found counts as
+    the most recent item for the next one, so the list drifts.
+
+    Errors: those of Recommend for several seeds.
+    """
+    FindPath: _aio.UnaryUnaryMultiCallable[_recommendation_service_pb2.FindPathRequest, _recommendation_service_pb2.FindPathResponse]  # type: ignore[assignment]
+    """Finds a path: tracks that lead in small steps from one sound to another.
+
+    Errors: those of Recommend for several seeds; MALFORMED_REQUEST (INVALID_ARGUMENT) also for two ends that are the
+    same.
+    """
+
+class PlaylistServiceServicer(metaclass=_abc_1.ABCMeta):
+    """Finds playlists."""
+
+    @_abc_1.abstractmethod
+    def Continue(
+        self,
+        request: _recommendation_service_pb2.ContinueRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_recommendation_service_pb2.ContinueResponse, _abc.Awaitable[_recommendation_service_pb2.ContinueResponse]]:
+        """Continues a list: finds the tracks to play after it. Recent items weigh more, and each track that is found counts as
+        the most recent item for the next one, so the list drifts.
+
+        Errors: those of Recommend for several seeds.
+        """
+
+    @_abc_1.abstractmethod
+    def FindPath(
+        self,
+        request: _recommendation_service_pb2.FindPathRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_recommendation_service_pb2.FindPathResponse, _abc.Awaitable[_recommendation_service_pb2.FindPathResponse]]:
+        """Finds a path: tracks that lead in small steps from one sound to another.
+
+        Errors: those of Recommend for several seeds; MALFORMED_REQUEST (INVALID_ARGUMENT) also for two ends that are the
+        same.
+        """
+
+def add_PlaylistServiceServicer_to_server(servicer: PlaylistServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

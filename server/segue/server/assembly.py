@@ -25,6 +25,7 @@ from segue.server.inference.engine import Engine
 from segue.server.inference.open_spool import open_spool
 from segue.server.live_catalogue.catalogue import LiveCatalogue
 from segue.server.live_catalogue.catalogue_search import CatalogueSearch
+from segue.server.live_catalogue.playlists.search import PlaylistSearch
 from segue.server.live_catalogue.remembered_model import remembered_model
 from segue.server.live_catalogue.successor import has_model
 from segue.server.live_catalogue.text_search import TextSearch
@@ -152,10 +153,12 @@ class Assembly:
         search.start()
         search.wait_until_complete(search_seconds)
         searchers = self._create_executor("search", 1, _MAX_PENDING_SEARCHES)
+        nearest = CatalogueSearch(catalogue, self._metrics, self._create_sample())
         components = Components(
             engine,
             catalogue,
-            CatalogueSearch(catalogue, self._metrics, self._create_sample()),
+            nearest,
+            PlaylistSearch(nearest, self._metrics),
             readers,
             spool,
             self._settings.clip_mib * _MIB,

@@ -15,6 +15,7 @@ from segue.server.inference.engine import Engine
 from segue.server.inference.spool import Spool
 from segue.server.live_catalogue.catalogue import LiveCatalogue
 from segue.server.live_catalogue.catalogue_search import CatalogueSearch
+from segue.server.live_catalogue.playlists.search import PlaylistSearch
 from segue.server.live_catalogue.text_search import TextSearch
 from segue.server.security.tls import Tls
 from segue.server.security.tokens import Tokens
@@ -50,6 +51,7 @@ class Components:
         engine: analyzes clips.
         catalogue: follows the catalogue.
         nearest: finds the tracks to recommend.
+        playlists: finds playlists.
         readers: threads that wait for the store.
         spool: disk space for the clips of streams.
         clip_bytes: largest clip in one message.
@@ -61,6 +63,7 @@ class Components:
     engine: Engine
     catalogue: LiveCatalogue
     nearest: CatalogueSearch
+    playlists: PlaylistSearch
     readers: BoundedExecutor
     spool: Spool
     clip_bytes: int

@@ -32,6 +32,7 @@ from segue.server.rpc.reflection import add_reflection
 from segue.server.rpc.service_names import SERVICES
 from segue.server.rpc.services.catalog import CatalogService
 from segue.server.rpc.services.classification import ClassificationService
+from segue.server.rpc.services.playlists import PlaylistService
 from segue.server.rpc.services.recommendation import RecommendationService
 from segue.server.security.tls import Tls
 from segue.server.settings import Settings
@@ -135,6 +136,7 @@ def _add_services(server: grpc.aio.Server, health_service: Health) -> None:
     classification, recommendation = ClassificationService(), RecommendationService()
     classification_service_pb2_grpc.add_ClassificationServiceServicer_to_server(classification, server)
     recommendation_service_pb2_grpc.add_RecommendationServiceServicer_to_server(recommendation, server)
+    recommendation_service_pb2_grpc.add_PlaylistServiceServicer_to_server(PlaylistService(), server)
     catalog_service_pb2_grpc.add_CatalogServiceServicer_to_server(CatalogService(), server)
     health_pb2_grpc.add_HealthServicer_to_server(health_service, server)
     add_reflection((*SERVICES, health.SERVICE), server)

@@ -18,10 +18,10 @@ from segue.core.model.artifact import Manifest
 from segue.core.testing.memory_store import MemoryStore
 from segue.server.live_catalogue.catalogue import LiveCatalogue
 from segue.server.live_catalogue.catalogue_search import CatalogueSearch
-from segue.server.live_catalogue.selector import TrackQuery
 from segue.server.live_catalogue.track_metadata import TrackMetadata
 from segue.server.observability.metrics import Metrics
 from segue.server.selection.nearest_tracks import FoundNeighbours, NearestTracks
+from segue.server.selection.track_query import TrackQuery
 
 WIDTH = 8
 MANIFEST = Manifest(

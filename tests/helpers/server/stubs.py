@@ -38,6 +38,7 @@ class Stubs:
         self.channel = grpc.insecure_channel(address, UNLIMITED)
         self._classification = classification_service_pb2_grpc.ClassificationServiceStub(self.channel)
         self._recommendation = recommendation_service_pb2_grpc.RecommendationServiceStub(self.channel)
+        self._playlist = recommendation_service_pb2_grpc.PlaylistServiceStub(self.channel)
         self._catalog = catalog_service_pb2_grpc.CatalogServiceStub(self.channel)
         self._health = health_pb2_grpc.HealthStub(self.channel)
 
@@ -72,6 +73,18 @@ class Stubs:
     ) -> recommendation_service_pb2.RecommendResponse:
         """Sends a whole request for recommendations."""
         return self._recommendation.Recommend(request, timeout=60)
+
+    def continue_list(
+        self, request: recommendation_service_pb2.ContinueRequest
+    ) -> recommendation_service_pb2.ContinueResponse:
+        """Continues a list."""
+        return self._playlist.Continue(request, timeout=60)
+
+    def find_path(
+        self, request: recommendation_service_pb2.FindPathRequest
+    ) -> recommendation_service_pb2.FindPathResponse:
+        """Finds a path."""
+        return self._playlist.FindPath(request, timeout=60)
 
     def recommend_upload(
         self, requests: Iterable[RecommendUploadRequest]

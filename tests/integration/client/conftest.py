@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import threading
-import time
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -14,10 +12,8 @@ from typing import Any, TypeAlias
 
 import grpc
 import pytest
-from google.protobuf.any_pb2 import Any as Packed
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
-from google.rpc.error_details_pb2 import ErrorInfo
 from google.rpc.status_pb2 import Status
 
 from segue.client import AsyncClient, Client
@@ -48,6 +44,10 @@ from segue.v1.classification_service_pb2_grpc import (
     add_ClassificationServiceServicer_to_server,
 )
 from segue.v1.recommendation_service_pb2 import (
+    ContinueRequest,
+    ContinueResponse,
+    FindPathRequest,
+    FindPathResponse,
     Recommendation,
     RecommendRequest,
     RecommendResponse,
@@ -57,13 +57,16 @@ from segue.v1.recommendation_service_pb2 import (
     StreamingRecommendResponse,
 )
 from segue.v1.recommendation_service_pb2_grpc import (
+    PlaylistServiceServicer,
     RecommendationServiceServicer,
+    add_PlaylistServiceServicer_to_server,
     add_RecommendationServiceServicer_to_server,
 )
 from segue.v1.revision_pb2 import Revision
 from segue.v1.tag_pb2 import TagScore
 from segue.v1.track_pb2 import Track
 from tests.helpers.machine.waiting import PATIENCE_SECONDS
+from tests.integration.client.behaviours import Behaviour, info, packed
 
 REVISION = Revision(model_id="segue-fast-1a2b3c4d", catalogue_revision=12)
 SCORES = [GenreScore(genre="blues", score=0.75), GenreScore(genre="jazz", score=0.25)]
@@ -96,56 +99,14 @@ TRACKS = [
 LAST_CHUNK = b"last"
 """The chunk after which the peer ends a stream, although the client sends more."""
 
-Behaviour: TypeAlias = Callable[[grpc.ServicerContext], None]
-
 CallMethod: TypeAlias = Callable[..., Awaitable[Any]]
 """Calls a method of a client by address, name and arguments; a listing or a stream returns a list."""
 
 
-def fails(code: grpc.StatusCode, message: str = "", *details: Message, **trailers: str) -> Behaviour:
-    """Fails a call in the way of Segue's server, with the details if there are any."""
-
-    def behave(context: grpc.ServicerContext) -> None:
-        metadata: list[tuple[str, str | bytes]] = [(key.replace("_", "-"), value) for key, value in trailers.items()]
-        if details:
-            status = Status(code=code.value[0], message=message, details=[packed(detail) for detail in details])
-            metadata.append(("grpc-status-details-bin", status.SerializeToString()))
-        context.set_trailing_metadata(tuple(metadata))
-        context.abort(code, message)
-
-    return behave
-
-
-def packed(detail: Message) -> Packed:
-    """Packs one detail of a failure into Any."""
-    envelope = Packed()
-    envelope.Pack(detail)
-    return envelope
-
-
-def info(reason: str, **metadata: str) -> ErrorInfo:
-    """Makes the detail that has a reason of the contract."""
-    return ErrorInfo(reason=reason, domain="segue.v1", metadata=metadata)
-
-
-def hangs(context: grpc.ServicerContext) -> None:
-    """Blocks a call until the caller cancels it."""
-    while context.is_active():
-        time.sleep(0.01)
-
-
-def meets(calls: int) -> Behaviour:
-    """Blocks calls until that many run at once; they fail if that takes too long."""
-    barrier = threading.Barrier(calls, timeout=PATIENCE_SECONDS)
-
-    def behave(_: grpc.ServicerContext) -> None:
-        barrier.wait()
-
-    return behave
-
-
 @dataclass
-class Peer(ClassificationServiceServicer, RecommendationServiceServicer, CatalogServiceServicer):
+class Peer(
+    ClassificationServiceServicer, RecommendationServiceServicer, PlaylistServiceServicer, CatalogServiceServicer
+):
     """Returns fixed responses, and keeps every request.
 
     Attributes:
@@ -180,6 +141,18 @@ class Peer(ClassificationServiceServicer, RecommendationServiceServicer, Catalog
         self._receive(request, context)
         ranking = [Recommendation(track=track, similarity=1 - 0.125 * rank) for rank, track in enumerate(TRACKS)]
         return RecommendResponse(recommendations=ranking, revision=REVISION)
+
+    def Continue(self, request: ContinueRequest, context: grpc.ServicerContext) -> ContinueResponse:  # noqa: N802 - the contract's name
+        """Returns the same tracks for any list."""
+        self._receive(request, context)
+        tracks = [Recommendation(track=track, similarity=0.5) for track in TRACKS]
+        return ContinueResponse(tracks=tracks, revision=REVISION, limited=True)
+
+    def FindPath(self, request: FindPathRequest, context: grpc.ServicerContext) -> FindPathResponse:  # noqa: N802 - the contract's name
+        """Returns the same path between any ends."""
+        self._receive(request, context)
+        tracks = [Recommendation(track=track, similarity=0.75) for track in TRACKS]
+        return FindPathResponse(tracks=tracks, revision=REVISION, greatest_step=45.0, mean_step=41.5)
 
     def RecommendUpload(  # noqa: N802 - the contract's name
         self, request_iterator: Iterator[RecommendUploadRequest], context: grpc.ServicerContext
@@ -263,6 +236,7 @@ def serving(
     peer = kind(address=f"127.0.0.1:{port}")
     add_ClassificationServiceServicer_to_server(peer, server)
     add_RecommendationServiceServicer_to_server(peer, server)
+    add_PlaylistServiceServicer_to_server(peer, server)
     add_CatalogServiceServicer_to_server(peer, server)
     server.start()
     try:

@@ -17,7 +17,8 @@ from segue.v1.catalog_service_pb2 import GetStatusRequest, GetTrackRequest, List
 from segue.v1.classification_service_pb2 import ClassifyRequest
 from segue.v1.recommendation_service_pb2 import RecommendRequest
 from tests.helpers.machine.waiting import wait_until_async
-from tests.integration.client.conftest import REVISION, SCORES, TRACKS, CallMethod, Peer, fails, hangs, meets, serving
+from tests.integration.client.behaviours import fails, hangs, meets
+from tests.integration.client.conftest import REVISION, SCORES, TRACKS, CallMethod, Peer, serving
 
 NO_SERVER = "127.0.0.1:1"
 UNAVAILABLE = grpc.StatusCode.UNAVAILABLE

@@ -7,7 +7,8 @@ from google.rpc.error_details_pb2 import BadRequest, RetryInfo
 
 from segue import client
 from segue.client import OverloadedError, SegueError
-from tests.integration.client.conftest import CallMethod, Peer, fails, info
+from tests.integration.client.behaviours import fails, info
+from tests.integration.client.conftest import CallMethod, Peer
 
 INVALID = grpc.StatusCode.INVALID_ARGUMENT
 UNREADY = grpc.StatusCode.FAILED_PRECONDITION

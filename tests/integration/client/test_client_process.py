@@ -12,7 +12,8 @@ import grpc
 import pytest
 
 from tests.helpers.machine.waiting import wait_until
-from tests.integration.client.conftest import Peer, fails, hangs, info
+from tests.integration.client.behaviours import fails, hangs, info
+from tests.integration.client.conftest import Peer
 
 COMMAND = [sys.executable, "-c", "from segue.client.cli.main import main; main()"]
 

@@ -18,7 +18,8 @@ from segue.client import AsyncClient, Client, Credentials, OverloadedError, Serv
 from segue.client.cli.main import main
 from segue.v1.catalog_service_pb2_grpc import add_CatalogServiceServicer_to_server
 from tests.helpers.machine.waiting import PATIENCE_SECONDS
-from tests.integration.client.conftest import Behaviour, CallMethod, Peer, fails, info, serving
+from tests.integration.client.behaviours import Behaviour, fails, info
+from tests.integration.client.conftest import CallMethod, Peer, serving
 
 
 def starts(seconds: float) -> Behaviour:

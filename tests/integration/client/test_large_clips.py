@@ -16,7 +16,8 @@ from segue.client import AsyncClient, AudioUnreadableError, Client, OverloadedEr
 from segue.client._audio import open_clip
 from segue.core.audio.track_id import track_id
 from segue.v1.recommendation_service_pb2 import RecommendRequest, RecommendUploadRequest
-from tests.integration.client.conftest import CallMethod, Peer, fails, info
+from tests.integration.client.behaviours import fails, info
+from tests.integration.client.conftest import CallMethod, Peer
 from tests.integration.client.test_client_waiting import starts
 
 LARGE = bytes(range(256)) * (17 * 2**12)  # 17 MiB

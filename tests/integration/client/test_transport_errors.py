@@ -24,7 +24,8 @@ from segue.client import (
 from segue.v1.catalog_service_pb2 import GetTrackRequest, GetTrackResponse
 from segue.v1.track_pb2 import Track
 from tests.helpers.machine.waiting import PATIENCE_SECONDS, wait_until
-from tests.integration.client.conftest import CallMethod, Peer, hangs, serving
+from tests.integration.client.behaviours import hangs
+from tests.integration.client.conftest import CallMethod, Peer, serving
 
 CA, OTHER_CA = trustme.CA(), trustme.CA()
 TOO_LARGE = 33 * 2**20  # the client's own limit is 32 MiB in both directions

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import grpc
 import numpy as np
 import pytest
 
 from segue.core.testing.synthetic_clips import render_clip
 from segue.v1.audio_pb2 import Audio
 from segue.v1.recommendation_service_pb2 import (
+    ContinueRequest,
+    FindPathRequest,
     Recommendation,
     RecommendRequest,
     RecommendResponse,
@@ -113,6 +116,21 @@ def test_copies_of_several_seeds(stubs: Stubs) -> None:
     seeds = [Seed(track_id=found["other 5.wav"]), Seed(audio=Audio(content=COPIES["a.wav"]), weight=-0.5)]
     assert {"other 0.wav", "other 6.wav"} == {*names(stubs.send_recommend(RecommendRequest(seeds=seeds)))}
     assert 6 == len(stubs.send_recommend(RecommendRequest(seeds=seeds, variety=ALL)).recommendations)
+
+
+def test_playlists_without_copies(stubs: Stubs) -> None:
+    """A playlist has one copy of a recording, and no path leads from one copy to another."""
+    found = {Path(item.track.path).name: item.track.track_id for item in stubs.recommend(UNKNOWN).recommendations}
+    (copy,) = found.keys() & COPIES.keys()
+    ends = {name: Seed(track_id=found[name]) for name in (copy, "other 0.wav", "other 5.wav")}
+    path = stubs.find_path(FindPathRequest(start=ends[copy], end=ends["other 0.wav"], length=10))
+    assert (4, True) == (len(path.tracks), path.limited)
+    items = [ends[copy], ends["other 0.wav"]]
+    assert 2 == len(stubs.continue_list(ContinueRequest(items=items)).tracks)
+    assert 6 == len(stubs.continue_list(ContinueRequest(items=items, variety=ALL)).tracks)
+    another = next(content for name, content in COPIES.items() if name not in (copy, "e.wav"))
+    with pytest.raises(grpc.RpcError, match="start and end are the same recording"):
+        stubs.find_path(FindPathRequest(start=ends[copy], end=Seed(audio=Audio(content=another))))
 
 
 def test_copies_that_come_and_go(indexer: Indexer, stubs: Stubs) -> None:

@@ -27,6 +27,8 @@ def test_every_method_has_a_call() -> None:
     built = [
         calls.classify(b"audio", None).request,
         calls.recommend(b"audio", UNSEEDED).request,
+        calls.continue_list(["id"]).request,
+        calls.find_path("id", b"audio").request,
         calls.get_track("id").request,
         calls.list_tracks(None).request,
         calls.batch_get_tracks(["id"]).request,

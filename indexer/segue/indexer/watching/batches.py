@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from segue.core.catalogue.display_path import display_path
-from segue.core.catalogue.records import CatalogueState
+from segue.core.catalogue.identity import CatalogueState
 from segue.core.catalogue.store import TrackStore
 from segue.core.errors import RemovalRefused
 from segue.indexer.catalogue.publish import count_tracks, needs_index, publish_index

@@ -8,12 +8,13 @@ from typing import Protocol
 from segue.core.catalogue.store import TrackStore
 from segue.core.errors import Starting
 from segue.core.index.vector_index import Vectors
-from segue.server.live_catalogue.selector import Selected, TrackQuery, TrackSelector
+from segue.server.live_catalogue.selector import TrackSelector
 from segue.server.live_catalogue.view import View
 from segue.server.observability.metrics import Metrics
 from segue.server.selection.criteria import Criteria, TrackFilter
 from segue.server.selection.nearest_tracks import SPARE, FoundNeighbours
 from segue.server.selection.recall_sample import RecallSample
+from segue.server.selection.track_query import Selected, TrackQuery
 from segue.server.selection.track_table import TrackTable
 
 
@@ -41,7 +42,11 @@ class SearchedCatalogue(Protocol):
 
 
 class CatalogueSearch:
-    """Finds tracks of the newest view; every method is thread-safe."""
+    """Finds tracks of the newest view; every method is thread-safe.
+
+    Attributes:
+        selector: chooses the tracks.
+    """
 
     def __init__(self, catalogue: SearchedCatalogue, metrics: Metrics, sample: RecallSample | None = None) -> None:
         """Searches nothing yet.
@@ -52,7 +57,17 @@ class CatalogueSearch:
             sample: repeats some searches exactly, or None for none.
         """
         self._catalogue, self._metrics, self._sample = catalogue, metrics, sample
-        self._selector = TrackSelector(catalogue.table)
+        self.selector = TrackSelector(catalogue.table)
+
+    @property
+    def table(self) -> TrackTable:
+        """The properties by which tracks are chosen."""
+        return self._catalogue.table
+
+    @property
+    def damaged_tracks(self) -> frozenset[str]:
+        """The ids of the tracks whose records are damaged, and which are not found."""
+        return self._catalogue.damaged_tracks
 
     def check_searchable(self, criteria: Criteria) -> View:
         """Returns the newest view, which can be searched for these criteria.
@@ -78,15 +93,15 @@ class CatalogueSearch:
         Raises:
             SegueError: as ``check_searchable``.
         """
-        return self._selector.mean(self.check_searchable(Criteria(wanted)), wanted)
+        return self.selector.mean(self.check_searchable(Criteria(wanted)), wanted)
 
     def find_quickly(self, query: TrackQuery, skip: int = 0) -> FoundNeighbours | None:
         """Returns what ``find`` returns if that takes about 1 ms at most, else None."""
         view, padded = self._catalogue.searchable_view(), self._padded(query, skip)
-        if not self._selector.is_quick(view, padded):
+        if not self.selector.is_quick(view, padded):
             return None
         with self._metrics.time_stage("search"):
-            selected = self._selector.select_quickly(view, padded)
+            selected = self.selector.select_quickly(view, padded)
         return None if selected is None else self._found(selected, query, skip, view)
 
     def find(self, query: TrackQuery, skip: int = 0) -> FoundNeighbours:
@@ -97,12 +112,12 @@ class CatalogueSearch:
         """
         view = self.check_searchable(query.criteria)
         with self._metrics.time_stage("search"):
-            selected = self._selector.select(view, self._padded(query, skip))
+            selected = self.selector.select(view, self._padded(query, skip))
         return self._found(selected, query, skip, view)
 
     def _padded(self, query: TrackQuery, skip: int) -> TrackQuery:
         """Returns the query for the skipped tracks as well, and for some more, without damaged ones."""
-        exclude = query.exclude | self._catalogue.damaged_tracks
+        exclude = query.exclude | self.damaged_tracks
         return replace(query, count=skip + query.count + SPARE, exclude=exclude)
 
     def _found(self, selected: Selected, query: TrackQuery, skip: int, view: View) -> FoundNeighbours:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import islice
 from typing import NamedTuple
 
@@ -12,10 +12,11 @@ import numpy as np
 from segue.core.index.vector_index import COPY_COST, EF_SEARCH, Neighbour, VectorIndex, Vectors, ranked
 from segue.server.live_catalogue.view import View
 from segue.server.selection.caps import Caps, Numbers
-from segue.server.selection.criteria import Criteria, TrackFilter
+from segue.server.selection.criteria import TrackFilter
 from segue.server.selection.diversity import diverse_order
 from segue.server.selection.filters import allowed_rows
 from segue.server.selection.labels import NONE, Labelled
+from segue.server.selection.track_query import Selected, TrackQuery
 from segue.server.selection.track_table import Mask, Rows, TrackTable
 
 # hnswlib's search takes time and memory in proportion to the number of neighbours, above its ef.
@@ -29,52 +30,6 @@ _LIMITED_SPARE = 20
 
 DIVERSITY_POOL = 100
 """Number of the nearest tracks among which diversity chooses; not more can be chosen then."""
-
-
-@dataclass(frozen=True)
-class TrackQuery:
-    """A search for tracks.
-
-    Attributes:
-        embedding: the embedding [e] of length 1 to compare with.
-        count: number of tracks to choose, at least 1.
-        seeds: ids of the seeds that are tracks, which are left out.
-        exclude: ids of further tracks to leave out.
-        criteria: the conditions of the caller.
-        is_one_seed: True if the embedding is that of one seed.
-    """
-
-    embedding: Vectors
-    count: int
-    seeds: frozenset[str] = frozenset()
-    criteria: Criteria = field(default_factory=Criteria)
-    is_one_seed: bool = True
-    exclude: frozenset[str] = frozenset()
-
-    @property
-    def hidden(self) -> frozenset[str]:
-        """Ids of all tracks to leave out."""
-        return self.seeds | self.exclude
-
-    @property
-    def min_similarity(self) -> float:
-        """Least similarity of a track that may be chosen."""
-        wanted = self.criteria.filter
-        return -np.inf if wanted is None or wanted.min_similarity is None else wanted.min_similarity
-
-
-class Selected(NamedTuple):
-    """The chosen tracks.
-
-    Attributes:
-        neighbours: the tracks, the first one first.
-        emptied_by: the field of the filter that left no track, such as "genres", or "".
-        is_limited: True if tracks were left out because of others, by a limit or as copies.
-    """
-
-    neighbours: list[Neighbour]
-    emptied_by: str = ""
-    is_limited: bool = False
 
 
 class _Part(NamedTuple):
@@ -194,7 +149,8 @@ class TrackSelector:
         return [neighbour for neighbour, mark in zip(neighbours, marks.tolist(), strict=True) if mark]
 
     def _caps(self, query: TrackQuery) -> Caps:
-        return Caps(query.criteria.variety, self._table.groups_of(query.seeds))
+        counted = self._table.labels_of(query.counted)
+        return Caps(query.criteria.variety, self._table.groups_of(query.seeds), counted)
 
     def _capped(self, neighbours: list[Neighbour], count: int, caps: Caps) -> list[Neighbour]:
         """Returns the first ``count`` neighbours that are within the limits."""

@@ -180,6 +180,16 @@ def seed_kind(request: recommendation_service_pb2.RecommendRequest) -> Literal["
     return kind
 
 
+def check_no_seed(request: recommendation_service_pb2.RecommendRequest) -> None:
+    """Checks that a request with seeds has no further one.
+
+    Raises:
+        MalformedRequest: it has.
+    """
+    if request.WhichOneof("seed"):
+        raise MalformedRequest("seeds", "The request has a seed and seeds; send one of them.")
+
+
 def genre_scores(posterior: Floats, labels: Sequence[str], top_k: int) -> list[classification_service_pb2.GenreScore]:
     """Returns the ``top_k`` best genres, the best first; equal scores are ordered by name."""
     pairs = sorted(zip(posterior.tolist(), labels, strict=True), key=lambda pair: (-pair[0], pair[1]))

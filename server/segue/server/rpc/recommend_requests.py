@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import numpy as np
 from google.protobuf.duration_pb2 import Duration
@@ -33,13 +34,21 @@ _MAX_YEAR = 9_999
 _SHOWN_LETTERS, _LISTED_LETTERS = 64, 1_000
 
 
-def criteria(request: recommendation_service_pb2.RecommendRequest, manifest: Manifest, last: int) -> Criteria:
+ChoosingRequest: TypeAlias = (
+    recommendation_service_pb2.RecommendRequest
+    | recommendation_service_pb2.ContinueRequest
+    | recommendation_service_pb2.FindPathRequest
+)
+"""A request with a filter and variety."""
+
+
+def criteria(request: ChoosingRequest, manifest: Manifest, last: int = 0) -> Criteria:
     """Returns the conditions of a request.
 
     Args:
         request: the request.
         manifest: the manifest of the model.
-        last: number of tracks to choose, the skipped ones included.
+        last: number of tracks to choose, the skipped ones included, if diversity limits it.
 
     Raises:
         MalformedRequest: a value is out of its range, or a genre or a tag is unknown.
@@ -195,25 +204,36 @@ def _seconds(field: str, duration: Duration) -> float:
     return seconds
 
 
-def check_seeds(request: recommendation_service_pb2.RecommendRequest) -> None:
+def check_seeds(seeds: Sequence[recommendation_service_pb2.Seed], name: str) -> None:
     """Checks the number and the weights of seeds.
+
+    Args:
+        seeds: the seeds.
+        name: their field in the request, a plural such as "seeds".
 
     Raises:
         MalformedRequest: there are too many, one has no source, a weight is out of its range, or none is positive.
     """
-    if request.WhichOneof("seed"):
-        raise MalformedRequest("seeds", "The request has a seed and seeds; send one of them.")
-    if len(request.seeds) > MAX_SEEDS:
-        raise MalformedRequest("seeds", f"The request has {len(request.seeds):,} seeds; send at most {MAX_SEEDS}.")
-    for number, seed in enumerate(request.seeds):
-        if seed.WhichOneof("source") is None or (seed.HasField("track_id") and not seed.track_id):
-            raise MalformedRequest(f"seeds[{number}]", f"seeds[{number}] has no source; send audio or a track_id.")
+    if len(seeds) > MAX_SEEDS:
+        raise MalformedRequest(name, f"The request has {len(seeds):,} {name}; send at most {MAX_SEEDS}.")
+    for number, seed in enumerate(seeds):
+        check_source(seed, f"{name}[{number}]")
         weight = seed_weight(seed)
         if not (math.isfinite(weight) and 0 < abs(weight) <= MAX_WEIGHT):
-            field = f"seeds[{number}].weight"
+            field = f"{name}[{number}].weight"
             raise MalformedRequest(field, f"{field} is {weight:g}; use -{MAX_WEIGHT:g} to {MAX_WEIGHT:g} without 0.")
-    if all(seed_weight(seed) < 0 for seed in request.seeds):
-        raise MalformedRequest("seeds", "All seeds have negative weights; at least one needs a positive one.")
+    if all(seed_weight(seed) < 0 for seed in seeds):
+        raise MalformedRequest(name, f"All {name} have negative weights; at least one needs a positive one.")
+
+
+def check_source(seed: recommendation_service_pb2.Seed, field: str) -> None:
+    """Checks that a seed has a source.
+
+    Raises:
+        MalformedRequest: it has none; the error names the field.
+    """
+    if seed.WhichOneof("source") is None or (seed.HasField("track_id") and not seed.track_id):
+        raise MalformedRequest(field, f"{field} has no source; send audio or a track_id.")
 
 
 def seed_weight(seed: recommendation_service_pb2.Seed) -> float:
@@ -221,13 +241,13 @@ def seed_weight(seed: recommendation_service_pb2.Seed) -> float:
     return seed.weight if seed.HasField("weight") else 1.0
 
 
-def embedding(seed: recommendation_service_pb2.Seed, number: int, manifest: Manifest) -> Vectors:
+def embedding(seed: recommendation_service_pb2.Seed, field: str, manifest: Manifest) -> Vectors:
     """Returns the embedding [e] of length 1 that is a seed.
 
     Raises:
         MalformedRequest: it is that of another model, or has another width, or no direction.
     """
-    field, sent = f"seeds[{number}].embedding", seed.embedding
+    sent = seed.embedding
     if sent.model_id not in ("", manifest.model_id):
         maker = sent.model_id[:_SHOWN_LETTERS]
         message = f"{field} was made by {maker!r}, and the server's model is {manifest.model_id}."

@@ -6,8 +6,9 @@ from segue.v1 import catalog_service_pb2, classification_service_pb2, recommenda
 
 CLASSIFICATION = classification_service_pb2.DESCRIPTOR.services_by_name["ClassificationService"].full_name
 RECOMMENDATION = recommendation_service_pb2.DESCRIPTOR.services_by_name["RecommendationService"].full_name
+PLAYLIST = recommendation_service_pb2.DESCRIPTOR.services_by_name["PlaylistService"].full_name
 CATALOG = catalog_service_pb2.DESCRIPTOR.services_by_name["CatalogService"].full_name
-SERVICES = (CLASSIFICATION, RECOMMENDATION, CATALOG)
+SERVICES = (CLASSIFICATION, RECOMMENDATION, PLAYLIST, CATALOG)
 
 
 def service_of(method: str) -> str:

@@ -26,11 +26,11 @@ from segue.server.callers.caller import Caller
 from segue.server.callers.quota import QuotaMeter, QuotaMetrics, Quotas
 from segue.server.security.file_watcher import FileWatcher
 
-# The service that each scope permits. Any token permits reflection; health needs none.
+# The services that each scope permits. Any token permits reflection; health needs none.
 SCOPES = {
-    "classify": "segue.v1.ClassificationService",
-    "recommend": "segue.v1.RecommendationService",
-    "read": "segue.v1.CatalogService",
+    "classify": {"segue.v1.ClassificationService"},
+    "recommend": {"segue.v1.RecommendationService", "segue.v1.PlaylistService"},
+    "read": {"segue.v1.CatalogService"},
 }
 # The quotas of the file, with the types of TOML that each may have.
 QUOTAS: dict[str, tuple[type, ...]] = {"rate": (int, float), "concurrency": (int,), "seconds_of_audio": (int, float)}
@@ -144,7 +144,7 @@ class Tokens:
         grant = self._find_grant(token)
         if grant is None:
             raise TokenUnknown("This server does not know the token. Ask its operator for one.")
-        scope = next((scope for scope, permitted in SCOPES.items() if permitted == service), None)
+        scope = next((scope for scope, permitted in SCOPES.items() if service in permitted), None)
         if scope and scope not in grant.scopes:
             raise TokenScope(f"Token {grant.name} lacks the scope {scope}. Ask the operator for a token with it.")
         return Caller(grant.name, self._meters[grant.name])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,21 +23,24 @@ class Caps:
         has_refused: True if a track was not chosen.
     """
 
-    def __init__(self, variety: Variety, seeds: Collection[int] = ()) -> None:
-        """Counts nothing yet.
+    def __init__(self, variety: Variety, seeds: Collection[int] = (), counted: Iterable[Labelled] = ()) -> None:
+        """Counts the tracks that come before all others.
 
         Args:
             variety: the limits.
             seeds: the groups of copies that have a seed.
+            counted: the numbers of tracks that are chosen already, whatever the limits.
         """
         self._limits = Labelled(0 if variety.keep_copies else 1, variety.per_artist, variety.per_album)
         self.is_limited = variety.is_limited
-        self._seeds = seeds
+        copies, artists, albums = zip(*counted, strict=True) if (counted := list(counted)) else ((), (), ())
+        self._first_counts = (Counter([*seeds, *copies]), Counter(artists), Counter(albums))
         self.reset()
 
     def reset(self) -> None:
-        """Begins again, without chosen tracks."""
-        self._counts: tuple[Counter[int], Counter[int], Counter[int]] = (Counter(self._seeds), Counter(), Counter())
+        """Begins again, with the tracks that come before all others."""
+        of_copies, of_artists, of_albums = self._first_counts
+        self._counts = of_copies.copy(), of_artists.copy(), of_albums.copy()
         self.has_refused = False
 
     def take(self, copies: int, artist: int, album: int) -> bool:

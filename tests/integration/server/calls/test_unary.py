@@ -18,6 +18,8 @@ from segue.v1 import (
     recommendation_service_pb2,
     recommendation_service_pb2_grpc,
 )
+from segue.v1.audio_pb2 import Audio
+from segue.v1.recommendation_service_pb2 import ContinueRequest, FindPathRequest, Seed
 from tests.helpers.clips import clip_addition, wav
 from tests.helpers.machine.waiting import wait_until
 from tests.helpers.server.stubs import Stubs, failure
@@ -58,6 +60,19 @@ def test_recommend_by_clip(stubs: Stubs, ids: list[str], clips: list[Path]) -> N
     by_id = stubs.recommend(ids[3]).recommendations
     assert 10 == len(by_clip)
     assert [r.track.track_id for r in by_id] == [r.track.track_id for r in by_clip]
+
+
+def test_a_path_from_a_clip(stubs: Stubs, ids: list[str], clips: list[Path]) -> None:
+    """A clip that is in the catalogue is the end of a path as its track is; a list finds none of its own tracks."""
+    seeds = [Seed(audio=Audio(content=clips[3].read_bytes())), Seed(track_id=ids[5])]
+    path = [
+        item.track.track_id for item in stubs.find_path(FindPathRequest(start=seeds[0], end=seeds[1], length=6)).tracks
+    ]
+    assert (6, ids[3], ids[5]) == (len(set(path)), path[0], path[-1])
+    request = FindPathRequest(start=seeds[1], end=Seed(audio=Audio(content=wav(7))), length=6)
+    assert ids[5] == stubs.find_path(request).tracks[0].track.track_id
+    found = {item.track.track_id for item in stubs.continue_list(ContinueRequest(items=seeds, limit=100)).tracks}
+    assert {*ids} - {ids[3], ids[5]} == found
 
 
 def test_a_limit_above_the_catalogue(stubs: Stubs, ids: list[str]) -> None:
@@ -139,7 +154,7 @@ def test_status(stubs: Stubs) -> None:
 
 def test_health(stubs: Stubs) -> None:
     """Every service and the server as a whole are SERVING; an unknown service is NOT_FOUND."""
-    services = ("ClassificationService", "RecommendationService", "CatalogService")
+    services = ("ClassificationService", "RecommendationService", "PlaylistService", "CatalogService")
     states = {stubs.health(service) for service in ("", *(f"segue.v1.{service}" for service in services))}
     assert {health_pb2.HealthCheckResponse.SERVING} == states
     with pytest.raises(grpc.RpcError, match="NOT_FOUND"):

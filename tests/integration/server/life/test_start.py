@@ -22,7 +22,8 @@ from tests.helpers.machine.waiting import PATIENCE_SECONDS, wait_until
 from tests.helpers.server.servers import StartingServer, starting_server
 from tests.helpers.server.stubs import Stubs, failure
 
-SERVICES = ("", "segue.v1.ClassificationService", "segue.v1.RecommendationService", "segue.v1.CatalogService")
+NAMES = ("ClassificationService", "RecommendationService", "PlaylistService", "CatalogService")
+SERVICES = ("", *(f"segue.v1.{name}" for name in NAMES))
 SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
 
 
@@ -51,10 +52,10 @@ def let_load(slow_model: Path, tiny_model: Path) -> None:
 def test_health(starting: StartingServer, slow_model: Path, tiny_model: Path) -> None:
     """Every service is NOT_SERVING while the model is loaded, and SERVING once it is warm."""
     stubs = Stubs(starting.wait_until_open())
-    assert [NOT_SERVING] * 4 == [stubs.health(service) for service in SERVICES]
+    assert [NOT_SERVING] * len(SERVICES) == [stubs.health(service) for service in SERVICES]
     let_load(slow_model, tiny_model)
     starting.wait_until_ready()
-    assert [SERVING] * 4 == [stubs.health(service) for service in SERVICES]
+    assert [SERVING] * len(SERVICES) == [stubs.health(service) for service in SERVICES]
     assert stubs.classify(wav(5)).scores
 
 

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from segue.server.live_catalogue import selector
-from segue.server.live_catalogue.selector import TrackQuery
 from segue.server.selection.attributes import AttributeCondition
 from segue.server.selection.criteria import Criteria, Exclusion, TrackFilter, Variety
+from segue.server.selection.track_query import TrackQuery
 from tests.helpers.server.invented_library import FOLDERS, GENRES, TAGS, library, oracle
 from tests.helpers.server.live_catalogues import name
 

@@ -10,12 +10,12 @@ from segue.core.audio.pcm import PcmForm
 from segue.server.callers.caller import current_caller
 from segue.server.components import ComponentsUser
 from segue.server.inference.arriving_audio import ArrivingAudio
-from segue.server.live_catalogue.selector import TrackQuery
 from segue.server.rpc import converters, recommend_requests
 from segue.server.rpc.concurrency_limit import ConcurrencyLimit
 from segue.server.rpc.error_status import item_status
 from segue.server.rpc.field_masks import apply_mask, requested_fields
 from segue.server.rpc.handlers import Context
+from segue.server.rpc.services.descriptions import described
 from segue.server.rpc.services.reasons import reasons
 from segue.server.rpc.services.seeds import SeedFinder, Seeds
 from segue.server.rpc.services.track_ids import resolve_external_ids
@@ -28,7 +28,8 @@ from segue.server.rpc.streams import (
     write_timeout,
 )
 from segue.server.rpc.track_messages import response_of
-from segue.server.selection.nearest_tracks import FoundNeighbours, NearestTracks, shuffled
+from segue.server.selection.nearest_tracks import FoundNeighbours, shuffled
+from segue.server.selection.track_query import TrackQuery
 from segue.v1 import (
     recommendation_service_pb2,
     recommendation_service_pb2_grpc,
@@ -55,7 +56,8 @@ class RecommendationService(ComponentsUser, recommendation_service_pb2_grpc.Reco
         """Returns the tracks nearest to a seed, or to several."""
         await self._resolve(request)
         if request.seeds:
-            recommend_requests.check_seeds(request)
+            converters.check_no_seed(request)
+            recommend_requests.check_seeds(request.seeds, "seeds")
         else:
             converters.seed_kind(request)
         return await self._recommend(request, lambda: self._seed_finder(context).find(request))
@@ -88,7 +90,7 @@ class RecommendationService(ComponentsUser, recommendation_service_pb2_grpc.Reco
         components.nearest.check_searchable(criteria)  # fails before a clip is decoded in vain
         seeds = await find()
         found = await self._found(TrackQuery(seeds.embedding, limit, seeds.track_ids, criteria, seeds.is_one), skip)
-        nearest = await self._described(found)
+        nearest = await described(found, components.catalogue, components.readers)
         tracks = shuffled(nearest.tracks, criteria.variety.shuffle_seed)
         response = response_of(tracks, components.catalogue.table.copies_of)
         response.revision.CopyFrom(converters.revision(components.model_id, nearest.revision, nearest.stale))
@@ -111,12 +113,6 @@ class RecommendationService(ComponentsUser, recommendation_service_pb2_grpc.Reco
         search = self._components.nearest
         found = search.find_quickly(query, skip)
         return found if found is not None else await self._components.readers.run(search.find, query, skip)
-
-    async def _described(self, found: FoundNeighbours) -> NearestTracks:
-        """Describes the found tracks, in a thread if the store has to be read."""
-        catalogue = self._components.catalogue
-        nearest = catalogue.described_from_memory(found)
-        return nearest if nearest is not None else await self._components.readers.run(catalogue.described, found)
 
     async def StreamingRecommend(  # noqa: N802 - the contract's name
         self, request_iterator: AsyncIterator[StreamingRecommendRequest], context: Context

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from segue.core.catalogue.tag_scores import MIN_TRACK_TAG
 from segue.core.errors import MalformedRequest
@@ -44,6 +45,32 @@ class Seeds(NamedTuple):
     analyzed: AnalyzedClip | None = None
     is_one: bool = True
     parts: tuple[SeedPart, ...] = ()
+
+
+class FoundSeed(NamedTuple):
+    """One seed by itself.
+
+    Attributes:
+        part: its embedding and what is known of it.
+        track_id: its id if it is a clip or a track, which is never recommended, else "".
+    """
+
+    part: SeedPart
+    track_id: str = ""
+
+
+def weighted_sum(embeddings: Vectors, weights: NDArray[np.float64], field: str) -> Vectors:
+    """Returns the weighted sum [e] of embeddings [n, e], brought to length 1: Rocchio's formula (1971).
+
+    Raises:
+        MalformedRequest: they cancel each other out; the error names the field.
+    """
+    total = weights @ embeddings.astype(np.float64)
+    length = float(np.linalg.norm(total))
+    if length < _MIN_LENGTH * np.abs(weights).sum():
+        raise MalformedRequest(field, f"The {field} cancel each other out; change their weights.")
+    unit: Vectors = (total / length).astype(np.float32)
+    return unit
 
 
 @dataclass(frozen=True)
@@ -97,61 +124,67 @@ class SeedFinder:
         return Traits(manifest.labels[int(prediction.posterior.argmax())], tags)
 
     async def _several(self, seeds: Sequence[Seed]) -> Seeds:
-        """Returns the weighted sum of seeds, brought to length 1: Rocchio's formula (1971)."""
-        clips = {number: self._clip_bytes(seed, number) for number, seed in enumerate(seeds) if seed.HasField("audio")}
-        tracks = await self._tracks([seed.track_id for seed in seeds if seed.HasField("track_id")])
-        parts = await self._without_audio(seeds, tracks)
-        track_ids = set(tracks)
-        for number, audio in clips.items():  # last, since they take the longest
-            with audio_errors(f"seeds[{number}].audio.content"):
+        """Returns the weighted sum of seeds; see ``weighted_sum``."""
+        found = await self.find_each({f"seeds[{number}]": seed for number, seed in enumerate(seeds)})
+        weights = [recommend_requests.seed_weight(seed) for seed in seeds]
+        parts = tuple(each.part._replace(weight=weight) for each, weight in zip(found, weights, strict=True))
+        track_ids = frozenset(each.track_id for each in found if each.track_id)
+        embedding = weighted_sum(np.stack([part.embedding for part in parts]), np.array(weights), "seeds")
+        return Seeds(track_ids, embedding, is_one=len(seeds) == 1, parts=parts)
+
+    async def find_each(self, seeds: Mapping[str, Seed]) -> list[FoundSeed]:
+        """Returns each of several seeds by itself; see ``find``.
+
+        Args:
+            seeds: the seeds by their fields in the request, which errors name.
+        """
+        clips = {field: self._clip_bytes(seed, field) for field, seed in seeds.items() if seed.HasField("audio")}
+        tracks = await self._tracks([seed.track_id for seed in seeds.values() if seed.HasField("track_id")])
+        found = await self._without_audio(seeds, tracks)
+        for field, audio in clips.items():  # last, since they take the longest
+            with audio_errors(f"{field}.audio.content"):
                 clip = await self.clip(audio)
-            track_ids |= clip.track_ids
-            (parts[number],) = clip.parts
-        weights = np.array([recommend_requests.seed_weight(seed) for seed in seeds])
-        weighted = tuple(parts[number]._replace(weight=float(weight)) for number, weight in enumerate(weights))
-        total = weights @ np.stack([part.embedding for part in weighted]).astype(np.float64)
-        length = float(np.linalg.norm(total))
-        if length < _MIN_LENGTH * np.abs(weights).sum():
-            raise MalformedRequest("seeds", "The seeds cancel each other out; change their weights.")
-        embedding = (total / length).astype(np.float32)
-        return Seeds(frozenset(track_ids), embedding, is_one=len(seeds) == 1, parts=weighted)
+            found[field] = FoundSeed(clip.parts[0], *clip.track_ids)
+        return [found[field] for field in seeds]
 
-    def _clip_bytes(self, seed: Seed, number: int) -> bytes:
-        field, advice = f"seeds[{number}].audio", "Send a shorter clip, or index it and send its track_id."
-        with audio_errors(f"{field}.content"):
-            return converters.audio_bytes(seed.audio, field, self.clip_bytes, advice)
+    def _clip_bytes(self, seed: Seed, field: str) -> bytes:
+        advice = "Send a shorter clip, or index it and send its track_id."
+        with audio_errors(f"{field}.audio.content"):
+            return converters.audio_bytes(seed.audio, f"{field}.audio", self.clip_bytes, advice)
 
-    async def _without_audio(self, seeds: Sequence[Seed], tracks: dict[str, Vectors]) -> dict[int, SeedPart]:
-        """Returns the seeds that are no clips, by their numbers."""
+    async def _without_audio(self, seeds: Mapping[str, Seed], tracks: dict[str, Vectors]) -> dict[str, FoundSeed]:
+        """Returns the seeds that are no clips, by their fields."""
         means: dict[TrackFilter, Vectors] = {}
-        parts: dict[int, SeedPart] = {}
-        for number, seed in enumerate(seeds):
+        found: dict[str, FoundSeed] = {}
+        for field, seed in seeds.items():
             if seed.HasField("track_id"):
-                parts[number] = SeedPart(tracks[seed.track_id], track_id=seed.track_id)
+                found[field] = FoundSeed(SeedPart(tracks[seed.track_id], track_id=seed.track_id), seed.track_id)
             elif seed.HasField("embedding"):
-                parts[number] = SeedPart(recommend_requests.embedding(seed, number, self.engine.model.manifest))
+                found[field] = FoundSeed(
+                    SeedPart(recommend_requests.embedding(seed, f"{field}.embedding", self.engine.model.manifest))
+                )
             elif seed.HasField("genre") or seed.HasField("tag"):
-                wanted = self._named(seed, number)
+                wanted = self._named(seed, field)
                 if wanted not in means:
-                    means[wanted] = await self._mean(wanted, number)
-                parts[number] = SeedPart(means[wanted], traits=Traits("".join(wanted.genres), wanted.tags))
-        return parts
+                    means[wanted] = await self._mean(wanted, field)
+                found[field] = FoundSeed(SeedPart(means[wanted], traits=Traits("".join(wanted.genres), wanted.tags)))
+        return found
 
-    def _named(self, seed: Seed, number: int) -> TrackFilter:
+    def _named(self, seed: Seed, field: str) -> TrackFilter:
         """Returns the tracks whose mean is a seed that names a genre or a tag."""
         manifest = self.engine.model.manifest
         if seed.HasField("genre"):
-            genre = recommend_requests.known_genre(f"seeds[{number}].genre", seed.genre, manifest)
+            genre = recommend_requests.known_genre(f"{field}.genre", seed.genre, manifest)
             return TrackFilter(genres=frozenset({genre}))
-        tag = recommend_requests.known_tag(f"seeds[{number}].tag", seed.tag, manifest)
+        tag = recommend_requests.known_tag(f"{field}.tag", seed.tag, manifest)
         return TrackFilter(tags=frozenset({tag}))
 
-    async def _mean(self, wanted: TrackFilter, number: int) -> Vectors:
+    async def _mean(self, wanted: TrackFilter, field: str) -> Vectors:
         mean = await self.readers.run(self.nearest.mean, wanted)
         if mean is None:
             kind, names = ("genre", wanted.genres) if wanted.genres else ("tag", wanted.tags)
             message = f"The catalogue has no track with the predicted {kind} {', '.join(names)}."
-            raise MalformedRequest(f"seeds[{number}].{kind}", message)
+            raise MalformedRequest(f"{field}.{kind}", message)
         return mean
 
     async def _tracks(self, track_ids: list[str]) -> dict[str, Vectors]:
