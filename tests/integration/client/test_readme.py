@@ -28,7 +28,8 @@ def test_example(
     script = tmp_path / "example.py"
     script.write_text(example.replace("127.0.0.1:50051", peer.address), encoding="utf-8")
     runpy.run_path(str(script), run_name="__main__")
-    assert [b"ID3"] * example.count("song.mp3") == [r.audio.content for r in peer.received if r.HasField("audio")]
+    clips = [r.audio.content for r in peer.received if "audio" in {field.name for field, _ in r.ListFields()}]
+    assert [b"ID3"] * example.count("song.mp3") == clips
     printed = capsys.readouterr().out
     expected = [TRACKS[0].title, *([SCORES[0].genre] if ".classify(" in example else [])]
     assert [] == [name for name in expected if name not in printed]

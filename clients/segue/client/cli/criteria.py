@@ -1,4 +1,4 @@
-"""The options of `segue recommend` that choose among similar tracks."""
+"""The options of `segue recommend` and `segue playlist` that choose among similar tracks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,15 @@ import click
 from google.protobuf.duration_pb2 import Duration
 
 from segue.client._calls import catalogue_path, replace_surrogates
-from segue.v1.recommendation_service_pb2 import AttributeCondition, TrackExclusion, TrackFilter, Variety
+from segue.v1.recommendation_service_pb2 import (
+    AttributeCondition,
+    ContinueResponse,
+    FindPathResponse,
+    RecommendResponse,
+    TrackExclusion,
+    TrackFilter,
+    Variety,
+)
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 _YEARS = re.compile(r"(\d{1,4})?(-)?(\d{1,4})?")
@@ -207,3 +215,12 @@ def option_of(field: str) -> str:
     return {"min_year": "--years", "max_year": "--years"}.get(
         name, "--" + name.replace("_", "-").replace("duration", "seconds")
     )
+
+
+def explain_missing(response: RecommendResponse | ContinueResponse | FindPathResponse) -> None:
+    """Prints why there are fewer tracks than requested, as far as the response says so."""
+    if response.emptied_by:
+        click.echo(f"segue: No track is left after {option_of(response.emptied_by)}.", err=True)
+    if response.limited:
+        message = "Other tracks are left out: see --per-artist, --per-album and --keep-copies."
+        click.echo(f"segue: {message}", err=True)

@@ -10,6 +10,7 @@ import click
 
 from segue.client.cli.commands.catalogue import search, status, track, tracks
 from segue.client.cli.commands.classify import classify
+from segue.client.cli.commands.playlist import playlist
 from segue.client.cli.commands.recommend import recommend
 from segue.client.cli.commands.up import up
 from segue.client.cli.errors import ErrorReportingGroup
@@ -40,5 +41,5 @@ class _StderrHandler(logging.Handler):
         click.echo(f"segue: {record.getMessage()}", err=True)
 
 
-for command in (classify, recommend, search, track, tracks, status, up):
+for command in (classify, recommend, playlist, search, track, tracks, status, up):
     main.add_command(command)

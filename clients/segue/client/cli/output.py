@@ -17,7 +17,12 @@ from segue.client.cli.json_text import error_dict, message_dict
 from segue.client.errors import SegueError
 from segue.v1.catalog_service_pb2 import GetStatusResponse
 from segue.v1.classification_service_pb2 import ClassifyResponse
-from segue.v1.recommendation_service_pb2 import Recommendation, RecommendResponse
+from segue.v1.recommendation_service_pb2 import (
+    ContinueResponse,
+    FindPathResponse,
+    Recommendation,
+    RecommendResponse,
+)
 from segue.v1.track_pb2 import Track
 
 # Wider than any table, whose columns have limits of their own, so that each track is one line in a pipe.
@@ -33,6 +38,9 @@ class Output(Protocol):
 
     def recommendations(self, response: RecommendResponse) -> None:
         """Prints the recommended tracks."""
+
+    def playlist(self, response: ContinueResponse | FindPathResponse) -> None:
+        """Prints the tracks of a playlist."""
 
     def track(self, name: str, outcome: Track | SegueError) -> None:
         """Prints one of several tracks that are named by an id or a path, or its error."""
@@ -88,6 +96,14 @@ class TableOutput:
             parts.append(tables.reasons(response.reasons, self._screen))
         quality = tables.quality(response.quality_flags, response.missing_seconds)
         self._print(*parts, *quality, tables.revision(response.revision, self._screen))
+
+    def playlist(self, response: ContinueResponse | FindPathResponse) -> None:
+        """Prints the tracks in the order of play, and how smooth a path is."""
+        parts = [tables.tracks(response.tracks, self._screen, ranked=True)]
+        if isinstance(response, FindPathResponse) and response.tracks:
+            greatest, mean = response.greatest_step, response.mean_step
+            parts.append(f"Angle between neighbours: {greatest:.0f} degrees at most, {mean:.0f} on average.")
+        self._print(*parts, tables.revision(response.revision, self._screen))
 
     def track(self, name: str, outcome: Track | SegueError) -> None:
         """Prints the properties of a track, or its error."""
@@ -183,6 +199,10 @@ class JsonOutput:
     def recommendations(self, response: RecommendResponse) -> None:
         """Prints a RecommendResponse."""
         _print_json(self._without_details(response))
+
+    def playlist(self, response: ContinueResponse | FindPathResponse) -> None:
+        """Prints a ContinueResponse or a FindPathResponse."""
+        _print_json(message_dict(response))
 
     def track(self, name: str, outcome: Track | SegueError) -> None:
         """Keeps a track for the document."""

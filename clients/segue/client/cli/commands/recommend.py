@@ -2,44 +2,40 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
 import click
 
-from segue.client._audio import AudioSource, audio_message
-from segue.client._calls import TRACK_ID, AnySeed, replace_surrogates
+from segue.client._calls import AnySeed
 from segue.client.cli import options
-from segue.client.cli.audio_argument import name_file, path_exists, read_audio
-from segue.client.cli.criteria import Criteria, criteria_options, option_of
+from segue.client.cli.audio_argument import name_file
+from segue.client.cli.criteria import Criteria, criteria_options, explain_missing
 from segue.client.cli.options import SharedOptions
 from segue.client.cli.output import print_paths
-from segue.client.cli.playlist import check_playlist, write_playlist
-from segue.client.errors import AudioUnreadableError, SegueError
-from segue.v1.recommendation_service_pb2 import RecommendResponse, Seed
+from segue.client.cli.playlist import playlist_option, write_playlist
+from segue.client.cli.seed_arguments import (
+    METAVAR,
+    audio_or_track,
+    check_standard_input,
+    name_seeds,
+    named_seed,
+    seed_message,
+)
+from segue.client.errors import SegueError
+from segue.v1.recommendation_service_pb2 import Seed
 
 _FIELDS = ("recommendations", "quality_flags", "missing_seconds")
-# Seeds that name a field of a message.
-_NAMED = re.compile("(genre|tag):(.*)", re.DOTALL)
 _LESS_WEIGHT = -0.5
-# The beginning of a field that belongs to one of several seeds.
-_NUMBER = re.compile(r"seeds\[(\d+)\]")
 
 
 @click.command()
-@click.argument("seeds", nargs=-1, required=True, metavar="FILE|TRACK_ID|external:ID|genre:NAME|tag:NAME...")
+@click.argument("seeds", nargs=-1, required=True, metavar=f"{METAVAR}...")
 @click.option("--less", multiple=True, metavar="SEED", help="Fewer tracks like this seed; can be given several times.")
 @options.limit
 @options.offset
 @criteria_options
-@click.option(
-    "--m3u",
-    type=click.Path(dir_okay=False, path_type=Path),
-    callback=check_playlist,
-    metavar="FILE",
-    help="Also write a playlist, whose name ends in .m3u or .m3u8.",
-)
+@playlist_option("--out", "--m3u")
 @click.option("--why", is_flag=True, help="Also print the seed that led to each track, and what both have in common.")
 @options.path_format
 @options.embedding
@@ -51,7 +47,7 @@ def recommend(
     seeds: tuple[str, ...],
     less: tuple[str, ...],
     criteria: Criteria,
-    m3u: Path | None,
+    out: Path | None,
     path_end: str | None,
     **values: Any,  # noqa: ANN401 - each option has a type of its own
 ) -> None:
@@ -81,18 +77,9 @@ def recommend(
         print_paths(tracks, path_end.encode())
     else:
         shared.make_output(details).recommendations(response)
-    if m3u:
-        write_playlist(m3u, tracks)
-    _explain(response)
-
-
-def _explain(response: RecommendResponse) -> None:
-    """Prints why there are fewer tracks than requested, as far as the response says so."""
-    if response.emptied_by:
-        click.echo(f"segue: No track is left after {option_of(response.emptied_by)}.", err=True)
-    if response.limited:
-        message = "Other tracks are left out: see --per-artist, --per-album and --keep-copies."
-        click.echo(f"segue: {message}", err=True)
+    if out:
+        write_playlist(out, tracks)
+    explain_missing(response)
 
 
 def _parse_seeds(seeds: tuple[str, ...], less: tuple[str, ...]) -> AnySeed:
@@ -101,55 +88,19 @@ def _parse_seeds(seeds: tuple[str, ...], less: tuple[str, ...]) -> AnySeed:
     Raises:
         AudioUnreadableError: a seed is neither a file nor a track id nor a genre nor a tag, or a file cannot be read.
     """
-    if [*seeds, *less].count("-") > 1:
-        raise click.UsageError("Standard input, -, can be only one of the seeds.")
-    if len(seeds) == 1 and not less and not _named(seeds[0]):
-        return _parse_seed(seeds[0])
+    check_standard_input([*seeds, *less])
+    if len(seeds) == 1 and not less and not named_seed(seeds[0]):
+        return audio_or_track(seeds[0])
     return [*(_weighted(text, 1.0) for text in seeds), *(_weighted(text, _LESS_WEIGHT) for text in less)]
 
 
 def _name_seed(error: SegueError, seed: AnySeed, texts: list[str]) -> SegueError:
     """Returns an error whose message names the seed, or the option of a filter, as it was written."""
-    if error.field and error.field.startswith("filter."):
-        error.message = error.message.replace(error.field, option_of(error.field))
-    if not isinstance(seed, list):
-        return name_file(error, texts[0])
-    number = _NUMBER.match(error.field or "")
-    if number and (text := texts[int(number[1])]) not in error.message:
-        error.message = f"{text}: {error.message}"
-    return error
+    named = name_seeds(error, {f"seeds[{number}]": text for number, text in enumerate(texts)})
+    return named if isinstance(seed, list) else name_file(named, texts[0])
 
 
 def _weighted(text: str, weight: float) -> Seed:
-    if named := _named(text):
-        named.weight = weight
-        return named
-    seed = _parse_seed(text)
-    if isinstance(seed, str):
-        return Seed(track_id=seed, weight=weight)
-    return Seed(audio=audio_message(seed), weight=weight)
-
-
-def _named(text: str) -> Seed | None:
-    """Returns the seed that a genre or a tag is, such as genre:jazz; a file of the same name wins."""
-    match = _NAMED.fullmatch(text)
-    if not match or path_exists(text):
-        return None
-    name = replace_surrogates(match[2])
-    return Seed(genre=name) if match[1] == "genre" else Seed(tag=name)
-
-
-def _parse_seed(text: str) -> AudioSource | str:
-    """Returns the audio of a file or standard input, or else a track id; a file wins over an id of the same name.
-
-    Raises:
-        AudioUnreadableError: the text is neither, or standard input cannot be read.
-    """
-    if text == "-" or path_exists(text):
-        return read_audio(text)
-    if TRACK_ID.fullmatch(text):
-        return text
-    raise AudioUnreadableError(
-        f"{text} is neither an existing file nor a track id (32 lower-case hexadecimal digits). Check the path, or "
-        "find the track: segue search WORDS"
-    )
+    seed = seed_message(text)
+    seed.weight = weight
+    return seed
