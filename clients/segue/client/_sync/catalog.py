@@ -26,8 +26,8 @@ class CatalogMethods(Connection):
         """Returns a track of the catalogue.
 
         Args:
-            track: the id of the track, as a str; or the path of one of its files on the indexer's machine, such as
-                pathlib.Path, which is made absolute.
+            track: the id of the track, as a str, or "external:" and its external id; or the path of one of its files on
+                the indexer's machine, such as pathlib.Path, which is made absolute.
         """
         return self._send(_calls.get_track(track)).track
 

@@ -15,7 +15,7 @@ from segue.client.cli.criteria import option_of
 from segue.client.errors import AudioUnreadableError, SegueError
 from segue.v1.recommendation_service_pb2 import Seed
 
-METAVAR = "FILE|TRACK_ID|genre:NAME|tag:NAME"
+METAVAR = "FILE|TRACK_ID|external:ID|genre:NAME|tag:NAME"
 # Seeds that name a field of a message.
 _NAMED = re.compile("(genre|tag):(.*)", re.DOTALL)
 

@@ -10,6 +10,8 @@ from segue.core.catalogue.own_metadata import MAX_ATTRIBUTES
 from segue.core.catalogue.records import Track
 from segue.v1.recommendation_service_pb2 import (
     AttributeCondition,
+    ContinueRequest,
+    FindPathRequest,
     RecommendRequest,
     RecommendUploadConfig,
     RecommendUploadRequest,
@@ -22,6 +24,8 @@ from tests.helpers.catalogue.tracks import track_id
 from tests.helpers.clips import wav
 from tests.helpers.server.invented_catalogue import ALL, ids, recommended, respond
 from tests.helpers.server.stubs import Stubs, failure
+
+EXTERNAL = ("external:id/7", "external:id/9")
 
 
 def test_tracks_by_their_external_ids(stubs: Stubs) -> None:
@@ -151,3 +155,13 @@ def test_too_many_conditions(stubs: Stubs) -> None:
     for wanted in (TrackFilter(attributes=many), TrackFilter(exclude=TrackExclusion(attributes=many))):
         with pytest.raises(grpc.RpcError, match="send at most 32"):
             respond(stubs, filter=wanted)
+
+
+def test_external_ids_in_playlists(stubs: Stubs) -> None:
+    """They stand for track ids in a list to continue, and at the ends of a path."""
+    plain, external = ([Seed(track_id=name) for name in names] for names in ((track_id(7), track_id(9)), EXTERNAL))
+    assert stubs.continue_list(ContinueRequest(items=plain)) == stubs.continue_list(ContinueRequest(items=external))
+    paths = [stubs.find_path(FindPathRequest(start=start, end=end)) for start, end in (plain, external)]
+    assert paths[0] == paths[1]
+    with pytest.raises(grpc.RpcError, match="external:none"):
+        stubs.continue_list(ContinueRequest(items=[Seed(track_id="external:none"), *external]))

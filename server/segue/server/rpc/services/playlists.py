@@ -14,6 +14,7 @@ from segue.server.rpc.handlers import Context
 from segue.server.rpc.services import playlist_requests
 from segue.server.rpc.services.descriptions import described
 from segue.server.rpc.services.seeds import FoundSeed, SeedFinder, weighted_sum
+from segue.server.rpc.services.track_ids import resolve_external_ids
 from segue.server.rpc.track_messages import response_of
 from segue.server.selection.nearest_tracks import FoundNeighbours
 from segue.v1 import recommendation_service_pb2_grpc
@@ -34,6 +35,7 @@ class PlaylistService(ComponentsUser, recommendation_service_pb2_grpc.PlaylistSe
 
     async def Continue(self, request: ContinueRequest, context: Context) -> ContinueResponse:  # noqa: N802 - the contract's name
         """Returns the tracks to play after a list."""
+        await self._resolve(request)
         half_life, limit = playlist_requests.half_life(request), playlist_requests.limit(request)
         recommend_requests.check_seeds(request.items, "items")
         criteria = playlist_requests.criteria(request, self._components.manifest)
@@ -54,6 +56,7 @@ class PlaylistService(ComponentsUser, recommendation_service_pb2_grpc.PlaylistSe
 
     async def FindPath(self, request: FindPathRequest, context: Context) -> FindPathResponse:  # noqa: N802 - the contract's name
         """Returns the tracks that lead from one sound to another."""
+        await self._resolve(request)
         length = playlist_requests.length(request)
         ends = {"start": request.start, "end": request.end}
         for field, seed in ends.items():
@@ -69,6 +72,9 @@ class PlaylistService(ComponentsUser, recommendation_service_pb2_grpc.PlaylistSe
             response.greatest_step, response.mean_step = max(path.steps), float(np.mean(path.steps))
         await self._fill(response, path.found, length)
         return response
+
+    async def _resolve(self, request: ContinueRequest | FindPathRequest) -> None:
+        await resolve_external_ids(request, self._components.catalogue, self._components.readers)
 
     def _seed_finder(self, context: Context) -> SeedFinder:
         components = self._components

@@ -20,11 +20,8 @@ from segue.server.live_catalogue.playlists.search import ContinuationQuery, Path
 from segue.server.live_catalogue.view import View
 from segue.server.observability.metrics import Metrics
 from segue.server.selection.criteria import Criteria
+from tests.helpers.server.invented_library import Library, fold
 from tests.helpers.server.live_catalogues import WIDTH
-from tests.unit.server.live_catalogue.test_selector import (
-    Library,
-    fold,
-)
 
 
 class Catalogue:

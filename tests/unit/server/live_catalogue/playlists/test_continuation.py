@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from segue.core.index.vector_index import Vectors
 from segue.server.selection.criteria import Criteria, TrackFilter, Variety
 from segue.server.selection.track_query import TrackQuery
+from tests.helpers.server.invented_criteria import filters, varieties
+from tests.helpers.server.invented_library import library, oracle
 from tests.unit.server.live_catalogue.playlists.libraries import (
     artist_of,
     constants,
@@ -18,12 +20,6 @@ from tests.unit.server.live_catalogue.playlists.libraries import (
     query_for,
     search_of,
     target,
-)
-from tests.unit.server.live_catalogue.test_selector import (
-    filters,
-    library,
-    oracle,
-    varieties,
 )
 
 SEEDS = st.integers(0, 10_000)

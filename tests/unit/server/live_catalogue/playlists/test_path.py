@@ -16,20 +16,13 @@ from segue.server.live_catalogue.playlists import draft
 from segue.server.live_catalogue.playlists.paths import angle_between, waypoints
 from segue.server.live_catalogue.playlists.search import PathEnd, PathQuery
 from segue.server.selection.criteria import Criteria, TrackFilter, Variety
+from tests.helpers.server.invented_criteria import filters, varieties
+from tests.helpers.server.invented_library import Library, fold, library, meets, random_vector
 from tests.unit.server.live_catalogue.playlists.libraries import (
     artist_of,
     constants,
     path_query,
     search_of,
-)
-from tests.unit.server.live_catalogue.test_selector import (
-    Library,
-    filters,
-    fold,
-    library,
-    meets,
-    random_vector,
-    varieties,
 )
 
 SEEDS = st.integers(0, 10_000)

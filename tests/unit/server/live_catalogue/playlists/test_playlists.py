@@ -13,16 +13,13 @@ from segue.server.live_catalogue.playlists.search import PlaylistSearch
 from segue.server.observability.metrics import Metrics
 from segue.server.selection.criteria import Criteria, Exclusion, TrackFilter, Variety
 from segue.server.selection.track_table import TrackTable
+from tests.helpers.server.invented_library import GENRES, library
 from tests.unit.server.live_catalogue.playlists.libraries import (
     Catalogue,
     list_of,
     path_query,
     query_for,
     search_of,
-)
-from tests.unit.server.live_catalogue.test_selector import (
-    GENRES,
-    library,
 )
 
 
