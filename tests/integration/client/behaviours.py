@@ -1,4 +1,4 @@
-"""What a peer does at the start of a call."""
+"""Behaviours of a peer at the start of a call."""
 
 from __future__ import annotations
 
