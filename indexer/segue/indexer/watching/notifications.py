@@ -75,8 +75,8 @@ class Notifications:
         """
         self.stop()
         logging.getLogger("watchdog").addHandler(self._log_handler)
-        observer = self._observer = Observer()
         try:
+            observer = self._observer = Observer()
             for folder in folders:
                 real = os.path.realpath(folder)
                 observer.schedule(_Handler(self), real, recursive=True, event_filter=_KINDS)
@@ -121,10 +121,8 @@ class Notifications:
         descriptor = inotify_c.inotify_init()
         try:
             with tempfile.TemporaryDirectory(prefix="segue-watch-") as folder:
-                if (
-                    inotify_c.inotify_add_watch(descriptor, os.fsencode(folder), inotify_c.InotifyConstants.IN_CREATE)
-                    < 0
-                ):
+                mask = inotify_c.InotifyConstants.IN_CREATE
+                if descriptor < 0 or inotify_c.inotify_add_watch(descriptor, os.fsencode(folder), mask) < 0:
                     error = ctypes.get_errno()
                     raise _unusable(folders, OSError(error, os.strerror(error)))
         finally:

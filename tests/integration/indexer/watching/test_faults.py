@@ -199,13 +199,14 @@ def test_a_queue_that_overflows(watch: RunningWatch, indexer: Indexer, music: Pa
     watch.wait_for_total("added", CLIPS + 1)
 
 
-def test_too_many_folders(indexer: Indexer, music: Path) -> None:
-    """Beyond the system's limit of watched folders, the error names the setting and --poll."""
-    for number in range(20):
-        (music / f"album {number}").mkdir()
+@pytest.mark.parametrize(("limit", "number"), [("watches", 10), ("instances", 0)])
+def test_limits_of_the_system(indexer: Indexer, music: Path, limit: str, number: int) -> None:
+    """Beyond the limits of watched folders and of programs that watch, the error names the setting and --poll."""
+    for album in range(20):
+        (music / f"album {album}").mkdir()
     options = ["--data", str(indexer.data), "--model", str(indexer.model)]
     command = [*PROGRAM, "watch", str(music), *options]
-    script = 'echo 10 >/proc/sys/user/max_inotify_watches && exec "$@"'
+    script = f'echo {number} >/proc/sys/user/max_inotify_{limit} && exec "$@"'
     limited = ["unshare", "--user", "--map-root-user", "sh", "-c", script, "sh"]
     try:
         subprocess.run([*limited, "true"], check=True, capture_output=True)
@@ -213,7 +214,7 @@ def test_too_many_folders(indexer: Indexer, music: Path) -> None:
         pytest.skip("this machine permits no user namespace")
     ended = subprocess.run([*limited, *command], capture_output=True, text=True, check=False, timeout=PATIENCE_SECONDS)
     assert 1 == ended.returncode
-    assert "fs.inotify.max_user_watches" in ended.stderr
+    assert f"fs.inotify.max_user_{limit}" in ended.stderr
     assert "--poll 60" in ended.stderr
     assert "Traceback" not in ended.stderr
     _check_that_polling_works([*limited, *command, "--poll", "1", "--json"])
