@@ -62,10 +62,10 @@ class RunningWatch:
         assert number == self.total(name), self.events
 
     def end(self, number: int = signal.SIGTERM) -> tuple[int, Event, str]:
-        """Sends a signal; returns the exit code, the last document and standard error."""
+        """Sends a signal; returns the exit code, the last document and standard error without the progress."""
         self.process.send_signal(number)
         assert self.process.stderr is not None
-        errors = self.process.stderr.read()
+        errors = "".join(line for line in self.process.stderr if not line.startswith("{"))
         code = self.process.wait(PATIENCE_SECONDS)
         self._thread.join(PATIENCE_SECONDS)
         return code, self.events[-1], errors
