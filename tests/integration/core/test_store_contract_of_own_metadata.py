@@ -19,7 +19,7 @@ def own_of_track(store: TrackStore, number: int) -> OwnMetadata:
 
 
 def test_metadata_of_a_file(any_store: WritableStore) -> None:
-    """They are read with the file and with its track, and stand in front of the tags where they have a value."""
+    """They are read with the file and with its track, and replace the tags where they have a value."""
     with any_store.writer(*MODEL) as writer:
         writer.add([addition(1, "/a", own=OWN), addition(2)])
     (file,), (track,), (facts,) = (

@@ -176,7 +176,7 @@ def test_metadata_stay(
 
 
 def test_removal_by_external_id(add: Callable[..., dict[str, Any]], indexer: Indexer) -> None:
-    """``external:ID`` stands for the track; an unknown one is named."""
+    """``external:ID`` names the track; an unknown one is reported."""
     add(line(0), line(1))
     report = run_json("remove", "external:id 0", "external:id 9", "--data", indexer.data)
     assert (1, ["external:id 9"]) == (report["removed"], [each["path"] for each in report["failures"]])

@@ -63,7 +63,7 @@ def test_unknown_external_ids(stubs: Stubs, wrong: str) -> None:
 
 
 def test_external_ids_in_filters(stubs: Stubs) -> None:
-    """They stand for track ids in both lists, also in the request of an upload; unknown ones are ignored."""
+    """They name tracks in both lists, also in the request of an upload; unknown ones are ignored."""
     only = TrackFilter(track_ids=["external:id/7", "external:none", track_id(2)])
     assert {track_id(7), track_id(2)} == {*ids(recommended(stubs, filter=only))}
     without = TrackFilter(exclude=TrackExclusion(track_ids=["external:id/7"]))
@@ -158,7 +158,7 @@ def test_too_many_conditions(stubs: Stubs) -> None:
 
 
 def test_external_ids_in_playlists(stubs: Stubs) -> None:
-    """They stand for track ids in a list to continue, and at the ends of a path."""
+    """They name tracks in a list to continue, and at the ends of a path."""
     plain, external = ([Seed(track_id=name) for name in names] for names in ((track_id(7), track_id(9)), EXTERNAL))
     assert stubs.continue_list(ContinueRequest(items=plain)) == stubs.continue_list(ContinueRequest(items=external))
     paths = [stubs.find_path(FindPathRequest(start=start, end=end)) for start, end in (plain, external)]

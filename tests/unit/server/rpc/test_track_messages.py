@@ -34,7 +34,7 @@ def test_every_field_of_a_track_is_sent() -> None:
 
 
 def test_the_owners_metadata_are_sent() -> None:
-    """A title, an artist or an album of the owner stands in place of that in the tags."""
+    """A title, an artist or an album of the owner replaces that in the tags."""
     own = OwnMetadata("42", artist="Own", attributes={"mood": "calm", "bpm": 90.0, "live": False, "lists": ("a", "b")})
     message = track_message(
         Track("0" * 32, "Title", artist="Tag", artists=("Tag", "Guest"), album="Album", own=own), ()
