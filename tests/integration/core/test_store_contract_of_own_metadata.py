@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from segue.core.catalogue.external_ids import resolve_ids, track_ids_of
 from segue.core.catalogue.records import NO_METADATA, Attribute, OwnMetadata, TrackFacts
 from segue.core.catalogue.store import TrackStore, WritableStore
@@ -70,15 +72,27 @@ def test_metadata_of_unknown_files_are_skipped(any_store: WritableStore) -> None
 
 
 def test_an_external_id_goes_to_another_file(any_store: WritableStore) -> None:
-    """The last file that gets it has it, also after the one before is forgotten or described again."""
+    """The last file that gets it has it, and the one before keeps its other metadata, also in its track."""
+    without = replace(OWN, external_id="")
     with any_store.writer(*MODEL) as writer:
         writer.add([addition(1, "/a", own=OWN), addition(2, "/b", own=OWN)])
         assert ["/b"] == any_store.external_paths(["42"])
-        writer.describe([addition(1, "/a").file])
-        assert [track_id(2)] == track_ids_of(["42"], any_store)
+        assert [without, OWN] == [file and file.own for file in any_store.files(["/a", "/b"])]
+        assert (without, OWN) == (own_of_track(any_store, 1), own_of_track(any_store, 2))
         writer.describe([addition(1, "/a", own=OWN).file])
-        writer.forget(["/b"])
         assert [track_id(1)] == track_ids_of(["42"], any_store)
+        writer.forget(["/a"])
+        assert ([None], without) == (any_store.external_paths(["42"]), own_of_track(any_store, 2))
+
+
+def test_an_external_id_goes_to_a_file_of_the_same_track(any_store: WritableStore) -> None:
+    """The track keeps it, whichever file has it."""
+    with any_store.writer(*MODEL) as writer:
+        writer.add([addition(1, "/a", own=OWN)])
+        writer.add([addition(1, "/b", own=OWN), addition(1, "/c", own=OWN)])
+        assert ["/c"] == any_store.external_paths(["42"])
+        writer.forget(["/a", "/b"])
+        assert ([track_id(1)], OWN) == (track_ids_of(["42"], any_store), own_of_track(any_store, 1))
 
 
 def test_metadata_of_a_track_with_several_files(any_store: WritableStore) -> None:

@@ -92,6 +92,17 @@ def drop_event(client: Any, revision: int) -> None:  # noqa: ANN401 - see above
     client.xdel(KEYS.events, entry_id)
 
 
+def spoil_own_metadata(client: Any, path: str) -> None:  # noqa: ANN401 - see above
+    """Cuts off the end of the record of a file."""
+    client.hset(KEYS.files, path, client.hget(KEYS.files, path)[:-3])
+
+
+def copy_own_metadata(client: Any, source: str, target: str) -> None:  # noqa: ANN401 - see above
+    """Gives a file the metadata of another one."""
+    _, _, own = client.hget(KEYS.files, source).partition(b" {")
+    client.hset(KEYS.files, target, client.hget(KEYS.files, target) + b" {" + own)
+
+
 DAMAGE: dict[str, tuple[Damage, int]] = {
     # name: the damage, and the number of tracks that are lost by it
     "no metadata": (lambda client: client.delete(KEYS.track(TWO)), 1),
@@ -128,7 +139,9 @@ DAMAGE: dict[str, tuple[Damage, int]] = {
     "external ids of another type": (lambda client: replace_by_list(client, KEYS.external_ids), 0),
     "own metadata of another file": (lambda client: client.hset(KEYS.track(ONE), "own", '{"external_id":"4"}'), 0),
     "no own metadata": (lambda client: client.hdel(KEYS.track(TWO), "own"), 0),
-    "damaged own metadata": (lambda client: client.hset(KEYS.track(TWO), "own", "{"), 1),
+    "damaged own metadata": (lambda client: client.hset(KEYS.track(TWO), "own", "{"), 0),
+    "damaged own metadata of a file": (lambda client: spoil_own_metadata(client, "/music/1/3.flac"), 0),
+    "an external id of two files": (lambda client: copy_own_metadata(client, "/music/1/3.flac", "/music/0/4.flac"), 0),
     "an event in the middle": (lambda client: drop_event(client, 7), 0),
     "the first event": (lambda client: drop_event(client, 1), 0),
     "the last event": (lambda client: drop_event(client, 23), 0),

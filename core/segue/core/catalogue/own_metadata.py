@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, fields
 from typing import Any
 
-from segue.core.catalogue.records import NO_METADATA, Attribute, OwnMetadata
+from segue.core.catalogue.records import NO_METADATA, Attribute, OwnMetadata, PathRecord
 
 MAX_EXTERNAL_ID, MAX_TEXT = 256, 1_024
 """Most characters of an external id, and of a title, an artist, an album or a text of an attribute."""
@@ -46,9 +46,10 @@ def metadata_to_json(own: OwnMetadata) -> str:
     return json.dumps(values, separators=(",", ":"), sort_keys=True)
 
 
-def own_of(paths: Iterable[str], own: Mapping[str, OwnMetadata]) -> OwnMetadata:
-    """Returns the owner's metadata of a track: of the first of its paths that has some."""
-    return next((own[path] for path in sorted(paths) if path in own), NO_METADATA)
+def own_of(files: Iterable[PathRecord]) -> OwnMetadata:
+    """Returns the owner's metadata of a track: of the first of its files that has some, in the order of the paths."""
+    described = [file for file in files if file.own]
+    return min(described, key=lambda file: file.path).own if described else NO_METADATA
 
 
 _FIELDS = tuple(field.name for field in fields(OwnMetadata))

@@ -149,7 +149,7 @@ class TrackWriter(Protocol):
         """Writes the records of files whose tracks stay, and skips files that are unknown or have another track.
 
         The track gets the owner's metadata of the first of its files that has some, without an event. An external id
-        that another file has goes to this one.
+        that another file has goes to this one, and the other file has none then.
         """
         ...
 

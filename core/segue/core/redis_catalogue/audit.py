@@ -6,7 +6,7 @@ stored twice is repaired from the surviving copy.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from redis import Redis
@@ -14,28 +14,22 @@ from redis.client import Pipeline
 
 from segue.core.batching import batched
 from segue.core.catalogue.finding import Finding
-from segue.core.catalogue.own_metadata import own_of
 from segue.core.catalogue.records import PathRecord
-from segue.core.redis_catalogue.client import WrongType, read_each, translating_errors
+from segue.core.redis_catalogue.client import read_each, translating_errors
 from segue.core.redis_catalogue.codec import (
     DIGEST,
     OWN,
     embedding_from_bytes,
     failure_from_bytes,
-    file_from_bytes,
     file_to_bytes,
-    own_to_bytes,
     track_digest,
     track_from_hash,
 )
+from segue.core.redis_catalogue.file_audit import NO_SIZE, NO_TRACK, PAGE, AuditReader, OwnMetadataAudit, record
 from segue.core.redis_catalogue.keys import RedisKeys, to_bytes, to_text
 from segue.core.redis_catalogue.state import revision_of, stream_bounds
 from segue.core.redis_catalogue.transaction import TRIMMED
 
-_PAGE = 500
-# A file with this size counts as changed: the next run indexes it again, and its track stays until then.
-_NO_SIZE = -1
-_NO_TRACK = "?"
 # Metadata, embedding and paths of a track, as Redis has them.
 _RawTrack = tuple[dict[bytes, bytes], bytes | None, list[bytes]]
 
@@ -54,6 +48,8 @@ class RedisAudit:
         """
         self._client: Any = client  # redis-py types its replies for all protocols at once
         self._keys = keys
+        self._read = AuditReader(client, keys)
+        self._own = OwnMetadataAudit(self._read, keys)
         self._address = address
         self._width = width
 
@@ -63,7 +59,7 @@ class RedisAudit:
 
         Repair the findings of a part before running the next one, which relies on the data that it checked.
         """
-        files, tracks = (self._files, self._failures), (self._tracks, self._external_ids)
+        files, tracks = (self._files, self._failures), (self._tracks, self._own.external_ids)
         return tuple(map(self._translating, (self._wrong_types, self._stray_tracks, *files, *tracks, self._events)))
 
     def _translating(self, part: Callable[[], Iterator[Finding]]) -> Callable[[], list[Finding]]:
@@ -75,7 +71,7 @@ class RedisAudit:
 
     def _wrong_types(self) -> Iterator[Finding]:
         """Yields findings about keys of another type than Segue writes, which count as missing from then on."""
-        for page in batched(self._client.scan_iter(match=self._keys.pattern, count=_PAGE), _PAGE):
+        for page in batched(self._client.scan_iter(match=self._keys.pattern, count=PAGE), PAGE):
             types = read_each(self._client, page, Pipeline.type)
             for key, kind in zip(page, types, strict=True):
                 expected = self._keys.type_of(key)
@@ -86,7 +82,7 @@ class RedisAudit:
     def _stray_tracks(self) -> Iterator[Finding]:
         """Yields findings about keys of tracks that are not among the ids."""
         strays = set[str]()
-        for page in batched(self._client.scan_iter(match=self._keys.pattern, count=_PAGE), _PAGE):
+        for page in batched(self._client.scan_iter(match=self._keys.pattern, count=PAGE), PAGE):
             ids = sorted({track_id for key in page if (track_id := self._keys.track_of(key)) is not None})
             strays.update(track_id for track_id, listed in zip(ids, self._are_listed(ids), strict=True) if not listed)
         for track_id in sorted(strays):
@@ -105,14 +101,15 @@ class RedisAudit:
 
     def _files(self) -> Iterator[Finding]:
         """Yields findings about files that their track does not list."""
-        for page in batched(self._hash(self._keys.files), _PAGE):
-            records = [(path, _record(path, raw).track_id) for path, raw in page]
+        for page in batched(self._read.hash(self._keys.files), PAGE):
+            records = [(path, record(path, raw).track_id) for path, raw in page]
+            yield from (finding for path, raw in page for finding in self._own.file(path, raw))
             listed = self._are_listed([owner for _, owner in records])
-            members = self._run_each("SISMEMBER", [(self._keys.paths(owner), path) for path, owner in records])
+            members = self._read.run_each("SISMEMBER", [(self._keys.paths(owner), path) for path, owner in records])
             for (path, owner), is_listed, is_member in zip(records, listed, members, strict=True):
                 if not is_listed:
                     stray = f"It is a file of the track {owner}, which does not exist."
-                    problem = "Its record is damaged." if owner == _NO_TRACK else stray
+                    problem = "Its record is damaged." if owner == NO_TRACK else stray
                     yield Finding(to_text(path), problem, (("HDEL", self._keys.files, path),))
                 elif not is_member:
                     add_path = ("SADD", self._keys.paths(owner), path)
@@ -120,7 +117,7 @@ class RedisAudit:
 
     def _failures(self) -> Iterator[Finding]:
         """Yields findings about damaged records of failed files, which the next run examines again."""
-        for path, raw in self._hash(self._keys.failures):
+        for path, raw in self._read.hash(self._keys.failures):
             try:
                 failure_from_bytes(to_text(path), raw)
             except ValueError as error:
@@ -129,7 +126,7 @@ class RedisAudit:
 
     def _tracks(self) -> Iterator[Finding]:
         """Yields findings about incomplete tracks, and about tracks with wrong files."""
-        for page in batched(self._ids(), _PAGE):
+        for page in batched(self._ids(), PAGE):
             for track_id, (fields, embedding, paths) in zip(page, self._read_tracks(page), strict=True):
                 problem = self._problem(track_id, fields, embedding)
                 if problem is not None:
@@ -139,7 +136,7 @@ class RedisAudit:
 
     def _paths(self, track_id: str, fields: dict[bytes, bytes], paths: list[bytes]) -> Iterator[Finding]:
         """Yields findings about the files of a complete track."""
-        records = self._records(paths)
+        records = self._read.records(paths)
         owners = {path: record and record.track_id for path, record in records.items()}
         own_paths = [path for path, owner in owners.items() if owner in {None, track_id}]
         if not own_paths:
@@ -147,7 +144,7 @@ class RedisAudit:
             return
         for path, owner in owners.items():
             if owner is None:
-                add_record = ("HSET", self._keys.files, path, file_to_bytes(PathRecord("", _NO_SIZE, 0, track_id)))
+                add_record = ("HSET", self._keys.files, path, file_to_bytes(PathRecord("", NO_SIZE, 0, track_id)))
                 yield Finding(to_text(path), f"It is a file of the track {track_id}, and has no record.", (add_record,))
             elif owner != track_id:
                 remove_path = ("SREM", self._keys.paths(track_id), path)
@@ -156,30 +153,7 @@ class RedisAudit:
         if fields.get(b"path") not in own_paths:
             set_path = ("HSET", self._keys.track(track_id), "path", min(own_paths))
             yield Finding(track_id, "Its path is not one of its files.", (set_path,))
-        own = {to_text(path): record.own for path in own_paths if (record := records[path]) is not None and record.own}
-        raw = own_to_bytes(own_of(own, own))
-        if fields.get(OWN, b"") != raw:
-            set_own = (
-                ("HSET", self._keys.track(track_id), OWN, raw) if raw else ("HDEL", self._keys.track(track_id), OWN)
-            )
-            yield Finding(track_id, "Its own metadata are not those of its files.", (set_own,))
-
-    def _external_ids(self) -> Iterator[Finding]:
-        """Yields findings about external ids that lead to no file, or that a file has and that do not lead to any."""
-        key = self._keys.external_ids
-        for page in batched(self._hash(key), _PAGE):
-            records = self._records([path for _, path in page])
-            for raw, path in page:
-                record = records[path]
-                if record is None or to_bytes(record.own.external_id) != raw:
-                    yield Finding(f"external id {to_text(raw)}", "No file has it.", (("HDEL", key, raw),))
-        for page in batched(self._hash(self._keys.files), _PAGE):
-            ids = {path: external_id for path, raw in page if (external_id := _record(path, raw).own.external_id)}
-            found = self._run_each("HGET", [(key, to_bytes(external_id)) for external_id in ids.values()])
-            for (path, external_id), owner in zip(ids.items(), found, strict=True):
-                if owner is None:
-                    problem = f"Its external id {external_id} does not lead to it."
-                    yield Finding(to_text(path), problem, (("HSET", key, to_bytes(external_id), path),))
+        yield from self._own.track(track_id, fields, [record for path in own_paths if (record := records[path])])
 
     def _events(self) -> Iterator[Finding]:
         """Yields findings about gaps in the stream, and about contradictions to the ids if it was never trimmed."""
@@ -208,7 +182,7 @@ class RedisAudit:
 
     def _removal(self, track_id: str, problem: str, paths: list[bytes]) -> Finding:
         """Returns a finding whose commands remove a track and the records of its files."""
-        known = self._records(paths).items()
+        known = self._read.records(paths).items()
         records = [("HDEL", self._keys.files, path) for path, record in known if record and record.track_id == track_id]
         keys = (self._keys.track(track_id), self._keys.embedding(track_id), self._keys.paths(track_id))
         remove_id = ("ZREM", self._keys.track_ids, to_bytes(track_id))
@@ -223,7 +197,7 @@ class RedisAudit:
             return "It has no embedding."
         try:
             embedding_from_bytes(embedding, self._width)
-            track_from_hash(track_id, fields)
+            track_from_hash(track_id, {name: value for name, value in fields.items() if name != OWN})
         except ValueError as error:
             return str(error)
         if fields.get(DIGEST) != track_digest(fields, embedding):
@@ -232,27 +206,17 @@ class RedisAudit:
 
     def _ids(self) -> Iterator[str]:
         if self._client.type(self._keys.track_ids) == b"zset":
-            yield from (to_text(raw) for raw, _ in self._client.zscan_iter(self._keys.track_ids, count=_PAGE))
-
-    def _hash(self, key: bytes) -> Iterator[tuple[bytes, bytes]]:
-        """Yields the fields and values of a hash; nothing for a key of the wrong type, which counts as missing."""
-        if self._client.type(key) == b"hash":
-            yield from self._client.hscan_iter(key, count=_PAGE)
+            yield from (to_text(raw) for raw, _ in self._client.zscan_iter(self._keys.track_ids, count=PAGE))
 
     def _are_listed(self, track_ids: Sequence[str]) -> list[bool]:
         """Returns for each track whether it is among the ids."""
-        scores = self._run_each("ZSCORE", [(self._keys.track_ids, to_bytes(track_id)) for track_id in track_ids])
+        scores = self._read.run_each("ZSCORE", [(self._keys.track_ids, to_bytes(track_id)) for track_id in track_ids])
         return [score is not None for score in scores]
 
-    def _records(self, paths: list[bytes]) -> dict[bytes, PathRecord | None]:
-        """Returns the record of each file, or None for files without one; see ``_record``."""
-        values = self._run_each("HGET", [(self._keys.files, path) for path in paths])
-        return {path: None if raw is None else _record(path, raw) for path, raw in zip(paths, values, strict=True)}
-
     def _read_tracks(self, track_ids: list[str]) -> list[_RawTrack]:
-        fields = self._run_each("HGETALL", [(self._keys.track(track_id),) for track_id in track_ids])
-        embeddings = self._run_each("GET", [(self._keys.embedding(track_id),) for track_id in track_ids])
-        paths = self._run_each("SMEMBERS", [(self._keys.paths(track_id),) for track_id in track_ids])
+        fields = self._read.run_each("HGETALL", [(self._keys.track(track_id),) for track_id in track_ids])
+        embeddings = self._read.run_each("GET", [(self._keys.embedding(track_id),) for track_id in track_ids])
+        paths = self._read.run_each("SMEMBERS", [(self._keys.paths(track_id),) for track_id in track_ids])
         return [
             (track_fields or {}, embedding, sorted(track_paths or ()))
             for track_fields, embedding, track_paths in zip(fields, embeddings, paths, strict=True)
@@ -261,20 +225,7 @@ class RedisAudit:
     def _stream(self) -> Iterator[tuple[int, bytes | None, str]]:
         """Yields revision, kind and track of each event."""
         start = b"-"
-        while entries := self._client.xrange(self._keys.events, min=start, count=_PAGE):
+        while entries := self._client.xrange(self._keys.events, min=start, count=PAGE):
             for entry_id, entry in entries:
                 yield revision_of(entry_id), entry.get(b"kind"), to_text(entry.get(b"track", b""))
             start = b"(" + entries[-1][0]
-
-    def _run_each(self, command: str, arguments: Iterable[tuple[Any, ...]]) -> list[Any]:
-        """Returns the replies to one command with different arguments; None for each key of the wrong type."""
-        replies = read_each(self._client, arguments, lambda pipe, each: pipe.execute_command(command, *each))
-        return [None if isinstance(reply, WrongType) else reply for reply in replies]
-
-
-def _record(path: bytes, raw: bytes) -> PathRecord:
-    """Returns the record of a file; a damaged one has ``_NO_TRACK``."""
-    try:
-        return file_from_bytes(to_text(path), raw)
-    except ValueError:
-        return PathRecord(to_text(path), _NO_SIZE, 0, _NO_TRACK)

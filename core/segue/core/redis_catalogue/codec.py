@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any, cast, get_args
 
 import numpy as np
@@ -13,7 +13,6 @@ import numpy as np
 from segue.core.catalogue.identity import Identity
 from segue.core.catalogue.own_metadata import metadata_to_json, parse_metadata
 from segue.core.catalogue.records import (
-    NO_METADATA,
     Event,
     EventKind,
     FailureRecord,
@@ -89,12 +88,16 @@ def own_to_bytes(own: OwnMetadata) -> bytes:
 
 
 def own_from_bytes(raw: bytes) -> OwnMetadata:
-    """Decodes what ``own_to_bytes`` returned.
+    """Decodes what ``own_to_bytes`` returned, and ignores fields that this version does not know.
 
     Raises:
         ValueError: the bytes are damaged; the message is a sentence.
     """
-    return parse_metadata(parse_json("Its own metadata", raw)) if raw else NO_METADATA
+    values = parse_json("Its own metadata", raw or b"{}")
+    if isinstance(values, dict):
+        known = {field.name for field in fields(OwnMetadata)}
+        values = {name: value for name, value in values.items() if name in known}
+    return parse_metadata(values)
 
 
 def _seconds(raw: bytes) -> float:
@@ -189,13 +192,19 @@ def file_from_bytes(path: str, raw: bytes) -> PathRecord:
     Raises:
         ValueError: the bytes are damaged.
     """
+    file, own = split_file(raw)
     try:
-        size, mtime_ns, track_id, *more = raw.decode().split(" ", _FILE_SPACES)
-        own = own_from_bytes(more[1].encode()) if len(more) > 1 else NO_METADATA
-        file = PathRecord(path, int(size), int(mtime_ns), track_id, int(more[0]) if more else 0, own)
+        size, mtime_ns, track_id, *more = file.decode().split(" ")
+        record = PathRecord(path, int(size), int(mtime_ns), track_id, int(more[0]) if more else 0)
     except ValueError:
-        raise ValueError("Its size, times, track and own metadata cannot be read.") from None
-    return check_file(file)
+        raise ValueError("Its size, times and track cannot be read.") from None
+    return check_file(replace(record, own=own_from_bytes(own)))
+
+
+def split_file(raw: bytes) -> tuple[bytes, bytes]:
+    """Returns the part of a file's record without the owner's metadata, and the metadata."""
+    file, brace, rest = raw.partition(b" {")
+    return file, brace.strip() + rest
 
 
 def failure_to_bytes(failure: FailureRecord) -> bytes:
@@ -249,8 +258,6 @@ def identity_from_hash(raw: Mapping[bytes, bytes]) -> Identity:
         ) from error
 
 
-# Before the owner's metadata, which may have more of them.
-_FILE_SPACES = 4
 # Those of a FailureRecord without its path.
 _FAILURE_VALUES = 5
 _TEXT_FIELDS = ("title", "artist", "album", "genre", "tagged_genre", "year", "path")

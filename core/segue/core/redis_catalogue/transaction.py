@@ -7,10 +7,11 @@ because a replica took over that did not have it yet. Then the next one is refus
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from segue.core.catalogue.finding import Command
 from segue.core.catalogue.own_metadata import own_of
-from segue.core.catalogue.records import NO_METADATA, Addition, FailureRecord, OwnMetadata, PathRecord, Track, new_mark
+from segue.core.catalogue.records import Addition, FailureRecord, PathRecord, Track, new_mark
 from segue.core.redis_catalogue.codec import OWN, failure_to_bytes, file_to_bytes, own_to_bytes, track_to_hash
 from segue.core.redis_catalogue.keys import RedisKeys, to_bytes, to_text
 
@@ -103,7 +104,7 @@ class Transaction:
         embeddings: the embedding of each track that it uses, as bytes, or None for a track that does not exist.
         paths: the paths of each of these tracks.
         owners: the track of each path.
-        own: the owner's metadata of each path that has some.
+        described: the record of each path that has metadata of its owner.
         external_ids: the path of each external id that the transaction uses.
         wrong_types: the keys of another type than Segue writes, which are deleted before they are written.
     """
@@ -118,7 +119,7 @@ class Transaction:
         self.embeddings: dict[str, bytes | None] = {}
         self.paths: dict[str, set[str]] = {}
         self.owners: dict[str, str] = {}
-        self.own: dict[str, OwnMetadata] = {}
+        self.described: dict[str, PathRecord] = {}
         self.external_ids: dict[str, str] = {}
         self.wrong_types: set[bytes] = set()
 
@@ -152,29 +153,33 @@ class Transaction:
             self._put_file(file)
 
     def _put_file(self, file: PathRecord) -> None:
-        """Writes the record of a file, and the owner's metadata of its track."""
+        """Writes the record of a file and the metadata of its track, and takes its external id from any other file."""
         path, external_id = file.path, file.own.external_id
+        holder = self.described.get(self.external_ids.get(external_id, path))
+        if holder is not None and holder.path != path:
+            self._put_file(replace(holder, own=replace(holder.own, external_id="")))
         self._run("HSET", self._keys.files, to_bytes(path), file_to_bytes(file))
-        was_described = path in self.own
-        self._release(path)
+        was_described = self._release(path)
         if file.own:
-            self.own[path] = file.own
+            self.described[path] = file
         if external_id:
             self._run("HSET", self._keys.external_ids, to_bytes(external_id), to_bytes(path))
             self.external_ids[external_id] = path
         if was_described or file.own:
             self._describe(file.track_id)
 
-    def _release(self, path: str) -> None:
-        """Forgets the owner's metadata of a file; its external id is unknown then, unless another file has it."""
-        external_id = self.own.pop(path, NO_METADATA).external_id
+    def _release(self, path: str) -> bool:
+        """Forgets the owner's metadata of a file with its external id, and returns whether it had some."""
+        file = self.described.pop(path, None)
+        external_id = "" if file is None else file.own.external_id
         if external_id and self.external_ids.get(external_id) == path:
             self._run("HDEL", self._keys.external_ids, to_bytes(external_id))
             del self.external_ids[external_id]
+        return file is not None
 
     def _describe(self, track_id: str) -> None:
         """Writes the owner's metadata of a track, those of the first file that has some."""
-        own = own_of(self.paths[track_id], self.own)
+        own = own_of(self.described[path] for path in self.paths[track_id] if path in self.described)
         if own:
             self._run("HSET", self._keys.track(track_id), OWN, own_to_bytes(own))
         else:
@@ -232,8 +237,7 @@ class Transaction:
         self.paths[track_id].discard(path)
         self._run("SREM", self._keys.paths(track_id), to_bytes(path))
         self._run("HSET", self._keys.track(track_id), "path", to_bytes(min(self.paths[track_id])))
-        if path in self.own:
-            self._release(path)
+        if self._release(path):
             self._describe(track_id)
 
     def repair(self, commands: Sequence[Command]) -> None:

@@ -21,7 +21,7 @@ from segue.core.catalogue.records import Addition, FailureRecord, PathRecord, ne
 from segue.core.errors import CatalogueLocked
 from segue.core.failpoints import Failpoint, reach
 from segue.core.redis_catalogue.client import WrongType, read_each, translates_errors
-from segue.core.redis_catalogue.codec import embedding_to_bytes, file_from_bytes
+from segue.core.redis_catalogue.codec import OWN, embedding_to_bytes, file_from_bytes
 from segue.core.redis_catalogue.keys import LiveKeys, RedisKeys, to_bytes, to_text
 from segue.core.redis_catalogue.state import stream_bounds
 from segue.core.redis_catalogue.transaction import (
@@ -42,6 +42,11 @@ _UNUSABLE = b""
 _SCANNED = 1_000
 # Seconds in which a replaced generation stays: readers ask for the live one every second.
 GRACE_SECONDS = 3.0
+
+
+def _has_own(pipe: Pipeline, key: bytes) -> object:
+    """Asks whether a track has metadata of its owner."""
+    return pipe.hexists(key, OWN)
 
 
 class RedisWriter:
@@ -76,7 +81,8 @@ class RedisWriter:
         with self._turn:
             revision = self._revision()
             for batch in batched(zip(additions, embeddings, strict=True), BATCH):
-                transaction = self._begin([a.track.track_id for a, _ in batch], [a.file.path for a, _ in batch])
+                files = [addition.file for addition, _ in batch]
+                transaction = self._begin([file.track_id for file in files], [file.path for file in files], files)
                 for addition, embedding in batch:
                     transaction.put(addition, embedding)
                 revision = self._commit(transaction)
@@ -192,37 +198,47 @@ class RedisWriter:
     def _revision(self) -> int:
         return stream_bounds(self._client, self._keys)[1]
 
-    def _begin(self, track_ids: Sequence[str], paths: Sequence[str]) -> Transaction:
-        """Begins a transaction that knows these tracks, these files, and the tracks in the files."""
+    def _begin(self, track_ids: Sequence[str], paths: Sequence[str], files: Sequence[PathRecord] = ()) -> Transaction:
+        """Begins a transaction that knows these tracks, these files, and the tracks in the files.
+
+        Args:
+            track_ids: ids of tracks.
+            paths: paths of files.
+            files: records to write; the files that have their external ids are known, too.
+        """
         transaction = Transaction(self._keys, self._revision())
         self._check_main_keys()
-        records = self._records(paths)
+        self._read_external_ids(transaction, [file.own.external_id for file in files])
+        records = self._records([*{*paths, *transaction.external_ids.values()}])
         known_ids = list({*track_ids, *(record.track_id for record in records)})
         embeddings = self._read(transaction, map(self._keys.embedding, known_ids), Pipeline.get, _UNUSABLE)
         path_sets = self._read(transaction, map(self._keys.paths, known_ids), Pipeline.smembers, ())
-        self._read(transaction, map(self._keys.track, known_ids), Pipeline.hlen, 0)
+        has_own = self._read(transaction, map(self._keys.track, known_ids), _has_own, False)
         transaction.embeddings = dict(zip(known_ids, embeddings, strict=True))
         transaction.paths = {
             track_id: {to_text(path) for path in raw_paths}
             for track_id, raw_paths in zip(known_ids, path_sets, strict=True)
         }
-        all_paths = {path for paths in transaction.paths.values() for path in paths}
-        records += self._records(sorted(all_paths.difference(paths)))
+        # Those of a track may be many, and matter only where a file has metadata of its owner.
+        described = [track_id for track_id, has in zip(known_ids, has_own, strict=True) if has]
+        others = {path for track_id in described for path in transaction.paths[track_id]}
+        records += self._records(sorted(others.difference(record.path for record in records)))
         transaction.owners = {record.path: record.track_id for record in records}
         transaction.owners |= {path: track_id for track_id, paths in transaction.paths.items() for path in paths}
-        transaction.own = {record.path: record.own for record in records if record.own}
-        self._read_external_ids(transaction, [own.external_id for own in transaction.own.values() if own.external_id])
+        transaction.described = {record.path: record for record in records if record.own}
+        self._read_external_ids(transaction, [record.own.external_id for record in transaction.described.values()])
         return transaction
 
     def _begin_describing(self, files: Sequence[PathRecord]) -> Transaction:
-        return self._begin([], [file.path for file in files])
+        return self._begin([], [file.path for file in files], files)
 
     def _read_external_ids(self, transaction: Transaction, external_ids: Sequence[str]) -> None:
-        """Reads the paths of the external ids that files have, so that one that went to another file stays there."""
-        if external_ids:
-            paths: list[Any] = self._client.hmget(self._keys.external_ids, list(map(to_bytes, external_ids)))
-            found = zip(external_ids, paths, strict=True)
-            transaction.external_ids = {external_id: to_text(path) for external_id, path in found if path is not None}
+        """Reads the paths of external ids, without empty ones."""
+        wanted = sorted({external_id for external_id in external_ids if external_id} - transaction.external_ids.keys())
+        if wanted:
+            paths: list[Any] = self._client.hmget(self._keys.external_ids, list(map(to_bytes, wanted)))
+            found = zip(wanted, paths, strict=True)
+            transaction.external_ids |= {external_id: to_text(path) for external_id, path in found if path is not None}
 
     def _check_main_keys(self) -> None:
         """Fails if a main key has another type: Redis would stop in the middle of a transaction that writes it."""

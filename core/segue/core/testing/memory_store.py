@@ -158,13 +158,17 @@ class MemoryStore:
             self._describe(file.track_id)
 
     def _put_file(self, file: PathRecord) -> None:
+        holder = self._files.get(self._external_ids.get(file.own.external_id, file.path))
+        if holder is not None and holder.path != file.path:
+            self._put_file(replace(holder, own=replace(holder.own, external_id="")))
+            self._describe(holder.track_id)
         self._release(file.path)
         self._files[file.path] = file
         if file.own.external_id:
             self._external_ids[file.own.external_id] = file.path
 
     def _release(self, path: str) -> None:
-        """Forgets the external id of a file, unless another file has it."""
+        """Forgets the external id of a file."""
         file = self._files.get(path)
         if file is not None and self._external_ids.get(file.own.external_id) == path:
             del self._external_ids[file.own.external_id]
@@ -172,8 +176,8 @@ class MemoryStore:
     def _describe(self, track_id: str) -> None:
         """Updates the owner's metadata of a track."""
         self._writes += 1
-        own = {path: self._files[path].own for path in self._paths(track_id) if self._files[path].own}
-        self._tracks[track_id] = replace(self._tracks[track_id], own=own_of(own, own))
+        own = own_of(self._files[path] for path in self._paths(track_id))
+        self._tracks[track_id] = replace(self._tracks[track_id], own=own)
 
     def drop(self, track_id: str) -> None:
         """Removes a track with all its data, if it exists."""

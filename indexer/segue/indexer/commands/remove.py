@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from segue.core.catalogue.display_path import display_path
-from segue.core.catalogue.external_ids import resolve_ids
+from segue.core.catalogue.external_ids import PREFIX
 from segue.core.catalogue.store import TrackStore
 from segue.core.redis_catalogue.open import open_store
 from segue.indexer.catalogue.publish import finish_run
@@ -34,8 +34,8 @@ def remove(targets: Sequence[str], settings: CatalogueSettings, counts: RunCount
     """Removes tracks, forgets files, and publishes the index if a track was removed; audio files are not touched.
 
     Args:
-        targets: track ids, external ids after "external:", files, and folders, which select every file under them. They
-            need not exist any more.
+        targets: track ids, files, also by their external ids after "external:", and folders, which select every file
+            under them. They need not exist any more.
         settings: location of the catalogue.
         counts: counts to update; a target that selects nothing is a failure.
 
@@ -67,13 +67,22 @@ def count_removal(targets: Sequence[str], settings: CatalogueSettings, counts: R
 
 
 def _select(targets: Sequence[str], store: TrackStore, counts: RunCounts) -> _Selection:
-    targets = resolve_ids(list(dict.fromkeys(targets)), store)
+    targets = list(dict.fromkeys(targets))
     track_ids = _existing_tracks(targets, store)
+    described = _described_files(targets, store)
     target_of = {name: target for target in targets if target not in track_ids for name in _names(target)}
+    target_of |= {path: target for target, path in described.items()}
     paths = {path for track_paths in store.paths(track_ids) for path in track_paths}
     paths.update(_existing_files(target_of, store, counts))
     counts.forgotten = len(paths)
     return _Selection(track_ids, sorted(paths))
+
+
+def _described_files(targets: Sequence[str], store: TrackStore) -> dict[str, str]:
+    """Returns the paths of the files whose external ids are targets, by target."""
+    external = [target for target in targets if target.startswith(PREFIX)]
+    paths = store.external_paths([target.removeprefix(PREFIX) for target in external])
+    return {target: path for target, path in zip(external, paths, strict=True) if path is not None}
 
 
 def _names(target: str) -> set[str]:

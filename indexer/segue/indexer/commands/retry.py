@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from segue.core.batching import batched
-from segue.core.catalogue.records import NO_METADATA, PathRecord
+from segue.core.catalogue.records import PathRecord
 from segue.core.catalogue.store import TrackStore
 from segue.core.errors import MalformedRequest
 from segue.core.redis_catalogue.open import open_store
@@ -67,7 +67,7 @@ def _source(path: str, record: PathRecord | None) -> Source:
         file = find_file(path)
     except OSError as error:
         return Failure.from_error(Path(path), error)
-    own = NO_METADATA if record is None else record.own
+    own = None if record is None else record.own
     return Missing(path) if file is None else stat_file(file, record is not None, own)
 
 

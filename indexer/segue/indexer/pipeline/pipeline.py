@@ -201,7 +201,8 @@ class Pipeline:
         additions: list[tuple[MusicFile, Addition]] = []
         for (file, examined), prediction in zip(batch, predictions, strict=True):
             if is_unit(prediction.embedding):
-                described = replace(file, own=inherited_metadata(file, examined.track_id, self._store))
+                (known,) = [None] if file.own is not None else self._store.get([examined.track_id])
+                described = replace(file, own=inherited_metadata(file, known, self._store))
                 additions.append((file, build_addition(described, examined, prediction, self._predictor)))
             else:
                 self._fail(file, _bad_prediction(file))

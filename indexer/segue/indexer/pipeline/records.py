@@ -165,7 +165,7 @@ class MusicFile:
         known: the catalogue has a track for this path.
         ctime_ns: time of the last change of its content or its status, in nanoseconds since 1970.
         expected_id: track whose audio the file is likely to have, or empty. If it has it, it is not decoded.
-        own: the owner's metadata.
+        own: the owner's metadata, or None if none were given: a new file that was moved has those that it had.
     """
 
     path: Path
@@ -174,7 +174,7 @@ class MusicFile:
     known: bool
     ctime_ns: int = 0
     expected_id: str = ""
-    own: OwnMetadata = NO_METADATA
+    own: OwnMetadata | None = None
 
     def failure_record(self, failure: Failure) -> FailureRecord:
         """Returns the record of the failed file, with the size and time from before it was opened."""
@@ -184,7 +184,9 @@ class MusicFile:
 
     def path_record(self, track_id: str) -> PathRecord:
         """Returns the record of the indexed file, with the size and times from before it was opened."""
-        return PathRecord(display_path(self.path), self.size, self.mtime_ns, track_id, self.ctime_ns, self.own)
+        return PathRecord(
+            display_path(self.path), self.size, self.mtime_ns, track_id, self.ctime_ns, self.own or NO_METADATA
+        )
 
 
 @dataclass(frozen=True)

@@ -242,7 +242,7 @@ def _expecting_audio(source: Source, moved: MovedFiles) -> Source:
     return source
 
 
-def stat_file(path: Path, known: bool, own: OwnMetadata = NO_METADATA) -> MusicFile | Failure:
+def stat_file(path: Path, known: bool, own: OwnMetadata | None = None) -> MusicFile | Failure:
     """Returns a file to examine, with its current size and time, or the failure if it cannot be reached."""
     try:
         status = path.stat()
@@ -254,13 +254,14 @@ def stat_file(path: Path, known: bool, own: OwnMetadata = NO_METADATA) -> MusicF
 def _classify(
     path: Path, indexed: PathRecord | None, failed: FailureRecord | None, recheck: bool, own: OwnMetadata | None
 ) -> Source:
-    known = indexed.own if indexed is not None else NO_METADATA
-    file = stat_file(path, indexed is not None, known if own is None else own)
+    if own is None and indexed is not None:
+        own = indexed.own
+    file = stat_file(path, indexed is not None, own)
     if isinstance(file, Failure):
         return file
     if indexed is not None and _is_unchanged(file, indexed):
         if not recheck and not _has_new_status(file, indexed):
-            return Unchanged() if file.own == known else NewMetadata(replace(indexed, own=file.own))
+            return Unchanged() if own == indexed.own else NewMetadata(replace(indexed, own=own or NO_METADATA))
         file = replace(file, expected_id=indexed.track_id)
     # A new read permission does not change a file's time.
     if failed is not None and failed.reason not in TEMPORARY and _is_unchanged(file, failed):

@@ -36,7 +36,7 @@ class TagUpdates:
         (track,), (embedding,) = self._store.get(track_ids), self._store.embeddings(track_ids)
         if track is None or embedding is None:
             return None
-        file = replace(file, own=inherited_metadata(file, track.track_id, self._store))
+        file = replace(file, own=inherited_metadata(file, track, self._store))
         updated = with_tags(replace(track, path=display_path(file.path)), tags)
         # The record of the file is written in any case: it has the new time of the file's status.
         self._additions.append(Addition(updated, embedding, file.path_record(track.track_id)))
@@ -49,11 +49,17 @@ class TagUpdates:
             self._additions = []
 
 
-def inherited_metadata(file: MusicFile, track_id: str, store: TrackStore) -> OwnMetadata:
-    """Returns the owner's metadata of a file; a new one without any has those of a missing file of its track."""
-    if file.known or file.own:
-        return file.own
-    (paths,) = store.paths([track_id])
+def inherited_metadata(file: MusicFile, track: Track | None, store: TrackStore) -> OwnMetadata:
+    """Returns the owner's metadata of a file; if none were given, those of a missing file of its track.
+
+    Args:
+        file: the file.
+        track: its track as the catalogue has it, or None if it is new.
+        store: the catalogue.
+    """
+    if file.own is not None or track is None or not track.own:
+        return file.own or NO_METADATA
+    (paths,) = store.paths([track.track_id])
     described = [known for known in store.files(paths) if known is not None and known.own]
     return next((known.own for known in described if not may_exist(known.path)), NO_METADATA)
 
