@@ -21,11 +21,12 @@ def test_track(peer: Peer) -> None:
 
 def test_own_metadata(peer: Peer) -> None:
     """External ids are sent as they are, also with a slash; attributes are printed as --attribute accepts them."""
-    text = segue(peer, "track", "external:a/0.c").stdout
-    assert "external:a/0.c" == peer.received[0].track_id
-    lines = [" ".join(line.split()) for line in text.splitlines()]
-    assert {"External id a/0", "Attributes bpm=90, lists=x; y, live=true, mood=calm"} <= {*lines}
-    (printed,) = document(segue(peer, "track", "external:a/0.c", "--json"))["results"]
+    result = segue(peer, "track", TRACKS[0].track_id, "external:a/0.c", TRACKS[1].track_id)
+    assert [TRACKS[0].track_id, "external:a/0.c", TRACKS[1].track_id] == list(peer.received[0].track_ids)
+    lines = [" ".join(line.split()) for line in result.stdout.splitlines()]
+    assert {"External id a/0", "External id a/1", "Attributes bpm=90, lists=x; y, live=true, mood=calm"} <= {*lines}
+    assert "The catalogue has no track 'external:a/0.c'" in result.stderr
+    (printed,) = document(segue(peer, "track", TRACKS[0].track_id, "--json"))["results"]
     assert {"mood": "calm", "bpm": 90, "live": True, "lists": ["x", "y"]} == printed["attributes"]
 
 

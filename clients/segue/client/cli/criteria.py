@@ -68,8 +68,10 @@ _EXCLUDED = {
     "folders": ("--not-folder", "FOLDER", "No tracks in FOLDER, or below"),
 }
 _CONDITION = re.compile(r"([^=]+)=(.*)", re.DOTALL)
-_NUMBER = r"-?\d+(?:\.\d+)?"
-_NUMBERS = re.compile(rf"({_NUMBER})?(\.\.)?({_NUMBER})?", re.ASCII)
+# A number as JSON writes it, so that 007 is a text.
+_NUMBER = r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][-+]?\d+)?"
+_RANGE = re.compile(rf"({_NUMBER})?\.\.({_NUMBER})?", re.ASCII)
+_SINGLE = re.compile(_NUMBER, re.ASCII)
 
 
 class _AttributeType(click.ParamType):  # type: ignore[type-arg] # generic in its types alone
@@ -85,11 +87,16 @@ class _AttributeType(click.ParamType):  # type: ignore[type-arg] # generic in it
         name, text = map(replace_surrogates, match.groups())
         if text in ("true", "false"):
             return AttributeCondition(name=name, is_true=text == "true")
-        match = _NUMBERS.fullmatch(text)
-        if not match or not (match[1] or match[3]):
+        if len(text) > 2 and text[0] == text[-1] == '"':
+            return AttributeCondition(name=name, values=[text[1:-1]])
+        match = _RANGE.fullmatch(text)
+        least, greatest = match.groups() if match else (text, text) if _SINGLE.fullmatch(text) else (None, None)
+        if not (least or greatest):
             return AttributeCondition(name=name, values=[text])
-        least, greatest = (match[1], match[3]) if match[2] else (text, text)
-        return AttributeCondition(name=name, min=_number(least), max=_number(greatest))
+        condition = AttributeCondition(name=name, min=_number(least), max=_number(greatest))
+        if least and greatest and condition.min > condition.max:
+            self.fail(f"{text!r} is no range: its end is less than its start.", param, ctx)
+        return condition
 
 
 _AGAIN = "; can be given several times."
@@ -108,8 +115,8 @@ _OPTIONS = (
         multiple=True,
         type=_AttributeType(),
         metavar="NAME=VALUE",
-        help="Only tracks whose attribute NAME is VALUE: a text, true, false, a number, or a range such as 90..120"
-        + _AGAIN,
+        help="Only tracks whose attribute NAME is VALUE: a text, true, false, a number, or a range such as 90..120; "
+        "in double quotes always a text" + _AGAIN,
     ),
     click.option(
         "--not-attribute",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -77,6 +77,7 @@ class Attributes:
     def __init__(self) -> None:
         self._rows: dict[int, Mapping[str, object]] = {}
         self._columns: dict[str, _Column] = {}
+        self._names = Counter[str]()  # rows of each name
         self._lock = threading.Lock()
 
     def of(self, row: int) -> Mapping[str, object]:
@@ -86,15 +87,20 @@ class Attributes:
     def put(self, row: int, attributes: Mapping[str, object]) -> None:
         """Stores the attributes of a row."""
         with self._lock:
-            self._rows.pop(row, None)
+            self._names.subtract(self._rows.pop(row, {}).keys())
+            self._names.update(attributes.keys())
             if attributes:
                 self._rows[row] = attributes
-            for column in self._columns.values():
+            for name, column in [*self._columns.items()]:
                 column.changed.add(row)
+                if self._has_changed(column):
+                    del self._columns[name]
 
     def rows_with(self, condition: AttributeCondition, rows: int) -> _Mask:
         """Returns a mask [rows], True for the rows whose attribute meets a condition."""
         mask = np.zeros(rows, np.bool_)
+        if self._names[condition.name] <= 0:
+            return mask
         with self._lock:
             column = self._column(condition.name)
             found = column.matching(condition)
@@ -107,12 +113,16 @@ class Attributes:
     def _column(self, name: str) -> _Column:
         """Returns the arranged values of an attribute; those of attributes that have not been asked for long go."""
         column = self._columns.pop(name, None)
-        if column is None or len(column.changed) > _MAX_CHANGED + len(self._rows) // 10:
+        if column is None:
             column = self._arrange(name)
         self._columns[name] = column
         while len(self._columns) > _MAX_COLUMNS:
             del self._columns[next(iter(self._columns))]
         return column
+
+    def _has_changed(self, column: _Column) -> bool:
+        """Returns whether so many rows have changed that a column is worth being arranged again."""
+        return len(column.changed) > _MAX_CHANGED + len(self._rows) // 10
 
     def _arrange(self, name: str) -> _Column:
         numbers: list[tuple[int, float]] = []

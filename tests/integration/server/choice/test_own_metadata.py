@@ -165,3 +165,14 @@ def test_external_ids_in_playlists(stubs: Stubs) -> None:
     assert paths[0] == paths[1]
     with pytest.raises(grpc.RpcError, match="external:none"):
         stubs.continue_list(ContinueRequest(items=[Seed(track_id="external:none"), *external]))
+
+
+def test_too_many_and_too_long_external_ids(stubs: Stubs) -> None:
+    """They are refused or unknown without a look into Redis; a missing id is named as it was sent."""
+    many = ["external:id/7"] * 3_001
+    with pytest.raises(grpc.RpcError, match="send at most 1,000"):
+        respond(stubs, filter=TrackFilter(track_ids=many))
+    with pytest.raises(grpc.RpcError, match="send 1 to 1,000"):
+        stubs.batch_get_tracks(many)
+    long = f"external:{'x' * 257}"
+    assert [long] == list(stubs.batch_get_tracks([long, "external:id/7"]).missing_track_ids)

@@ -76,6 +76,12 @@ def test_texts_that_are_not_utf8() -> None:
         ("bpm=90..", AttributeCondition(name="bpm", min=90)),
         ("bpm=..90", AttributeCondition(name="bpm", max=90)),
         ("bpm=..", AttributeCondition(name="bpm", values=[".."])),
+        ("bpm=1e2", AttributeCondition(name="bpm", min=100, max=100)),
+        ("bpm=90-120", AttributeCondition(name="bpm", values=["90-120"])),
+        ("released=2024-05", AttributeCondition(name="released", values=["2024-05"])),
+        ("code=007", AttributeCondition(name="code", values=["007"])),
+        ('code="7"', AttributeCondition(name="code", values=["7"])),
+        ('code="', AttributeCondition(name="code", values=['"'])),
         ("code=1.2.3", AttributeCondition(name="code", values=["1.2.3"])),
     ],
 )
@@ -91,6 +97,12 @@ def test_wrong_attributes(text: str) -> None:
     """Any other text is an error that shows the forms."""
     with pytest.raises(click.UsageError, match="is no condition such as mood=calm"):
         parsed("--attribute", text)
+
+
+def test_a_reversed_range() -> None:
+    """A range whose end is less than its start would leave no track."""
+    with pytest.raises(click.UsageError, match="its end is less than its start"):
+        parsed("--attribute", "bpm=120..90")
 
 
 @pytest.mark.parametrize(

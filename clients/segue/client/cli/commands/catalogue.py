@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 import grpc
 
-from segue.client._calls import EXTERNAL, TRACK_ID, looks_like_a_file
+from segue.client._calls import TRACK_ID, looks_like_a_file
 from segue.client._client import Client
 from segue.client.cli import options
 from segue.client.cli.audio_argument import path_exists
@@ -62,26 +62,16 @@ def _is_id(name: str) -> bool:
 def _read_by_id(client: Client, ids: Sequence[str]) -> dict[str, Track | SegueError]:
     """Returns the track of each id, or the error in its place; many of them are read in one call."""
     outcomes: dict[str, Track | SegueError] = {}
-    for name in ids:
-        if name.startswith(EXTERNAL):  # a response does not say which of the requested ids led to a track
-            outcomes[name] = _read_one(client, name)
-    ids = [name for name in ids if name not in outcomes]
     for start in range(0, len(ids), _PAGE_SIZE):
         page = ids[start : start + _PAGE_SIZE]
         try:
-            found = {track.track_id: track for track in client.batch_get_tracks(page).tracks}
+            response = client.batch_get_tracks(page)
         except SegueError as error:
             outcomes |= dict.fromkeys(page, error)
         else:
-            outcomes |= {name: found.get(name) or _no_track(name) for name in page}
+            missing, tracks = {*response.missing_track_ids}, iter(response.tracks)  # in the order of the ids
+            outcomes |= {name: _no_track(name) if name in missing else next(tracks, _no_track(name)) for name in page}
     return outcomes
-
-
-def _read_one(client: Client, name: str) -> Track | SegueError:
-    try:
-        return client.get_track(name)
-    except SegueError as error:
-        return error
 
 
 def _no_track(track_id: str) -> TrackNotFoundError:

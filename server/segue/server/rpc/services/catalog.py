@@ -42,12 +42,12 @@ class CatalogService(ComponentsUser, catalog_service_pb2_grpc.CatalogServiceServ
         self, request: catalog_service_pb2.BatchGetTracksRequest, context: Context
     ) -> catalog_service_pb2.BatchGetTracksResponse:
         """Returns many tracks, and names those that do not exist."""
+        requested = catalogue_requests.batch_ids(request)
         await resolve_external_ids(request, self._components.catalogue, self._components.readers)
-        ids = catalogue_requests.batch_ids(request)
-        tracks = await self._components.readers.run(self._components.catalogue.store.get, ids)
+        tracks = await self._components.readers.run(self._components.catalogue.store.get, list(request.track_ids))
         return catalog_service_pb2.BatchGetTracksResponse(
             tracks=[self._message(track) for track in tracks if track is not None],
-            missing_track_ids=[track_id for track_id, track in zip(ids, tracks, strict=True) if track is None],
+            missing_track_ids=[each for each, track in zip(requested, tracks, strict=True) if track is None],
             revision=self._revision(),
         )
 

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from functools import cache
+from itertools import islice
 from typing import Any, Protocol, TypeVar
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 
 from segue.core.catalogue.external_ids import PREFIX, resolve_ids
+from segue.core.catalogue.own_metadata import MAX_EXTERNAL_ID
 from segue.core.catalogue.store import TrackStore
 from segue.server.inference.bounded_executor import BoundedExecutor
 
 M = TypeVar("M", bound=Message)
 
 _ID_FIELDS = ("track_id", "track_ids")
+# More than any request may have: a thousand in each list of a filter, and the seeds.
+_MAX_IDS = 3_000
+_MAX_LENGTH = len(PREFIX) + MAX_EXTERNAL_ID
 
 
 class StoredCatalogue(Protocol):
@@ -40,8 +45,10 @@ async def resolve_external_ids(request: M, catalogue: StoredCatalogue, readers: 
     Raises:
         StoreUnavailable: there is an external id, and the store does not answer.
     """
-    given = [each for each in _ids(request) if each.startswith(PREFIX)]
-    if given:
+    # A request with more ids is refused by its checks, and one with a longer id is for an unknown track.
+    all_ids = islice(_ids(request), _MAX_IDS + 1)
+    given = [each for each in all_ids if each.startswith(PREFIX) and len(each) <= _MAX_LENGTH]
+    if 0 < len(given) <= _MAX_IDS:
         found = await readers.run(resolve_ids, given, catalogue.store)
         _replace(request, dict(zip(given, found, strict=True)))
     return request
