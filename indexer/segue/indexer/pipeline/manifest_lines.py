@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 import json
-import re
-from collections.abc import Iterator, Mapping, Sequence
+import os
+import stat
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -15,14 +15,14 @@ from segue.core.catalogue.display_path import file_path
 from segue.core.catalogue.own_metadata import parse_metadata
 from segue.core.catalogue.records import OwnMetadata
 from segue.indexer.errors import ManifestUnusable
+from segue.indexer.pipeline.manifest_csv import NOT_UTF8, CsvRows
+from segue.indexer.pipeline.scan import absolute
 
 MAX_LINE = 65_536
 """Most characters of a line."""
 
 _PATH = "path"
-_FIELDS = (_PATH, *(field.name for field in fields(OwnMetadata) if field.name != "attributes"))
-_NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][-+]?\d+)?", re.ASCII)
-_TRUTH = {"true": True, "false": False}
+_UTF16_MARKS = "\udcff\udcfe", "\udcfe\udcff"
 
 
 @dataclass(frozen=True)
@@ -53,23 +53,81 @@ class BadLine:
     problem: str
 
 
+def is_csv(manifest: Path) -> bool:
+    """Returns whether a manifest is CSV, by its ending."""
+    return manifest.suffix.lower() == ".csv"
+
+
 def read_lines(manifest: Path) -> Iterator[Described | BadLine]:
     """Yields the lines of a manifest without empty ones; a path that is not absolute is relative to its folder.
 
     Raises:
         ManifestUnusable: the manifest cannot be read, or its header cannot be used.
     """
-    # A byte that is not UTF-8 is refused with its line, not with the whole file.
     try:
-        with manifest.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
-            rows = _csv_rows(manifest, file) if manifest.suffix.lower() == ".csv" else _json_rows(file)
-            for number, values in rows:
-                yield _described(manifest, number, values)
+        _check_regular(manifest)
+        # A byte that is not UTF-8 is refused with its line, not with the whole file.
+        with manifest.open(encoding="utf-8-sig", errors="surrogateescape") as file:
+            _check_encoding(manifest, file)
+            yield from _lines(manifest, file)
     except OSError as error:
         raise ManifestUnusable(f"{manifest} cannot be read: {error.strerror or error}. Name another file.") from error
 
 
-def _described(manifest: Path, number: int, values: Mapping[str, Any] | str) -> Described | BadLine:
+def _check_regular(manifest: Path) -> None:
+    if not stat.S_ISREG(manifest.stat().st_mode):
+        raise ManifestUnusable(
+            f"{manifest} is no regular file, and Segue reads a manifest twice. Write the lines to a file, and name it."
+        )
+
+
+def _check_encoding(manifest: Path, file: TextIO) -> None:
+    """Refuses UTF-16, which has a mark at its start, or a zero byte in each character of ASCII."""
+    start = file.read(4)
+    file.seek(0)
+    if "\0" in start or start.startswith(_UTF16_MARKS):
+        raise ManifestUnusable(f"{manifest} {NOT_UTF8 if is_csv(manifest) else 'is not UTF-8; save it as UTF-8'}.")
+
+
+def _lines(manifest: Path, file: TextIO) -> Iterator[Described | BadLine]:
+    folder = absolute(manifest).parent
+    numbered = enumerate(_bounded_lines(file), 1)
+    values_of: Callable[[str], Mapping[str, Any] | str | None] = _json_values
+    if is_csv(manifest):
+        values_of = CsvRows(manifest, (line for _, line in numbered), MAX_LINE).values
+    for number, line in numbered:
+        if len(line) > MAX_LINE:
+            yield BadLine(number, f"It has more than {MAX_LINE:,} characters.")
+        elif (values := values_of(line)) is not None:
+            yield _described(folder, number, values)
+
+
+def _json_values(line: str) -> Mapping[str, Any] | str | None:
+    """Returns the values of a line, the problem of a line that is no JSON object, or None for an empty line."""
+    if not line.strip():
+        return None
+    try:
+        values = json.loads(line)
+    except json.JSONDecodeError as error:
+        return f"It is not JSON: {error.msg}."
+    except RecursionError:
+        return "It is nested too deeply."
+    except ValueError:  # Python refuses to read longer integers
+        return "It has a number with more than 4,000 digits; write it as a text."
+    return values if isinstance(values, dict) else 'It is not a JSON object; write {"path": ..., ...}.'
+
+
+def _bounded_lines(file: TextIO) -> Iterator[str]:
+    """Yields the lines of a file without their ends; of one that is too long only the beginning, still too long."""
+    most = MAX_LINE + 1
+    while line := file.readline(most):
+        rest = line
+        while len(rest) == most and not rest.endswith("\n"):
+            rest = file.readline(most)
+        yield line.removesuffix("\n")
+
+
+def _described(folder: Path, number: int, values: Mapping[str, Any] | str) -> Described | BadLine:
     """Returns what the values of a line describe; a text is the problem of the line."""
     if isinstance(values, str):
         return BadLine(number, values)
@@ -78,9 +136,21 @@ def _described(manifest: Path, number: int, values: Mapping[str, Any] | str) -> 
         own = parse_metadata({name: value for name, value in values.items() if name != _PATH})
     except ValueError as error:
         return BadLine(number, str(error))
-    if not isinstance(path, str) or not path or "\0" in path:
-        return BadLine(number, "It has no path; give the path of a file.")
-    return Described(number, _find(manifest.absolute().parent, path), own)
+    if problem := _path_problem(path):
+        return BadLine(number, problem)
+    return Described(number, absolute(_find(folder, str(path))), own)
+
+
+def _path_problem(path: object) -> str:
+    if not isinstance(path, str) or not path:
+        return "It has no path; give the path of a file."
+    if "\0" in path:
+        return "path has a zero byte; give the path of a file."
+    try:
+        os.fsencode(path)
+    except UnicodeEncodeError:
+        return "path has half of a character; give the path of a file."
+    return ""
 
 
 def _find(folder: Path, text: str) -> Path:
@@ -91,81 +161,3 @@ def _find(folder: Path, text: str) -> Path:
     with suppress(OSError, ValueError):
         return folder / text if (folder / text).exists() or not exact.exists() else exact
     return folder / text
-
-
-def _json_rows(file: TextIO) -> Iterator[tuple[int, Mapping[str, Any] | str]]:
-    for number, line in enumerate(_bounded_lines(file), 1):
-        if len(line) > MAX_LINE:
-            yield number, f"It has more than {MAX_LINE:,} characters."
-        elif not line.isspace():
-            yield number, _json_object(line)
-
-
-def _bounded_lines(file: TextIO) -> Iterator[str]:
-    """Yields the lines of a file; of one that is too long only the beginning, which is too long as well."""
-    while line := file.readline(MAX_LINE + 1):
-        rest = line
-        while len(rest) > MAX_LINE and not rest.endswith("\n"):
-            rest = file.readline(MAX_LINE + 1)
-        yield line
-
-
-def _json_object(line: str) -> Mapping[str, Any] | str:
-    try:
-        values = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        return f"It is no JSON: {getattr(error, 'msg', 'it is nested too deeply')}."
-    return values if isinstance(values, dict) else 'It is no JSON object; write {"path": ..., ...}.'
-
-
-def _csv_rows(manifest: Path, file: TextIO) -> Iterator[tuple[int, Mapping[str, Any] | str]]:
-    first = file.readline(MAX_LINE + 1)
-    delimiter = max(",;\t", key=first.count)
-    header = next(csv.reader([first], delimiter=delimiter), [])
-    _check_header(manifest, header)
-    rows = csv.reader(_bounded_lines(file), delimiter=delimiter)
-    while True:
-        number = 2 + rows.line_num  # the first line of the row, which may have several
-        try:
-            row = next(rows, None)
-        except csv.Error as error:
-            yield number, f"It is no row of CSV: {error}."
-            continue
-        if row is None:
-            return
-        if any(row):
-            yield number, _row(header, row)
-
-
-def _check_header(manifest: Path, header: Sequence[str]) -> None:
-    problem = ""
-    if _PATH not in header:
-        problem = f"its first line has no column {_PATH}"
-    elif len(set(header)) < len(header):
-        problem = "its first line has a column twice"
-    else:
-        try:
-            parse_metadata({"attributes": {name: "" for name in header if name not in _FIELDS}})
-        except ValueError as error:
-            problem = f"its first line cannot be used: {error}"
-    if problem:
-        raise ManifestUnusable(
-            f"{manifest} is no manifest in CSV: {problem.rstrip('.')}. Give it a header such as "
-            "path,external_id,title,mood; a manifest in JSON lines has another ending, such as .jsonl."
-        )
-
-
-def _row(header: Sequence[str], row: Sequence[str]) -> Mapping[str, Any] | str:
-    """Returns the values of a row: its known columns, and the others as attributes."""
-    if len(row) != len(header):
-        return f"It has {len(row)} values, and the first line has {len(header)} columns."
-    given = {name: value for name, value in zip(header, row, strict=True) if value}
-    known = {name: value for name, value in given.items() if name in _FIELDS}
-    return {**known, "attributes": {name: _typed(value) for name, value in given.items() if name not in _FIELDS}}
-
-
-def _typed(text: str) -> str | float | bool:
-    """Returns the number or the truth value that a text is in JSON, else the text."""
-    if text in _TRUTH:
-        return _TRUTH[text]
-    return float(text) if _NUMBER.fullmatch(text) else text

@@ -14,6 +14,8 @@ import pytest
 from segue.core.catalogue.external_ids import track_ids_of
 from segue.core.catalogue.records import NO_METADATA, OwnMetadata, Track
 from segue.core.catalogue.store import all_track_ids
+from segue.indexer.errors import ManifestUnusable
+from segue.indexer.pipeline.manifest import Manifest
 from tests.helpers.indexer import Indexer, killed_at, run, run_json, write_library
 
 COUNTS = ("added", "updated", "unchanged", "decoded", "failed")
@@ -108,7 +110,7 @@ def test_bad_lines(add: Callable[..., dict[str, Any]], indexer: Indexer, music: 
     )
     assert (2, 0, 0, 2, 6) == counts(report)
     assert [
-        "tracks.jsonl, line 2: It is no JSON: Expecting property name enclosed in double quotes.",
+        "tracks.jsonl, line 2: It is not JSON: Expecting property name enclosed in double quotes.",
         "tracks.jsonl, line 3: Line 1 has the same external_id, id 0; each file needs its own.",
         "tracks.jsonl, line 4: Line 1 has the same path; remove one of them.",
         f"tracks.jsonl, line 5: {music} is a folder; give the path of a file.",
@@ -119,6 +121,49 @@ def test_bad_lines(add: Callable[..., dict[str, Any]], indexer: Indexer, music: 
     assert ["0000.flac", "0003.flac"] == external(indexer, "id 0", "id 3")
     with indexer.store() as store:
         assert [] == list(store.all_failures())
+
+
+def test_unusual_paths(add: Callable[..., dict[str, Any]], indexer: Indexer, music: Path) -> None:
+    """A path counts as the same in other words, and one that the system does not accept fails by itself."""
+    again, long = {"path": "music/../music/0000.flac"}, {"path": f"{music}/{'a' * 5_000}"}
+    report = add(line(0), again, {"path": "a\ud800.mp3"}, long, line(1))
+    assert (2, 0, 0, 2, 3) == counts(report)
+    assert [
+        "tracks.jsonl, line 2: Line 1 has the same path; remove one of them.",
+        "tracks.jsonl, line 3: path has half of a character; give the path of a file.",
+        f"{'a' * 5_000}: It cannot be read: File name too long. Check the file and its permissions.",
+    ] == problems(report)
+    assert {"0000.flac", "0001.flac"} == set(tracks(indexer))
+
+
+@pytest.mark.parametrize("now", [[line(0)], [line(0), line(1), line(2)], [line(1), line(0)], [line(0), line(2)]])
+def test_a_manifest_that_changes_meanwhile(
+    add: Callable[..., dict[str, Any]], indexer: Indexer, music: Path, now: list[dict[str, object]]
+) -> None:
+    """The run fails, since lines that were not compared with each other could be wrong."""
+    add(line(3))
+    path = music.parent / "tracks.jsonl"
+    path.write_text("\n".join(json.dumps(each) for each in (line(0), line(1))))
+    manifest = Manifest(path)
+    path.write_text("\n".join(map(json.dumps, now)))
+    with indexer.store() as store, pytest.raises(ManifestUnusable, match=r"changed while .* Run the command again\."):
+        list(manifest.sources(store))
+
+
+def test_metadata_of_a_file_that_failed(add: Callable[..., dict[str, Any]], indexer: Indexer, music: Path) -> None:
+    """The track from before the failure gets them, and the file stays failed; a file without a track is skipped."""
+    (music / "0002.flac").write_bytes(b"no music")
+    add(line(0), line(1), line(2))
+    (music / "0000.flac").write_bytes(b"no music")
+    assert (0, 0, 1, 0, 1) == counts(add(line(0), line(1)))
+    changed = add(line(0, title="New", external_id="new"), line(1), line(2, title="New"))
+    assert (0, 1, 1, 0, 0, 1) == (*counts(changed), changed["skipped"])
+    assert "New" == tracks(indexer)["0000.flac"].own.title
+    assert ["", "0000.flac"] == external(indexer, "id 0", "new")
+    assert (0, 0, 1, 0, 0) == counts(add(line(0, title="New", external_id="new"), line(1)))
+    with indexer.store() as store:
+        assert 2 == len(list(store.all_failures()))
+    assert is_sound(indexer)
 
 
 def test_external_ids_that_change_places(add: Callable[..., dict[str, Any]], indexer: Indexer) -> None:
@@ -208,6 +253,8 @@ def test_what_would_be_done(add: Callable[..., dict[str, Any]], indexer: Indexer
         (("--manifest", "{folder}/no.jsonl"), 2, "does not exist"),
         (("--manifest", "{folder}/empty.jsonl"), 1, "has no line with a file"),
         (("--manifest", "{folder}/empty.csv"), 1, "has no column path"),
+        (("--manifest", "{folder}/header.csv"), 1, "Write a row with a path for each file, below the header."),
+        (("--manifest", "{folder}/pipe.jsonl"), 1, "Write the lines to a file"),
         (("--manifest", "{folder}/full.jsonl", "{folder}/music"), 2, "either files and folders, or --manifest"),
         ((), 2, "either files and folders, or --manifest"),
     ],
@@ -217,6 +264,8 @@ def test_wrong_command_lines(music: Path, arguments: tuple[str, ...], code: int,
     folder = music.parent
     for name in ("empty.jsonl", "empty.csv"):
         (folder / name).touch()
+    (folder / "header.csv").write_text("path,title\n")
+    os.mkfifo(folder / "pipe.jsonl")
     (folder / "full.jsonl").write_text('{"path": "music/0000.flac"}')
     ended = run("add", *(argument.format(folder=folder) for argument in arguments), "--data", folder / "new")
     assert code == ended.exit_code
