@@ -126,8 +126,8 @@ def _length(cells: Sequence[str]) -> int:
 
 def _typed(text: str) -> str | float | bool:
     """Returns the number or the truth value that a text is in JSON, else the text."""
-    if text in _TRUTH:
-        return _TRUTH[text]
+    if text.lower() in _TRUTH:
+        return _TRUTH[text.lower()]
     return float(text) if _is_number(text) else text
 
 

@@ -68,9 +68,9 @@ def test_csv(tmp_path: Path, delimiter: str) -> None:
     """Columns that are no fields are attributes, with the types of their values in JSON; empty ones are absent."""
     rows = [
         "path,external_id,mood,bpm,live,code",
-        "a.mp3,1,calm,90.5,true,007",
+        "a.mp3,1,calm,90.5,TRUE,007",
         "b.mp3,,,,,",
-        '"c,1.mp3",3,"a ""b""",-2e1,false,',
+        '"c,1.mp3",3,"a ""b""",-2e1,False,',
     ]
     content = "\r\n".join(row.replace(",", delimiter) if delimiter != "," else row for row in rows).encode()
     found = lines(tmp_path, content, "tracks.csv")
