@@ -128,10 +128,12 @@ class RecommendRequest(_message.Message):
     limit: _builtins.int
     """Number of tracks to return, [1, 100]. Unset is 10; above 100 is treated as 100; 0 or below is MALFORMED_REQUEST."""
     offset: _builtins.int
-    """Number of the most similar tracks to skip, for further pages, [0, 999]. Unset is 0; below 0, or an offset that makes
+    """Number of the most similar tracks to skip, for further pages, [0, 999]. Unset is 0; below 0, or an offset that
+    makes
     offset + limit more than 1000, is MALFORMED_REQUEST. The pages of one seed overlap or have gaps if the catalogue
     changes between them, and also since the search is approximate far from the seed: of the 1000 most similar of
-    100,000 tracks, about one in twenty is missing. With a filter that allows few tracks, such as 5,000 with embeddings of
+    100,000 tracks, about one in twenty is missing. With a filter that allows few tracks, such as 5,000 with embeddings
+    of
     200 numbers, the search is exact.
     """
     @_builtins.property
@@ -155,8 +157,10 @@ class RecommendRequest(_message.Message):
 
     @_builtins.property
     def filter(self) -> Global___TrackFilter:
-        """The tracks that may be recommended. Unset is all. The response has as many tracks as requested whenever so many meet
-        the filter and the limits of variety. Until the server has read the properties of the tracks, which it begins when it
+        """The tracks that may be recommended. Unset is all. The response has as many tracks as requested whenever so many
+        meet
+        the filter and the limits of variety. Until the server has read the properties of the tracks, which it begins when
+        it
         starts, the call fails with STARTING. New tags are considered within a minute in a catalogue of 100,000 tracks.
         """
 
@@ -214,11 +218,13 @@ class Seed(_message.Message):
     MALFORMED_REQUEST.
     """
     tag: _builtins.str
-    """A tag of the model, such as "guitar": the mean of the catalogue's tracks that have it, see TrackFilter. Without such
+    """A tag of the model, such as "guitar": the mean of the catalogue's tracks that have it, see TrackFilter. Without
+    such
     a track, or with a model that does not tag, it is MALFORMED_REQUEST.
     """
     weight: _builtins.float
-    """Weight of the seed, [-100, 100] without 0. Unset is 1. Tracks that are similar to a seed with a negative weight come
+    """Weight of the seed, [-100, 100] without 0. Unset is 1. Tracks that are similar to a seed with a negative weight
+    come
     later; at least one seed needs a positive one.
     """
     @_builtins.property
@@ -514,7 +520,8 @@ class Variety(_message.Message):
     SHUFFLE_SEED_FIELD_NUMBER: _builtins.int
     max_per_artist: _builtins.int
     """Largest number of tracks by one artist, [0, 100]; 0 is no limit. Unset is 2, or 0 if the filter names artists,
-    albums or track_ids. The artist is the first one in the tags, whatever case and accents. Tracks without an artist are
+    albums or track_ids. The artist is the first one in the tags, whatever case and accents. Tracks without an artist
+    are
     not limited. If the response has fewer tracks than requested because of this, limited says so.
     """
     max_per_album: _builtins.int
@@ -524,17 +531,20 @@ class Variety(_message.Message):
     diversity: _builtins.float
     """Weight of the difference between the tracks, [0, 0.99]. Unset is 0, the order of similarity. Else, of the 100 most
     similar tracks, the next one is always the track with the greatest (1 - d) a - d b, where d is this weight, a the
-    similarity to the seed and b the greatest similarity to a track before it (maximal marginal relevance, Carbonell and
+    similarity to the seed and b the greatest similarity to a track before it (maximal marginal relevance, Carbonell
+    and
     Goldstein 1998). offset + limit is at most 100 then.
     """
     keep_copies: _builtins.bool
     """True to recommend copies as well. By default, of tracks with the same recording only the most similar one is
     recommended, and none whose recording a seed's track has. Copies are found by their sound when the index is
-    published, whatever their format, their level and silence around them; tracks that were indexed by an earlier version
+    published, whatever their format, their level and silence around them; tracks that were indexed by an earlier
+    version
     have none until they are indexed again.
     """
     shuffle_seed: _builtins.int
-    """Any number to return the tracks in a random order, the same for the same number. Which tracks are returned stays as it
+    """Any number to return the tracks in a random order, the same for the same number. Which tracks are returned stays as
+    it
     is; with offset, each page is shuffled by itself.
     """
     def __init__(
@@ -677,7 +687,8 @@ class RecommendResponse(_message.Message):
 
     @_builtins.property
     def timeline(self) -> _containers.RepeatedCompositeFieldContainer[_classification_service_pb2.ScoredWindow]:
-        """The windows of the one seed if it is a clip, as in ClassifyResponse, each with its ten best genres. Only if read_mask
+        """The windows of the one seed if it is a clip, as in ClassifyResponse, each with its ten best genres. Only if
+        read_mask
         includes it.
         """
 
@@ -792,15 +803,18 @@ class ContinueRequest(_message.Message):
     FILTER_FIELD_NUMBER: _builtins.int
     VARIETY_FIELD_NUMBER: _builtins.int
     half_life: _builtins.float
-    """Number of items after which the weight of an item is halved, [0.1, 1000]. Unset is 5. The next track is compared with
-    the sum of the embeddings of all items, each times its weight and 2^(-n / half_life), where n is the number of items
+    """Number of items after which the weight of an item is halved, [0.1, 1000]. Unset is 5. The next track is compared
+    with
+    the sum of the embeddings of all items, each times its weight and 2^(-n / half_life), where n is the number of
+    items
     after it; the sum is brought to length 1. With 0.1 the last item counts almost alone, with 1000 all count alike.
     """
     limit: _builtins.int
     """Number of tracks to find, [1, 100]; any other number is MALFORMED_REQUEST. Unset is 25."""
     @_builtins.property
     def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___Seed]:
-        """The items of the list, [1, 100] of them, in the order of play: the last one was played last. The weight of a seed is
+        """The items of the list, [1, 100] of them, in the order of play: the last one was played last. The weight of a seed
+        is
         multiplied by that of its position. All clips of a request are in one message, together at most 32 MiB.
         """
 
@@ -811,8 +825,10 @@ class ContinueRequest(_message.Message):
     @_builtins.property
     def variety(self) -> Global___Variety:
         """How much the tracks differ from each other. The limits count the found tracks, not those of the list. No two tracks
-        by one artist follow each other while there are tracks by others, and the first one is not by the artist of the last
-        item, if that is a track; max_per_artist 0 lifts this as well. The diversity compares with the tracks that are found
+        by one artist follow each other while there are tracks by others, and the first one is not by the artist of the
+        last
+        item, if that is a track; max_per_artist 0 lifts this as well. The diversity compares with the tracks that are
+        found
         before. shuffle_seed is MALFORMED_REQUEST.
         """
 
@@ -859,9 +875,12 @@ class ContinueResponse(_message.Message):
     @_builtins.property
     def tracks(self) -> _containers.RepeatedCompositeFieldContainer[Global___Recommendation]:
         """The tracks in the order of play. They come from the 500 tracks that Recommend would return for the list with this
-        filter and these limits. One after the other is chosen: the one that is most similar to the list, and then is its last
-        item, with the weight 1. The similarity is the one to the list at that moment. No track of the list is found, no track
-        twice, and no copy of these unless keep_copies is set. Fewer than requested if no more tracks meet filter and variety.
+        filter and these limits. One after the other is chosen: the one that is most similar to the list, and then is its
+        last
+        item, with the weight 1. The similarity is the one to the list at that moment. No track of the list is found, no
+        track
+        twice, and no copy of these unless keep_copies is set. Fewer than requested if no more tracks meet filter and
+        variety.
         """
 
     @_builtins.property
@@ -905,19 +924,22 @@ class FindPathRequest(_message.Message):
 
     @_builtins.property
     def end(self) -> Global___Seed:
-        """The sound at which the path ends, likewise. Required. The same recording as the start, or a sound that has the same or
+        """The sound at which the path ends, likewise. Required. The same recording as the start, or a sound that has the same
+        or
         the opposite embedding, is MALFORMED_REQUEST.
         """
 
     @_builtins.property
     def filter(self) -> Global___TrackFilter:
-        """The tracks that may be between the ends, as in RecommendRequest; min_similarity is that to the point for which a track
+        """The tracks that may be between the ends, as in RecommendRequest; min_similarity is that to the point for which a
+        track
         is found.
         """
 
     @_builtins.property
     def variety(self) -> Global___Variety:
-        """How much the tracks differ from each other. The limits count the ends as well, which are never left out. Tracks by one
+        """How much the tracks differ from each other. The limits count the ends as well, which are never left out. Tracks by
+        one
         artist follow each other only where the tracks that are found leave no other choice; max_per_artist 0 lifts this as
         well. diversity and shuffle_seed are MALFORMED_REQUEST.
         """
@@ -965,13 +987,19 @@ class FindPathResponse(_message.Message):
     """Smoothness: the mean angle between neighbours from start to end, in degrees, [0, 180]."""
     @_builtins.property
     def tracks(self) -> _containers.RepeatedCompositeFieldContainer[Global___Recommendation]:
-        """The tracks in the order of play, none twice, and no copy of another unless keep_copies is set. The great circle through
-        the embeddings of both ends has a point for each track between them, at equal angles (spherical linear interpolation,
-        Shoemake 1985). Each point gets up to 8 tracks, in rounds: in every round, one point after the other gets the nearest
+        """The tracks in the order of play, none twice, and no copy of another unless keep_copies is set. The great circle
+        through
+        the embeddings of both ends has a point for each track between them, at equal angles (spherical linear
+        interpolation,
+        Shoemake 1985). Each point gets up to 8 tracks, in rounds: in every round, one point after the other gets the
+        nearest
         track that is allowed and that no point has, from the second round on of its 100 nearest. The path has one track of
-        each point: of all such paths, it is the one with the least sum of the squared angles between neighbours, from start
+        each point: of all such paths, it is the one with the least sum of the squared angles between neighbours, from
+        start
         to end (Viterbi 1967). The similarity is the one to the track before, for the first track to start. Fewer than
-        requested if no more tracks meet filter and variety. If the filter leaves no track between the ends, the path is empty.
+        requested if no more tracks meet filter and variety; they lie along the whole way then. If the filter leaves no
+        track
+        between the ends, the path is empty.
         """
 
     @_builtins.property

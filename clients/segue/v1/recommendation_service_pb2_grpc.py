@@ -60,7 +60,8 @@ class RecommendationServiceServicer(object):
         """Finds the tracks of the catalogue that sound most similar to a seed. The seed itself is left out.
 
         Errors: MALFORMED_REQUEST (INVALID_ARGUMENT), and those of Classify for a clip; TRACK_NOT_FOUND (NOT_FOUND) for
-        unknown ids; STARTING (UNAVAILABLE) for a filter or a genre as a seed while the server reads its tracks; CATALOGUE_EMPTY and CATALOGUE_MISMATCH (FAILED_PRECONDITION); STORE_UNAVAILABLE and
+        unknown ids; STARTING (UNAVAILABLE) for a filter or a genre as a seed while the server reads its tracks;
+        CATALOGUE_EMPTY and CATALOGUE_MISMATCH (FAILED_PRECONDITION); STORE_UNAVAILABLE and
         WORKER_KILLED (UNAVAILABLE); OVERLOADED (RESOURCE_EXHAUSTED).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -235,7 +236,8 @@ class PlaylistServiceServicer(object):
     """
 
     def Continue(self, request, context):
-        """Continues a list: finds the tracks to play after it. Recent items weigh more, and each track that is found counts as
+        """Continues a list: finds the tracks to play after it. Recent items weigh more, and each track that is found counts
+        as
         the most recent item for the next one, so the list drifts.
 
         Errors: those of Recommend for several seeds.

@@ -37,7 +37,8 @@ class RecommendationServiceStub:
     """Finds the tracks of the catalogue that sound most similar to a seed. The seed itself is left out.
 
     Errors: MALFORMED_REQUEST (INVALID_ARGUMENT), and those of Classify for a clip; TRACK_NOT_FOUND (NOT_FOUND) for
-    unknown ids; STARTING (UNAVAILABLE) for a filter or a genre as a seed while the server reads its tracks; CATALOGUE_EMPTY and CATALOGUE_MISMATCH (FAILED_PRECONDITION); STORE_UNAVAILABLE and
+    unknown ids; STARTING (UNAVAILABLE) for a filter or a genre as a seed while the server reads its tracks;
+    CATALOGUE_EMPTY and CATALOGUE_MISMATCH (FAILED_PRECONDITION); STORE_UNAVAILABLE and
     WORKER_KILLED (UNAVAILABLE); OVERLOADED (RESOURCE_EXHAUSTED).
     """
     RecommendUpload: _grpc.StreamUnaryMultiCallable[_recommendation_service_pb2.RecommendUploadRequest, _recommendation_service_pb2.RecommendUploadResponse]
@@ -71,7 +72,8 @@ class RecommendationServiceAsyncStub(RecommendationServiceStub):
     """Finds the tracks of the catalogue that sound most similar to a seed. The seed itself is left out.
 
     Errors: MALFORMED_REQUEST (INVALID_ARGUMENT), and those of Classify for a clip; TRACK_NOT_FOUND (NOT_FOUND) for
-    unknown ids; STARTING (UNAVAILABLE) for a filter or a genre as a seed while the server reads its tracks; CATALOGUE_EMPTY and CATALOGUE_MISMATCH (FAILED_PRECONDITION); STORE_UNAVAILABLE and
+    unknown ids; STARTING (UNAVAILABLE) for a filter or a genre as a seed while the server reads its tracks;
+    CATALOGUE_EMPTY and CATALOGUE_MISMATCH (FAILED_PRECONDITION); STORE_UNAVAILABLE and
     WORKER_KILLED (UNAVAILABLE); OVERLOADED (RESOURCE_EXHAUSTED).
     """
     RecommendUpload: _aio.StreamUnaryMultiCallable[_recommendation_service_pb2.RecommendUploadRequest, _recommendation_service_pb2.RecommendUploadResponse]  # type: ignore[assignment]
@@ -108,7 +110,8 @@ class RecommendationServiceServicer(metaclass=_abc_1.ABCMeta):
         """Finds the tracks of the catalogue that sound most similar to a seed. The seed itself is left out.
 
         Errors: MALFORMED_REQUEST (INVALID_ARGUMENT), and those of Classify for a clip; TRACK_NOT_FOUND (NOT_FOUND) for
-        unknown ids; STARTING (UNAVAILABLE) for a filter or a genre as a seed while the server reads its tracks; CATALOGUE_EMPTY and CATALOGUE_MISMATCH (FAILED_PRECONDITION); STORE_UNAVAILABLE and
+        unknown ids; STARTING (UNAVAILABLE) for a filter or a genre as a seed while the server reads its tracks;
+        CATALOGUE_EMPTY and CATALOGUE_MISMATCH (FAILED_PRECONDITION); STORE_UNAVAILABLE and
         WORKER_KILLED (UNAVAILABLE); OVERLOADED (RESOURCE_EXHAUSTED).
         """
 
@@ -155,7 +158,8 @@ class PlaylistServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> PlaylistServiceAsyncStub: ...
     Continue: _grpc.UnaryUnaryMultiCallable[_recommendation_service_pb2.ContinueRequest, _recommendation_service_pb2.ContinueResponse]
-    """Continues a list: finds the tracks to play after it. Recent items weigh more, and each track that is found counts as
+    """Continues a list: finds the tracks to play after it. Recent items weigh more, and each track that is found counts
+    as
     the most recent item for the next one, so the list drifts.
 
     Errors: those of Recommend for several seeds.
@@ -173,7 +177,8 @@ class PlaylistServiceAsyncStub(PlaylistServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     Continue: _aio.UnaryUnaryMultiCallable[_recommendation_service_pb2.ContinueRequest, _recommendation_service_pb2.ContinueResponse]  # type: ignore[assignment]
-    """Continues a list: finds the tracks to play after it. Recent items weigh more, and each track that is found counts as
+    """Continues a list: finds the tracks to play after it. Recent items weigh more, and each track that is found counts
+    as
     the most recent item for the next one, so the list drifts.
 
     Errors: those of Recommend for several seeds.
@@ -194,7 +199,8 @@ class PlaylistServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _recommendation_service_pb2.ContinueRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_recommendation_service_pb2.ContinueResponse, _abc.Awaitable[_recommendation_service_pb2.ContinueResponse]]:
-        """Continues a list: finds the tracks to play after it. Recent items weigh more, and each track that is found counts as
+        """Continues a list: finds the tracks to play after it. Recent items weigh more, and each track that is found counts
+        as
         the most recent item for the next one, so the list drifts.
 
         Errors: those of Recommend for several seeds.

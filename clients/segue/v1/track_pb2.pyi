@@ -54,7 +54,9 @@ class Track(_message.Message):
     title: _builtins.str
     """The title that the owner gives, or else that in the file's tags, or else the file name without its extension."""
     artist: _builtins.str
-    """The artist that the owner gives, or else the first one in the file's tags, or empty. Some files name all artists in this one text; see artists."""
+    """The artist that the owner gives, or else the first one in the file's tags, or empty. Some files name all artists in
+    this one text; see artists.
+    """
     album: _builtins.str
     """The album that the owner gives, or else that in the file's tags, or empty."""
     genre: _builtins.str

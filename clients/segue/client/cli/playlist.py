@@ -53,14 +53,16 @@ def write_playlist(file: Path, tracks: Collection[Track]) -> None:
     except OSError as error:
         raise click.FileError(str(file), error.strerror) from error
     if left_out:
-        click.echo(f"segue: {file} lacks {left_out} of {len(tracks)} tracks, whose paths have line breaks.", err=True)
+        reason = "whose paths are empty or have line breaks"
+        click.echo(f"segue: {file} lacks {left_out} of {len(tracks)} tracks, {reason}.", err=True)
 
 
 def write_m3u(file: Path, tracks: Iterable[Track]) -> int:
     """Writes a playlist of tracks, whose paths are relative to its folder, so that both can be moved together.
 
     Returns:
-        The number of tracks that are left out, since the format has no form for a line break in a path.
+        The number of tracks that are left out: those without a path, and those with a line break in it, for which the
+        format has no form.
 
     Raises:
         OSError: the file cannot be written.
@@ -70,10 +72,11 @@ def write_m3u(file: Path, tracks: Iterable[Track]) -> int:
     for track in tracks:
         seconds = round(track.duration.ToMilliseconds() / 1000)
         name = f"{track.artist} - {track.title}" if track.artist else track.title
-        path = os.path.relpath(track.raw_path or track.path.encode(), folder)
-        if b"\n" in path or b"\r" in path:
+        place = track.raw_path or track.path.encode()
+        if not place or b"\n" in place or b"\r" in place:
             left_out += 1
             continue
+        path = os.path.relpath(place, folder)
         comment = f"#EXTINF:{seconds},{replace_control_characters(name)}".encode()
         lines += [comment, b"./" + path if path.startswith(b"#") else path]  # "#" begins a comment
     file.write_bytes(b"\n".join(lines) + b"\n")

@@ -43,6 +43,7 @@ class Draft:
         """
         self._select, self._table, self._caps = select, table, caps
         self._taken: set[str] = set()
+        self._is_exhausted = False  # no track is left for any point
         self.given: list[list[Neighbour]] = []
         self.emptied_by = ""
         self.is_limited = False
@@ -63,7 +64,7 @@ class Draft:
         for number in range(ROUNDS):
             for point, own, offer, given in zip(points, free, offers, self.given, strict=True):
                 track = next(own, None)
-                if track is None and number == 0 and len(offer.neighbours) == OFFERED:
+                if track is None and number == 0 and len(offer.neighbours) == OFFERED and not self._is_exhausted:
                     track = self._farther(replace(query, embedding=point))
                 if track is not None:
                     given.append(track)
@@ -95,6 +96,8 @@ class Draft:
         counted = (*query.counted, *self._taken)
         selected = self._select(replace(query, count=1, exclude=query.exclude | self._taken, counted=counted))
         self.is_limited |= selected.is_limited
+        wanted = query.criteria.filter
+        self._is_exhausted = not selected.neighbours and (wanted is None or wanted.min_similarity is None)
         for neighbour in selected.neighbours:
             self._caps.take(*next(iter(self._table.labels_of([neighbour.track_id]))))
         return next(iter(selected.neighbours), None)

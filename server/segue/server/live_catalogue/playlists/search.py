@@ -165,18 +165,31 @@ class PlaylistSearch:
         """
         view, criteria = self._tracks.check_searchable(query.criteria), query.criteria
         with self._metrics.time_stage("search"):
-            draft = self._draft(view, query)
+            draft = self._draft(view, query, query.between)
             if draft.emptied_by:
                 return FoundPath(_found(view, Selected([], draft.emptied_by), 1, criteria), ())
-            path, steps = self._smoothest(view, query, [pool for pool in draft.given if pool])
+            path, steps = self._smoothest(view, query, self._pools(view, query, draft))
         return FoundPath(_found(view, Selected(path, is_limited=draft.is_limited), len(path), criteria), steps)
 
-    def _draft(self, view: View, query: PathQuery) -> Draft:
-        """Gives the points between the ends of a path some tracks each."""
+    def _pools(self, view: View, query: PathQuery, draft: Draft) -> list[list[Neighbour]]:
+        """Returns the tracks of each point that has some.
+
+        Where there are fewer tracks than points, the first points would have all of them, and the path one long step at
+        the end. So there are as many points as tracks then, unless some points lack a track for being far from all.
+        """
+        pools = [pool for pool in draft.given if pool]
+        wanted, between = query.criteria.filter, query.between
+        while 0 < len(pools) < between and (wanted is None or wanted.min_similarity is None):
+            between = len(pools)
+            pools = [pool for pool in self._draft(view, query, between).given if pool]
+        return pools
+
+    def _draft(self, view: View, query: PathQuery, between: int) -> Draft:
+        """Gives so many points between the ends of a path some tracks each."""
         table, variety = self._tracks.table, query.criteria.variety
         caps = Caps(variety, table.groups_of(query.seeds), table.labels_of(query.ends))
         draft = Draft(partial(self._select, view), table, caps)
-        points = waypoints(query.start.embedding, query.end.embedding, query.between)
+        points = waypoints(query.start.embedding, query.end.embedding, between)
         draft.give(points, TrackQuery(points[0], 1, query.seeds, query.criteria, counted=query.ends))
         return draft
 

@@ -86,10 +86,20 @@ def ranking(made: Library, point: Vectors, wanted: TrackFilter, ends: list[str])
 
 
 def layers_of(made: Library, query: PathQuery) -> list[list[str]]:
-    """Distributes tracks among the points of a path, in plain loops."""
+    """Distributes tracks among the points of a path, which are not more than there are tracks."""
+    wanted, between = query.criteria.filter or TrackFilter(), query.between
+    layers = layers_between(made, query, between)
+    while 0 < len(layers) < between and wanted.min_similarity is None:
+        between = len(layers)
+        layers = layers_between(made, query, between)
+    return layers
+
+
+def layers_between(made: Library, query: PathQuery, between: int) -> list[list[str]]:
+    """Distributes tracks among so many points of a path, in plain loops."""
     wanted, ends = query.criteria.filter or TrackFilter(), [query.start.track_id, query.end.track_id]
     taken = Taken(made, query.criteria.variety, ends)
-    points = waypoints(query.start.embedding, query.end.embedding, query.between)
+    points = waypoints(query.start.embedding, query.end.embedding, between)
     rankings = [ranking(made, point, wanted, ends) for point in points]
     layers: list[list[str]] = [[] for _ in points]
     for number in range(draft.ROUNDS):
@@ -118,6 +128,17 @@ class Costs:
         is_same = bool(self._variety.per_artist and len(artists) == 1 and artists != {""})
         self._steps[step] = angle_between(self._made.vectors[one], self._made.vectors[other]) ** 2 + 1_000 * is_same
         return self._steps[step]
+
+
+def test_fewer_tracks_than_points() -> None:
+    """The tracks lie along the whole way: the greatest step is no longer than if so many had been requested."""
+    made = library(3, 60, has_graph=True)
+    variety = Variety(per_artist=2)
+    many = search_of(made).find_path(path_query(made, 40, Criteria(None, variety)))
+    tracks = len(many.steps) - 1
+    assert 1 < tracks < 40
+    few = search_of(made).find_path(path_query(made, tracks, Criteria(None, variety)))
+    assert few.steps == many.steps
 
 
 @settings(max_examples=200, deadline=None)
