@@ -13,6 +13,10 @@ from click.testing import Result
 from segue.core.catalogue.store import all_track_ids
 from segue.core.index.snapshot import load_newest
 from segue.core.redis_catalogue.open import open_store
+from segue.indexer.commands.sync import sync
+from segue.indexer.interrupt import Interrupt
+from segue.indexer.pipeline.run_counts import RunCounts
+from segue.indexer.settings import Settings
 from tests.helpers.indexer import run, write_library
 
 CLIPS = 12
@@ -94,6 +98,23 @@ def test_a_deleted_file_removes_its_track(synced: Run, music: Path, tmp_path: Pa
         snapshot = load_newest(tmp_path / "data", identity, since=store.revision())
         assert snapshot is not None
         assert list(all_track_ids(store)) == list(snapshot.index.track_ids)
+
+
+def test_a_file_that_comes_back_meanwhile(music: Path, tmp_path: Path, tiny_model: Path) -> None:
+    """A file that is missing at first, and back after new files were decoded, is not forgotten."""
+    away = (music / "0005.flac").rename(tmp_path / "away.flac")
+    (music / "0006.flac").unlink()
+    write_library(tmp_path / "new", 1, seconds=5.0)
+    shutil.copy(tmp_path / "new" / "0000.flac", music / "new.flac")
+    counts = RunCounts()
+
+    def bring_back(counts: RunCounts) -> None:
+        if counts.added and away.exists():
+            away.rename(music / "0005.flac")
+
+    settings = Settings(tmp_path / "data", None, tiny_model, "auto", 1, 60.0, 1024, 0)
+    sync([music], settings, counts, Interrupt(), bring_back)
+    assert (False, 1, 1, CLIPS) == (away.exists(), counts.added, counts.forgotten, counts.tracks)
 
 
 def test_a_renamed_folder_has_the_same_tracks(synced: Run, music: Path, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from segue.indexer.commands.dry_run import Plan
 from segue.indexer.interrupt import Interrupt
 from segue.indexer.pipeline.records import Missing, Source
 from segue.indexer.pipeline.run_counts import RunCounts, Show, ShowCount
-from segue.indexer.pipeline.scan import absolute, count_music_under, find_music, music_under, no_music
+from segue.indexer.pipeline.scan import absolute, count_music_under, find_music, may_exist, music_under, no_music
 from segue.indexer.settings import Settings
 
 _ADVICE = "Mount the disk, or run the same command with --allow-removals if the files are gone for good."
@@ -82,8 +82,8 @@ def sync(
     with counts.timed(), open_session(settings) as session:
         before = session.store.revision()
         missing = session.index_files(plan(paths, recheck=recheck).sources(session.store), counts, interrupt, show)
-        if interrupt.requested():
-            missing = []
+        # Decoding takes long, so a file may be back.
+        missing = [] if interrupt.requested() else [path for path in missing if not may_exist(path)]
         refusal = None if allow_removals else removal_refusal(missing, session.store, _ADVICE)
         if refusal is None:
             session.writer.forget(missing)

@@ -60,7 +60,7 @@ def find_music(paths: Iterable[Path], left_out: LeftOut | None = None) -> Iterat
     named = [absolute(path) for path in paths]
     walk = _Walk(named, LeftOut() if left_out is None else left_out)
     for path in named:
-        if path.is_dir():
+        if os.path.isdir(path):  # noqa: PTH112 - is_dir() raises in a place that cannot be read
             yield from walk.music_under(path)
         else:
             yield path
@@ -85,7 +85,7 @@ class _Walk:
 
     def __init__(self, named: Iterable[Path], left_out: LeftOut) -> None:
         self._named = frozenset(map(str, named))
-        self._roots = {os.path.realpath(path) for path in self._named if Path(path).is_dir()}
+        self._roots = {os.path.realpath(path) for path in self._named if os.path.isdir(path)}  # noqa: PTH112 - never raises
         self._left_out = left_out
         self._has_ffmpeg = is_installed()
         self._entered: set[tuple[int, int]] = set()
@@ -138,7 +138,7 @@ class _Walk:
         *folders, name = path[len(root) :].strip("/").split("/")
         if any(map(is_system_folder, folders)):
             return False
-        return not is_system_folder(name) if Path(path).is_dir() else self.file_counter(name) is None
+        return not is_system_folder(name) if os.path.isdir(path) else not self.file_counter(name)  # noqa: PTH112
 
     def _is_wanted(self, entry: os.DirEntry[str]) -> bool:
         """Returns whether an entry is music, a folder to walk or unreadable; if it is none of them, it is counted.

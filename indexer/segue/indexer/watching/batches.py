@@ -15,7 +15,7 @@ from segue.indexer.catalogue.removals import missing_among, missing_files, remov
 from segue.indexer.interrupt import Interrupt
 from segue.indexer.pipeline.records import Missing, MusicFile, Source
 from segue.indexer.pipeline.run_counts import RunCounts, Show
-from segue.indexer.pipeline.scan import classify_files, count_music_under, music_under
+from segue.indexer.pipeline.scan import classify_files, count_music_under, may_exist, music_under
 from segue.indexer.watching.folders import WatchedFolders
 from segue.indexer.watching.publication import Publication
 from segue.indexer.watching.report import WatchReport, WatchTotals
@@ -63,6 +63,7 @@ class Batches:
         self._interrupt = interrupt
         self._known: CatalogueState | None = None
         self._refused = ""
+        self._is_index_checked = False
         self.needs_walk = True
         self.totals = WatchTotals()
 
@@ -75,15 +76,25 @@ class Batches:
         is_lost = known.revision == state.revision and known.mark != state.mark
         if not is_same or is_lost:
             self.needs_walk = True
+            self._is_index_checked = False
 
     def walk(self, session: LockedSession) -> None:
-        """Makes the catalogue match the folders, as ``sync`` does, and publishes the index unless it is current."""
+        """Makes the catalogue match the folders, as ``sync`` does. At first, publishes an index that is behind."""
         counts, folders = self._report.new_counts(), self._folders.present
         total = count_music_under(folders, counts.left_out, lambda _count: None)
         with self._report.walking(total) as show:
             self._run(session, self._walked(folders, session.store), counts, show)
         self._count(counts, is_walk=True)
-        if self._known is not None and needs_index(self._data, session.store, self._known.revision):
+        self._check_index(session)
+
+    def _check_index(self, session: LockedSession) -> None:
+        """Publishes the index unless it is current: once for a catalogue, since it reads the whole index."""
+        known = self._known
+        if self._is_index_checked or known is None or known.identity is None:
+            return
+        is_needed = needs_index(self._data, session.store, known.revision)
+        self._is_index_checked = True
+        if is_needed:
             self._publication.hasten()
             self.publish(session)
 
@@ -123,6 +134,7 @@ class Batches:
             self._publication.note_change()
 
     def _forget(self, session: LockedSession, missing: Sequence[str], counts: RunCounts) -> None:
+        missing = [path for path in missing if not may_exist(path)]  # some may be back after a long batch
         if not missing or self._interrupt.requested() or not self._folders.is_unchanged():
             return
         refusal = self._refusal(missing, session.store)

@@ -40,7 +40,9 @@ class WatchedFolders:
         if found == self._present:
             return False
         self._present = found
-        self._real_roots = {os.path.realpath(path): path for path in found}
+        self._real_roots = {}
+        for path in found:
+            self._real_roots.setdefault(os.path.realpath(path), path)  # a walk uses the first name of a folder
         return True
 
     def is_unchanged(self) -> bool:
@@ -66,7 +68,7 @@ class WatchedFolders:
         place = self.place(path)
         if place is None or self._is_found_elsewhere(place):
             return
-        if not place.is_dir():
+        if not os.path.isdir(place):  # noqa: PTH112 - is_dir() raises in a place that cannot be read
             yield place
             return
         for found in find_music([place]):
@@ -79,7 +81,9 @@ class WatchedFolders:
         if root is None:
             return None
         inner = Path(os.path.relpath(path, root))
-        if any(map(is_system_folder, inner.parts[:-1])) or (is_system_folder(inner.name) and path.is_dir()):
+        if any(map(is_system_folder, inner.parts[:-1])):
+            return None
+        if is_system_folder(inner.name) and os.path.isdir(path):  # noqa: PTH112 - never raises
             return None
         return self._real_roots[root] / inner
 

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from watchdog import events
 from watchdog.observers import Observer
+from watchdog.observers.api import BaseObserver
 
 from segue.core.errors import EnvironmentUnusable
 
@@ -64,7 +65,7 @@ class Notifications:
         self._lock = threading.Lock()
         self._changed = threading.Event()
         self._changes = Changes(set(), {}, is_incomplete=False)
-        self._observer: Observer | None = None  # type: ignore[valid-type]  # its class depends on the system
+        self._observer: BaseObserver | None = None
         self._log_handler = _Warnings(self._mark_incomplete)
 
     def restart(self, folders: Sequence[Path]) -> None:
@@ -77,23 +78,22 @@ class Notifications:
         logging.getLogger("watchdog").addHandler(self._log_handler)
         try:
             observer = self._observer = Observer()
-            for folder in folders:
-                real = os.path.realpath(folder)
+            for real in dict.fromkeys(map(os.path.realpath, folders)):  # two names may lead to one folder
                 observer.schedule(_Handler(self), real, recursive=True, event_filter=_KINDS)
             observer.start()
-        except (FileNotFoundError, NotADirectoryError):
-            self._mark_incomplete()  # it went away just now
         except OSError as error:
-            raise _unusable(folders, error) from error
+            self.stop()
+            if not isinstance(error, FileNotFoundError | NotADirectoryError):
+                raise _unusable(folders, error) from error
+            self._mark_incomplete()  # it went away just now
         self.check_limit(folders)
 
     def stop(self) -> None:
         """Watches nothing any more."""
         logging.getLogger("watchdog").removeHandler(self._log_handler)
-        if self._observer is not None and self._observer.is_alive():
-            self._observer.stop()
-            self._observer.join()
-        self._observer = None
+        observer, self._observer = self._observer, None
+        if observer is not None:
+            _end(observer)
 
     def wait(self, seconds: float) -> bool:
         """Waits until something changes, at most for so many seconds, and returns whether it did."""
@@ -101,7 +101,7 @@ class Notifications:
 
     def take(self) -> Changes:
         """Returns what changed since the last time."""
-        if self._observer is not None and not self._observer.is_alive():
+        if self._observer is not None and not _is_alive(self._observer):
             self._mark_incomplete()
         with self._lock:
             self._changed.clear()
@@ -172,6 +172,29 @@ class _Warnings(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Notes that changes may be missing."""
         self._on_warning()
+
+
+def _is_alive(observer: BaseObserver) -> bool:
+    """Returns whether all threads of an observer run.
+
+    The thread of a folder ends when the folder is removed, even if another takes its place. On Linux, one more thread
+    reads for all of them, and ends by an error of watchdog 7.1.0 if a folder was moved out and its successor removed.
+    """
+    reader: threading.Thread | None = getattr(observer, "_inotify_fd", None)
+    threads = [observer, *observer.emitters, *([] if reader is None else [reader])]
+    return all(thread.is_alive() for thread in threads)
+
+
+def _end(observer: BaseObserver) -> None:
+    """Ends the threads of an observer, also of one that did not start or lost one of them."""
+    for emitter in list(observer.emitters):
+        try:
+            emitter.stop()
+        except KeyError:  # as in its reader: its thread waits for ever, so it must not be joined
+            observer.emitters.discard(emitter)
+    observer.stop()
+    if observer.is_alive():
+        observer.join()
 
 
 def _unusable(folders: Sequence[Path], error: OSError) -> EnvironmentUnusable:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from functools import partial
@@ -109,19 +110,21 @@ class Watcher:
         if changes.is_incomplete:
             self._report.problem(
                 "CHANGES_MISSED",
-                "There were more changes than the queue of the system holds (fs.inotify.max_queued_events), so the "
-                "folders are walked through.",
+                "Changes may have been missed, since there were more than the queue of the system holds "
+                "(fs.inotify.max_queued_events), or since a folder was replaced or moved away. The folders are walked "
+                "through.",
             )
             self._restart()
         for path in changes.paths:
-            if path.is_dir() or has_music_name(path.name):
+            is_folder = os.path.isdir(path)  # noqa: PTH112 - is_dir() raises in a place that cannot be read
+            if is_folder or has_music_name(path.name):
                 for file in self._folders.music_at(path):
                     self._settling.add(file)
         for path, is_folder in changes.removed.items():
             place = self._folders.place(path) if is_folder or has_music_name(path.name) else None
             if place is not None:
                 self._settling.add_missing(place, is_folder=is_folder)
-        if self._poll_seconds is None and any(path.is_dir() for path in changes.paths):
+        if self._poll_seconds is None and any(map(os.path.isdir, changes.paths)):
             self._notifications.check_limit(self._folders.present)
 
     def _work(self, sessions: Sessions) -> bool:

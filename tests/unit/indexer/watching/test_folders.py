@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from segue.indexer.pipeline.scan import find_music
 from segue.indexer.watching.folders import WatchedFolders
 
 
@@ -57,3 +58,19 @@ def test_a_folder_without_music(folders: WatchedFolders, tmp_path: Path) -> None
     assert [tmp_path / "music"] == folders.without_music()
     (tmp_path / "real" / "album" / "a.flac").touch()
     assert [] == folders.without_music()
+
+
+def test_a_place_that_cannot_be_read(folders: WatchedFolders, tmp_path: Path) -> None:
+    """It is no folder, and no error: here, no file system accepts the name."""
+    name = "a" * 300
+    assert [tmp_path / "music" / name] == list(folders.music_at(tmp_path / "real" / name))
+    assert [tmp_path / name] == list(find_music([tmp_path / name]))
+
+
+def test_two_names_of_one_folder(tmp_path: Path) -> None:
+    """The first counts, as in a walk."""
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    folders = WatchedFolders([tmp_path / "link", tmp_path / "real"])
+    folders.refresh()
+    assert tmp_path / "link" / "a.flac" == folders.place(tmp_path / "real" / "a.flac")
