@@ -132,7 +132,7 @@ def test_the_trimmed_revision_goes_with_its_generation(redis_store: RedisStore, 
         writer.add(additions(1, 2, 3))
         writer.trim(2)
     with switched(redis_store, 4):
-        assert [[]] * 6 == [part() for part in redis_store.audit(MODEL.width).parts]
+        assert [[]] * 7 == [part() for part in redis_store.audit(MODEL.width).parts]
     assert not client.hexists(keys.writer, "trimmed")
 
 
