@@ -136,6 +136,7 @@ DAMAGE: dict[str, tuple[Damage, int]] = {
     "no external ids": (lambda client: client.delete(KEYS.external_ids), 0),
     "an external id of no file": (lambda client: client.hset(KEYS.external_ids, "four", "/music/0/4.flac"), 0),
     "an external id of a missing file": (lambda client: client.hset(KEYS.external_ids, "four", "/nowhere"), 0),
+    "an external id of another file": (lambda client: client.hset(KEYS.external_ids, "three", "/music/0/4.flac"), 0),
     "external ids of another type": (lambda client: replace_by_list(client, KEYS.external_ids), 0),
     "own metadata of another file": (lambda client: client.hset(KEYS.track(ONE), "own", '{"external_id":"4"}'), 0),
     "no own metadata": (lambda client: client.hdel(KEYS.track(TWO), "own"), 0),
@@ -275,3 +276,14 @@ def test_people_read_the_problems(data: Path, client: Any) -> None:  # noqa: ANN
     assert "Found 1 problem. Run `segue-indexer verify --repair` to repair what can be repaired.\n" == ended.stdout
     ended = run("verify", "--data", data, "--repair")
     assert "Repaired 1 problem and removed 1 damaged track. The catalogue has 18 tracks." in ended.stdout
+
+
+@pytest.mark.parametrize("path", ["/music/0/4.flac", "/nowhere", None])
+def test_a_lost_external_id_is_restored(data: Path, client: Any, catalogue: RedisStore, path: str | None) -> None:  # noqa: ANN401 - see above
+    """The file has it as well, and the repair does not take it from there."""
+    client.hset(KEYS.external_ids, "three", path) if path else client.delete(KEYS.external_ids)
+    problems(data, "--repair")
+    assert ["/music/1/3.flac"] == catalogue.external_paths(["three"])
+    (file,) = catalogue.files(["/music/1/3.flac"])
+    assert file is not None
+    assert "three" == file.own.external_id

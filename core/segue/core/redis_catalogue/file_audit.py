@@ -86,8 +86,11 @@ class OwnMetadataAudit:
         for page in batched(self._read.hash(self._keys.files), PAGE):
             files = [file for path, raw in page if (file := record(path, raw)).own.external_id]
             paths = self._read.run_each("HGET", [(key, to_bytes(file.own.external_id)) for file in files])
+            holders = self._read.records([path for path in paths if path is not None])
             for file, path in zip(files, paths, strict=True):
-                if path != to_bytes(file.path):
+                holder = holders.get(path)
+                # One that leads to a file without it was found above, and is free when the audit runs again.
+                if path is None or (holder is not None and holder.path != file.path and _has_same_id(holder, file)):
                     yield self._external_id(file, path)
 
     def _external_id(self, file: PathRecord, path: bytes | None) -> Finding:
@@ -114,6 +117,10 @@ class OwnMetadataAudit:
         lost = "" if file.own else " They are lost: add its manifest again."
         command = ("HSET", self._keys.files, path, file_to_bytes(file))
         yield Finding(file.path, f"Its own metadata are damaged.{lost}", (command,))
+
+
+def _has_same_id(one: PathRecord, other: PathRecord) -> bool:
+    return one.own.external_id == other.own.external_id
 
 
 def record(path: bytes, raw: bytes) -> PathRecord:
