@@ -44,9 +44,9 @@ _SCANNED = 1_000
 GRACE_SECONDS = 3.0
 
 
-def _has_own(pipe: Pipeline, key: bytes) -> object:
-    """Asks whether a track has metadata of its owner."""
-    return pipe.hexists(key, OWN)
+def _get_own(pipe: Pipeline, key: bytes) -> object:
+    """Asks for the metadata of the owner of a track."""
+    return pipe.hget(key, OWN)  # not HEXISTS, which users of earlier versions have no permission for
 
 
 class RedisWriter:
@@ -213,7 +213,7 @@ class RedisWriter:
         known_ids = list({*track_ids, *(record.track_id for record in records)})
         embeddings = self._read(transaction, map(self._keys.embedding, known_ids), Pipeline.get, _UNUSABLE)
         path_sets = self._read(transaction, map(self._keys.paths, known_ids), Pipeline.smembers, ())
-        has_own = self._read(transaction, map(self._keys.track, known_ids), _has_own, False)
+        has_own = self._read(transaction, map(self._keys.track, known_ids), _get_own, None)
         transaction.embeddings = dict(zip(known_ids, embeddings, strict=True))
         transaction.paths = {
             track_id: {to_text(path) for path in raw_paths}
