@@ -7,7 +7,6 @@ from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
-from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 import click
 
@@ -92,6 +91,13 @@ def write_xspf(file: Path, tracks: Iterable[Track]) -> int:
     Raises:
         OSError: the file cannot be written.
     """
+    from xml.etree.ElementTree import (  # noqa: PLC0415 - so that --help is quick
+        Element,
+        SubElement,
+        indent,
+        tostring,
+    )
+
     playlist = Element("playlist", version="1", xmlns=_XSPF)
     SubElement(playlist, "title").text = replace_control_characters(file.stem)
     track_list = SubElement(playlist, "trackList")
