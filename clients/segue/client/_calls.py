@@ -43,10 +43,7 @@ RecommendCall: TypeAlias = Call[RecommendRequest, RecommendResponse]
 AnySeed: TypeAlias = AudioSource | str | list[Seed] | tuple[Seed, ...]
 """A clip, the id of a track, or several seeds with their weights."""
 
-EXTERNAL = "external:"
-"""Text before the external id of a track where the id of a track is expected."""
-
-TRACK_ID = re.compile(rf"[0-9a-f]{{32}}|{EXTERNAL}.+", re.DOTALL)
+TRACK_ID = re.compile(r"[0-9a-f]{32}|external:.+", re.DOTALL)
 """The form of a track id, or of an external id in its place."""
 
 SeedSource: TypeAlias = AudioSource | str | Seed

@@ -50,8 +50,8 @@ def audio_or_track(text: str) -> AudioSource | str:
     if TRACK_ID.fullmatch(text):
         return text
     raise AudioUnreadableError(
-        f"{text} is neither an existing file nor a track id (32 lower-case hexadecimal digits). Check the path, or "
-        "find the track: segue search WORDS"
+        f"{text} is neither an existing file nor a track id (32 lower-case hexadecimal digits), nor external:ID, "
+        "genre:NAME or tag:NAME. Check the path, or find the track: segue search WORDS"
     )
 
 

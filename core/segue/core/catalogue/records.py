@@ -52,7 +52,7 @@ class OwnMetadata:
         return self.external_id, self.title, self.artist, self.album
 
     def __bool__(self) -> bool:
-        return bool(self.external_id or self.title or self.artist or self.album or self.attributes)
+        return any(self._texts) or bool(self.attributes)
 
 
 def has_same_values(attributes: Mapping[str, object], others: Mapping[str, object]) -> bool:

@@ -198,10 +198,10 @@ class Pipeline:
 
     def _commit(self, batch: Sequence[tuple[MusicFile, Examined]]) -> None:
         predictions = self._predictor.predict([examined.windows for _, examined in batch])
+        tracks = self._store.get([examined.track_id for _, examined in batch])
         additions: list[tuple[MusicFile, Addition]] = []
-        for (file, examined), prediction in zip(batch, predictions, strict=True):
+        for (file, examined), prediction, known in zip(batch, predictions, tracks, strict=True):
             if is_unit(prediction.embedding):
-                (known,) = [None] if file.own is not None else self._store.get([examined.track_id])
                 described = replace(file, own=inherited_metadata(file, known, self._store))
                 additions.append((file, build_addition(described, examined, prediction, self._predictor)))
             else:

@@ -83,8 +83,8 @@ def test_seed_neither_file_nor_id(seed: str) -> None:
     """A seed that is neither a file nor an id causes a message that says what a seed is."""
     result = segue("recommend", seed)
     expected = (
-        f"segue: {seed} is neither an existing file nor a track id (32 lower-case hexadecimal digits). Check the path, "
-        "or find the track: segue search WORDS\n"
+        f"segue: {seed} is neither an existing file nor a track id (32 lower-case hexadecimal digits), nor "
+        "external:ID, genre:NAME or tag:NAME. Check the path, or find the track: segue search WORDS\n"
     )
     assert (1, expected) == (result.exit_code, result.stderr)
 

@@ -61,9 +61,10 @@ def playlist(
 ) -> None:
     """Finds the tracks to play after a list, or with --to those that lead from one sound to another.
 
-    FILE is an audio file, or - for standard input. TRACK_ID is the id of a track of the catalogue. genre:NAME is the
-    mean of the catalogue's tracks of a predicted genre, and tag:NAME that of the tracks with a predicted tag. The
-    tracks after a list do not include those of the list; a path includes its ends if they are tracks of the catalogue.
+    FILE is an audio file, or - for standard input. TRACK_ID is the id of a track of the catalogue, and external:ID is
+    one by the id that a manifest gave it. genre:NAME is the mean of the catalogue's tracks of a predicted genre, and
+    tag:NAME that of the tracks with a predicted tag. The tracks after a list do not include those of the list; a path
+    includes its ends if they are tracks of the catalogue.
     """
     options.check_path_format(shared, path_end)
     texts = _seed_texts(starts, end, values["half_life"])

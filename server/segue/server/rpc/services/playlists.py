@@ -40,7 +40,7 @@ class PlaylistService(ComponentsUser, recommendation_service_pb2_grpc.PlaylistSe
         recommend_requests.check_seeds(request.items, "items")
         criteria = playlist_requests.criteria(request, self._components.manifest)
         self._components.nearest.check_searchable(criteria)  # fails before a clip is decoded in vain
-        items = await self._seed_finder(context).find_each(
+        items = await SeedFinder(self._components, context.time_remaining).find_each(
             {f"items[{place}]": item for place, item in enumerate(request.items)}
         )
         embeddings = np.stack([item.part.embedding for item in items])
@@ -63,7 +63,7 @@ class PlaylistService(ComponentsUser, recommendation_service_pb2_grpc.PlaylistSe
             recommend_requests.check_source(seed, field)
         criteria = playlist_requests.path_criteria(request, self._components.manifest)
         self._components.nearest.check_searchable(criteria)  # fails before a clip is decoded in vain
-        start, end = map(self._end, await self._seed_finder(context).find_each(ends))
+        start, end = map(self._end, await SeedFinder(self._components, context.time_remaining).find_each(ends))
         self._check_ends(start, end)
         query = PathQuery(start, end, length - start.is_track - end.is_track, criteria)
         path = await self._components.readers.run(self._components.playlists.find_path, query)
@@ -75,17 +75,6 @@ class PlaylistService(ComponentsUser, recommendation_service_pb2_grpc.PlaylistSe
 
     async def _resolve(self, request: ContinueRequest | FindPathRequest) -> None:
         await resolve_external_ids(request, self._components.catalogue, self._components.readers)
-
-    def _seed_finder(self, context: Context) -> SeedFinder:
-        components = self._components
-        return SeedFinder(
-            components.engine,
-            components.catalogue,
-            components.nearest,
-            components.readers,
-            components.clip_bytes,
-            context.time_remaining,
-        )
 
     def _end(self, seed: FoundSeed) -> PathEnd:
         """Returns an end of a path, which is a track also if it is a clip of the same audio."""

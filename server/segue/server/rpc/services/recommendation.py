@@ -60,7 +60,8 @@ class RecommendationService(ComponentsUser, recommendation_service_pb2_grpc.Reco
             recommend_requests.check_seeds(request.seeds, "seeds")
         else:
             converters.seed_kind(request)
-        return await self._recommend(request, lambda: self._seed_finder(context).find(request))
+        finder = SeedFinder(self._components, context.time_remaining)
+        return await self._recommend(request, lambda: finder.find(request))
 
     async def RecommendUpload(  # noqa: N802 - the contract's name
         self, request_iterator: AsyncIterator[RecommendUploadRequest], context: Context
@@ -135,17 +136,6 @@ class RecommendationService(ComponentsUser, recommendation_service_pb2_grpc.Reco
             return StreamingRecommendResponse(item_id=item.item_id[: converters.MAX_ITEM_ID], status=status)
         return StreamingRecommendResponse(item_id=item_id, response=response)
 
-    def _seed_finder(self, context: Context) -> SeedFinder:
-        components = self._components
-        return SeedFinder(
-            components.engine,
-            components.catalogue,
-            components.nearest,
-            components.readers,
-            components.clip_bytes,
-            context.time_remaining,
-        )
-
     async def _uploaded_seed(
         self, requests: AsyncIterator[RecommendUploadRequest], form: PcmForm | None, context: Context
     ) -> Seeds:
@@ -154,4 +144,4 @@ class RecommendationService(ComponentsUser, recommendation_service_pb2_grpc.Reco
             chunks = (converters.chunk(request, self._components.clip_bytes) async for request in requests)
             async for chunk in with_progress(chunks):
                 await audio.append(chunk)
-            return await self._seed_finder(context).clip(await audio.complete_file())
+            return await SeedFinder(self._components, context.time_remaining).clip(await audio.complete_file())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,24 +73,45 @@ def weighted_sum(embeddings: Vectors, weights: NDArray[np.float64], field: str) 
     return unit
 
 
+class SeedSources(Protocol):
+    """The parts of a server that find seeds; see ``Components``."""
+
+    @property
+    def engine(self) -> Engine:
+        """Analyzes clips."""
+        ...
+
+    @property
+    def catalogue(self) -> LiveCatalogue:
+        """Has the embeddings of tracks."""
+        ...
+
+    @property
+    def nearest(self) -> CatalogueSearch:
+        """Has the means of genres and tags."""
+        ...
+
+    @property
+    def readers(self) -> BoundedExecutor:
+        """Threads for what takes long."""
+        ...
+
+    @property
+    def clip_bytes(self) -> int:
+        """Largest clip in one message."""
+        ...
+
+
 @dataclass(frozen=True)
 class SeedFinder:
     """Finds the seeds of one call.
 
     Attributes:
-        engine: analyzes clips.
-        catalogue: has the embeddings of tracks.
-        nearest: has the means of genres and tags.
-        readers: threads for what takes long.
-        clip_bytes: largest clip in one message.
+        sources: finds them.
         seconds_left: returns the time that the call has left in seconds, or None.
     """
 
-    engine: Engine
-    catalogue: LiveCatalogue
-    nearest: CatalogueSearch
-    readers: BoundedExecutor
-    clip_bytes: int
+    sources: SeedSources
     seconds_left: Callable[[], float | None]
 
     async def find(self, request: RecommendRequest) -> Seeds:
@@ -107,18 +128,18 @@ class SeedFinder:
             track_id = catalogue_requests.track_id(request.track_id)
             embedding = (await self._tracks([track_id]))[track_id]
             return Seeds(frozenset({track_id}), embedding, parts=(SeedPart(embedding, track_id=track_id),))
-        return await self.clip(converters.audio_bytes(request.audio, "audio", self.clip_bytes))
+        return await self.clip(converters.audio_bytes(request.audio, "audio", self.sources.clip_bytes))
 
     async def clip(self, audio: Path | bytes) -> Seeds:
         """Analyzes a clip that is the only seed."""
-        analyzed = await self.engine.analyze(audio, self.seconds_left(), identify=True)
+        analyzed = await self.sources.engine.analyze(audio, self.seconds_left(), identify=True)
         embedding = analyzed.prediction.embedding
         part = SeedPart(embedding, traits=self._traits(analyzed))
         return Seeds(frozenset({str(analyzed.track_id)}), embedding, analyzed, parts=(part,))
 
     def _traits(self, analyzed: AnalyzedClip) -> Traits:
         """Returns the predicted genre and tags of a clip."""
-        manifest, prediction = self.engine.model.manifest, analyzed.prediction
+        manifest, prediction = self.sources.engine.model.manifest, analyzed.prediction
         scores = zip(manifest.tags, prediction.tag_scores.tolist(), strict=True)
         tags = frozenset(tag for tag, score in scores if score >= MIN_TRACK_TAG)
         return Traits(manifest.labels[int(prediction.posterior.argmax())], tags)
@@ -150,7 +171,7 @@ class SeedFinder:
     def _clip_bytes(self, seed: Seed, field: str) -> bytes:
         advice = "Send a shorter clip, or index it and send its track_id."
         with audio_errors(f"{field}.audio.content"):
-            return converters.audio_bytes(seed.audio, f"{field}.audio", self.clip_bytes, advice)
+            return converters.audio_bytes(seed.audio, f"{field}.audio", self.sources.clip_bytes, advice)
 
     async def _without_audio(self, seeds: Mapping[str, Seed], tracks: dict[str, Vectors]) -> dict[str, FoundSeed]:
         """Returns the seeds that are no clips, by their fields."""
@@ -160,9 +181,8 @@ class SeedFinder:
             if seed.HasField("track_id"):
                 found[field] = FoundSeed(SeedPart(tracks[seed.track_id], track_id=seed.track_id), seed.track_id)
             elif seed.HasField("embedding"):
-                found[field] = FoundSeed(
-                    SeedPart(recommend_requests.embedding(seed, f"{field}.embedding", self.engine.model.manifest))
-                )
+                manifest = self.sources.engine.model.manifest
+                found[field] = FoundSeed(SeedPart(recommend_requests.embedding(seed, f"{field}.embedding", manifest)))
             elif seed.HasField("genre") or seed.HasField("tag"):
                 wanted = self._named(seed, field)
                 if wanted not in means:
@@ -172,7 +192,7 @@ class SeedFinder:
 
     def _named(self, seed: Seed, field: str) -> TrackFilter:
         """Returns the tracks whose mean is a seed that names a genre or a tag."""
-        manifest = self.engine.model.manifest
+        manifest = self.sources.engine.model.manifest
         if seed.HasField("genre"):
             genre = recommend_requests.known_genre(f"{field}.genre", seed.genre, manifest)
             return TrackFilter(genres=frozenset({genre}))
@@ -180,7 +200,7 @@ class SeedFinder:
         return TrackFilter(tags=frozenset({tag}))
 
     async def _mean(self, wanted: TrackFilter, field: str) -> Vectors:
-        mean = await self.readers.run(self.nearest.mean, wanted)
+        mean = await self.sources.readers.run(self.sources.nearest.mean, wanted)
         if mean is None:
             kind, names = ("genre", wanted.genres) if wanted.genres else ("tag", wanted.tags)
             message = f"The catalogue has no track with the predicted {kind} {', '.join(names)}."
@@ -189,8 +209,8 @@ class SeedFinder:
 
     async def _tracks(self, track_ids: list[str]) -> dict[str, Vectors]:
         """Returns the embeddings of tracks, by id; see ``LiveCatalogue.embeddings``."""
-        known = self.catalogue.view.embeddings(track_ids)
+        known = self.sources.catalogue.view.embeddings(track_ids)
         found = [embedding for embedding in known if embedding is not None]
         if len(found) < len(track_ids):
-            found = await self.readers.run(self.catalogue.embeddings, track_ids)  # reads the store
+            found = await self.sources.readers.run(self.sources.catalogue.embeddings, track_ids)  # reads the store
         return dict(zip(track_ids, found, strict=True))
