@@ -14,6 +14,7 @@ from segue.core.errors import CatalogueLocked
 from segue.core.model.artifact import read_manifest
 from segue.core.redis_catalogue.open import open_store
 from segue.core.redis_catalogue.store import RedisStore
+from segue.v1.recommendation_service_pb2 import RecommendRequest, RecommendResponse, Variety
 from tests.helpers.catalogue.failover import Server, Watched, cut_link, replicated, wait_for_copy, watched
 from tests.helpers.catalogue.tracks import addition, additions, track_id
 from tests.helpers.indexer import PROGRAM, run, run_json, write_library
@@ -41,7 +42,7 @@ class Setup(NamedTuple):
 
     def found(self, seed: int = 1) -> tuple[list[str], bool]:
         """Returns the ids of the recommended tracks in order, and True if they are stale."""
-        response = self.stubs.recommend(track_id(seed), 50)
+        response = all_recommended(self.stubs, seed)
         ids = sorted(recommendation.track.track_id for recommendation in response.recommendations)
         return ids, response.revision.stale
 
@@ -61,6 +62,12 @@ class Setup(NamedTuple):
 def ids_of(*numbers: int) -> list[str]:
     """Returns the ids of tracks."""
     return [track_id(number) for number in numbers]
+
+
+def all_recommended(stubs: Stubs, seed: int) -> RecommendResponse:
+    """Recommends all other tracks: they have the same artists, of whom an answer has two tracks by default."""
+    request = RecommendRequest(track_id=track_id(seed), limit=50, variety=Variety(max_per_artist=0))
+    return stubs.send_recommend(request)
 
 
 @pytest.fixture
@@ -188,6 +195,6 @@ def lags_without_a_wrong_answer(stubs: Stubs, primary: Server, replica: Server, 
     """Checks that a server on a replica without a link answers from the older state, and completely."""
     cut_link(primary, replica)
     add(4)
-    response = stubs.recommend(track_id(1), 50)
+    response = all_recommended(stubs, 1)
     assert ids_of(2, 3) == sorted(each.track.track_id for each in response.recommendations)
     assert (3, False) == (response.revision.catalogue_revision, response.revision.stale)
