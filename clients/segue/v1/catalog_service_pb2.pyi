@@ -5,8 +5,14 @@ isort:skip_file
 
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
+from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import message as _message
+from google.protobuf import struct_pb2 as _struct_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.rpc import status_pb2 as _status_pb2
+from segue.v1 import audio_pb2 as _audio_pb2
+from segue.v1 import recommendation_service_pb2 as _recommendation_service_pb2
 from segue.v1 import revision_pb2 as _revision_pb2
 from segue.v1 import track_pb2 as _track_pb2
 import builtins as _builtins
@@ -19,6 +25,34 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _UpsertChange:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _UpsertChangeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_UpsertChange.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    UPSERT_CHANGE_UNSPECIFIED: _UpsertChange.ValueType  # 0
+    """Never returned."""
+    UPSERT_CHANGE_ADDED: _UpsertChange.ValueType  # 1
+    """The external id is new."""
+    UPSERT_CHANGE_UPDATED: _UpsertChange.ValueType  # 2
+    """The external id was known, and has other audio or metadata now."""
+    UPSERT_CHANGE_UNCHANGED: _UpsertChange.ValueType  # 3
+    """The catalogue had everything already."""
+
+class UpsertChange(_UpsertChange, metaclass=_UpsertChangeEnumTypeWrapper):
+    """What a write changed."""
+
+UPSERT_CHANGE_UNSPECIFIED: UpsertChange.ValueType  # 0
+"""Never returned."""
+UPSERT_CHANGE_ADDED: UpsertChange.ValueType  # 1
+"""The external id is new."""
+UPSERT_CHANGE_UPDATED: UpsertChange.ValueType  # 2
+"""The external id was known, and has other audio or metadata now."""
+UPSERT_CHANGE_UNCHANGED: UpsertChange.ValueType  # 3
+"""The catalogue had everything already."""
+Global___UpsertChange: _TypeAlias = UpsertChange  # noqa: Y015
 
 @_typing.final
 class GetTrackRequest(_message.Message):
@@ -330,3 +364,280 @@ class GetStatusResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetStatusResponse: _TypeAlias = GetStatusResponse  # noqa: Y015
+
+@_typing.final
+class OwnMetadata(_message.Message):
+    """The metadata that the owner of a library gives to a track. Texts have at most 1,024 characters and no control
+    characters.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TITLE_FIELD_NUMBER: _builtins.int
+    ARTIST_FIELD_NUMBER: _builtins.int
+    ALBUM_FIELD_NUMBER: _builtins.int
+    ATTRIBUTES_FIELD_NUMBER: _builtins.int
+    title: _builtins.str
+    """The title in place of that in the file's tags, or empty."""
+    artist: _builtins.str
+    """The artist in place of those in the file's tags, or empty."""
+    album: _builtins.str
+    """The album in place of that in the file's tags, or empty."""
+    @_builtins.property
+    def attributes(self) -> _struct_pb2.Struct:
+        """Values by name, [0, 32] of them and at most 8,192 bytes as JSON: texts, finite numbers, truth values and lists of at
+        most 32 texts. A name has at most 64 letters, digits, dots, hyphens and underscores, and a letter or an underscore
+        first.
+        """
+
+    def __init__(
+        self,
+        *,
+        title: _builtins.str = ...,
+        artist: _builtins.str = ...,
+        album: _builtins.str = ...,
+        attributes: _struct_pb2.Struct | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["attributes", b"attributes"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["album", b"album", "artist", b"artist", "attributes", b"attributes", "title", b"title"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OwnMetadata: _TypeAlias = OwnMetadata  # noqa: Y015
+
+@_typing.final
+class UpsertTracksRequest(_message.Message):
+    """A track to add or to change."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EXTERNAL_ID_FIELD_NUMBER: _builtins.int
+    AUDIO_FIELD_NUMBER: _builtins.int
+    EMBEDDING_FIELD_NUMBER: _builtins.int
+    METADATA_FIELD_NUMBER: _builtins.int
+    external_id: _builtins.str
+    """The track's id in its owner's system, [1, 256] characters. Required."""
+    @_builtins.property
+    def audio(self) -> _audio_pb2.Audio:
+        """A whole audio file. Its tags are not read."""
+
+    @_builtins.property
+    def embedding(self) -> _recommendation_service_pb2.Embedding:
+        """An embedding that a response of Recommend has; its model_id is required here. The track has no genre, no duration
+        and no tags, and its copies are not recognised.
+        """
+
+    @_builtins.property
+    def metadata(self) -> Global___OwnMetadata:
+        """The metadata of the track, all of them: those that are not set are empty then. Unset as a whole, a known track keeps
+        those that it has.
+        """
+
+    def __init__(
+        self,
+        *,
+        external_id: _builtins.str = ...,
+        audio: _audio_pb2.Audio | None = ...,
+        embedding: _recommendation_service_pb2.Embedding | None = ...,
+        metadata: Global___OwnMetadata | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "embedding", b"embedding", "metadata", b"metadata", "sound", b"sound"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "embedding", b"embedding", "external_id", b"external_id", "metadata", b"metadata", "sound", b"sound"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_sound: _TypeAlias = _typing.Literal["audio", "embedding"]  # noqa: Y015
+    _WhichOneofArgType_sound: _TypeAlias = _typing.Literal["sound", b"sound"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_sound) -> _WhichOneofReturnType_sound | None: ...
+
+Global___UpsertTracksRequest: _TypeAlias = UpsertTracksRequest  # noqa: Y015
+
+@_typing.final
+class UpsertTracksResponse(_message.Message):
+    """What became of one item."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EXTERNAL_ID_FIELD_NUMBER: _builtins.int
+    TRACK_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    external_id: _builtins.str
+    """The external_id of the request."""
+    @_builtins.property
+    def track(self) -> Global___UpsertedTrack:
+        """The track was written, or had everything already."""
+
+    @_builtins.property
+    def status(self) -> _status_pb2.Status:
+        """The failure. Nothing of the item was written."""
+
+    def __init__(
+        self,
+        *,
+        external_id: _builtins.str = ...,
+        track: Global___UpsertedTrack | None = ...,
+        status: _status_pb2.Status | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["outcome", b"outcome", "status", b"status", "track", b"track"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["external_id", b"external_id", "outcome", b"outcome", "status", b"status", "track", b"track"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_outcome: _TypeAlias = _typing.Literal["track", "status"]  # noqa: Y015
+    _WhichOneofArgType_outcome: _TypeAlias = _typing.Literal["outcome", b"outcome"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_outcome) -> _WhichOneofReturnType_outcome | None: ...
+
+Global___UpsertTracksResponse: _TypeAlias = UpsertTracksResponse  # noqa: Y015
+
+@_typing.final
+class UpsertedTrack(_message.Message):
+    """A track of the catalogue after a write."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TRACK_ID_FIELD_NUMBER: _builtins.int
+    CHANGE_FIELD_NUMBER: _builtins.int
+    CATALOGUE_REVISION_FIELD_NUMBER: _builtins.int
+    track_id: _builtins.str
+    """The id of the track. Two external ids with the same audio have the same track."""
+    change: Global___UpsertChange.ValueType
+    """What the write changed."""
+    catalogue_revision: _builtins.int
+    """The revision of the catalogue after the write. A server of the catalogue recommends the track once its Revision is
+    at least this one.
+    """
+    def __init__(
+        self,
+        *,
+        track_id: _builtins.str = ...,
+        change: Global___UpsertChange.ValueType = ...,
+        catalogue_revision: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["catalogue_revision", b"catalogue_revision", "change", b"change", "track_id", b"track_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpsertedTrack: _TypeAlias = UpsertedTrack  # noqa: Y015
+
+@_typing.final
+class UpdateTrackRequest(_message.Message):
+    """Request to change the metadata of a track."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TRACK_ID_FIELD_NUMBER: _builtins.int
+    METADATA_FIELD_NUMBER: _builtins.int
+    UPDATE_MASK_FIELD_NUMBER: _builtins.int
+    track_id: _builtins.str
+    """The track's id, or "external:" and its external id. Required."""
+    @_builtins.property
+    def metadata(self) -> Global___OwnMetadata:
+        """The new metadata."""
+
+    @_builtins.property
+    def update_mask(self) -> _field_mask_pb2.FieldMask:
+        """The parts of metadata to change: title, artist, album, attributes. A part that is named and not set is emptied.
+        Without a mask, the parts that are set are changed.
+        """
+
+    def __init__(
+        self,
+        *,
+        track_id: _builtins.str = ...,
+        metadata: Global___OwnMetadata | None = ...,
+        update_mask: _field_mask_pb2.FieldMask | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata", "update_mask", b"update_mask"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata", "track_id", b"track_id", "update_mask", b"update_mask"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdateTrackRequest: _TypeAlias = UpdateTrackRequest  # noqa: Y015
+
+@_typing.final
+class UpdateTrackResponse(_message.Message):
+    """The track after the change."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TRACK_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def track(self) -> _track_pb2.Track:
+        """The track."""
+
+    @_builtins.property
+    def revision(self) -> _revision_pb2.Revision:
+        """The model of the server, and the revision of the catalogue."""
+
+    def __init__(
+        self,
+        *,
+        track: _track_pb2.Track | None = ...,
+        revision: _revision_pb2.Revision | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["revision", b"revision", "track", b"track"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["revision", b"revision", "track", b"track"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdateTrackResponse: _TypeAlias = UpdateTrackResponse  # noqa: Y015
+
+@_typing.final
+class DeleteTracksRequest(_message.Message):
+    """Request to delete tracks."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TRACK_IDS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def track_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The ids of the tracks, or "external:" and their external ids, [1, 1000] of them; an id may be there more than once.
+        By an external id only its file or upload is deleted; the track stays if other files have the same audio.
+        """
+
+    def __init__(
+        self,
+        *,
+        track_ids: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["track_ids", b"track_ids"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteTracksRequest: _TypeAlias = DeleteTracksRequest  # noqa: Y015
+
+@_typing.final
+class DeleteTracksResponse(_message.Message):
+    """What was deleted."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MISSING_TRACK_IDS_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def missing_track_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The requested ids that no track has, in the order of the request."""
+
+    @_builtins.property
+    def revision(self) -> _revision_pb2.Revision:
+        """The model of the server, and the revision of the catalogue after the write."""
+
+    def __init__(
+        self,
+        *,
+        missing_track_ids: _abc.Iterable[_builtins.str] | None = ...,
+        revision: _revision_pb2.Revision | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["revision", b"revision"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["missing_track_ids", b"missing_track_ids", "revision", b"revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteTracksResponse: _TypeAlias = DeleteTracksResponse  # noqa: Y015

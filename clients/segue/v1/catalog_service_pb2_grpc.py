@@ -26,7 +26,11 @@ if _version_not_supported:
 
 
 class CatalogServiceStub(object):
-    """Reads the catalogue and the status of the server.
+    """Reads and writes the catalogue, and reads the status of the server.
+
+    Only a server that was started with --allow-writes writes, and only for tokens with the scope write; see
+    WRITES_DISABLED (PERMISSION_DENIED). While another program writes the catalogue, such as the indexer, a write waits for
+    it up to 10 s and then fails with CATALOGUE_LOCKED (UNAVAILABLE), which can be sent again.
     """
 
     def __init__(self, channel):
@@ -60,10 +64,29 @@ class CatalogServiceStub(object):
                 request_serializer=segue_dot_v1_dot_catalog__service__pb2.GetStatusRequest.SerializeToString,
                 response_deserializer=segue_dot_v1_dot_catalog__service__pb2.GetStatusResponse.FromString,
                 _registered_method=True)
+        self.UpsertTracks = channel.stream_stream(
+                '/segue.v1.CatalogService/UpsertTracks',
+                request_serializer=segue_dot_v1_dot_catalog__service__pb2.UpsertTracksRequest.SerializeToString,
+                response_deserializer=segue_dot_v1_dot_catalog__service__pb2.UpsertTracksResponse.FromString,
+                _registered_method=True)
+        self.UpdateTrack = channel.unary_unary(
+                '/segue.v1.CatalogService/UpdateTrack',
+                request_serializer=segue_dot_v1_dot_catalog__service__pb2.UpdateTrackRequest.SerializeToString,
+                response_deserializer=segue_dot_v1_dot_catalog__service__pb2.UpdateTrackResponse.FromString,
+                _registered_method=True)
+        self.DeleteTracks = channel.unary_unary(
+                '/segue.v1.CatalogService/DeleteTracks',
+                request_serializer=segue_dot_v1_dot_catalog__service__pb2.DeleteTracksRequest.SerializeToString,
+                response_deserializer=segue_dot_v1_dot_catalog__service__pb2.DeleteTracksResponse.FromString,
+                _registered_method=True)
 
 
 class CatalogServiceServicer(object):
-    """Reads the catalogue and the status of the server.
+    """Reads and writes the catalogue, and reads the status of the server.
+
+    Only a server that was started with --allow-writes writes, and only for tokens with the scope write; see
+    WRITES_DISABLED (PERMISSION_DENIED). While another program writes the catalogue, such as the indexer, a write waits for
+    it up to 10 s and then fails with CATALOGUE_LOCKED (UNAVAILABLE), which can be sent again.
     """
 
     def GetTrack(self, request, context):
@@ -123,6 +146,46 @@ class CatalogServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def UpsertTracks(self, request_iterator, context):
+        """Adds tracks, or gives them other audio or metadata, by their external ids. Up to 8 items are processed at once, and
+        the responses come in the order in which they are ready. An item that fails has its own status, and the others go
+        on. A response means that the write is as durable as the catalogue's Redis. To send the same item again changes
+        nothing, so after a lost connection send all items without a response again.
+
+        Tracks are recommended within a second. Their audio is not kept: reindex, which moves a catalogue to another model,
+        cannot index them again.
+
+        Errors of the stream: STREAM_STALLED (DEADLINE_EXCEEDED); OVERLOADED (RESOURCE_EXHAUSTED) for too many streams.
+        Errors of an item: those of Classify for its clip; MALFORMED_REQUEST (INVALID_ARGUMENT); TRACK_NOT_FOUND (NOT_FOUND)
+        for metadata alone of an unknown external id; WRITES_DISABLED (PERMISSION_DENIED); CATALOGUE_LOCKED and
+        STORE_UNAVAILABLE (UNAVAILABLE).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateTrack(self, request, context):
+        """Changes some of the metadata that the owner gives to a track, and returns the track. A track in several files
+        changes in the one that gives it these metadata.
+
+        Errors: MALFORMED_REQUEST (INVALID_ARGUMENT); TRACK_NOT_FOUND (NOT_FOUND); WRITES_DISABLED (PERMISSION_DENIED);
+        CATALOGUE_LOCKED and STORE_UNAVAILABLE (UNAVAILABLE).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteTracks(self, request, context):
+        """Deletes tracks. Ids that are not in the catalogue are named, and are no error. Files on a disk are not touched: the
+        indexer adds them again when it is run over their folder.
+
+        Errors: MALFORMED_REQUEST (INVALID_ARGUMENT) for no id, an empty id, or more than 1000 ids; WRITES_DISABLED
+        (PERMISSION_DENIED); CATALOGUE_LOCKED and STORE_UNAVAILABLE (UNAVAILABLE).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_CatalogServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -151,6 +214,21 @@ def add_CatalogServiceServicer_to_server(servicer, server):
                     request_deserializer=segue_dot_v1_dot_catalog__service__pb2.GetStatusRequest.FromString,
                     response_serializer=segue_dot_v1_dot_catalog__service__pb2.GetStatusResponse.SerializeToString,
             ),
+            'UpsertTracks': grpc.stream_stream_rpc_method_handler(
+                    servicer.UpsertTracks,
+                    request_deserializer=segue_dot_v1_dot_catalog__service__pb2.UpsertTracksRequest.FromString,
+                    response_serializer=segue_dot_v1_dot_catalog__service__pb2.UpsertTracksResponse.SerializeToString,
+            ),
+            'UpdateTrack': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateTrack,
+                    request_deserializer=segue_dot_v1_dot_catalog__service__pb2.UpdateTrackRequest.FromString,
+                    response_serializer=segue_dot_v1_dot_catalog__service__pb2.UpdateTrackResponse.SerializeToString,
+            ),
+            'DeleteTracks': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteTracks,
+                    request_deserializer=segue_dot_v1_dot_catalog__service__pb2.DeleteTracksRequest.FromString,
+                    response_serializer=segue_dot_v1_dot_catalog__service__pb2.DeleteTracksResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'segue.v1.CatalogService', rpc_method_handlers)
@@ -160,7 +238,11 @@ def add_CatalogServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class CatalogService(object):
-    """Reads the catalogue and the status of the server.
+    """Reads and writes the catalogue, and reads the status of the server.
+
+    Only a server that was started with --allow-writes writes, and only for tokens with the scope write; see
+    WRITES_DISABLED (PERMISSION_DENIED). While another program writes the catalogue, such as the indexer, a write waits for
+    it up to 10 s and then fails with CATALOGUE_LOCKED (UNAVAILABLE), which can be sent again.
     """
 
     @staticmethod
@@ -288,6 +370,87 @@ class CatalogService(object):
             '/segue.v1.CatalogService/GetStatus',
             segue_dot_v1_dot_catalog__service__pb2.GetStatusRequest.SerializeToString,
             segue_dot_v1_dot_catalog__service__pb2.GetStatusResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpsertTracks(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/segue.v1.CatalogService/UpsertTracks',
+            segue_dot_v1_dot_catalog__service__pb2.UpsertTracksRequest.SerializeToString,
+            segue_dot_v1_dot_catalog__service__pb2.UpsertTracksResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateTrack(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/segue.v1.CatalogService/UpdateTrack',
+            segue_dot_v1_dot_catalog__service__pb2.UpdateTrackRequest.SerializeToString,
+            segue_dot_v1_dot_catalog__service__pb2.UpdateTrackResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteTracks(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/segue.v1.CatalogService/DeleteTracks',
+            segue_dot_v1_dot_catalog__service__pb2.DeleteTracksRequest.SerializeToString,
+            segue_dot_v1_dot_catalog__service__pb2.DeleteTracksResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -12,7 +12,7 @@ from pathlib import Path
 from segue.core.catalogue.records import Track
 from segue.core.errors import CatalogueLost, SegueError, StoreUnavailable
 from segue.core.model.artifact import Manifest
-from segue.core.model.known_models import require_model
+from segue.core.model.known_models import remember_model, require_model
 from segue.core.model.load_model import load_model
 from segue.core.process_pool import ProcessPool
 from segue.core.redis_catalogue.client import SERVER_TIMEOUTS, connect
@@ -36,6 +36,7 @@ from segue.server.security.tls import Tls, tls_files, watch_balancer
 from segue.server.security.tokens import Tokens
 from segue.server.selection.recall_sample import RecallSample
 from segue.server.settings import Settings
+from segue.server.writing.writes import CatalogueWrites
 
 # A reader of the catalogue mostly waits for Redis, so there are many threads, with a limit on queued reads.
 _READER_THREADS, _MAX_PENDING_READS = 16, 512
@@ -137,7 +138,8 @@ class Assembly:
         if self._settings.redis:
             connect(self._settings.redis).close()
         named = self._settings.model
-        model = load_model(require_model(named) if named else self._remembered_model(), self._settings.engine)
+        folder = require_model(named) if named else self._remembered_model()
+        model = load_model(folder, self._settings.engine)
         workers = self._resources.enter_context(create_workers(model.manifest, self._settings.workers))
         warm_ups = _warm_up(workers, model.manifest)
         catalogue = self._start_catalogue(model.manifest)
@@ -164,6 +166,7 @@ class Assembly:
             self._settings.clip_mib * _MIB,
             search,
             searchers,
+            self._create_writes(model.manifest, folder),
         )
         # Not before: the model may not load, or take a minute, and until then another one serves.
         _show_metrics(components, self._metrics)
@@ -173,6 +176,17 @@ class Assembly:
         executor = BoundedExecutor(name, threads, max_pending)
         self._resources.callback(executor.close)
         return executor
+
+    def _create_writes(self, manifest: Manifest, folder: Path) -> CatalogueWrites:
+        data = self._settings.data
+        writes = CatalogueWrites(
+            manifest,
+            lambda: open_store(data, self._settings.redis, SERVER_TIMEOUTS),
+            lambda: remember_model(data, folder, manifest.model_id),
+            is_allowed=self._settings.allow_writes,
+        )
+        self._resources.callback(writes.close)
+        return writes
 
     def _create_sample(self) -> RecallSample:
         sample = RecallSample(self._metrics.recall, self._settings.recall_sample)

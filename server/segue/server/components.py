@@ -19,6 +19,7 @@ from segue.server.live_catalogue.playlists.search import PlaylistSearch
 from segue.server.live_catalogue.text_search import TextSearch
 from segue.server.security.tls import Tls
 from segue.server.security.tokens import Tokens
+from segue.server.writing.writes import CatalogueWrites
 
 
 class CallCount:
@@ -57,6 +58,7 @@ class Components:
         clip_bytes: largest clip in one message.
         search: searches the texts of the catalogue.
         searchers: the thread that searches them.
+        writes: writes what callers ask for.
         calls: the calls that use these components.
     """
 
@@ -69,6 +71,7 @@ class Components:
     clip_bytes: int
     search: TextSearch
     searchers: BoundedExecutor
+    writes: CatalogueWrites
     calls: CallCount = field(default_factory=CallCount, compare=False)
 
     @property

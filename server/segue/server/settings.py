@@ -38,6 +38,7 @@ class Settings:
         grace: seconds that calls may take to finish after a stop signal and ``drain``, [0, 3600].
         drain: seconds after a stop signal in which calls are still accepted while health is NOT_SERVING, [0, 3600].
         max_connection_age: seconds after which clients must reconnect, [0, 86,400]; 0 disables it.
+        allow_writes: True to let callers write the catalogue.
         recall_sample: share of the searches that are repeated exactly in the background, [0, 1].
         metrics_listen: HOST:PORT of the Prometheus metrics, or None for no metrics port.
         tls_certificate: PEM file with the server's certificate chain, or None for no TLS.
@@ -67,6 +68,7 @@ class Settings:
     grace: float
     drain: float
     max_connection_age: float
+    allow_writes: bool
     recall_sample: float
     metrics_listen: str | None
     tls_certificate: Path | None

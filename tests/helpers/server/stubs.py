@@ -118,6 +118,18 @@ class Stubs:
         """Reads the state of the server."""
         return self._catalog.GetStatus(catalog_service_pb2.GetStatusRequest(), timeout=60)
 
+    def upsert(self, items: Iterable[catalog_service_pb2.UpsertTracksRequest], timeout: float = 120) -> Any:  # noqa: ANN401 - likewise
+        """Adds or changes tracks, and returns the responses as they come."""
+        return self._catalog.UpsertTracks(iter(items), timeout=timeout)
+
+    def update_track(self, request: catalog_service_pb2.UpdateTrackRequest) -> catalog_service_pb2.UpdateTrackResponse:
+        """Changes the metadata of a track."""
+        return self._catalog.UpdateTrack(request, timeout=60)
+
+    def delete_tracks(self, *track_ids: str) -> catalog_service_pb2.DeleteTracksResponse:
+        """Deletes tracks."""
+        return self._catalog.DeleteTracks(catalog_service_pb2.DeleteTracksRequest(track_ids=track_ids), timeout=60)
+
     def health(self, service: str) -> int:
         """Reads the health of a service."""
         return int(self._health.Check(health_pb2.HealthCheckRequest(service=service), timeout=60).status)

@@ -16,7 +16,12 @@ _ESCAPE = re.compile(rb"\\x(5c|[89a-f][0-9a-f])")
 
 def display_path(path: Path) -> str:
     """Returns a path as valid Unicode text, from which ``file_path`` returns the path again."""
-    return _LIKE_ESCAPE.sub(rb"\\x5c", os.fsencode(path)).decode("utf-8", "backslashreplace")
+    return display_bytes(os.fsencode(path))
+
+
+def display_bytes(name: bytes) -> str:
+    """Returns any bytes as valid Unicode text, as ``display_path`` does for those of a path."""
+    return _LIKE_ESCAPE.sub(rb"\\x5c", name).decode("utf-8", "backslashreplace")
 
 
 def file_path(display: str) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from segue.core.catalogue.records import PathRecord
 from segue.core.catalogue.store import TrackStore
 
 PREFIX = "external:"
@@ -23,11 +24,16 @@ def resolve_ids(ids: Sequence[str], store: TrackStore) -> list[str]:
 
 def track_ids_of(external_ids: Sequence[str], store: TrackStore) -> list[str | None]:
     """Returns the ids of the tracks with these external ids, with None for unknown ones."""
+    return [None if file is None else file.track_id for file in files_of(external_ids, store)]
+
+
+def files_of(external_ids: Sequence[str], store: TrackStore) -> list[PathRecord | None]:
+    """Returns the files that have these external ids, with None for unknown ones."""
     paths = store.external_paths(external_ids)
     files = {file.path: file for file in store.files([path for path in paths if path is not None]) if file is not None}
     found = [None if path is None else files.get(path) for path in paths]
     # A transaction that is not finished may have moved an id: the record of the file decides.
     return [
-        file.track_id if file is not None and file.own.external_id == external_id else None
+        file if file is not None and file.own.external_id == external_id else None
         for external_id, file in zip(external_ids, found, strict=True)
     ]

@@ -250,11 +250,18 @@ class RedisStore:
         return RedisAudit(self._client, self._keys, self.address, width)
 
     @contextmanager
-    def writer(self, model_id: str, fingerprint: str, width: int) -> Iterator[RedisWriter]:
-        """Acquires the lock, and creates the catalogue if it does not exist; see ``WritableStore.writer``."""
+    def writer(self, model_id: str, fingerprint: str, width: int, *, patience: float = 0.0) -> Iterator[RedisWriter]:
+        """Acquires the lock, and creates the catalogue if it does not exist; see ``WritableStore.writer``.
+
+        Args:
+            model_id: id of the model.
+            fingerprint: fingerprint of its front end.
+            width: width of its embeddings.
+            patience: seconds to wait while another writer holds the lock.
+        """
         model = ModelKey(model_id, fingerprint, width)
         check_same_model(self.identity(), model, self.address)
-        with self._lock.held() as token, self._durable():
+        with self._lock.held(patience) as token, self._durable():
             writer = self._begin(token, width)
             check_same_model(self._ensure_identity(token, model), model, self.address)
             yield writer

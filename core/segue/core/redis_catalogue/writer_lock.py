@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -23,6 +24,8 @@ from segue.core.redis_catalogue.client import translates_errors
 from segue.core.redis_catalogue.keys import RedisKeys, to_bytes, to_text
 
 LEASE_SECONDS = 10.0
+# Between two attempts to acquire a lock that another writer holds.
+_RETRY_SECONDS = 0.05
 
 _NOW = """
 local time = redis.call('TIME')
@@ -93,13 +96,16 @@ class WriterLock:
         self._renew_script = client.register_script(_RENEW)
 
     @contextmanager
-    def held(self) -> Iterator[str]:
+    def held(self, patience: float = 0.0) -> Iterator[str]:
         """Holds the lock for the duration of the block, and yields the fencing token.
+
+        Args:
+            patience: seconds to wait while another writer holds it.
 
         Raises:
             CatalogueLocked: another writer holds it.
         """
-        token = self._acquire()
+        token = self._acquire(patience)
         stop = threading.Event()
         renewal = threading.Thread(
             target=self._renew_repeatedly, args=(token, stop), name="segue-writer-lease", daemon=True
@@ -134,8 +140,18 @@ class WriterLock:
             "last case only the end of it. Find out why, then run the same command again or restore a backup."
         )
 
+    def _acquire(self, patience: float) -> str:
+        end = time.monotonic() + patience
+        while True:
+            try:
+                return self._acquire_now()
+            except CatalogueLocked:
+                if time.monotonic() >= end:
+                    raise
+            time.sleep(_RETRY_SECONDS)
+
     @translates_errors
-    def _acquire(self) -> str:
+    def _acquire_now(self) -> str:
         token_or_holder = self._try_acquire()
         if isinstance(token_or_holder, dict) and _process(token_or_holder).is_gone():
             log.info("Taking the catalogue over from %s, which is no longer running", _describe(token_or_holder))

@@ -9,13 +9,13 @@ from dataclasses import replace
 from typing import Protocol
 
 from segue.core.catalogue.display_path import display_path
-from segue.core.catalogue.records import Addition, FailureRecord, PathRecord, Track, is_unit
+from segue.core.catalogue.records import Addition, FailureRecord, PathRecord, is_unit
 from segue.core.catalogue.store import TrackStore, TrackWriter
-from segue.core.catalogue.tag_scores import pack_tag_scores
 from segue.core.errors import EmbeddingUnusable, WorkerDied, WorkerError
 from segue.core.failpoints import Failpoint, reach
 from segue.core.features.windows import Windows
 from segue.core.model.network import MAX_BATCH
+from segue.core.model.predicted_track import predicted_track
 from segue.core.model.trained_model import Prediction
 from segue.indexer.pipeline.records import Examined, Failure, Missing, MusicFile, NewMetadata, SameAudio, Source
 from segue.indexer.pipeline.run_counts import RunCounts, Show
@@ -230,17 +230,14 @@ def _result(file: MusicFile, future: Future[Result]) -> Result:
 
 def build_addition(file: MusicFile, examined: Examined, prediction: Prediction, predictor: Predictor) -> Addition:
     """Returns the addition that writes a file's track to the catalogue."""
-    posterior = {label: float(share) for label, share in zip(predictor.labels, prediction.posterior, strict=True)}
-    path = display_path(file.path)
-    track = Track(
-        track_id=examined.track_id,
-        title="",
-        genre=max(posterior, key=lambda label: posterior[label]),
-        seconds=examined.seconds,
-        path=path,
-        posterior=posterior,
-        tag_scores=pack_tag_scores(prediction.tag_scores, predictor.tags),
-        fingerprint=examined.fingerprint.to_text() if examined.fingerprint else "",
+    track = predicted_track(
+        examined.track_id,
+        display_path(file.path),
+        examined.seconds,
+        prediction,
+        examined.fingerprint,
+        predictor.labels,
+        predictor.tags,
     )
     return Addition(with_tags(track, examined.tags), prediction.embedding, file.path_record(examined.track_id))
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from segue.core.catalogue.display_path import display_path
 from segue.core.catalogue.records import NO_METADATA, Addition, OwnMetadata, Track
 from segue.core.catalogue.store import TrackStore, TrackWriter
+from segue.core.catalogue.uploads import is_upload
 from segue.indexer.pipeline.records import MusicFile, Tags
 from segue.indexer.pipeline.scan import may_exist
 
@@ -61,7 +62,8 @@ def inherited_metadata(file: MusicFile, track: Track | None, store: TrackStore) 
         return file.own or NO_METADATA
     (paths,) = store.paths([track.track_id])
     described = [known for known in store.files(paths) if known is not None and known.own]
-    return next((known.own for known in described if not may_exist(known.path)), NO_METADATA)
+    missing = (known for known in described if not is_upload(known.path) and not may_exist(known.path))
+    return next((known.own for known in missing), NO_METADATA)
 
 
 def with_tags(track: Track, tags: Tags) -> Track:

@@ -159,6 +159,12 @@ _OPTIONS = (
         "server; 0 means never.",
     ),
     click.option(
+        "--allow-writes",
+        cls=SettingOption,
+        is_flag=True,
+        help="Let callers add, change and delete tracks; with --tokens, those whose token has the scope write.",
+    ),
+    click.option(
         "--recall-sample",
         metavar="SHARE",
         cls=SettingOption,

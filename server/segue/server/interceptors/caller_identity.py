@@ -26,20 +26,19 @@ class CallerInterceptor(HandlerInterceptor):
 
     def wrapped(self, handler: Handler, name: str) -> Handler:
         """Sets the caller of each call of the method."""
-        service = service_of(name)
-        return wrap_handler(handler, lambda context: self._with_caller(context, service))
+        return wrap_handler(handler, lambda context: self._with_caller(context, name.strip("/")))
 
     @contextmanager
-    def _with_caller(self, context: Context, service: str) -> Iterator[None]:
-        caller = self._caller(context, service)
+    def _with_caller(self, context: Context, method: str) -> Iterator[None]:
+        caller = self._caller(context, method)
         set_current_caller(caller)
         with caller.meter.call():
             yield
 
-    def _caller(self, context: Context, service: str) -> Caller:
-        if self._tokens is None or service == health.SERVICE:
+    def _caller(self, context: Context, method: str) -> Caller:
+        if self._tokens is None or service_of(method) == health.SERVICE:
             return Caller(machine_of(context.peer()))
-        return self._tokens.caller(_bearer_token(context), service)
+        return self._tokens.caller(_bearer_token(context), method)
 
 
 def _bearer_token(context: Context) -> str | None:

@@ -68,7 +68,9 @@ def track_path(request: catalog_service_pb2.GetTrackRequest) -> str:
     return request.path
 
 
-def batch_ids(request: catalog_service_pb2.BatchGetTracksRequest) -> list[str]:
+def batch_ids(
+    request: catalog_service_pb2.BatchGetTracksRequest | catalog_service_pb2.DeleteTracksRequest,
+) -> list[str]:
     """Returns the requested ids.
 
     Raises:

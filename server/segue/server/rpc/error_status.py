@@ -13,6 +13,7 @@ from google.rpc import error_details_pb2, status_pb2
 
 from segue.core import errors
 from segue.server.rpc.handlers import Context
+from segue.server.writing.errors import WritesDisabled
 
 DOMAIN = "segue.v1"
 REQUEST_ID = "x-request-id"
@@ -25,19 +26,27 @@ _CODES: dict[type[errors.SegueError], grpc.StatusCode] = {
     errors.TrackNotFound: grpc.StatusCode.NOT_FOUND,
     errors.CatalogueEmpty: grpc.StatusCode.FAILED_PRECONDITION,
     errors.CatalogueMismatch: grpc.StatusCode.FAILED_PRECONDITION,
+    errors.CatalogueLocked: grpc.StatusCode.UNAVAILABLE,
     errors.Overloaded: grpc.StatusCode.RESOURCE_EXHAUSTED,
     errors.QuotaExceeded: grpc.StatusCode.RESOURCE_EXHAUSTED,
     errors.StoreUnavailable: grpc.StatusCode.UNAVAILABLE,
     errors.TokenMissing: grpc.StatusCode.UNAUTHENTICATED,
     errors.TokenUnknown: grpc.StatusCode.UNAUTHENTICATED,
     errors.TokenScope: grpc.StatusCode.PERMISSION_DENIED,
+    WritesDisabled: grpc.StatusCode.PERMISSION_DENIED,
     errors.Starting: grpc.StatusCode.UNAVAILABLE,
     errors.WorkerKilled: grpc.StatusCode.UNAVAILABLE,
     errors.DeadlinePassed: grpc.StatusCode.DEADLINE_EXCEEDED,
     errors.StreamStalled: grpc.StatusCode.DEADLINE_EXCEEDED,
 }
 
-_RETRYABLE = (errors.Overloaded, errors.StoreUnavailable, errors.Starting, errors.WorkerKilled)
+_RETRYABLE = (
+    errors.CatalogueLocked,
+    errors.Overloaded,
+    errors.StoreUnavailable,
+    errors.Starting,
+    errors.WorkerKilled,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -63,6 +72,8 @@ def public_message(error: Exception) -> str:
     """Returns the message of a deliberate error for callers, without details of the server's machine."""
     if isinstance(error, errors.CatalogueLost):
         return "The catalogue's Redis has lost data of the catalogue. The server's log says how to restore it."
+    if isinstance(error, errors.CatalogueLocked):
+        return "Another program writes the catalogue, such as the indexer. Send the write again in a moment."
     if isinstance(error, errors.StoreUnavailable):
         return "The catalogue's Redis does not answer. Try again in a second; the server's log says more."
     # A status is sent in a header; a long header is truncated or refused.

@@ -241,13 +241,12 @@ def seed_weight(seed: recommendation_service_pb2.Seed) -> float:
     return seed.weight if seed.HasField("weight") else 1.0
 
 
-def embedding(seed: recommendation_service_pb2.Seed, field: str, manifest: Manifest) -> Vectors:
-    """Returns the embedding [e] of length 1 that is a seed.
+def embedding(sent: recommendation_service_pb2.Embedding, field: str, manifest: Manifest) -> Vectors:
+    """Returns an embedding [e] that was sent, with the length 1.
 
     Raises:
         MalformedRequest: it is that of another model, or has another width, or no direction.
     """
-    sent = seed.embedding
     if sent.model_id not in ("", manifest.model_id):
         maker = sent.model_id[:_SHOWN_LETTERS]
         message = f"{field} was made by {maker!r}, and the server's model is {manifest.model_id}."

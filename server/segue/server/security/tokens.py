@@ -26,11 +26,14 @@ from segue.server.callers.caller import Caller
 from segue.server.callers.quota import QuotaMeter, QuotaMetrics, Quotas
 from segue.server.security.file_watcher import FileWatcher
 
-# The services that each scope permits. Any token permits reflection; health needs none.
+# The methods that write, and the services of whose other methods each scope permits the call. Any token permits
+# reflection; health needs none.
+_WRITING = {f"segue.v1.CatalogService/{method}" for method in ("UpsertTracks", "UpdateTrack", "DeleteTracks")}
 SCOPES = {
     "classify": {"segue.v1.ClassificationService"},
     "recommend": {"segue.v1.RecommendationService", "segue.v1.PlaylistService"},
     "read": {"segue.v1.CatalogService"},
+    "write": _WRITING,
 }
 # The quotas of the file, with the types of TOML that each may have.
 QUOTAS: dict[str, tuple[type, ...]] = {"rate": (int, float), "concurrency": (int,), "seconds_of_audio": (int, float)}
@@ -126,17 +129,17 @@ class Tokens:
         self._grants: list[Grant] = []
         self._use(read_grants(file))
 
-    def caller(self, token: str | None, service: str) -> Caller:
-        """Returns the caller with a token, which must permit a service.
+    def caller(self, token: str | None, method: str) -> Caller:
+        """Returns the caller with a token, which must permit a method.
 
         Args:
             token: the token in the call, or None.
-            service: full name of the service.
+            method: full name of the method, such as "segue.v1.CatalogService/GetStatus".
 
         Raises:
             TokenMissing: the call has no token.
             TokenUnknown: the token is not in the file.
-            TokenScope: the token lacks the scope of the service.
+            TokenScope: the token lacks the scope of the method.
         """
         self._reload()
         if not token:
@@ -144,7 +147,7 @@ class Tokens:
         grant = self._find_grant(token)
         if grant is None:
             raise TokenUnknown("This server does not know the token. Ask its operator for one.")
-        scope = next((scope for scope, permitted in SCOPES.items() if service in permitted), None)
+        scope = _scope_of(method)
         if scope and scope not in grant.scopes:
             raise TokenScope(f"Token {grant.name} lacks the scope {scope}. Ask the operator for a token with it.")
         return Caller(grant.name, self._meters[grant.name])
@@ -174,6 +177,12 @@ class Tokens:
             for grant in grants
         }
         self._grants = grants
+
+
+def _scope_of(method: str) -> str | None:
+    """Returns the scope that a method needs, or None."""
+    name = method if method in _WRITING else method.partition("/")[0]
+    return next((scope for scope, permitted in SCOPES.items() if name in permitted), None)
 
 
 def _hash(token: str) -> str:

@@ -1,4 +1,4 @@
-"""The service that reads the catalogue."""
+"""The service that reads the catalogue, and writes it; see ``CatalogWrites``."""
 
 from __future__ import annotations
 
@@ -8,22 +8,19 @@ from segue.core.catalogue.records import Track
 from segue.core.catalogue.store import TrackStore
 from segue.core.errors import SegueError, TrackNotFound
 from segue.core.settings.version import VERSION
-from segue.server.components import ComponentsUser
-from segue.server.rpc import catalogue_requests, converters
+from segue.server.rpc import catalogue_requests
 from segue.server.rpc.error_status import public_message
 from segue.server.rpc.handlers import Context
+from segue.server.rpc.services.catalog_writes import CatalogWrites, read_track
 from segue.server.rpc.services.track_ids import resolve_external_ids
-from segue.server.rpc.track_messages import track_message
 from segue.v1 import (
     catalog_service_pb2,
     catalog_service_pb2_grpc,
-    revision_pb2,
-    track_pb2,
 )
 
 
-class CatalogService(ComponentsUser, catalog_service_pb2_grpc.CatalogServiceServicer):
-    """Reads the catalogue and the state of the server."""
+class CatalogService(CatalogWrites, catalog_service_pb2_grpc.CatalogServiceServicer):
+    """Reads and writes the catalogue, and reads the state of the server."""
 
     async def GetTrack(  # noqa: N802 - the contract's name
         self, request: catalog_service_pb2.GetTrackRequest, context: Context
@@ -35,7 +32,7 @@ class CatalogService(ComponentsUser, catalog_service_pb2_grpc.CatalogServiceServ
             track = await self._components.readers.run(_read_track_of_file, store, path)
         else:
             track_id = catalogue_requests.track_id(request.track_id)
-            track = await self._components.readers.run(_read_track, store, track_id)
+            track = await self._components.readers.run(read_track, store, track_id)
         return catalog_service_pb2.GetTrackResponse(track=self._message(track), revision=self._revision())
 
     async def BatchGetTracks(  # noqa: N802 - the contract's name
@@ -88,12 +85,6 @@ class CatalogService(ComponentsUser, catalog_service_pb2_grpc.CatalogServiceServ
             catalogue_problem=self._catalogue_problem(),
         )
 
-    def _message(self, track: Track) -> track_pb2.Track:
-        return track_message(track, self._components.manifest.tags)
-
-    def _revision(self) -> revision_pb2.Revision:
-        return converters.revision(self._components.model_id, *self._components.catalogue_state)
-
     def _catalogue_problem(self) -> str:
         """Returns the reason why the catalogue cannot be searched or read, for any caller, or ""."""
         try:
@@ -102,13 +93,6 @@ class CatalogService(ComponentsUser, catalog_service_pb2_grpc.CatalogServiceServ
             return public_message(error)
         problem = self._components.catalogue.problem
         return public_message(problem) if problem else ""
-
-
-def _read_track(store: TrackStore, track_id: str) -> Track:
-    (track,) = store.get([track_id])
-    if track is None:
-        raise TrackNotFound(track_id)
-    return track
 
 
 def _read_track_of_file(store: TrackStore, path: str) -> Track:
