@@ -147,8 +147,8 @@ class CatalogServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def UpsertTracks(self, request_iterator, context):
-        """Adds tracks, or gives them other audio or metadata, by their external ids. Up to 8 items are processed at once, and
-        the responses come in the order in which they are ready. An item that fails has its own status, and the others go
+        """Adds tracks, or gives them other audio or metadata, by their external ids. Up to 8 items with audio are processed at once,
+        or 64 others, and the responses come in the order in which they are ready. An item that fails has its own status, and the others go
         on. A response means that the write is as durable as the catalogue's Redis. To send the same item again changes
         nothing, so after a lost connection send all items without a response again.
 

@@ -75,8 +75,8 @@ class CatalogServiceStub:
     GetStatus: _grpc.UnaryUnaryMultiCallable[_catalog_service_pb2.GetStatusRequest, _catalog_service_pb2.GetStatusResponse]
     """Returns the model and the catalogue of the server. It does not fail if either is missing."""
     UpsertTracks: _grpc.StreamStreamMultiCallable[_catalog_service_pb2.UpsertTracksRequest, _catalog_service_pb2.UpsertTracksResponse]
-    """Adds tracks, or gives them other audio or metadata, by their external ids. Up to 8 items are processed at once, and
-    the responses come in the order in which they are ready. An item that fails has its own status, and the others go
+    """Adds tracks, or gives them other audio or metadata, by their external ids. Up to 8 items with audio are processed at once,
+    or 64 others, and the responses come in the order in which they are ready. An item that fails has its own status, and the others go
     on. A response means that the write is as durable as the catalogue's Redis. To send the same item again changes
     nothing, so after a lost connection send all items without a response again.
 
@@ -150,8 +150,8 @@ class CatalogServiceAsyncStub(CatalogServiceStub):
     GetStatus: _aio.UnaryUnaryMultiCallable[_catalog_service_pb2.GetStatusRequest, _catalog_service_pb2.GetStatusResponse]  # type: ignore[assignment]
     """Returns the model and the catalogue of the server. It does not fail if either is missing."""
     UpsertTracks: _aio.StreamStreamMultiCallable[_catalog_service_pb2.UpsertTracksRequest, _catalog_service_pb2.UpsertTracksResponse]  # type: ignore[assignment]
-    """Adds tracks, or gives them other audio or metadata, by their external ids. Up to 8 items are processed at once, and
-    the responses come in the order in which they are ready. An item that fails has its own status, and the others go
+    """Adds tracks, or gives them other audio or metadata, by their external ids. Up to 8 items with audio are processed at once,
+    or 64 others, and the responses come in the order in which they are ready. An item that fails has its own status, and the others go
     on. A response means that the write is as durable as the catalogue's Redis. To send the same item again changes
     nothing, so after a lost connection send all items without a response again.
 
@@ -258,8 +258,8 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
         request_iterator: _MaybeAsyncIterator[_catalog_service_pb2.UpsertTracksRequest],
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_catalog_service_pb2.UpsertTracksResponse], _abc.AsyncIterator[_catalog_service_pb2.UpsertTracksResponse]]:
-        """Adds tracks, or gives them other audio or metadata, by their external ids. Up to 8 items are processed at once, and
-        the responses come in the order in which they are ready. An item that fails has its own status, and the others go
+        """Adds tracks, or gives them other audio or metadata, by their external ids. Up to 8 items with audio are processed at once,
+        or 64 others, and the responses come in the order in which they are ready. An item that fails has its own status, and the others go
         on. A response means that the write is as durable as the catalogue's Redis. To send the same item again changes
         nothing, so after a lost connection send all items without a response again.
 

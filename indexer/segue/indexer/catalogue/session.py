@@ -35,6 +35,9 @@ from segue.indexer.settings import CatalogueSettings, Settings
 _PRELOADED = ("segue.indexer.pipeline.examine",)
 _MIB = 2**20
 
+PATIENCE_SECONDS = 5.0
+"""Time to wait for the lock of the catalogue: a server that writes for callers holds it for a moment each time."""
+
 
 class LazyModel:
     """A model that is loaded at the first prediction: most runs over a library find no new file."""
@@ -124,7 +127,7 @@ class SessionFactory:
     def session(self) -> Iterator[Session]:
         """Locks the catalogue for the duration of the block; raises what ``open_session`` raises."""
         current_identity(self.store)  # raises if it is damaged: a writer would give it a new identity
-        with self.store.writer(*self._manifest.key) as writer:
+        with self.store.writer(*self._manifest.key, patience=PATIENCE_SECONDS) as writer:
             remember_model(self._settings.data, self._folder, self._manifest.model_id)
             yield Session(self.store, writer, self.workers, self.predictor)
 
@@ -230,7 +233,7 @@ def open_for_writing(settings: CatalogueSettings) -> Iterator[tuple[RedisStore, 
 @contextmanager
 def _locked(store: RedisStore) -> Iterator[RedisWriter]:
     """Locks an existing catalogue, whatever its model."""
-    with store.writer(*require_identity(store).key) as writer:
+    with store.writer(*require_identity(store).key, patience=PATIENCE_SECONDS) as writer:
         yield writer
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from segue.core.catalogue.display_path import display_path
 from segue.core.catalogue.records import NO_METADATA
 from segue.core.catalogue.store import TrackStore
+from segue.core.catalogue.uploads import is_upload
 from segue.core.errors import RemovalRefused
 from segue.core.quantities import quantity
 from segue.core.redis_catalogue.open import open_store
@@ -61,11 +62,14 @@ def reindex(
 
     Raises:
         CatalogueEmpty: there is no catalogue.
-        RemovalRefused: more than ``MAX_REMOVED_PERCENT`` of the tracks would be lost.
+        RemovalRefused: more than ``MAX_REMOVED_PERCENT`` of the tracks would be lost, or an upload, which has no file.
         SegueError: the catalogue, the model or the index cannot be used.
     """
     with counts.timed(), open_staging_session(settings) as (store, writer, session):
         paths = _known_paths(store)
+        uploads = sum(map(is_upload, paths))
+        if uploads and not allow_removals:
+            raise _refusal_of_uploads(uploads)
         files = [file for path in paths if (file := _find_or_keep(path)) is not None]
         own = {file.path: file.own for file in store.all_files() if file.own}
         sources = classify_files(files, session.store, own=lambda path: own.get(display_path(path), NO_METADATA))
@@ -95,6 +99,13 @@ def _find_or_keep(path: str) -> Path | None:
     with suppress(OSError):
         return find_file(path)
     return Path(path)
+
+
+def _refusal_of_uploads(uploads: int) -> RemovalRefused:
+    return RemovalRefused(
+        f"Refused to replace the catalogue: it would lose {quantity(uploads, 'track')} whose audio was sent to a "
+        "server and is not kept. Use --allow-removals to lose them, and send them again to a server with the new model."
+    )
 
 
 def _refusal(removed: int, tracks: int) -> RemovalRefused:

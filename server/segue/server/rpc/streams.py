@@ -78,9 +78,16 @@ async def with_progress(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
 
 
 async def map_concurrently(
-    messages: AsyncIterator[Message], function: Callable[[Message], Awaitable[Response]]
+    messages: AsyncIterator[Message],
+    function: Callable[[Message], Awaitable[Response]],
+    weight: Callable[[Message], float] = lambda _: 1.0,
 ) -> AsyncGenerator[Response, None]:
     """Yields the result of ``function`` for each message as soon as it is ready, with up to 8 running at once.
+
+    Args:
+        messages: the messages of a caller.
+        function: called with each of them.
+        weight: returns how many of the 8 a message counts as, in (0, 1]: less for one that holds little memory.
 
     Raises:
         StreamStalled: the caller paused for ``STALL_SECONDS`` while nothing was running, or the stream has lasted
@@ -88,26 +95,27 @@ async def map_concurrently(
     """
     clock = asyncio.get_running_loop().time
     end = clock() + MAX_STREAM_SECONDS
-    running: set[asyncio.Task[Response]] = set()
+    running: dict[asyncio.Task[Response], float] = {}
     reading = asyncio.create_task(_next_message(messages))
     more = True
     try:
         while more or running:
             if clock() >= end:
                 raise _lasted_too_long()
-            pending = {*running, *([reading] if more and len(running) < MAX_CONCURRENT_REQUESTS else [])}
+            has_room = sum(running.values()) < MAX_CONCURRENT_REQUESTS
+            pending = {*running, *([reading] if more and has_room else [])}
             done, _ = await asyncio.wait(
                 pending, timeout=None if running else STALL_SECONDS, return_when=asyncio.FIRST_COMPLETED
             )
             if not done:
                 raise _stalled(STALL_SECONDS)
             for finished in [task for task in running if task in done]:
-                running.remove(finished)
+                del running[finished]
                 yield finished.result()
             if reading in done:
                 message = reading.result()
                 more = bool(message)
-                running |= {asyncio.ensure_future(function(content)) for content in message}
+                running |= {asyncio.ensure_future(function(content)): weight(content) for content in message}
                 reading = asyncio.create_task(_next_message(messages)) if more else reading
     finally:
         for task in (reading, *running):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +12,7 @@ from contextlib import AbstractContextManager, ExitStack
 from segue.core.errors import Overloaded
 from segue.core.model.artifact import Manifest
 from segue.core.redis_catalogue.store import RedisStore
+from segue.core.redis_catalogue.writer_lock import RETRY_SECONDS
 from segue.server.writing.apply import Outcome, apply
 from segue.server.writing.errors import WritesDisabled
 from segue.server.writing.jobs import Job, Written
@@ -18,10 +20,13 @@ from segue.server.writing.jobs import Job, Written
 PATIENCE_SECONDS = 10.0
 """Time to wait while another program writes the catalogue: ``segue-indexer watch`` holds the lock for seconds."""
 
-_MAX_PENDING = 1_000
-# Writes in a turn at the lock, so that other writers get theirs; as many as a transaction has tracks.
-_MAX_JOBS = 64
+MAX_JOBS = 64
+"""Most writes in a turn at the lock, so that other writers get theirs; as many as a transaction has tracks."""
 
+# After so many seconds of one turn after the other comes a pause, in which a program that waits for the lock gets it.
+_TURNS_SECONDS, _PAUSE_SECONDS = 1.0, 2 * RETRY_SECONDS
+# 32 streams may have 64 each.
+_MAX_PENDING = 2_048
 OpenStore = Callable[[], AbstractContextManager[RedisStore]]
 """Opens the catalogue."""
 
@@ -86,8 +91,12 @@ class CatalogueWrites:
         self._resources.close()
 
     async def _drain(self) -> None:
+        begun = time.monotonic()
         while self._pending:
-            turn = [self._pending.popleft() for _ in range(min(len(self._pending), _MAX_JOBS))]
+            if time.monotonic() - begun > _TURNS_SECONDS:
+                await asyncio.sleep(_PAUSE_SECONDS)
+                begun = time.monotonic()
+            turn = [self._pending.popleft() for _ in range(min(len(self._pending), MAX_JOBS))]
             waiting = [(job, written) for job, written in turn if not written.done()]
             outcomes = await self._write([job for job, _ in waiting])
             for (_, written), outcome in zip(waiting, outcomes, strict=True):
