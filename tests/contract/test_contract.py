@@ -60,7 +60,7 @@ def test_every_method_is_in_the_clients(method: MethodDescriptor, client: type) 
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method_is_tested(method: MethodDescriptor) -> None:
     """The server's tests call each method, through the attribute of `stubs` with its name."""
-    folders = [ROOT / "tests" / "integration" / "server" / name for name in ("calls", "choice")]
+    folders = [ROOT / "tests" / "integration" / "server" / name for name in ("calls", "choice", "writes")]
     files = [file for folder in folders for file in folder.glob("test_*.py")]
     trees = [ast.parse(file.read_text(encoding="utf-8")) for file in files]
     tests = [

@@ -9,6 +9,7 @@ from segue.client._async_client import AsyncClient
 from segue.client._audio import MAX_AUDIO_BYTES, AudioSource, path_of
 from segue.client._client import Client
 from segue.client._endpoint import DEFAULT_ADDRESS
+from segue.client._writes import track_item
 from segue.client.credentials import Credentials
 from segue.client.errors import (
     AccessError,
@@ -20,6 +21,7 @@ from segue.client.errors import (
     AudioUnreadableError,
     CatalogueEmptyError,
     CatalogueError,
+    CatalogueLockedError,
     CatalogueMismatchError,
     DeadlineExceededError,
     MalformedRequestError,
@@ -38,6 +40,7 @@ from segue.client.errors import (
     TrackNotFoundError,
     TryAgainError,
     WorkerKilledError,
+    WritesDisabledError,
 )
 
 __all__ = [
@@ -54,6 +57,7 @@ __all__ = [
     "AudioUnreadableError",
     "CatalogueEmptyError",
     "CatalogueError",
+    "CatalogueLockedError",
     "CatalogueMismatchError",
     "Client",
     "Credentials",
@@ -74,5 +78,7 @@ __all__ = [
     "TrackNotFoundError",
     "TryAgainError",
     "WorkerKilledError",
+    "WritesDisabledError",
     "path_of",
+    "track_item",
 ]

@@ -6,18 +6,20 @@ import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Iterable
 from contextlib import aclosing, closing, suppress
 
-from segue.client import _calls, _streams
+from segue.client import _calls
 from segue.client._asyncio.catalog import CatalogMethods
 from segue.client._asyncio.playlists import PlaylistMethods
 from segue.client._audio import AudioSource, Clip, open_clip
 from segue.client._calls import AnySeed
 from segue.client._endpoint import MAX_TIMEOUT, Request, Response
 from segue.client._spans import call_span
-from segue.client._stream_calls import Stream
-from segue.client._stream_status import exchange
-from segue.client._streams import numbered_outcome
+from segue.client._streaming import builders as _streams
+from segue.client._streaming.builders import ItemResult, numbered_outcome
+from segue.client._streaming.calls import Stream
+from segue.client._streaming.status import exchange
 from segue.client.errors import SegueError, TrackNotFoundError
 from segue.v1.audio_pb2 import PcmFormat
+from segue.v1.catalog_service_pb2 import UpsertTracksRequest
 from segue.v1.classification_service_pb2 import ClassifyResponse, StreamingClassifyResponse
 from segue.v1.recommendation_service_pb2 import RecommendRequest, RecommendResponse, TrackFilter, Variety
 
@@ -96,6 +98,16 @@ class AsyncClient(CatalogMethods, PlaylistMethods):
             yield numbered_outcome(response)
         for number, error in unsent:
             yield number, error
+
+    async def upsert_tracks(
+        self,
+        items: Iterable[UpsertTracksRequest] | AsyncIterable[UpsertTracksRequest],
+        *,
+        stream_timeout: float = MAX_TIMEOUT,
+    ) -> AsyncIterator[ItemResult]:
+        """Adds or changes tracks by their external ids; see `Client.upsert_tracks`."""
+        async for response in self._stream(_streams.upsert_tracks(items, stream_timeout)):
+            yield _streams.item_result(response)
 
     async def _classify_large(self, clip: Clip, top_k: int | None, read_mask: Iterable[str] | None) -> ClassifyResponse:
         fields = _calls.field_mask(read_mask)

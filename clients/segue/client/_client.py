@@ -6,17 +6,19 @@ import itertools
 from collections.abc import Iterable, Iterator
 from contextlib import closing, suppress
 
-from segue.client import _calls, _streams
+from segue.client import _calls
 from segue.client._audio import AudioSource, Clip, open_clip
 from segue.client._calls import AnySeed
 from segue.client._endpoint import MAX_TIMEOUT, Request, Response
 from segue.client._spans import call_span
-from segue.client._stream_calls import Stream
-from segue.client._streams import numbered_outcome
+from segue.client._streaming import builders as _streams
+from segue.client._streaming.builders import ItemResult, numbered_outcome
+from segue.client._streaming.calls import Stream
 from segue.client._sync.catalog import CatalogMethods
 from segue.client._sync.playlists import PlaylistMethods
 from segue.client.errors import SegueError, TrackNotFoundError
 from segue.v1.audio_pb2 import PcmFormat
+from segue.v1.catalog_service_pb2 import UpsertTracksRequest
 from segue.v1.classification_service_pb2 import ClassifyResponse, StreamingClassifyResponse
 from segue.v1.recommendation_service_pb2 import RecommendRequest, RecommendResponse, TrackFilter, Variety
 
@@ -142,6 +144,21 @@ class Client(CatalogMethods, PlaylistMethods):
         request = _calls.recommend_request(limit, read_mask, offset, track_filter, variety)
         stream, unsent = _streams.streaming_recommend(seeds, request, stream_timeout)
         return itertools.chain(map(numbered_outcome, self._stream(stream)), unsent)
+
+    def upsert_tracks(
+        self, items: Iterable[UpsertTracksRequest], *, stream_timeout: float = MAX_TIMEOUT
+    ) -> Iterator[ItemResult]:
+        """Adds tracks, or gives them other audio or metadata, by their external ids, over one stream.
+
+        Yields the external id of each item with its track as soon as it is written. An item that fails has its error
+        in place of the track, which is not raised, and does not stop the others. To send the same item again changes
+        nothing: after a lost connection, send all items without a result again.
+
+        Args:
+            items: any number of items, as `track_item` makes them.
+            stream_timeout: time limit of the whole stream in seconds, (0, 86400].
+        """
+        return map(_streams.item_result, self._stream(_streams.upsert_tracks(items, stream_timeout)))
 
     def _classify_large(self, clip: Clip, top_k: int | None, read_mask: Iterable[str] | None) -> ClassifyResponse:
         fields = _calls.field_mask(read_mask)

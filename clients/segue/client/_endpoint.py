@@ -30,6 +30,7 @@ _STREAMS = [
     {"service": "segue.v1.ClassificationService", "method": "StreamingClassify"},
     {"service": "segue.v1.RecommendationService", "method": "StreamingRecommend"},
     {"service": "segue.v1.RecommendationService", "method": "RecommendUpload"},
+    {"service": "segue.v1.CatalogService", "method": "UpsertTracks"},
 ]
 _SERVICE_CONFIG = {
     "methodConfig": [

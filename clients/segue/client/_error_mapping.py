@@ -34,6 +34,8 @@ _BY_REASON: dict[str, type[SegueError]] = {
         errors.TokenMissingError,
         errors.TokenUnknownError,
         errors.TokenScopeError,
+        errors.WritesDisabledError,
+        errors.CatalogueLockedError,
         errors.OverloadedError,
         errors.QuotaExceededError,
         errors.StoreUnavailableError,

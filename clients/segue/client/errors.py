@@ -17,11 +17,13 @@
     ├── AccessError                 the caller lacks a permission
     │   ├── TokenMissingError
     │   ├── TokenUnknownError
-    │   └── TokenScopeError
+    │   ├── TokenScopeError
+    │   └── WritesDisabledError     the server only reads
     ├── TryAgainError               the same call may succeed later
     │   ├── OverloadedError
     │   ├── QuotaExceededError      the quota of the token is used up
     │   ├── StoreUnavailableError
+    │   ├── CatalogueLockedError    another program writes the catalogue
     │   ├── StartingError
     │   ├── WorkerKilledError
     │   ├── ServerUnreachableError  no server answers at the address
@@ -162,6 +164,12 @@ class TokenScopeError(AccessError):
     reason = "TOKEN_SCOPE"
 
 
+class WritesDisabledError(AccessError):
+    """A write to a server that only reads."""
+
+    reason = "WRITES_DISABLED"
+
+
 class TryAgainError(SegueError):
     """A failure that may be over later; see `retry_after`."""
 
@@ -182,6 +190,12 @@ class StoreUnavailableError(TryAgainError):
     """A server that cannot reach its Redis."""
 
     reason = "STORE_UNAVAILABLE"
+
+
+class CatalogueLockedError(TryAgainError):
+    """A catalogue that another program writes, such as the indexer."""
+
+    reason = "CATALOGUE_LOCKED"
 
 
 class StartingError(TryAgainError):

@@ -26,12 +26,11 @@ from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mas
 from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from google.rpc import status_pb2 as google_dot_rpc_dot_status__pb2
 from segue.v1 import audio_pb2 as segue_dot_v1_dot_audio__pb2
-from segue.v1 import recommendation_service_pb2 as segue_dot_v1_dot_recommendation__service__pb2
 from segue.v1 import revision_pb2 as segue_dot_v1_dot_revision__pb2
 from segue.v1 import track_pb2 as segue_dot_v1_dot_track__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1esegue/v1/catalog_service.proto\x12\x08segue.v1\x1a google/protobuf/field_mask.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x17google/rpc/status.proto\x1a\x14segue/v1/audio.proto\x1a%segue/v1/recommendation_service.proto\x1a\x17segue/v1/revision.proto\x1a\x14segue/v1/track.proto\"1\n\x0fGetTrackRequest\x12\x10\n\x08track_id\x18\x01 \x01(\t\x12\x0c\n\x04path\x18\x02 \x01(\t\"X\n\x10GetTrackResponse\x12\x1e\n\x05track\x18\x01 \x01(\x0b\x32\x0f.segue.v1.Track\x12$\n\x08revision\x18\x02 \x01(\x0b\x32\x12.segue.v1.Revision\"*\n\x15\x42\x61tchGetTracksRequest\x12\x11\n\ttrack_ids\x18\x01 \x03(\t\"z\n\x16\x42\x61tchGetTracksResponse\x12\x1f\n\x06tracks\x18\x01 \x03(\x0b\x32\x0f.segue.v1.Track\x12\x19\n\x11missing_track_ids\x18\x02 \x03(\t\x12$\n\x08revision\x18\x03 \x01(\x0b\x32\x12.segue.v1.Revision\":\n\x11ListTracksRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"t\n\x12ListTracksResponse\x12\x1f\n\x06tracks\x18\x01 \x03(\x0b\x32\x0f.segue.v1.Track\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12$\n\x08revision\x18\x03 \x01(\x0b\x32\x12.segue.v1.Revision\"K\n\x13SearchTracksRequest\x12\r\n\x05query\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"\x8b\x01\n\x14SearchTracksResponse\x12\x1f\n\x06tracks\x18\x01 \x03(\x0b\x32\x0f.segue.v1.Track\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12$\n\x08revision\x18\x03 \x01(\x0b\x32\x12.segue.v1.Revision\x12\x13\n\x0bmatch_count\x18\x04 \x01(\x03\"\x12\n\x10GetStatusRequest\"\x91\x01\n\x11GetStatusResponse\x12$\n\x08revision\x18\x01 \x01(\x0b\x32\x12.segue.v1.Revision\x12\x13\n\x0btrack_count\x18\x02 \x01(\x03\x12\x0e\n\x06genres\x18\x03 \x03(\t\x12\x16\n\x0eserver_version\x18\x04 \x01(\t\x12\x19\n\x11\x63\x61talogue_problem\x18\x05 \x01(\t\"h\n\x0bOwnMetadata\x12\r\n\x05title\x18\x01 \x01(\t\x12\x0e\n\x06\x61rtist\x18\x02 \x01(\t\x12\r\n\x05\x61lbum\x18\x03 \x01(\t\x12+\n\nattributes\x18\x04 \x01(\x0b\x32\x17.google.protobuf.Struct\"\xa8\x01\n\x13UpsertTracksRequest\x12\x13\n\x0b\x65xternal_id\x18\x01 \x01(\t\x12 \n\x05\x61udio\x18\x02 \x01(\x0b\x32\x0f.segue.v1.AudioH\x00\x12(\n\tembedding\x18\x03 \x01(\x0b\x32\x13.segue.v1.EmbeddingH\x00\x12\'\n\x08metadata\x18\x04 \x01(\x0b\x32\x15.segue.v1.OwnMetadataB\x07\n\x05sound\"\x86\x01\n\x14UpsertTracksResponse\x12\x13\n\x0b\x65xternal_id\x18\x01 \x01(\t\x12(\n\x05track\x18\x02 \x01(\x0b\x32\x17.segue.v1.UpsertedTrackH\x00\x12$\n\x06status\x18\x03 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x42\t\n\x07outcome\"e\n\rUpsertedTrack\x12\x10\n\x08track_id\x18\x01 \x01(\t\x12&\n\x06\x63hange\x18\x02 \x01(\x0e\x32\x16.segue.v1.UpsertChange\x12\x1a\n\x12\x63\x61talogue_revision\x18\x03 \x01(\x03\"\x80\x01\n\x12UpdateTrackRequest\x12\x10\n\x08track_id\x18\x01 \x01(\t\x12\'\n\x08metadata\x18\x02 \x01(\x0b\x32\x15.segue.v1.OwnMetadata\x12/\n\x0bupdate_mask\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\"[\n\x13UpdateTrackResponse\x12\x1e\n\x05track\x18\x01 \x01(\x0b\x32\x0f.segue.v1.Track\x12$\n\x08revision\x18\x02 \x01(\x0b\x32\x12.segue.v1.Revision\"(\n\x13\x44\x65leteTracksRequest\x12\x11\n\ttrack_ids\x18\x01 \x03(\t\"W\n\x14\x44\x65leteTracksResponse\x12\x19\n\x11missing_track_ids\x18\x01 \x03(\t\x12$\n\x08revision\x18\x02 \x01(\x0b\x32\x12.segue.v1.Revision*~\n\x0cUpsertChange\x12\x1d\n\x19UPSERT_CHANGE_UNSPECIFIED\x10\x00\x12\x17\n\x13UPSERT_CHANGE_ADDED\x10\x01\x12\x19\n\x15UPSERT_CHANGE_UPDATED\x10\x02\x12\x1b\n\x17UPSERT_CHANGE_UNCHANGED\x10\x03\x32\xf4\x04\n\x0e\x43\x61talogService\x12\x41\n\x08GetTrack\x12\x19.segue.v1.GetTrackRequest\x1a\x1a.segue.v1.GetTrackResponse\x12S\n\x0e\x42\x61tchGetTracks\x12\x1f.segue.v1.BatchGetTracksRequest\x1a .segue.v1.BatchGetTracksResponse\x12G\n\nListTracks\x12\x1b.segue.v1.ListTracksRequest\x1a\x1c.segue.v1.ListTracksResponse\x12M\n\x0cSearchTracks\x12\x1d.segue.v1.SearchTracksRequest\x1a\x1e.segue.v1.SearchTracksResponse\x12\x44\n\tGetStatus\x12\x1a.segue.v1.GetStatusRequest\x1a\x1b.segue.v1.GetStatusResponse\x12Q\n\x0cUpsertTracks\x12\x1d.segue.v1.UpsertTracksRequest\x1a\x1e.segue.v1.UpsertTracksResponse(\x01\x30\x01\x12J\n\x0bUpdateTrack\x12\x1c.segue.v1.UpdateTrackRequest\x1a\x1d.segue.v1.UpdateTrackResponse\x12M\n\x0c\x44\x65leteTracks\x12\x1d.segue.v1.DeleteTracksRequest\x1a\x1e.segue.v1.DeleteTracksResponseB Z\x1esegue.example/segue/v1;seguev1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1esegue/v1/catalog_service.proto\x12\x08segue.v1\x1a google/protobuf/field_mask.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x17google/rpc/status.proto\x1a\x14segue/v1/audio.proto\x1a\x17segue/v1/revision.proto\x1a\x14segue/v1/track.proto\"1\n\x0fGetTrackRequest\x12\x10\n\x08track_id\x18\x01 \x01(\t\x12\x0c\n\x04path\x18\x02 \x01(\t\"X\n\x10GetTrackResponse\x12\x1e\n\x05track\x18\x01 \x01(\x0b\x32\x0f.segue.v1.Track\x12$\n\x08revision\x18\x02 \x01(\x0b\x32\x12.segue.v1.Revision\"*\n\x15\x42\x61tchGetTracksRequest\x12\x11\n\ttrack_ids\x18\x01 \x03(\t\"z\n\x16\x42\x61tchGetTracksResponse\x12\x1f\n\x06tracks\x18\x01 \x03(\x0b\x32\x0f.segue.v1.Track\x12\x19\n\x11missing_track_ids\x18\x02 \x03(\t\x12$\n\x08revision\x18\x03 \x01(\x0b\x32\x12.segue.v1.Revision\":\n\x11ListTracksRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"t\n\x12ListTracksResponse\x12\x1f\n\x06tracks\x18\x01 \x03(\x0b\x32\x0f.segue.v1.Track\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12$\n\x08revision\x18\x03 \x01(\x0b\x32\x12.segue.v1.Revision\"K\n\x13SearchTracksRequest\x12\r\n\x05query\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"\x8b\x01\n\x14SearchTracksResponse\x12\x1f\n\x06tracks\x18\x01 \x03(\x0b\x32\x0f.segue.v1.Track\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12$\n\x08revision\x18\x03 \x01(\x0b\x32\x12.segue.v1.Revision\x12\x13\n\x0bmatch_count\x18\x04 \x01(\x03\"\x12\n\x10GetStatusRequest\"\x91\x01\n\x11GetStatusResponse\x12$\n\x08revision\x18\x01 \x01(\x0b\x32\x12.segue.v1.Revision\x12\x13\n\x0btrack_count\x18\x02 \x01(\x03\x12\x0e\n\x06genres\x18\x03 \x03(\t\x12\x16\n\x0eserver_version\x18\x04 \x01(\t\x12\x19\n\x11\x63\x61talogue_problem\x18\x05 \x01(\t\"h\n\x0bOwnMetadata\x12\r\n\x05title\x18\x01 \x01(\t\x12\x0e\n\x06\x61rtist\x18\x02 \x01(\t\x12\r\n\x05\x61lbum\x18\x03 \x01(\t\x12+\n\nattributes\x18\x04 \x01(\x0b\x32\x17.google.protobuf.Struct\"\xad\x01\n\x13UpsertTracksRequest\x12\x13\n\x0b\x65xternal_id\x18\x01 \x01(\t\x12 \n\x05\x61udio\x18\x02 \x01(\x0b\x32\x0f.segue.v1.AudioH\x00\x12-\n\tembedding\x18\x03 \x01(\x0b\x32\x18.segue.v1.TrackEmbeddingH\x00\x12\'\n\x08metadata\x18\x04 \x01(\x0b\x32\x15.segue.v1.OwnMetadataB\x07\n\x05sound\"2\n\x0eTrackEmbedding\x12\x0e\n\x06values\x18\x01 \x03(\x02\x12\x10\n\x08model_id\x18\x02 \x01(\t\"\x89\x01\n\x14UpsertTracksResponse\x12\x13\n\x0b\x65xternal_id\x18\x01 \x01(\t\x12+\n\x08response\x18\x02 \x01(\x0b\x32\x17.segue.v1.UpsertedTrackH\x00\x12$\n\x06status\x18\x03 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x42\t\n\x07outcome\"o\n\rUpsertedTrack\x12\x10\n\x08track_id\x18\x01 \x01(\t\x12&\n\x06\x63hange\x18\x02 \x01(\x0e\x32\x16.segue.v1.UpsertChange\x12$\n\x08revision\x18\x03 \x01(\x0b\x32\x12.segue.v1.Revision\"\x80\x01\n\x12UpdateTrackRequest\x12\x10\n\x08track_id\x18\x01 \x01(\t\x12\'\n\x08metadata\x18\x02 \x01(\x0b\x32\x15.segue.v1.OwnMetadata\x12/\n\x0bupdate_mask\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\"[\n\x13UpdateTrackResponse\x12\x1e\n\x05track\x18\x01 \x01(\x0b\x32\x0f.segue.v1.Track\x12$\n\x08revision\x18\x02 \x01(\x0b\x32\x12.segue.v1.Revision\"(\n\x13\x44\x65leteTracksRequest\x12\x11\n\ttrack_ids\x18\x01 \x03(\t\"W\n\x14\x44\x65leteTracksResponse\x12\x19\n\x11missing_track_ids\x18\x01 \x03(\t\x12$\n\x08revision\x18\x02 \x01(\x0b\x32\x12.segue.v1.Revision*~\n\x0cUpsertChange\x12\x1d\n\x19UPSERT_CHANGE_UNSPECIFIED\x10\x00\x12\x17\n\x13UPSERT_CHANGE_ADDED\x10\x01\x12\x19\n\x15UPSERT_CHANGE_UPDATED\x10\x02\x12\x1b\n\x17UPSERT_CHANGE_UNCHANGED\x10\x03\x32\xf4\x04\n\x0e\x43\x61talogService\x12\x41\n\x08GetTrack\x12\x19.segue.v1.GetTrackRequest\x1a\x1a.segue.v1.GetTrackResponse\x12S\n\x0e\x42\x61tchGetTracks\x12\x1f.segue.v1.BatchGetTracksRequest\x1a .segue.v1.BatchGetTracksResponse\x12G\n\nListTracks\x12\x1b.segue.v1.ListTracksRequest\x1a\x1c.segue.v1.ListTracksResponse\x12M\n\x0cSearchTracks\x12\x1d.segue.v1.SearchTracksRequest\x1a\x1e.segue.v1.SearchTracksResponse\x12\x44\n\tGetStatus\x12\x1a.segue.v1.GetStatusRequest\x1a\x1b.segue.v1.GetStatusResponse\x12Q\n\x0cUpsertTracks\x12\x1d.segue.v1.UpsertTracksRequest\x1a\x1e.segue.v1.UpsertTracksResponse(\x01\x30\x01\x12J\n\x0bUpdateTrack\x12\x1c.segue.v1.UpdateTrackRequest\x1a\x1d.segue.v1.UpdateTrackResponse\x12M\n\x0c\x44\x65leteTracks\x12\x1d.segue.v1.DeleteTracksRequest\x1a\x1e.segue.v1.DeleteTracksResponseB Z\x1esegue.example/segue/v1;seguev1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,44 +38,46 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'segue.v1.catalog_service_pb
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'Z\036segue.example/segue/v1;seguev1'
-  _globals['_UPSERTCHANGE']._serialized_start=1987
-  _globals['_UPSERTCHANGE']._serialized_end=2113
-  _globals['_GETTRACKREQUEST']._serialized_start=241
-  _globals['_GETTRACKREQUEST']._serialized_end=290
-  _globals['_GETTRACKRESPONSE']._serialized_start=292
-  _globals['_GETTRACKRESPONSE']._serialized_end=380
-  _globals['_BATCHGETTRACKSREQUEST']._serialized_start=382
-  _globals['_BATCHGETTRACKSREQUEST']._serialized_end=424
-  _globals['_BATCHGETTRACKSRESPONSE']._serialized_start=426
-  _globals['_BATCHGETTRACKSRESPONSE']._serialized_end=548
-  _globals['_LISTTRACKSREQUEST']._serialized_start=550
-  _globals['_LISTTRACKSREQUEST']._serialized_end=608
-  _globals['_LISTTRACKSRESPONSE']._serialized_start=610
-  _globals['_LISTTRACKSRESPONSE']._serialized_end=726
-  _globals['_SEARCHTRACKSREQUEST']._serialized_start=728
-  _globals['_SEARCHTRACKSREQUEST']._serialized_end=803
-  _globals['_SEARCHTRACKSRESPONSE']._serialized_start=806
-  _globals['_SEARCHTRACKSRESPONSE']._serialized_end=945
-  _globals['_GETSTATUSREQUEST']._serialized_start=947
-  _globals['_GETSTATUSREQUEST']._serialized_end=965
-  _globals['_GETSTATUSRESPONSE']._serialized_start=968
-  _globals['_GETSTATUSRESPONSE']._serialized_end=1113
-  _globals['_OWNMETADATA']._serialized_start=1115
-  _globals['_OWNMETADATA']._serialized_end=1219
-  _globals['_UPSERTTRACKSREQUEST']._serialized_start=1222
-  _globals['_UPSERTTRACKSREQUEST']._serialized_end=1390
-  _globals['_UPSERTTRACKSRESPONSE']._serialized_start=1393
-  _globals['_UPSERTTRACKSRESPONSE']._serialized_end=1527
-  _globals['_UPSERTEDTRACK']._serialized_start=1529
-  _globals['_UPSERTEDTRACK']._serialized_end=1630
-  _globals['_UPDATETRACKREQUEST']._serialized_start=1633
-  _globals['_UPDATETRACKREQUEST']._serialized_end=1761
-  _globals['_UPDATETRACKRESPONSE']._serialized_start=1763
-  _globals['_UPDATETRACKRESPONSE']._serialized_end=1854
-  _globals['_DELETETRACKSREQUEST']._serialized_start=1856
-  _globals['_DELETETRACKSREQUEST']._serialized_end=1896
-  _globals['_DELETETRACKSRESPONSE']._serialized_start=1898
-  _globals['_DELETETRACKSRESPONSE']._serialized_end=1985
-  _globals['_CATALOGSERVICE']._serialized_start=2116
-  _globals['_CATALOGSERVICE']._serialized_end=2744
+  _globals['_UPSERTCHANGE']._serialized_start=2018
+  _globals['_UPSERTCHANGE']._serialized_end=2144
+  _globals['_GETTRACKREQUEST']._serialized_start=202
+  _globals['_GETTRACKREQUEST']._serialized_end=251
+  _globals['_GETTRACKRESPONSE']._serialized_start=253
+  _globals['_GETTRACKRESPONSE']._serialized_end=341
+  _globals['_BATCHGETTRACKSREQUEST']._serialized_start=343
+  _globals['_BATCHGETTRACKSREQUEST']._serialized_end=385
+  _globals['_BATCHGETTRACKSRESPONSE']._serialized_start=387
+  _globals['_BATCHGETTRACKSRESPONSE']._serialized_end=509
+  _globals['_LISTTRACKSREQUEST']._serialized_start=511
+  _globals['_LISTTRACKSREQUEST']._serialized_end=569
+  _globals['_LISTTRACKSRESPONSE']._serialized_start=571
+  _globals['_LISTTRACKSRESPONSE']._serialized_end=687
+  _globals['_SEARCHTRACKSREQUEST']._serialized_start=689
+  _globals['_SEARCHTRACKSREQUEST']._serialized_end=764
+  _globals['_SEARCHTRACKSRESPONSE']._serialized_start=767
+  _globals['_SEARCHTRACKSRESPONSE']._serialized_end=906
+  _globals['_GETSTATUSREQUEST']._serialized_start=908
+  _globals['_GETSTATUSREQUEST']._serialized_end=926
+  _globals['_GETSTATUSRESPONSE']._serialized_start=929
+  _globals['_GETSTATUSRESPONSE']._serialized_end=1074
+  _globals['_OWNMETADATA']._serialized_start=1076
+  _globals['_OWNMETADATA']._serialized_end=1180
+  _globals['_UPSERTTRACKSREQUEST']._serialized_start=1183
+  _globals['_UPSERTTRACKSREQUEST']._serialized_end=1356
+  _globals['_TRACKEMBEDDING']._serialized_start=1358
+  _globals['_TRACKEMBEDDING']._serialized_end=1408
+  _globals['_UPSERTTRACKSRESPONSE']._serialized_start=1411
+  _globals['_UPSERTTRACKSRESPONSE']._serialized_end=1548
+  _globals['_UPSERTEDTRACK']._serialized_start=1550
+  _globals['_UPSERTEDTRACK']._serialized_end=1661
+  _globals['_UPDATETRACKREQUEST']._serialized_start=1664
+  _globals['_UPDATETRACKREQUEST']._serialized_end=1792
+  _globals['_UPDATETRACKRESPONSE']._serialized_start=1794
+  _globals['_UPDATETRACKRESPONSE']._serialized_end=1885
+  _globals['_DELETETRACKSREQUEST']._serialized_start=1887
+  _globals['_DELETETRACKSREQUEST']._serialized_end=1927
+  _globals['_DELETETRACKSRESPONSE']._serialized_start=1929
+  _globals['_DELETETRACKSRESPONSE']._serialized_end=2016
+  _globals['_CATALOGSERVICE']._serialized_start=2147
+  _globals['_CATALOGSERVICE']._serialized_end=2775
 # @@protoc_insertion_point(module_scope)

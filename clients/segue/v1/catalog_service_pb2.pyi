@@ -12,7 +12,6 @@ from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.rpc import status_pb2 as _status_pb2
 from segue.v1 import audio_pb2 as _audio_pb2
-from segue.v1 import recommendation_service_pb2 as _recommendation_service_pb2
 from segue.v1 import revision_pb2 as _revision_pb2
 from segue.v1 import track_pb2 as _track_pb2
 import builtins as _builtins
@@ -423,9 +422,9 @@ class UpsertTracksRequest(_message.Message):
         """A whole audio file. Its tags are not read."""
 
     @_builtins.property
-    def embedding(self) -> _recommendation_service_pb2.Embedding:
-        """An embedding that a response of Recommend has; its model_id is required here. The track has no genre, no duration
-        and no tags, and its copies are not recognised.
+    def embedding(self) -> Global___TrackEmbedding:
+        """An embedding, such as a response of Recommend has. The track has no genre, no duration and no tags, and its copies
+        are not recognised.
         """
 
     @_builtins.property
@@ -439,7 +438,7 @@ class UpsertTracksRequest(_message.Message):
         *,
         external_id: _builtins.str = ...,
         audio: _audio_pb2.Audio | None = ...,
-        embedding: _recommendation_service_pb2.Embedding | None = ...,
+        embedding: Global___TrackEmbedding | None = ...,
         metadata: Global___OwnMetadata | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "embedding", b"embedding", "metadata", b"metadata", "sound", b"sound"]  # noqa: Y015
@@ -453,19 +452,47 @@ class UpsertTracksRequest(_message.Message):
 Global___UpsertTracksRequest: _TypeAlias = UpsertTracksRequest  # noqa: Y015
 
 @_typing.final
+class TrackEmbedding(_message.Message):
+    """The embedding of a track."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VALUES_FIELD_NUMBER: _builtins.int
+    MODEL_ID_FIELD_NUMBER: _builtins.int
+    model_id: _builtins.str
+    """The model that made it, as in Revision; another one than the server's is MALFORMED_REQUEST. Required."""
+    @_builtins.property
+    def values(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """The embedding, of the model's width and not 0; its length does not matter. Required."""
+
+    def __init__(
+        self,
+        *,
+        values: _abc.Iterable[_builtins.float] | None = ...,
+        model_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["model_id", b"model_id", "values", b"values"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TrackEmbedding: _TypeAlias = TrackEmbedding  # noqa: Y015
+
+@_typing.final
 class UpsertTracksResponse(_message.Message):
     """What became of one item."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     EXTERNAL_ID_FIELD_NUMBER: _builtins.int
-    TRACK_FIELD_NUMBER: _builtins.int
+    RESPONSE_FIELD_NUMBER: _builtins.int
     STATUS_FIELD_NUMBER: _builtins.int
     external_id: _builtins.str
     """The external_id of the request."""
     @_builtins.property
-    def track(self) -> Global___UpsertedTrack:
-        """The track was written, or had everything already."""
+    def response(self) -> Global___UpsertedTrack:
+        """The track, which was written or had everything already."""
 
     @_builtins.property
     def status(self) -> _status_pb2.Status:
@@ -475,14 +502,14 @@ class UpsertTracksResponse(_message.Message):
         self,
         *,
         external_id: _builtins.str = ...,
-        track: Global___UpsertedTrack | None = ...,
+        response: Global___UpsertedTrack | None = ...,
         status: _status_pb2.Status | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["outcome", b"outcome", "status", b"status", "track", b"track"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["outcome", b"outcome", "response", b"response", "status", b"status"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["external_id", b"external_id", "outcome", b"outcome", "status", b"status", "track", b"track"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["external_id", b"external_id", "outcome", b"outcome", "response", b"response", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_outcome: _TypeAlias = _typing.Literal["track", "status"]  # noqa: Y015
+    _WhichOneofReturnType_outcome: _TypeAlias = _typing.Literal["response", "status"]  # noqa: Y015
     _WhichOneofArgType_outcome: _TypeAlias = _typing.Literal["outcome", b"outcome"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_outcome) -> _WhichOneofReturnType_outcome | None: ...
 
@@ -496,25 +523,27 @@ class UpsertedTrack(_message.Message):
 
     TRACK_ID_FIELD_NUMBER: _builtins.int
     CHANGE_FIELD_NUMBER: _builtins.int
-    CATALOGUE_REVISION_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
     track_id: _builtins.str
     """The id of the track. Two external ids with the same audio have the same track."""
     change: Global___UpsertChange.ValueType
     """What the write changed."""
-    catalogue_revision: _builtins.int
-    """The revision of the catalogue after the write. A server of the catalogue recommends the track once its Revision is
-    at least this one.
-    """
+    @_builtins.property
+    def revision(self) -> _revision_pb2.Revision:
+        """The model of the server, and the revision of the catalogue after the write: a server recommends the track once its
+        own revision is at least this one.
+        """
+
     def __init__(
         self,
         *,
         track_id: _builtins.str = ...,
         change: Global___UpsertChange.ValueType = ...,
-        catalogue_revision: _builtins.int = ...,
+        revision: _revision_pb2.Revision | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["revision", b"revision"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["catalogue_revision", b"catalogue_revision", "change", b"change", "track_id", b"track_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["change", b"change", "revision", b"revision", "track_id", b"track_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

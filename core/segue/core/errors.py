@@ -4,26 +4,20 @@
 
     SegueError
     ├── AudioError                 the audio cannot be used
-    │   ├── AudioUndecodable
-    │   └── AudioTooShort, AudioTooLong, AudioSilent
-    ├── MalformedRequest           a value is missing or out of range
-    ├── TrackNotFound
+    │   └── AudioUndecodable, AudioTooShort, AudioTooLong, AudioSilent
+    ├── MalformedRequest, TrackNotFound    a value is missing, out of range or unknown
     ├── CatalogueError             the state of the catalogue forbids the operation
-    │   ├── CatalogueEmpty
-    │   ├── CatalogueMismatch      another model or front end built it
+    │   ├── CatalogueEmpty, CatalogueMismatch    another model or front end built it
     │   ├── CatalogueLocked        another process writes it
     │   └── RemovalRefused, CatalogueNotEmpty    so much would be lost that it looks like a mistake
-    ├── NoMusic, EmbeddingUnusable
     ├── SnapshotDamaged, SnapshotUnwritable    the index on disk
-    ├── BackupUnusable, BackupUnwritable
+    ├── NoMusic, EmbeddingUnusable, BackupUnusable, BackupUnwritable
     ├── StoreUnavailable           Redis does not answer, or refuses the command
     │   └── CatalogueLost          Redis no longer has keys that nothing removed
-    ├── Starting                   the server is not ready yet
-    ├── Overloaded                 too much work is queued
+    ├── Starting, Overloaded       the server is not ready yet, or too much work is queued
     ├── QuotaExceeded              the caller has used up a quota of its token
     ├── AccessError                the caller has no permission
-    │   ├── TokenMissing, TokenUnknown
-    │   └── TokenScope             the token is for other calls
+    │   └── TokenMissing, TokenUnknown, TokenScope, WritesDisabled
     ├── DeadlinePassed             the caller no longer waits for the result
     ├── StreamStalled              the caller stopped sending in the middle of a stream
     ├── EnvironmentUnusable        the machine lacks what every job needs, such as room on its disk
@@ -267,6 +261,12 @@ class TokenScope(AccessError):
     """The token is for other calls."""
 
     reason = "TOKEN_SCOPE"
+
+
+class WritesDisabled(AccessError):
+    """The server only reads the catalogue."""
+
+    reason = "WRITES_DISABLED"
 
 
 class DeadlinePassed(SegueError):

@@ -19,7 +19,7 @@ from segue.server.live_catalogue.playlists.search import PlaylistSearch
 from segue.server.live_catalogue.text_search import TextSearch
 from segue.server.security.tls import Tls
 from segue.server.security.tokens import Tokens
-from segue.server.writing.writes import CatalogueWrites
+from segue.server.writing.jobs import Writes
 
 
 class CallCount:
@@ -71,7 +71,7 @@ class Components:
     clip_bytes: int
     search: TextSearch
     searchers: BoundedExecutor
-    writes: CatalogueWrites
+    writes: Writes
     calls: CallCount = field(default_factory=CallCount, compare=False)
 
     @property

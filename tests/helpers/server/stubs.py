@@ -118,7 +118,7 @@ class Stubs:
         """Reads the state of the server."""
         return self._catalog.GetStatus(catalog_service_pb2.GetStatusRequest(), timeout=60)
 
-    def upsert(self, items: Iterable[catalog_service_pb2.UpsertTracksRequest], timeout: float = 120) -> Any:  # noqa: ANN401 - likewise
+    def upsert_tracks(self, items: Iterable[catalog_service_pb2.UpsertTracksRequest], timeout: float = 120) -> Any:  # noqa: ANN401 - likewise
         """Adds or changes tracks, and returns the responses as they come."""
         return self._catalog.UpsertTracks(iter(items), timeout=timeout)
 

@@ -21,6 +21,8 @@ from segue.v1.audio_pb2 import QUALITY_FLAG_LOW_RATE
 from segue.v1.catalog_service_pb2 import (
     BatchGetTracksRequest,
     BatchGetTracksResponse,
+    DeleteTracksRequest,
+    DeleteTracksResponse,
     GetStatusRequest,
     GetStatusResponse,
     GetTrackRequest,
@@ -29,6 +31,11 @@ from segue.v1.catalog_service_pb2 import (
     ListTracksResponse,
     SearchTracksRequest,
     SearchTracksResponse,
+    UpdateTrackRequest,
+    UpdateTrackResponse,
+    UpsertedTrack,
+    UpsertTracksRequest,
+    UpsertTracksResponse,
 )
 from segue.v1.catalog_service_pb2_grpc import CatalogServiceServicer, add_CatalogServiceServicer_to_server
 from segue.v1.classification_service_pb2 import (
@@ -214,6 +221,25 @@ class Peer(
         return GetStatusResponse(
             revision=REVISION, track_count=len(TRACKS), genres=["blues", "jazz"], server_version="0.1.0"
         )
+
+    def UpsertTracks(  # noqa: N802 - the contract's name
+        self, request_iterator: Iterator[UpsertTracksRequest], context: grpc.ServicerContext
+    ) -> Iterator[UpsertTracksResponse]:
+        """Yields an added track for each item."""
+        for request in request_iterator:
+            self._receive(request, context)
+            added = UpsertedTrack(track_id=TRACKS[0].track_id, revision=REVISION)
+            yield UpsertTracksResponse(external_id=request.external_id, response=added)
+
+    def UpdateTrack(self, request: UpdateTrackRequest, context: grpc.ServicerContext) -> UpdateTrackResponse:  # noqa: N802 - the contract's name
+        """Returns the same track."""
+        self._receive(request, context)
+        return UpdateTrackResponse(track=TRACKS[0], revision=REVISION)
+
+    def DeleteTracks(self, request: DeleteTracksRequest, context: grpc.ServicerContext) -> DeleteTracksResponse:  # noqa: N802 - the contract's name
+        """Finds no track."""
+        self._receive(request, context)
+        return DeleteTracksResponse(missing_track_ids=request.track_ids, revision=REVISION)
 
     def _receive(self, request: Message, context: grpc.ServicerContext) -> None:
         self.received.append(request)

@@ -17,10 +17,12 @@ from segue.core.redis_catalogue.open import open_store
 from segue.core.redis_catalogue.private.locations import find_server
 from segue.core.redis_catalogue.private.server import open_private_redis
 from segue.indexer.catalogue.session import require_identity
+from segue.v1.catalog_service_pb2 import UPSERT_CHANGE_ADDED, OwnMetadata, UpdateTrackRequest
 from tests.helpers.indexer import run
 from tests.helpers.machine.waiting import wait_until
 from tests.helpers.server.servers import run_doctor, running_server
 from tests.helpers.server.stubs import Stubs
+from tests.integration.server.writes.items import changes, clip, upserted
 
 OPERATIONS = Path(__file__).parents[3] / "docs" / "operations.md"
 # redis-py sends its own version, and does without the right to.
@@ -88,8 +90,8 @@ def copies(folder: Path, clips: list[Path]) -> Path:
     """Returns a folder of music with four clips, one of them twice."""
     music = folder / "music"
     music.mkdir()
-    for clip in clips[:4]:
-        shutil.copy(clip, music)
+    for path in clips[:4]:
+        shutil.copy(path, music)
     shutil.copy(clips[1], music / "twin.flac")
     return music
 
@@ -160,6 +162,20 @@ def test_the_server(redis: GuardedRedis, tmp_path: Path, tiny_model: Path, clips
     assert (0, "ok", "ok") == (code, results["rights"].level, results["eviction"].level)
     assert set() == redis.refused()
     assert_refused(redis.server, ("HSET", "{segue:0}:identity", "a", "b"), ("EVAL", "return 1", 0), ("GET", "other"))
+
+
+def test_a_server_that_writes(redis: GuardedRedis, tmp_path: Path, tiny_model: Path) -> None:
+    """With --allow-writes it needs the rights of the indexer, and with those of the server the write fails."""
+    options = ("--data", str(tmp_path / "data"), "--model", str(tiny_model), "--allow-writes")
+    with running_server(*options, "--redis", redis.indexer) as running:
+        stubs = Stubs(running.address)
+        assert [UPSERT_CHANGE_ADDED] * 2 == changes(upserted(stubs, clip("a"), clip("b", 5.0)).values())
+        stubs.update_track(UpdateTrackRequest(track_id="external:a", metadata=OwnMetadata(title="One")))
+        assert [] == [*stubs.delete_tracks("external:a").missing_track_ids]
+    assert set() == redis.refused()
+    with running_server(*options, "--redis", redis.server) as running:
+        (response,) = upserted(Stubs(running.address), clip("c", 6.0)).values()
+        assert "STORE_UNAVAILABLE" in str(response.status.details[0])
 
 
 def assert_refused(url: str, *commands: tuple[str | int, ...]) -> None:

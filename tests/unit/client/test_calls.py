@@ -8,7 +8,8 @@ import pytest
 
 from segue.client import MAX_AUDIO_BYTES, AudioSource, AudioTooLongError, AudioUnreadableError, MalformedRequestError
 from segue.client import _calls as calls
-from segue.client import _streams as streams
+from segue.client import _writes as writes
+from segue.client._streaming import builders as streams
 from segue.v1 import catalog_service_pb2, classification_service_pb2, recommendation_service_pb2
 from segue.v1.catalog_service_pb2 import ListTracksResponse
 from segue.v1.recommendation_service_pb2 import RecommendRequest, Seed
@@ -34,6 +35,9 @@ def test_every_method_has_a_call() -> None:
         calls.batch_get_tracks(["id"]).request,
         calls.search_tracks("words", None).request,
         calls.status().request,
+        writes.update_track("id", None, None, None, None).request,
+        writes.delete_tracks(["id"]).request,
+        *streams.upsert_tracks([writes.track_item("id")], 1).requests,
         *streams.streaming_classify([]).requests,
         *streams.streaming_recommend(["id"], UNSEEDED)[0].requests,
         *streams.recommend_upload([b"RIFF"], calls.recommend_request(None, None), 1).requests,

@@ -23,6 +23,7 @@ SURFACE = [
     "AudioUnreadableError",
     "CatalogueEmptyError",
     "CatalogueError",
+    "CatalogueLockedError",
     "CatalogueMismatchError",
     "Client",
     "Credentials",
@@ -43,10 +44,12 @@ SURFACE = [
     "TrackNotFoundError",
     "TryAgainError",
     "WorkerKilledError",
+    "WritesDisabledError",
     "path_of",
+    "track_item",
 ]
 LISTINGS = {"list_tracks", "search", "search_pages"}
-STREAMS = {"streaming_classify", "streaming_recommend"}
+STREAMS = {"streaming_classify", "streaming_recommend", "upsert_tracks"}
 
 
 def methods(kind: type) -> dict[str, inspect.Signature]:

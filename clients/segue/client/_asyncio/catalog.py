@@ -1,15 +1,17 @@
-"""The methods of the client for asyncio that read the catalogue."""
+"""The methods of the client for asyncio that read and write the catalogue."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator, Iterable
 
-from segue.client import _calls
+from segue.client import _calls, _writes
 from segue.client._asyncio.connection import Connection
 from segue.client._endpoint import Call
+from segue.client._writes import Attributes
 from segue.v1.catalog_service_pb2 import (
     BatchGetTracksResponse,
+    DeleteTracksResponse,
     GetStatusResponse,
     ListTracksRequest,
     ListTracksResponse,
@@ -20,7 +22,7 @@ from segue.v1.track_pb2 import Track
 
 
 class CatalogMethods(Connection):
-    """Reads the catalogue."""
+    """Reads and writes the catalogue."""
 
     async def get_track(self, track: str | os.PathLike[str]) -> Track:
         """Returns a track of the catalogue, by its id or path; see `Client.get_track`."""
@@ -56,3 +58,19 @@ class CatalogMethods(Connection):
     async def status(self) -> GetStatusResponse:
         """Returns the model, the catalogue and the version of the server."""
         return await self._send(_calls.status())
+
+    async def update_track(
+        self,
+        track_id: str,
+        *,
+        title: str | None = None,
+        artist: str | None = None,
+        album: str | None = None,
+        attributes: Attributes | None = None,
+    ) -> Track:
+        """Changes some of the metadata that you gave to a track; see `Client.update_track`."""
+        return (await self._send(_writes.update_track(track_id, title, artist, album, attributes))).track
+
+    async def delete_tracks(self, track_ids: Iterable[str]) -> DeleteTracksResponse:
+        """Deletes tracks; see `Client.delete_tracks`."""
+        return await self._send(_writes.delete_tracks(track_ids))

@@ -1,15 +1,17 @@
-"""The methods of the synchronous client that read the catalogue."""
+"""The methods of the synchronous client that read and write the catalogue."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
 
-from segue.client import _calls
+from segue.client import _calls, _writes
 from segue.client._endpoint import Call
 from segue.client._sync.connection import Connection
+from segue.client._writes import Attributes
 from segue.v1.catalog_service_pb2 import (
     BatchGetTracksResponse,
+    DeleteTracksResponse,
     GetStatusResponse,
     ListTracksRequest,
     ListTracksResponse,
@@ -20,7 +22,7 @@ from segue.v1.track_pb2 import Track
 
 
 class CatalogMethods(Connection):
-    """Reads the catalogue."""
+    """Reads and writes the catalogue."""
 
     def get_track(self, track: str | os.PathLike[str]) -> Track:
         """Returns a track of the catalogue.
@@ -75,3 +77,31 @@ class CatalogMethods(Connection):
     def status(self) -> GetStatusResponse:
         """Returns the model, the catalogue and the version of the server."""
         return self._send(_calls.status())
+
+    def update_track(
+        self,
+        track_id: str,
+        *,
+        title: str | None = None,
+        artist: str | None = None,
+        album: str | None = None,
+        attributes: Attributes | None = None,
+    ) -> Track:
+        """Changes some of the metadata that you gave to a track, and returns the track.
+
+        Args:
+            track_id: the id of the track, or "external:" and its external id.
+            title: the new title; empty for that in the file's tags, None to keep it, here and below.
+            artist: the new artist.
+            album: the new album.
+            attributes: all attributes, by name.
+        """
+        return self._send(_writes.update_track(track_id, title, artist, album, attributes)).track
+
+    def delete_tracks(self, track_ids: Iterable[str]) -> DeleteTracksResponse:
+        """Deletes tracks, and returns the ids that no track has; files on a disk are not touched.
+
+        Args:
+            track_ids: the ids of the tracks, or "external:" and their external ids, [1, 1000] of them.
+        """
+        return self._send(_writes.delete_tracks(track_ids))

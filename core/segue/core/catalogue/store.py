@@ -173,8 +173,16 @@ class TrackWriter(Protocol):
 class WritableStore(TrackStore, Protocol):
     """Reads and writes the catalogue."""
 
-    def writer(self, model_id: str, fingerprint: str, width: int) -> AbstractContextManager[TrackWriter]:
+    def writer(
+        self, model_id: str, fingerprint: str, width: int, *, patience: float = 0.0
+    ) -> AbstractContextManager[TrackWriter]:
         """Acquires the lock, and creates the catalogue if it does not exist.
+
+        Args:
+            model_id: id of the model.
+            fingerprint: fingerprint of its front end.
+            width: width of its embeddings.
+            patience: seconds to wait while another writer holds the lock.
 
         Raises:
             CatalogueLocked: another writer holds the lock; the message names it.

@@ -251,14 +251,7 @@ class RedisStore:
 
     @contextmanager
     def writer(self, model_id: str, fingerprint: str, width: int, *, patience: float = 0.0) -> Iterator[RedisWriter]:
-        """Acquires the lock, and creates the catalogue if it does not exist; see ``WritableStore.writer``.
-
-        Args:
-            model_id: id of the model.
-            fingerprint: fingerprint of its front end.
-            width: width of its embeddings.
-            patience: seconds to wait while another writer holds the lock.
-        """
+        """Acquires the lock, and creates the catalogue if it does not exist; see ``WritableStore.writer``."""
         model = ModelKey(model_id, fingerprint, width)
         check_same_model(self.identity(), model, self.address)
         with self._lock.held(patience) as token, self._durable():

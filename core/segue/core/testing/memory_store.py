@@ -120,11 +120,11 @@ class MemoryStore:
         return self._events[start : start + limit]
 
     @contextmanager
-    def writer(self, model_id: str, fingerprint: str, width: int) -> Iterator[MemoryWriter]:
+    def writer(self, model_id: str, fingerprint: str, width: int, *, patience: float = 0.0) -> Iterator[MemoryWriter]:
         """Acquires the lock, and creates the catalogue if it does not exist; see ``WritableStore.writer``."""
         new_identity = Identity(str(uuid.uuid4()), model_id, fingerprint, width)
         check_same_model(self._identity, new_identity.key, self.address)
-        if not self._lock.acquire(blocking=False):
+        if not self._lock.acquire(timeout=patience):
             raise CatalogueLocked("The catalogue is being written by another thread. Wait until it is done.")
         self._write_mark += 1
         try:

@@ -8,10 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
+import numpy as np
+
 from segue.core.audio.limits import MAX_CHANNELS, MAX_RATE, MIN_RATE
 from segue.core.audio.pcm import PcmForm
 from segue.core.audio.quality import Quality
 from segue.core.errors import AudioTooLong, MalformedRequest
+from segue.core.index.vector_index import Vectors
 from segue.core.model.artifact import Manifest
 from segue.core.model.network import Floats
 from segue.core.model.trained_model import Prediction
@@ -19,6 +22,7 @@ from segue.server.inference.analyzed_clip import AnalyzedClip
 from segue.server.rpc.track_messages import duration
 from segue.v1 import (
     audio_pb2,
+    catalog_service_pb2,
     classification_service_pb2,
     recommendation_service_pb2,
     revision_pb2,
@@ -28,6 +32,7 @@ DEFAULT_LIMIT, MAX_LIMIT = 10, 100
 # hnswlib's search takes time and memory in proportion to the number of neighbours, above the ef of 256.
 MAX_NEIGHBOURS = 1_000
 MAX_ITEM_ID = 128
+_SHOWN_LETTERS = 64
 _ENCODINGS = {audio_pb2.SAMPLE_ENCODING_INT16: False, audio_pb2.SAMPLE_ENCODING_FLOAT32: True}
 
 
@@ -234,3 +239,35 @@ def quality_flags(quality: Quality) -> list[audio_pb2.QualityFlag.ValueType]:
 def revision(model_id: str, catalogue_revision: int, stale: bool) -> revision_pb2.Revision:
     """Returns the model and the catalogue revision of a response; it is stale if the store did not answer."""
     return revision_pb2.Revision(model_id=model_id, catalogue_revision=catalogue_revision, stale=stale)
+
+
+def embedding(
+    sent: recommendation_service_pb2.Embedding | catalog_service_pb2.TrackEmbedding, field: str, manifest: Manifest
+) -> Vectors:
+    """Returns an embedding [e] that was sent, with the length 1.
+
+    Raises:
+        MalformedRequest: it is that of another model, or has another width, or no direction.
+    """
+    if sent.model_id not in ("", manifest.model_id):
+        maker = sent.model_id[:_SHOWN_LETTERS]
+        message = f"{field} was made by {maker!r}, and the server's model is {manifest.model_id}."
+        raise MalformedRequest(f"{field}.model_id", message)
+    width = manifest.embedding_width
+    values = np.array(sent.values, np.float64)
+    if len(values) != width:
+        message = f"{field} has {len(values):,} values; those of the model have {width}."
+        raise MalformedRequest(f"{field}.values", message)
+    if not np.isfinite(values).all() or not values.any():
+        raise MalformedRequest(f"{field}.values", f"{field} has values that are not finite numbers, or only zeros.")
+    values /= np.abs(values).max()  # so that no square is too large or too small
+    unit: Vectors = (values / np.linalg.norm(values)).astype(np.float32)
+    return unit
+
+
+def named_embedding(sent: catalog_service_pb2.TrackEmbedding, field: str, manifest: Manifest) -> Vectors:
+    """Returns an embedding that has to name its model; see ``embedding``."""
+    if not sent.model_id:
+        message = f"{field}.model_id is empty; send the model_id of the response that had the embedding."
+        raise MalformedRequest(f"{field}.model_id", message)
+    return embedding(sent, field, manifest)

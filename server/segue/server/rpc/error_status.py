@@ -13,7 +13,6 @@ from google.rpc import error_details_pb2, status_pb2
 
 from segue.core import errors
 from segue.server.rpc.handlers import Context
-from segue.server.writing.errors import WritesDisabled
 
 DOMAIN = "segue.v1"
 REQUEST_ID = "x-request-id"
@@ -33,7 +32,7 @@ _CODES: dict[type[errors.SegueError], grpc.StatusCode] = {
     errors.TokenMissing: grpc.StatusCode.UNAUTHENTICATED,
     errors.TokenUnknown: grpc.StatusCode.UNAUTHENTICATED,
     errors.TokenScope: grpc.StatusCode.PERMISSION_DENIED,
-    WritesDisabled: grpc.StatusCode.PERMISSION_DENIED,
+    errors.WritesDisabled: grpc.StatusCode.PERMISSION_DENIED,
     errors.Starting: grpc.StatusCode.UNAVAILABLE,
     errors.WorkerKilled: grpc.StatusCode.UNAVAILABLE,
     errors.DeadlinePassed: grpc.StatusCode.DEADLINE_EXCEEDED,

@@ -6,12 +6,10 @@ import math
 from collections.abc import Sequence
 from typing import TypeAlias
 
-import numpy as np
 from google.protobuf.duration_pb2 import Duration
 
 from segue.core.catalogue.own_metadata import MAX_ATTRIBUTES
 from segue.core.errors import MalformedRequest
-from segue.core.index.vector_index import Vectors
 from segue.core.model.artifact import Manifest
 from segue.server.live_catalogue.selector import DIVERSITY_POOL
 from segue.server.selection.attributes import AttributeCondition
@@ -239,25 +237,3 @@ def check_source(seed: recommendation_service_pb2.Seed, field: str) -> None:
 def seed_weight(seed: recommendation_service_pb2.Seed) -> float:
     """Returns the weight of a seed, unchecked."""
     return seed.weight if seed.HasField("weight") else 1.0
-
-
-def embedding(sent: recommendation_service_pb2.Embedding, field: str, manifest: Manifest) -> Vectors:
-    """Returns an embedding [e] that was sent, with the length 1.
-
-    Raises:
-        MalformedRequest: it is that of another model, or has another width, or no direction.
-    """
-    if sent.model_id not in ("", manifest.model_id):
-        maker = sent.model_id[:_SHOWN_LETTERS]
-        message = f"{field} was made by {maker!r}, and the server's model is {manifest.model_id}."
-        raise MalformedRequest(f"{field}.model_id", message)
-    width = manifest.embedding_width
-    values = np.array(sent.values, np.float64)
-    if len(values) != width:
-        message = f"{field} has {len(values):,} values; those of the model have {width}."
-        raise MalformedRequest(f"{field}.values", message)
-    if not np.isfinite(values).all() or not values.any():
-        raise MalformedRequest(f"{field}.values", f"{field} has values that are not finite numbers, or only zeros.")
-    values /= np.abs(values).max()  # so that no square is too large or too small
-    unit: Vectors = (values / np.linalg.norm(values)).astype(np.float32)
-    return unit

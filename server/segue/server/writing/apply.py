@@ -10,7 +10,7 @@ from segue.core.catalogue.records import NO_METADATA, Addition, OwnMetadata, Pat
 from segue.core.catalogue.store import TrackStore, TrackWriter
 from segue.core.catalogue.uploads import is_upload
 from segue.core.errors import MalformedRequest, SegueError, TrackNotFound
-from segue.server.writing.jobs import Change, Deletion, Job, Sound, Update, Upsert, Written, without_prefix
+from segue.server.writing.jobs import Change, Deletion, Job, Sound, Update, Upsert, Written
 
 Outcome = Written | SegueError
 """What became of a write, or its error."""
@@ -62,7 +62,7 @@ def _upsert(items: Sequence[Upsert], store: TrackStore, writer: TrackWriter) -> 
 
 
 class _Plan:
-    """What is written for one item.
+    """The write for one item.
 
     Attributes:
         write: a track to add, the record of a known file with other metadata, or None if everything is there.
@@ -111,7 +111,7 @@ def _update(job: Update, store: TrackStore, writer: TrackWriter) -> Outcome:
 
 def _described_file(track_id: str, store: TrackStore) -> PathRecord | None:
     """Returns the file that gives a track the metadata of its owner, else its first one, or None without a track."""
-    external_id = without_prefix(track_id)
+    external_id = _external_id(track_id)
     if external_id is not None:
         return files_of([external_id], store)[0]
     (paths,) = store.paths([track_id])
@@ -121,7 +121,7 @@ def _described_file(track_id: str, store: TrackStore) -> PathRecord | None:
 
 def _delete(job: Deletion, store: TrackStore, writer: TrackWriter) -> Outcome:
     ids = list(dict.fromkeys(job.ids))
-    external = {each: external_id for each in ids if (external_id := without_prefix(each)) is not None}
+    external = {each: external_id for each in ids if (external_id := _external_id(each)) is not None}
     files = dict(zip(external, files_of(list(external.values()), store), strict=True))
     track_ids = [each for each in ids if each not in external]
     known = dict(zip(track_ids, store.embeddings(track_ids), strict=True))
@@ -129,3 +129,8 @@ def _delete(job: Deletion, store: TrackStore, writer: TrackWriter) -> Outcome:
     revision = writer.remove([track_id for track_id, embedding in known.items() if embedding is not None])
     missing = tuple(each for each in job.ids if (files if each in external else known)[each] is None)
     return Written("", "unchanged" if len(missing) == len(job.ids) else "updated", revision, missing)
+
+
+def _external_id(track_id: str) -> str | None:
+    """Returns the external id in the id of a track, or None if it is no external id."""
+    return track_id.removeprefix(PREFIX) if track_id.startswith(PREFIX) else None

@@ -5,17 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Protocol
 
-from segue.core.catalogue.external_ids import PREFIX
 from segue.core.catalogue.records import OwnMetadata, PathRecord, Track, Vector
-from segue.core.catalogue.uploads import upload_path
-from segue.core.features.fingerprint import fingerprint
-from segue.core.model.artifact import Manifest
-from segue.core.model.predicted_track import predicted_track
-from segue.server.inference.analyzed_clip import AnalyzedClip
 
-_TRACK_ID_LETTERS = 32
+MAX_JOBS = 64
+"""Most writes in a turn at the lock, so that other writers get theirs; as many as a transaction has tracks."""
+
 # As many bits as a time in a record of a file has.
 _STAMP_BYTES = 7
 
@@ -24,7 +20,7 @@ Change = Literal["added", "updated", "unchanged"]
 
 
 class Content(NamedTuple):
-    """What tells the content of an upload from another one, in place of the size and time of a file.
+    """The mark by which the content of an upload is recognised, in place of the size and time of a file.
 
     Attributes:
         size: number of bytes.
@@ -51,29 +47,12 @@ class Sound:
     Attributes:
         track: its track; the path is that of the upload.
         embedding: its embedding [e] of length 1.
-        content: tells it from another one.
+        content: the mark of its bytes.
     """
 
     track: Track
     embedding: Vector
     content: Content
-
-    @classmethod
-    def of_clip(cls, external_id: str, content: Content, clip: AnalyzedClip, manifest: Manifest) -> Sound:
-        """Returns the sound of a clip that was analyzed with its track id."""
-        extracted, path = clip.clip, upload_path(external_id)
-        found = fingerprint(extracted.windows, manifest.features)
-        track = predicted_track(
-            str(clip.track_id), path, extracted.seconds, clip.prediction, found, manifest.labels, manifest.tags
-        )
-        return cls(track, clip.prediction.embedding, content)
-
-    @classmethod
-    def of_embedding(cls, external_id: str, embedding: Vector) -> Sound:
-        """Returns the sound of which only the embedding [e] is known; its id is a digest of that."""
-        values = embedding.tobytes()
-        track_id = hashlib.sha256(b"embedding " + values).hexdigest()[:_TRACK_ID_LETTERS]
-        return cls(Track(track_id, "", path=upload_path(external_id)), embedding, Content.of(values))
 
 
 @dataclass(frozen=True)
@@ -136,6 +115,13 @@ class Written:
     missing: tuple[str, ...] = ()
 
 
-def without_prefix(track_id: str) -> str | None:
-    """Returns the external id in the id of a track, or None if it is no external id."""
-    return track_id.removeprefix(PREFIX) if track_id.startswith(PREFIX) else None
+class Writes(Protocol):
+    """Writes what callers ask for; see ``CatalogueWrites``."""
+
+    def check_allowed(self) -> None:
+        """Checks that the server writes."""
+        ...
+
+    async def write(self, job: Job) -> Written:
+        """Writes, and returns when it is in the catalogue."""
+        ...

@@ -9,25 +9,20 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack
 
-from segue.core.errors import Overloaded
+from segue.core.catalogue.store import WritableStore
+from segue.core.errors import Overloaded, WritesDisabled
 from segue.core.model.artifact import Manifest
-from segue.core.redis_catalogue.store import RedisStore
-from segue.core.redis_catalogue.writer_lock import RETRY_SECONDS
 from segue.server.writing.apply import Outcome, apply
-from segue.server.writing.errors import WritesDisabled
-from segue.server.writing.jobs import Job, Written
+from segue.server.writing.jobs import MAX_JOBS, Job, Written
 
 PATIENCE_SECONDS = 10.0
 """Time to wait while another program writes the catalogue: ``segue-indexer watch`` holds the lock for seconds."""
 
-MAX_JOBS = 64
-"""Most writes in a turn at the lock, so that other writers get theirs; as many as a transaction has tracks."""
-
 # After so many seconds of one turn after the other comes a pause, in which a program that waits for the lock gets it.
-_TURNS_SECONDS, _PAUSE_SECONDS = 1.0, 2 * RETRY_SECONDS
+_TURNS_SECONDS, _PAUSE_SECONDS = 1.0, 0.1
 # 32 streams may have 64 each.
 _MAX_PENDING = 2_048
-OpenStore = Callable[[], AbstractContextManager[RedisStore]]
+OpenStore = Callable[[], AbstractContextManager[WritableStore]]
 """Opens the catalogue."""
 
 
@@ -48,7 +43,7 @@ class CatalogueWrites:
         self._manifest = manifest
         self._open_store, self._remember, self._is_allowed = open_store, remember, is_allowed
         self._resources = ExitStack()
-        self._store: RedisStore | None = None
+        self._store: WritableStore | None = None
         self._pending: deque[tuple[Job, asyncio.Future[Written]]] = deque()
         self._draining: asyncio.Task[None] | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="write")

@@ -65,7 +65,7 @@ def ids_of(*numbers: int) -> list[str]:
 
 
 def all_recommended(stubs: Stubs, seed: int) -> RecommendResponse:
-    """Recommends all other tracks: they have the same artists, of whom an answer has two tracks by default."""
+    """Recommends all other tracks: an answer has two by the same artists by default, as all of these are."""
     request = RecommendRequest(track_id=track_id(seed), limit=50, variety=Variety(max_per_artist=0))
     return stubs.send_recommend(request)
 

@@ -8,8 +8,7 @@ from google.protobuf.json_format import ParseDict
 from google.protobuf.struct_pb2 import Struct
 
 from segue.v1.audio_pb2 import Audio
-from segue.v1.catalog_service_pb2 import OwnMetadata, UpsertTracksRequest, UpsertTracksResponse
-from segue.v1.recommendation_service_pb2 import Embedding
+from segue.v1.catalog_service_pb2 import OwnMetadata, TrackEmbedding, UpsertTracksRequest, UpsertTracksResponse
 from tests.helpers.catalogue.tracks import embedding as invented
 from tests.helpers.clips import wav
 from tests.helpers.server.stubs import Stubs
@@ -30,15 +29,15 @@ def clip(external_id: str, seconds: float = 4.0, **metadata: object) -> UpsertTr
 
 def vector(external_id: str, stubs: Stubs, number: int, **metadata: object) -> UpsertTracksRequest:
     """Returns an item with the embedding of an invented track."""
-    embedding = Embedding(values=invented(number, WIDTH), model_id=stubs.status().revision.model_id)
+    embedding = TrackEmbedding(values=invented(number, WIDTH), model_id=stubs.status().revision.model_id)
     return UpsertTracksRequest(external_id=external_id, embedding=embedding, metadata=OwnMetadata(**metadata))  # type: ignore[arg-type]
 
 
 def upserted(stubs: Stubs, *items: UpsertTracksRequest) -> dict[str, UpsertTracksResponse]:
     """Sends items, and returns the responses by external id."""
-    return {response.external_id: response for response in stubs.upsert(items)}
+    return {response.external_id: response for response in stubs.upsert_tracks(items)}
 
 
 def changes(responses: Iterable[UpsertTracksResponse]) -> list[int]:
     """Returns what was changed, in the order of the external ids."""
-    return [response.track.change for response in sorted(responses, key=lambda response: response.external_id)]
+    return [response.response.change for response in sorted(responses, key=lambda response: response.external_id)]

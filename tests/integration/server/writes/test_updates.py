@@ -15,7 +15,9 @@ from tests.integration.server.writes.items import attributes, clip, upserted
 
 def test_parts(stubs: Stubs) -> None:
     """Without a mask the parts that are set change, and with one those that it names."""
-    track_id = upserted(stubs, clip("a", title="One", artist="X", attributes=attributes(bpm=120)))["a"].track.track_id
+    track_id = upserted(stubs, clip("a", title="One", artist="X", attributes=attributes(bpm=120)))[
+        "a"
+    ].response.track_id
     set_parts = UpdateTrackRequest(track_id="external:a", metadata=OwnMetadata(title="Two"))
     track = stubs.update_track(set_parts).track
     assert (track_id, "Two", "X", {"bpm": 120.0}) == (
@@ -61,7 +63,7 @@ def test_wrong_updates(stubs: Stubs) -> None:
 
 def test_deletions(stubs: Stubs) -> None:
     """Unknown ids are named, also when all are unknown and when the same ids are sent again."""
-    ids = {key: response.track.track_id for key, response in upserted(stubs, clip("a", 4.0), clip("b", 5.0)).items()}
+    ids = {key: response.response.track_id for key, response in upserted(stubs, clip("a", 4.0), clip("b", 5.0)).items()}
     response = stubs.delete_tracks(ids["a"], "external:none", "0" * 32, ids["a"], "external:b")
     assert ["external:none", "0" * 32] == [*response.missing_track_ids]
     assert response.revision.catalogue_revision >= 4

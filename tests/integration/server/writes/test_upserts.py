@@ -14,9 +14,10 @@ from segue.v1.catalog_service_pb2 import (
     UPSERT_CHANGE_UNCHANGED,
     UPSERT_CHANGE_UPDATED,
     OwnMetadata,
+    TrackEmbedding,
     UpsertTracksRequest,
 )
-from segue.v1.recommendation_service_pb2 import Embedding, RecommendRequest, Variety
+from segue.v1.recommendation_service_pb2 import RecommendRequest, Variety
 from tests.helpers.indexer import run
 from tests.helpers.machine.waiting import wait_until
 from tests.helpers.server.servers import running_server
@@ -30,7 +31,7 @@ def test_clips(stubs: Stubs) -> None:
     first = upserted(stubs, *items)
     assert [UPSERT_CHANGE_ADDED] * 2 == changes(first.values())
     track = stubs.get_track("external:a").track
-    assert (first["a"].track.track_id, "One", "a", "upload:a") == (
+    assert (first["a"].response.track_id, "One", "a", "upload:a") == (
         track.track_id,
         track.title,
         track.external_id,
@@ -43,13 +44,15 @@ def test_clips(stubs: Stubs) -> None:
     assert ["b"] == [each.track.external_id for each in stubs.recommend("external:a").recommendations]
     again = upserted(stubs, *items)
     assert [UPSERT_CHANGE_UNCHANGED] * 2 == changes(again.values())
-    assert {first[key].track.catalogue_revision for key in "ab"} >= {again["a"].track.catalogue_revision}
+    assert max(first[key].response.revision.catalogue_revision for key in "ab") == (
+        again["a"].response.revision.catalogue_revision
+    )
 
 
 def test_other_audio_and_other_metadata(stubs: Stubs) -> None:
     """An item replaces what it has and keeps what it lacks; the old audio leaves the catalogue."""
-    old = upserted(stubs, clip("a", 4.0, title="One", artist="X"))["a"].track
-    new = upserted(stubs, clip("a", 5.0))["a"].track
+    old = upserted(stubs, clip("a", 4.0, title="One", artist="X"))["a"].response
+    new = upserted(stubs, clip("a", 5.0))["a"].response
     assert (UPSERT_CHANGE_UPDATED, True) == (new.change, old.track_id != new.track_id)
     track = stubs.get_track("external:a").track
     assert (new.track_id, "One", "X") == (track.track_id, track.title, track.artist)
@@ -61,7 +64,7 @@ def test_other_audio_and_other_metadata(stubs: Stubs) -> None:
 
 
 def test_embeddings(stubs: Stubs) -> None:
-    """Tracks of which only the embedding is known are recommended, and need no audio when they are sent again."""
+    """Tracks with an embedding alone are recommended, and need no audio when they are sent again."""
     items = [vector(f"v{number}", stubs, number, title=f"T{number}") for number in range(20)]
     assert [UPSERT_CHANGE_ADDED] * 20 == changes(upserted(stubs, *items).values())
     wait_until(lambda: 20 == stubs.status().track_count)
@@ -75,19 +78,19 @@ def test_embeddings(stubs: Stubs) -> None:
 def test_the_same_audio_with_two_ids(stubs: Stubs) -> None:
     """It is one track; without one of its ids it stays, and without both it goes."""
     both = upserted(stubs, clip("a"), clip("b"))
-    assert 1 == len({response.track.track_id for response in both.values()})
+    assert 1 == len({response.response.track_id for response in both.values()})
     assert [] == [*stubs.delete_tracks("external:a").missing_track_ids]
-    assert both["b"].track.track_id == stubs.get_track("external:b").track.track_id
+    assert both["b"].response.track_id == stubs.get_track("external:b").track.track_id
     assert ["external:a"] == [*stubs.delete_tracks("external:a", "external:b").missing_track_ids]
-    assert [both["a"].track.track_id] == [*stubs.batch_get_tracks([both["a"].track.track_id]).missing_track_ids]
+    assert [both["a"].response.track_id] == [*stubs.batch_get_tracks([both["a"].response.track_id]).missing_track_ids]
 
 
 def test_the_same_id_twice_in_a_stream(stubs: Stubs) -> None:
     """One of the two wins, and nothing else is left."""
-    responses = list(stubs.upsert([clip("a", 4.0), clip("a", 5.0), clip("a", 6.0)]))
+    responses = list(stubs.upsert_tracks([clip("a", 4.0), clip("a", 5.0), clip("a", 6.0)]))
     assert 3 == len(responses)
     wait_until(lambda: 1 == stubs.status().track_count)
-    assert stubs.get_track("external:a").track.track_id in {response.track.track_id for response in responses}
+    assert stubs.get_track("external:a").track.track_id in {response.response.track_id for response in responses}
 
 
 BAD = {
@@ -112,12 +115,12 @@ BAD = {
     "attribute of an attribute": (clip("e", attributes=attributes(a={"b": 1})), "MALFORMED_REQUEST", "attributes.a"),
     "wrong name": (clip("e", attributes=attributes(**{"1a": 1})), "MALFORMED_REQUEST", "1a"),
     "embedding without a model": (
-        UpsertTracksRequest(external_id="e", embedding=Embedding(values=[1.0])),
+        UpsertTracksRequest(external_id="e", embedding=TrackEmbedding(values=[1.0])),
         "MALFORMED_REQUEST",
         "model_id is empty",
     ),
     "embedding of another model": (
-        UpsertTracksRequest(external_id="e", embedding=Embedding(values=[1.0], model_id="other")),
+        UpsertTracksRequest(external_id="e", embedding=TrackEmbedding(values=[1.0], model_id="other")),
         "MALFORMED_REQUEST",
         "'other'",
     ),
@@ -130,8 +133,8 @@ def test_wrong_items(stubs: Stubs) -> None:
     not_a_number.fields["a"].number_value = float("nan")
     cases = [*BAD.values(), (clip("e", attributes=not_a_number), "MALFORMED_REQUEST", "finite")]
     for item, reason, text in cases:
-        answers = {response.WhichOneof("outcome"): response for response in stubs.upsert([item, clip("good")])}
-        assert {"status", "track"} == set(answers), reason
+        answers = {response.WhichOneof("outcome"): response for response in stubs.upsert_tracks([item, clip("good")])}
+        assert {"response", "status"} == set(answers), reason
         status = answers["status"].status
         assert reason in str(status.details[0]), status
         assert text in status.message, status
@@ -140,7 +143,7 @@ def test_wrong_items(stubs: Stubs) -> None:
 
 def test_an_empty_stream(stubs: Stubs) -> None:
     """It ends without a response."""
-    assert [] == list(stubs.upsert([]))
+    assert [] == list(stubs.upsert_tracks([]))
 
 
 def test_a_file_of_the_indexer(stubs: Stubs, options: tuple[str, ...], tmp_path: Path, clips: list[Path]) -> None:
@@ -151,15 +154,15 @@ def test_a_file_of_the_indexer(stubs: Stubs, options: tuple[str, ...], tmp_path:
     ended = run("add", "--manifest", manifest, *options[:4])
     assert 0 == ended.exit_code, ended.output
     item = UpsertTracksRequest(external_id="disk", metadata=OwnMetadata(title="Named"))
-    known = upserted(stubs, item)["disk"].track
+    known = upserted(stubs, item)["disk"].response
     track = stubs.get_track("external:disk").track
     assert (known.track_id, "Named", str(clips[0])) == (track.track_id, track.title, track.path)
     same = UpsertTracksRequest(external_id="disk", audio=Audio(content=clips[0].read_bytes()))
     assert (UPSERT_CHANGE_UNCHANGED, known.track_id) == (
-        (sent := upserted(stubs, same)["disk"].track).change,
+        (sent := upserted(stubs, same)["disk"].response).change,
         sent.track_id,
     )
-    other = upserted(stubs, clip("disk", 5.0))["disk"].track
+    other = upserted(stubs, clip("disk", 5.0))["disk"].response
     assert (UPSERT_CHANGE_UPDATED, other.track_id) == (other.change, stubs.get_track("external:disk").track.track_id)
     assert "" == stubs.get_track(known.track_id).track.external_id
 
@@ -168,7 +171,7 @@ def test_a_server_that_only_reads(tmp_path: Path, tiny_model: Path) -> None:
     """It refuses all three calls with a sentence, before it reads an item."""
     with running_server("--data", str(tmp_path / "data"), "--model", str(tiny_model)) as running:
         stubs = Stubs(running.address)
-        for send in (lambda: list(stubs.upsert([clip("a")])), lambda: stubs.delete_tracks("external:a")):
+        for send in (lambda: list(stubs.upsert_tracks([clip("a")])), lambda: stubs.delete_tracks("external:a")):
             with pytest.raises(grpc.RpcError) as call:
                 send()
             assert ("PERMISSION_DENIED", "WRITES_DISABLED") == failure(call)[:2]

@@ -182,9 +182,7 @@ class SeedFinder:
                 found[field] = FoundSeed(SeedPart(tracks[seed.track_id], track_id=seed.track_id), seed.track_id)
             elif seed.HasField("embedding"):
                 manifest = self.sources.engine.model.manifest
-                found[field] = FoundSeed(
-                    SeedPart(recommend_requests.embedding(seed.embedding, f"{field}.embedding", manifest))
-                )
+                found[field] = FoundSeed(SeedPart(converters.embedding(seed.embedding, f"{field}.embedding", manifest)))
             elif seed.HasField("genre") or seed.HasField("tag"):
                 wanted = self._named(seed, field)
                 if wanted not in means:

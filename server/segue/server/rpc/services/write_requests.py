@@ -11,11 +11,9 @@ from google.protobuf.struct_pb2 import Struct, Value
 from segue.core.catalogue.own_metadata import parse_metadata
 from segue.core.catalogue.records import OwnMetadata
 from segue.core.errors import MalformedRequest
-from segue.core.index.vector_index import Vectors
-from segue.core.model.artifact import Manifest
-from segue.server.rpc import catalogue_requests, recommend_requests
+from segue.server.rpc import catalogue_requests
 from segue.server.writing.jobs import Deletion, Update
-from segue.v1 import catalog_service_pb2, recommendation_service_pb2
+from segue.v1 import catalog_service_pb2
 
 _PARTS = tuple(catalog_service_pb2.OwnMetadata.DESCRIPTOR.fields_by_name)
 
@@ -29,20 +27,6 @@ def external_id(request: catalog_service_pb2.UpsertTracksRequest) -> str:
     if not request.external_id:
         raise MalformedRequest("external_id", "external_id is empty; send the track's id in your own system.")
     return _parsed({"external_id": request.external_id}, "external_id").external_id
-
-
-def embedding(sent: recommendation_service_pb2.Embedding, manifest: Manifest) -> Vectors:
-    """Returns the embedding [e] of an item, with the length 1.
-
-    Raises:
-        MalformedRequest: its model is not named or another one, or it has another width, or no direction.
-    """
-    if not sent.model_id:
-        raise MalformedRequest(
-            "embedding.model_id",
-            "embedding.model_id is empty; send the model_id of the response that had the embedding.",
-        )
-    return recommend_requests.embedding(sent, "embedding", manifest)
 
 
 def metadata(request: catalog_service_pb2.UpsertTracksRequest) -> OwnMetadata | None:

@@ -6,7 +6,7 @@ import itertools
 import os
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from google.protobuf.field_mask_pb2 import FieldMask
 
@@ -14,9 +14,10 @@ from segue.client._audio import Clip
 from segue.client._calls import AnySeed, clamp_int32, field_mask, recommend
 from segue.client._endpoint import MAX_TIMEOUT, Request
 from segue.client._error_mapping import from_status
-from segue.client._stream_calls import RecommendUpload, RequestMessages, Stream
+from segue.client._streaming.calls import RecommendUpload, RequestMessages, Stream
 from segue.client.errors import SegueError
 from segue.v1.audio_pb2 import PcmFormat
+from segue.v1.catalog_service_pb2 import UpsertedTrack, UpsertTracksRequest, UpsertTracksResponse
 from segue.v1.classification_service_pb2 import (
     StreamingClassifyConfig,
     StreamingClassifyRequest,
@@ -32,6 +33,9 @@ from segue.v1.recommendation_service_pb2 import (
 )
 
 Item = TypeVar("Item")
+
+ItemResult: TypeAlias = tuple[str, UpsertedTrack | SegueError]
+"""The external id of an item, with its track or its error."""
 
 # They describe the clip that was sent, so a track of the catalogue has none.
 _CLIP_FIELDS = {"quality_flags", "missing_seconds", "timeline", "*"}
@@ -167,3 +171,18 @@ def recommend_upload(
     first = RecommendUploadRequest(config=RecommendUploadConfig(request=request))
     messages = _map([first], chunks, lambda chunk: RecommendUploadRequest(chunk=chunk))
     return RecommendUpload(RequestMessages(RecommendUploadRequest, messages), timeout)
+
+
+def upsert_tracks(
+    items: Iterable[UpsertTracksRequest] | AsyncIterable[UpsertTracksRequest], timeout: float
+) -> Stream[UpsertTracksRequest, UpsertTracksResponse]:
+    """Builds an UpsertTracks call."""
+    messages = RequestMessages(UpsertTracksRequest, items)
+    return Stream(lambda stubs: stubs.catalog.UpsertTracks, messages, timeout)
+
+
+def item_result(response: UpsertTracksResponse) -> ItemResult:
+    """Returns the external id of an item, with its track or its error."""
+    if response.HasField("status"):
+        return response.external_id, from_status(response.status)
+    return response.external_id, response.response

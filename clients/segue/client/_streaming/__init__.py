@@ -1,0 +1,1 @@
+"""The streaming calls: how they are built, opened, and ended."""
