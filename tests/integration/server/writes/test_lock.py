@@ -127,7 +127,8 @@ def test_scopes(options: tuple[str, ...], tmp_path: Path, scopes: list[str]) -> 
             with pytest.raises(TokenScopeError, match=f"Token owner lacks the scope {scope}"):
                 call()
         client.close()
-    logged = running.process.stderr.read() if running.process.stderr else ""
+        assert running.process.stderr is not None
+        logged = running.process.stderr.readline()
     assert "TOKEN_SCOPE" in logged
     assert token not in logged
 
