@@ -26,15 +26,15 @@ from segue.core.catalogue.records import TrackFacts
 from segue.core.catalogue.store import all_track_ids
 from segue.core.index.vector_index import HnswIndex, Vectors
 from segue.core.redis_catalogue.open import open_store
+from segue.core.selection.criteria import Criteria
+from segue.core.selection.track_query import TrackQuery
+from segue.core.selection.track_table import TrackTable
+from segue.core.selection.view import View
 from segue.server.live_catalogue.catalogue_search import CatalogueSearch
 from segue.server.live_catalogue.playlists.continuation import PlayedList
 from segue.server.live_catalogue.playlists.paths import angle_between, waypoints
 from segue.server.live_catalogue.playlists.search import ContinuationQuery, PathEnd, PathQuery, PlaylistSearch
-from segue.server.live_catalogue.view import View
 from segue.server.observability.metrics import Metrics
-from segue.server.selection.criteria import Criteria
-from segue.server.selection.track_query import TrackQuery
-from segue.server.selection.track_table import TrackTable
 
 WIDTH = 200  # of segue-accurate's embeddings
 STYLES = 20

@@ -7,8 +7,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from segue.server.selection.attributes import AttributeCondition
-from segue.server.selection.criteria import Exclusion, TrackFilter, Variety
+from segue.core.selection.attributes import AttributeCondition
+from segue.core.selection.criteria import Exclusion, TrackFilter, Variety
 from tests.helpers.server.invented_library import FOLDERS, GENRES, TAGS
 from tests.helpers.server.live_catalogues import name
 

@@ -12,12 +12,12 @@ import numpy as np
 from segue.core.catalogue.records import Attribute, TrackFacts
 from segue.core.catalogue.tag_scores import pack_tag_scores, unpack_tag_scores
 from segue.core.index.vector_index import ExactIndex, HnswIndex, Neighbour, Vectors
-from segue.server.live_catalogue.selector import DIVERSITY_POOL, TrackSelector
-from segue.server.live_catalogue.view import EMPTY_INDEX, View
-from segue.server.selection.attributes import AttributeCondition
-from segue.server.selection.criteria import Exclusion, TrackFilter
-from segue.server.selection.track_query import TrackQuery
-from segue.server.selection.track_table import TrackTable
+from segue.core.selection.attributes import AttributeCondition
+from segue.core.selection.criteria import Exclusion, TrackFilter
+from segue.core.selection.selector import DIVERSITY_POOL, TrackSelector
+from segue.core.selection.track_query import TrackQuery
+from segue.core.selection.track_table import TrackTable
+from segue.core.selection.view import EMPTY_INDEX, View
 from tests.helpers.server.live_catalogues import WIDTH, name
 
 GENRES = ("jazz", "rock", "pop")

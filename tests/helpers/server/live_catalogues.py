@@ -15,13 +15,13 @@ from segue.core.errors import StoreUnavailable
 from segue.core.features.config import FeatureConfig
 from segue.core.index.vector_index import ExactIndex, Vectors
 from segue.core.model.artifact import Manifest
+from segue.core.selection.track_query import TrackQuery
 from segue.core.testing.memory_store import MemoryStore
 from segue.server.live_catalogue.catalogue import LiveCatalogue
 from segue.server.live_catalogue.catalogue_search import CatalogueSearch
 from segue.server.live_catalogue.track_metadata import TrackMetadata
 from segue.server.observability.metrics import Metrics
 from segue.server.selection.nearest_tracks import FoundNeighbours, NearestTracks
-from segue.server.selection.track_query import TrackQuery
 
 WIDTH = 8
 MANIFEST = Manifest(

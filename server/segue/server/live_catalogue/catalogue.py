@@ -26,15 +26,15 @@ from segue.core.errors import (
 from segue.core.index import snapshot
 from segue.core.index.vector_index import Vectors
 from segue.core.model.artifact import Manifest
+from segue.core.selection.track_table import TrackTable
+from segue.core.selection.view import View
 from segue.server.live_catalogue.compaction import Compactor
 from segue.server.live_catalogue.loading import load_view, updated
 from segue.server.live_catalogue.lost_keys import LOST
 from segue.server.live_catalogue.successor import CatalogueReplaced, check_model
 from segue.server.live_catalogue.track_metadata import TrackMetadata
-from segue.server.live_catalogue.view import View
 from segue.server.observability.metrics import Metrics
 from segue.server.selection.nearest_tracks import FoundNeighbours, NearestTracks
-from segue.server.selection.track_table import TrackTable
 
 POLL_SECONDS = 0.5
 """Pause between two polls of the store, which an idle server spends most of its time on."""

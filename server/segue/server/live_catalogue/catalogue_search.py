@@ -8,14 +8,14 @@ from typing import Protocol
 from segue.core.catalogue.store import TrackStore
 from segue.core.errors import Starting
 from segue.core.index.vector_index import Vectors
-from segue.server.live_catalogue.selector import TrackSelector
-from segue.server.live_catalogue.view import View
+from segue.core.selection.criteria import Criteria, TrackFilter
+from segue.core.selection.selector import TrackSelector
+from segue.core.selection.track_query import Selected, TrackQuery
+from segue.core.selection.track_table import TrackTable
+from segue.core.selection.view import View
 from segue.server.observability.metrics import Metrics
-from segue.server.selection.criteria import Criteria, TrackFilter
 from segue.server.selection.nearest_tracks import SPARE, FoundNeighbours
 from segue.server.selection.recall_sample import RecallSample
-from segue.server.selection.track_query import Selected, TrackQuery
-from segue.server.selection.track_table import TrackTable
 
 
 class SearchedCatalogue(Protocol):

@@ -8,7 +8,7 @@ from pathlib import Path
 from segue.core.catalogue.identity import CatalogueState, Identity
 from segue.core.catalogue.store import TrackStore, all_track_ids
 from segue.core.index import snapshot
-from segue.server.live_catalogue.view import View
+from segue.core.selection.view import View
 
 _EVENTS_PER_READ = 10_000
 

@@ -14,9 +14,9 @@ from typing import NamedTuple, Protocol
 from segue.core.catalogue.records import Track
 from segue.core.catalogue.store import TrackStore
 from segue.core.errors import SegueError, Starting
+from segue.core.selection.track_table import TrackTable
+from segue.core.selection.view import View
 from segue.server.live_catalogue.track_texts import Match, TrackTexts
-from segue.server.live_catalogue.view import View
-from segue.server.selection.track_table import TrackTable
 
 IDLE_SECONDS = 1.0
 """Pause after a step that had nothing to read."""

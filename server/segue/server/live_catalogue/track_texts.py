@@ -7,7 +7,7 @@ import threading
 from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
-from segue.server.selection.folding import fold
+from segue.core.selection.folding import fold
 
 # Between the texts of a track, in which a control character is no part of any word.
 _SEPARATOR = "\n"

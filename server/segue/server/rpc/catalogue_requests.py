@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from segue.core.errors import MalformedRequest
+from segue.core.selection.folding import fold
 from segue.server.live_catalogue.track_texts import Match
-from segue.server.selection.folding import fold
 from segue.v1 import catalog_service_pb2
 
 DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE = 100, 1_000

@@ -11,16 +11,16 @@ from google.protobuf.duration_pb2 import Duration
 from segue.core.catalogue.own_metadata import MAX_ATTRIBUTES
 from segue.core.errors import MalformedRequest
 from segue.core.model.artifact import Manifest
-from segue.server.live_catalogue.selector import DIVERSITY_POOL
-from segue.server.selection.attributes import AttributeCondition
-from segue.server.selection.criteria import (
+from segue.core.selection.attributes import AttributeCondition
+from segue.core.selection.criteria import (
     DEFAULT_PER_ARTIST,
     Criteria,
     Exclusion,
     TrackFilter,
     Variety,
 )
-from segue.server.selection.track_table import MAX_TAGS
+from segue.core.selection.selector import DIVERSITY_POOL
+from segue.core.selection.track_table import MAX_TAGS
 from segue.v1 import recommendation_service_pb2
 
 MAX_SEEDS = 100

@@ -1,1 +1,1 @@
-"""The choice of tracks to recommend: filters, limits for an artist, an album and a recording, and diversity."""
+"""The results of searches: the tracks, the reasons for each, and a sample of searches that are repeated exactly."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from hashlib import blake2b
 from typing import NamedTuple
 
 from segue.core.index.vector_index import Neighbour
@@ -33,13 +32,6 @@ class FoundNeighbours(NamedTuple):
     emptied_by: str = ""
     is_limited: bool = False
     is_filtered: bool = False
-
-
-def shuffled(tracks: Sequence[Track], seed: int | None) -> Sequence[Track]:
-    """Returns tracks in the random order of a seed, the same for the same tracks; without a seed, as they are."""
-    if seed is None:
-        return tracks
-    return sorted(tracks, key=lambda track: blake2b(f"{seed} {track[0].track_id}".encode(), digest_size=8).digest())
 
 
 class NearestTracks(NamedTuple):

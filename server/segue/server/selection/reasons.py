@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from segue.core.index.vector_index import Vectors
-from segue.server.selection.track_table import Traits
+from segue.core.selection.track_table import Traits
 
 
 class SeedPart(NamedTuple):

@@ -25,7 +25,7 @@ _log = logging.getLogger(__name__)
 
 
 class SampledView(Protocol):
-    """A state of the catalogue that is searched in two ways; see ``segue.server.live_catalogue.view.View``."""
+    """A state of the catalogue that is searched in two ways; see ``segue.core.selection.view.View``."""
 
     def search(self, query: Vectors, k: int, exclude: Collection[str] = ()) -> list[Neighbour]:
         """Returns the ``k`` nearest tracks as for a caller."""

@@ -6,8 +6,8 @@ import numpy as np
 
 from segue.core.index.publishing import publish
 from segue.core.index.vector_index import ExactIndex
+from segue.core.selection.view import View
 from segue.server.live_catalogue.catalogue import LiveCatalogue
-from segue.server.live_catalogue.view import View
 from tests.helpers.machine.waiting import wait_until
 from tests.helpers.server.live_catalogues import add, embedding, following, remove, store_of
 

@@ -12,12 +12,12 @@ from segue.core.catalogue.records import Track, TrackFacts
 from segue.core.catalogue.store import TrackStore
 from segue.core.errors import StoreUnavailable
 from segue.core.index.publishing import publish
+from segue.core.selection.criteria import Criteria, TrackFilter
+from segue.core.selection.track_query import TrackQuery
 from segue.core.testing.memory_store import MemoryStore
 from segue.server.live_catalogue.catalogue import LiveCatalogue
 from segue.server.live_catalogue.catalogue_search import CatalogueSearch
 from segue.server.observability.metrics import Metrics
-from segue.server.selection.criteria import Criteria, TrackFilter
-from segue.server.selection.track_query import TrackQuery
 from tests.helpers.server.live_catalogues import (
     MANIFEST,
     SwitchableStore,

@@ -9,11 +9,11 @@ import numpy as np
 
 from segue.core.index.publishing import publish
 from segue.core.index.vector_index import ExactIndex
+from segue.core.selection.track_query import TrackQuery
 from segue.core.testing.memory_store import MemoryStore
 from segue.server.live_catalogue.catalogue import LiveCatalogue
 from segue.server.live_catalogue.catalogue_search import CatalogueSearch
 from segue.server.observability.metrics import Metrics
-from segue.server.selection.track_query import TrackQuery
 from tests.helpers.server.live_catalogues import (
     CountedStore,
     SwitchableStore,

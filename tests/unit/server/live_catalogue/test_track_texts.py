@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from segue.core.selection.folding import fold
 from segue.server.live_catalogue.track_texts import Match, TrackTexts
-from segue.server.selection.folding import fold
 
 TEXTS = {
     "a": ("Song of the Sea", "Björk", "Waves", "/music/Bjork/Waves/01.flac"),

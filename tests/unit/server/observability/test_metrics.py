@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from segue.server.live_catalogue.view import View
+from segue.core.selection.view import View
 from segue.server.observability.call_record import CallRecord
 from segue.server.observability.metrics import STAGES, Metrics
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from segue.core.index.vector_index import HnswIndex, Neighbour, Vectors
-from segue.server.live_catalogue.view import View
+from segue.core.selection.view import View
 from segue.server.observability.metrics import Metrics
 from segue.server.selection.recall_sample import RecallSample, SampledView
 from tests.helpers.catalogue.tracks import track_id

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segue.core.index.vector_index import Vectors
-from segue.server.selection.labels import NONE
+from segue.core.selection.labels import NONE
 
 Weights = NDArray[np.float64]
 

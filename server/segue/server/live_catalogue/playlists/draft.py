@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from segue.core.index.vector_index import Neighbour, Vectors
-from segue.server.selection.caps import Caps
-from segue.server.selection.criteria import Criteria, Variety
-from segue.server.selection.track_query import Selected, TrackQuery
-from segue.server.selection.track_table import TrackTable
+from segue.core.selection.caps import Caps
+from segue.core.selection.criteria import Criteria, Variety
+from segue.core.selection.track_query import Selected, TrackQuery
+from segue.core.selection.track_table import TrackTable
 
 ROUNDS = 8
 """Number of the tracks that a point gets, if so many are allowed."""

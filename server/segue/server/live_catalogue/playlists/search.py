@@ -12,18 +12,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segue.core.index.vector_index import Neighbour, Vectors
+from segue.core.selection.caps import Caps
+from segue.core.selection.criteria import Criteria, Variety
+from segue.core.selection.labels import NONE
+from segue.core.selection.selector import TrackSelector
+from segue.core.selection.track_query import Selected, TrackQuery
+from segue.core.selection.track_table import TrackTable
+from segue.core.selection.view import View
 from segue.server.live_catalogue.playlists.continuation import Candidates, PlayedList, continuation
 from segue.server.live_catalogue.playlists.draft import Draft
 from segue.server.live_catalogue.playlists.paths import Layer, angle_between, smoothest, waypoints
-from segue.server.live_catalogue.selector import TrackSelector
-from segue.server.live_catalogue.view import View
 from segue.server.observability.metrics import Metrics
-from segue.server.selection.caps import Caps
-from segue.server.selection.criteria import Criteria, Variety
-from segue.server.selection.labels import NONE
 from segue.server.selection.nearest_tracks import SPARE, FoundNeighbours
-from segue.server.selection.track_query import Selected, TrackQuery
-from segue.server.selection.track_table import TrackTable
 
 Numbers = NDArray[np.int64]
 

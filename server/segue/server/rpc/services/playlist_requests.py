@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from segue.core.errors import MalformedRequest
 from segue.core.model.artifact import Manifest
+from segue.core.selection.criteria import Criteria
 from segue.server.rpc import recommend_requests
-from segue.server.selection.criteria import Criteria
 from segue.v1.recommendation_service_pb2 import ContinueRequest, FindPathRequest
 
 DEFAULT_LENGTH, MIN_PATH, MAX_LENGTH = 25, 3, 100

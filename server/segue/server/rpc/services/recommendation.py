@@ -7,6 +7,8 @@ from contextlib import aclosing
 from functools import partial
 
 from segue.core.audio.pcm import PcmForm
+from segue.core.selection.shuffle import shuffled
+from segue.core.selection.track_query import TrackQuery
 from segue.server.callers.caller import current_caller
 from segue.server.components import ComponentsUser
 from segue.server.inference.arriving_audio import ArrivingAudio
@@ -28,8 +30,7 @@ from segue.server.rpc.streams import (
     write_timeout,
 )
 from segue.server.rpc.track_messages import response_of
-from segue.server.selection.nearest_tracks import FoundNeighbours, shuffled
-from segue.server.selection.track_query import TrackQuery
+from segue.server.selection.nearest_tracks import FoundNeighbours
 from segue.v1 import (
     recommendation_service_pb2,
     recommendation_service_pb2_grpc,
@@ -92,7 +93,7 @@ class RecommendationService(ComponentsUser, recommendation_service_pb2_grpc.Reco
         seeds = await find()
         found = await self._found(TrackQuery(seeds.embedding, limit, seeds.track_ids, criteria, seeds.is_one), skip)
         nearest = await described(found, components.catalogue, components.readers)
-        tracks = shuffled(nearest.tracks, criteria.variety.shuffle_seed)
+        tracks = shuffled(nearest.tracks, criteria.variety.shuffle_seed, lambda track: track[0].track_id)
         response = response_of(tracks, components.catalogue.table.copies_of)
         response.revision.CopyFrom(converters.revision(components.model_id, nearest.revision, nearest.stale))
         if found.emptied_by:

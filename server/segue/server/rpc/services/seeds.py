@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from segue.core.catalogue.tag_scores import MIN_TRACK_TAG
 from segue.core.errors import MalformedRequest
 from segue.core.index.vector_index import Vectors
+from segue.core.selection.criteria import TrackFilter
+from segue.core.selection.track_table import Traits
 from segue.server.inference.analyzed_clip import AnalyzedClip
 from segue.server.inference.bounded_executor import BoundedExecutor
 from segue.server.inference.engine import Engine
@@ -20,9 +22,7 @@ from segue.server.live_catalogue.catalogue import LiveCatalogue
 from segue.server.live_catalogue.catalogue_search import CatalogueSearch
 from segue.server.rpc import catalogue_requests, converters, recommend_requests
 from segue.server.rpc.streams import audio_errors
-from segue.server.selection.criteria import TrackFilter
 from segue.server.selection.reasons import SeedPart
-from segue.server.selection.track_table import Traits
 from segue.v1.recommendation_service_pb2 import RecommendRequest, Seed
 
 # Relative to the sum of the weights. A shorter sum has no direction but that of rounding errors.

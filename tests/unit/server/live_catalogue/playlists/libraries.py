@@ -12,14 +12,14 @@ from hypothesis import reject
 
 from segue.core.catalogue.records import TrackFacts
 from segue.core.index.vector_index import Vectors
-from segue.server.live_catalogue import selector
+from segue.core.selection import selector
+from segue.core.selection.criteria import Criteria
+from segue.core.selection.view import View
 from segue.server.live_catalogue.catalogue_search import CatalogueSearch, SearchedCatalogue
 from segue.server.live_catalogue.playlists import draft
 from segue.server.live_catalogue.playlists.continuation import PlayedList
 from segue.server.live_catalogue.playlists.search import ContinuationQuery, PathEnd, PathQuery, PlaylistSearch
-from segue.server.live_catalogue.view import View
 from segue.server.observability.metrics import Metrics
-from segue.server.selection.criteria import Criteria
 from tests.helpers.server.invented_library import Library, fold
 from tests.helpers.server.live_catalogues import WIDTH
 

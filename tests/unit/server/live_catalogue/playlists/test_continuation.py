@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from segue.core.index.vector_index import Vectors
-from segue.server.selection.criteria import Criteria, TrackFilter, Variety
-from segue.server.selection.track_query import TrackQuery
+from segue.core.selection.criteria import Criteria, TrackFilter, Variety
+from segue.core.selection.track_query import TrackQuery
 from tests.helpers.server.invented_criteria import filters, varieties
 from tests.helpers.server.invented_library import library, oracle
 from tests.unit.server.live_catalogue.playlists.libraries import (

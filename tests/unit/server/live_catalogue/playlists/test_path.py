@@ -12,10 +12,10 @@ from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
 from segue.core.index.vector_index import Vectors
+from segue.core.selection.criteria import Criteria, TrackFilter, Variety
 from segue.server.live_catalogue.playlists import draft
 from segue.server.live_catalogue.playlists.paths import angle_between, waypoints
 from segue.server.live_catalogue.playlists.search import PathEnd, PathQuery
-from segue.server.selection.criteria import Criteria, TrackFilter, Variety
 from tests.helpers.server.invented_criteria import filters, varieties
 from tests.helpers.server.invented_library import Library, fold, library, meets, random_vector
 from tests.unit.server.live_catalogue.playlists.libraries import (

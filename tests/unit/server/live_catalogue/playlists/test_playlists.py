@@ -8,11 +8,11 @@ import pytest
 
 from segue.core.errors import Starting
 from segue.core.index.vector_index import Neighbour
+from segue.core.selection.criteria import Criteria, Exclusion, TrackFilter, Variety
+from segue.core.selection.track_table import TrackTable
 from segue.server.live_catalogue.catalogue_search import CatalogueSearch
 from segue.server.live_catalogue.playlists.search import PlaylistSearch
 from segue.server.observability.metrics import Metrics
-from segue.server.selection.criteria import Criteria, Exclusion, TrackFilter, Variety
-from segue.server.selection.track_table import TrackTable
 from tests.helpers.server.invented_library import GENRES, library
 from tests.unit.server.live_catalogue.playlists.libraries import (
     Catalogue,

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from segue.server.live_catalogue import selector
-from segue.server.selection.criteria import Criteria, Exclusion, TrackFilter, Variety
-from segue.server.selection.track_query import TrackQuery
+from segue.core.selection import selector
+from segue.core.selection.criteria import Criteria, Exclusion, TrackFilter, Variety
+from segue.core.selection.track_query import TrackQuery
 from tests.helpers.server.invented_criteria import filters, varieties
 from tests.helpers.server.invented_library import GENRES, library, oracle
 

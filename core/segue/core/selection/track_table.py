@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from segue.core.catalogue.records import TrackFacts, has_same_values
 from segue.core.catalogue.tag_scores import MIN_TRACK_TAG, unpack_tag_scores
-from segue.server.selection.attributes import Attributes
-from segue.server.selection.folding import fold
-from segue.server.selection.labels import NONE, Labelled, Labels
+from segue.core.selection.attributes import Attributes
+from segue.core.selection.folding import fold
+from segue.core.selection.labels import NONE, Labelled, Labels
 
 Rows = NDArray[np.int64]
 Mask = NDArray[np.bool_]

@@ -7,8 +7,8 @@ import random
 import numpy as np
 import pytest
 
-from segue.server.selection import attributes as module
-from segue.server.selection.attributes import AttributeCondition, Attributes
+from segue.core.selection import attributes as module
+from segue.core.selection.attributes import AttributeCondition, Attributes
 
 VALUES: list[object] = ["calm", "wild", True, False, 1.0, 90.0, ("calm", "x"), ("x", "x"), ()]
 CONDITIONS = [

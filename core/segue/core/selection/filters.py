@@ -8,11 +8,11 @@ from pathlib import PurePosixPath
 
 import numpy as np
 
-from segue.server.selection.attributes import AttributeCondition
-from segue.server.selection.criteria import Exclusion, TrackFilter
-from segue.server.selection.folding import fold
-from segue.server.selection.labels import NONE
-from segue.server.selection.track_table import Mask, TrackTable
+from segue.core.selection.attributes import AttributeCondition
+from segue.core.selection.criteria import Exclusion, TrackFilter
+from segue.core.selection.folding import fold
+from segue.core.selection.labels import NONE
+from segue.core.selection.track_table import Mask, TrackTable
 
 _Condition = tuple[str, Callable[[], Mask]]
 

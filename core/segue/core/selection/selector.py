@@ -10,14 +10,14 @@ from typing import NamedTuple
 import numpy as np
 
 from segue.core.index.vector_index import COPY_COST, EF_SEARCH, Neighbour, VectorIndex, Vectors, ranked
-from segue.server.live_catalogue.view import View
-from segue.server.selection.caps import Caps, Numbers
-from segue.server.selection.criteria import TrackFilter
-from segue.server.selection.diversity import diverse_order
-from segue.server.selection.filters import allowed_rows
-from segue.server.selection.labels import NONE, Labelled
-from segue.server.selection.track_query import Selected, TrackQuery
-from segue.server.selection.track_table import Mask, Rows, TrackTable
+from segue.core.selection.caps import Caps, Numbers
+from segue.core.selection.criteria import TrackFilter
+from segue.core.selection.diversity import diverse_order
+from segue.core.selection.filters import allowed_rows
+from segue.core.selection.labels import NONE, Labelled
+from segue.core.selection.track_query import Selected, TrackQuery
+from segue.core.selection.track_table import Mask, Rows, TrackTable
+from segue.core.selection.view import View
 
 # hnswlib's search takes time and memory in proportion to the number of neighbours, above its ef.
 _MAX_GRAPH_NEIGHBOURS = 1_000

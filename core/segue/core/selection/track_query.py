@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from segue.core.index.vector_index import Neighbour, Vectors
-from segue.server.selection.criteria import Criteria
+from segue.core.selection.criteria import Criteria
 
 
 @dataclass(frozen=True)

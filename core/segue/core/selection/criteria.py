@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from segue.server.selection.attributes import AttributeCondition
+from segue.core.selection.attributes import AttributeCondition
 
 DEFAULT_PER_ARTIST = 2
 """Tracks of one artist among the recommended ones, unless a caller wants another number."""

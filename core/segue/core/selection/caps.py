@@ -8,8 +8,8 @@ from collections.abc import Collection, Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from segue.server.selection.criteria import Variety
-from segue.server.selection.labels import NONE, Labelled
+from segue.core.selection.criteria import Variety
+from segue.core.selection.labels import NONE, Labelled
 
 Numbers = NDArray[np.int32]
 

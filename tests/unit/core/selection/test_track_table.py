@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from segue.core.catalogue.records import TrackFacts
-from segue.server.live_catalogue.selector import TrackSelector
-from segue.server.live_catalogue.view import View
-from segue.server.selection.criteria import Criteria, TrackFilter
-from segue.server.selection.filters import allowed_rows
-from segue.server.selection.track_query import TrackQuery
-from segue.server.selection.track_table import TrackTable
+from segue.core.selection.criteria import Criteria, TrackFilter
+from segue.core.selection.filters import allowed_rows
+from segue.core.selection.selector import TrackSelector
+from segue.core.selection.track_query import TrackQuery
+from segue.core.selection.track_table import TrackTable
+from segue.core.selection.view import View
 from tests.helpers.server.live_catalogues import embedding
 
 
