@@ -40,7 +40,7 @@ from segue.trainer.evaluation.artists import ArtistSample
 from segue.trainer.evaluation.calibration import fit_temperature, log_softmax
 from segue.trainer.networks.segue_fast import BandScale, Shape
 from segue.trainer.networks.window_statistics import build_statistics
-from segue.trainer.reporting.report import table
+from segue.trainer.reporting.markdown import table
 from segue.trainer.training.distillation import attach_teacher_tags, nearest_patches, soft_targets
 from segue.trainer.training.plans import FastPlan
 from segue.trainer.training.train_fast import fit_linear

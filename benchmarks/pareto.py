@@ -53,7 +53,7 @@ from segue.trainer.evaluation.known_artists import sample_tracks
 from segue.trainer.evaluation.leakage import count_leakage, training_split
 from segue.trainer.evaluation.predict import predict
 from segue.trainer.export.artifact import write_artifact
-from segue.trainer.reporting.report import table
+from segue.trainer.reporting.markdown import table
 from segue.trainer.splits.split import VALID, artist_groups, load_split
 
 FAST = "segue-fast"

@@ -21,7 +21,7 @@ from segue.trainer.accurate.tags import training_tracks
 from segue.trainer.accurate.weights import read_backbone
 from segue.trainer.data.dataset import labels_of
 from segue.trainer.data.tagged_track import TaggedTrack
-from segue.trainer.reporting.report import table
+from segue.trainer.reporting.markdown import table
 from segue.trainer.splits.split import artist_groups, gtzan_artists
 from tests.corpus.embeddings.candidates import candidates
 from tests.corpus.embeddings.clips import GTZAN, Clip, fma_clips, gtzan_clips

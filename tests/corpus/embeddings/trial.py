@@ -9,7 +9,7 @@ import numpy as np
 
 from segue.trainer.arrays import Floats, Positions
 from segue.trainer.evaluation.artists import Interval
-from segue.trainer.reporting.report import table
+from segue.trainer.reporting.markdown import table
 from tests.corpus.embeddings.candidates import Candidate
 from tests.corpus.embeddings.clips import RENDITIONS, Clip
 from tests.corpus.embeddings.scores import (

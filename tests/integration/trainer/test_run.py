@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -179,6 +180,52 @@ def test_an_evaluation_writes_a_report(artifact: Path, folder: Path, tmp_path: P
     text = (tmp_path / "report.md").read_text()
     for part in ("3 tracks, side valid of random-tracks", "curves.png", "from the pool", "| seed | 4 |"):
         assert part in text
+
+
+def test_an_evaluation_judges_recommendations(artifact: Path, folder: Path, tmp_path: Path) -> None:
+    """Table, JSON and report have the ways to recommend, with copies that are recognized and the given artists."""
+    clips = tmp_path / "clips"
+    shutil.copytree(folder, clips)
+    (clips / "calm" / "calm.00009.wav").unlink()
+    copied, _ = soundfile.read(clips / "calm" / "calm.00001.wav")
+    soundfile.write(clips / "calm" / "calm.00008.flac", copied / 2, 22_050)
+    rows = [f"{genre}.{seed:05}\tSinger {seed % 2}\tAlbum {seed}" for genre in GENRES for seed in range(4)]
+    (tmp_path / "artists.tsv").write_text("\n".join(["track\tartist\talbum", *rows]))
+    options = ("--model", artifact, "--input", clips, "--recommend", "--artists", tmp_path / "artists.tsv")
+    figures = json.loads(run("evaluate", *options, "--json", "--report", tmp_path / "report").stdout)
+    judged = figures["recommendations"]
+    ways = {way["name"]: way["figures"] for way in judged["ways"]}
+    assert (13, 13, True, []) == tuple(judged[name] for name in ("seeds", "tracks", "leave_one_out", "not_judged"))
+    assert {"low", "mean", "high"} == set(ways["the nearest tracks"]["precision_at_10"])
+    assert ways["the nearest tracks"]["copies_in_10"]["mean"] > 0
+    assert 0 == ways["copies folded"]["copies_in_10"]["mean"]
+    assert (
+        ways["at most 1 per album"]["precision_at_10"]["mean"] < ways["the nearest tracks"]["precision_at_10"]["mean"]
+    )
+    report = (tmp_path / "report" / "report.md").read_text()
+    assert "## Ways to recommend" in report
+    assert "- default, copies folded: the cost in P@10 is" in report
+    table = run("evaluate", *options)
+    assert "default, at most 2 per artist: the cost in P@10 is" in table.stdout
+    assert "skew of" in table.stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "sentence"),
+    [
+        (("--artists", "none.tsv"), 2, "--artists is for recommendations"),
+        (("--recommend", "--artists", "none.tsv"), 1, "none.tsv is not a table of artists"),
+        (("--recommend", "--split", "SPLIT", "--side", "valid"), 1, "there are 2 to recommend"),
+    ],
+)
+def test_recommendations_that_cannot_be_judged(
+    options: tuple[str, ...], code: int, sentence: str, artifact: Path, folder: Path
+) -> None:
+    """The error says what to do."""
+    named = [artifact / "split.tsv" if option == "SPLIT" else option for option in options]
+    result = run("evaluate", "--model", artifact, "--input", folder, *named)
+    assert code == result.exit_code
+    assert sentence in result.stderr
 
 
 def test_an_evaluation_without_a_split_takes_all_tracks(artifact: Path, folder: Path) -> None:

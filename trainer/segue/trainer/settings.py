@@ -83,6 +83,8 @@ class EvaluateSettings:
         as_json: print one JSON document instead of a table.
         predictions: file to write the predictions to (npz), or None.
         report: folder to write a report to, or None.
+        recommend: also judge each way to recommend.
+        artists: table of artists and albums (tsv), or None for those of GTZAN's index.
     """
 
     model: Path
@@ -94,6 +96,8 @@ class EvaluateSettings:
     as_json: bool
     predictions: Path | None
     report: Path | None
+    recommend: bool
+    artists: Path | None
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segue.core.features.fingerprint import MAX_WINDOWS, Fingerprint, Words
-from segue.core.index.vector_index import HnswIndex, Vectors
+from segue.core.index.vector_index import ExactIndex, HnswIndex, Vectors
 
 # Copies of a track are among its nearest tracks. By the default network their cosine is above 0.97; segue-fast has
 # lower ones, since it depends on the highest frequencies, which some formats leave out.
@@ -96,7 +96,7 @@ def _said(first: Words, second: Words) -> Words:
 
 
 def find_copies(
-    index: HnswIndex,
+    index: ExactIndex | HnswIndex,
     vectors: Vectors,
     read: Callable[[Sequence[str]], Iterable[Fingerprint | None]],
 ) -> dict[str, str]:
@@ -120,7 +120,7 @@ def find_copies(
     return groups.members()
 
 
-def _candidates(index: HnswIndex, vectors: Vectors, fingerprints: _Fingerprints) -> Iterator[_Pairs]:
+def _candidates(index: ExactIndex | HnswIndex, vectors: Vectors, fingerprints: _Fingerprints) -> Iterator[_Pairs]:
     """Yields pairs [p, 2] of rows with similar embeddings and comparable fingerprints."""
     known = np.full((len(index), min(len(index), _NEIGHBOURS)), -1, np.int32)  # the nearest rows so far
     for start in range(0, len(index) if fingerprints.windows.any() else 0, _ROWS_AT_ONCE):

@@ -142,3 +142,11 @@ def test_one_artist_in_all() -> None:
     """The share has the interval of one track."""
     right = np.array([0.0, 1.0, 1.0])
     assert pytest.approx([2 / 3, *wilson_interval(1, 1)]) == list(sample(3).share_interval(right))
+
+
+def test_an_interval_of_a_statistic_that_counts_different_tracks() -> None:
+    """Draws have fewer different tracks than there are, and the interval is around the number of all."""
+    interval = sample(*[2] * 20).centred_interval_of(lambda weights: float(np.count_nonzero(weights)))
+    assert 40 == interval.mean
+    assert 32 < interval.low < 40 < interval.high < 47
+    assert np.isnan(sample(5).centred_interval_of(np.sum).low)

@@ -11,7 +11,7 @@ from segue.trainer.accurate.head import DISCRIMINANTS, JUDGES, NETWORKS, REGRESS
 from segue.trainer.cross_validation.scores import Scores
 from segue.trainer.data.tagged_track import TaggedTrack
 from segue.trainer.evaluation.artists import ArtistSample, Interval
-from segue.trainer.reporting.report import table
+from segue.trainer.reporting.markdown import table
 
 FORMER: Design = (DISCRIMINANTS, NETWORKS)
 """The design that the others are compared with."""

@@ -9,6 +9,7 @@ from typing import Any
 from segue.core.model.artifact import Manifest
 from segue.core.quantities import quantity
 from segue.trainer.reporting.cautions import caution_about_regression
+from segue.trainer.reporting.markdown import table
 from segue.trainer.reporting.model_card import (
     PROXY_LIMIT,
     REPRODUCIBLE,
@@ -19,7 +20,6 @@ from segue.trainer.reporting.model_card import (
     format_figure,
     format_interval,
 )
-from segue.trainer.reporting.report import table
 
 _PRECISION = "precision_at_10_other_artists"
 _LIMITS = [

@@ -8,8 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from segue.core.quantities import quantity
 from segue.trainer.accurate.musicnn import LAYER, TAGS
+from segue.trainer.arrays import Floats
 from segue.trainer.data.tag_file import REMEDY, WindowTags, read_tag_file, write_tag_file
 from segue.trainer.data.tagged_copies import tagged_copies
 from segue.trainer.data.tagged_track import TaggedTrack
@@ -81,6 +84,13 @@ def caution_about_copies(tracks: Sequence[TaggedTrack]) -> Iterator[str]:
             f"{quantity(copies, 'track is a copy', 'tracks are copies')} of others by the tags. The folds "
             "keep copies together; remove them to train on each recording once."
         )
+
+
+def mean_tags(tracks: Sequence[TaggedTrack], windows: int) -> Floats:
+    """Computes the mean tags [n, 50] of at most so many windows of each track, each brought to length 1."""
+    means = np.stack([track.spread(windows).tags.mean(0) for track in tracks])
+    vectors: Floats = means / np.maximum(np.linalg.norm(means, axis=1, keepdims=True), np.finfo(np.float32).tiny)
+    return vectors
 
 
 def genre_of(track: str) -> str:

@@ -89,6 +89,8 @@ def split(settings: SplitSettings) -> None:
     options.JSON,
     options.PREDICTIONS,
     options.REPORT,
+    options.RECOMMEND,
+    options.ARTISTS,
 )
 def evaluate(settings: EvaluateSettings) -> None:
     """Evaluates a trained model on labelled tracks."""
@@ -96,6 +98,8 @@ def evaluate(settings: EvaluateSettings) -> None:
         raise click.UsageError("--side and --pool name sides of a split. Name the split by --split.")
     if (settings.source is None) == (settings.tags is None):
         raise click.UsageError("Name what to evaluate on: either --input or --tags.")
+    if settings.artists and not settings.recommend:
+        raise click.UsageError("--artists is for recommendations. Add --recommend, or leave it out.")
     with silenced_tensorflow():
         from segue.trainer.commands.evaluate import evaluate as run  # noqa: PLC0415 - importing TensorFlow takes seconds
 

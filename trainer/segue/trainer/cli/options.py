@@ -244,6 +244,18 @@ PREDICTIONS = click.option(
     "--predictions", type=_FILE, help="Write tracks, genres, posteriors and embeddings to this file (npz)."
 )
 REPORT = click.option("--report", type=_FOLDER, help="Write report.md and its figures to this folder.")
+RECOMMEND = click.option(
+    "--recommend",
+    is_flag=True,
+    help="Also judge recommendations by each setting of Recommend: copies, limits for an artist and an album, "
+    "diversity and others. Takes a minute for some hundred tracks.",
+)
+ARTISTS = click.option(
+    "--artists",
+    type=_FILE,
+    help="Table (tsv) with the columns track, artist and, if known, album, for --recommend.  "
+    "[default: the artists of GTZAN's tracks]",
+)
 
 RUNS = click.option(
     "--runs",

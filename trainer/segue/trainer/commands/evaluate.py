@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import click
 
@@ -15,19 +15,21 @@ from segue.core.model.load_model import load_model
 from segue.core.model.trained_model import Model
 from segue.core.quantities import quantity
 from segue.trainer import console
-from segue.trainer.accurate.predict import predict_tagged
-from segue.trainer.accurate.tags import caution_about_layer, read_tags
-from segue.trainer.data.inputs import Selects, choose_side, open_input, select_all
-from segue.trainer.data.labelled_windows import LabelledWindows, chunks_of
+from segue.trainer.commands.evaluated_tracks import EvaluatedTracks, open_tracks
+from segue.trainer.data.inputs import choose_side
 from segue.trainer.errors import DataUnusable
 from segue.trainer.evaluation.analysis import analyze_predictions
 from segue.trainer.evaluation.leakage import Leakage, count_leakage, training_split
 from segue.trainer.evaluation.metrics import evaluation_metrics
 from segue.trainer.evaluation.precision import K_VALUES
-from segue.trainer.evaluation.predict import predict
 from segue.trainer.evaluation.predictions import Predictions
+from segue.trainer.evaluation.recommendations.judge import judge_recommendations
+from segue.trainer.evaluation.recommendations.judgement import JudgedRecommendations
+from segue.trainer.evaluation.recommendations.owners import gtzan_owners, read_owners
+from segue.trainer.evaluation.recommendations.tracks import JudgedTracks
 from segue.trainer.outputs import check_writable
 from segue.trainer.reporting.figures_table import print_figures
+from segue.trainer.reporting.recommendations import as_json, print_recommendations
 from segue.trainer.reporting.report import REPORT, write_report
 from segue.trainer.reporting.run_record import read_record
 from segue.trainer.settings import EvaluateSettings
@@ -37,20 +39,20 @@ from segue.trainer.splits.split import TEST, Split, load_split
 _NULL_PRECISIONS = {f"precision_at_{k}": None for k in K_VALUES}
 
 
-class _Tracks(Protocol):
-    """Labelled tracks that a network can predict."""
-
-    @property
-    def genres(self) -> dict[str, str]:
-        """The genre of each track."""
-
-    def predict(self, split: Split | None, side: str | None) -> Predictions:
-        """Predicts the tracks on a side of a split, or all of them where either is None."""
-
-
 @dataclass(frozen=True)
-class _Evaluation:
-    """Predictions for the evaluated tracks, and where they come from."""
+class Evaluation:
+    """Predictions for the evaluated tracks, and where they come from.
+
+    Attributes:
+        model: the network.
+        split: the split, or None.
+        side: the evaluated side, or None for all.
+        predictions: predictions for the evaluated tracks.
+        pool: predictions for other tracks to recommend from, or None.
+        leakage: the evaluated tracks that the network has seen.
+        compared: the tracks of a judgement of recommendations, or None if they were not judged.
+        judged: the judgement, or None.
+    """
 
     model: Model
     split: Split | None
@@ -58,6 +60,8 @@ class _Evaluation:
     predictions: Predictions
     pool: Predictions | None
     leakage: Leakage
+    compared: JudgedTracks | None
+    judged: JudgedRecommendations | None
 
 
 def evaluate(settings: EvaluateSettings) -> None:
@@ -67,7 +71,7 @@ def evaluate(settings: EvaluateSettings) -> None:
         SegueError: the artifact, the input or the split cannot be used.
     """
     _check_outputs(settings)
-    evaluation = _evaluate(settings)
+    evaluation = evaluate_input(settings)
     if settings.predictions:
         evaluation.predictions.save(settings.predictions)
     if settings.report:
@@ -77,6 +81,8 @@ def evaluate(settings: EvaluateSettings) -> None:
         click.echo(json.dumps(figures, indent=2))
     else:
         print_figures(figures)
+        if evaluation.judged:
+            print_recommendations(evaluation.judged)
 
 
 def _check_outputs(settings: EvaluateSettings) -> None:
@@ -88,24 +94,36 @@ def _check_outputs(settings: EvaluateSettings) -> None:
         check_writable(path)
 
 
-def _evaluate(settings: EvaluateSettings) -> _Evaluation:
+def evaluate_input(settings: EvaluateSettings) -> Evaluation:
+    """Predicts what the settings name, and judges recommendations if they ask for it.
+
+    Raises:
+        SegueError: the artifact, the input or the split cannot be used.
+    """
     model = load_model(require_model(settings.model))
     split = load_split(settings.split) if settings.split else None
-    tracks = _open_tracks(settings, model)
+    if settings.recommend and split and split.leaky:
+        raise DataUnusable(
+            f"--recommend judges whole tracks, and {split.label} has single windows. Name another --split."
+        )
+    tracks = open_tracks(settings, model)
     side = _choose_side(settings, split, tracks.genres) if split else None
     predictions = tracks.predict(split, side)
     # Without a pool, the evaluated side is the pool, and no track is recommended to itself.
     pool = tracks.predict(split, settings.pool) if settings.pool and settings.pool != side else None
     leakage = count_leakage(training_split(settings.model, model.manifest), predictions.tracks)
-    return _Evaluation(model, split, side, predictions, pool, leakage)
+    compared = _compared(settings, tracks, predictions, pool) if settings.recommend else None
+    judged = judge_recommendations(compared) if compared else None
+    return Evaluation(model, split, side, predictions, pool, leakage, compared, judged)
 
 
-def _open_tracks(settings: EvaluateSettings, model: Model) -> _Tracks:
-    if settings.tags:
-        return _TaggedTracks(settings.tags, model)
-    if settings.source:
-        return _AudioTracks(settings.source, model)
-    raise DataUnusable("There is no input to evaluate on. Name one with --input or --tags.")
+def _compared(
+    settings: EvaluateSettings, tracks: EvaluatedTracks, predictions: Predictions, pool: Predictions | None
+) -> JudgedTracks:
+    """Returns the seeds and the catalogue with what is known of them."""
+    owners = read_owners(settings.artists, tracks.genres) if settings.artists else gtzan_owners()
+    seeds, pool = tracks.comparable(predictions), pool and tracks.comparable(pool)
+    return JudgedTracks(seeds, pool, owners, tracks.fingerprints)
 
 
 def _choose_side(settings: EvaluateSettings, split: Split, genres: Mapping[str, str]) -> str | None:
@@ -120,14 +138,15 @@ def _choose_side(settings: EvaluateSettings, split: Split, genres: Mapping[str, 
     return None
 
 
-def _write_report(folder: Path, artifact: Path, evaluation: _Evaluation) -> None:
+def _write_report(folder: Path, artifact: Path, evaluation: Evaluation) -> None:
     predictions, leakage, split = evaluation.predictions, evaluation.leakage, evaluation.split
     manifest = evaluation.model.manifest
     where = f"side {evaluation.side or 'all'} of {split.label}" if split else "the whole input"
+    analysis = analyze_predictions(predictions, evaluation.pool, manifest.temperature, refit=leakage.selected_on != 0)
     write_report(
         folder,
         manifest,
-        analyze_predictions(predictions, evaluation.pool, manifest.temperature, refit=leakage.selected_on != 0),
+        replace(analysis, judged=evaluation.judged),
         read_record(artifact),
         ", ".join([quantity(len(predictions.tracks), "track"), where, *leakage.sentences()]),
         leaky=split is not None and split.leaky,
@@ -136,63 +155,11 @@ def _write_report(folder: Path, artifact: Path, evaluation: _Evaluation) -> None
     console.notify(f"report written to {folder / REPORT}")
 
 
-def _figures(evaluation: _Evaluation, pool: str | None) -> dict[str, Any]:
+def _figures(evaluation: Evaluation, pool: str | None) -> dict[str, Any]:
     """Returns the figures by name, with the model id, the leakage and, where there is a split, its facts."""
     split, facts = evaluation.split, {}
     if split:
         facts = {"split": split.label, "split_digest": split.digest, "side": evaluation.side, "pool": pool}
     metrics = _NULL_PRECISIONS | evaluation_metrics(evaluation.predictions, evaluation.pool)
-    return {"model_id": evaluation.model.manifest.model_id, **facts, **asdict(evaluation.leakage), **metrics}
-
-
-class _TaggedTracks:
-    """The tracks of a file of tags, which is read once."""
-
-    def __init__(self, path: Path, model: Model) -> None:
-        self._tracks, self._model = read_tags(path), model
-        for sentence in caution_about_layer(path, self._tracks):
-            console.notify(sentence)
-
-    @property
-    def genres(self) -> dict[str, str]:
-        """The genre of each track."""
-        return {track.track: track.genre for track in self._tracks}
-
-    def predict(self, split: Split | None, side: str | None) -> Predictions:
-        """Predicts the tracks on a side of a split, or all of them where either is None."""
-        selects = _selects_side(split, side)
-        return predict_tagged(self._model, [track for track in self._tracks if selects(track.track)])
-
-
-class _AudioTracks:
-    """The tracks of a folder of audio or of an archive; each is extracted once."""
-
-    def __init__(self, path: Path, model: Model) -> None:
-        self._input, self._model = open_input(path, model.manifest.features), model
-        self._chunks: list[LabelledWindows] | None = None
-
-    @property
-    def genres(self) -> dict[str, str]:
-        """The genre of each track."""
-        return self._input.genres
-
-    def predict(self, split: Split | None, side: str | None) -> Predictions:
-        """Predicts the tracks, or the chunks, on a side of a split, or all of them where either is None."""
-        selects = _selects_side(split, side)
-        if not (split and split.leaky):
-            return predict(self._model, self._extract(selects))
-        if self._chunks is None:
-            self._chunks = [chunk for clip in self._extract(select_all) for chunk in chunks_of(clip)]
-        return predict(self._model, [chunk for chunk in self._chunks if selects(chunk.track)])
-
-    def _extract(self, selects: Selects) -> list[LabelledWindows]:
-        with console.progress_bar("extracting windows") as progress:
-            extracted, dropped = self._input.extract(self._model.manifest.windows, selects, progress)
-        console.notify_dropped(dropped)
-        return extracted
-
-
-def _selects_side(split: Split | None, side: str | None) -> Selects:
-    if split is None or side is None:
-        return select_all
-    return lambda track: split.side(track) == side
+    judged = {"recommendations": as_json(evaluation.judged)} if evaluation.judged else {}
+    return {"model_id": evaluation.model.manifest.model_id, **facts, **asdict(evaluation.leakage), **metrics, **judged}

@@ -10,7 +10,7 @@ from segue.trainer.comparison.runs import COMBINED, LONGER
 from segue.trainer.comparison.section import Section
 from segue.trainer.evaluation.artists import Interval
 from segue.trainer.networks.paper import CNN, CNN_LSTM
-from segue.trainer.reporting.report import table
+from segue.trainer.reporting.markdown import table
 from segue.trainer.splits.split import LEAKY
 
 UNMEASURED = "UNMEASURED"
@@ -54,7 +54,8 @@ def _introduction(command: str, results: str) -> list[str]:
         "",
         'This page measures the networks of the paper "Music Genre Classification Using LSTM and CNN". The networks '
         "that ship with Segue have cards: [segue-accurate](../models/segue-accurate/model-card.md) and "
-        "[segue-fast](../models/segue-fast/model-card.md).",
+        "[segue-fast](../models/segue-fast/model-card.md). [recommendation.md](recommendation.md) judges "
+        "recommendations by each setting.",
         "",
         "Every network gets the same columns of the same clips, in windows of 3 s, or of the length in its name. A run "
         f"uses the validation clips only to select the epoch. `{COMBINED}` joins both networks of a seed by the "

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from segue.trainer.evaluation.artists import Interval
 from segue.trainer.evaluation.calibration import ReliabilityBin
 from segue.trainer.evaluation.predictions import Predictions
+from segue.trainer.evaluation.recommendations.judgement import JudgedRecommendations
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ class Analysis:
         before: reliability before the temperature.
         after: reliability at the cross-fitted temperatures where there are such, else at that of the artifact.
         precisions: precision of the recommendations.
+        judged: the ways to recommend, or None where they were not judged.
     """
 
     predictions: Predictions
@@ -63,3 +65,4 @@ class Analysis:
     before: tuple[ReliabilityBin, ...]
     after: tuple[ReliabilityBin, ...]
     precisions: tuple[Precision, ...]
+    judged: JudgedRecommendations | None = None

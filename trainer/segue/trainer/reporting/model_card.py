@@ -10,7 +10,8 @@ from segue.core.quantities import quantity
 from segue.trainer.evaluation.artists import Interval
 from segue.trainer.evaluation.precision import K_VALUES
 from segue.trainer.reporting.cautions import UNCALIBRATED
-from segue.trainer.reporting.report import describe_intervals, table
+from segue.trainer.reporting.markdown import table
+from segue.trainer.reporting.report import describe_intervals
 from segue.trainer.splits.split import Split
 from segue.trainer.training.plans import AnyPlan
 from segue.trainer.training.recipe import Recipe

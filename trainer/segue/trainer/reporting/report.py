@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from segue.core.model.artifact import Manifest
@@ -11,6 +11,8 @@ from segue.trainer.evaluation.leakage import TRAINING_SIDE
 from segue.trainer.evaluation.results import Analysis
 from segue.trainer.outputs import write_text
 from segue.trainer.reporting.figures import CONFUSION, CURVES, MAP, RELIABILITY, draw_all
+from segue.trainer.reporting.markdown import table
+from segue.trainer.reporting.recommendations import EXPLANATION, markdown
 from segue.trainer.reporting.run_record import RunRecord
 from segue.trainer.splits.split import LEAKY
 
@@ -56,6 +58,7 @@ def write_report(
         *([f"![{_caption(name, record)}]({FIGURES}/{name})", "", _caption(name, record)] for name in drawn),
         _genres(analysis),
         _precisions(analysis),
+        _ways(analysis),
         _run(manifest, record),
     ]
     text = "\n".join(line for part in parts if part for line in [*part, ""])
@@ -79,11 +82,6 @@ def describe_intervals(figures: Mapping[str, float]) -> str:
         "In brackets: 95 % intervals over artists, drawn within genres. The clips are worth "
         f"{figures['artists']:.0f} artists with equally many clips; a clip of unknown artist counts as one."
     )
-
-
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    """Builds a Markdown table, line by line."""
-    return [f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows)]
 
 
 def _warning(*, leaky: bool, trained_on: bool) -> list[str]:
@@ -140,6 +138,12 @@ def _precisions(analysis: Analysis) -> list[str]:
         "",
         *table(("recommended", "k", "precision", "random"), rows),
     ]
+
+
+def _ways(analysis: Analysis) -> list[str]:
+    if analysis.judged is None:
+        return []
+    return ["## Ways to recommend", "", EXPLANATION, "", *markdown(analysis.judged)]
 
 
 def _run(manifest: Manifest, record: RunRecord | None) -> list[str]:

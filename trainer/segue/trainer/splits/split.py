@@ -201,11 +201,11 @@ def _check_digest(split: Split, saved: str, path: Path) -> None:
 
 
 def _packaged_rows(name: str) -> list[dict[str, str]]:
-    return _parse_rows((files("segue.trainer") / "splits" / name).read_text(encoding="utf-8"), name)
+    return parse_rows((files("segue.trainer") / "splits" / name).read_text(encoding="utf-8"), name)
 
 
 def _parse_split(text: str, path: Path) -> Split:
-    rows = _parse_rows(text, str(path))
+    rows = parse_rows(text, str(path))
     kind: Kind = "chunk" if rows and "chunk" in rows[0] else "track"
     return Split(_parse_head(text).get("name", path.stem), {row[kind]: row["split"] for row in rows}, kind)
 
@@ -216,7 +216,17 @@ def _parse_head(text: str) -> dict[str, str]:
     return {words[0]: words[1] for words in lines if len(words) == 2}
 
 
-def _parse_rows(text: str, name: str) -> list[dict[str, str]]:
+def parse_rows(text: str, name: str) -> list[dict[str, str]]:
+    """Returns the rows of a table with tabs, by its columns, without the comments at its head.
+
+    Args:
+        text: the table, with a column track or chunk.
+        name: its name for errors.
+
+    Raises:
+        SplitMismatch: a track is named twice.
+        KeyError: there is neither of the columns.
+    """
     lines = [line for line in dropwhile(_is_comment, text.splitlines()) if line.strip()]
     rows = [_strip_cells(row) for row in csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)]
     seen: set[str] = set()
