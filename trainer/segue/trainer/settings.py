@@ -208,3 +208,34 @@ class SuggestSettings:
     tag_cache: Path
     as_json: bool
     path_end: str | None
+
+
+@dataclass(frozen=True)
+class CollaborativeSettings:
+    """Settings of ``segue-trainer collaborative``.
+
+    Attributes:
+        plays: table of plays, or folder of hetrec2011-lastfm-2k.
+        embeddings: file of the embeddings of tracks, or None to use the tags in the folder of plays.
+        artists: table of the artist of each track, where artists are the items; or None.
+        output: folder of the factor model, or None to write none.
+        factors: width of the factors, 1 or above.
+        regularization: penalty of the factors, above 0.
+        min_users: users who must have played an item, 1 or above.
+        folds: number of folds of cold items, 2 or above.
+        seed: seed of the factors, the items left out and the folds.
+        threads: number of threads, 1 or above.
+        as_json: print one JSON document instead of tables.
+    """
+
+    plays: Path
+    embeddings: Path | None
+    artists: Path | None
+    output: Path | None
+    factors: int
+    regularization: float
+    min_users: int
+    folds: int
+    seed: int
+    threads: int
+    as_json: bool

@@ -10,9 +10,10 @@ from segue.core.model.tensorflow_import import enable_onednn
 from segue.core.model.tensorflow_stderr import silenced_tensorflow
 from segue.core.optional_dependencies import require_extra
 from segue.core.settings.version import VERSION
-from segue.trainer.cli import options
+from segue.trainer.cli import collaborative_options, options
 from segue.trainer.cli.errors import ErrorReportingGroup
 from segue.trainer.settings import (
+    CollaborativeSettings,
     CompareHeadsSettings,
     CompareSettings,
     EvaluateSettings,
@@ -32,7 +33,7 @@ from segue.trainer.settings import (
 @click.version_option(VERSION)
 def main() -> None:
     """Trains networks that classify music by genre, and evaluates them on labelled tracks."""
-    require_extra("trainer", "keras", "matplotlib", "onnx", "rich", "sklearn", "tensorflow", "tf2onnx")
+    require_extra("trainer", "implicit", "keras", "matplotlib", "onnx", "rich", "sklearn", "tensorflow", "tf2onnx")
     enable_onednn()
 
 
@@ -229,5 +230,38 @@ def suggest(settings: SuggestSettings) -> None:
         raise click.UsageError("--json prints the paths, too: leave out --paths and --print0.")
     with silenced_tensorflow():
         from segue.trainer.commands.suggest import suggest as run  # noqa: PLC0415 - importing TensorFlow takes seconds
+
+    run(settings)
+
+
+@main.command("collaborative")
+@options.gathered(
+    CollaborativeSettings,
+    collaborative_options.PLAYS,
+    collaborative_options.EMBEDDINGS,
+    collaborative_options.ARTISTS,
+    collaborative_options.OUTPUT,
+    collaborative_options.FACTORS,
+    collaborative_options.REGULARIZATION,
+    collaborative_options.MIN_USERS,
+    collaborative_options.FOLDS,
+    collaborative_options.SEED,
+    collaborative_options.THREADS,
+    options.JSON,
+)
+def collaborative(settings: CollaborativeSettings) -> None:
+    """Learns factors from plays, and measures what they add to the sound.
+
+    Hides one item of each user, and then all plays of one fold of items after the other, and compares recommenders by
+    how many of the hidden ones they find.
+    """
+    if settings.embeddings is None and not settings.plays.is_dir():
+        raise click.UsageError("--embeddings is missing. Only the folder of hetrec2011-lastfm-2k has tags instead.")
+    if settings.artists and not settings.embeddings:
+        raise click.UsageError("--artists names the artists of embedded tracks. Name the tracks by --embeddings.")
+    if settings.embeddings and settings.plays.is_dir() and not settings.artists:
+        raise click.UsageError("--artists is missing: the items of hetrec2011-lastfm-2k are artists.")
+    with silenced_tensorflow():
+        from segue.trainer.commands.collaborative import collaborative as run  # noqa: PLC0415 - TensorFlow
 
     run(settings)
