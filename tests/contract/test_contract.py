@@ -13,9 +13,15 @@ from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from segue.client import AsyncClient, Client
 from segue.server.rpc.services.catalog import CatalogService
 from segue.server.rpc.services.classification import ClassificationService
+from segue.server.rpc.services.feedback import FeedbackService
 from segue.server.rpc.services.playlists import PlaylistService
 from segue.server.rpc.services.recommendation import RecommendationService
-from segue.v1 import catalog_service_pb2, classification_service_pb2, recommendation_service_pb2
+from segue.v1 import (
+    catalog_service_pb2,
+    classification_service_pb2,
+    feedback_service_pb2,
+    recommendation_service_pb2,
+)
 
 ROOT = Path(__file__).parents[2]
 SERVICES: list[ServiceDescriptor] = [
@@ -23,8 +29,9 @@ SERVICES: list[ServiceDescriptor] = [
     recommendation_service_pb2.DESCRIPTOR.services_by_name["RecommendationService"],
     recommendation_service_pb2.DESCRIPTOR.services_by_name["PlaylistService"],
     catalog_service_pb2.DESCRIPTOR.services_by_name["CatalogService"],
+    feedback_service_pb2.DESCRIPTOR.services_by_name["FeedbackService"],
 ]
-KINDS = (CatalogService, ClassificationService, PlaylistService, RecommendationService)
+KINDS = (CatalogService, ClassificationService, FeedbackService, PlaylistService, RecommendationService)
 HANDLERS = {service.__name__: service for service in KINDS}
 METHODS = [pytest.param(method, id=method.name) for service in SERVICES for method in service.methods]
 # The client's name for a method, if it is not the method's in snake case.
@@ -60,7 +67,8 @@ def test_every_method_is_in_the_clients(method: MethodDescriptor, client: type) 
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method_is_tested(method: MethodDescriptor) -> None:
     """The server's tests call each method, through the attribute of `stubs` with its name."""
-    folders = [ROOT / "tests" / "integration" / "server" / name for name in ("calls", "choice", "writes")]
+    names = ("calls", "choice", "feedback", "writes")
+    folders = [ROOT / "tests" / "integration" / "server" / name for name in names]
     files = [file for folder in folders for file in folder.glob("test_*.py")]
     trees = [ast.parse(file.read_text(encoding="utf-8")) for file in files]
     tests = [

@@ -50,9 +50,15 @@ def grpcurl() -> Path:
 
 
 def test_grpcurl_lists_the_services(grpcurl: Path, server: str) -> None:
-    """Reflection lists the four services and health."""
+    """Reflection lists the services and health."""
     services = output_of(grpcurl, "-plaintext", server, "list").split()
-    expected = {"ClassificationService", "RecommendationService", "PlaylistService", "CatalogService"}
+    expected = {
+        "ClassificationService",
+        "RecommendationService",
+        "PlaylistService",
+        "CatalogService",
+        "FeedbackService",
+    }
     assert {f"segue.v1.{name}" for name in expected} <= set(services)
     assert "grpc.health.v1.Health" in services
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 from google.protobuf.field_mask_pb2 import FieldMask
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from segue.client._audio import AudioSource, audio_message
 from segue.client._endpoint import Call
@@ -26,6 +28,7 @@ from segue.v1.catalog_service_pb2 import (
     SearchTracksResponse,
 )
 from segue.v1.classification_service_pb2 import ClassifyRequest, ClassifyResponse
+from segue.v1.feedback_service_pb2 import FeedbackKind, RecordFeedbackRequest, RecordFeedbackResponse
 from segue.v1.recommendation_service_pb2 import (
     ContinueRequest,
     ContinueResponse,
@@ -48,6 +51,9 @@ TRACK_ID = re.compile(r"[0-9a-f]{32}|external:.+", re.DOTALL)
 
 SeedSource: TypeAlias = AudioSource | str | Seed
 """A clip, the id of a track, or a `segue.v1` Seed message, such as one with a genre or a weight."""
+
+FeedbackAction: TypeAlias = Literal["played", "skipped", "liked", "disliked"]
+"""An action of a user."""
 
 # A backslash of a file name, in front of what looks like an escape of the indexer.
 _LIKE_ESCAPE = re.compile(rb"\\(?=x(?:5c|[89a-f][0-9a-f]))")
@@ -223,6 +229,26 @@ def next_matches(
 def status() -> Call[GetStatusRequest, GetStatusResponse]:
     """Builds a GetStatus call."""
     return Call(lambda stubs: stubs.catalog.GetStatus, GetStatusRequest())
+
+
+def record_feedback(
+    user_id: str, track_id: str, kind: FeedbackAction, time: datetime | None
+) -> Call[RecordFeedbackRequest, RecordFeedbackResponse]:
+    """Builds a RecordFeedback call; without a time, for now.
+
+    Raises:
+        ValueError: the kind is unknown, or the time has no time zone.
+    """
+    if kind not in get_args(FeedbackAction):
+        raise ValueError(f"kind is played, skipped, liked or disliked, not {kind!r}")
+    if time is not None and time.tzinfo is None:
+        raise ValueError("time has no time zone; write datetime(..., tzinfo=UTC), or time.astimezone()")
+    moment = Timestamp()
+    moment.FromDatetime(time or datetime.now(UTC))
+    user, track = replace_surrogates(user_id), replace_surrogates(track_id)
+    number = FeedbackKind.Value(f"FEEDBACK_KIND_{kind.upper()}")
+    request = RecordFeedbackRequest(user_id=user, track_id=track, kind=number, time=moment)
+    return Call(lambda stubs: stubs.feedback.RecordFeedback, request)
 
 
 def clamp_int32(number: int | None) -> int | None:

@@ -15,6 +15,7 @@ from segue.client._streaming import builders as _streams
 from segue.client._streaming.builders import ItemResult, numbered_outcome
 from segue.client._streaming.calls import Stream
 from segue.client._sync.catalog import CatalogMethods
+from segue.client._sync.feedback import FeedbackMethods
 from segue.client._sync.playlists import PlaylistMethods
 from segue.client.errors import SegueError, TrackNotFoundError
 from segue.v1.audio_pb2 import PcmFormat
@@ -23,7 +24,7 @@ from segue.v1.classification_service_pb2 import ClassifyResponse, StreamingClass
 from segue.v1.recommendation_service_pb2 import RecommendRequest, RecommendResponse, TrackFilter, Variety
 
 
-class Client(CatalogMethods, PlaylistMethods):
+class Client(CatalogMethods, FeedbackMethods, PlaylistMethods):
     """Calls a Segue server over one channel, which any number of threads may share.
 
     Every method raises a subclass of SegueError when its call fails.

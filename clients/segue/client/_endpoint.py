@@ -18,6 +18,7 @@ from segue.client._waiting import Waiting
 from segue.client.credentials import Credentials
 from segue.v1.catalog_service_pb2_grpc import CatalogServiceStub
 from segue.v1.classification_service_pb2_grpc import ClassificationServiceStub
+from segue.v1.feedback_service_pb2_grpc import FeedbackServiceStub
 from segue.v1.recommendation_service_pb2_grpc import PlaylistServiceStub, RecommendationServiceStub
 
 DEFAULT_ADDRESS = "127.0.0.1:50051"
@@ -81,6 +82,7 @@ class Stubs:
         self.recommendation: RecommendationServiceStub = RecommendationServiceStub(channel)
         self.playlist: PlaylistServiceStub = PlaylistServiceStub(channel)
         self.catalog: CatalogServiceStub = CatalogServiceStub(channel)
+        self.feedback: FeedbackServiceStub = FeedbackServiceStub(channel)
 
 
 @dataclass(frozen=True, slots=True)

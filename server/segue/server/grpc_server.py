@@ -32,11 +32,17 @@ from segue.server.rpc.reflection import add_reflection
 from segue.server.rpc.service_names import SERVICES
 from segue.server.rpc.services.catalog import CatalogService
 from segue.server.rpc.services.classification import ClassificationService
+from segue.server.rpc.services.feedback import FeedbackService
 from segue.server.rpc.services.playlists import PlaylistService
 from segue.server.rpc.services.recommendation import RecommendationService
 from segue.server.security.tls import Tls
 from segue.server.settings import Settings
-from segue.v1 import catalog_service_pb2_grpc, classification_service_pb2_grpc, recommendation_service_pb2_grpc
+from segue.v1 import (
+    catalog_service_pb2_grpc,
+    classification_service_pb2_grpc,
+    feedback_service_pb2_grpc,
+    recommendation_service_pb2_grpc,
+)
 
 _OTHER_CALLS = 64
 # The share of the machine's memory for messages that are arriving.
@@ -67,7 +73,7 @@ class Ports:
         self._settings, self._tls = settings, security.tls
         self.health = Health(SERVICES)
         self._server = _create_server(settings, metrics, security, components)
-        _add_services(self._server, self.health)
+        _add_services(self._server, self.health, metrics)
         self._health_server = _create_health_server(self.health)
         self._connections = ConnectionCount()
         metrics.connections.set_function(self._connections.total)
@@ -132,12 +138,13 @@ def _interceptors(
     )
 
 
-def _add_services(server: grpc.aio.Server, health_service: Health) -> None:
+def _add_services(server: grpc.aio.Server, health_service: Health, metrics: Metrics) -> None:
     classification, recommendation = ClassificationService(), RecommendationService()
     classification_service_pb2_grpc.add_ClassificationServiceServicer_to_server(classification, server)
     recommendation_service_pb2_grpc.add_RecommendationServiceServicer_to_server(recommendation, server)
     recommendation_service_pb2_grpc.add_PlaylistServiceServicer_to_server(PlaylistService(), server)
     catalog_service_pb2_grpc.add_CatalogServiceServicer_to_server(CatalogService(), server)
+    feedback_service_pb2_grpc.add_FeedbackServiceServicer_to_server(FeedbackService(metrics), server)
     health_pb2_grpc.add_HealthServicer_to_server(health_service, server)
     add_reflection((*SERVICES, health.SERVICE), server)
 

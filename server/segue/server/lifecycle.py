@@ -16,7 +16,7 @@ from segue.server.process.memory import configure_malloc, freeze_gc
 from segue.server.process.service_manager import notify_ready, notify_stopping
 from segue.server.process.signals import stop_signals
 from segue.server.rpc.health import Health
-from segue.server.rpc.service_names import CATALOG, CLASSIFICATION, PLAYLIST, RECOMMENDATION
+from segue.server.rpc.service_names import CATALOG, CLASSIFICATION, FEEDBACK, PLAYLIST, RECOMMENDATION
 from segue.server.rpc.track_messages import encode_track
 from segue.server.settings import Settings
 
@@ -103,7 +103,8 @@ def _begin_serving(models: Models, deferred: DeferredComponents, health: Health)
 def _read_serving(catalogue: LiveCatalogue) -> dict[str, bool]:
     """Returns True for each service that serves; the server as a whole, "", serves as long as it runs."""
     recommending = dict.fromkeys((RECOMMENDATION, PLAYLIST), catalogue.can_recommend)
-    return {"": True, CLASSIFICATION: True, **recommending, CATALOG: not catalogue.stale}
+    reading = dict.fromkeys((CATALOG, FEEDBACK), not catalogue.stale)
+    return {"": True, CLASSIFICATION: True, **recommending, **reading}
 
 
 async def _update_health(health: Health) -> None:

@@ -18,6 +18,8 @@ from segue.v1 import (
     catalog_service_pb2_grpc,
     classification_service_pb2,
     classification_service_pb2_grpc,
+    feedback_service_pb2,
+    feedback_service_pb2_grpc,
     recommendation_service_pb2,
     recommendation_service_pb2_grpc,
 )
@@ -40,6 +42,7 @@ class Stubs:
         self._recommendation = recommendation_service_pb2_grpc.RecommendationServiceStub(self.channel)
         self._playlist = recommendation_service_pb2_grpc.PlaylistServiceStub(self.channel)
         self._catalog = catalog_service_pb2_grpc.CatalogServiceStub(self.channel)
+        self._feedback = feedback_service_pb2_grpc.FeedbackServiceStub(self.channel)
         self._health = health_pb2_grpc.HealthStub(self.channel)
 
     def classify(
@@ -129,6 +132,12 @@ class Stubs:
     def delete_tracks(self, *track_ids: str) -> catalog_service_pb2.DeleteTracksResponse:
         """Deletes tracks."""
         return self._catalog.DeleteTracks(catalog_service_pb2.DeleteTracksRequest(track_ids=track_ids), timeout=60)
+
+    def record_feedback(
+        self, request: feedback_service_pb2.RecordFeedbackRequest
+    ) -> feedback_service_pb2.RecordFeedbackResponse:
+        """Records an action of a user."""
+        return self._feedback.RecordFeedback(request, timeout=60)
 
     def health(self, service: str) -> int:
         """Reads the health of a service."""

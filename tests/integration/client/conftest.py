@@ -50,6 +50,8 @@ from segue.v1.classification_service_pb2_grpc import (
     ClassificationServiceServicer,
     add_ClassificationServiceServicer_to_server,
 )
+from segue.v1.feedback_service_pb2 import RecordFeedbackRequest, RecordFeedbackResponse
+from segue.v1.feedback_service_pb2_grpc import FeedbackServiceServicer, add_FeedbackServiceServicer_to_server
 from segue.v1.recommendation_service_pb2 import (
     ContinueRequest,
     ContinueResponse,
@@ -112,7 +114,11 @@ CallMethod: TypeAlias = Callable[..., Awaitable[Any]]
 
 @dataclass
 class Peer(
-    ClassificationServiceServicer, RecommendationServiceServicer, PlaylistServiceServicer, CatalogServiceServicer
+    ClassificationServiceServicer,
+    RecommendationServiceServicer,
+    PlaylistServiceServicer,
+    CatalogServiceServicer,
+    FeedbackServiceServicer,
 ):
     """Returns fixed responses, and keeps every request.
 
@@ -125,6 +131,13 @@ class Peer(
     address: str = ""
     behaviours: list[Behaviour] = field(default_factory=list)
     received: list[Any] = field(default_factory=list)
+
+    def RecordFeedback(  # noqa: N802 - the contract's name
+        self, request: RecordFeedbackRequest, context: grpc.ServicerContext
+    ) -> RecordFeedbackResponse:
+        """Says that the action was recorded."""
+        self._receive(request, context)
+        return RecordFeedbackResponse(recorded=True, revision=REVISION)
 
     def Classify(self, request: ClassifyRequest, context: grpc.ServicerContext) -> ClassifyResponse:  # noqa: N802 - the contract's name
         """Returns the same scores for any audio, with every field, whatever the read mask."""
@@ -264,6 +277,7 @@ def serving(
     add_RecommendationServiceServicer_to_server(peer, server)
     add_PlaylistServiceServicer_to_server(peer, server)
     add_CatalogServiceServicer_to_server(peer, server)
+    add_FeedbackServiceServicer_to_server(peer, server)
     server.start()
     try:
         yield peer

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import grpc
@@ -15,6 +16,7 @@ from segue.client import (
 )
 from segue.v1.catalog_service_pb2 import GetStatusRequest, GetTrackRequest, ListTracksRequest
 from segue.v1.classification_service_pb2 import ClassifyRequest
+from segue.v1.feedback_service_pb2 import FEEDBACK_KIND_SKIPPED, RecordFeedbackRequest
 from segue.v1.recommendation_service_pb2 import RecommendRequest
 from tests.helpers.machine.waiting import wait_until_async
 from tests.integration.client.behaviours import fails, hangs, meets
@@ -23,6 +25,7 @@ from tests.integration.client.conftest import REVISION, SCORES, TRACKS, CallMeth
 NO_SERVER = "127.0.0.1:1"
 UNAVAILABLE = grpc.StatusCode.UNAVAILABLE
 RETRIED = (UNAVAILABLE, grpc.StatusCode.CANCELLED)
+MOMENT = datetime(2026, 12, 1, 13, 30, tzinfo=timezone(timedelta(hours=2)))
 FIVE_MEGABYTES = 5_050_000  # 30 s of CD-quality stereo
 
 
@@ -201,3 +204,21 @@ def test_proxy_of_the_environment_is_not_used(peer: Peer, monkeypatch: pytest.Mo
     monkeypatch.delenv("no_proxy", raising=False)
     with Client(peer.address) as client:
         assert 5 == client.status().track_count
+
+
+async def test_an_action_is_sent(peer: Peer, call: CallMethod) -> None:
+    """The request has the user, the track, the kind and the time in UTC."""
+    response = await call(peer.address, "record_feedback", "anna", "0" * 32, "skipped", time=MOMENT)
+    assert (True, REVISION) == (response.recorded, response.revision)
+    (request,) = peer.received
+    assert isinstance(request, RecordFeedbackRequest)
+    assert ("anna", "0" * 32, FEEDBACK_KIND_SKIPPED) == (request.user_id, request.track_id, request.kind)
+    assert MOMENT == request.time.ToDatetime(UTC)
+
+
+async def test_a_retry_is_the_same_action(peer: Peer, call: CallMethod) -> None:
+    """A call that the client repeats has the time of its first attempt, so that the server knows the repetition."""
+    peer.behaviours.append(fails(grpc.StatusCode.UNAVAILABLE))
+    assert (await call(peer.address, "record_feedback", "anna", "0" * 32, "played")).recorded
+    first, second = peer.received
+    assert first == second

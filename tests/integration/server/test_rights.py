@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import shlex
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import grpc
 import pytest
 from redis import Redis
 from redis.exceptions import NoPermissionError
@@ -18,10 +20,11 @@ from segue.core.redis_catalogue.private.locations import find_server
 from segue.core.redis_catalogue.private.server import open_private_redis
 from segue.indexer.catalogue.session import require_identity
 from segue.v1.catalog_service_pb2 import UPSERT_CHANGE_ADDED, OwnMetadata, UpdateTrackRequest
+from segue.v1.feedback_service_pb2 import FEEDBACK_KIND_LIKED, RecordFeedbackRequest
 from tests.helpers.indexer import run
 from tests.helpers.machine.waiting import wait_until
 from tests.helpers.server.servers import run_doctor, running_server
-from tests.helpers.server.stubs import Stubs
+from tests.helpers.server.stubs import Stubs, reason_of
 from tests.integration.server.writes.items import changes, clip, upserted
 
 OPERATIONS = Path(__file__).parents[3] / "docs" / "operations.md"
@@ -58,7 +61,13 @@ class GuardedRedis(NamedTuple):
 
 def users() -> list[list[str]]:
     """Returns the words of each line of the page that makes a user."""
-    return [line.split() for line in re.findall(r"^ACL SETUSER .*$", OPERATIONS.read_text(), re.MULTILINE)]
+    return [line.split() for line in re.findall(r"^ACL SETUSER .* reset .*$", OPERATIONS.read_text(), re.MULTILINE)]
+
+
+def feedback_rights() -> str:
+    """Returns the line of the page that adds the rights for feedback to the server's user."""
+    (line,) = re.findall(r"^ACL SETUSER segue-server \(.*$", OPERATIONS.read_text(), re.MULTILINE)
+    return str(line)
 
 
 @pytest.fixture(params=["valkey", "redis"])
@@ -178,7 +187,37 @@ def test_a_server_that_writes(redis: GuardedRedis, tmp_path: Path, tiny_model: P
         assert "STORE_UNAVAILABLE" in str(response.status.details[0])
 
 
-def assert_refused(url: str, *commands: tuple[str | int, ...]) -> None:
+def test_feedback(redis: GuardedRedis, tmp_path: Path, tiny_model: Path, clips: list[Path]) -> None:
+    """With one more line of the page the server may record feedback, and still not change the catalogue."""
+    music = copies(tmp_path, clips)
+    run("add", music, "--model", tiny_model, "--data", tmp_path / "data", "--redis", redis.indexer)
+    with running_server("--data", str(tmp_path / "data"), "--redis", redis.server) as running:
+        stubs = Stubs(running.address)
+        request = RecordFeedbackRequest(
+            user_id="anna", track_id=stubs.list_tracks().tracks[0].track_id, kind=FEEDBACK_KIND_LIKED
+        )
+        request.time.GetCurrentTime()
+        with pytest.raises(grpc.RpcError) as error:
+            stubs.record_feedback(request)
+        assert "STORE_UNAVAILABLE" == reason_of(error.value)
+        redis.admin.acl_log_reset()
+        words = shlex.split(feedback_rights().replace("(", "'(").replace(")", ")'"))
+        redis.admin.execute_command(*words)
+        assert [True, False] == [stubs.record_feedback(request).recorded for _ in range(2)]
+    assert set() == redis.refused()
+    keys = RedisKeys()
+    assert 1 == redis.admin.xlen(keys.feedback)
+    assert_refused(
+        redis.server,
+        ("SET", keys.live, 1),
+        ("SET", keys.embedding("0" * 32), b""),
+        ("XADD", keys.events, "*", "a", "b"),
+        ("DEL", keys.feedback),
+        ("XTRIM", keys.feedback, "MAXLEN", 0),
+    )
+
+
+def assert_refused(url: str, *commands: tuple[str | bytes | int, ...]) -> None:
     """Checks that a user may not run these commands."""
     client: Any = Redis.from_url(url, protocol=2)
     with client:

@@ -10,7 +10,7 @@ from segue.client import MAX_AUDIO_BYTES, AudioSource, AudioTooLongError, AudioU
 from segue.client import _calls as calls
 from segue.client import _writes as writes
 from segue.client._streaming import builders as streams
-from segue.v1 import catalog_service_pb2, classification_service_pb2, recommendation_service_pb2
+from segue.v1 import catalog_service_pb2, classification_service_pb2, feedback_service_pb2, recommendation_service_pb2
 from segue.v1.catalog_service_pb2 import ListTracksResponse
 from segue.v1.recommendation_service_pb2 import RecommendRequest, Seed
 
@@ -21,7 +21,12 @@ def test_every_method_has_a_call() -> None:
     """Every method of the contract has a function that builds its request."""
     contract = {
         method.input_type.full_name
-        for module in (classification_service_pb2, recommendation_service_pb2, catalog_service_pb2)
+        for module in (
+            classification_service_pb2,
+            recommendation_service_pb2,
+            catalog_service_pb2,
+            feedback_service_pb2,
+        )
         for service in module.DESCRIPTOR.services_by_name.values()
         for method in service.methods
     }
@@ -38,6 +43,7 @@ def test_every_method_has_a_call() -> None:
         writes.update_track("id", None, None, None, None).request,
         writes.delete_tracks(["id"]).request,
         *streams.upsert_tracks([writes.track_item("id")], 1).requests,
+        calls.record_feedback("user", "id", "played", None).request,
         *streams.streaming_classify([]).requests,
         *streams.streaming_recommend(["id"], UNSEEDED)[0].requests,
         *streams.recommend_upload([b"RIFF"], calls.recommend_request(None, None), 1).requests,

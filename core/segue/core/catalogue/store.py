@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from segue.core.catalogue.damaged_records import DamagedRecords
+from segue.core.catalogue.feedback import Feedback
 from segue.core.catalogue.identity import CatalogueState, Identity, ModelKey
 from segue.core.catalogue.records import Addition, Event, FailureRecord, PathRecord, Track, TrackFacts, Vector
 from segue.core.errors import CatalogueMismatch
@@ -49,6 +50,13 @@ class TrackStore(Protocol):
 
     def count(self) -> int:
         """Returns the number of tracks."""
+        ...
+
+    def record_feedback(self, feedback: Feedback) -> bool:
+        """Records an action of a user; returns False if the same one was recorded within the last hour.
+
+        The newest actions are kept, about ``MAX_ACTIONS`` of them.
+        """
         ...
 
     def get(self, track_ids: Sequence[str]) -> list[Track | None]:

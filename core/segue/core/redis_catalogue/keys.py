@@ -53,6 +53,8 @@ class RedisKeys:
         self.live = self._key("live")
         #: Hash of the time of the switch in ms by the number of each generation that was replaced and is not removed.
         self.replaced = self._key("replaced")
+        #: Stream of the actions of users. The pattern of no generation matches it, so nothing removes it with one.
+        self.feedback = to_bytes(f"{shared}feedback")
         self._tag = shared + _suffix(generation)
         #: Pattern that all keys of the generation match, and those that all generations share also match for 0.
         self.pattern = self._key("*")
@@ -106,6 +108,10 @@ class RedisKeys:
     def paths(self, track_id: str) -> bytes:
         """Returns the key of the set of the paths of a track's files."""
         return self._key("paths", track_id)
+
+    def feedback_mark(self, digest: str) -> bytes:
+        """Returns the key of the string that marks an action of a user as recorded."""
+        return self.feedback + to_bytes(f":{digest}")
 
     def track_of(self, key: bytes) -> str | None:
         """Returns the id of the track that a key belongs to, or None if it belongs to no track."""

@@ -12,6 +12,7 @@ from redis.client import Pipeline
 
 from segue.core.batching import batched
 from segue.core.catalogue.damaged_records import DamagedRecords, Kind
+from segue.core.catalogue.feedback import Feedback
 from segue.core.catalogue.identity import CatalogueState, Identity, ModelKey
 from segue.core.catalogue.records import Event, FailureRecord, PathRecord, Track, TrackFacts, Vector
 from segue.core.catalogue.store import check_same_model
@@ -37,6 +38,7 @@ from segue.core.redis_catalogue.codec import (
     track_from_hash,
     vector_from_bytes,
 )
+from segue.core.redis_catalogue.feedback import record_feedback
 from segue.core.redis_catalogue.keys import LiveKeys, RedisKeys, to_bytes, to_text
 from segue.core.redis_catalogue.sentinel import primary_of
 from segue.core.redis_catalogue.state import read_state, stream_bounds
@@ -218,6 +220,11 @@ class RedisStore:
         ids = [to_text(entry_id) for entry_id, _ in entries]
         events = self.damaged.decode("event", ids, [entry for _, entry in entries], event_from_entry)
         return [event for event in events if event is not None]
+
+    @translates_errors
+    def record_feedback(self, feedback: Feedback) -> bool:
+        """Records an action of a user, unless it was recorded within the last hour; see ``TrackStore``."""
+        return record_feedback(self._client, self._keys, feedback)
 
     def recheck_damaged(self) -> None:
         """Reads damaged records again, and forgets those that were repaired."""

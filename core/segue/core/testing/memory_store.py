@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Literal
 
 from segue.core.catalogue.damaged_records import DamagedRecords
+from segue.core.catalogue.feedback import Feedback
 from segue.core.catalogue.identity import CatalogueState, Identity
 from segue.core.catalogue.own_metadata import own_of
 from segue.core.catalogue.records import Addition, Event, FailureRecord, PathRecord, Track, TrackFacts, Vector, new_mark
@@ -38,6 +39,7 @@ class MemoryStore:
         self._failures: dict[str, FailureRecord] = {}
         self._external_ids: dict[str, str] = {}
         self._events: list[Event] = []
+        self._feedback: set[Feedback] = set()
         self._trimmed = 0
         self._newest_mark = 0
         self._write_mark = 0
@@ -74,6 +76,13 @@ class MemoryStore:
     def facts(self, track_ids: Sequence[str]) -> list[TrackFacts | None]:
         """Returns the facts of these tracks, with None for unknown ids."""
         return [None if track is None else TrackFacts.of(track) for track in self.get(track_ids)]
+
+    def record_feedback(self, feedback: Feedback) -> bool:
+        """Records an action of a user; returns False if it was recorded before, at any time."""
+        with self._lock:
+            is_new = feedback not in self._feedback
+            self._feedback.add(feedback)
+        return is_new
 
     def write_mark(self) -> str:
         """Returns the number of times that a writer has begun or ended."""

@@ -72,6 +72,9 @@ class Metrics:
         self._create_stage_metrics()
         self._create_quota_metrics()
         self._create_catalogue_metrics()
+        self._feedback = Counter(
+            "segue_feedback", "Actions of users, by kind and outcome.", ["kind", "outcome"], registry=self.registry
+        )
         self.certificate_expires = Gauge(
             "segue_certificate_expires_seconds",
             "End of the certificate that clients see, as a Unix time.",
@@ -208,6 +211,10 @@ class Metrics:
     def count_quota_audio(self, token: str, seconds: float) -> None:
         """Counts seconds of audio towards the quota of a token."""
         self._quota_audio.labels(token).inc(seconds)
+
+    def count_feedback(self, kind: str, *, recorded: bool) -> None:
+        """Counts an action of a user, which was recorded, or was a repetition."""
+        self._feedback.labels(kind, "recorded" if recorded else "repeated").inc()
 
     def set_model(self, model_id: str) -> None:
         """Sets the id of the model that serves."""

@@ -34,6 +34,7 @@ SCOPES = {
     "recommend": {"segue.v1.RecommendationService", "segue.v1.PlaylistService"},
     "read": {"segue.v1.CatalogService"},
     "write": _WRITING,
+    "feedback": {"segue.v1.FeedbackService"},
 }
 # The quotas of the file, with the types of TOML that each may have.
 QUOTAS: dict[str, tuple[type, ...]] = {"rate": (int, float), "concurrency": (int,), "seconds_of_audio": (int, float)}

@@ -154,7 +154,13 @@ def test_status(stubs: Stubs) -> None:
 
 def test_health(stubs: Stubs) -> None:
     """Every service and the server as a whole are SERVING; an unknown service is NOT_FOUND."""
-    services = ("ClassificationService", "RecommendationService", "PlaylistService", "CatalogService")
+    services = (
+        "ClassificationService",
+        "RecommendationService",
+        "PlaylistService",
+        "CatalogService",
+        "FeedbackService",
+    )
     states = {stubs.health(service) for service in ("", *(f"segue.v1.{service}" for service in services))}
     assert {health_pb2.HealthCheckResponse.SERVING} == states
     with pytest.raises(grpc.RpcError, match="NOT_FOUND"):

@@ -22,7 +22,7 @@ from tests.helpers.machine.waiting import PATIENCE_SECONDS, wait_until
 from tests.helpers.server.servers import StartingServer, starting_server
 from tests.helpers.server.stubs import Stubs, failure
 
-NAMES = ("ClassificationService", "RecommendationService", "PlaylistService", "CatalogService")
+NAMES = ("ClassificationService", "RecommendationService", "PlaylistService", "CatalogService", "FeedbackService")
 SERVICES = ("", *(f"segue.v1.{name}" for name in NAMES))
 SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
 

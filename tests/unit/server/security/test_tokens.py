@@ -12,7 +12,7 @@ from segue.core.errors import AccessError, MalformedRequest, TokenMissing, Token
 from segue.server.callers.quota import Quotas
 from segue.server.cli.main import main
 from segue.server.security.tokens import SCOPES, Tokens, new_token, read_grants
-from segue.v1 import catalog_service_pb2, classification_service_pb2, recommendation_service_pb2
+from segue.v1 import catalog_service_pb2, classification_service_pb2, feedback_service_pb2, recommendation_service_pb2
 
 CATALOG = "segue.v1.CatalogService"
 
@@ -25,7 +25,7 @@ def file(tmp_path: Path) -> Path:
 
 def test_every_service_has_a_scope() -> None:
     """Each service of the contract has a scope, and no other service has one."""
-    contracts = (classification_service_pb2, recommendation_service_pb2, catalog_service_pb2)
+    contracts = (classification_service_pb2, recommendation_service_pb2, catalog_service_pb2, feedback_service_pb2)
     services = {service.full_name for part in contracts for service in part.DESCRIPTOR.services_by_name.values()}
     assert services == set.union(*SCOPES.values())
 
