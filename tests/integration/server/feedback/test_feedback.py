@@ -22,6 +22,7 @@ from segue.v1.feedback_service_pb2 import (
     FEEDBACK_KIND_PLAYED,
     RecordFeedbackRequest,
 )
+from tests.helpers.server.servers import RunningServer
 from tests.helpers.server.stubs import Stubs, failure
 
 NOW = int(time.time())
@@ -140,3 +141,12 @@ def test_other_keys_of_a_catalogue_do_not_cover_it(tmp_path: Path) -> None:
         for generation in (keys, keys.staging(), keys.at(2)):
             assert [] == client.keys(generation.pattern)
             assert generation.feedback == keys.feedback
+
+
+def test_actions_are_counted(server: RunningServer, stubs: Stubs, ids: list[str]) -> None:
+    """The metrics count recorded and repeated actions of each kind."""
+    names = [f'segue_feedback_total{{kind="liked",outcome="{outcome}"}}' for outcome in ("recorded", "repeated")]
+    before = [server.metrics().get(name, 0.0) for name in names]
+    for _ in range(3):
+        stubs.record_feedback(action(ids[3], "counted", FEEDBACK_KIND_LIKED))
+    assert [before[0] + 1, before[1] + 2] == [server.metrics()[name] for name in names]
