@@ -15,7 +15,7 @@ from segue.client._calls import AnySeed
 from segue.client._endpoint import MAX_TIMEOUT, Request, Response
 from segue.client._spans import call_span
 from segue.client._streaming import builders as _streams
-from segue.client._streaming.builders import ItemResult, numbered_outcome
+from segue.client._streaming.builders import ItemResult, classified, recommended
 from segue.client._streaming.calls import Stream
 from segue.client._streaming.status import exchange
 from segue.client.errors import SegueError, TrackNotFoundError
@@ -62,6 +62,21 @@ class AsyncClient(CatalogMethods, FeedbackMethods, PlaylistMethods):
         """Scores the genres of a clip while it arrives; see `Client.streaming_classify`."""
         return self._stream(_streams.streaming_classify(chunks, pcm, top_k, read_mask, stream_timeout))
 
+    async def batch_classify(
+        self,
+        clips: Iterable[AudioSource] | AsyncIterable[AudioSource],
+        *,
+        top_k: int | None = None,
+        read_mask: Iterable[str] | None = None,
+        stream_timeout: float = MAX_TIMEOUT,
+    ) -> AsyncIterator[tuple[int, ClassifyResponse | SegueError]]:
+        """Scores the genres of each of many clips; see `Client.batch_classify`."""
+        stream, unsent = _streams.batch_classify(clips, top_k, read_mask, stream_timeout)
+        async for response in self._stream(stream):
+            yield classified(response)
+        for number, error in unsent:
+            yield number, error
+
     async def recommend(
         self,
         seed: AnySeed,
@@ -96,7 +111,7 @@ class AsyncClient(CatalogMethods, FeedbackMethods, PlaylistMethods):
         request = _calls.recommend_request(limit, read_mask, offset, track_filter, variety)
         stream, unsent = _streams.streaming_recommend(seeds, request, stream_timeout)
         async for response in self._stream(stream):
-            yield numbered_outcome(response)
+            yield recommended(response)
         for number, error in unsent:
             yield number, error
 

@@ -12,7 +12,7 @@ from segue.client._calls import AnySeed
 from segue.client._endpoint import MAX_TIMEOUT, Request, Response
 from segue.client._spans import call_span
 from segue.client._streaming import builders as _streams
-from segue.client._streaming.builders import ItemResult, numbered_outcome
+from segue.client._streaming.builders import ItemResult, classified, recommended
 from segue.client._streaming.calls import Stream
 from segue.client._sync.catalog import CatalogMethods
 from segue.client._sync.feedback import FeedbackMethods
@@ -85,6 +85,29 @@ class Client(CatalogMethods, FeedbackMethods, PlaylistMethods):
         """
         return self._stream(_streams.streaming_classify(chunks, pcm, top_k, read_mask, stream_timeout))
 
+    def batch_classify(
+        self,
+        clips: Iterable[AudioSource],
+        *,
+        top_k: int | None = None,
+        read_mask: Iterable[str] | None = None,
+        stream_timeout: float = MAX_TIMEOUT,
+    ) -> Iterator[tuple[int, ClassifyResponse | SegueError]]:
+        """Scores the genres of each of many clips, over one stream.
+
+        Yields the number of each clip, from 0, with its genres as soon as they are known. A clip that fails has its
+        error in their place, which is not raised, and does not stop the others. The errors of files that cannot be read
+        or are too large come last.
+
+        Args:
+            clips: any number of clips, as for `classify`, of up to 16 MiB.
+            top_k: number of genres to return for each clip, as for `classify`.
+            read_mask: fields of the responses to return, as for `classify`.
+            stream_timeout: time limit of the whole stream in seconds, (0, 86400].
+        """
+        stream, unsent = _streams.batch_classify(clips, top_k, read_mask, stream_timeout)
+        return itertools.chain(map(classified, self._stream(stream)), unsent)
+
     def recommend(
         self,
         seed: AnySeed,
@@ -144,7 +167,7 @@ class Client(CatalogMethods, FeedbackMethods, PlaylistMethods):
         """
         request = _calls.recommend_request(limit, read_mask, offset, track_filter, variety)
         stream, unsent = _streams.streaming_recommend(seeds, request, stream_timeout)
-        return itertools.chain(map(numbered_outcome, self._stream(stream)), unsent)
+        return itertools.chain(map(recommended, self._stream(stream)), unsent)
 
     def upsert_tracks(
         self, items: Iterable[UpsertTracksRequest], *, stream_timeout: float = MAX_TIMEOUT

@@ -29,6 +29,7 @@ MAX_TIMEOUT = 86_400.0
 _MAX_MESSAGE_BYTES = 2 * MAX_AUDIO_BYTES
 _STREAMS = [
     {"service": "segue.v1.ClassificationService", "method": "StreamingClassify"},
+    {"service": "segue.v1.ClassificationService", "method": "BatchClassify"},
     {"service": "segue.v1.RecommendationService", "method": "StreamingRecommend"},
     {"service": "segue.v1.RecommendationService", "method": "RecommendUpload"},
     {"service": "segue.v1.CatalogService", "method": "UpsertTracks"},

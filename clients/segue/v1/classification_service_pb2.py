@@ -24,12 +24,13 @@ _sym_db = _symbol_database.Default()
 
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
+from google.rpc import status_pb2 as google_dot_rpc_dot_status__pb2
 from segue.v1 import audio_pb2 as segue_dot_v1_dot_audio__pb2
 from segue.v1 import revision_pb2 as segue_dot_v1_dot_revision__pb2
 from segue.v1 import tag_pb2 as segue_dot_v1_dot_tag__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%segue/v1/classification_service.proto\x12\x08segue.v1\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x14segue/v1/audio.proto\x1a\x17segue/v1/revision.proto\x1a\x12segue/v1/tag.proto\"~\n\x0f\x43lassifyRequest\x12\x1e\n\x05\x61udio\x18\x01 \x01(\x0b\x32\x0f.segue.v1.Audio\x12\x12\n\x05top_k\x18\x02 \x01(\x05H\x00\x88\x01\x01\x12-\n\tread_mask\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.FieldMaskB\x08\n\x06_top_k\"\x9b\x02\n\x10\x43lassifyResponse\x12$\n\x06scores\x18\x01 \x03(\x0b\x32\x14.segue.v1.GenreScore\x12$\n\x08revision\x18\x02 \x01(\x0b\x32\x12.segue.v1.Revision\x12,\n\rquality_flags\x18\x03 \x03(\x0e\x32\x15.segue.v1.QualityFlag\x12(\n\x08timeline\x18\x04 \x03(\x0b\x32\x16.segue.v1.ScoredWindow\x12\x11\n\tembedding\x18\x05 \x03(\x02\x12\x17\n\x0fmissing_seconds\x18\x06 \x01(\x02\x12 \n\x04tags\x18\x07 \x03(\x0b\x32\x12.segue.v1.TagScore\x12\x15\n\rgenre_unknown\x18\x08 \x01(\x08\"\x86\x01\n\x0cScoredWindow\x12(\n\x05start\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12&\n\x03\x65nd\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12$\n\x06scores\x18\x03 \x03(\x0b\x32\x14.segue.v1.GenreScore\"h\n\x18StreamingClassifyRequest\x12\x33\n\x06\x63onfig\x18\x01 \x01(\x0b\x32!.segue.v1.StreamingClassifyConfigH\x00\x12\x0f\n\x05\x63hunk\x18\x02 \x01(\x0cH\x00\x42\x06\n\x04part\"\x9d\x01\n\x17StreamingClassifyConfig\x12 \n\x03pcm\x18\x01 \x01(\x0b\x32\x13.segue.v1.PcmFormat\x12\x12\n\x05top_k\x18\x02 \x01(\x05H\x00\x88\x01\x01\x12-\n\tread_mask\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x13\n\x0bresult_only\x18\x04 \x01(\x08\x42\x08\n\x06_top_k\"\xa3\x01\n\x19StreamingClassifyResponse\x12(\n\x06window\x18\x01 \x01(\x0b\x32\x16.segue.v1.ScoredWindowH\x00\x12,\n\x06result\x18\x02 \x01(\x0b\x32\x1a.segue.v1.ClassifyResponseH\x00\x12$\n\x08revision\x18\x03 \x01(\x0b\x32\x12.segue.v1.RevisionB\x08\n\x06\x61nswer\"*\n\nGenreScore\x12\r\n\x05genre\x18\x01 \x01(\t\x12\r\n\x05score\x18\x02 \x01(\x02\x32\xbc\x01\n\x15\x43lassificationService\x12\x41\n\x08\x43lassify\x12\x19.segue.v1.ClassifyRequest\x1a\x1a.segue.v1.ClassifyResponse\x12`\n\x11StreamingClassify\x12\".segue.v1.StreamingClassifyRequest\x1a#.segue.v1.StreamingClassifyResponse(\x01\x30\x01\x42 Z\x1esegue.example/segue/v1;seguev1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%segue/v1/classification_service.proto\x12\x08segue.v1\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x17google/rpc/status.proto\x1a\x14segue/v1/audio.proto\x1a\x17segue/v1/revision.proto\x1a\x12segue/v1/tag.proto\"~\n\x0f\x43lassifyRequest\x12\x1e\n\x05\x61udio\x18\x01 \x01(\x0b\x32\x0f.segue.v1.Audio\x12\x12\n\x05top_k\x18\x02 \x01(\x05H\x00\x88\x01\x01\x12-\n\tread_mask\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.FieldMaskB\x08\n\x06_top_k\"\x9b\x02\n\x10\x43lassifyResponse\x12$\n\x06scores\x18\x01 \x03(\x0b\x32\x14.segue.v1.GenreScore\x12$\n\x08revision\x18\x02 \x01(\x0b\x32\x12.segue.v1.Revision\x12,\n\rquality_flags\x18\x03 \x03(\x0e\x32\x15.segue.v1.QualityFlag\x12(\n\x08timeline\x18\x04 \x03(\x0b\x32\x16.segue.v1.ScoredWindow\x12\x11\n\tembedding\x18\x05 \x03(\x02\x12\x17\n\x0fmissing_seconds\x18\x06 \x01(\x02\x12 \n\x04tags\x18\x07 \x03(\x0b\x32\x12.segue.v1.TagScore\x12\x15\n\rgenre_unknown\x18\x08 \x01(\x08\"\x86\x01\n\x0cScoredWindow\x12(\n\x05start\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12&\n\x03\x65nd\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12$\n\x06scores\x18\x03 \x03(\x0b\x32\x14.segue.v1.GenreScore\"h\n\x18StreamingClassifyRequest\x12\x33\n\x06\x63onfig\x18\x01 \x01(\x0b\x32!.segue.v1.StreamingClassifyConfigH\x00\x12\x0f\n\x05\x63hunk\x18\x02 \x01(\x0cH\x00\x42\x06\n\x04part\"\x9d\x01\n\x17StreamingClassifyConfig\x12 \n\x03pcm\x18\x01 \x01(\x0b\x32\x13.segue.v1.PcmFormat\x12\x12\n\x05top_k\x18\x02 \x01(\x05H\x00\x88\x01\x01\x12-\n\tread_mask\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x13\n\x0bresult_only\x18\x04 \x01(\x08\x42\x08\n\x06_top_k\"\xa3\x01\n\x19StreamingClassifyResponse\x12(\n\x06window\x18\x01 \x01(\x0b\x32\x16.segue.v1.ScoredWindowH\x00\x12,\n\x06result\x18\x02 \x01(\x0b\x32\x1a.segue.v1.ClassifyResponseH\x00\x12$\n\x08revision\x18\x03 \x01(\x0b\x32\x12.segue.v1.RevisionB\x08\n\x06\x61nswer\"S\n\x14\x42\x61tchClassifyRequest\x12\x0f\n\x07item_id\x18\x01 \x01(\t\x12*\n\x07request\x18\x02 \x01(\x0b\x32\x19.segue.v1.ClassifyRequest\"\x89\x01\n\x15\x42\x61tchClassifyResponse\x12\x0f\n\x07item_id\x18\x01 \x01(\t\x12.\n\x08response\x18\x02 \x01(\x0b\x32\x1a.segue.v1.ClassifyResponseH\x00\x12$\n\x06status\x18\x03 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x42\t\n\x07outcome\"*\n\nGenreScore\x12\r\n\x05genre\x18\x01 \x01(\t\x12\r\n\x05score\x18\x02 \x01(\x02\x32\x92\x02\n\x15\x43lassificationService\x12\x41\n\x08\x43lassify\x12\x19.segue.v1.ClassifyRequest\x1a\x1a.segue.v1.ClassifyResponse\x12`\n\x11StreamingClassify\x12\".segue.v1.StreamingClassifyRequest\x1a#.segue.v1.StreamingClassifyResponse(\x01\x30\x01\x12T\n\rBatchClassify\x12\x1e.segue.v1.BatchClassifyRequest\x1a\x1f.segue.v1.BatchClassifyResponse(\x01\x30\x01\x42 Z\x1esegue.example/segue/v1;seguev1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,20 +38,24 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'segue.v1.classification_ser
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'Z\036segue.example/segue/v1;seguev1'
-  _globals['_CLASSIFYREQUEST']._serialized_start=184
-  _globals['_CLASSIFYREQUEST']._serialized_end=310
-  _globals['_CLASSIFYRESPONSE']._serialized_start=313
-  _globals['_CLASSIFYRESPONSE']._serialized_end=596
-  _globals['_SCOREDWINDOW']._serialized_start=599
-  _globals['_SCOREDWINDOW']._serialized_end=733
-  _globals['_STREAMINGCLASSIFYREQUEST']._serialized_start=735
-  _globals['_STREAMINGCLASSIFYREQUEST']._serialized_end=839
-  _globals['_STREAMINGCLASSIFYCONFIG']._serialized_start=842
-  _globals['_STREAMINGCLASSIFYCONFIG']._serialized_end=999
-  _globals['_STREAMINGCLASSIFYRESPONSE']._serialized_start=1002
-  _globals['_STREAMINGCLASSIFYRESPONSE']._serialized_end=1165
-  _globals['_GENRESCORE']._serialized_start=1167
-  _globals['_GENRESCORE']._serialized_end=1209
-  _globals['_CLASSIFICATIONSERVICE']._serialized_start=1212
-  _globals['_CLASSIFICATIONSERVICE']._serialized_end=1400
+  _globals['_CLASSIFYREQUEST']._serialized_start=209
+  _globals['_CLASSIFYREQUEST']._serialized_end=335
+  _globals['_CLASSIFYRESPONSE']._serialized_start=338
+  _globals['_CLASSIFYRESPONSE']._serialized_end=621
+  _globals['_SCOREDWINDOW']._serialized_start=624
+  _globals['_SCOREDWINDOW']._serialized_end=758
+  _globals['_STREAMINGCLASSIFYREQUEST']._serialized_start=760
+  _globals['_STREAMINGCLASSIFYREQUEST']._serialized_end=864
+  _globals['_STREAMINGCLASSIFYCONFIG']._serialized_start=867
+  _globals['_STREAMINGCLASSIFYCONFIG']._serialized_end=1024
+  _globals['_STREAMINGCLASSIFYRESPONSE']._serialized_start=1027
+  _globals['_STREAMINGCLASSIFYRESPONSE']._serialized_end=1190
+  _globals['_BATCHCLASSIFYREQUEST']._serialized_start=1192
+  _globals['_BATCHCLASSIFYREQUEST']._serialized_end=1275
+  _globals['_BATCHCLASSIFYRESPONSE']._serialized_start=1278
+  _globals['_BATCHCLASSIFYRESPONSE']._serialized_end=1415
+  _globals['_GENRESCORE']._serialized_start=1417
+  _globals['_GENRESCORE']._serialized_end=1459
+  _globals['_CLASSIFICATIONSERVICE']._serialized_start=1462
+  _globals['_CLASSIFICATIONSERVICE']._serialized_end=1736
 # @@protoc_insertion_point(module_scope)

@@ -9,6 +9,7 @@ from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
+from google.rpc import status_pb2 as _status_pb2
 from segue.v1 import audio_pb2 as _audio_pb2
 from segue.v1 import revision_pb2 as _revision_pb2
 from segue.v1 import tag_pb2 as _tag_pb2
@@ -283,6 +284,72 @@ class StreamingClassifyResponse(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType_answer) -> _WhichOneofReturnType_answer | None: ...
 
 Global___StreamingClassifyResponse: _TypeAlias = StreamingClassifyResponse  # noqa: Y015
+
+@_typing.final
+class BatchClassifyRequest(_message.Message):
+    """One of several clips."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ITEM_ID_FIELD_NUMBER: _builtins.int
+    REQUEST_FIELD_NUMBER: _builtins.int
+    item_id: _builtins.str
+    """The caller's own id for this clip, such as a number; its response has the same. At most 128 characters, more is
+    MALFORMED_REQUEST.
+    """
+    @_builtins.property
+    def request(self) -> Global___ClassifyRequest:
+        """The request."""
+
+    def __init__(
+        self,
+        *,
+        item_id: _builtins.str = ...,
+        request: Global___ClassifyRequest | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["request", b"request"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["item_id", b"item_id", "request", b"request"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchClassifyRequest: _TypeAlias = BatchClassifyRequest  # noqa: Y015
+
+@_typing.final
+class BatchClassifyResponse(_message.Message):
+    """The response to one of several clips."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ITEM_ID_FIELD_NUMBER: _builtins.int
+    RESPONSE_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    item_id: _builtins.str
+    """The item_id of the request."""
+    @_builtins.property
+    def response(self) -> Global___ClassifyResponse:
+        """The genres of the clip."""
+
+    @_builtins.property
+    def status(self) -> _status_pb2.Status:
+        """The failure, with the code, message and details that Classify would have failed with."""
+
+    def __init__(
+        self,
+        *,
+        item_id: _builtins.str = ...,
+        response: Global___ClassifyResponse | None = ...,
+        status: _status_pb2.Status | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["outcome", b"outcome", "response", b"response", "status", b"status"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["item_id", b"item_id", "outcome", b"outcome", "response", b"response", "status", b"status"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_outcome: _TypeAlias = _typing.Literal["response", "status"]  # noqa: Y015
+    _WhichOneofArgType_outcome: _TypeAlias = _typing.Literal["outcome", b"outcome"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_outcome) -> _WhichOneofReturnType_outcome | None: ...
+
+Global___BatchClassifyResponse: _TypeAlias = BatchClassifyResponse  # noqa: Y015
 
 @_typing.final
 class GenreScore(_message.Message):

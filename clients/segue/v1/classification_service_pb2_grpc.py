@@ -45,6 +45,11 @@ class ClassificationServiceStub(object):
                 request_serializer=segue_dot_v1_dot_classification__service__pb2.StreamingClassifyRequest.SerializeToString,
                 response_deserializer=segue_dot_v1_dot_classification__service__pb2.StreamingClassifyResponse.FromString,
                 _registered_method=True)
+        self.BatchClassify = channel.stream_stream(
+                '/segue.v1.ClassificationService/BatchClassify',
+                request_serializer=segue_dot_v1_dot_classification__service__pb2.BatchClassifyRequest.SerializeToString,
+                response_deserializer=segue_dot_v1_dot_classification__service__pb2.BatchClassifyResponse.FromString,
+                _registered_method=True)
 
 
 class ClassificationServiceServicer(object):
@@ -82,6 +87,20 @@ class ClassificationServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def BatchClassify(self, request_iterator, context):
+        """Scores the genres of any number of clips, each as Classify would. A response is sent as soon as it is ready, in any
+        order. Up to 8 clips are processed at once; the next one is read when one of them is done. A clip that fails gets its
+        status as the response, and does not affect the others.
+
+        The call ends when the caller sends nothing for 30 s while no clip is in progress, reads nothing for 30 s, or has
+        been sending for 4 h.
+
+        Errors: STREAM_STALLED (DEADLINE_EXCEEDED); OVERLOADED (RESOURCE_EXHAUSTED) for too many streams.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ClassificationServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -94,6 +113,11 @@ def add_ClassificationServiceServicer_to_server(servicer, server):
                     servicer.StreamingClassify,
                     request_deserializer=segue_dot_v1_dot_classification__service__pb2.StreamingClassifyRequest.FromString,
                     response_serializer=segue_dot_v1_dot_classification__service__pb2.StreamingClassifyResponse.SerializeToString,
+            ),
+            'BatchClassify': grpc.stream_stream_rpc_method_handler(
+                    servicer.BatchClassify,
+                    request_deserializer=segue_dot_v1_dot_classification__service__pb2.BatchClassifyRequest.FromString,
+                    response_serializer=segue_dot_v1_dot_classification__service__pb2.BatchClassifyResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -151,6 +175,33 @@ class ClassificationService(object):
             '/segue.v1.ClassificationService/StreamingClassify',
             segue_dot_v1_dot_classification__service__pb2.StreamingClassifyRequest.SerializeToString,
             segue_dot_v1_dot_classification__service__pb2.StreamingClassifyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BatchClassify(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/segue.v1.ClassificationService/BatchClassify',
+            segue_dot_v1_dot_classification__service__pb2.BatchClassifyRequest.SerializeToString,
+            segue_dot_v1_dot_classification__service__pb2.BatchClassifyResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -56,6 +56,16 @@ class ClassificationServiceStub:
     STREAM_STALLED (DEADLINE_EXCEEDED); OVERLOADED (RESOURCE_EXHAUSTED) also for too many streams, or if the server has
     no space for the clip.
     """
+    BatchClassify: _grpc.StreamStreamMultiCallable[_classification_service_pb2.BatchClassifyRequest, _classification_service_pb2.BatchClassifyResponse]
+    """Scores the genres of any number of clips, each as Classify would. A response is sent as soon as it is ready, in any
+    order. Up to 8 clips are processed at once; the next one is read when one of them is done. A clip that fails gets its
+    status as the response, and does not affect the others.
+
+    The call ends when the caller sends nothing for 30 s while no clip is in progress, reads nothing for 30 s, or has
+    been sending for 4 h.
+
+    Errors: STREAM_STALLED (DEADLINE_EXCEEDED); OVERLOADED (RESOURCE_EXHAUSTED) for too many streams.
+    """
 
 @_typing.type_check_only
 class ClassificationServiceAsyncStub(ClassificationServiceStub):
@@ -84,6 +94,16 @@ class ClassificationServiceAsyncStub(ClassificationServiceStub):
     Errors: those of Classify for the whole clip; MALFORMED_REQUEST (INVALID_ARGUMENT) for messages in the wrong order;
     STREAM_STALLED (DEADLINE_EXCEEDED); OVERLOADED (RESOURCE_EXHAUSTED) also for too many streams, or if the server has
     no space for the clip.
+    """
+    BatchClassify: _aio.StreamStreamMultiCallable[_classification_service_pb2.BatchClassifyRequest, _classification_service_pb2.BatchClassifyResponse]  # type: ignore[assignment]
+    """Scores the genres of any number of clips, each as Classify would. A response is sent as soon as it is ready, in any
+    order. Up to 8 clips are processed at once; the next one is read when one of them is done. A clip that fails gets its
+    status as the response, and does not affect the others.
+
+    The call ends when the caller sends nothing for 30 s while no clip is in progress, reads nothing for 30 s, or has
+    been sending for 4 h.
+
+    Errors: STREAM_STALLED (DEADLINE_EXCEEDED); OVERLOADED (RESOURCE_EXHAUSTED) for too many streams.
     """
 
 class ClassificationServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -122,6 +142,22 @@ class ClassificationServiceServicer(metaclass=_abc_1.ABCMeta):
         Errors: those of Classify for the whole clip; MALFORMED_REQUEST (INVALID_ARGUMENT) for messages in the wrong order;
         STREAM_STALLED (DEADLINE_EXCEEDED); OVERLOADED (RESOURCE_EXHAUSTED) also for too many streams, or if the server has
         no space for the clip.
+        """
+
+    @_abc_1.abstractmethod
+    def BatchClassify(
+        self,
+        request_iterator: _MaybeAsyncIterator[_classification_service_pb2.BatchClassifyRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_classification_service_pb2.BatchClassifyResponse], _abc.AsyncIterator[_classification_service_pb2.BatchClassifyResponse]]:
+        """Scores the genres of any number of clips, each as Classify would. A response is sent as soon as it is ready, in any
+        order. Up to 8 clips are processed at once; the next one is read when one of them is done. A clip that fails gets its
+        status as the response, and does not affect the others.
+
+        The call ends when the caller sends nothing for 30 s while no clip is in progress, reads nothing for 30 s, or has
+        been sending for 4 h.
+
+        Errors: STREAM_STALLED (DEADLINE_EXCEEDED); OVERLOADED (RESOURCE_EXHAUSTED) for too many streams.
         """
 
 def add_ClassificationServiceServicer_to_server(servicer: ClassificationServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

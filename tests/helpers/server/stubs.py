@@ -23,7 +23,7 @@ from segue.v1 import (
     recommendation_service_pb2,
     recommendation_service_pb2_grpc,
 )
-from segue.v1.classification_service_pb2 import StreamingClassifyRequest
+from segue.v1.classification_service_pb2 import BatchClassifyRequest, StreamingClassifyRequest
 from segue.v1.recommendation_service_pb2 import RecommendUploadRequest, StreamingRecommendRequest
 
 UNLIMITED = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)]
@@ -57,6 +57,10 @@ class Stubs:
     def streaming_classify(self, requests: Iterable[StreamingClassifyRequest]) -> Any:  # noqa: ANN401 - an iterator that is a call too
         """Classifies a clip that is sent in chunks."""
         return self._classification.StreamingClassify(iter(requests), timeout=120)
+
+    def batch_classify(self, requests: Iterable[BatchClassifyRequest]) -> Any:  # noqa: ANN401 - likewise
+        """Classifies many clips."""
+        return self._classification.BatchClassify(iter(requests), timeout=120)
 
     def recommend(
         self, seed: bytes | str, limit: int | None = None, read_mask: Sequence[str] = (), offset: int | None = None

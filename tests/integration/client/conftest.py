@@ -39,6 +39,8 @@ from segue.v1.catalog_service_pb2 import (
 )
 from segue.v1.catalog_service_pb2_grpc import CatalogServiceServicer, add_CatalogServiceServicer_to_server
 from segue.v1.classification_service_pb2 import (
+    BatchClassifyRequest,
+    BatchClassifyResponse,
     ClassifyRequest,
     ClassifyResponse,
     GenreScore,
@@ -155,6 +157,20 @@ class Peer(
             if request.WhichOneof("part") == "chunk":
                 yield StreamingClassifyResponse(window=DETAILS["timeline"][0], revision=REVISION)
         yield StreamingClassifyResponse(result=ClassifyResponse(scores=SCORES, revision=REVISION), revision=REVISION)
+
+    def BatchClassify(  # noqa: N802 - the contract's name
+        self, request_iterator: Iterator[BatchClassifyRequest], context: grpc.ServicerContext
+    ) -> Iterator[BatchClassifyResponse]:
+        """Yields the same scores for any clip, the last clip first; an empty clip is silent, b"busy" is refused."""
+        for item in reversed(list(request_iterator)):
+            self._receive(item, context)
+            reason = {b"": "AUDIO_SILENT", b"busy": "OVERLOADED"}.get(item.request.audio.content)
+            if reason:
+                failed = Status(code=3, message="It failed.", details=[packed(info(reason, request_id="r-1"))])
+                yield BatchClassifyResponse(item_id=item.item_id, status=failed)
+            else:
+                response = ClassifyResponse(scores=SCORES, revision=REVISION, **DETAILS)
+                yield BatchClassifyResponse(item_id=item.item_id, response=response)
 
     def Recommend(self, request: RecommendRequest, context: grpc.ServicerContext) -> RecommendResponse:  # noqa: N802 - the contract's name
         """Returns the same tracks for any seed."""

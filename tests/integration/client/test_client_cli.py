@@ -117,12 +117,13 @@ def test_classify_several(peer: Peer, clip: str) -> None:
     ] == result.stderr.splitlines()
 
 
-def test_classify_as_json(peer: Peer, clip: str) -> None:
+def test_classify_as_json(peer: Peer, clip: str, tmp_path: Path) -> None:
     """With --json, each file has one result, with its scores or its error."""
-    peer.behaviours.append(SILENT)
-    result = segue(peer, "--json", "classify", clip, clip, "--timeline")
+    silent = tmp_path / "silent.wav"
+    silent.write_bytes(b"")
+    result = segue(peer, "--json", "classify", str(silent), clip, "--timeline")
     first, second = document(result)["results"]
-    assert (1, clip, "AUDIO_SILENT") == (result.exit_code, first["file"], first["error"]["reason"])
+    assert (1, str(silent), "AUDIO_SILENT") == (result.exit_code, first["file"], first["error"]["reason"])
     assert {
         "file": clip,
         "scores": [{"genre": "blues", "score": 0.75}, {"genre": "jazz", "score": 0.25}],

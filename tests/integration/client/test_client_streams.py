@@ -11,8 +11,10 @@ import grpc
 import pytest
 
 from segue.client import (
+    MAX_AUDIO_BYTES,
     AsyncClient,
     AudioSilentError,
+    AudioTooLongError,
     AudioUnreadableError,
     Client,
     DeadlineExceededError,
@@ -164,6 +166,28 @@ async def test_streaming_recommend(peer: Peer, call: CallMethod) -> None:
     assert b"RIFF" == peer.received[1].request.audio.content
 
 
+async def test_batch_classify(peer: Peer, call: CallMethod, tmp_path: Path) -> None:
+    """Each result comes with the number of its clip; a clip that fails or is too large has its error."""
+    large = tmp_path / "large.wav"
+    large.write_bytes(bytes(MAX_AUDIO_BYTES + 1))
+    clips = [b"one", b"", large, tmp_path / "none.wav", b"five"]
+    responses = await call(peer.address, "batch_classify", clips, top_k=7, read_mask=["tags"])
+    assert [4, 1, 0, 2, 3] == [number for number, _ in responses]
+    by_number = dict(responses)
+    assert [SCORES, SCORES] == [list(by_number[number].scores) for number in (0, 4)]
+    assert [AudioSilentError, AudioTooLongError, AudioUnreadableError] == [type(by_number[n]) for n in (1, 2, 3)]
+    assert ("It failed.", "r-1") == (by_number[1].message, by_number[1].request_id)
+    assert {(7, "tags")} == {(item.request.top_k, *item.request.read_mask.paths) for item in peer.received}
+    assert [b"five", b"", b"one"] == [item.request.audio.content for item in peer.received]
+
+
+@pytest.mark.parametrize("clips", ["a.wav", b"RIFF", Path("a.wav")])
+async def test_single_clip(peer: Peer, call: CallMethod, clips: object) -> None:
+    """A single clip in place of an iterable raises an error that says what to do."""
+    with pytest.raises(TypeError, match="call classify"):
+        await call(peer.address, "batch_classify", clips)
+
+
 @pytest.mark.parametrize(("seeds", "sent"), [([Path("no.wav"), "b", Path("no.flac")], 1), ([Path("no.wav")], 0)])
 async def test_unreadable_file(peer: Peer, call: CallMethod, seeds: list[Path | str], sent: int) -> None:
     """A file that cannot be read has an error with its number, at any position; the other seeds succeed."""
@@ -181,7 +205,10 @@ async def test_single_seed(peer: Peer, call: CallMethod, seeds: object) -> None:
         await call(peer.address, "streaming_recommend", seeds)
 
 
-@pytest.mark.parametrize(("method", "items"), [("streaming_classify", [b"one"] * 20), ("streaming_recommend", ["id"])])
+@pytest.mark.parametrize(
+    ("method", "items"),
+    [("streaming_classify", [b"one"] * 20), ("streaming_recommend", ["id"]), ("batch_classify", [b"one"])],
+)
 async def test_streams_are_not_retried(peer: Peer, call: CallMethod, method: str, items: list[bytes | str]) -> None:
     """A stream to an unavailable server fails at once, because gRPC's own retries lose messages."""
     peer.behaviours.append(fails(grpc.StatusCode.UNAVAILABLE))

@@ -45,6 +45,7 @@ def test_every_method_has_a_call() -> None:
         *streams.upsert_tracks([writes.track_item("id")], 1).requests,
         calls.record_feedback("user", "id", "played", None).request,
         *streams.streaming_classify([]).requests,
+        *streams.batch_classify([b"audio"])[0].requests,
         *streams.streaming_recommend(["id"], UNSEEDED)[0].requests,
         *streams.recommend_upload([b"RIFF"], calls.recommend_request(None, None), 1).requests,
     ]

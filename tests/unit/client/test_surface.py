@@ -49,7 +49,7 @@ SURFACE = [
     "track_item",
 ]
 LISTINGS = {"list_tracks", "search", "search_pages"}
-STREAMS = {"streaming_classify", "streaming_recommend", "upsert_tracks"}
+STREAMS = {"batch_classify", "streaming_classify", "streaming_recommend", "upsert_tracks"}
 
 
 def methods(kind: type) -> dict[str, inspect.Signature]:

@@ -10,8 +10,8 @@ from typing import TypeAlias, TypeVar
 
 from google.protobuf.field_mask_pb2 import FieldMask
 
-from segue.client._audio import Clip
-from segue.client._calls import AnySeed, clamp_int32, field_mask, recommend
+from segue.client._audio import AudioSource, Clip
+from segue.client._calls import AnySeed, clamp_int32, classify, field_mask, recommend
 from segue.client._endpoint import MAX_TIMEOUT, Request
 from segue.client._error_mapping import from_status
 from segue.client._streaming.calls import RecommendUpload, RequestMessages, Stream
@@ -19,6 +19,9 @@ from segue.client.errors import SegueError
 from segue.v1.audio_pb2 import PcmFormat
 from segue.v1.catalog_service_pb2 import UpsertedTrack, UpsertTracksRequest, UpsertTracksResponse
 from segue.v1.classification_service_pb2 import (
+    BatchClassifyRequest,
+    BatchClassifyResponse,
+    ClassifyResponse,
     StreamingClassifyConfig,
     StreamingClassifyRequest,
     StreamingClassifyResponse,
@@ -41,14 +44,14 @@ ItemResult: TypeAlias = tuple[str, UpsertedTrack | SegueError]
 _CLIP_FIELDS = {"quality_flags", "missing_seconds", "timeline", "*"}
 
 
-class UnsentSeeds:
-    """The seeds of a stream that could not be sent, with their errors; complete when the stream has ended."""
+class UnsentItems:
+    """The items of a stream that could not be sent, with their errors; complete when the stream has ended."""
 
     def __init__(self) -> None:
         self._errors: list[tuple[int, SegueError]] = []
 
     def add(self, number: int, error: SegueError) -> None:
-        """Adds the number of a seed and its error."""
+        """Adds the number of an item and its error."""
         self._errors.append((number, error))
 
     def __iter__(self) -> Iterator[tuple[int, SegueError]]:
@@ -80,9 +83,33 @@ def streaming_classify(
     return Stream(lambda stubs: stubs.classification.StreamingClassify, messages, timeout)
 
 
+def batch_classify(
+    clips: Iterable[AudioSource] | AsyncIterable[AudioSource],
+    top_k: int | None = None,
+    read_mask: Iterable[str] | None = None,
+    timeout: float = MAX_TIMEOUT,
+) -> tuple[Stream[BatchClassifyRequest, BatchClassifyResponse], UnsentItems]:
+    """Builds a BatchClassify call, and a list for the clips that cannot be sent; the item ids are numbers.
+
+    Raises:
+        TypeError: the clips are a single clip.
+    """
+    if isinstance(clips, (str, bytes, os.PathLike)):
+        raise TypeError("clips are an iterable of clips, not one clip: send [clip], or call classify")
+    fields = field_mask(read_mask)
+
+    def make_request(item_id: str, clip: AudioSource) -> BatchClassifyRequest:
+        request = classify(clip, top_k, fields and fields.paths).request
+        return BatchClassifyRequest(item_id=item_id, request=request)
+
+    items, unsent = _numbered(clips, make_request)
+    messages = RequestMessages(BatchClassifyRequest, items)
+    return Stream(lambda stubs: stubs.classification.BatchClassify, messages, timeout), unsent
+
+
 def streaming_recommend(
     seeds: Iterable[AnySeed] | AsyncIterable[AnySeed], request: RecommendRequest, timeout: float = MAX_TIMEOUT
-) -> tuple[Stream[StreamingRecommendRequest, StreamingRecommendResponse], UnsentSeeds]:
+) -> tuple[Stream[StreamingRecommendRequest, StreamingRecommendResponse], UnsentItems]:
     """Builds a StreamingRecommend call, and a list for the seeds that cannot be sent; the item ids are numbers.
 
     Raises:
@@ -90,26 +117,44 @@ def streaming_recommend(
     """
     if isinstance(seeds, (str, bytes, os.PathLike)):
         raise TypeError("seeds are an iterable of seeds, not one seed: send [seed], or call recommend")
-    numbers = itertools.count()
-    unsent = UnsentSeeds()
 
-    def make_request(seed: AnySeed) -> StreamingRecommendRequest | None:
-        number = next(numbers)
-        try:
-            return StreamingRecommendRequest(item_id=str(number), request=recommend(seed, request).request)
-        except SegueError as error:
-            unsent.add(number, error)
-            return None
+    def make_request(item_id: str, seed: AnySeed) -> StreamingRecommendRequest:
+        return StreamingRecommendRequest(item_id=item_id, request=recommend(seed, request).request)
 
-    requests = RequestMessages(StreamingRecommendRequest, _map([], seeds, make_request))
-    return Stream(lambda stubs: stubs.recommendation.StreamingRecommend, requests, timeout), unsent
+    items, unsent = _numbered(seeds, make_request)
+    messages = RequestMessages(StreamingRecommendRequest, items)
+    return Stream(lambda stubs: stubs.recommendation.StreamingRecommend, messages, timeout), unsent
 
 
-def numbered_outcome(response: StreamingRecommendResponse) -> tuple[int, RecommendResponse | SegueError]:
+def classified(response: BatchClassifyResponse) -> tuple[int, ClassifyResponse | SegueError]:
+    """Returns the number of a clip, from 0, with its genres or its error."""
+    if response.HasField("status"):
+        return int(response.item_id), from_status(response.status)
+    return int(response.item_id), response.response
+
+
+def recommended(response: StreamingRecommendResponse) -> tuple[int, RecommendResponse | SegueError]:
     """Returns the number of a seed, from 0, with its recommendations or its error."""
     if response.HasField("status"):
         return int(response.item_id), from_status(response.status)
     return int(response.item_id), response.response
+
+
+def _numbered(
+    items: Iterable[Item] | AsyncIterable[Item], make: Callable[[str, Item], Request]
+) -> tuple[Iterable[Request] | AsyncIterable[Request], UnsentItems]:
+    """Returns a message for each item, which gets its number as an id, and a list for those that cannot be made."""
+    numbers, unsent = itertools.count(), UnsentItems()
+
+    def make_numbered(item: Item) -> Request | None:
+        number = next(numbers)
+        try:
+            return make(str(number), item)
+        except SegueError as error:
+            unsent.add(number, error)
+            return None
+
+    return _map([], items, make_numbered), unsent
 
 
 def _map(

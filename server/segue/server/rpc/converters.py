@@ -162,7 +162,9 @@ def chunk(request: ClipStreamRequest, max_bytes: int) -> bytes:
     return request.chunk
 
 
-def item_id(item: recommendation_service_pb2.StreamingRecommendRequest) -> str:
+def item_id(
+    item: classification_service_pb2.BatchClassifyRequest | recommendation_service_pb2.StreamingRecommendRequest,
+) -> str:
     """Returns the id that the caller gave one request of a stream.
 
     Raises:

@@ -14,8 +14,14 @@ from google.protobuf.field_mask_pb2 import FieldMask
 
 from segue.core.testing.synthetic_clips import render_clip
 from segue.v1.audio_pb2 import SAMPLE_ENCODING_INT16, Audio, PcmFormat
+from segue.v1.classification_service_pb2 import (
+    BatchClassifyRequest,
+    BatchClassifyResponse,
+    ClassifyRequest,
+    StreamingClassifyRequest,
+    StreamingClassifyResponse,
+)
 from segue.v1.classification_service_pb2 import StreamingClassifyConfig as Config
-from segue.v1.classification_service_pb2 import StreamingClassifyRequest, StreamingClassifyResponse
 from segue.v1.recommendation_service_pb2 import (
     RecommendRequest,
     StreamingRecommendRequest,
@@ -129,6 +135,22 @@ def recommending(rng: random.Random, ids: list[str]) -> list[bytes]:
     return [message.SerializeToString() for message in messages]
 
 
+def classifying_many(rng: random.Random) -> list[bytes]:
+    """Up to ten clips of every kind, or requests without one."""
+    requests = [
+        ClassifyRequest(audio=Audio(content=FLAC), top_k=rng.choice((1, 0, -5, 10**9))),
+        ClassifyRequest(audio=Audio(content=wav(3.5))),
+        ClassifyRequest(audio=Audio(content=rng.randbytes(1_000))),
+        ClassifyRequest(audio=Audio()),
+        ClassifyRequest(),
+        ClassifyRequest(audio=Audio(content=FLAC), read_mask=FieldMask(paths=["nothing.of.this"])),
+    ]
+    names = ("", "a", "é\n\0", "x" * 128, "x" * 129, "y" * 10_000)
+    chosen = rng.choices(requests, k=rng.randint(0, 10))
+    messages = [BatchClassifyRequest(item_id=rng.choice(names), request=request) for request in chosen]
+    return [message.SerializeToString() for message in messages]
+
+
 def play(stubs: Stubs, method: str, sequence: Sequence) -> tuple[str, list[bytes]]:
     """The end of a stream, which is OK, a reason or one of CALLER_CODES, and its responses."""
     over = threading.Event()
@@ -193,3 +215,19 @@ def test_random_seeds(stubs: Stubs, ids: list[str]) -> None:
         ends.append(end)
     assert {"OK", "MALFORMED_REQUEST", *CALLER_CODES} <= set(ends)
     assert 2 == len(stubs.recommend(ids[0], limit=2).recommendations)
+
+
+def test_random_batches(stubs: Stubs) -> None:
+    """Each clip of a random stream has one response or one status, whatever the other clips are."""
+    rng = random.Random(3)
+    ends: list[str] = []
+    for _ in range(SEQUENCES):
+        random_items = sequence(rng, classifying_many)
+        end, responses = play(stubs, "ClassificationService/BatchClassify", random_items)
+        outcomes = [BatchClassifyResponse.FromString(response).WhichOneof("outcome") for response in responses]
+        assert set(outcomes) <= {"response", "status"}
+        assert end in {"OK", "MALFORMED_REQUEST", *CALLER_CODES}
+        assert len(outcomes) == len(random_items.messages) or end != "OK"
+        ends.append(end)
+    assert {"OK", "MALFORMED_REQUEST", *CALLER_CODES} <= set(ends)
+    assert stubs.classify(FLAC).scores

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import click
 
-from segue.client._client import Client
 from segue.client.cli import options
-from segue.client.cli.audio_argument import name_file, read_audio
 from segue.client.cli.options import SharedOptions
+from segue.client.cli.several_files import classify_files
 from segue.client.errors import SegueError
 from segue.v1.classification_service_pb2 import ClassifyResponse
 
@@ -34,8 +31,7 @@ def classify(
     read_mask = [*_FIELDS, *details] if details else None
     any_failed = lacks_tags = False
     with shared.open_client() as client:
-        for file in files:
-            outcome = _classify_file(client, file, top_k, read_mask)
+        for file, outcome in classify_files(client, files, top_k, read_mask, shared.timeout):
             any_failed |= isinstance(outcome, SegueError)
             lacks_tags |= tags and isinstance(outcome, ClassifyResponse) and not outcome.tags
             output.classification(file, outcome)
@@ -43,12 +39,3 @@ def classify(
     if lacks_tags:
         click.echo("segue: The server's model predicts no tags.", err=True)
     ctx.exit(1 if any_failed else 0)
-
-
-def _classify_file(
-    client: Client, file: str, top_k: int | None, read_mask: Sequence[str] | None
-) -> ClassifyResponse | SegueError:
-    try:
-        return client.classify(read_audio(file), top_k=top_k, read_mask=read_mask)
-    except SegueError as error:
-        return name_file(error, file)

@@ -5,15 +5,24 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 
+from segue.server.callers.caller import current_caller
 from segue.server.components import ComponentsUser
 from segue.server.inference.analyzed_clip import AnalyzedClip
 from segue.server.inference.arriving_audio import ArrivingAudio
 from segue.server.inference.engine import WindowPrediction
 from segue.server.rpc import converters
 from segue.server.rpc.concurrency_limit import ConcurrencyLimit
+from segue.server.rpc.error_status import item_status
 from segue.server.rpc.field_masks import apply_mask, requested_fields
 from segue.server.rpc.handlers import Context
-from segue.server.rpc.streams import MAX_STREAMS, audio_errors, with_idle_timeout, with_progress, write_timeout
+from segue.server.rpc.streams import (
+    MAX_STREAMS,
+    audio_errors,
+    map_concurrently,
+    with_idle_timeout,
+    with_progress,
+    write_timeout,
+)
 from segue.server.rpc.track_messages import tag_scores
 from segue.v1 import (
     classification_service_pb2,
@@ -21,6 +30,8 @@ from segue.v1 import (
     revision_pb2,
 )
 from segue.v1.classification_service_pb2 import (
+    BatchClassifyRequest,
+    BatchClassifyResponse,
     ClassifyResponse,
     StreamingClassifyRequest,
     StreamingClassifyResponse,
@@ -32,6 +43,7 @@ class ClassificationService(ComponentsUser, classification_service_pb2_grpc.Clas
 
     def __init__(self) -> None:
         self._streams = ConcurrencyLimit(MAX_STREAMS, "streams are open")
+        self._batches = ConcurrencyLimit(MAX_STREAMS, "streams of clips are open")
 
     async def Classify(  # noqa: N802 - the contract's name
         self, request: classification_service_pb2.ClassifyRequest, context: Context
@@ -69,6 +81,27 @@ class ClassificationService(ComponentsUser, classification_service_pb2_grpc.Clas
             analyzed = await self._components.engine.analyze(await audio.complete_file(), context.time_remaining())
         result = apply_mask(self._full_response(analyzed, top_k), fields)
         yield StreamingClassifyResponse(result=result, revision=result.revision)
+
+    async def BatchClassify(  # noqa: N802 - the contract's name
+        self, request_iterator: AsyncIterator[BatchClassifyRequest], context: Context
+    ) -> AsyncIterator[BatchClassifyResponse]:
+        """Scores the genres of each of many clips, several of them at once."""
+        with self._batches.acquire():
+            results = map_concurrently(request_iterator, lambda item: self._classify_item(item, context))
+            async with aclosing(results) as responses:
+                async for response in responses:
+                    with write_timeout():
+                        yield response
+
+    async def _classify_item(self, item: BatchClassifyRequest, context: Context) -> BatchClassifyResponse:
+        try:
+            current_caller().meter.count_call()
+            item_id = converters.item_id(item)
+            response = await self.Classify(item.request, context)
+        except Exception as error:  # noqa: BLE001 - a clip fails alone, whatever the error is
+            status = item_status(error, context)
+            return BatchClassifyResponse(item_id=item.item_id[: converters.MAX_ITEM_ID], status=status)
+        return BatchClassifyResponse(item_id=item_id, response=response)
 
     def _revision(self) -> revision_pb2.Revision:
         return converters.revision(self._components.model_id, *self._components.catalogue_state)
