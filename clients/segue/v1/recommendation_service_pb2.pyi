@@ -143,7 +143,7 @@ class RecommendRequest(_message.Message):
     @_builtins.property
     def read_mask(self) -> _field_mask_pb2.FieldMask:
         """Fields of the response to return: "recommendations", "quality_flags", "missing_seconds", "timeline", "embedding",
-        "reasons", or "*" for all. The revision, emptied_by and limited are always returned. Unset is "recommendations",
+        "reasons", "moments", or "*" for all. The revision, emptied_by and limited are always returned. Unset is "recommendations",
         "quality_flags" and "missing_seconds"; any other path is MALFORMED_REQUEST.
         """
 
@@ -660,6 +660,7 @@ class RecommendResponse(_message.Message):
     EMPTIED_BY_FIELD_NUMBER: _builtins.int
     LIMITED_FIELD_NUMBER: _builtins.int
     REASONS_FIELD_NUMBER: _builtins.int
+    MOMENTS_FIELD_NUMBER: _builtins.int
     missing_seconds: _builtins.float
     """Seconds that are missing in the one seed if it is a clip, as in ClassifyResponse."""
     emptied_by: _builtins.str
@@ -700,6 +701,10 @@ class RecommendResponse(_message.Message):
     def reasons(self) -> _containers.RepeatedCompositeFieldContainer[Global___Reason]:
         """Why each track is recommended, in the order of the recommendations. Only if read_mask includes it."""
 
+    @_builtins.property
+    def moments(self) -> _containers.RepeatedCompositeFieldContainer[Global___TrackMoments]:
+        """The moments of each track that match its seed, in the order of the recommendations. Only if read_mask includes it."""
+
     def __init__(
         self,
         *,
@@ -712,14 +717,92 @@ class RecommendResponse(_message.Message):
         emptied_by: _builtins.str = ...,
         limited: _builtins.bool = ...,
         reasons: _abc.Iterable[Global___Reason] | None = ...,
+        moments: _abc.Iterable[Global___TrackMoments] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["revision", b"revision"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["embedding", b"embedding", "emptied_by", b"emptied_by", "limited", b"limited", "missing_seconds", b"missing_seconds", "quality_flags", b"quality_flags", "reasons", b"reasons", "recommendations", b"recommendations", "revision", b"revision", "timeline", b"timeline"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["embedding", b"embedding", "emptied_by", b"emptied_by", "limited", b"limited", "missing_seconds", b"missing_seconds", "moments", b"moments", "quality_flags", b"quality_flags", "reasons", b"reasons", "recommendations", b"recommendations", "revision", b"revision", "timeline", b"timeline"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RecommendResponse: _TypeAlias = RecommendResponse  # noqa: Y015
+
+@_typing.final
+class TrackMoments(_message.Message):
+    """The moments of a track that match those of a seed."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SEED_FIELD_NUMBER: _builtins.int
+    MOMENTS_FIELD_NUMBER: _builtins.int
+    seed: _builtins.int
+    """Number of the seed that contributes most to the track's similarity, as in Reason."""
+    @_builtins.property
+    def moments(self) -> _containers.RepeatedCompositeFieldContainer[Global___Moment]:
+        """Up to 3 pairs of windows that sound most alike, the most similar first, no window twice. None if the catalogue does
+        not keep the windows of the track, which is an option of the indexer; if the seed is a track without them, or no
+        sound but an embedding, a genre or a tag; or while the server cannot read the windows.
+        """
+
+    def __init__(
+        self,
+        *,
+        seed: _builtins.int = ...,
+        moments: _abc.Iterable[Global___Moment] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["moments", b"moments", "seed", b"seed"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TrackMoments: _TypeAlias = TrackMoments  # noqa: Y015
+
+@_typing.final
+class Moment(_message.Message):
+    """A window of a seed and one of a track."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SEED_START_FIELD_NUMBER: _builtins.int
+    SEED_END_FIELD_NUMBER: _builtins.int
+    START_FIELD_NUMBER: _builtins.int
+    END_FIELD_NUMBER: _builtins.int
+    SIMILARITY_FIELD_NUMBER: _builtins.int
+    similarity: _builtins.float
+    """Cosine of the angle between the embeddings of both windows, [-1, 1]."""
+    @_builtins.property
+    def seed_start(self) -> _duration_pb2.Duration:
+        """Start of the window of the seed, from its start."""
+
+    @_builtins.property
+    def seed_end(self) -> _duration_pb2.Duration:
+        """End of the window of the seed, 3 s after its start."""
+
+    @_builtins.property
+    def start(self) -> _duration_pb2.Duration:
+        """Start of the window of the track, from its start."""
+
+    @_builtins.property
+    def end(self) -> _duration_pb2.Duration:
+        """End of the window of the track, 3 s after its start."""
+
+    def __init__(
+        self,
+        *,
+        seed_start: _duration_pb2.Duration | None = ...,
+        seed_end: _duration_pb2.Duration | None = ...,
+        start: _duration_pb2.Duration | None = ...,
+        end: _duration_pb2.Duration | None = ...,
+        similarity: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["end", b"end", "seed_end", b"seed_end", "seed_start", b"seed_start", "start", b"start"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["end", b"end", "seed_end", b"seed_end", "seed_start", b"seed_start", "similarity", b"similarity", "start", b"start"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Moment: _TypeAlias = Moment  # noqa: Y015
 
 @_typing.final
 class Reason(_message.Message):

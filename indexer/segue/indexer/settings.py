@@ -32,6 +32,7 @@ class Settings(CatalogueSettings):
         file_seconds: time limit for decoding one file, in seconds.
         file_memory: memory limit for decoding one file, in MiB.
         nice: niceness that the run adds to its own, 0 to 19.
+        keep_windows: keep the embeddings of the windows of new tracks, for matching moments.
     """
 
     model: Path | None
@@ -40,6 +41,7 @@ class Settings(CatalogueSettings):
     file_seconds: float
     file_memory: int
     nice: int
+    keep_windows: bool = False
 
 
 @dataclass(frozen=True)

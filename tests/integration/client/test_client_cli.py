@@ -168,7 +168,8 @@ def test_recommend_by_id(peer: Peer) -> None:
     """An id that is not the name of a file is sent as an id, and --json prints the contract's message."""
     printed = document(segue(peer, "recommend", TRACKS[0].track_id, "--json"))
     assert TRACKS[0].track_id == peer.received[0].track_id
-    assert set(RecommendResponse.DESCRIPTOR.fields_by_name) - {"timeline", "embedding", "reasons"} == printed.keys()
+    details = {"timeline", "embedding", "reasons", "moments"}
+    assert set(RecommendResponse.DESCRIPTOR.fields_by_name) - details == printed.keys()
     assert 5 == len(printed["recommendations"])
     assert {"track", "similarity", "copies"} == printed["recommendations"][0].keys()
 

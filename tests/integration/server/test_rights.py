@@ -112,7 +112,7 @@ def index(redis: GuardedRedis, folder: Path, model: Path, clips: list[Path]) -> 
     where = ("--data", str(folder / "data"), "--redis", redis.indexer)
     backup = str(folder / "catalogue.segue")
     first = str(music / clips[0].name)
-    ended = run("add", music, "--model", model, *where)
+    ended = run("add", music, "--model", model, "--keep-windows", *where)
     assert 0 == ended.exit_code, ended.output
     shutil.copy(clips[4], music / "broken.flac")
     (music / "twin.flac").unlink()
@@ -158,14 +158,17 @@ def test_the_indexer(redis: GuardedRedis, tmp_path: Path, tiny_model: Path, clip
 def test_the_server(redis: GuardedRedis, tmp_path: Path, tiny_model: Path, clips: list[Path]) -> None:
     """The server's user may do all that the server does, reads only, and passes doctor."""
     music = copies(tmp_path, clips)
-    run("add", music, "--model", tiny_model, "--data", tmp_path / "data", "--redis", redis.indexer)
+    where = ("--data", tmp_path / "data", "--redis", redis.indexer)
+    run("add", music, "--model", tiny_model, "--keep-windows", *where)
     options = ("--data", str(tmp_path / "data"), "--redis", redis.server)
     with running_server(*options) as running:
         stubs = Stubs(running.address)
         tracks = list(stubs.list_tracks().tracks)
         assert 4 == len(tracks)
         assert 3 == len(stubs.recommend(tracks[0].track_id).recommendations)
-        run("remove", tracks[0].track_id, "--data", tmp_path / "data", "--redis", redis.indexer)
+        moments = stubs.recommend(tracks[0].track_id, read_mask=["moments"]).moments
+        assert [True] * 3 == [bool(track.moments) for track in moments]
+        run("remove", tracks[0].track_id, *where)
         wait_until(lambda: stubs.status().track_count == 3)
     code, results = run_doctor(*options, "--listen", "127.0.0.1:0")
     assert (0, "ok", "ok") == (code, results["rights"].level, results["eviction"].level)

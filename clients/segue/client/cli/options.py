@@ -224,6 +224,7 @@ def requested_details(
     embedding: bool = False,
     tags: bool = False,
     reasons: bool = False,
+    moments: bool = False,
 ) -> list[str]:
     """Returns the fields of a response that are requested in addition to the usual ones.
 
@@ -232,7 +233,7 @@ def requested_details(
     """
     if embedding and not shared.json:
         raise click.UsageError("--embedding needs --json.")
-    details = {"timeline": timeline, "embedding": embedding, "tags": tags, "reasons": reasons}
+    details = {"timeline": timeline, "embedding": embedding, "tags": tags, "reasons": reasons, "moments": moments}
     return [name for name, is_requested in details.items() if is_requested]
 
 

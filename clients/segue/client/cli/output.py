@@ -27,7 +27,7 @@ from segue.v1.track_pb2 import Track
 
 # Wider than any table, whose columns have limits of their own, so that each track is one line in a pipe.
 _PIPE_WIDTH = 10_000
-_DETAILS = ("timeline", "embedding", "tags", "reasons")
+_DETAILS = ("timeline", "embedding", "tags", "reasons", "moments")
 
 
 class Output(Protocol):
@@ -93,7 +93,7 @@ class TableOutput:
         """Prints the tracks by rank."""
         parts = [tables.tracks(response.recommendations, self._screen, ranked=True)]
         if response.reasons:
-            parts.append(tables.reasons(response.reasons, self._screen))
+            parts.append(tables.reasons(response.reasons, response.moments, self._screen))
         quality = tables.quality(response.quality_flags, response.missing_seconds)
         self._print(*parts, *quality, tables.revision(response.revision, self._screen))
 
@@ -184,7 +184,7 @@ class JsonOutput:
     Fields have the names of the contract. Timeline, embedding, tags and reasons are left out unless they are requested.
 
     Args:
-        details: which of "timeline", "embedding", "tags" and "reasons" were requested.
+        details: which of "timeline", "embedding", "tags", "reasons" and "moments" were requested.
     """
 
     def __init__(self, details: Collection[str] = ()) -> None:

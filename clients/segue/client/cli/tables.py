@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from itertools import zip_longest
 
 import click
-from google.protobuf.duration_pb2 import Duration
 
+from segue.client.cli.times import format_duration, format_moments
 from segue.v1 import audio_pb2
 from segue.v1.audio_pb2 import QualityFlag
 from segue.v1.classification_service_pb2 import GenreScore, ScoredWindow
-from segue.v1.recommendation_service_pb2 import Reason, Recommendation
+from segue.v1.recommendation_service_pb2 import Reason, Recommendation, TrackMoments
 from segue.v1.revision_pb2 import Revision
 from segue.v1.tag_pb2 import TagScore
 from segue.v1.track_pb2 import Track
@@ -67,13 +67,7 @@ def replace_control_characters(text: str) -> str:
 
 def length(track: Track) -> str:
     """Formats the length of a track as m:ss, or h:mm:ss from one hour on; empty if it is unknown."""
-    return _format_duration(track.duration) if track.HasField("duration") else ""
-
-
-def _format_duration(duration: Duration) -> str:
-    minutes, seconds = divmod(round(duration.ToTimedelta().total_seconds()), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
+    return format_duration(track.duration) if track.HasField("duration") else ""
 
 
 def genres(scores: Sequence[GenreScore], screen: Screen) -> str:
@@ -101,8 +95,8 @@ def timeline(windows: Sequence[ScoredWindow], screen: Screen) -> str:
     """Lays out windows, each with its best genre."""
     best = [window.scores[0] if window.scores else GenreScore() for window in windows]
     columns = {
-        "From": [_format_duration(window.start) for window in windows],
-        "To": [_format_duration(window.end) for window in windows],
+        "From": [format_duration(window.start) for window in windows],
+        "To": [format_duration(window.end) for window in windows],
         "Genre": [replace_control_characters(score.genre) for score in best],
         "Score": [f"{score.score:.3f}" for score in best],
     }
@@ -153,7 +147,7 @@ def tracks(rows: Sequence[Recommendation], screen: Screen, *, ranked: bool) -> s
     return _table(shown, screen, right_aligned=right_aligned, cut=[*_MAX_TEXT_WIDTHS])
 
 
-def reasons(rows: Sequence[Reason], screen: Screen) -> str:
+def reasons(rows: Sequence[Reason], moments: Sequence[TrackMoments], screen: Screen) -> str:
     """Lays out why each track of a ranking is recommended; seeds are counted from 1 on, as on the command line."""
     columns = {
         "#": [str(rank) for rank in range(1, len(rows) + 1)],
@@ -161,6 +155,8 @@ def reasons(rows: Sequence[Reason], screen: Screen) -> str:
         "Similarity": [f"{row.similarity:.3f}" for row in rows],
         "In common": [", ".join(filter(None, [row.genre, *row.tags])) for row in rows],
     }
+    if any(track.moments for track in moments):
+        columns["Moments"] = list(map(format_moments, moments))
     cells = {name: [_clean(cell, screen, None) for cell in column] for name, column in columns.items()}
     return "\n" + _table(cells, screen, right_aligned=["#", "Seed", "Similarity"], cut=["In common"])
 

@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeVar
 
 R = TypeVar("R")
 
-Kind = Literal["track", "embedding", "files of the track", "file", "failure of the file", "event"]
+Kind = Literal["track", "embedding", "windows", "files of the track", "file", "failure of the file", "event"]
 
 MAX_RECORDS = 1_000
 """The largest number of records that are remembered, so that a catalogue of damage alone costs no memory."""

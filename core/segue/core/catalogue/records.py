@@ -211,11 +211,20 @@ class FailureRecord:
 
 @dataclass(frozen=True)
 class Addition:
-    """A track to add to a catalogue, with its embedding and its file."""
+    """A track to add to a catalogue.
+
+    Attributes:
+        track: its metadata.
+        embedding: its embedding.
+        file: its file.
+        windows: the embeddings of its windows, as ``pack_windows`` returns them; empty to keep those that the catalogue
+            has of this track.
+    """
 
     track: Track
     embedding: Vector
     file: PathRecord
+    windows: bytes = b""
 
 
 EventKind = Literal["add", "remove"]

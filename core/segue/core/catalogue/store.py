@@ -14,6 +14,7 @@ from segue.core.catalogue.damaged_records import DamagedRecords
 from segue.core.catalogue.feedback import Feedback
 from segue.core.catalogue.identity import CatalogueState, Identity, ModelKey
 from segue.core.catalogue.records import Addition, Event, FailureRecord, PathRecord, Track, TrackFacts, Vector
+from segue.core.catalogue.window_embeddings import WindowEmbeddings
 from segue.core.errors import CatalogueMismatch
 
 
@@ -76,6 +77,10 @@ class TrackStore(Protocol):
 
     def embeddings(self, track_ids: Sequence[str]) -> list[Vector | None]:
         """Returns the embeddings [e] of these tracks, with None for unknown ids."""
+        ...
+
+    def windows(self, track_ids: Sequence[str]) -> list[WindowEmbeddings | None]:
+        """Returns the embeddings of these tracks' windows, with None for tracks without them."""
         ...
 
     def track_ids(self, after: str, limit: int) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -24,6 +24,7 @@ class Prediction:
         novelty: how unlike all genres of the model the clip sounds, or None for a network that does not measure it.
         tag_scores: mean [tags] of each tag's score over the windows, in [0, 1], in the order of the manifest's tags;
             empty for a network that does not tag. The scores are independent of each other and not calibrated.
+        windows: embedding [w, e] of each window by itself, of length 1, or None unless it was requested.
     """
 
     posterior: Floats
@@ -31,6 +32,7 @@ class Prediction:
     window_posterior: Floats
     novelty: float | None = None
     tag_scores: Floats = field(default_factory=lambda: np.zeros(0, np.float32))
+    windows: Floats | None = None
 
 
 class Model:
@@ -55,13 +57,15 @@ class Model:
             if size <= max_batch:
                 self.predict([windows] * size)
 
-    def predict(self, clips: Sequence[Windows]) -> list[Prediction]:
+    def predict(self, clips: Sequence[Windows], *, keep_windows: bool = False) -> list[Prediction]:
         """Predicts the genres and the embedding of each clip, independently of the other clips.
 
         Args:
             clips: the windows of each clip by this model's front end, at most ``manifest.windows`` each.
+            keep_windows: True to predict the embedding of each window, too.
         """
-        return [prediction for batch in batched(clips, MAX_BATCH) for prediction in self._predict_batch(batch)]
+        batches = batched(clips, MAX_BATCH)
+        return [prediction for batch in batches for prediction in self._predict_batch(batch, keep_windows)]
 
     def encode(self, windows: Floats) -> Floats:
         """Computes the features [n, d] of windows [n, bands, columns], at least one."""
@@ -77,10 +81,16 @@ class Model:
         """
         return [prediction for batch in batched(features, MAX_BATCH) for prediction in self._decide_batch(batch)]
 
-    def _predict_batch(self, clips: Sequence[Windows]) -> list[Prediction]:
+    def _predict_batch(self, clips: Sequence[Windows], keep_windows: bool) -> list[Prediction]:
         features = self.encode(np.concatenate([clip.values for clip in clips]))
         ends = np.cumsum([len(clip.values) for clip in clips])
-        return self._decide_batch(np.split(features, ends[:-1]))
+        predictions = self._decide_batch(np.split(features, ends[:-1]))
+        if not keep_windows:
+            return predictions
+        # A window by itself is a clip of one window.
+        embeddings = np.stack([single.embedding for single in self.decide([row[None] for row in features])])
+        pairs = zip(predictions, np.split(embeddings, ends[:-1]), strict=True)
+        return [replace(prediction, windows=windows) for prediction, windows in pairs]
 
     def _decide_batch(self, features: Sequence[Floats]) -> list[Prediction]:
         padded = np.zeros((len(features), self.manifest.windows, self.manifest.feature_width), np.float32)

@@ -15,6 +15,7 @@ from redis.client import Pipeline
 from segue.core.batching import batched
 from segue.core.catalogue.finding import Finding
 from segue.core.catalogue.records import PathRecord
+from segue.core.catalogue.window_embeddings import unpack_windows
 from segue.core.redis_catalogue.client import read_each, translating_errors
 from segue.core.redis_catalogue.codec import (
     DIGEST,
@@ -133,6 +134,18 @@ class RedisAudit:
                     yield self._removal(track_id, problem, paths)
                 else:
                     yield from self._paths(track_id, fields, paths)
+            yield from self._windows(page)
+
+    def _windows(self, track_ids: Sequence[str]) -> Iterator[Finding]:
+        """Yields findings about damaged windows, which the track then has no longer."""
+        packed = self._read.run_each("GET", [(self._keys.windows(track_id),) for track_id in track_ids])
+        for track_id, raw in zip(track_ids, packed, strict=True):
+            try:
+                if raw is not None:
+                    unpack_windows(raw, self._width)
+            except ValueError as error:
+                advice = "`segue-indexer reindex --keep-windows` computes them again."
+                yield Finding(track_id, f"{error} {advice}", (("DEL", self._keys.windows(track_id)),))
 
     def _paths(self, track_id: str, fields: dict[bytes, bytes], paths: list[bytes]) -> Iterator[Finding]:
         """Yields findings about the files of a complete track."""
@@ -184,10 +197,13 @@ class RedisAudit:
         """Returns a finding whose commands remove a track and the records of its files."""
         known = self._read.records(paths).items()
         records = [("HDEL", self._keys.files, path) for path, record in known if record and record.track_id == track_id]
-        keys = (self._keys.track(track_id), self._keys.embedding(track_id), self._keys.paths(track_id))
         remove_id = ("ZREM", self._keys.track_ids, to_bytes(track_id))
         remove_event = ("remove", self._keys.events, to_bytes(track_id))
-        return Finding(track_id, problem, (*records, *(("DEL", key) for key in keys), remove_id, remove_event))
+        return Finding(
+            track_id,
+            problem,
+            (*records, *(("DEL", key) for key in self._keys.of_track(track_id)), remove_id, remove_event),
+        )
 
     def _problem(self, track_id: str, fields: dict[bytes, bytes], embedding: bytes | None) -> str | None:
         """Returns what is wrong with a track's metadata or embedding, or None."""

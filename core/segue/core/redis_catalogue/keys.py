@@ -95,7 +95,7 @@ class RedisKeys:
     @property
     def track_prefixes(self) -> list[bytes]:
         """The prefixes of the keys that each track has; its id follows."""
-        return [self.track(""), self.embedding(""), self.paths("")]
+        return [self.track(""), self.embedding(""), self.paths(""), self.windows("")]
 
     def track(self, track_id: str) -> bytes:
         """Returns the key of the hash of a track's metadata."""
@@ -113,6 +113,14 @@ class RedisKeys:
         """Returns the key of the string that marks an action of a user as recorded."""
         return self.feedback + to_bytes(f":{digest}")
 
+    def windows(self, track_id: str) -> bytes:
+        """Returns the key of the string of the embeddings of a track's windows, which a track need not have."""
+        return self._key("windows", track_id)
+
+    def of_track(self, track_id: str) -> list[bytes]:
+        """Returns all keys that a track may have."""
+        return [self.track(track_id), self.embedding(track_id), self.paths(track_id), self.windows(track_id)]
+
     def track_of(self, key: bytes) -> str | None:
         """Returns the id of the track that a key belongs to, or None if it belongs to no track."""
         for prefix in self.track_prefixes:
@@ -122,7 +130,7 @@ class RedisKeys:
 
     def type_of(self, key: bytes) -> bytes | None:
         """Returns the type that a key has in Redis, or None for a key that Segue does not write."""
-        for prefix, kind in zip(self.track_prefixes, (b"hash", b"string", b"set"), strict=True):
+        for prefix, kind in zip(self.track_prefixes, (b"hash", b"string", b"set", b"string"), strict=True):
             if key.startswith(prefix):
                 return kind
         return self._types.get(key)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 from redis import Redis
 from redis.client import Pipeline
 
-from segue.core.catalogue.identity import CatalogueState
+from segue.core.catalogue.identity import CatalogueState, ModelKey
 from segue.core.redis_catalogue.codec import identity_from_hash
 from segue.core.redis_catalogue.keys import LiveKeys, RedisKeys, to_text
+from segue.core.redis_catalogue.transaction import IDENTITY_SCRIPT
 
 
 def read_state(client: Redis, live: LiveKeys) -> CatalogueState:
@@ -76,3 +78,9 @@ def bounds_from(exists: Any, info: Any) -> tuple[int, int, int]:  # noqa: ANN401
 def revision_of(entry_id: bytes) -> int:
     """Returns the revision of the event with this entry id in the stream."""
     return int(entry_id.split(b"-")[0])
+
+
+def create_identity(client: Redis, keys: RedisKeys, token: str, model: ModelKey) -> Any:  # noqa: ANN401 - a reply of Redis
+    """Creates the identity of a catalogue that has none, with a new UUID; returns what ``IDENTITY_SCRIPT`` returns."""
+    create = client.register_script(IDENTITY_SCRIPT)
+    return create([keys.writer, keys.identity, keys.live], [token, str(uuid.uuid4()), *model])

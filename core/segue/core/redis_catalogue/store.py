@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from functools import partial
+from itertools import chain
 from typing import Any, TypeVar
 
 from redis.client import Pipeline
@@ -16,6 +16,7 @@ from segue.core.catalogue.feedback import Feedback
 from segue.core.catalogue.identity import CatalogueState, Identity, ModelKey
 from segue.core.catalogue.records import Event, FailureRecord, PathRecord, Track, TrackFacts, Vector
 from segue.core.catalogue.store import check_same_model
+from segue.core.catalogue.window_embeddings import WindowEmbeddings, unpack_windows
 from segue.core.redis_catalogue.audit import RedisAudit
 from segue.core.redis_catalogue.client import (
     DEFAULT_TIMEOUTS,
@@ -41,8 +42,7 @@ from segue.core.redis_catalogue.codec import (
 from segue.core.redis_catalogue.feedback import record_feedback
 from segue.core.redis_catalogue.keys import LiveKeys, RedisKeys, to_bytes, to_text
 from segue.core.redis_catalogue.sentinel import primary_of
-from segue.core.redis_catalogue.state import read_state, stream_bounds
-from segue.core.redis_catalogue.transaction import IDENTITY_SCRIPT
+from segue.core.redis_catalogue.state import create_identity, read_state, stream_bounds
 from segue.core.redis_catalogue.writer import RedisWriter
 from segue.core.redis_catalogue.writer_lock import LEASE_SECONDS, WriterLock
 
@@ -149,12 +149,9 @@ class RedisStore:
     @translates_errors
     def facts(self, track_ids: Sequence[str]) -> list[TrackFacts | None]:
         """Returns the facts of these tracks, with None for unknown and damaged ones."""
-        facts: list[TrackFacts | None] = []
-        keys = self._keys
-        for page in batched(track_ids, PAGE):
-            replies = read_each(self._client, map(keys.track, page), lambda pipe, key: pipe.hmget(key, FACTS))
-            facts += map(facts_from_values, page, replies)
-        return facts
+        ask, keys = (lambda pipe, key: pipe.hmget(key, FACTS)), self._keys
+        pages = (read_each(self._client, map(keys.track, page), ask) for page in batched(track_ids, PAGE))
+        return list(map(facts_from_values, track_ids, chain.from_iterable(pages)))
 
     @translates_errors
     def write_mark(self) -> str:
@@ -171,6 +168,12 @@ class RedisStore:
             width, values = read_embeddings(self._client, keys, page)
             vectors += self.damaged.decode("embedding", page, values, partial(vector_from_bytes, width))
         return vectors
+
+    @translates_errors
+    def windows(self, track_ids: Sequence[str]) -> list[WindowEmbeddings | None]:
+        """Returns the embeddings of these tracks' windows, with None for tracks without them and damaged ones."""
+        values: list[Any] = self._client.mget(list(map(self._keys.windows, track_ids))) if track_ids else []
+        return self.damaged.decode("windows", track_ids, values, lambda _, raw: unpack_windows(raw))
 
     @translates_errors
     def track_ids(self, after: str, limit: int) -> list[str]:
@@ -230,6 +233,7 @@ class RedisStore:
         """Reads damaged records again, and forgets those that were repaired."""
         self.damaged.recheck("track", self.get)
         self.damaged.recheck("embedding", self.embeddings)
+        self.damaged.recheck("windows", self.windows)
         self.damaged.recheck("files of the track", self.paths)
         self.damaged.recheck("file", self.files)
         self.damaged.recheck("failure of the file", self.failures)
@@ -290,9 +294,7 @@ class RedisStore:
 
     @translates_errors
     def _ensure_identity(self, token: str, model: ModelKey) -> Identity | None:
-        create = self._client.register_script(IDENTITY_SCRIPT)
-        keys = [self._keys.writer, self._keys.identity, self._keys.live]
-        outcome = create(keys, [token, str(uuid.uuid4()), *model])
+        outcome = create_identity(self._client, self._keys, token, model)
         if outcome != 1:
             raise self._live.loss(outcome) if outcome else self._lock.loss(token)
         return self.identity()

@@ -145,6 +145,8 @@ class Transaction:
         self.paths[track_id].add(path)
         if path == min(self.paths[track_id]) or self.embeddings[track_id] is None:
             self._put_track(addition.track, embedding)
+        if addition.windows:
+            self._run("SET", self._keys.windows(track_id), addition.windows)
         self._put_file(addition.file)
 
     def describe(self, file: PathRecord) -> None:
@@ -204,7 +206,7 @@ class Transaction:
             self._release(path)
             self._run("HDEL", self._keys.files, to_bytes(path))
             del self.owners[path]
-        for key in (self._keys.track(track_id), self._keys.embedding(track_id), self._keys.paths(track_id)):
+        for key in self._keys.of_track(track_id):
             self._run("DEL", key)
         self._run("ZREM", self._keys.track_ids, to_bytes(track_id))
         self.embeddings[track_id] = None

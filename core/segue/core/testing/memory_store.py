@@ -16,6 +16,7 @@ from segue.core.catalogue.identity import CatalogueState, Identity
 from segue.core.catalogue.own_metadata import own_of
 from segue.core.catalogue.records import Addition, Event, FailureRecord, PathRecord, Track, TrackFacts, Vector, new_mark
 from segue.core.catalogue.store import check_same_model
+from segue.core.catalogue.window_embeddings import WindowEmbeddings, unpack_windows
 from segue.core.errors import CatalogueLocked
 from segue.core.redis_catalogue.codec import embedding_from_bytes, embedding_to_bytes
 
@@ -35,6 +36,7 @@ class MemoryStore:
         self._identity = identity
         self._tracks: dict[str, Track] = {}
         self._embeddings: dict[str, bytes] = {}
+        self._windows: dict[str, bytes] = {}
         self._files: dict[str, PathRecord] = {}
         self._failures: dict[str, FailureRecord] = {}
         self._external_ids: dict[str, str] = {}
@@ -92,6 +94,11 @@ class MemoryStore:
         """Returns the embeddings [e] of these tracks, with None for unknown ids."""
         values = (self._embeddings.get(track_id) for track_id in track_ids)
         return [None if raw is None else embedding_from_bytes(raw) for raw in values]
+
+    def windows(self, track_ids: Sequence[str]) -> list[WindowEmbeddings | None]:
+        """Returns the embeddings of these tracks' windows, with None for tracks without them."""
+        values = (self._windows.get(track_id) for track_id in track_ids)
+        return [None if raw is None else unpack_windows(raw) for raw in values]
 
     def track_ids(self, after: str, limit: int) -> list[str]:
         """Returns up to ``limit`` ids in ascending order, starting after the id ``after``."""
@@ -157,6 +164,8 @@ class MemoryStore:
             if self._embeddings.get(track_id) != embedding:
                 self._embeddings[track_id] = embedding
                 self._event("add", track_id)
+        if addition.windows:
+            self._windows[track_id] = addition.windows
         self._describe(track_id)
 
     def describe(self, file: PathRecord) -> None:
@@ -194,6 +203,7 @@ class MemoryStore:
             return
         self._writes += 1
         del self._embeddings[track_id]
+        self._windows.pop(track_id, None)
         for path in self._paths(track_id):
             self._release(path)
         self._files = {path: file for path, file in self._files.items() if file.track_id != track_id}

@@ -12,6 +12,7 @@ from segue.core.catalogue.identity import Identity
 from segue.core.catalogue.own_metadata import metadata_to_json, parse_metadata
 from segue.core.catalogue.records import Addition, FailureRecord, PathRecord, Track, Vector
 from segue.core.catalogue.validity import check_failure, check_file, check_identity, check_track
+from segue.core.catalogue.window_embeddings import unpack_windows
 from segue.core.errors import BackupUnwritable
 from segue.core.redis_catalogue.codec import embedding_from_bytes, parse_json
 
@@ -31,15 +32,17 @@ class Entry:
         track: metadata and posterior.
         embedding: unit vector.
         files: records of its files, at least one.
+        windows: the embeddings of its windows, as ``pack_windows`` returns them, or empty.
     """
 
     track: Track
     embedding: Vector
     files: list[PathRecord]
+    windows: bytes = b""
 
     def additions(self) -> list[Addition]:
         """Returns the additions that write the track and its files to a catalogue."""
-        return [Addition(self.track, self.embedding, file) for file in self.files]
+        return [Addition(self.track, self.embedding, file, self.windows) for file in self.files]
 
 
 def to_line(entry: Entry | FailureRecord) -> bytes:
@@ -61,9 +64,10 @@ def _to_json(entry: Entry | FailureRecord) -> dict[str, Any]:
     if isinstance(entry, FailureRecord):
         return {"failure": asdict(entry)}
     embedding = base64.b64encode(entry.embedding.astype("<f4").tobytes()).decode("ascii")
+    windows = {"windows": base64.b64encode(entry.windows).decode("ascii")} if entry.windows else {}
     # The owner's metadata of a track are those of its files.
     track = {name: value for name, value in asdict(entry.track).items() if name != "own"}
-    return {"track": track, "embedding": embedding, "files": list(map(_file_values, entry.files))}
+    return {"track": track, "embedding": embedding, **windows, "files": list(map(_file_values, entry.files))}
 
 
 def _file_values(file: PathRecord) -> list[Any]:
@@ -103,7 +107,8 @@ def read_line(line: bytes, width: int, after: str) -> Entry | FailureRecord:
     try:
         track = check_track(Track.from_json(values))
         _check_order(track.track_id, after)
-        return Entry(track, _embedding(document.get("embedding"), width), _files(document.get("files"), track))
+        embedding = embedding_from_bytes(_bytes(document.get("embedding"), "embedding"), width)
+        return Entry(track, embedding, _files(document.get("files"), track), _windows(document.get("windows"), width))
     except (TypeError, ValueError) as error:
         raise ValueError(f"{name} is not valid. {_detail(error)}".strip()) from error
 
@@ -122,14 +127,22 @@ def _failure(document: object) -> FailureRecord:
         raise ValueError(f"The failure of the file {name} is not valid. {_detail(error)}".strip()) from error
 
 
-def _embedding(text: object, width: int) -> Vector:
+def _bytes(text: object, name: str) -> bytes:
     if not isinstance(text, str):
         raise TypeError
     try:
-        raw = base64.b64decode(text, validate=True)
+        return base64.b64decode(text, validate=True)
     except ValueError:
-        raise ValueError("Its embedding cannot be read.") from None
-    return embedding_from_bytes(raw, width)
+        raise ValueError(f"Its {name} cannot be read.") from None
+
+
+def _windows(text: object, width: int) -> bytes:
+    """Returns the windows of a track, checked; backups of earlier versions have none."""
+    if text is None:
+        return b""
+    packed = _bytes(text, "windows")
+    unpack_windows(packed, width)
+    return packed
 
 
 def _files(values: object, track: Track) -> list[PathRecord]:

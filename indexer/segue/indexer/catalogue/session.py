@@ -42,8 +42,9 @@ PATIENCE_SECONDS = 5.0
 class LazyModel:
     """A model that is loaded at the first prediction: most runs over a library find no new file."""
 
-    def __init__(self, folder: Path, manifest: Manifest, engine: EngineChoice) -> None:
+    def __init__(self, folder: Path, manifest: Manifest, engine: EngineChoice, *, keep_windows: bool = False) -> None:
         self._folder, self._engine = folder, engine
+        self._keep_windows = keep_windows
         self._model: Model | None = None
         self.model_id = manifest.model_id
         self.labels = manifest.labels
@@ -57,7 +58,7 @@ class LazyModel:
 
     def predict(self, clips: Sequence[Windows]) -> list[Prediction]:
         """Returns the prediction for each clip, in order."""
-        return self.load().predict(clips)
+        return self.load().predict(clips, keep_windows=self._keep_windows)
 
 
 @dataclass(frozen=True)
@@ -212,7 +213,7 @@ def _sessions_over(store: RedisStore, settings: Settings, folder: Path, manifest
     work = partial(examine_file, config=manifest.features, max_windows=manifest.windows)
     trial = partial(try_decoding, manifest.features)
     with ProcessPool(settings.jobs, work, preload=_PRELOADED, trial=trial, limits=limits) as workers:
-        model = LazyModel(folder, manifest, settings.engine)
+        model = LazyModel(folder, manifest, settings.engine, keep_windows=settings.keep_windows)
         yield SessionFactory(store, workers, model, settings, folder, manifest)
 
 

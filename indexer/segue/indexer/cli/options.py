@@ -92,6 +92,12 @@ _INDEXING = (
         default=0,
         help="Niceness; a higher value leaves more processor time to other programs.",
     ),
+    click.option(
+        "--keep-windows",
+        cls=SettingOption,
+        is_flag=True,
+        help="Keep the embeddings of the windows of new tracks, for the moments that match; about 1.2 kB for each track.",
+    ),
     click.option("--quiet", is_flag=True, help="Print only failures."),
 )
 _FAILURES = (

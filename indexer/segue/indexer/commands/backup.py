@@ -14,6 +14,7 @@ from segue.core.batching import batched
 from segue.core.catalogue.identity import Identity
 from segue.core.catalogue.records import FailureRecord
 from segue.core.catalogue.store import TrackStore, TrackWriter, all_track_ids
+from segue.core.catalogue.window_embeddings import pack_windows
 from segue.core.errors import BackupUnusable, BackupUnwritable, CatalogueNotEmpty
 from segue.core.quantities import quantity
 from segue.core.redis_catalogue.open import open_store
@@ -170,13 +171,14 @@ def _fill(writer: TrackWriter, pages: Iterable[list[Entry | FailureRecord]]) -> 
 def _entries(store: TrackStore) -> Iterator[Entry | FailureRecord]:
     """Yields all tracks and failures of a catalogue that is locked."""
     for page in batched(all_track_ids(store), _PAGE):
-        tracks = zip(page, store.get(page), store.embeddings(page), store.paths(page), strict=True)
-        for track_id, track, embedding, paths in tracks:
+        windows = [b"" if kept is None else pack_windows(kept) for kept in store.windows(page)]
+        tracks = zip(page, store.get(page), store.embeddings(page), store.paths(page), windows, strict=True)
+        for track_id, track, embedding, paths, packed in tracks:
             files = [file for file in store.files(paths) if file is not None]
             if track is None or embedding is None or not files:
                 raise BackupUnusable(
                     f"The track {track_id} is incomplete or damaged in the catalogue and cannot be backed up. Run "
                     "`segue-indexer verify --repair` first."
                 )
-            yield Entry(track, embedding, files)
+            yield Entry(track, embedding, files, packed)
     yield from {failure.path: failure for failure in store.all_failures()}.values()

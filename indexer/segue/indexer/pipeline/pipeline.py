@@ -11,6 +11,7 @@ from typing import Protocol
 from segue.core.catalogue.display_path import display_path
 from segue.core.catalogue.records import Addition, FailureRecord, PathRecord, is_unit
 from segue.core.catalogue.store import TrackStore, TrackWriter
+from segue.core.catalogue.window_embeddings import WindowEmbeddings, pack_windows
 from segue.core.errors import EmbeddingUnusable, WorkerDied, WorkerError
 from segue.core.failpoints import Failpoint, reach
 from segue.core.features.windows import Windows
@@ -239,7 +240,9 @@ def build_addition(file: MusicFile, examined: Examined, prediction: Prediction, 
         predictor.labels,
         predictor.tags,
     )
-    return Addition(with_tags(track, examined.tags), prediction.embedding, file.path_record(examined.track_id))
+    record, kept = file.path_record(examined.track_id), prediction.windows
+    windows = b"" if kept is None else pack_windows(WindowEmbeddings(examined.windows.starts, kept))
+    return Addition(with_tags(track, examined.tags), prediction.embedding, record, windows)
 
 
 def _bad_prediction(file: MusicFile) -> Failure:

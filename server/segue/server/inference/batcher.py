@@ -26,6 +26,7 @@ class _PendingRequest:
     caller: str
     windows: Windows
     prediction: asyncio.Future[Prediction]
+    keep_windows: bool = False
     call: Context = field(default_factory=copy_context)
 
 
@@ -50,9 +51,10 @@ class Batcher:
         # The engine uses threads of its own for a batch; two batches at once would only slow each other down.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="network")
 
-    async def predict(self, windows: Windows) -> Prediction:
+    async def predict(self, windows: Windows, *, keep_windows: bool = False) -> Prediction:
         """Predicts one clip; a request that is cancelled while it is pending never enters a batch."""
-        request = _PendingRequest(current_caller().name, windows, asyncio.get_running_loop().create_future())
+        future = asyncio.get_running_loop().create_future()
+        request = _PendingRequest(current_caller().name, windows, future, keep_windows)
         self._pending.put(request.caller, len(windows.values), request)
         if self._running is None:
             self._running = asyncio.create_task(self._run())
@@ -84,7 +86,8 @@ class Batcher:
 
     def _predict(self, batch: list[_PendingRequest]) -> list[Prediction]:
         begun = time.monotonic()
-        predictions = self._model.predict([request.windows for request in batch])
+        keep_windows = any(request.keep_windows for request in batch)
+        predictions = self._model.predict([request.windows for request in batch], keep_windows=keep_windows)
         ended = time.monotonic()
         self._clip_seconds = (ended - begun) / len(batch)
         self._metrics.observe_stage("network", begun, ended, [request.call for request in batch])

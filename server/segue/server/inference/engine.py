@@ -120,7 +120,12 @@ class Engine:
             self._admission.check(caller.name)
 
     async def analyze(
-        self, audio: Path | bytes, seconds_left: float | None = None, *, identify: bool = False
+        self,
+        audio: Path | bytes,
+        seconds_left: float | None = None,
+        *,
+        identify: bool = False,
+        keep_windows: bool = False,
     ) -> AnalyzedClip:
         """Analyzes a clip.
 
@@ -128,6 +133,7 @@ class Engine:
             audio: a file, or the bytes of one.
             seconds_left: seconds until the caller's deadline, or None without one.
             identify: True to compute the track id, too.
+            keep_windows: True to predict the embedding of each window, too.
 
         Raises:
             Overloaded: the queue is full, or the caller's share of it, and the clip was not decoded.
@@ -142,7 +148,7 @@ class Engine:
             decoded = await self._decode(task, ticket)
             clip = cast("ExtractedClip", decoded.clip)
             with self._counting_cancellations("network", task):
-                prediction = await self.batcher.predict(clip.windows)
+                prediction = await self.batcher.predict(clip.windows, keep_windows=keep_windows)
         self._count_prediction(prediction.posterior, clip)
         return AnalyzedClip(clip, prediction, decoded.track_id)
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from segue.core.catalogue.window_embeddings import WindowEmbeddings
 from segue.core.index.vector_index import Vectors
 from segue.core.selection.track_table import Traits
 
@@ -19,12 +20,14 @@ class SeedPart(NamedTuple):
         weight: its weight, not 0.
         traits: its predicted genre and tags, as far as they are known.
         track_id: its id if it is a track, whose genre and tags are not read yet.
+        windows: the embeddings of its windows if it is a clip, and they were requested.
     """
 
     embedding: Vectors
     weight: float = 1.0
     traits: Traits = Traits()
     track_id: str = ""
+    windows: WindowEmbeddings | None = None
 
 
 class Reason(NamedTuple):

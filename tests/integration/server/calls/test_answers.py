@@ -176,7 +176,8 @@ def test_the_embedding_is_that_of_the_catalogue(stubs: Stubs, ids: list[str], cl
 
 def test_the_mask_of_recommend(stubs: Stubs, ids: list[str]) -> None:
     """Only a clip as a seed has quality flags and a timeline; without a mask a response has the default fields."""
-    default, everything = {"recommendations", "revision"}, {"recommendations", "revision", "embedding", "reasons"}
+    default = {"recommendations", "revision"}
+    everything = default | {"embedding", "reasons", "moments"}
     assert default == filled(stubs.recommend(ids[0]))
     assert everything == filled(stubs.recommend(ids[0], read_mask=["*"]))
     assert everything | {"timeline", "quality_flags"} == filled(stubs.recommend(wav(4), read_mask=["*"]))

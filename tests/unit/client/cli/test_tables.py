@@ -10,7 +10,7 @@ from segue.client.cli import tables
 from segue.client.cli.output import TableOutput
 from segue.v1.audio_pb2 import QUALITY_FLAG_RESAMPLED, QUALITY_FLAG_UNSPECIFIED, QualityFlag
 from segue.v1.classification_service_pb2 import ClassifyResponse, GenreScore
-from segue.v1.recommendation_service_pb2 import Reason, Recommendation, RecommendResponse
+from segue.v1.recommendation_service_pb2 import Moment, Reason, Recommendation, RecommendResponse, TrackMoments
 from segue.v1.revision_pb2 import Revision
 from segue.v1.track_pb2 import Track
 
@@ -91,6 +91,20 @@ def test_reasons(width: int) -> None:
     first, second = lines[start + 2 : start + 4]
     assert ["1", "2", "0.500", "jazz,"] == first.split()[:4]
     assert (["2", "1", "0.000"], True) == (second.split(), width >= max(map(len, lines)))
+
+
+def test_moments() -> None:
+    """The best moments of each track are a column of the reasons, if any track has some."""
+    spans = {"seed_start": 6, "seed_end": 9, "start": 3618.4, "end": 3621.4}
+    times = {name: Duration(seconds=int(value), nanos=int(value % 1 * 1e9)) for name, value in spans.items()}
+    moments = [TrackMoments(), TrackMoments(moments=[Moment(**times, similarity=0.9), Moment()])]
+    ranking = RecommendResponse(recommendations=RANKING.recommendations, reasons=[Reason(), Reason()], moments=moments)
+    output, buffer = screen(100)
+    output.recommendations(ranking)
+    lines = buffer.getvalue().decode().splitlines()
+    start = next(number for number, line in enumerate(lines) if "Moments" in line)
+    assert ["1", "1", "0.000"] == lines[start + 2].split()
+    assert lines[start + 3].endswith("0:06-0:09 ~ 1:00:18-1:00:21")
 
 
 @pytest.mark.parametrize("width", [60, 80, 109, 110, 200, 10_000])

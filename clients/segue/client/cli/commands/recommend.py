@@ -36,7 +36,7 @@ _LESS_WEIGHT = -0.5
 @options.offset
 @criteria_options
 @playlist_option("--out", "--m3u")
-@click.option("--why", is_flag=True, help="Also print the seed that led to each track, and what both have in common.")
+@click.option("--why", is_flag=True, help="Also print the seed that led to each track, and what matches.")
 @options.path_format
 @options.embedding
 @options.shared_options
@@ -59,7 +59,8 @@ def recommend(
     terminal of less than 110 columns, the table has no track ids.
     """
     options.check_path_format(shared, path_end)
-    details = options.requested_details(shared, embedding=values.pop("embedding"), reasons=values.pop("why"))
+    why = values.pop("why")
+    details = options.requested_details(shared, embedding=values.pop("embedding"), reasons=why, moments=why)
     with shared.open_client() as client:
         seed = _parse_seeds(seeds, less)
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from functools import partial
 
@@ -18,6 +18,7 @@ from segue.server.rpc.error_status import item_status
 from segue.server.rpc.field_masks import apply_mask, requested_fields
 from segue.server.rpc.handlers import Context
 from segue.server.rpc.services.descriptions import described
+from segue.server.rpc.services.moments import moments
 from segue.server.rpc.services.reasons import reasons
 from segue.server.rpc.services.seeds import SeedFinder, Seeds
 from segue.server.rpc.services.track_ids import resolve_external_ids
@@ -61,7 +62,7 @@ class RecommendationService(ComponentsUser, recommendation_service_pb2_grpc.Reco
             recommend_requests.check_seeds(request.seeds, "seeds")
         else:
             converters.seed_kind(request)
-        finder = SeedFinder(self._components, context.time_remaining)
+        finder = SeedFinder(self._components, context.time_remaining, _wants_moments(request))
         return await self._recommend(request, lambda: finder.find(request))
 
     async def RecommendUpload(  # noqa: N802 - the contract's name
@@ -74,7 +75,8 @@ class RecommendationService(ComponentsUser, recommendation_service_pb2_grpc.Reco
             converters.check_config(first)
             request = await self._resolve(converters.upload_request(first.config))
             form = converters.pcm_form(first.config)
-            seed = partial(self._uploaded_seed, requests, form, context)
+            finder = SeedFinder(self._components, context.time_remaining, _wants_moments(request))
+            seed = partial(self._uploaded_seed, requests, form, finder)
             return RecommendUploadResponse(response=await self._recommend(request, seed))
 
     async def _resolve(
@@ -101,14 +103,25 @@ class RecommendationService(ComponentsUser, recommendation_service_pb2_grpc.Reco
         response.limited = found.is_limited and len(response.recommendations) < limit
         if "embedding" in fields:
             response.embedding.extend(seeds.embedding.tolist())
-        if "reasons" in fields:
-            track_ids = [neighbour.track_id for neighbour, _ in tracks]
-            response.reasons.extend(reasons(seeds.parts, track_ids, components.catalogue, components.manifest.tags))
+        if not fields.isdisjoint({"reasons", "moments"}):
+            await self._explain(response, seeds, [neighbour.track_id for neighbour, _ in tracks], fields)
         if seeds.analyzed:
             response.quality_flags.extend(converters.quality_flags(seeds.analyzed.clip.quality))
             response.missing_seconds = seeds.analyzed.clip.quality.flaws.missing_seconds
             response.timeline.extend(converters.timeline(seeds.analyzed, components.manifest, converters.DEFAULT_LIMIT))
         return apply_mask(response, fields)
+
+    async def _explain(
+        self, response: RecommendResponse, seeds: Seeds, track_ids: Sequence[str], fields: frozenset[str]
+    ) -> None:
+        """Adds why the tracks of a response are recommended."""
+        catalogue, manifest = self._components.catalogue, self._components.manifest
+        response.reasons.extend(reasons(seeds.parts, track_ids, catalogue, manifest.tags))
+        if "moments" in fields:
+            chosen = [reason.seed for reason in response.reasons]
+            seconds = manifest.features.window_seconds
+            read = self._components.readers.run
+            response.moments.extend(await read(moments, seeds.parts, chosen, track_ids, catalogue.store, seconds))
 
     async def _found(self, query: TrackQuery, skip: int) -> FoundNeighbours:
         """Searches at once what takes about a millisecond at most, and the rest in a thread."""
@@ -138,11 +151,15 @@ class RecommendationService(ComponentsUser, recommendation_service_pb2_grpc.Reco
         return StreamingRecommendResponse(item_id=item_id, response=response)
 
     async def _uploaded_seed(
-        self, requests: AsyncIterator[RecommendUploadRequest], form: PcmForm | None, context: Context
+        self, requests: AsyncIterator[RecommendUploadRequest], form: PcmForm | None, finder: SeedFinder
     ) -> Seeds:
         with self._components.spool.open() as clip:
             audio = ArrivingAudio(self._components.engine, clip, form)
             chunks = (converters.chunk(request, self._components.clip_bytes) async for request in requests)
             async for chunk in with_progress(chunks):
                 await audio.append(chunk)
-            return await SeedFinder(self._components, context.time_remaining).clip(await audio.complete_file())
+            return await finder.clip(await audio.complete_file())
+
+
+def _wants_moments(request: recommendation_service_pb2.RecommendRequest) -> bool:
+    return "moments" in requested_fields(request.read_mask, RecommendResponse)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segue.core.catalogue.tag_scores import MIN_TRACK_TAG
+from segue.core.catalogue.window_embeddings import WindowEmbeddings
 from segue.core.errors import MalformedRequest
 from segue.core.index.vector_index import Vectors
 from segue.core.selection.criteria import TrackFilter
@@ -109,10 +110,12 @@ class SeedFinder:
     Attributes:
         sources: finds them.
         seconds_left: returns the time that the call has left in seconds, or None.
+        keep_windows: True to predict the embeddings of the windows of clips, for matching moments.
     """
 
     sources: SeedSources
     seconds_left: Callable[[], float | None]
+    keep_windows: bool = False
 
     async def find(self, request: RecommendRequest) -> Seeds:
         """Returns the seeds of a request that ``recommend_requests`` has checked.
@@ -132,9 +135,13 @@ class SeedFinder:
 
     async def clip(self, audio: Path | bytes) -> Seeds:
         """Analyzes a clip that is the only seed."""
-        analyzed = await self.sources.engine.analyze(audio, self.seconds_left(), identify=True)
+        analyzed = await self.sources.engine.analyze(
+            audio, self.seconds_left(), identify=True, keep_windows=self.keep_windows
+        )
         embedding = analyzed.prediction.embedding
-        part = SeedPart(embedding, traits=self._traits(analyzed))
+        kept = analyzed.prediction.windows
+        windows = None if kept is None else WindowEmbeddings(analyzed.clip.windows.starts, kept)
+        part = SeedPart(embedding, traits=self._traits(analyzed), windows=windows)
         return Seeds(frozenset({str(analyzed.track_id)}), embedding, analyzed, parts=(part,))
 
     def _traits(self, analyzed: AnalyzedClip) -> Traits:
