@@ -11,7 +11,19 @@ from redis.client import Pipeline
 from segue.core.catalogue.identity import CatalogueState, ModelKey
 from segue.core.redis_catalogue.codec import identity_from_hash
 from segue.core.redis_catalogue.keys import LiveKeys, RedisKeys, to_text
-from segue.core.redis_catalogue.transaction import IDENTITY_SCRIPT
+
+# Creates the catalogue unless it exists. KEYS: writer, identity, number of the live generation. ARGV: token, uuid,
+# model id, fingerprint, width. Returns 1, or 0 if the lock is lost, or the number of the live generation if its key is
+# lost.
+IDENTITY_SCRIPT = """
+local held = redis.call('HMGET', KEYS[1], 'token', 'generation')
+if held[1] ~= ARGV[1] then return 0 end
+if held[2] and redis.call('EXISTS', KEYS[3]) == 0 then return held[2] end
+if redis.call('EXISTS', KEYS[2]) == 0 then
+  redis.call('HSET', KEYS[2], 'uuid', ARGV[2], 'model_id', ARGV[3], 'fingerprint', ARGV[4], 'width', ARGV[5])
+end
+return 1
+"""
 
 
 def read_state(client: Redis, live: LiveKeys) -> CatalogueState:

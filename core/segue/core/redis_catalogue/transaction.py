@@ -44,19 +44,6 @@ end
 return 'done'
 """
 
-# Creates the catalogue unless it exists. KEYS: writer, identity, number of the live generation. ARGV: token, uuid,
-# model id, fingerprint, width. Returns 1, or 0 if the lock is lost, or the number of the live generation if its key is
-# lost.
-IDENTITY_SCRIPT = """
-local held = redis.call('HMGET', KEYS[1], 'token', 'generation')
-if held[1] ~= ARGV[1] then return 0 end
-if held[2] and redis.call('EXISTS', KEYS[3]) == 0 then return held[2] end
-if redis.call('EXISTS', KEYS[2]) == 0 then
-  redis.call('HSET', KEYS[2], 'uuid', ARGV[2], 'model_id', ARGV[3], 'fingerprint', ARGV[4], 'width', ARGV[5])
-end
-return 1
-"""
-
 # Makes the staged generation the live one: a few writes, whatever the number of tracks. KEYS: the two writers, the
 # number of the live generation, the list of replaced ones, the identities of the live generation and of the staged one.
 # ARGV: token, marks of the writer's last transaction, of this one and of the last one of the staged generation's

@@ -96,7 +96,7 @@ _INDEXING = (
         "--keep-windows",
         cls=SettingOption,
         is_flag=True,
-        help="Keep the embeddings of the windows of new tracks, for the moments that match; about 1.2 kB for each track.",
+        help="Keep the embeddings of the windows of new tracks, for moments that match; about 1.2 kB for each track.",
     ),
     click.option("--quiet", is_flag=True, help="Print only failures."),
 )

@@ -215,7 +215,7 @@ def test_tokens(tmp_path: Path, tiny_model: Path) -> None:
 
 
 def classify_with(server: RunningServer, token: str) -> list[str]:
-    """What became of six clips."""
+    """Sends six clips, and returns the reasons of those that failed, and "ok" for the others."""
     with Client(server.address, credentials=Credentials(token=token), timeout=PATIENCE_SECONDS) as client:
         try:
             outcomes = dict(client.batch_classify([wav(5)] * 6))

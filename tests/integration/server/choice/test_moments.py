@@ -49,7 +49,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 @pytest.fixture(scope="module")
 def additions(loaded_tiny_model: Model, files: list[Path]) -> list[Addition]:
-    """What the catalogue holds of these clips."""
+    """The additions of these clips to the catalogue."""
     return [clip_addition(loaded_tiny_model, file, keep_windows=number != WITHOUT) for number, file in enumerate(files)]
 
 
@@ -75,7 +75,7 @@ def id_of(additions: list[Addition], number: int) -> str:
 
 
 def seconds(moment: Moment) -> tuple[float, float]:
-    """Where a pair of moments starts."""
+    """The starts of a pair of moments."""
     return moment.seed_start.ToTimedelta().total_seconds(), moment.start.ToTimedelta().total_seconds()
 
 

@@ -1,6 +1,6 @@
 """Measures playlists: how smooth paths are, and what they cost in comparison with recommendations.
 
-    python -m benchmarks.playlists [--tracks 100000] [--paths 100] [--length 25] [--data FOLDER]
+    python -m benchmarks.choice.playlists [--tracks 100000] [--paths 100] [--length 25] [--data FOLDER]
 
 Finds paths between random tracks, and prints the greatest and the mean angle between neighbours, and those of other
 ways: the same tracks in a random order, random tracks, a walk to the nearest track each time that ends with a jump to

@@ -1,6 +1,6 @@
 """Measures what kept windows cost: bytes for each track, and the time of a response with moments.
 
-Run it as `python -m benchmarks.moments --tracks 10000`. All responses are of one server in one run; each kind takes its
+Run it as `python -m benchmarks.choice.moments --tracks 10000`. All responses are of one server in one run; each kind takes its
 turn in every round, so that other load on the machine meets all kinds alike.
 """
 
@@ -30,7 +30,7 @@ from tests.helpers.clips import wav
 
 ADDRESS = "127.0.0.1:50069"
 USUAL = ["recommendations"]
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 MASKS = {"plain": USUAL, "reasons": [*USUAL, "reasons"], "moments": [*USUAL, "reasons", "moments"]}
 
 

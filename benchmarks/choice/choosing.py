@@ -1,6 +1,6 @@
 """Compares Recommend with filters, limits and diversity with plain Recommend, on one server in turns.
 
-    python -m benchmarks.choosing [--tracks 100000] [--seconds 5] [--rounds 3]
+    python -m benchmarks.choice.choosing [--tracks 100000] [--seconds 5] [--rounds 3]
 
 The tracks and the callers are those of ``benchmarks/recommend.py``, with embeddings in clusters as those of music; one
 in ten is a copy of another. For each kind of request it prints the calls a second and their durations, the recall of
