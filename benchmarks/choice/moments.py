@@ -1,7 +1,9 @@
 """Measures what kept windows cost: bytes for each track, and the time of a response with moments.
 
-Run it as `python -m benchmarks.choice.moments --tracks 10000`. All responses are of one server in one run; each kind takes its
-turn in every round, so that other load on the machine meets all kinds alike.
+    python -m benchmarks.choice.moments [--model segue-fast] [--tracks 10000] [--rounds 300]
+
+All responses are of one server in one run; each kind takes its turn in every round, so that other load on the machine
+meets all kinds alike.
 """
 
 from __future__ import annotations
