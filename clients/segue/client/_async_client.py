@@ -8,7 +8,6 @@ from contextlib import aclosing, closing, suppress
 
 from segue.client import _calls
 from segue.client._asyncio.catalog import CatalogMethods
-from segue.client._asyncio.feedback import FeedbackMethods
 from segue.client._asyncio.playlists import PlaylistMethods
 from segue.client._audio import AudioSource, Clip, open_clip
 from segue.client._calls import AnySeed
@@ -25,7 +24,7 @@ from segue.v1.classification_service_pb2 import ClassifyResponse, StreamingClass
 from segue.v1.recommendation_service_pb2 import RecommendRequest, RecommendResponse, TrackFilter, Variety
 
 
-class AsyncClient(CatalogMethods, FeedbackMethods, PlaylistMethods):
+class AsyncClient(CatalogMethods, PlaylistMethods):
     """Calls a Segue server from asyncio, with the methods of `Client`.
 
     It may be created anywhere; its channel belongs to the event loop of the first call.

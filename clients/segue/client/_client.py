@@ -15,7 +15,6 @@ from segue.client._streaming import builders as _streams
 from segue.client._streaming.builders import ItemResult, classified, recommended
 from segue.client._streaming.calls import Stream
 from segue.client._sync.catalog import CatalogMethods
-from segue.client._sync.feedback import FeedbackMethods
 from segue.client._sync.playlists import PlaylistMethods
 from segue.client.errors import SegueError, TrackNotFoundError
 from segue.v1.audio_pb2 import PcmFormat
@@ -24,7 +23,7 @@ from segue.v1.classification_service_pb2 import ClassifyResponse, StreamingClass
 from segue.v1.recommendation_service_pb2 import RecommendRequest, RecommendResponse, TrackFilter, Variety
 
 
-class Client(CatalogMethods, FeedbackMethods, PlaylistMethods):
+class Client(CatalogMethods, PlaylistMethods):
     """Calls a Segue server over one channel, which any number of threads may share.
 
     Every method raises a subclass of SegueError when its call fails.

@@ -19,8 +19,9 @@ from segue.v1.classification_service_pb2 import ClassifyRequest
 from segue.v1.feedback_service_pb2 import FEEDBACK_KIND_SKIPPED, RecordFeedbackRequest
 from segue.v1.recommendation_service_pb2 import RecommendRequest
 from tests.helpers.machine.waiting import wait_until_async
+from tests.integration.client.answers import REVISION, SCORES, TRACKS
 from tests.integration.client.behaviours import fails, hangs, meets
-from tests.integration.client.conftest import REVISION, SCORES, TRACKS, CallMethod, Peer, serving
+from tests.integration.client.conftest import CallMethod, Peer, serving
 
 NO_SERVER = "127.0.0.1:1"
 UNAVAILABLE = grpc.StatusCode.UNAVAILABLE

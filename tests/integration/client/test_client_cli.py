@@ -12,8 +12,9 @@ from google.rpc.error_details_pb2 import BadRequest
 from segue.client.cli.main import main
 from segue.v1.recommendation_service_pb2 import RecommendResponse, Seed
 from segue.v1.track_pb2 import Track
+from tests.integration.client.answers import DETAILS, TRACKS
 from tests.integration.client.behaviours import fails, info
-from tests.integration.client.conftest import DETAILS, TRACKS, Peer
+from tests.integration.client.conftest import Peer
 
 SILENT = fails(grpc.StatusCode.INVALID_ARGUMENT, "Every window is silent.", info("AUDIO_SILENT"))
 

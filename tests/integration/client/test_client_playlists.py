@@ -9,8 +9,9 @@ import pytest
 from segue.client import AudioTooLongError, MalformedRequestError
 from segue.v1.audio_pb2 import Audio
 from segue.v1.recommendation_service_pb2 import ContinueRequest, FindPathRequest, Seed, TrackFilter, Variety
+from tests.integration.client.answers import TRACKS
 from tests.integration.client.behaviours import fails
-from tests.integration.client.conftest import TRACKS, CallMethod, Peer
+from tests.integration.client.conftest import CallMethod, Peer
 
 WANTED, VARIETY = TrackFilter(min_year=1990), Variety(max_per_artist=1)
 

@@ -25,8 +25,9 @@ from segue.client._endpoint import CHANNEL_OPTIONS
 from segue.v1 import classification_service_pb2, recommendation_service_pb2
 from segue.v1.audio_pb2 import SAMPLE_ENCODING_INT16, PcmFormat
 from tests.helpers.machine.waiting import PATIENCE_SECONDS
+from tests.integration.client.answers import SCORES, TRACKS
 from tests.integration.client.behaviours import fails, hangs, info
-from tests.integration.client.conftest import LAST_CHUNK, SCORES, TRACKS, CallMethod, Peer
+from tests.integration.client.conftest import LAST_CHUNK, CallMethod, Peer
 
 SILENT = fails(grpc.StatusCode.INVALID_ARGUMENT, "Every window is silent.", info("AUDIO_SILENT"))
 PCM = PcmFormat(sample_rate=8_000, channels=1, sample_encoding=SAMPLE_ENCODING_INT16)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.client.conftest import SCORES, TRACKS, Peer
+from tests.integration.client.answers import SCORES, TRACKS
+from tests.integration.client.conftest import Peer
 
 README = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"^```python\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)

@@ -1,12 +1,14 @@
-"""The methods of the client for asyncio that read and write the catalogue."""
+"""The methods of the client for asyncio that read and write the catalogue, and record what users do."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator, Iterable
+from datetime import datetime
 
 from segue.client import _calls, _writes
 from segue.client._asyncio.connection import Connection
+from segue.client._calls import FeedbackAction
 from segue.client._endpoint import Call
 from segue.client._writes import Attributes
 from segue.v1.catalog_service_pb2 import (
@@ -18,11 +20,12 @@ from segue.v1.catalog_service_pb2 import (
     SearchTracksRequest,
     SearchTracksResponse,
 )
+from segue.v1.feedback_service_pb2 import RecordFeedbackResponse
 from segue.v1.track_pb2 import Track
 
 
 class CatalogMethods(Connection):
-    """Reads and writes the catalogue."""
+    """Reads and writes the catalogue, and records what users do with its tracks."""
 
     async def get_track(self, track: str | os.PathLike[str]) -> Track:
         """Returns a track of the catalogue, by its id or path; see `Client.get_track`."""
@@ -74,3 +77,9 @@ class CatalogMethods(Connection):
     async def delete_tracks(self, track_ids: Iterable[str]) -> DeleteTracksResponse:
         """Deletes tracks; see `Client.delete_tracks`."""
         return await self._send(_writes.delete_tracks(track_ids))
+
+    async def record_feedback(
+        self, user_id: str, track_id: str, kind: FeedbackAction, *, time: datetime | None = None
+    ) -> RecordFeedbackResponse:
+        """Records one action of a user; see `Client.record_feedback`."""
+        return await self._send(_calls.record_feedback(user_id, track_id, kind, time))

@@ -1,11 +1,13 @@
-"""The methods of the synchronous client that read and write the catalogue."""
+"""The methods of the synchronous client that read and write the catalogue, and record what users do."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 
 from segue.client import _calls, _writes
+from segue.client._calls import FeedbackAction
 from segue.client._endpoint import Call
 from segue.client._sync.connection import Connection
 from segue.client._writes import Attributes
@@ -18,11 +20,12 @@ from segue.v1.catalog_service_pb2 import (
     SearchTracksRequest,
     SearchTracksResponse,
 )
+from segue.v1.feedback_service_pb2 import RecordFeedbackResponse
 from segue.v1.track_pb2 import Track
 
 
 class CatalogMethods(Connection):
-    """Reads and writes the catalogue."""
+    """Reads and writes the catalogue, and records what users do with its tracks."""
 
     def get_track(self, track: str | os.PathLike[str]) -> Track:
         """Returns a track of the catalogue.
@@ -105,3 +108,19 @@ class CatalogMethods(Connection):
             track_ids: the ids of the tracks, or "external:" and their external ids, [1, 1000] of them.
         """
         return self._send(_writes.delete_tracks(track_ids))
+
+    def record_feedback(
+        self, user_id: str, track_id: str, kind: FeedbackAction, *, time: datetime | None = None
+    ) -> RecordFeedbackResponse:
+        """Records one action of a user. The same action within an hour is recorded once, so the call may be repeated.
+
+        Args:
+            user_id: a name of the user, [1, 128] characters; best a pseudonym, since it is stored as it is.
+            track_id: the id of the track, or "external:" and its external id.
+            kind: "played", "skipped", "liked" or "disliked".
+            time: when the user did it, with a time zone; None is now. Give it where you may repeat the call.
+
+        Raises:
+            ValueError: the kind is unknown, or the time has no time zone.
+        """
+        return self._send(_calls.record_feedback(user_id, track_id, kind, time))

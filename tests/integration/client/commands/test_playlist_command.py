@@ -13,8 +13,9 @@ from segue.core.audio.containers import FileBytes
 from segue.core.audio.track_id import track_id
 from segue.v1.audio_pb2 import Audio
 from segue.v1.recommendation_service_pb2 import ContinueRequest, FindPathRequest, Seed, TrackFilter, Variety
+from tests.integration.client.answers import TRACKS
 from tests.integration.client.behaviours import fails, info
-from tests.integration.client.conftest import TRACKS, Peer
+from tests.integration.client.conftest import Peer
 
 A, B = "a" * 32, "b" * 32
 

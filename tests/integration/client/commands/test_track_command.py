@@ -4,8 +4,9 @@ from pathlib import Path
 
 import grpc
 
+from tests.integration.client.answers import TRACKS
 from tests.integration.client.behaviours import fails, info
-from tests.integration.client.conftest import TRACKS, Peer
+from tests.integration.client.conftest import Peer
 from tests.integration.client.test_client_cli import document, segue
 
 

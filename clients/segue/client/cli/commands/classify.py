@@ -6,7 +6,6 @@ import click
 
 from segue.client.cli import options
 from segue.client.cli.options import SharedOptions
-from segue.client.cli.several_files import classify_files
 from segue.client.errors import SegueError
 from segue.v1.classification_service_pb2 import ClassifyResponse
 
@@ -25,6 +24,8 @@ def classify(
     ctx: click.Context, files: tuple[str, ...], top_k: int | None, timeline: bool, tags: bool, embedding: bool
 ) -> None:
     """Scores the genres of each FILE; - is standard input."""
+    from segue.client.cli.several_files import classify_files  # noqa: PLC0415 - so that --help is quick
+
     shared = ctx.ensure_object(SharedOptions)
     details = options.requested_details(shared, timeline=timeline, embedding=embedding, tags=tags)
     output = shared.make_output(details)
