@@ -74,6 +74,15 @@ class Served(NamedTuple):
         return 1 + len(self.stubs.send_recommend(request).recommendations)
 
 
+def with_near_copies(made: Library) -> Library:
+    """Returns the library with one embedding for all copies of a recording, since copies are looked for among these."""
+    first: dict[str, str] = {}
+    for track_id in made.vectors:
+        first.setdefault(made.copies.get(track_id, track_id), track_id)
+    same = {track_id: first[made.copies.get(track_id, track_id)] for track_id in made.vectors}
+    return replace(made, vectors={track_id: made.vectors[same[track_id]] for track_id in made.vectors})
+
+
 def addition(made: Library, track_id: str, number: int, width: int) -> Addition:
     """Returns a track of a library, ready to be added; its copies have the same fingerprint."""
     facts = made.facts[track_id]
@@ -183,7 +192,7 @@ def test_chosen_tracks(served: Served, count: int) -> None:
     def ask(seed: int, tracks: int, k: int, wanted: criteria.TrackFilter | None, variety: criteria.Variety) -> None:
         nonlocal catalogues
         catalogues += 1
-        made = library(seed, tracks)
+        made = with_near_copies(library(seed, tracks))
         served.replace(made, catalogues)
         track_id, embedding = next(iter(made.vectors.items()))
         query = TrackQuery(embedding, k, frozenset({track_id}), criteria.Criteria(wanted, variety))
