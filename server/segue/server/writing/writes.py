@@ -9,9 +9,10 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack
 
-from segue.core.catalogue.store import WritableStore
-from segue.core.errors import Overloaded, WritesDisabled
+from segue.core.catalogue.store import WritableStore, check_same_model
+from segue.core.errors import CatalogueMismatch, Overloaded, WritesDisabled
 from segue.core.model.artifact import Manifest
+from segue.server.live_catalogue.successor import OTHER_MODEL_ADVICE
 from segue.server.writing.apply import Outcome, apply
 from segue.server.writing.jobs import MAX_JOBS, Job, Written
 
@@ -108,8 +109,12 @@ class CatalogueWrites:
             self._store = self._resources.enter_context(self._open_store())
             self._remember()
         self._store.ping()  # starts a private one again if it died
-        with self._store.writer(*self._manifest.key, patience=PATIENCE_SECONDS) as writer:
-            return apply(jobs, self._store, writer)
+        try:
+            with self._store.writer(*self._manifest.key, patience=PATIENCE_SECONDS) as writer:
+                return apply(jobs, self._store, writer)
+        except CatalogueMismatch:  # the message has the address of the store, which callers need not know
+            check_same_model(self._store.identity(), self._manifest.key, advice=OTHER_MODEL_ADVICE)
+            raise
 
 
 def _settle(written: asyncio.Future[Written], outcome: Outcome | Exception) -> None:

@@ -11,7 +11,7 @@ from threading import Event, Timer
 import grpc
 import pytest
 
-from segue.client import Client, Credentials, TokenScopeError, track_item
+from segue.client import CatalogueMismatchError, Client, Credentials, TokenScopeError, track_item
 from segue.core.model.artifact import read_manifest
 from segue.core.redis_catalogue.open import open_store
 from segue.server.security.tokens import new_token
@@ -148,3 +148,14 @@ def test_another_model(stubs: Stubs, options: tuple[str, ...], tiny_model: Path)
     assert "a" == stubs.get_track("external:a").track.external_id
     assert [] == [*stubs.delete_tracks("external:a").missing_track_ids]
     wait_until(lambda: 1 == stubs.status().track_count)
+
+
+def test_a_server_with_another_model(tmp_path: Path, tiny_model: Path) -> None:
+    """It writes nothing, and callers learn both models but not where the catalogue is."""
+    data = tmp_path / "data"
+    with open_store(data) as store, store.writer("other", "front-end", 3):
+        pass
+    with running_server("--data", str(data), "--model", str(tiny_model), "--allow-writes") as running:
+        with pytest.raises(CatalogueMismatchError, match="was built by the model other") as raised:
+            Client(running.address).delete_tracks(["a"])
+        assert str(data) not in str(raised.value)
