@@ -22,7 +22,7 @@ from segue.core.redis_catalogue.store import RedisStore
 from segue.indexer.catalogue.backup_file import read_backup, write_backup
 from segue.indexer.catalogue.backup_lines import Entry
 from segue.indexer.catalogue.publish import publish_index
-from segue.indexer.catalogue.session import open_for_writing, require_identity
+from segue.indexer.catalogue.session import PATIENCE_SECONDS, open_for_writing, require_identity
 from segue.indexer.pipeline.run_counts import RunCounts
 from segue.indexer.settings import CatalogueSettings
 
@@ -132,7 +132,7 @@ def _check_replaceable(store: RedisStore, replace: bool) -> None:
 
 
 def _restore(identity: Identity, pages: Iterable[list[Entry | FailureRecord]], store: RedisStore, data: Path) -> None:
-    with store.replacing_writer() as writer:
+    with store.replacing_writer(patience=PATIENCE_SECONDS) as writer:
         writer.clear_staging()
         try:
             with store.staging() as staging, staging.writer(*identity.key) as staging_writer:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from threading import Event, Timer
 
@@ -159,3 +159,18 @@ def test_a_server_with_another_model(tmp_path: Path, tiny_model: Path) -> None:
         with pytest.raises(CatalogueMismatchError, match="was built by the model other") as raised:
             Client(running.address).delete_tracks(["a"])
         assert str(data) not in str(raised.value)
+
+
+def test_a_restore_waits(stubs: Stubs, options: tuple[str, ...], tiny_model: Path, tmp_path: Path) -> None:
+    """A backup replaces a catalogue that a server writes at that moment, and the server writes the restored one."""
+    upserted(stubs, vector("v0", stubs, 0))
+    backup = tmp_path / "backup"
+    assert 0 == run("backup", backup, *options[:2]).exit_code
+    upserted(stubs, vector("v1", stubs, 1))
+    with ExitStack() as lock:
+        lock.enter_context(locked(options, tiny_model))
+        Timer(2, lock.close).start()
+        ended = run("restore", backup, "--replace", *options[:2])
+    assert 0 == ended.exit_code, ended.output
+    upserted(stubs, vector("v2", stubs, 2))
+    wait_until(lambda: 2 == stubs.status().track_count)
