@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from threading import Event, Timer
+from time import sleep
 
 import grpc
 import pytest
@@ -174,3 +176,17 @@ def test_a_restore_waits(stubs: Stubs, options: tuple[str, ...], tiny_model: Pat
     assert 0 == ended.exit_code, ended.output
     upserted(stubs, vector("v2", stubs, 2))
     wait_until(lambda: 2 == stubs.status().track_count)
+
+
+def test_a_known_clip_that_is_deleted_meanwhile(stubs: Stubs, options: tuple[str, ...], tiny_model: Path) -> None:
+    """It is added again, although its bytes were known when it arrived."""
+    upserted(stubs, clip("a"))
+    with ExitStack() as lock, ThreadPoolExecutor(2) as threads:
+        lock.enter_context(locked(options, tiny_model))
+        deleted = threads.submit(stubs.delete_tracks, "external:a")
+        sleep(0.5)
+        again = threads.submit(upserted, stubs, clip("a"))
+        sleep(1.0)
+        lock.close()
+        assert [] == [*deleted.result().missing_track_ids]
+        assert [UPSERT_CHANGE_ADDED] == changes(again.result().values())

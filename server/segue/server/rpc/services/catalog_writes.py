@@ -10,6 +10,7 @@ from segue.core.catalogue.own_metadata import MAX_EXTERNAL_ID
 from segue.core.catalogue.records import PathRecord
 from segue.core.catalogue.store import TrackStore
 from segue.core.catalogue.uploads import is_upload
+from segue.core.errors import TrackNotFound
 from segue.server.callers.caller import current_caller
 from segue.server.inference.bounded_executor import BoundedExecutor
 from segue.server.inference.engine import Engine
@@ -85,25 +86,39 @@ class TrackUpserts:
     async def _upsert(self, item: UpsertTracksRequest) -> UpsertedTrack:
         external_id, own = write_requests.external_id(item), write_requests.metadata(item)
         sound = await self._sound(item, external_id)
-        written = await self.parts.writes.write(Upsert(external_id, own, sound))
+        try:
+            written = await self.parts.writes.write(Upsert(external_id, own, sound))
+        except TrackNotFound:
+            if not item.HasField("audio"):
+                raise
+            sound = await self._analyze(item, external_id)  # it was deleted after its content was compared
+            written = await self.parts.writes.write(Upsert(external_id, own, sound))
         revision = converters.revision(self.parts.engine.model.manifest.model_id, written.revision, stale=False)
         return UpsertedTrack(track_id=written.track_id, change=_CHANGES[written.change], revision=revision)
 
     async def _sound(self, item: UpsertTracksRequest, external_id: str) -> Sound | None:
         """Returns the sound of an item, or None if it has none, or that which the catalogue has of this external id."""
-        manifest = self.parts.engine.model.manifest
         if item.HasField("embedding"):
+            manifest = self.parts.engine.model.manifest
             return sound_of_embedding(external_id, converters.named_embedding(item.embedding, "embedding", manifest))
         if not item.HasField("audio"):
             return None
+        content = Content.of(self._audio(item))
+        known = await self.parts.readers.run(_file_with, self.parts.catalogue.store, external_id)
+        if known is not None and is_upload(known.path) and content.is_of(known):
+            return None
+        return await self._analyze(item, external_id)
+
+    async def _analyze(self, item: UpsertTracksRequest, external_id: str) -> Sound:
+        """Returns the sound of the audio of an item."""
+        audio, manifest = self._audio(item), self.parts.engine.model.manifest
         with audio_errors("audio.content"):
-            audio = converters.audio_bytes(item.audio, "audio", self.parts.clip_bytes, "Index the file instead.")
-            content = Content.of(audio)
-            known = await self.parts.readers.run(_file_with, self.parts.catalogue.store, external_id)
-            if known is not None and is_upload(known.path) and content.is_of(known):
-                return None
             clip = await self.parts.engine.analyze(audio, self.context.time_remaining(), identify=True)
-        return await self.parts.readers.run(sound_of_clip, external_id, content, clip, manifest)
+        return await self.parts.readers.run(sound_of_clip, external_id, Content.of(audio), clip, manifest)
+
+    def _audio(self, item: UpsertTracksRequest) -> bytes:
+        with audio_errors("audio.content"):
+            return converters.audio_bytes(item.audio, "audio", self.parts.clip_bytes, "Index the file instead.")
 
 
 def upsert_weight(item: UpsertTracksRequest) -> float:
