@@ -10,6 +10,7 @@ from pathlib import Path
 from segue.core.catalogue.display_path import display_path
 from segue.core.catalogue.external_ids import PREFIX
 from segue.core.catalogue.store import TrackStore
+from segue.core.catalogue.uploads import is_upload
 from segue.core.redis_catalogue.open import open_store
 from segue.indexer.catalogue.publish import finish_run
 from segue.indexer.catalogue.removals import files_under, orphaned_tracks
@@ -34,8 +35,8 @@ def remove(targets: Sequence[str], settings: CatalogueSettings, counts: RunCount
     """Removes tracks, forgets files, and publishes the index if a track was removed; audio files are not touched.
 
     Args:
-        targets: track ids, files, also by their external ids after "external:", and folders, which select every file
-            under them. They need not exist any more.
+        targets: track ids, files, also by their external ids after "external:", paths of uploads, and folders, which
+            select every file under them. They need not exist any more.
         settings: location of the catalogue.
         counts: counts to update; a target that selects nothing is a failure.
 
@@ -72,6 +73,7 @@ def _select(targets: Sequence[str], store: TrackStore, counts: RunCounts) -> _Se
     described = _described_files(targets, store)
     target_of = {name: target for target in targets if target not in track_ids for name in _names(target)}
     target_of |= {path: target for target, path in described.items()}
+    target_of |= {path: path for path in _known_uploads(targets, store)}
     paths = {path for track_paths in store.paths(track_ids) for path in track_paths}
     paths.update(_existing_files(target_of, store, counts))
     counts.forgotten = len(paths)
@@ -83,6 +85,12 @@ def _described_files(targets: Sequence[str], store: TrackStore) -> dict[str, str
     external = [target for target in targets if target.startswith(PREFIX)]
     paths = store.external_paths([target.removeprefix(PREFIX) for target in external])
     return {target: path for target, path in zip(external, paths, strict=True) if path is not None}
+
+
+def _known_uploads(targets: Sequence[str], store: TrackStore) -> list[str]:
+    """Returns the targets that are paths of uploads, which may have lost their external ids to a file."""
+    paths = [target for target in targets if is_upload(target)]
+    return [path for path, file in zip(paths, store.files(paths), strict=True) if file is not None]
 
 
 def _names(target: str) -> set[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -190,3 +191,17 @@ def test_a_known_clip_that_is_deleted_meanwhile(stubs: Stubs, options: tuple[str
         lock.close()
         assert [] == [*deleted.result().missing_track_ids]
         assert [UPSERT_CHANGE_ADDED] == changes(again.result().values())
+
+
+def test_an_upload_that_lost_its_id(stubs: Stubs, options: tuple[str, ...], tmp_path: Path) -> None:
+    """A file took its external id over, so the indexer removes it by its path, and no other under it."""
+    upserted(stubs, clip("a", 4.0), clip("a/b", 5.0))
+    file, manifest = tmp_path / "file.wav", tmp_path / "manifest.jsonl"
+    file.write_bytes(clip("", 6.0).audio.content)
+    manifest.write_text(json.dumps({"path": str(file), "external_id": "a"}))
+    assert 0 == run("add", "--manifest", manifest, *options[:4]).exit_code
+    assert str(file) == stubs.get_track("external:a").track.path
+    assert 0 == run("remove", "upload:a", *options[:2]).exit_code
+    assert 1 == run("remove", "upload:a", *options[:2]).exit_code
+    wait_until(lambda: 2 == stubs.status().track_count)
+    assert "upload:a/b" == stubs.get_track("external:a/b").track.path
