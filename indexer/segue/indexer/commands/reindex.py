@@ -103,7 +103,7 @@ def _find_or_keep(path: str) -> Path | None:
 
 def _refusal_of_uploads(uploads: int) -> RemovalRefused:
     return RemovalRefused(
-        f"Refused to replace the catalogue: it would lose {quantity(uploads, 'track')} whose audio was sent to a "
+        f"Refused to replace the catalogue: it would lose {quantity(uploads, 'upload')}, whose audio was sent to a "
         "server and is not kept. Use --allow-removals to lose them, and send them again to a server with the new model."
     )
 

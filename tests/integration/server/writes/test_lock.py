@@ -140,7 +140,7 @@ def test_another_model(stubs: Stubs, options: tuple[str, ...], tiny_model: Path)
     """Its audio is not kept, so ``reindex`` refuses to lose it; a file with the same audio does not take its id."""
     upserted(stubs, clip("a"))
     ended = run("reindex", "--model", tiny_model, *options[:2])
-    assert (1, True) == (ended.exit_code, "would lose 1 track whose audio was sent to a server" in ended.stderr), (
+    assert (1, True) == (ended.exit_code, "would lose 1 upload, whose audio was sent to a server" in ended.stderr), (
         ended.stderr
     )
     music = Path(options[1]) / "music"
