@@ -147,18 +147,19 @@ class CatalogServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def UpsertTracks(self, request_iterator, context):
-        """Adds tracks, or gives them other audio or metadata, by their external ids. Up to 8 items with audio are processed at once,
-        or 64 others, and the responses come in the order in which they are ready. An item that fails has its own status, and the others go
-        on. A response means that the write is as durable as the catalogue's Redis. To send the same item again changes
-        nothing, so after a lost connection send all items without a response again.
+        """Adds tracks, or gives them other audio or metadata, by their external ids. Up to 8 items with audio are processed at
+        once, or 64 others, and the responses come in the order in which they are ready. An item that fails has its own
+        status, and the others go on. A response means that the write is as durable as the catalogue's Redis. To send the
+        same item again changes nothing, so after a lost connection send all items without a response again. Items with the
+        same external id may be written in any order: send the next one after the response for the one before.
 
         Tracks are recommended within a second. Their audio is not kept: reindex, which moves a catalogue to another model,
         cannot index them again.
 
-        Errors of the stream: STREAM_STALLED (DEADLINE_EXCEEDED); OVERLOADED (RESOURCE_EXHAUSTED) for too many streams.
+        Errors of the stream: WRITES_DISABLED (PERMISSION_DENIED); STREAM_STALLED (DEADLINE_EXCEEDED); OVERLOADED (RESOURCE_EXHAUSTED) for too many streams.
         Errors of an item: those of Classify for its clip; MALFORMED_REQUEST (INVALID_ARGUMENT); TRACK_NOT_FOUND (NOT_FOUND)
-        for metadata alone of an unknown external id; WRITES_DISABLED (PERMISSION_DENIED); CATALOGUE_LOCKED and
-        STORE_UNAVAILABLE (UNAVAILABLE).
+        for metadata alone of an unknown external id; CATALOGUE_MISMATCH (FAILED_PRECONDITION); OVERLOADED
+        (RESOURCE_EXHAUSTED) for too many writes that wait; CATALOGUE_LOCKED and STORE_UNAVAILABLE (UNAVAILABLE).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -166,10 +167,11 @@ class CatalogServiceServicer(object):
 
     def UpdateTrack(self, request, context):
         """Changes some of the metadata that the owner gives to a track, and returns the track. A track in several files
-        changes in the one that gives it these metadata.
+        changes in the one that gives it these metadata, or in the one that has the external id of the request.
 
         Errors: MALFORMED_REQUEST (INVALID_ARGUMENT); TRACK_NOT_FOUND (NOT_FOUND); WRITES_DISABLED (PERMISSION_DENIED);
-        CATALOGUE_LOCKED and STORE_UNAVAILABLE (UNAVAILABLE).
+        CATALOGUE_MISMATCH (FAILED_PRECONDITION); OVERLOADED (RESOURCE_EXHAUSTED); CATALOGUE_LOCKED and STORE_UNAVAILABLE
+        (UNAVAILABLE).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -180,7 +182,8 @@ class CatalogServiceServicer(object):
         indexer adds them again when it is run over their folder.
 
         Errors: MALFORMED_REQUEST (INVALID_ARGUMENT) for no id, an empty id, or more than 1000 ids; WRITES_DISABLED
-        (PERMISSION_DENIED); CATALOGUE_LOCKED and STORE_UNAVAILABLE (UNAVAILABLE).
+        (PERMISSION_DENIED); CATALOGUE_MISMATCH (FAILED_PRECONDITION); OVERLOADED (RESOURCE_EXHAUSTED); CATALOGUE_LOCKED
+        and STORE_UNAVAILABLE (UNAVAILABLE).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -75,32 +75,35 @@ class CatalogServiceStub:
     GetStatus: _grpc.UnaryUnaryMultiCallable[_catalog_service_pb2.GetStatusRequest, _catalog_service_pb2.GetStatusResponse]
     """Returns the model and the catalogue of the server. It does not fail if either is missing."""
     UpsertTracks: _grpc.StreamStreamMultiCallable[_catalog_service_pb2.UpsertTracksRequest, _catalog_service_pb2.UpsertTracksResponse]
-    """Adds tracks, or gives them other audio or metadata, by their external ids. Up to 8 items with audio are processed at once,
-    or 64 others, and the responses come in the order in which they are ready. An item that fails has its own status, and the others go
-    on. A response means that the write is as durable as the catalogue's Redis. To send the same item again changes
-    nothing, so after a lost connection send all items without a response again.
+    """Adds tracks, or gives them other audio or metadata, by their external ids. Up to 8 items with audio are processed at
+    once, or 64 others, and the responses come in the order in which they are ready. An item that fails has its own
+    status, and the others go on. A response means that the write is as durable as the catalogue's Redis. To send the
+    same item again changes nothing, so after a lost connection send all items without a response again. Items with the
+    same external id may be written in any order: send the next one after the response for the one before.
 
     Tracks are recommended within a second. Their audio is not kept: reindex, which moves a catalogue to another model,
     cannot index them again.
 
-    Errors of the stream: STREAM_STALLED (DEADLINE_EXCEEDED); OVERLOADED (RESOURCE_EXHAUSTED) for too many streams.
+    Errors of the stream: WRITES_DISABLED (PERMISSION_DENIED); STREAM_STALLED (DEADLINE_EXCEEDED); OVERLOADED (RESOURCE_EXHAUSTED) for too many streams.
     Errors of an item: those of Classify for its clip; MALFORMED_REQUEST (INVALID_ARGUMENT); TRACK_NOT_FOUND (NOT_FOUND)
-    for metadata alone of an unknown external id; WRITES_DISABLED (PERMISSION_DENIED); CATALOGUE_LOCKED and
-    STORE_UNAVAILABLE (UNAVAILABLE).
+    for metadata alone of an unknown external id; CATALOGUE_MISMATCH (FAILED_PRECONDITION); OVERLOADED
+    (RESOURCE_EXHAUSTED) for too many writes that wait; CATALOGUE_LOCKED and STORE_UNAVAILABLE (UNAVAILABLE).
     """
     UpdateTrack: _grpc.UnaryUnaryMultiCallable[_catalog_service_pb2.UpdateTrackRequest, _catalog_service_pb2.UpdateTrackResponse]
     """Changes some of the metadata that the owner gives to a track, and returns the track. A track in several files
-    changes in the one that gives it these metadata.
+    changes in the one that gives it these metadata, or in the one that has the external id of the request.
 
     Errors: MALFORMED_REQUEST (INVALID_ARGUMENT); TRACK_NOT_FOUND (NOT_FOUND); WRITES_DISABLED (PERMISSION_DENIED);
-    CATALOGUE_LOCKED and STORE_UNAVAILABLE (UNAVAILABLE).
+    CATALOGUE_MISMATCH (FAILED_PRECONDITION); OVERLOADED (RESOURCE_EXHAUSTED); CATALOGUE_LOCKED and STORE_UNAVAILABLE
+    (UNAVAILABLE).
     """
     DeleteTracks: _grpc.UnaryUnaryMultiCallable[_catalog_service_pb2.DeleteTracksRequest, _catalog_service_pb2.DeleteTracksResponse]
     """Deletes tracks. Ids that are not in the catalogue are named, and are no error. Files on a disk are not touched: the
     indexer adds them again when it is run over their folder.
 
     Errors: MALFORMED_REQUEST (INVALID_ARGUMENT) for no id, an empty id, or more than 1000 ids; WRITES_DISABLED
-    (PERMISSION_DENIED); CATALOGUE_LOCKED and STORE_UNAVAILABLE (UNAVAILABLE).
+    (PERMISSION_DENIED); CATALOGUE_MISMATCH (FAILED_PRECONDITION); OVERLOADED (RESOURCE_EXHAUSTED); CATALOGUE_LOCKED
+    and STORE_UNAVAILABLE (UNAVAILABLE).
     """
 
 @_typing.type_check_only
@@ -150,32 +153,35 @@ class CatalogServiceAsyncStub(CatalogServiceStub):
     GetStatus: _aio.UnaryUnaryMultiCallable[_catalog_service_pb2.GetStatusRequest, _catalog_service_pb2.GetStatusResponse]  # type: ignore[assignment]
     """Returns the model and the catalogue of the server. It does not fail if either is missing."""
     UpsertTracks: _aio.StreamStreamMultiCallable[_catalog_service_pb2.UpsertTracksRequest, _catalog_service_pb2.UpsertTracksResponse]  # type: ignore[assignment]
-    """Adds tracks, or gives them other audio or metadata, by their external ids. Up to 8 items with audio are processed at once,
-    or 64 others, and the responses come in the order in which they are ready. An item that fails has its own status, and the others go
-    on. A response means that the write is as durable as the catalogue's Redis. To send the same item again changes
-    nothing, so after a lost connection send all items without a response again.
+    """Adds tracks, or gives them other audio or metadata, by their external ids. Up to 8 items with audio are processed at
+    once, or 64 others, and the responses come in the order in which they are ready. An item that fails has its own
+    status, and the others go on. A response means that the write is as durable as the catalogue's Redis. To send the
+    same item again changes nothing, so after a lost connection send all items without a response again. Items with the
+    same external id may be written in any order: send the next one after the response for the one before.
 
     Tracks are recommended within a second. Their audio is not kept: reindex, which moves a catalogue to another model,
     cannot index them again.
 
-    Errors of the stream: STREAM_STALLED (DEADLINE_EXCEEDED); OVERLOADED (RESOURCE_EXHAUSTED) for too many streams.
+    Errors of the stream: WRITES_DISABLED (PERMISSION_DENIED); STREAM_STALLED (DEADLINE_EXCEEDED); OVERLOADED (RESOURCE_EXHAUSTED) for too many streams.
     Errors of an item: those of Classify for its clip; MALFORMED_REQUEST (INVALID_ARGUMENT); TRACK_NOT_FOUND (NOT_FOUND)
-    for metadata alone of an unknown external id; WRITES_DISABLED (PERMISSION_DENIED); CATALOGUE_LOCKED and
-    STORE_UNAVAILABLE (UNAVAILABLE).
+    for metadata alone of an unknown external id; CATALOGUE_MISMATCH (FAILED_PRECONDITION); OVERLOADED
+    (RESOURCE_EXHAUSTED) for too many writes that wait; CATALOGUE_LOCKED and STORE_UNAVAILABLE (UNAVAILABLE).
     """
     UpdateTrack: _aio.UnaryUnaryMultiCallable[_catalog_service_pb2.UpdateTrackRequest, _catalog_service_pb2.UpdateTrackResponse]  # type: ignore[assignment]
     """Changes some of the metadata that the owner gives to a track, and returns the track. A track in several files
-    changes in the one that gives it these metadata.
+    changes in the one that gives it these metadata, or in the one that has the external id of the request.
 
     Errors: MALFORMED_REQUEST (INVALID_ARGUMENT); TRACK_NOT_FOUND (NOT_FOUND); WRITES_DISABLED (PERMISSION_DENIED);
-    CATALOGUE_LOCKED and STORE_UNAVAILABLE (UNAVAILABLE).
+    CATALOGUE_MISMATCH (FAILED_PRECONDITION); OVERLOADED (RESOURCE_EXHAUSTED); CATALOGUE_LOCKED and STORE_UNAVAILABLE
+    (UNAVAILABLE).
     """
     DeleteTracks: _aio.UnaryUnaryMultiCallable[_catalog_service_pb2.DeleteTracksRequest, _catalog_service_pb2.DeleteTracksResponse]  # type: ignore[assignment]
     """Deletes tracks. Ids that are not in the catalogue are named, and are no error. Files on a disk are not touched: the
     indexer adds them again when it is run over their folder.
 
     Errors: MALFORMED_REQUEST (INVALID_ARGUMENT) for no id, an empty id, or more than 1000 ids; WRITES_DISABLED
-    (PERMISSION_DENIED); CATALOGUE_LOCKED and STORE_UNAVAILABLE (UNAVAILABLE).
+    (PERMISSION_DENIED); CATALOGUE_MISMATCH (FAILED_PRECONDITION); OVERLOADED (RESOURCE_EXHAUSTED); CATALOGUE_LOCKED
+    and STORE_UNAVAILABLE (UNAVAILABLE).
     """
 
 class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -258,18 +264,19 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
         request_iterator: _MaybeAsyncIterator[_catalog_service_pb2.UpsertTracksRequest],
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_catalog_service_pb2.UpsertTracksResponse], _abc.AsyncIterator[_catalog_service_pb2.UpsertTracksResponse]]:
-        """Adds tracks, or gives them other audio or metadata, by their external ids. Up to 8 items with audio are processed at once,
-        or 64 others, and the responses come in the order in which they are ready. An item that fails has its own status, and the others go
-        on. A response means that the write is as durable as the catalogue's Redis. To send the same item again changes
-        nothing, so after a lost connection send all items without a response again.
+        """Adds tracks, or gives them other audio or metadata, by their external ids. Up to 8 items with audio are processed at
+        once, or 64 others, and the responses come in the order in which they are ready. An item that fails has its own
+        status, and the others go on. A response means that the write is as durable as the catalogue's Redis. To send the
+        same item again changes nothing, so after a lost connection send all items without a response again. Items with the
+        same external id may be written in any order: send the next one after the response for the one before.
 
         Tracks are recommended within a second. Their audio is not kept: reindex, which moves a catalogue to another model,
         cannot index them again.
 
-        Errors of the stream: STREAM_STALLED (DEADLINE_EXCEEDED); OVERLOADED (RESOURCE_EXHAUSTED) for too many streams.
+        Errors of the stream: WRITES_DISABLED (PERMISSION_DENIED); STREAM_STALLED (DEADLINE_EXCEEDED); OVERLOADED (RESOURCE_EXHAUSTED) for too many streams.
         Errors of an item: those of Classify for its clip; MALFORMED_REQUEST (INVALID_ARGUMENT); TRACK_NOT_FOUND (NOT_FOUND)
-        for metadata alone of an unknown external id; WRITES_DISABLED (PERMISSION_DENIED); CATALOGUE_LOCKED and
-        STORE_UNAVAILABLE (UNAVAILABLE).
+        for metadata alone of an unknown external id; CATALOGUE_MISMATCH (FAILED_PRECONDITION); OVERLOADED
+        (RESOURCE_EXHAUSTED) for too many writes that wait; CATALOGUE_LOCKED and STORE_UNAVAILABLE (UNAVAILABLE).
         """
 
     @_abc_1.abstractmethod
@@ -279,10 +286,11 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_catalog_service_pb2.UpdateTrackResponse, _abc.Awaitable[_catalog_service_pb2.UpdateTrackResponse]]:
         """Changes some of the metadata that the owner gives to a track, and returns the track. A track in several files
-        changes in the one that gives it these metadata.
+        changes in the one that gives it these metadata, or in the one that has the external id of the request.
 
         Errors: MALFORMED_REQUEST (INVALID_ARGUMENT); TRACK_NOT_FOUND (NOT_FOUND); WRITES_DISABLED (PERMISSION_DENIED);
-        CATALOGUE_LOCKED and STORE_UNAVAILABLE (UNAVAILABLE).
+        CATALOGUE_MISMATCH (FAILED_PRECONDITION); OVERLOADED (RESOURCE_EXHAUSTED); CATALOGUE_LOCKED and STORE_UNAVAILABLE
+        (UNAVAILABLE).
         """
 
     @_abc_1.abstractmethod
@@ -295,7 +303,8 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
         indexer adds them again when it is run over their folder.
 
         Errors: MALFORMED_REQUEST (INVALID_ARGUMENT) for no id, an empty id, or more than 1000 ids; WRITES_DISABLED
-        (PERMISSION_DENIED); CATALOGUE_LOCKED and STORE_UNAVAILABLE (UNAVAILABLE).
+        (PERMISSION_DENIED); CATALOGUE_MISMATCH (FAILED_PRECONDITION); OVERLOADED (RESOURCE_EXHAUSTED); CATALOGUE_LOCKED
+        and STORE_UNAVAILABLE (UNAVAILABLE).
         """
 
 def add_CatalogServiceServicer_to_server(servicer: CatalogServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
