@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 
-from segue.core.catalogue.records import Track, Vector
+from segue.core.catalogue.records import Track, Vector, is_unit
 from segue.core.catalogue.uploads import upload_path
+from segue.core.errors import EmbeddingUnusable
 from segue.core.features.fingerprint import fingerprint
 from segue.core.model.artifact import Manifest
 from segue.core.model.predicted_track import predicted_track
@@ -16,7 +17,13 @@ _TRACK_ID_LETTERS = 32
 
 
 def sound_of_clip(external_id: str, content: Content, clip: AnalyzedClip, manifest: Manifest) -> Sound:
-    """Returns the sound of a clip that was analyzed with its track id."""
+    """Returns the sound of a clip that was analyzed with its track id.
+
+    Raises:
+        EmbeddingUnusable: its embedding has not the length 1; in a turn it would fail the writes of other callers, too.
+    """
+    if not is_unit(clip.prediction.embedding):
+        raise EmbeddingUnusable(f"The embedding of the track {external_id!r} has not the length 1.")
     extracted, path = clip.clip, upload_path(external_id)
     found = fingerprint(extracted.windows, manifest.features)
     track = predicted_track(
