@@ -22,7 +22,7 @@ from segue.client import (
     TrackNotFoundError,
 )
 from segue.client._endpoint import CHANNEL_OPTIONS
-from segue.v1 import classification_service_pb2, recommendation_service_pb2
+from segue.v1 import catalog_service_pb2, classification_service_pb2, recommendation_service_pb2
 from segue.v1.audio_pb2 import SAMPLE_ENCODING_INT16, PcmFormat
 from tests.helpers.machine.waiting import PATIENCE_SECONDS
 from tests.integration.client.answers import SCORES, TRACKS
@@ -222,7 +222,7 @@ def test_every_stream_is_excluded_from_retries() -> None:
     """The service config excludes the streams of the contract from retries, and no other method."""
     streams = {
         (service.full_name, method.name)
-        for module in (classification_service_pb2, recommendation_service_pb2)
+        for module in (classification_service_pb2, recommendation_service_pb2, catalog_service_pb2)
         for service in module.DESCRIPTOR.services_by_name.values()
         for method in service.methods
         if method.client_streaming
