@@ -63,6 +63,7 @@ class Served(NamedTuple):
             revision = self.store.revision()
         wait_until(lambda: revision == self.stubs.status().revision.catalogue_revision)
         wait_until(lambda: self._knows(made, number))
+        wait_until(lambda: self._knows_copies(made))
 
     def _knows(self, made: Library, number: int) -> bool:
         """Returns whether the server knows all tracks of a library by its number."""
@@ -72,6 +73,15 @@ class Served(NamedTuple):
             if reason_of(error) != "STARTING":
                 raise
             return False
+
+    def _knows_copies(self, made: Library) -> bool:
+        """Returns whether the server has the groups of copies, which it gets later: with the index."""
+        seed, embedding = next(iter(made.vectors.items()))
+        without_limits = criteria.Criteria(variety=criteria.Variety(per_artist=0))
+        expected = oracle(made, TrackQuery(embedding, len(made.facts), frozenset({seed}), without_limits))
+        request = RecommendRequest(track_id=seed, limit=100, variety=Variety(max_per_artist=0))
+        found = self.stubs.send_recommend(request).recommendations
+        return [neighbour.track_id for neighbour in expected] == [each.track.track_id for each in found]
 
     def _numbered(self, number: int, seed: str) -> int:
         """Returns the number of tracks that the server knows by the number of their catalogue, the seed included."""
