@@ -153,7 +153,8 @@ def reasons(rows: Sequence[Reason], moments: Sequence[TrackMoments], screen: Scr
         "#": [str(rank) for rank in range(1, len(rows) + 1)],
         "Seed": [str(row.seed + 1) for row in rows],
         "Similarity": [f"{row.similarity:.3f}" for row in rows],
-        "In common": [", ".join(filter(None, [row.genre, *row.tags])) for row in rows],
+        # A genre may also be a tag.
+        "In common": [", ".join(dict.fromkeys(filter(None, [row.genre, *row.tags]))) for row in rows],
     }
     if any(track.moments for track in moments):
         columns["Moments"] = list(map(format_moments, moments))

@@ -65,11 +65,10 @@ def reindex(
         RemovalRefused: more than ``MAX_REMOVED_PERCENT`` of the tracks would be lost, or an upload, which has no file.
         SegueError: the catalogue, the model or the index cannot be used.
     """
+    if not allow_removals:
+        _refuse_to_lose_uploads(settings)
     with counts.timed(), open_staging_session(settings) as (store, writer, session):
         paths = _known_paths(store)
-        uploads = sum(map(is_upload, paths))
-        if uploads and not allow_removals:
-            raise _refusal_of_uploads(uploads)
         files = [file for path in paths if (file := _find_or_keep(path)) is not None]
         own = {file.path: file.own for file in store.all_files() if file.own}
         sources = classify_files(files, session.store, own=lambda path: own.get(display_path(path), NO_METADATA))
@@ -101,11 +100,16 @@ def _find_or_keep(path: str) -> Path | None:
     return Path(path)
 
 
-def _refusal_of_uploads(uploads: int) -> RemovalRefused:
-    return RemovalRefused(
-        f"Refused to replace the catalogue: it would lose {quantity(uploads, 'upload')}, whose audio was sent to a "
-        "server and is not kept. Use --allow-removals to lose them, and send them again to a server with the new model."
-    )
+def _refuse_to_lose_uploads(settings: CatalogueSettings) -> None:
+    """Refuses a catalogue with uploads, before anything is staged; one that is sent later is lost as a missing file."""
+    with open_store(settings.data, settings.redis_url) as store:
+        uploads = sum(map(is_upload, _known_paths(store)))
+    if uploads:
+        raise RemovalRefused(
+            f"Refused to replace the catalogue: it would lose {quantity(uploads, 'upload')}, whose audio was sent to a "
+            "server and is not kept. Use --allow-removals to lose them, and send them again to a server with the new "
+            "model."
+        )
 
 
 def _refusal(removed: int, tracks: int) -> RemovalRefused:

@@ -143,6 +143,7 @@ def test_another_model(stubs: Stubs, options: tuple[str, ...], tiny_model: Path)
     assert (1, True) == (ended.exit_code, "would lose 1 upload, whose audio was sent to a server" in ended.stderr), (
         ended.stderr
     )
+    assert "staging" not in run("status", *options[:2]).output
     music = Path(options[1]) / "music"
     music.mkdir()
     (music / "same.wav").write_bytes(clip("a").audio.content)

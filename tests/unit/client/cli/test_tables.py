@@ -83,13 +83,17 @@ def test_copies() -> None:
 @pytest.mark.parametrize("width", [40, 80])
 def test_reasons(width: int) -> None:
     """The reasons are a table of their own, whose last column is cut."""
-    reasons = [Reason(seed=1, similarity=0.5, genre="jazz", tags=["female vocals", "chillout", "beautiful"]), Reason()]
+    reasons = [
+        Reason(seed=1, similarity=0.5, genre="jazz", tags=["jazz", "female vocals", "chillout", "beautiful"]),
+        Reason(),
+    ]
     output, buffer = screen(width)
     output.recommendations(RecommendResponse(recommendations=RANKING.recommendations, reasons=reasons))
     lines = buffer.getvalue().decode().splitlines()
     start = next(number for number, line in enumerate(lines) if "In common" in line)
     first, second = lines[start + 2 : start + 4]
     assert ["1", "2", "0.500", "jazz,"] == first.split()[:4]
+    assert "jazz, jazz" not in first
     assert (["2", "1", "0.000"], True) == (second.split(), width >= max(map(len, lines)))
 
 
