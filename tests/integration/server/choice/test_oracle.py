@@ -194,6 +194,7 @@ def variety_message(variety: criteria.Variety) -> Variety:
     )
 
 
+@pytest.mark.timeout(7_200)  # a catalogue takes a second
 @pytest.mark.parametrize("count", [8, pytest.param(1_000, marks=pytest.mark.soak)], ids=["some", "many"])
 def test_chosen_tracks(served: Served, count: int) -> None:
     """In each of many random catalogues, a random request returns the tracks of the oracle, in its order."""
