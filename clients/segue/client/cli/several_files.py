@@ -13,7 +13,7 @@ from segue.client._audio import MAX_AUDIO_BYTES
 from segue.client._client import Client
 from segue.client._endpoint import MAX_TIMEOUT
 from segue.client.cli.audio_argument import name_file, read_audio
-from segue.client.errors import SegueError, TryAgainError
+from segue.client.errors import QuotaExceededError, SegueError, TryAgainError
 from segue.v1.classification_service_pb2 import ClassifyResponse
 
 Outcome: TypeAlias = ClassifyResponse | SegueError
@@ -66,6 +66,8 @@ def _classify_by_stream(
         for number, outcome in client.batch_classify(
             map(Path, files), top_k=top_k, read_mask=read_mask, stream_timeout=seconds
         ):
+            if isinstance(outcome, QuotaExceededError):
+                break  # it would refuse most of the rest; a call for each waits as long as the quota asks for
             if not isinstance(outcome, TryAgainError):
                 outcomes[number] = outcome
             while done in outcomes:

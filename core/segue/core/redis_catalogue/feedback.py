@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+from contextlib import suppress
 from typing import Any
 
 from redis import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import WatchError
 
 from segue.core.catalogue.feedback import MAX_ACTIONS, REPEAT_SECONDS, Feedback
 from segue.core.redis_catalogue.keys import RedisKeys, to_bytes
+
+_TRIES = 3
 
 
 def record_feedback(client: Redis, keys: RedisKeys, feedback: Feedback, max_actions: int = MAX_ACTIONS) -> bool:
@@ -36,18 +40,18 @@ def record_feedback(client: Redis, keys: RedisKeys, feedback: Feedback, max_acti
         RedisError: Redis does not answer, or refuses a command.
     """
     mark = keys.feedback_mark(_digest(feedback))
-    with client.pipeline(transaction=True) as pipe:
-        pipe.watch(mark)  # type: ignore[no-untyped-call] # redis-py gives it no types
-        if pipe.exists(mark):
-            return False
-        pipe.multi()
-        pipe.set(mark, b"", ex=REPEAT_SECONDS)
-        pipe.xadd(keys.feedback, _entry(feedback), maxlen=max_actions, approximate=True)
-        try:
+    for _ in range(_TRIES):
+        # Another call may have recorded the same action meanwhile. A lost connection is a WatchError, too.
+        with client.pipeline(transaction=True) as pipe, suppress(WatchError):
+            pipe.watch(mark)  # type: ignore[no-untyped-call] # redis-py gives it no types
+            if pipe.exists(mark):
+                return False
+            pipe.multi()
+            pipe.set(mark, b"", ex=REPEAT_SECONDS)
+            pipe.xadd(keys.feedback, _entry(feedback), maxlen=max_actions, approximate=True)
             pipe.execute()
-        except WatchError:
-            return False  # another call recorded the same action meanwhile
-    return True
+            return True
+    raise RedisConnectionError("the connection was lost again and again")
 
 
 def _entry(feedback: Feedback) -> dict[Any, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,8 +14,10 @@ from typing import Any
 import grpc
 import pytest
 from redis import Redis
+from redis.exceptions import RedisError
 
 from segue.core.catalogue.feedback import Feedback
+from segue.core.redis_catalogue import feedback as feedback_module
 from segue.core.redis_catalogue.feedback import record_feedback
 from segue.core.redis_catalogue.keys import RedisKeys
 from segue.core.redis_catalogue.private.server import open_private_redis
@@ -150,3 +154,25 @@ def test_actions_are_counted(server: RunningServer, stubs: Stubs, ids: list[str]
     for _ in range(3):
         stubs.record_feedback(action(ids[3], "counted", FEEDBACK_KIND_LIKED))
     assert [before[0] + 1, before[1] + 2] == [server.metrics()[name] for name in names]
+
+
+def test_a_redis_that_dies_in_the_middle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An action whose connection is lost after the first command is an error, and not a repetition."""
+    with redis_of(tmp_path / "redis") as client:
+        pid = client.info("server")["process_id"]
+
+        def die(feedback: Feedback) -> dict[Any, Any]:
+            os.kill(pid, signal.SIGKILL)
+            return {"user": feedback.user}
+
+        monkeypatch.setattr(feedback_module, "_entry", die)
+        with pytest.raises(RedisError):
+            record_feedback(client, RedisKeys(), Feedback("anna", "0" * 32, "played", 1))
+
+
+def test_a_name_with_wide_spaces(stubs: Stubs, ids: list[str]) -> None:
+    """Any character but a control character is a part of a name."""
+    assert stubs.record_feedback(action(ids[0], "\u5c71\u7530\u3000\u82b1\u5b50")).recorded
+    with pytest.raises(grpc.RpcError) as call:
+        stubs.record_feedback(action(ids[0], "a\x7fb"))
+    assert "MALFORMED_REQUEST" == failure(call)[1]

@@ -122,6 +122,11 @@ def test_a_redis_that_hangs(served: Served, clips: list[Path]) -> None:
         assert stubs.classify(clips[0].read_bytes()).scores
         assert (others, True) == recommendations(stubs, ids[0])
         assert (others, True) == recommendations(stubs, clips[0].read_bytes())
+        everything = stubs.recommend(ids[0], read_mask=["*"])
+        assert (len(others), []) == (
+            len(everything.recommendations),
+            [moment for track in everything.moments for moment in track.moments],
+        )
         assert SERVING == stubs.health("segue.v1.RecommendationService")
         assert NOT_SERVING == stubs.health("segue.v1.CatalogService")
     wait_until(lambda: can_read(stubs, ids[0]))

@@ -52,8 +52,9 @@ def check_folder(folder: Path) -> None:
     if folder.name in ("", "..") or folder.is_mount():
         raise DataUnusable(f"{folder} cannot be replaced as a whole. Name a folder inside it with --output.")
     check_writable(folder)
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / FACTORS).is_file():
-        raise DataUnusable(f"{folder} holds something that is not a factor model. Name another with --output.")
+    names = {file.name for file in folder.iterdir()} if folder.is_dir() else set[str]()
+    if names and names != {FACTORS, MANIFEST}:  # it is replaced as a whole
+        raise DataUnusable(f"{folder} holds something else than a factor model. Name another with --output.")
 
 
 def write_model(folder: Path, plays: Plays, factors: Factors, mapping: ContentMap, facts: Mapping[str, Any]) -> None:

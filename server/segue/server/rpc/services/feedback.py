@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import unicodedata
 
 from segue.core.catalogue.feedback import Feedback
 from segue.core.catalogue.store import TrackStore
@@ -61,7 +62,7 @@ def _user(request: feedback_service_pb2.RecordFeedbackRequest) -> str:
         MalformedRequest: it is empty, too long, or has a control character.
     """
     user = request.user_id
-    if not 1 <= len(user) <= MAX_USER_LENGTH or not user.isprintable():
+    if not 1 <= len(user) <= MAX_USER_LENGTH or any(unicodedata.category(letter) == "Cc" for letter in user):
         raise MalformedRequest(
             "user_id", f"user_id has 1 to {MAX_USER_LENGTH} characters without control characters, not {user[:200]!r}."
         )

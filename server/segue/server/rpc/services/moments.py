@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from segue.core.catalogue.store import TrackStore
 from segue.core.catalogue.window_embeddings import WindowEmbeddings
 from segue.core.errors import StoreUnavailable
+from segue.server.live_catalogue.catalogue import LiveCatalogue
 from segue.server.rpc.track_messages import duration
 from segue.server.selection.moments import Moment, find_moments
 from segue.server.selection.reasons import SeedPart
@@ -14,7 +14,7 @@ from segue.v1 import recommendation_service_pb2
 
 
 def moments(
-    seeds: Sequence[SeedPart], chosen: Sequence[int], track_ids: Sequence[str], store: TrackStore, seconds: float
+    seeds: Sequence[SeedPart], chosen: Sequence[int], track_ids: Sequence[str], catalogue: LiveCatalogue, seconds: float
 ) -> list[recommendation_service_pb2.TrackMoments]:
     """Returns the matching moments of each recommended track; none where the windows of either are not known.
 
@@ -24,11 +24,11 @@ def moments(
         seeds: the seeds.
         chosen: number of the seed for each track.
         track_ids: the ids of the tracks.
-        store: keeps the windows of tracks.
+        catalogue: keeps the windows of tracks.
         seconds: length of a window.
     """
     known = [seeds[number].track_id for number in sorted(set(chosen))]
-    stored = _read([*track_ids, *filter(None, known)], store)
+    stored = _read([*track_ids, *filter(None, known)], catalogue, len(seeds[0].embedding))
     of_seeds = {number: seeds[number].windows or stored.get(seeds[number].track_id) for number in set(chosen)}
     found: list[recommendation_service_pb2.TrackMoments] = []
     for number, track_id in zip(chosen, track_ids, strict=True):
@@ -39,13 +39,18 @@ def moments(
     return found
 
 
-def _read(track_ids: Sequence[str], store: TrackStore) -> dict[str, WindowEmbeddings]:
-    """Returns the windows that are known; none while the store does not answer, as recommendations do not need it."""
+def _read(track_ids: Sequence[str], catalogue: LiveCatalogue, width: int) -> dict[str, WindowEmbeddings]:
+    """Returns the windows that are known, of embeddings of this width.
+
+    None while the store does not answer, since recommendations do not need it, or once another model has replaced the
+    catalogue, which has the same ids.
+    """
     try:
-        found = store.windows(track_ids)
+        found = [] if catalogue.is_replaced else catalogue.store.windows(track_ids)
     except StoreUnavailable:
         return {}
-    return {track_id: windows for track_id, windows in zip(track_ids, found, strict=True) if windows is not None}
+    known = {track_id: windows for track_id, windows in zip(track_ids, found, strict=False) if windows is not None}
+    return {track_id: windows for track_id, windows in known.items() if windows.values.shape[1] == width}
 
 
 def _message(moment: Moment, seconds: float) -> recommendation_service_pb2.Moment:

@@ -121,7 +121,7 @@ class RecommendationService(ComponentsUser, recommendation_service_pb2_grpc.Reco
             chosen = [reason.seed for reason in response.reasons]
             seconds = manifest.features.window_seconds
             read = self._components.readers.run
-            response.moments.extend(await read(moments, seeds.parts, chosen, track_ids, catalogue.store, seconds))
+            response.moments.extend(await read(moments, seeds.parts, chosen, track_ids, catalogue, seconds))
 
     async def _found(self, query: TrackQuery, skip: int) -> FoundNeighbours:
         """Searches at once what takes about a millisecond at most, and the rest in a thread."""
