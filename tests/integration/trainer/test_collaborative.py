@@ -181,7 +181,7 @@ def test_bad_options_are_refused_before_any_work(tmp_path: Path, table: Path, em
     (tmp_path / "other" / "song.mp3").touch()
     taken = run("--plays", table, "--embeddings", embeddings, "--output", tmp_path / "other")
     assert (1, True) == (taken.exit_code, "something else than a factor model" in taken.stderr)
-    (tmp_path / "other" / "factors.npz").touch()  # of another program, or with files of the user beside it
+    (tmp_path / "other" / "factors.npz").touch()  # of another program, or next to files of the user
     taken = run("--plays", table, "--embeddings", embeddings, "--output", tmp_path / "other")
     assert (1, True) == (taken.exit_code, "something else than a factor model" in taken.stderr)
     assert (tmp_path / "other" / "song.mp3").exists()
