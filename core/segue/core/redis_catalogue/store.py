@@ -274,11 +274,7 @@ class RedisStore:
     def replacing_writer(self, *, patience: float = 0.0) -> Iterator[RedisWriter]:
         """Acquires the lock of a catalogue that is replaced as a whole by a staged one, however damaged it is.
 
-        Args:
-            patience: seconds to wait while another writer holds the lock.
-
-        Raises:
-            CatalogueLocked: another writer holds the lock.
+        Args and errors are those of ``WritableStore.writer``.
         """
         with self._lock.held(patience) as token, self._durable():
             yield self._begin(token, width=0)

@@ -64,6 +64,7 @@ def test_every_metric_is_documented() -> None:
     metrics.count_dropped("network", "expired")
     metrics.count_quota_exceeded("player", "rate")
     metrics.count_quota_audio("player", 30)
+    metrics.count_feedback("played", recorded=True)
     metrics.drift.show_genres(["jazz"])
     text = DOCUMENT.read_text(encoding="utf-8")
     rows = dict(re.findall(r"^\| `(segue_\w+)` \| (.*?) \|", text, re.MULTILINE))
