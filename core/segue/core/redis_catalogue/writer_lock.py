@@ -24,8 +24,8 @@ from segue.core.redis_catalogue.client import translates_errors
 from segue.core.redis_catalogue.keys import RedisKeys, to_bytes, to_text
 
 LEASE_SECONDS = 10.0
-RETRY_SECONDS = 0.05
-"""Time between two attempts to acquire a lock that another writer holds."""
+# Between two attempts to acquire a lock that another writer holds.
+_RETRY_SECONDS = 0.05
 
 _NOW = """
 local time = redis.call('TIME')
@@ -148,7 +148,7 @@ class WriterLock:
             except CatalogueLocked:
                 if time.monotonic() >= end:
                     raise
-            time.sleep(RETRY_SECONDS)
+            time.sleep(_RETRY_SECONDS)
 
     @translates_errors
     def _acquire_now(self) -> str:

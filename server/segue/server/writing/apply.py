@@ -9,7 +9,7 @@ from segue.core.catalogue.external_ids import PREFIX, files_of
 from segue.core.catalogue.records import NO_METADATA, Addition, OwnMetadata, PathRecord
 from segue.core.catalogue.store import TrackStore, TrackWriter
 from segue.core.catalogue.uploads import is_upload
-from segue.core.errors import MalformedRequest, SegueError, TrackNotFound
+from segue.core.errors import SegueError, TrackNotFound
 from segue.server.writing.jobs import Change, Deletion, Job, Sound, Update, Upsert, Written
 
 Outcome = Written | SegueError
@@ -100,10 +100,7 @@ def _update(job: Update, store: TrackStore, writer: TrackWriter) -> Outcome:
     known = _described_file(job.track_id, store)
     if known is None:
         return TrackNotFound(job.track_id)
-    try:
-        own = job.change(known.own)
-    except MalformedRequest as error:  # together with the present metadata it is over a bound
-        return error
+    own = job.change(known.own)
     if own != known.own:
         writer.describe([replace(known, own=own)])
     return Written(known.track_id, "unchanged" if own == known.own else "updated", store.revision())

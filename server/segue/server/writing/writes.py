@@ -67,7 +67,6 @@ class CatalogueWrites:
             WritesDisabled: the server only reads.
             Overloaded: too many writes wait.
             TrackNotFound: the catalogue has no such track.
-            MalformedRequest: the new metadata are over a bound.
             CatalogueLocked: another program writes the catalogue all the time.
             CatalogueMismatch: another model has built it.
             StoreUnavailable: the store does not answer.
